@@ -1,0 +1,31 @@
+"""Popularity: the same list for everyone."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mmrec.data import Histories, Sequences
+
+
+class Popularity:
+    """Scores an item by its number of training events.
+
+    Example:
+        >>> from mmrec.data import Catalog, Histories, Interactions, split_by_time
+        >>> log = Interactions(
+        ...     {"user_id": ["u"] * 10, "item_id": list("aababbbbab"), "timestamp": range(10)}
+        ... )
+        >>> split = split_by_time(log, Catalog({"item_id": ["a", "b"]}))
+        >>> Popularity().fit(split.train, 2).scores(Histories.of_items([[1]]))
+        tensor([[0., 3., 5.]])
+    """
+
+    def fit(self, events: Sequences, catalog_size: int) -> "Popularity":
+        """Count ``events``."""
+        self.counts = torch.from_numpy(events.counts(catalog_size).astype(np.float32))
+        return self
+
+    def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
+        """Return the scores of every catalogue index for each history."""
+        return self.counts.expand(len(histories), -1)

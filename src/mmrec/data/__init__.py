@@ -1,0 +1,56 @@
+"""Events, items and pictures: read, checked, split, and put into batches.
+
+A data set becomes a :class:`Dataset` of :class:`Interactions` and a :class:`Catalog`; a
+:class:`Split` labels its events; a :class:`Collator` turns windows of them into a :class:`Batch`
+with its own pool of items.
+"""
+
+from mmrec.data.batch import Batch, Collator, Negatives, Pool, load_pool
+from mmrec.data.catalog import Catalog, ItemId
+from mmrec.data.folder import Dataset, check_known, read_folder
+from mmrec.data.histories import Histories
+from mmrec.data.images import ImageError, check_images, load_image, resolve_image
+from mmrec.data.interactions import Interactions, drop_consecutive_duplicates, k_core
+from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
+from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
+from mmrec.data.shop import make_shop
+from mmrec.data.splits import Split, leave_one_out, split_by_time
+from mmrec.data.tables import Table
+from mmrec.data.text import TextTemplate, clean_text
+
+__all__ = [
+    "Batch",
+    "Catalog",
+    "Collator",
+    "Dataset",
+    "Histories",
+    "ImageError",
+    "Inputs",
+    "Interactions",
+    "ItemId",
+    "Negatives",
+    "Pool",
+    "RawSource",
+    "Sequences",
+    "Source",
+    "Split",
+    "Table",
+    "TableSource",
+    "TextTemplate",
+    "bucket_batches",
+    "check_images",
+    "check_known",
+    "clean_text",
+    "drop_consecutive_duplicates",
+    "id_source",
+    "k_core",
+    "leave_one_out",
+    "load_image",
+    "load_pool",
+    "make_shop",
+    "read_folder",
+    "resolve_image",
+    "split_by_time",
+    "to_sequences",
+    "windows",
+]

@@ -1,0 +1,163 @@
+"""A batch carries its own candidate pool: each item of it is loaded and encoded once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mmrec.data.device import OnDevice
+from mmrec.data.modalities import Inputs, Source
+from mmrec.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Pool(OnDevice):
+    """The unique items of a batch. Slot 0 is padding and never a candidate.
+
+    Attributes:
+        items: catalogue index of each slot, 0 for slot 0, ``(P,)``.
+        candidates: slots that the loss compares a target with, ``(P,)``.
+        log_q: log probability that the slot's item is in such a pool, ``(P,)``; 0 = always.
+        present: for each modality, which slots have it, ``(P,)``.
+        content: for each modality, the inputs of the slots that have it, in order.
+    """
+
+    items: Int[Tensor, " P"]
+    candidates: Bool[Tensor, " P"]
+    log_q: Float[Tensor, " P"]
+    present: dict[str, Bool[Tensor, " P"]]
+    content: dict[str, Inputs]
+
+    def __len__(self) -> int:
+        return self.items.shape[0]
+
+
+@dataclass(frozen=True)
+class Batch(OnDevice):
+    """Windows of events; ``history`` and ``target`` are positions in the pool, 0 = padding.
+
+    Attributes:
+        history: ``(B, T)``.
+        target: the event after each history event, ``(B, T)``.
+        gap: seconds since the event before, ``(B, T)``.
+        kind: event type, 0 = unknown, ``(B, T)``.
+        pool: the items.
+    """
+
+    history: Int[Tensor, "B T"]
+    target: Int[Tensor, "B T"]
+    gap: Float[Tensor, "B T"]
+    kind: Int[Tensor, "B T"]
+    pool: Pool
+
+    @property
+    def mask(self) -> Bool[Tensor, "B T"]:
+        """True where there is a history event."""
+        return self.history > 0
+
+    def __len__(self) -> int:
+        return self.history.shape[0]
+
+
+class Negatives(Protocol):
+    """Draws the items that join a batch's pool; see :mod:`mmrec.sampling`."""
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return unique catalogue indices."""
+        ...
+
+    def log_inclusion(self, items: np.ndarray) -> np.ndarray:
+        """Return the log probability that each item is in a pool."""
+        ...
+
+
+def load_pool(
+    items: Int[np.ndarray, " N"],
+    sources: Mapping[str, Source],
+    candidates: Bool[np.ndarray, " N"] | None = None,
+    log_q: Float[np.ndarray, " N"] | None = None,
+) -> Pool:
+    """Load the content of ``items`` into a pool; slot ``n + 1`` holds ``items[n]``."""
+    slots = np.concatenate([[0], items]).astype(np.int64)
+    present = {name: source.present[slots] for name, source in sources.items()}
+    content = {
+        name: source.load(slots[present[name]])
+        for name, source in sources.items()
+        if present[name].any()
+    }
+    mask = np.ones(len(items), dtype=bool) if candidates is None else candidates
+    weights = np.zeros(len(items)) if log_q is None else log_q
+    return Pool(
+        items=torch.from_numpy(slots),
+        candidates=torch.from_numpy(np.concatenate([[False], mask])),
+        log_q=torch.from_numpy(np.concatenate([[0.0], weights]).astype(np.float32)),
+        present={name: torch.from_numpy(mask) for name, mask in present.items()},
+        content=content,
+    )
+
+
+class Collator:
+    """Turns windows of a log into a :class:`Batch`; runs in a data-loader worker.
+
+    Args:
+        sequences: the events.
+        sources: the content of the catalogue, by modality.
+        negatives: which items join the pool. A batch's own targets are always candidates.
+        seed: the draw of a batch depends on this and on the batch's windows alone, so it is the
+            same with any number of workers and after a restart.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        sources: Mapping[str, Source],
+        negatives: Negatives,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.sequences, self.sources = sequences, sources
+        self.negatives, self.seed = negatives, seed
+        self._last: tuple[np.ndarray, Pool] | None = None
+
+    def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
+        spans = np.stack(windows)
+        rng = np.random.default_rng([self.seed, *spans[:, 0]])
+        steps = int((spans[:, 1] - spans[:, 0]).max()) - 1
+        positions = spans[:, :1] + np.arange(steps)
+        mask = positions < spans[:, 1:] - 1
+        positions = np.where(mask, positions, 0)
+        history = np.where(mask, self.sequences.item[positions], 0)
+        target = np.where(mask, self.sequences.item[np.where(mask, positions + 1, 0)], 0)
+        pool = self._pool(np.unique(history), np.unique(target), rng)
+        slot_items = pool.items.numpy()[1:]
+        return Batch(
+            history=_slots(history, slot_items),
+            target=_slots(target, slot_items),
+            gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], 0.0)).float(),
+            kind=torch.from_numpy(np.where(mask, self.sequences.kind[positions], 0)),
+            pool=pool,
+        )
+
+    def _pool(
+        self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator
+    ) -> Pool:
+        drawn = self.negatives.draw(rng)
+        candidates = np.union1d(drawn, target[target > 0])
+        items = np.union1d(candidates, history[history > 0])
+        if self._last is not None and np.array_equal(self._last[0], items):
+            return self._last[1]  # the full catalogue is loaded once
+        chosen = np.isin(items, candidates, assume_unique=True)
+        log_q = np.where(chosen, self.negatives.log_inclusion(items), 0.0)
+        pool = load_pool(items, self.sources, chosen, log_q)
+        # Only a pool that is the same each time is worth keeping.
+        self._last = (items, pool) if len(drawn) == len(items) else None
+        return pool
+
+
+def _slots(items: np.ndarray, slot_items: np.ndarray) -> Tensor:
+    """Return pool positions of catalogue indices; ``slot_items`` ascends and starts at slot 1."""
+    return torch.from_numpy(np.where(items > 0, np.searchsorted(slot_items, items) + 1, 0))

@@ -1,0 +1,144 @@
+"""The catalogue: the items that can be recommended, and what is known of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from mmrec.data.images import resolve_image
+from mmrec.data.tables import Table, check_ids, read_table, require_columns
+
+ItemId = str | int
+
+
+class Catalog:
+    """Items with free columns and an optional picture; ids ↔ indices.
+
+    The item in row ``r`` has the index ``r + 1``: index 0 is padding. A catalogue only ever grows
+    at its end, so that an index stays valid.
+
+    Args:
+        source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
+            with the column ``item_id`` and any others; ``image`` is a file name in ``images``.
+        images: folder of the pictures.
+
+    Attributes:
+        frame: the items, a polars frame.
+        images: folder of the pictures, or None.
+
+    Raises:
+        ValueError: no ``item_id`` column, an id that is empty or occurs twice, a picture outside
+            the folder.
+
+    Example:
+        >>> catalog = Catalog({"item_id": ["a", "b"], "title": ["A lamp", "A chair"]})
+        >>> catalog.indices_of(["b", "a"])
+        array([2, 1])
+    """
+
+    def __init__(self, source: Table, images: str | Path | None = None) -> None:
+        frame = read_table(source, "items")
+        require_columns(frame, ["item_id"], "items")
+        self.frame = check_ids(frame, "item_id", "items")
+        self.images = Path(images) if images is not None else None
+        duplicated = self.frame["item_id"].filter(self.frame["item_id"].is_duplicated())
+        if len(duplicated):
+            raise ValueError(
+                f"items: item_id must be unique; {duplicated.n_unique()} of them occur more than "
+                f"once, first {duplicated.unique(maintain_order=True).head(3).to_list()}"
+            )
+        self._index: dict[ItemId, int] = {
+            item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
+        }
+        self.image_paths()  # refuses a picture outside the folder, at once
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._index
+
+    def __repr__(self) -> str:
+        return f"Catalog({len(self):,} items, columns {self.frame.columns})"
+
+    @property
+    def ids(self) -> list[ItemId]:
+        """The ids in the order of their rows; the id of index ``i`` is ``ids[i - 1]``."""
+        return self.frame["item_id"].to_list()
+
+    def indices_of(self, items: Iterable[ItemId]) -> Int[np.ndarray, " N"]:
+        """Return the indices of ``items``.
+
+        Raises:
+            ValueError: an id is not in the catalogue; names the first few.
+        """
+        wanted = list(items)
+        indices = np.fromiter((self._index.get(item, 0) for item in wanted), np.int64, len(wanted))
+        if len(wanted) and not indices.all():
+            unknown = dict.fromkeys(item for item in wanted if item not in self._index)
+            raise ValueError(
+                f"{len(unknown)} item ids are not in the catalogue of {len(self)} items "
+                f"({self.frame['item_id'].dtype} ids), first {list(unknown)[:3]!r}"
+            )
+        return indices
+
+    def row(self, item: ItemId) -> dict[str, Any]:
+        """Return the columns of one item."""
+        return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
+
+    def image_paths(self) -> list[Path | None]:
+        """Return the picture file of each row; None where there is none.
+
+        Raises:
+            ValueError: a name leads outside the folder of pictures.
+        """
+        if self.images is None or "image" not in self.frame.columns:
+            return [None] * len(self)
+        names = self.frame["image"].cast(pl.String).fill_null("").str.strip_chars()
+        return [resolve_image(self.images, name) if name else None for name in names]
+
+    def where(self, conditions: Mapping[str, Any]) -> np.ndarray:
+        """Return a mask of indices ``(V + 1,)``, True where an item meets all ``conditions``.
+
+        A condition is a value, or a list of allowed values, of a column.
+
+        Raises:
+            ValueError: a column is not in the catalogue.
+
+        Example:
+            >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
+            >>> catalog.where({"category": "lamp"})
+            array([False,  True, False])
+        """
+        require_columns(self.frame, list(conditions), "items")
+        allowed = np.ones(len(self) + 1, dtype=bool)
+        allowed[0] = False
+        for column, wanted in conditions.items():
+            values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
+            # As text, since the columns of a CSV file are text and a caller writes 1995.
+            texts = self.frame[column].cast(pl.String).is_in([str(value) for value in values])
+            allowed[1:] &= texts.fill_null(False).to_numpy()
+        return allowed
+
+    def append(self, rows: Table) -> Sequence[int]:
+        """Add items at the end and return their indices; unknown columns are filled with null.
+
+        Raises:
+            ValueError: an id is empty, occurs twice or is there already. Nothing is added then.
+        """
+        new = Catalog(rows, self.images)
+        known = [item for item in new.ids if item in self._index]
+        if known:
+            raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
+        if new.frame["item_id"].dtype != self.frame["item_id"].dtype:
+            raise ValueError(
+                f"items: item_id must be {self.frame['item_id'].dtype} as in the catalogue; got "
+                f"{new.frame['item_id'].dtype}"
+            )
+        start = len(self)
+        self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
+        self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
+        return range(start + 1, len(self) + 1)

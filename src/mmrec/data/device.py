@@ -1,0 +1,33 @@
+"""Dataclasses of tensors that move to a device as a whole."""
+
+from dataclasses import fields, replace
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor
+
+
+class OnDevice:
+    """Mixin for a dataclass: ``to`` and ``pin_memory`` for all the tensors in it."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """Return a copy whose tensors lie on ``device``."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return a copy whose tensors lie in page-locked memory."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, function: Any) -> Self:
+        this = cast(Any, self)
+        values = {field.name: getattr(this, field.name) for field in fields(this)}
+        mapped = {name: _apply(value, function) for name, value in values.items()}
+        return cast(Self, replace(this, **mapped))
+
+
+def _apply(value: Any, function: Any) -> Any:
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return {name: _apply(part, function) for name, part in value.items()}
+    return value._map(function) if isinstance(value, OnDevice) else value

@@ -1,0 +1,66 @@
+"""A data set on disk: interactions, items and pictures in one folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmrec.data.catalog import Catalog
+from mmrec.data.interactions import Interactions
+from mmrec.data.tables import find_table
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events and the catalogue they refer to."""
+
+    interactions: Interactions
+    catalog: Catalog
+
+    def __post_init__(self) -> None:
+        check_known(self.interactions, self.catalog)
+
+
+def read_folder(directory: str | Path) -> Dataset:
+    """Read a data set in the folder format.
+
+    .. code-block:: text
+
+        interactions.csv | .parquet   user_id, item_id, timestamp or position; optional event …
+        items.csv        | .parquet   item_id, free columns, image (a file name, or empty)
+        images/                       JPEG, PNG, WebP
+
+    Raises:
+        FileNotFoundError: the folder or one of the two tables is not there.
+        ValueError: a table is malformed, or an event's item is not in the catalogue.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from mmrec.data import make_shop
+        >>> with TemporaryDirectory() as folder:
+        ...     data = read_folder(make_shop(folder, users=20, items=30))
+        >>> len(data.catalog)
+        30
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise FileNotFoundError(f"no data set folder at {directory}")
+    return Dataset(
+        Interactions(find_table(directory, "interactions")),
+        Catalog(find_table(directory, "items"), directory / "images"),
+    )
+
+
+def check_known(interactions: Interactions, catalog: Catalog) -> None:
+    """Raise a ``ValueError`` that names the first few events' items not in ``catalog``."""
+    events, items = interactions.frame["item_id"], catalog.frame["item_id"]
+    if events.dtype != items.dtype:
+        raise ValueError(
+            f"item_id must have one type in both tables; interactions have {events.dtype}, "
+            f"items have {items.dtype}"
+        )
+    unknown = events.unique(maintain_order=True)
+    unknown = unknown.filter(~unknown.is_in(items.implode()))
+    if len(unknown):
+        raise ValueError(
+            f"interactions refer to {len(unknown)} items that are not in the catalogue, first "
+            f"{unknown.head(3).to_list()!r}"
+        )

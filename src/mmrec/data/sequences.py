@@ -1,0 +1,156 @@
+"""Events of each user in a row, as arrays, and the windows that training reads."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from mmrec.data.catalog import Catalog
+from mmrec.data.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The event log as arrays: grouped by user, each user's events in time order.
+
+    Attributes:
+        item: catalogue index of each event, ``(E,)``.
+        gap: seconds since the user's previous event, 0 for the first, ``(E,)``.
+        kind: event type of each event, 0 where unknown, ``(E,)``.
+        time: unix seconds (or position) of each event, ``(E,)``.
+        offsets: user ``u`` owns the events ``offsets[u]:offsets[u + 1]``, ``(U + 1,)``.
+        users: the id of each user.
+        kinds: the names of the event types; type ``k`` is ``kinds[k - 1]``.
+    """
+
+    item: Int[np.ndarray, " E"]
+    gap: Float[np.ndarray, " E"]
+    kind: Int[np.ndarray, " E"]
+    time: Float[np.ndarray, " E"]
+    offsets: Int[np.ndarray, " U1"]
+    users: Sequence[str | int]
+    kinds: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def owner(self) -> Int[np.ndarray, " E"]:
+        """The user (row of ``users``) of each event."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def keep(self, mask: Bool[np.ndarray, " E"]) -> "Sequences":
+        """Return the events where ``mask`` is True; users that have none left stay, empty."""
+        counts = np.add.reduceat(np.append(mask, False).astype(np.int64), self.offsets[:-1])
+        counts[np.diff(self.offsets) == 0] = 0
+        return Sequences(
+            self.item[mask],
+            self.gap[mask],
+            self.kind[mask],
+            self.time[mask],
+            np.concatenate([[0], np.cumsum(counts)]),
+            self.users,
+            self.kinds,
+        )
+
+    def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
+        """Return how many events each item has, ``(V + 1,)``; 0 for padding."""
+        return np.bincount(self.item, minlength=catalog_size + 1)
+
+
+def to_sequences(
+    interactions: Interactions, catalog: Catalog, kinds: Sequence[str] | None = None
+) -> Sequences:
+    """Group a log by user (in order of first appearance) and look up the items' indices.
+
+    Args:
+        interactions: the log.
+        catalog: the items.
+        kinds: names of the event types that are known; by default those of the log, sorted.
+
+    Raises:
+        ValueError: an event's item is not in the catalogue.
+
+    Example:
+        >>> log = Interactions(
+        ...     {"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"], "timestamp": [1, 2, 3]}
+        ... )
+        >>> sequences = to_sequences(log, Catalog({"item_id": ["a", "b"]}))
+        >>> sequences.item, sequences.offsets
+        (array([1, 2, 1]), array([0, 2, 3]))
+    """
+    frame = interactions.frame
+    users = frame["user_id"].unique(maintain_order=True)
+    ranks = pl.DataFrame({"user_id": users, "_user": np.arange(len(users))})
+    frame = frame.join(ranks, on="user_id", how="left", maintain_order="left")
+    frame = frame.sort("_user", maintain_order=True)
+    owner = frame["_user"].to_numpy()
+    time = frame[interactions.order].to_numpy()
+    first = np.r_[True, owner[1:] != owner[:-1]]
+    gap = np.where(first, 0.0, np.diff(time, prepend=time[:1]))
+    kind = np.zeros(len(owner), dtype=np.int64)
+    if "event" in frame.columns:
+        names = frame["event"].fill_null("").to_list()
+        kinds = sorted({name for name in names if name}) if kinds is None else list(kinds)
+        numbers = {name: number + 1 for number, name in enumerate(kinds)}
+        kind = np.array([numbers.get(name, 0) for name in names], dtype=np.int64)
+    return Sequences(
+        item=catalog.indices_of(frame["item_id"].to_list()),
+        gap=gap,
+        kind=kind,
+        time=time,
+        offsets=np.r_[np.flatnonzero(first), len(owner)].astype(np.int64),
+        users=users.to_list(),
+        kinds=tuple(kinds or ()),
+    )
+
+
+def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
+    """Cut each user's events into windows ``[start, end)`` of at most ``max_length + 1`` events.
+
+    A window's history is all its events but the last, its targets are all but the first. Windows
+    of one user share one event, so that every event but a user's first is a target exactly once.
+    The cuts are counted from the end: the most recent window is full.
+
+    Example:
+        >>> log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 4], "position": range(4)})
+        >>> windows(to_sequences(log, Catalog({"item_id": [1, 2, 3, 4]})), max_length=2)
+        array([[0, 2],
+               [1, 4]])
+    """
+    if max_length < 1:
+        raise ValueError(f"max_length must be 1 or more; got {max_length}")
+    cut = [
+        (max(end - max_length - 1, start), end)
+        for start, stop in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True)
+        for end in range(stop, start + 1, -max_length)
+    ]
+    return np.array(sorted(cut), dtype=np.int64).reshape(-1, 2)
+
+
+def bucket_batches(
+    lengths: Int[np.ndarray, " W"],
+    batch_size: int,
+    rng: np.random.Generator,
+    bucket: int = 16,
+) -> Iterator[Int[np.ndarray, " B"]]:
+    """Yield shuffled batches of rows whose lengths are alike, so that little of them is padding.
+
+    Rows are shuffled, sorted by length within runs of ``bucket`` batches, cut into batches, and
+    the batches are shuffled again. Every row occurs exactly once.
+
+    Example:
+        >>> lengths = np.array([1, 9, 1, 9])
+        >>> batches = list(bucket_batches(lengths, 2, np.random.default_rng(0)))
+        >>> sorted(sorted(lengths[batch].tolist()) for batch in batches)
+        [[1, 1], [9, 9]]
+    """
+    order = rng.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), batch_size * bucket):
+        run = order[start : start + batch_size * bucket]
+        run = run[np.argsort(lengths[run], kind="stable")]
+        batches += [run[i : i + batch_size] for i in range(0, len(run), batch_size)]
+    yield from (batches[i] for i in rng.permutation(len(batches)))

@@ -1,0 +1,109 @@
+"""The visitors of the miniature shop: tastes that drift, sessions, and what is looked at next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL, Products
+
+EVENTS = ("view", "cart", "purchase")
+START = 1_736_121_600  # Monday 6 January 2025, in unix seconds
+DAYS = 150
+
+# How much the favourite value of an attribute counts, in units of the noise in a choice.
+_WEIGHTS = {
+    **{"shape": 1.5, "colour": 2.8, "pattern": 2.2},
+    **{"style": 2.8, "material": 2.2, "use": 1.5},
+}
+_VALUES = {name: len(values) for name, values in (VISUAL | VERBAL).items()}
+_DRIFT = 0.12  # chance that a favourite changes from one session to the next, per attribute
+_NEXT_CATEGORY, _SAME_CATEGORY = 2.4, 1.2  # after a lamp people look at seats, or at more lamps
+_ECHO = {"colour": 0.8, "style": 0.8}  # what was just looked at is in the mind
+
+
+@dataclass(frozen=True)
+class Events:
+    """What happened in the shop, in time order: one row per visit to a product's page.
+
+    Attributes:
+        user: Position of the user.
+        item: Position of the product; a user meets a product once.
+        timestamp: Unix seconds.
+        kind: Furthest the visit got, a position in ``EVENTS``.
+    """
+
+    user: Int[np.ndarray, " E"]
+    item: Int[np.ndarray, " E"]
+    timestamp: Int[np.ndarray, " E"]
+    kind: Int[np.ndarray, " E"]
+
+
+def draw_events(products: Products, users: int, rng: np.random.Generator) -> Events:
+    """Let ``users`` people visit the shop, about 22 products each."""
+    rows = [
+        (time, user, item, kind)
+        for user in range(users)
+        for time, item, kind in _visits(products, rng)
+    ]
+    time, user, item, kind = np.array(sorted(rows), np.int64).reshape(-1, 4).T
+    return Events(user, item, time, kind)
+
+
+def _visits(products: Products, rng: np.random.Generator) -> Iterator[tuple[int, int, int]]:
+    """Life of one user: (time, item, kind) of each visit."""
+    codes = products.visual | products.verbal
+    taste = {name: _new_taste(name, rng) for name in codes}
+    launched = START + products.launch * DAYS * 86_400
+    unseen = np.ones(len(products), bool)
+    for start in _session_starts(rng):
+        for name in codes:
+            if rng.random() < _DRIFT:
+                taste[name] = _new_taste(name, rng)
+        liking = sum((taste[name][code] for name, code in codes.items()), np.zeros(len(products)))
+        time, last = start, None
+        for _ in range(min(1 + rng.geometric(0.3), 15)):
+            open_to = unseen & (launched <= time)
+            if not open_to.any():
+                break
+            appeal = liking + products.popularity + rng.gumbel(size=len(products))
+            if last is not None:
+                appeal += _flow(products, last)
+            last = int(np.where(open_to, appeal, -np.inf).argmax())
+            unseen[last] = False
+            yield time, last, _kind(float((liking <= liking[last]).mean()), rng)
+            time += int(rng.integers(15, 240))
+
+
+def _session_starts(rng: np.random.Generator) -> list[int]:
+    """Days from joining to the end, mostly in the evening."""
+    days = rng.uniform(rng.uniform(0.0, 0.8), 1.0, size=2 + rng.poisson(3.2)) * DAYS
+    hours = rng.triangular(6.0, 20.0, 24.0, size=len(days))
+    return sorted(int(START + int(day) * 86_400 + hour * 3_600) for day, hour in zip(days, hours))
+
+
+def _new_taste(name: str, rng: np.random.Generator) -> Float[np.ndarray, " K"]:
+    """Liking of each value: one favourite, a second, and one that is avoided."""
+    favourite, second, avoided = rng.permutation(_VALUES[name])[:3]
+    taste = 0.2 * rng.standard_normal(_VALUES[name])
+    taste[favourite] += _WEIGHTS[name]
+    taste[second] += _WEIGHTS[name] / 2
+    taste[avoided] -= _WEIGHTS[name] / 2
+    return taste
+
+
+def _flow(products: Products, last: int) -> Float[np.ndarray, " N"]:
+    """How the product just looked at draws attention to the next."""
+    step = (products.category - products.category[last]) % len(CATEGORIES)
+    appeal = _NEXT_CATEGORY * (step == 1) + _SAME_CATEGORY * (step == 0)
+    codes = products.visual | products.verbal
+    for name, weight in _ECHO.items():
+        appeal = appeal + weight * (codes[name] == codes[name][last])
+    return appeal
+
+
+def _kind(match: float, rng: np.random.Generator) -> int:
+    """View, cart or purchase; the better the match (a share of the shop), the further."""
+    draw = rng.random() / match**4
+    return 2 if draw < 0.12 else 1 if draw < 0.32 else 0

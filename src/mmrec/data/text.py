@@ -1,0 +1,165 @@
+"""The text of an item, put together from its columns by a template."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.cleaning import clean_text
+
+__all__ = ["TextTemplate", "clean_text"]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A column with what belongs to it: ``separator``, then ``prefix`` value ``suffix``."""
+
+    column: str
+    separator: str
+    prefix: str
+    suffix: str
+
+
+# Between two columns: brackets that close the first, the separator, what introduces the second.
+_BETWEEN = re.compile(
+    r"(?P<suffix>[)\]}»”’\"']*)(?P<separator>[\s.,;:|/·•–—。，、；-]*)(?P<prefix>.*)", re.S
+)
+_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_GUESSES = {
+    "title": ("title", "name", "item_name", "product_name", "product_title"),
+    "brand": ("brand",),
+    "category": ("category", "categories", "main_category"),
+    "genres": ("genres", "genre"),
+    "description": ("description", "desc", "overview", "summary", "text"),
+}
+
+
+@dataclass(frozen=True)
+class TextTemplate:
+    """One text per item from its columns: ``TextTemplate("{title}. {genres}. {description}")``.
+
+    Every value is cleaned. A list, or a string such as ``A|B``, is joined with commas. An empty
+    column disappears together with the separator and the words before it.
+
+    Args:
+        template: Text with column names in braces (write ``{{`` for a brace).
+        max_chars: Longest text of one column.
+
+    Raises:
+        ValueError: If the template names no column, or more than a name stands in the braces.
+
+    >>> template = TextTemplate("{title}. Genres: {genres}. {description}")
+    >>> template.render({"title": "Heat", "genres": "Crime|Drama", "description": None})
+    'Heat. Genres: Crime, Drama'
+    """
+
+    template: str
+    max_chars: int = 10_000
+    _pieces: tuple[_Piece, ...] = field(init=False, repr=False, compare=False)
+    _tail: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pieces, tail = _parse(self.template)
+        object.__setattr__(self, "_pieces", pieces)
+        object.__setattr__(self, "_tail", tail)
+
+    @classmethod
+    def guess(cls, columns: Iterable[str]) -> "TextTemplate":
+        """Use title (or name), brand, category, genres and description, those that exist.
+
+        Raises:
+            ValueError: If none of them exists.
+
+        >>> TextTemplate.guess(["item_id", "Name", "genres", "price"]).template
+        '{Name}. {genres}'
+        """
+        given = list(columns)
+        lower = {name.lower(): name for name in reversed(given)}
+        found = [
+            next((lower[name] for name in names if name in lower), None)
+            for names in _GUESSES.values()
+        ]
+        if not any(found):
+            raise ValueError(
+                f"no column looks like a text ({', '.join(_GUESSES)}); there are {given}"
+            )
+        return cls(". ".join(f"{{{name}}}" for name in found if name is not None))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns used, in the order of first use."""
+        return tuple(dict.fromkeys(piece.column for piece in self._pieces))
+
+    def render(self, row: Mapping[str, Any]) -> str:
+        """Text of one item; empty if all its columns are.
+
+        Raises:
+            ValueError: If the row lacks a column of the template.
+        """
+        self._check(row)
+        text = ""
+        for piece in self._pieces:
+            value = _value(row[piece.column], self.max_chars)
+            if not value:
+                continue
+            separator = piece.separator if text else ""
+            text = _join(text, separator) + piece.prefix + value + piece.suffix
+        return _join(text, self._tail).strip() if text else ""
+
+    def render_all(self, frame: pl.DataFrame) -> list[str]:
+        """Text of every row of a frame.
+
+        Raises:
+            ValueError: If the frame lacks a column of the template.
+        """
+        self._check(frame.columns)
+        return [self.render(row) for row in frame.select(self.columns).iter_rows(named=True)]
+
+    def _check(self, there: Iterable[str]) -> None:
+        there = list(there)
+        unknown = [name for name in self.columns if name not in there]
+        if unknown:
+            raise ValueError(f"template columns {unknown} don't exist; there are {there}")
+
+
+def _parse(template: str) -> tuple[tuple[_Piece, ...], str]:
+    """Columns of a template with the text that belongs to each, and the text after the last."""
+    columns: list[str] = []
+    texts = [""]
+    try:
+        for literal, name, spec, conversion in Formatter().parse(template):
+            texts[-1] += literal
+            if name is None:
+                continue
+            if not name or spec or conversion:
+                raise ValueError("only a column name may stand in braces")
+            columns.append(name)
+            texts.append("")
+    except ValueError as error:
+        raise ValueError(f"bad template {template!r}: {error}") from None
+    if not columns:
+        raise ValueError(f"a template names at least one column in braces; got {template!r}")
+    matches = [_BETWEEN.fullmatch(text) for text in texts[1:]]
+    parts = [("", "", texts[0])]
+    parts += [(m["suffix"], m["separator"], m["prefix"]) for m in matches if m is not None]
+    pieces = tuple(
+        _Piece(name, separator, prefix, after[0])
+        for name, (_, separator, prefix), after in zip(columns, parts, parts[1:], strict=False)
+    )
+    return pieces, parts[-1][1] + parts[-1][2]
+
+
+def _join(text: str, separator: str) -> str:
+    # 'Nice.' + '. ' is 'Nice. '
+    return text + (separator.lstrip(".。") if text.endswith(_ENDS) else separator)
+
+
+def _value(value: Any, max_chars: int) -> str:
+    if isinstance(value, pl.Series | list | tuple):
+        parts = [_value(part, max_chars) for part in value]
+    else:
+        parts = [part.strip() for part in clean_text(value, max_chars).split("|")]
+    return ", ".join(part for part in parts if part)

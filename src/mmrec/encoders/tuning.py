@@ -1,0 +1,103 @@
+"""Which parameters of a pretrained model learn, in one word: "frozen", "last-N" or "full"."""
+
+import re
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+_LAST = re.compile(r"last-([0-9]+)")
+
+
+def tune(module: nn.Module, tuning: str) -> None:
+    """Say which parameters of `module` get gradients.
+
+    "frozen" is none of them and "full" all. "last-N" is the last N blocks and whatever is
+    registered after them (a final norm, a convolution before the pooling); registration order is
+    forward order in Hugging Face and timm models. The blocks are the entries of the outermost
+    lists (`ModuleList` or `Sequential`) of composed modules, one list after the other: the layers
+    of BERT, the blocks of a vision transformer, the residual blocks of all stages of a ResNet. A
+    list in a list (the stages of an EfficientNet) is opened. A model without such lists has its
+    direct children as blocks.
+
+    Args:
+        module: the pretrained model; changed in place.
+        tuning: "frozen", "last-N" with N of at least 1, or "full".
+
+    Raises:
+        ValueError: for another word, or more blocks than there are.
+
+    Example:
+        >>> model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2)) for _ in range(3)))
+        >>> tune(model, "last-1")
+        >>> [name for name, p in model.named_parameters() if p.requires_grad]
+        ['2.0.weight', '2.0.bias']
+    """
+    if tuning in ("frozen", "full"):
+        module.requires_grad_(tuning == "full")
+        return
+    last = _LAST.fullmatch(tuning)
+    if tuning == "lora":
+        raise ValueError("tuning 'lora' is not available yet; use 'frozen', 'last-N' or 'full'")
+    if last is None or int(last[1]) < 1:
+        raise ValueError(
+            f"tuning expects 'frozen', 'last-N' (N at least 1, such as 'last-2') or 'full'; "
+            f"got {tuning!r}"
+        )
+    blocks = find_blocks(module)
+    if int(last[1]) > len(blocks):
+        raise ValueError(
+            f"tuning {tuning!r} asks for more than the {len(blocks)} blocks of "
+            f"{type(module).__name__}"
+        )
+    first = next(blocks[-int(last[1])].parameters())
+    learns = False
+    for parameter in module.parameters():
+        learns = learns or parameter is first
+        parameter.requires_grad_(learns)
+
+
+def find_blocks(module: nn.Module) -> list[nn.Module]:
+    """The blocks that "last-N" counts, in forward order (see `tune`)."""
+    return _listed(module) or [child for child in module.children() if _has_weights(child)]
+
+
+def _listed(module: nn.Module) -> list[nn.Module]:
+    blocks: list[nn.Module] = []
+    for child in module.children():
+        if not _is_list(child):
+            blocks += _listed(child)
+            continue
+        for entry in child.children():
+            if _is_list(entry):
+                blocks += _listed(nn.ModuleList([entry]))
+            elif _has_weights(entry):
+                blocks.append(entry)
+    return blocks
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return next(module.parameters(), None) is not None
+
+
+def _is_list(module: nn.Module) -> bool:
+    entries = list(module.children())
+    composed = all(next(entry.children(), None) is not None for entry in entries)
+    return isinstance(module, nn.ModuleList | nn.Sequential) and bool(entries) and composed
+
+
+def hold_still(module: nn.Module) -> None:
+    """Put what doesn't learn into eval mode; call it after `module.train(mode)`.
+
+    That is every part without a trainable parameter, the dropout before the first part that has
+    one, and every batch norm: items are encoded in chunks, and batch statistics would make a
+    vector depend on its chunk.
+    """
+    learns = False
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if any(p.requires_grad for p in part.parameters(recurse=False)):
+            learns = True
+        elif not any(p.requires_grad for p in parameters) and (parameters or not learns):
+            part.training = False
+        if isinstance(part, _BatchNorm):
+            part.training = False

@@ -1,0 +1,99 @@
+"""What every fusion does first: check the modalities and fill the absent slots."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+
+class ModalityAdapters(nn.Module):
+    """Brings every modality of an item to one width, and fills what is absent.
+
+    A modality goes through a layer norm and a linear layer; one that is already `dim` wide (an id
+    embedding) passes as it is. Where an item lacks a modality, that modality's learned missing
+    vector stands in, whatever lies in the absent slot (NaN and infinity included), in the values
+    and in the gradients.
+
+    Args:
+        dims: width of each modality, by name; their order is the order of the tokens.
+        dim: D, the width that all of them come out with.
+
+    Raises:
+        ValueError: for no modality, a width below 1 or a name that PyTorch cannot hold.
+
+    Example:
+        >>> adapters = ModalityAdapters({"id": 8, "text": 5}, 8)
+        >>> features = {"id": torch.randn(3, 8), "text": torch.full((3, 5), torch.nan)}
+        >>> present = {"id": torch.ones(3).bool(), "text": torch.zeros(3).bool()}
+        >>> tokens = adapters(features, present)
+        >>> tokens.shape, tokens.isfinite().all().item()
+        (torch.Size([3, 2, 8]), True)
+    """
+
+    def __init__(self, dims: Mapping[str, int], dim: int) -> None:
+        super().__init__()
+        check_dims(dims, dim)
+        self.dims = dict(dims)
+        self.dim = dim
+        self.layers = nn.ModuleDict({name: _adapter(width, dim) for name, width in dims.items()})
+        # Small but not zero, so that an item with nothing at all still has a direction.
+        self.missing = nn.ParameterDict(
+            {name: nn.Parameter(torch.randn(dim) * 0.02) for name in dims}
+        )
+
+    def forward(
+        self,
+        features: Mapping[str, Float[Tensor, "P _"]],
+        present: Mapping[str, Bool[Tensor, " P"]],
+    ) -> Float[Tensor, "P M D"]:
+        """Token m of an item is its modality m, or that modality's missing vector.
+
+        Raises:
+            ValueError: if the modalities or a width are not those of `dims`.
+        """
+        check_modalities(self.dims, features, present)
+        tokens = []
+        for name, layer in self.layers.items():
+            here = present[name].unsqueeze(-1)
+            vectors = layer(blank(features[name], here))
+            tokens.append(torch.where(here, vectors, self.missing[name]))
+        return torch.stack(tokens, dim=1)
+
+
+def blank(
+    features: Float[Tensor, "P width"], here: Bool[Tensor, "P 1"]
+) -> Float[Tensor, "P width"]:
+    """Zeros in the absent slots; `where`, because NaN times zero is NaN, also in a gradient."""
+    return torch.where(here, features, torch.zeros_like(features))
+
+
+def check_dims(dims: Mapping[str, int], dim: int) -> None:
+    """Refuse widths and names that no fusion can work with."""
+    if not dims:
+        raise ValueError("fusion expects at least one modality; got none")
+    if dim < 1 or any(width < 1 for width in dims.values()):
+        raise ValueError(f"fusion expects widths of at least 1; got dims {dict(dims)}, dim {dim}")
+    for name in dims:
+        if not name or "." in name or hasattr(nn.ModuleDict, name):
+            raise ValueError(f"{name!r} cannot name a modality: PyTorch keeps that name to itself")
+
+
+def check_modalities(
+    dims: Mapping[str, int], features: Mapping[str, Tensor], present: Mapping[str, Tensor]
+) -> None:
+    """Refuse features that are not those the fusion was built for."""
+    for given in (features, present):
+        if set(given) != set(dims):
+            raise ValueError(f"fusion expects modalities {list(dims)}; got {sorted(given)}")
+    for name, width in dims.items():
+        if features[name].shape[-1] != width:
+            raise ValueError(
+                f"fusion expects {name!r} features of width {width}; got {features[name].shape[-1]}"
+            )
+
+
+def _adapter(width: int, dim: int) -> nn.Module:
+    if width == dim:
+        return nn.Identity()
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dim))

@@ -1,0 +1,9 @@
+"""Interest models: a history of item vectors, oldest first, to the user's interest at every step.
+
+Each has ``forward`` over whole histories and ``step`` for one event; folding ``step`` over a
+history gives what ``forward`` gives, so a served user costs one step an event.
+"""
+
+from mmrec.interest.gru import GRUInterest
+
+__all__ = ["GRUInterest"]

@@ -1,0 +1,167 @@
+"""GRU4Rec's recurrence: one gated step an event."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+# log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
+DAY = 11.366754
+
+
+class GRUInterest(nn.Module):
+    """A gated recurrent unit over the vectors of a user's events.
+
+    The state is (layers, B, hidden), as in ``nn.GRU``: users lie on axis 1, so stack the states of
+    single users with ``torch.cat(states, dim=1)`` and take user ``b`` back with
+    ``state[:, b : b + 1]``. A user without events has the state zero.
+
+    Args:
+        dim: width of an item vector, D.
+        hidden: width of the interest, H; ``dim`` if None.
+        layers: number of stacked recurrent layers.
+        dropout: probability that an element of an item vector, or of the interest, is dropped in
+            training; also between the layers.
+        time_gap: whether the seconds since the user's previous event are an input.
+        event_types: number of known event types; 0 for events without a type.
+
+    Raises:
+        ValueError: if a size is not positive, or ``event_types`` is negative.
+
+    References:
+        Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks"
+        (arXiv 1511.06939).
+
+    Example:
+        >>> interest = GRUInterest(8, hidden=4).eval()
+        >>> vectors, mask = torch.randn(1, 3, 8), torch.tensor([[True, True, False]])
+        >>> states = interest(vectors, mask)  # (B, T, H)
+        >>> state = interest.initial_state(1)
+        >>> for t in range(2):
+        ...     state = interest.step(state, vectors[:, t])
+        >>> torch.allclose(interest.readout(state), states[:, 1], atol=1e-6)
+        True
+    """
+
+    window: int | None = None
+    """A recurrence remembers without limit; None says that its state is not a list of events."""
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int | None = None,
+        *,
+        layers: int = 1,
+        dropout: float = 0.0,
+        time_gap: bool = False,
+        event_types: int = 0,
+    ) -> None:
+        super().__init__()
+        hidden = dim if hidden is None else hidden
+        if min(dim, hidden, layers) < 1 or event_types < 0:
+            raise ValueError(
+                "GRUInterest expects positive dim, hidden and layers and event_types of 0 or more; "
+                f"got {dim}, {hidden}, {layers} and {event_types}"
+            )
+        self.dim = dim
+        self.hidden = hidden
+        self.layers = layers
+        # nn.GRU warns about dropout that has no layers to stand between.
+        self.gru = nn.GRU(
+            dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.gap = nn.Linear(1, dim) if time_gap else None
+        # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
+        self.kind = nn.Embedding(event_types + 1, dim, padding_idx=0) if event_types else None
+        # Both are added to item vectors, so they start small beside them.
+        if self.gap is not None:
+            nn.init.normal_(self.gap.weight, std=0.02)
+            nn.init.zeros_(self.gap.bias)
+        if self.kind is not None:
+            nn.init.normal_(self.kind.weight[1:], std=0.02)
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None = None,
+        kind: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T H"]:
+        """The interest after each event.
+
+        Args:
+            vectors: vectors of the items, oldest first, padded on the right.
+            mask: True for real events; what lies in the other places changes nothing.
+            gap: seconds since the user's previous event, 0 for the first; a negative gap (clocks
+                disagree) counts as 0. Ignored without ``time_gap``.
+            kind: event types, 0 for unknown. Ignored without ``event_types``.
+
+        Returns:
+            (B, T, H); zeros where ``mask`` is False.
+
+        Raises:
+            ValueError: if a gap or type is needed and missing, or a row is padded on the left.
+        """
+        if (mask[:, 1:] & ~mask[:, :-1]).any():
+            raise ValueError(
+                "GRUInterest expects padding on the right; got a mask with False first"
+            )
+        if vectors.shape[0] * vectors.shape[1] == 0:
+            return vectors.new_zeros(*vectors.shape[:2], self.hidden)
+        # Cleaned first, so that NaN in padding reaches neither a value nor a gradient. Padding is
+        # on the right, so no real step comes after it and there is nothing to pack.
+        vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
+        gap = None if gap is None else gap.masked_fill(~mask, 0)
+        kind = None if kind is None else kind.masked_fill(~mask, 0)
+        states, _ = self.gru(self._inputs(vectors, gap, kind))
+        masked: Tensor = self.dropout(states).masked_fill(~mask.unsqueeze(-1), 0)
+        return masked
+
+    def initial_state(
+        self,
+        batch_size: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Float[Tensor, "layers B H"]:
+        """The state of users without events: zeros, by default where and what the weights are."""
+        weight = next(self.gru.parameters())
+        shape = (self.layers, batch_size, self.hidden)
+        return weight.new_zeros(shape, device=device, dtype=dtype)
+
+    def step(
+        self,
+        state: Float[Tensor, "layers B H"],
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None = None,
+        kind: Int[Tensor, " B"] | None = None,
+    ) -> Float[Tensor, "layers B H"]:
+        """The state after one more event of each user; arguments as in :meth:`forward`."""
+        inputs = self._inputs(vectors, gap, kind).unsqueeze(1)
+        _, state = self.gru(inputs, state)
+        return state
+
+    def readout(self, state: Float[Tensor, "layers B H"]) -> Float[Tensor, "B H"]:
+        """The interest that a state stands for: its last layer."""
+        interest: Tensor = self.dropout(state[-1])
+        return interest
+
+    def _inputs(
+        self,
+        vectors: Float[Tensor, "*batch D"],
+        gap: Float[Tensor, "*batch"] | None,
+        kind: Int[Tensor, "*batch"] | None,
+    ) -> Float[Tensor, "*batch D"]:
+        """An event's item, type and time gap as one vector."""
+        inputs: Tensor = self.dropout(vectors)
+        if self.gap is not None:
+            if gap is None:
+                raise ValueError("GRUInterest with time_gap=True expects gap in seconds; got None")
+            days = (gap.clamp(min=0).log1p() / DAY).to(self.gap.weight.dtype)
+            inputs = inputs + self.gap(days.unsqueeze(-1))
+        if self.kind is not None:
+            if kind is None:
+                raise ValueError("GRUInterest with event_types expects kind; got None")
+            inputs = inputs + self.kind(kind)
+        # On the CPU autocast leaves a GRU alone, so its input must have the type of its weights.
+        return inputs.to(next(self.gru.parameters()).dtype)

@@ -1,0 +1,32 @@
+"""Float32 where it matters: logits and their logsumexp must not be rounded to bfloat16."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Half precision becomes float32; float32 and float64 stay as they are.
+
+    Example:
+        >>> at_least_float32(torch.zeros(2, dtype=torch.bfloat16)).dtype
+        torch.float32
+        >>> at_least_float32(torch.zeros(2, dtype=torch.float64)).dtype
+        torch.float64
+    """
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def full_precision(values: Tensor) -> torch.autocast:
+    """A context on the device of ``values`` in which autocast rounds nothing.
+
+    Example:
+        >>> x = torch.ones(2, 2)
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+        ...     rounded = x @ x
+        ...     with full_precision(x):
+        ...         exact = x @ x
+        >>> rounded.dtype, exact.dtype
+        (torch.bfloat16, torch.float32)
+    """
+    return torch.autocast(values.device.type, enabled=False)

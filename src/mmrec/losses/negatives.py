@@ -1,0 +1,43 @@
+"""Which slots of a pool are negatives of a row: every candidate but padding and its target."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def candidate_slots(
+    logits: Float[Tensor, "N P"], candidates: Bool[Tensor, " P"] | None
+) -> Bool[Tensor, " P"]:
+    """The pool's candidates: all slots by default, and never slot 0, which is padding."""
+    if candidates is None:
+        slots = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
+    else:
+        slots = candidates.clone()
+    slots[0] = False
+    return slots
+
+
+def check_shapes(
+    logits: Tensor, target: Tensor, candidates: Tensor | None, log_q: Tensor | None = None
+) -> None:
+    """Raises ValueError unless logits (N, P), target (N,), candidates (P,) and log_q (P,) agree."""
+    if logits.ndim != 2 or target.shape != logits.shape[:1]:
+        raise ValueError(
+            "a loss expects logits (N, P) and target (N,); "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    for name, value in (("candidates", candidates), ("log_q", log_q)):
+        if value is not None and value.shape != logits.shape[1:]:
+            raise ValueError(
+                f"{name} expects one value a slot, ({logits.shape[1]},); got {tuple(value.shape)}"
+            )
+
+
+def split_target(
+    scores: Float[Tensor, "N P"], target: Int[Tensor, " N"], candidates: Bool[Tensor, " P"] | None
+) -> tuple[Float[Tensor, "N 1"], Bool[Tensor, "N P"]]:
+    """The target's score of each row, and the mask of the row's negatives."""
+    column = target.unsqueeze(1)
+    negatives = candidate_slots(scores, candidates).repeat(len(scores), 1)
+    negatives.scatter_(1, column, False)
+    return scores.gather(1, column), negatives

@@ -1,0 +1,65 @@
+"""Softmax over the pool: full, in-batch or sampled, by which items the pool holds."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mmrec.layers import at_least_float32
+from mmrec.losses.negatives import candidate_slots, check_shapes
+
+
+def softmax_loss(
+    logits: Float[Tensor, "N P"],
+    target: Int[Tensor, " N"],
+    candidates: Bool[Tensor, " P"] | None = None,
+    log_q: Float[Tensor, " P"] | None = None,
+) -> Float[Tensor, ""]:
+    r"""Mean over rows of the negative log-likelihood of the target among the pool's candidates.
+
+    With the whole catalogue as the pool this is cross-entropy. With a smaller pool, ``log_q``
+    makes the sum over the pool an unbiased estimate of the sum over the catalogue:
+
+    .. math:: -s_t + \log\Big(e^{s_t} + \sum_{j \in C, j \ne t} e^{s_j - \log q_j}\Big)
+
+    The target is not corrected: it is in its own row's sum with probability one, not by chance.
+
+    Args:
+        logits: scores of every slot for every row; computed in float32 or wider.
+        target: each row's target slot, never 0. It counts in its row even if it is no candidate.
+        candidates: slots that are negatives of the other rows; None for all. Slot 0 never is.
+        log_q: log of the probability that the slot's item is in the pool at all (a pool is a set,
+            so inclusion, not popularity); None for 0, a pool that is the whole catalogue. A slot
+            of ``-inf`` cannot have been drawn and is nobody's negative.
+
+    Returns:
+        A scalar; zero, with a graph, if there are no rows.
+
+    Raises:
+        ValueError: if the shapes disagree.
+
+    References:
+        "Correcting the LogQ Correction: Revisiting Sampled Softmax for Large-Scale Retrieval"
+        (arXiv 2507.09331); Bengio and Senécal, "Adaptive Importance Sampling to Accelerate
+        Training of a Neural Probabilistic Language Model" (2008).
+
+    Example:
+        >>> logits = torch.tensor([[9.0, 1.0, 1.0], [9.0, 1.0, 1.0]])  # slot 0 is padding
+        >>> softmax_loss(logits, torch.tensor([1, 2]))  # one of two, equally likely: log 2
+        tensor(0.6931)
+        >>> log_q = torch.tensor([0.0, 0.5, 0.5]).log()  # a negative seen half of the time: log 3
+        >>> softmax_loss(logits, torch.tensor([1, 2]), log_q=log_q)
+        tensor(1.0986)
+    """
+    check_shapes(logits, target, candidates, log_q)
+    scores = at_least_float32(logits)
+    negatives = candidate_slots(logits, candidates)
+    corrected = scores
+    if log_q is not None:
+        impossible = torch.isneginf(log_q)
+        negatives = negatives & ~impossible
+        corrected = scores - log_q.to(scores.dtype).masked_fill(impossible, 0)
+    column = target.unsqueeze(1)
+    corrected = corrected.masked_fill(~negatives, -torch.inf)
+    corrected = corrected.scatter_(1, column, scores.gather(1, column))
+    return F.cross_entropy(corrected, target.long(), reduction="sum") / max(len(target), 1)

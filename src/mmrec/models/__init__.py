@@ -1,0 +1,16 @@
+"""Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders by name."""
+
+from mmrec.models.builders import gru4rec
+from mmrec.models.items import ItemEncoder, encode_catalog
+from mmrec.models.ranker import CatalogRanker
+from mmrec.models.sequential import Interest, Output, SequentialModel
+
+__all__ = [
+    "CatalogRanker",
+    "Interest",
+    "ItemEncoder",
+    "Output",
+    "SequentialModel",
+    "encode_catalog",
+    "gru4rec",
+]

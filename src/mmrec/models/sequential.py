@@ -1,0 +1,133 @@
+"""Items, interest and scorer, wired into a recommender."""
+
+from typing import NamedTuple, Protocol, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mmrec.data import Batch, Histories
+from mmrec.models.items import ItemEncoder
+
+
+class Interest(Protocol):
+    """Turns the vectors of a history into the user's interest after each event."""
+
+    hidden: int
+
+    def __call__(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        kind: Int[Tensor, "B T"] | None,
+    ) -> Float[Tensor, "B T H"]:
+        """Return the interest after each event."""
+        ...
+
+
+class Output(NamedTuple):
+    """What a training step needs of one batch; N is the number of targets.
+
+    Attributes:
+        logits: score of every pool slot at every target position, ``(N, P)``.
+        target: pool slot of each target, ``(N,)``.
+        states: the interest before each target, ``(N, H)``.
+        vectors: the vector of every slot, ``(P, D)``.
+        features: the features of every slot, by modality, ``(P, D_m)``.
+        present: which slots have the modality, ``(P,)``.
+    """
+
+    logits: Float[Tensor, "N P"]
+    target: Int[Tensor, " N"]
+    states: Float[Tensor, "N H"]
+    vectors: Float[Tensor, "P D"]
+    features: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+
+class SequentialModel(nn.Module):
+    """Each item of a pool is encoded once; histories and candidates point into the result.
+
+    Args:
+        items: encodes a pool into ``(P, D)``.
+        interest: turns ``(B, T, D)`` into ``(B, T, H)``.
+        scorer: the retrieval scorer, a product: ``(N, H), (P, D)`` → ``(N, P)``.
+        ranker: an optional ranking scorer for the short list that the retrieval scorer finds:
+            ``(N, H), (N, K, D)`` → ``(N, K)``.
+        shortlist: how many candidates the ranker sees, K.
+
+    Raises:
+        ValueError: the interest is made for another width of item vectors.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> from mmrec.fusion import ConcatFusion
+        >>> from mmrec.interest import GRUInterest
+        >>> from mmrec.scoring import DotScorer
+        >>> items = ItemEncoder({"id": IdEncoder(100, 16)}, ConcatFusion({"id": 16}, 16))
+        >>> model = SequentialModel(items, GRUInterest(16), DotScorer())
+        >>> history = Histories.of_items([[3, 1, 2]])
+        >>> model.scores(history, torch.randn(101, 16)).shape
+        torch.Size([1, 101])
+    """
+
+    def __init__(
+        self,
+        items: ItemEncoder,
+        interest: nn.Module,
+        scorer: nn.Module,
+        ranker: nn.Module | None = None,
+        *,
+        shortlist: int = 100,
+    ) -> None:
+        super().__init__()
+        if interest.dim != items.dim:
+            raise ValueError(f"interest expects item vectors of {interest.dim}; got {items.dim}")
+        self.items, self.interest, self.scorer, self.ranker = items, interest, scorer, ranker
+        self.shortlist = shortlist
+
+    def forward(self, batch: Batch) -> Output:
+        """Score the batch's pool at every position that has a target."""
+        features, present = self.items.features(batch.pool)
+        vectors = self.items.fusion(features, present)
+        states = self.interest(vectors[batch.history], batch.mask, batch.gap, batch.kind)
+        valid = batch.target > 0
+        rows = states[valid]
+        return Output(
+            self.scorer(rows, vectors), batch.target[valid], rows, vectors, features, present
+        )
+
+    def interests(
+        self, histories: Histories, vectors: Float[Tensor, "V1 D"]
+    ) -> Float[Tensor, "B H"]:
+        """Return the interest after the last event of each history; zeros where there is none."""
+        states = self.interest(
+            vectors[histories.items], histories.mask, histories.gap, histories.kind
+        )
+        last = (histories.mask.sum(1) - 1).clamp(min=0)
+        return cast(Tensor, states[torch.arange(len(last), device=last.device), last])
+
+    def scores(
+        self, histories: Histories, vectors: Float[Tensor, "V1 D"]
+    ) -> Float[Tensor, "B V1"]:
+        """Score every item vector for each history: retrieve, then rank the short list."""
+        states = self.interests(histories, vectors)
+        scores: Tensor = self.scorer(states, vectors).float()
+        return self.rerank(scores, states, vectors)
+
+    def rerank(
+        self,
+        scores: Float[Tensor, "B V1"],
+        states: Float[Tensor, "B H"],
+        vectors: Float[Tensor, "V1 D"],
+    ) -> Float[Tensor, "B V1"]:
+        """Put the short list first, in the ranker's order; without a ranker change nothing."""
+        if self.ranker is None:
+            return scores
+        scores[:, 0] = -torch.inf  # padding is never on a short list
+        top = scores.topk(min(self.shortlist, scores.shape[1] - 1)).indices
+        ranked = self.ranker(states, vectors[top]).float()
+        # Shifted so that the worst of the short list stays above the best of the rest.
+        floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
+        return scores.scatter(1, top, ranked + floor)

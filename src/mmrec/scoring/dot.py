@@ -1,0 +1,102 @@
+"""The retrieval scorer: a product of interest and item, as dot product or cosine."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mmrec.layers import at_least_float32, full_precision
+
+
+class DotScorer(nn.Module):
+    """``u · c / temperature + bias(c)``, for every interest ``u`` and item vector ``c``.
+
+    Scores are float32 or wider, under autocast too. Interest and item vectors are of one width.
+
+    An index that can do nothing but products still gives these scores: the bias travels as one more
+    coordinate. ``index_queries(states) @ index_vectors(vectors).T`` equals ``forward``.
+
+    Args:
+        dim: width of an item vector; needed for ``item_bias`` only.
+        temperature: if given, scores are divided by it, and it is learnt from there; kept as the
+            logarithm of its inverse, so it stays positive.
+        normalize: whether to compare directions (cosine) rather than vectors.
+        item_bias: whether to add a bias, a linear function of the item's vector: so a new item
+            has one too.
+
+    Raises:
+        ValueError: if the temperature is not positive, or ``item_bias`` comes without ``dim``.
+
+    Example:
+        >>> scorer = DotScorer(dim=2, temperature=0.5)
+        >>> scorer(torch.tensor([[1.0, 2.0]]), torch.eye(2)).tolist()
+        [[2.0, 4.0]]
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int | None = None,
+        temperature: float | None = None,
+        normalize: bool = False,
+        item_bias: bool = False,
+    ) -> None:
+        super().__init__()
+        if temperature is not None and temperature <= 0:
+            raise ValueError(f"DotScorer expects a positive temperature; got {temperature}")
+        if item_bias and dim is None:
+            raise ValueError("DotScorer with item_bias=True expects dim; got None")
+        self.normalize = normalize
+        self.log_scale = (
+            None if temperature is None else nn.Parameter(torch.tensor(-math.log(temperature)))
+        )
+        self.bias = nn.Linear(dim, 1) if item_bias and dim is not None else None
+        if self.bias is not None:
+            # Nothing is known of an item's popularity at the start.
+            nn.init.zeros_(self.bias.weight)
+            nn.init.zeros_(self.bias.bias)
+
+    def forward(
+        self, states: Float[Tensor, "N D"], vectors: Float[Tensor, "P D"]
+    ) -> Float[Tensor, "N P"]:
+        """Scores of all items for all interests.
+
+        Raises:
+            ValueError: if states and vectors differ in width.
+        """
+        if states.shape[-1] != vectors.shape[-1]:
+            raise ValueError(
+                "DotScorer expects states and vectors of one width; "
+                f"got {states.shape[-1]} and {vectors.shape[-1]}"
+            )
+        with full_precision(states):
+            return F.linear(self._queries(states), self._keys(vectors), self._biases(vectors))
+
+    def index_queries(self, states: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
+        """What to look up in an index of :meth:`index_vectors`: D wide, or D+1 with a bias."""
+        with full_precision(states):
+            queries = self._queries(states)
+            return queries if self.bias is None else F.pad(queries, (0, 1), value=1.0)
+
+    def index_vectors(self, vectors: Float[Tensor, "P D"]) -> Float[Tensor, "P K"]:
+        """What an index holds of each item: D wide, or D+1 with a bias."""
+        with full_precision(vectors):
+            keys, biases = self._keys(vectors), self._biases(vectors)
+            return keys if biases is None else torch.cat([keys, biases.unsqueeze(-1)], dim=-1)
+
+    def _queries(self, states: Tensor) -> Tensor:
+        queries = self._keys(states)
+        # The temperature goes with the query, so that an index need not be rebuilt for it.
+        return queries if self.log_scale is None else queries * self.log_scale.exp()
+
+    def _keys(self, vectors: Tensor) -> Tensor:
+        keys = at_least_float32(vectors)
+        return F.normalize(keys, dim=-1) if self.normalize else keys
+
+    def _biases(self, vectors: Tensor) -> Tensor | None:
+        if self.bias is None:
+            return None
+        weight, bias = at_least_float32(self.bias.weight), at_least_float32(self.bias.bias)
+        return F.linear(at_least_float32(vectors), weight, bias).squeeze(-1)

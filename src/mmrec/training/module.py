@@ -1,0 +1,118 @@
+"""The LightningModule: it wires a model, a loss and an optimiser, and computes nothing itself."""
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from mmrec.data import Batch
+from mmrec.evaluation import HeldOut
+from mmrec.fusion import SiameseFusion
+from mmrec.losses import alignment_loss, softmax_loss
+from mmrec.metrics import NDCG, HitRate, rank_of_target
+from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
+from mmrec.models.sequential import Output
+from mmrec.training.optimizers import build_optimizer, warmup_cosine
+
+Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""``(logits (N, P), target (N,), candidates (P,), log_q (P,))`` → scalar."""
+
+
+class SequentialRecommender(LightningModule):
+    """Trains a :class:`SequentialModel` and validates it by ranking the whole catalogue.
+
+    Args:
+        model: the model.
+        loss: of the logits of a pool, see :mod:`mmrec.losses`.
+        lr: learning rate of everything but trained encoders.
+        encoder_lr: learning rate of trained encoders (text and picture models).
+        weight_decay: of AdamW; biases, norms and vectors of missing modalities have none.
+        warmup: share of the steps in which the learning rate rises, before its cosine falls.
+        alignment: weight of the alignment loss between the modalities of a
+            :class:`SiameseFusion`.
+
+    It logs ``train_loss``, ``valid_ndcg@10`` and ``valid_hr@10``. Any ``Trainer(precision=...)``
+    works; losses are computed in float32.
+    """
+
+    def __init__(
+        self,
+        model: SequentialModel,
+        *,
+        loss: Loss = softmax_loss,
+        lr: float = 3e-3,
+        encoder_lr: float = 2e-5,
+        weight_decay: float = 0.01,
+        warmup: float = 0.05,
+        alignment: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+        self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
+        self.warmup, self.alignment = warmup, alignment
+        self.ndcg, self.hit_rate = NDCG(10), HitRate(10)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch."""
+        output = self.model(batch)
+        pool = batch.pool
+        loss = self.loss(output.logits, output.target, pool.candidates, pool.log_q)
+        if self.model.ranker is not None:
+            loss = loss + self._ranking_loss(output, pool.candidates)
+        if self.alignment and isinstance(self.model.items.fusion, SiameseFusion):
+            loss = loss + self.alignment * self._alignment_loss(output)
+        self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def _ranking_loss(self, output: Output, candidates: Tensor) -> Tensor:
+        """Softmax over the target and the short list that the retrieval scorer would find."""
+        assert self.model.ranker is not None
+        logits = output.logits.detach().float().masked_fill(~candidates, -torch.inf)
+        logits = logits.scatter(1, output.target.unsqueeze(1), -torch.inf)
+        size = min(self.model.shortlist, int(candidates.sum()) - 1)
+        short = torch.cat([output.target.unsqueeze(1), logits.topk(size).indices], dim=1)
+        # Two stages: the ranker reads interests and vectors but doesn't bend them.
+        scores = self.model.ranker(output.states.detach(), output.vectors.detach()[short])
+        first = torch.zeros(len(short), dtype=torch.long, device=short.device)
+        return torch.nn.functional.cross_entropy(scores.float(), first)
+
+    def _alignment_loss(self, output: Output) -> Tensor:
+        """Mean over the pairs of modalities, each over the items that have both."""
+        projected = self.model.items.fusion.project(output.features, output.present)
+        losses = [
+            alignment_loss(projected[a], projected[b], output.present[a] & output.present[b])
+            for a, b in combinations([name for name in projected if name != "id"], 2)
+        ]
+        return torch.stack(losses).mean() if losses else output.logits.new_zeros(())
+
+    def on_validation_epoch_start(self) -> None:
+        """Encode the catalogue once."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        vectors = encode_catalog(self.model.items, data.sources, data.split.catalog_size)
+        counts = torch.from_numpy(data.split.train_counts)
+        self.ranker = CatalogRanker(self.model, vectors, counts)
+        self.blocked = torch.ones(len(vectors), dtype=torch.bool, device=vectors.device)
+        self.blocked[torch.from_numpy(data.split.candidates).to(vectors.device)] = False
+
+    def validation_step(self, batch: HeldOut, batch_idx: int) -> None:
+        """Rank every candidate for a batch of held-out events, seen items filtered."""
+        scores = self.ranker.scores(batch.histories)
+        exclude = self.blocked.repeat(len(scores), 1)
+        exclude[batch.seen[0], batch.seen[1]] = True
+        ranks = rank_of_target(scores, batch.target, exclude)
+        for name, metric in (("valid_ndcg@10", self.ndcg), ("valid_hr@10", self.hit_rate)):
+            metric.update(ranks)
+            self.log(name, metric, prog_bar=True, batch_size=len(ranks))
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with a warm-up and a cosine, stepped with every batch."""
+        optimizer = build_optimizer(self.model, self.lr, self.encoder_lr, self.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = warmup_cosine(optimizer, steps, self.warmup)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

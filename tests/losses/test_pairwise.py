@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from mmrec.losses import bpr_loss
+
+
+def reference(logits, target, candidates):
+    losses = []
+    for row, positive in zip(logits, target, strict=True):
+        terms = [
+            np.log1p(np.exp(-(row[positive] - row[slot])))
+            for slot in range(1, len(row))
+            if slot != positive and candidates[slot]
+        ]
+        losses.append(np.mean(terms) if terms else 0.0)
+    return np.mean(losses)
+
+
+@given(st.integers(1, 5), st.integers(2, 8), st.integers(0, 2**31))
+def test_equals_the_formula(rows, slots, seed):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(rows, slots)) * 4
+    target, candidates = rng.integers(1, slots, rows), rng.random(slots) < 0.6
+    got = bpr_loss(torch.tensor(logits), torch.tensor(target), torch.tensor(candidates))
+    assert got.item() == pytest.approx(reference(logits, target, candidates), rel=1e-9)
+
+
+def test_shift_of_a_row_changes_nothing():
+    logits, target = torch.randn(3, 6, dtype=torch.float64), torch.tensor([1, 5, 2])
+    shifted = logits + torch.tensor([[3.0], [-7.0], [100.0]])
+    assert torch.allclose(bpr_loss(shifted, target), bpr_loss(logits, target))
+
+
+def test_gradients_and_garbage():
+    logits = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    target, candidates = torch.tensor([1, 4, 2]), torch.tensor([True, True, False, True, False])
+    assert gradcheck(lambda x: bpr_loss(x, target, candidates), (logits,))
+    garbage = logits.detach().clone()
+    garbage[:, 0], garbage[0, 2] = float("nan"), float("inf")
+    garbage.requires_grad_()
+    loss = bpr_loss(garbage, target, candidates)
+    assert torch.equal(loss, bpr_loss(logits, target, candidates))
+    loss.backward()
+    assert garbage.grad.isfinite().all()
+
+
+def test_large_margins_and_half_precision_stay_finite():
+    loss = bpr_loss(torch.tensor([[0.0, -1e4, 1e4]]).bfloat16(), torch.tensor([1]))
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(2e4, rel=0.01)
+
+
+def test_no_rows_and_no_negatives_are_zero_with_a_graph():
+    for rows in (0, 2):
+        logits = torch.randn(rows, 2, requires_grad=True)
+        loss = bpr_loss(logits, torch.ones(rows, dtype=torch.long))
+        loss.backward()
+        assert loss.item() == 0
+
+
+def test_shapes_that_disagree():
+    with pytest.raises(
+        ValueError, match=r"candidates expects one value a slot, \(3,\); got \(2,\)"
+    ):
+        bpr_loss.__wrapped__(torch.randn(1, 3), torch.tensor([1]), torch.ones(2, dtype=torch.bool))
