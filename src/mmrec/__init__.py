@@ -1,3 +1,22 @@
-"""mmrec: model components for multimodal, real-time recommendation."""
+"""mmrec: model components for multimodal, real-time recommendation.
+
+``mmrec.Recommender`` is the whole way in one call; the folders beside it hold the parts:
+``data``, ``encoders``, ``fusion``, ``interest``, ``scoring``, ``losses``, ``sampling``,
+``metrics``, ``models``, ``baselines``, ``evaluation`` and ``training``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmrec.recommender import Options, Recommendation, Recommender
 
 __version__ = "0.1.0"
+__all__ = ["Options", "Recommendation", "Recommender", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that ``import mmrec`` is quick."""
+    if name in __all__:
+        return getattr(import_module("mmrec.recommender"), name)
+    raise AttributeError(f"module 'mmrec' has no attribute {name!r}")

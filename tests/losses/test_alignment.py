@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
@@ -66,4 +68,4 @@ def test_errors():
     with pytest.raises(ValueError, match="positive temperature; got 0"):
         alignment_loss(views, views, present, temperature=0.0)
     with pytest.raises(ValueError, match=r"got \(2, 3\), \(3, 3\) and \(2,\)"):
-        alignment_loss.__wrapped__(views, torch.ones(3, 3), present)
+        unwrap(alignment_loss)(views, torch.ones(3, 3), present)

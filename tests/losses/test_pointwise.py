@@ -1,7 +1,9 @@
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
@@ -20,6 +22,7 @@ def reference(logits, target, candidates):
     return np.mean(losses)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(2, 8), st.integers(0, 2**31))
 def test_equals_the_formula(rows, slots, seed):
     rng = np.random.default_rng(seed)
@@ -58,4 +61,4 @@ def test_no_rows_is_zero_with_a_graph():
 
 def test_shapes_that_disagree():
     with pytest.raises(ValueError, match=r"target \(N,\); got \(1, 3\) and \(2,\)"):
-        bce_loss.__wrapped__(torch.randn(1, 3), torch.tensor([1, 1]))
+        unwrap(bce_loss)(torch.randn(1, 3), torch.tensor([1, 1]))

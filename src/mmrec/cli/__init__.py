@@ -1,0 +1,5 @@
+"""The ``mmrec`` command."""
+
+from mmrec.cli.app import main
+
+__all__ = ["main"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from mmrec.data.images import resolve_image
 from mmrec.data.tables import Table, check_ids, read_table, require_columns
@@ -85,6 +85,20 @@ class Catalog:
             )
         return indices
 
+    def parse_ids(self, texts: Iterable[str]) -> list[ItemId]:
+        """Return ids that were written as text, as integers where the catalogue's are.
+
+        Raises:
+            ValueError: the ids are integers and a text is not one.
+        """
+        stripped = [text.strip() for text in texts]
+        if self.frame["item_id"].dtype == pl.String:
+            return list(stripped)
+        try:
+            return [int(text) for text in stripped]
+        except ValueError as error:
+            raise ValueError(f"item ids are integers here; got {stripped}") from error
+
     def row(self, item: ItemId) -> dict[str, Any]:
         """Return the columns of one item."""
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
@@ -100,19 +114,22 @@ class Catalog:
         names = self.frame["image"].cast(pl.String).fill_null("").str.strip_chars()
         return [resolve_image(self.images, name) if name else None for name in names]
 
-    def where(self, conditions: Mapping[str, Any]) -> np.ndarray:
+    def where(self, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item meets all ``conditions``.
 
-        A condition is a value, or a list of allowed values, of a column.
+        A condition is a value, or a list of allowed values, of a column. A polars expression over
+        the columns says anything else.
 
         Raises:
-            ValueError: a column is not in the catalogue.
+            ValueError: a column is not in the catalogue, or the expression is not a condition.
 
         Example:
             >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
             >>> catalog.where({"category": "lamp"})
             array([False,  True, False])
         """
+        if isinstance(conditions, pl.Expr):
+            return np.concatenate([[False], self._meets(conditions)])
         require_columns(self.frame, list(conditions), "items")
         allowed = np.ones(len(self) + 1, dtype=bool)
         allowed[0] = False
@@ -122,6 +139,16 @@ class Catalog:
             texts = self.frame[column].cast(pl.String).is_in([str(value) for value in values])
             allowed[1:] &= texts.fill_null(False).to_numpy()
         return allowed
+
+    def _meets(self, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
+        try:
+            values = self.frame.select(condition).to_series()
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"where: the catalogue can't be filtered: {reason}") from error
+        if values.dtype != pl.Boolean or len(values) != len(self):
+            raise ValueError(f"where must give True or False for each item; got {values.dtype}")
+        return values.fill_null(False).to_numpy()
 
     def append(self, rows: Table) -> Sequence[int]:
         """Add items at the end and return their indices; unknown columns are filled with null.

@@ -80,7 +80,7 @@ def _session_starts(rng: np.random.Generator) -> list[int]:
     """Days from joining to the end, mostly in the evening."""
     days = rng.uniform(rng.uniform(0.0, 0.8), 1.0, size=2 + rng.poisson(3.2)) * DAYS
     hours = rng.triangular(6.0, 20.0, 24.0, size=len(days))
-    return sorted(int(START + int(day) * 86_400 + hour * 3_600) for day, hour in zip(days, hours))
+    return sorted((START + np.floor(days) * 86_400 + hours * 3_600).astype(int).tolist())
 
 
 def _new_taste(name: str, rng: np.random.Generator) -> Float[np.ndarray, " K"]:
@@ -96,10 +96,10 @@ def _new_taste(name: str, rng: np.random.Generator) -> Float[np.ndarray, " K"]:
 def _flow(products: Products, last: int) -> Float[np.ndarray, " N"]:
     """How the product just looked at draws attention to the next."""
     step = (products.category - products.category[last]) % len(CATEGORIES)
-    appeal = _NEXT_CATEGORY * (step == 1) + _SAME_CATEGORY * (step == 0)
+    appeal = np.select([step == 1, step == 0], [_NEXT_CATEGORY, _SAME_CATEGORY])
     codes = products.visual | products.verbal
     for name, weight in _ECHO.items():
-        appeal = appeal + weight * (codes[name] == codes[name][last])
+        appeal += weight * (codes[name] == codes[name][last])
     return appeal
 
 

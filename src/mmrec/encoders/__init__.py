@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmrec.encoders.cache import Features, FeatureStore
     from mmrec.encoders.feature import FeatureEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _FILES = {
     "FeatureEncoder": "feature",
+    "FeatureStore": "cache",
+    "Features": "cache",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTransform": "image_transform",
@@ -30,6 +33,8 @@ _FILES = {
 
 __all__ = [
     "FeatureEncoder",
+    "FeatureStore",
+    "Features",
     "IdEncoder",
     "ImageEncoder",
     "ImageTransform",

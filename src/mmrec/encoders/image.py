@@ -97,7 +97,7 @@ class ImageEncoder(nn.Module):
         config = resolve_model_data_config(backbone)
         transform = ImageTransform(
             size=config["input_size"][-1],
-            crop_pct=config["crop_pct"],
+            crop_pct=float(config["crop_pct"]),
             interpolation=config["interpolation"],
             mean=config["mean"],
             std=config["std"],
@@ -151,15 +151,21 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _with_weights(name: str, weights: dict[str, Tensor]) -> Any:
     import timm
 
-    bare: Any = timm.create_model(name, num_classes=0)
-    headed: Any = timm.create_model(name)
-    for model in (bare, headed):
-        if set(model.state_dict()) == set(weights):
-            try:
-                model.load_state_dict(weights)
-            except RuntimeError as error:
-                raise ValueError(f"the weights do not fit {name!r}: {error}") from error
-            model.reset_classifier(0)
-            return model
-    odd = sorted(set(headed.state_dict()) ^ set(weights))
-    raise ValueError(f"the weights do not fit {name!r}: {len(odd)} names differ, first {odd[:3]}")
+    model: Any = timm.create_model(name)
+    whole = {key: value.shape for key, value in model.state_dict().items()}
+    model.reset_classifier(0)
+    wanted = {key: value.shape for key, value in model.state_dict().items()}
+    # The classifier is left out, whatever its number of classes.
+    given = {key: value for key, value in weights.items() if key in wanted or key not in whole}
+    if {key: value.shape for key, value in given.items()} != wanted:
+        odd = [
+            key
+            for key in wanted.keys() | given.keys()
+            if key not in given or key not in wanted or given[key].shape != wanted[key]
+        ]
+        raise ValueError(
+            f"the weights do not fit {name!r}: {len(odd)} tensors differ in name or shape, "
+            f"first {sorted(odd)[:3]}"
+        )
+    model.load_state_dict(given)
+    return model

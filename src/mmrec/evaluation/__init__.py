@@ -1,5 +1,16 @@
 """Ranking protocol and reports."""
 
 from mmrec.evaluation.protocol import HeldOut, Ranker, Ranks, held_out, rank_targets, summarize
+from mmrec.evaluation.report import describe_split, evaluate, evaluate_baselines
 
-__all__ = ["HeldOut", "Ranker", "Ranks", "held_out", "rank_targets", "summarize"]
+__all__ = [
+    "HeldOut",
+    "Ranker",
+    "Ranks",
+    "describe_split",
+    "evaluate",
+    "evaluate_baselines",
+    "held_out",
+    "rank_targets",
+    "summarize",
+]

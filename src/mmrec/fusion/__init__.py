@@ -6,6 +6,8 @@ features and a `(P,)` mask per modality and gives `(P, D)`. Its answer doesn't d
 in an absent slot.
 """
 
+from mmrec.fusion.attention import AttentionFusion
 from mmrec.fusion.concat import ConcatFusion
+from mmrec.fusion.siamese import SiameseFusion
 
-__all__ = ["ConcatFusion"]
+__all__ = ["AttentionFusion", "ConcatFusion", "SiameseFusion"]

@@ -75,7 +75,7 @@ def check_dims(dims: Mapping[str, int], dim: int) -> None:
     if dim < 1 or any(width < 1 for width in dims.values()):
         raise ValueError(f"fusion expects widths of at least 1; got dims {dict(dims)}, dim {dim}")
     for name in dims:
-        if not name or "." in name or hasattr(nn.ModuleDict, name):
+        if not name or "." in name or hasattr(nn.ModuleDict(), name):
             raise ValueError(f"{name!r} cannot name a modality: PyTorch keeps that name to itself")
 
 

@@ -100,8 +100,13 @@ class GRUInterest(nn.Module):
             (B, T, H); zeros where ``mask`` is False.
 
         Raises:
-            ValueError: if a gap or type is needed and missing, or a row is padded on the left.
+            ValueError: if a gap or type is needed and missing, a row is padded on the left, or the
+                vectors are not ``dim`` wide.
         """
+        if vectors.shape[-1] != self.dim:
+            raise ValueError(
+                f"GRUInterest expects vectors {self.dim} wide; got {vectors.shape[-1]}"
+            )
         if (mask[:, 1:] & ~mask[:, :-1]).any():
             raise ValueError(
                 "GRUInterest expects padding on the right; got a mask with False first"

@@ -53,6 +53,6 @@ def masked_softmax(
                 [0.0000, 0.0000, 0.0000]])
     """
     masked = at_least_float32(logits).masked_fill(~mask, -torch.inf)
-    # A row of -inf alone would give NaN, and so would its gradient.
+    # A row of -inf alone would send NaN through the backward pass, where anomaly detection stops.
     masked = masked.masked_fill(~mask.any(dim, keepdim=True), 0)
     return masked.softmax(dim).masked_fill(~mask, 0).to(logits.dtype)

@@ -28,6 +28,7 @@ def softmax_loss(
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0. It counts in its row even if it is no candidate.
         candidates: slots that are negatives of the other rows; None for all. Slot 0 never is.
+            Whatever finite score the other slots have changes nothing.
         log_q: log of the probability that the slot's item is in the pool at all (a pool is a set,
             so inclusion, not popularity); None for 0, a pool that is the whole catalogue. A slot
             of ``-inf`` cannot have been drawn and is nobody's negative.
@@ -40,8 +41,9 @@ def softmax_loss(
 
     References:
         "Correcting the LogQ Correction: Revisiting Sampled Softmax for Large-Scale Retrieval"
-        (arXiv 2507.09331); Bengio and Senécal, "Adaptive Importance Sampling to Accelerate
-        Training of a Neural Probabilistic Language Model" (2008).
+        (arXiv 2507.09331) for the target that is not corrected; its weights of rows are left out.
+        Bengio and Senécal, "Adaptive Importance Sampling to Accelerate Training of a Neural
+        Probabilistic Language Model" (2008), for the estimate of the sum.
 
     Example:
         >>> logits = torch.tensor([[9.0, 1.0, 1.0], [9.0, 1.0, 1.0]])  # slot 0 is padding
@@ -53,13 +55,11 @@ def softmax_loss(
     """
     check_shapes(logits, target, candidates, log_q)
     scores = at_least_float32(logits)
-    negatives = candidate_slots(logits, candidates)
-    corrected = scores
-    if log_q is not None:
-        impossible = torch.isneginf(log_q)
-        negatives = negatives & ~impossible
-        corrected = scores - log_q.to(scores.dtype).masked_fill(impossible, 0)
-    column = target.unsqueeze(1)
-    corrected = corrected.masked_fill(~negatives, -torch.inf)
-    corrected = corrected.scatter_(1, column, scores.gather(1, column))
-    return F.cross_entropy(corrected, target.long(), reduction="sum") / max(len(target), 1)
+    offset = scores.new_zeros(scores.shape[1]) if log_q is None else log_q.to(scores.dtype)
+    negatives = candidate_slots(logits, candidates) & ~torch.isneginf(offset)
+    # One subtraction of a table without gradients both corrects and masks: masking the scores
+    # themselves would copy (N, P) twice more, here and in the backward pass, where the time goes.
+    offset = offset.detach().masked_fill(~negatives, torch.inf).repeat(len(target), 1)
+    offset.scatter_(1, target.long().unsqueeze(1), 0)
+    loss = F.cross_entropy(scores - offset, target.long(), reduction="sum")
+    return loss / max(len(target), 1)

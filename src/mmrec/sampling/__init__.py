@@ -4,6 +4,7 @@ A pool has two methods: ``draw(rng)`` gives items, ``log_inclusion(items)`` the 
 an item is among them, which :func:`mmrec.losses.softmax_loss` takes as ``log_q``.
 """
 
+from mmrec.sampling.inclusion import union_log_inclusion
 from mmrec.sampling.pools import (
     FullPool,
     InBatchPool,
@@ -11,7 +12,6 @@ from mmrec.sampling.pools import (
     PopularityPool,
     UniformPool,
     UnionPool,
-    union_log_inclusion,
 )
 
 __all__ = [

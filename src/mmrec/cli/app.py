@@ -1,0 +1,220 @@
+"""The ``mmrec`` command: its sub-commands, and how an error is said."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmrec.recommender.options import Options
+
+app = typer.Typer(
+    help="Multimodal recommendation: texts, pictures and event histories to ranked lists.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
+DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
+
+
+def main() -> None:
+    """Run the command; bad input gets one sentence on stderr and exit status 2."""
+    try:
+        app()
+    except (ValueError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        sys.stderr.write(f"mmrec: {error}\n")
+        sys.exit(2)
+
+
+@app.callback()
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from mmrec import __version__
+
+        typer.echo(f"mmrec {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
+    out: Annotated[Path, typer.Option(help="Folder for the RUN.")],
+    modalities: Annotated[str, typer.Option(help="Of id, text, image.")] = "id,text,image",
+    fusion: Annotated[str, typer.Option(help="concat, attention or siamese.")] = Options.fusion,
+    interest: Annotated[str, typer.Option(help="gru.")] = Options.interest,
+    scorer: Annotated[
+        str, typer.Option(help="dot retrieves; mlp also ranks what dot retrieves.")
+    ] = Options.scorer,
+    loss: Annotated[str, typer.Option(help="softmax, bpr or bce.")] = Options.loss,
+    negatives: Annotated[
+        str, typer.Option(help="full, in-batch, popularity or uniform.")
+    ] = Options.negatives,
+    pool_size: Annotated[int, typer.Option(help="Negatives drawn for a batch.")] = (
+        Options.pool_size
+    ),
+    text_encoder: Annotated[
+        str, typer.Option(help="Hugging Face name or path of a text model.")
+    ] = Options.text_encoder,
+    image_encoder: Annotated[str, typer.Option(help="timm name of a picture model.")] = (
+        Options.image_encoder
+    ),
+    text_template: Annotated[
+        str | None, typer.Option(help='Joins columns: "{title}. {description}".')
+    ] = None,
+    tuning: Annotated[str, typer.Option(help="frozen, last-N or full.")] = Options.tuning,
+    split: Annotated[str, typer.Option(help="time or leave-one-out.")] = Options.split,
+    min_count: Annotated[int, typer.Option(help="k-core filter.")] = Options.min_count,
+    dim: Annotated[int, typer.Option(help="Width of item vectors and interest.")] = Options.dim,
+    max_length: Annotated[int, typer.Option(help="Events of a history.")] = Options.max_length,
+    batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = Options.batch_size,
+    max_items: Annotated[
+        int, typer.Option(help="Unique items in a batch, where encoders are trained.")
+    ] = Options.max_items,
+    epochs: Annotated[int, typer.Option(help="Upper limit of epochs.")] = Options.epochs,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = Options.lr,
+    encoder_lr: Annotated[
+        float, typer.Option(help="Learning rate of text and picture models.")
+    ] = Options.encoder_lr,
+    precision: Annotated[
+        str, typer.Option(help="Lightning precision: 32-true, bf16-mixed, 16-mixed.")
+    ] = Options.precision,
+    devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that load batches.")] = Options.workers,
+    cache: Cache = DEFAULT_CACHE,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a recommender on a data set folder and write a RUN."""
+    options = Options(
+        modalities=tuple(part.strip() for part in modalities.split(",") if part.strip()),
+        fusion=fusion,
+        interest=interest,
+        scorer=scorer,
+        loss=loss,
+        negatives=negatives,
+        pool_size=pool_size,
+        text_encoder=text_encoder,
+        image_encoder=image_encoder,
+        text_template=text_template,
+        tuning=tuning,
+        split=split,
+        min_count=min_count,
+        dim=dim,
+        max_length=max_length,
+        batch_size=batch_size,
+        max_items=max_items,
+        epochs=epochs,
+        lr=lr,
+        encoder_lr=encoder_lr,
+        precision=precision,
+        devices=int(devices) if devices.isdigit() else devices,
+        workers=workers,
+        seed=seed,
+    )
+    from mmrec.cli.tables import metrics_table
+    from mmrec.data import read_folder
+    from mmrec.recommender import Recommender
+
+    dataset = read_folder(data)
+    recommender = Recommender.fit(
+        dataset.interactions, dataset.catalog, cache=cache, options=options, progress=True
+    )
+    recommender.config["data"] = str(data.resolve())
+    recommender.save(out)
+    typer.echo(metrics_table(recommender.report))
+    typer.echo(f"RUN written to {out}")
+    if as_json:
+        _print_json(recommender.report)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Data set folder; by default the one it was trained on.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a RUN on the validation and test parts of its data set."""
+    from mmrec.cli.tables import metrics_table
+    from mmrec.data import read_folder
+    from mmrec.recommender import Recommender
+
+    recommender = Recommender.load(run)
+    folder = data or recommender.config.get("data")
+    if folder is None:
+        raise ValueError(f"{run} doesn't say what it was trained on; pass --data FOLDER")
+    report = recommender.evaluate(read_folder(folder).interactions)
+    trained_on = recommender.report.get("fingerprint")
+    report["same_split"] = report["fingerprint"] == trained_on
+    typer.echo(metrics_table(report))
+    if not report["same_split"]:
+        typer.echo(f"note: trained on split {trained_on}, measured on {report['fingerprint']}")
+    if as_json:
+        _print_json(report)
+
+
+@app.command()
+def recommend(
+    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
+    history: Annotated[str, typer.Option(help="Item ids, oldest first, separated by commas.")] = "",
+    k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
+    where: Annotated[
+        list[str] | None, typer.Option(help="column=value, may be given again.")
+    ] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Items of the history may be recommended again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Recommend items to someone with the given history."""
+    from mmrec.cli.tables import recommendations_table
+    from mmrec.recommender import Recommender
+
+    recommender = Recommender.load(run)
+    ids = recommender.catalog.parse_ids(part for part in history.split(",") if part.strip())
+    conditions = _conditions(where or [])
+    lines = recommender.recommend(ids, k, where=conditions, exclude_seen=not repeat)
+    typer.echo(recommendations_table(recommender.catalog, ids, lines))
+    if as_json:
+        rows = [line._asdict() for line in lines]
+        _print_json({"history": ids, "recommendations": rows})
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the shop, the RUNs and report.html.")] = (
+        Path("mmrec-demo")
+    ),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a miniature shop, learn it from texts and pictures, and write report.html."""
+    from mmrec.cli.demo import run_demo
+
+    summary = run_demo(out, seed=seed, say=typer.echo)
+    if as_json:
+        _print_json(summary)
+
+
+def _conditions(pairs: list[str]) -> dict[str, list[str]]:
+    conditions: dict[str, list[str]] = {}
+    for pair in pairs:
+        column, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--where must be column=value; got {pair!r}")
+        conditions.setdefault(column, []).append(value)
+    return conditions
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps(values, ensure_ascii=False))

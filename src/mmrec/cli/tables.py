@@ -1,0 +1,49 @@
+"""Reports and lists as plain text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmrec.data import Catalog, ItemId
+
+COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+
+
+def metrics_table(report: dict[str, Any]) -> str:
+    """Return the test metrics of a report, the baselines beside them."""
+    test = report["test"]
+    rows: dict[str, dict[str, Any]] = {"mmrec": test, **report["baselines"]}
+    rows["mmrec, seen items ranked too"] = test["with_seen"]
+    if test["cold"]["targets"]:
+        rows["mmrec, warm items"] = test["warm"]
+        rows["mmrec, cold items"] = test["cold"]
+    width = max(map(len, rows))
+    events = report["events"]
+    lines = [
+        f"split {report['split']} {report['fingerprint']}, seed {report['seed']}: "
+        f"{events['train']:,} training, {events['valid']:,} validation and {events['test']:,} "
+        f"test events; {report['candidates']:,} items ranked",
+        " " * width + "".join(f"{column:>13}" for column in COLUMNS),
+    ]
+    for name, metrics in rows.items():
+        values = "".join(f"{metrics.get(column, float('nan')):13.4f}" for column in COLUMNS)
+        lines.append(f"{name:<{width}}{values}")
+    return "\n".join(lines)
+
+
+def recommendations_table(
+    catalog: Catalog, history: Sequence[ItemId], lines: Sequence[Any]
+) -> str:
+    """Return a history and the list recommended for it, with titles."""
+    rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
+    rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
+    rows += [
+        f"{place:>3}. {line.score:8.3f}  {line.item}  {title_of(catalog, line.item)}"
+        for place, line in enumerate(lines, 1)
+    ]
+    return "\n".join(rows)
+
+
+def title_of(catalog: Catalog, item: ItemId) -> str:
+    """Return the title of an item; "" where it has none."""
+    row = catalog.row(item)
+    return str(row.get("title") or row.get("name") or "")

@@ -1,0 +1,173 @@
+"""A table that only grows, keyed by content, that a kill at any instant leaves readable."""
+
+import json
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from jaxtyping import Float32
+
+FORMAT = 1
+COMMIT = 1024  # rows that one commit may hold, and so all that a power cut can have torn
+_RECORD = struct.Struct("<32sII")  # key, crc of its row, crc of both
+
+
+class RowLog:
+    """Rows of float32 in a folder, found by a 32-byte key.
+
+    `rows.f32` holds the rows and `keys.bin` a record per row, at the same position. A commit
+    writes its rows, waits until they are on the disk, then writes their records: a row without a
+    whole and correct record doesn't exist, and the next writer cuts it off. Writers take turns
+    (`locked`); readers need no lock.
+
+    Args:
+        folder: made when the first row is written.
+        dim: width of a row.
+        fingerprint: what made the rows; kept in `header.json`.
+
+    Raises:
+        ValueError: if the folder holds another format, width or fingerprint.
+    """
+
+    def __init__(self, folder: Path, dim: int, fingerprint: str) -> None:
+        self.folder = folder
+        self.dim = dim
+        self.header = {
+            "format": FORMAT,
+            "dim": dim,
+            "dtype": "float32",
+            "fingerprint": fingerprint,
+        }
+        self.index: dict[bytes, int] = {}
+        self.path = folder / "rows.f32"
+        self._keys = folder / "keys.bin"
+        if (folder / "header.json").exists():
+            self._check_header()
+            self._read()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only writer: reads what others wrote meanwhile, and cuts off a torn tail."""
+        import fcntl  # POSIX only: elsewhere a store in memory still works
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (self.folder / "header.json").exists():
+                self._check_header()
+                self._read()
+            else:
+                self.index = {}
+                self._write_header()
+            _cut(self.path, len(self.index) * self.dim * 4)
+            _cut(self._keys, len(self.index) * _RECORD.size)
+            yield
+
+    def append(self, keys: Sequence[bytes], rows: Float32[np.ndarray, "n dim"]) -> None:
+        """Add rows under new keys; they are on the disk when this returns. Needs `locked`."""
+        rows = np.ascontiguousarray(rows, dtype="<f4")
+        for start in range(0, len(keys), COMMIT):
+            part, names = rows[start : start + COMMIT], keys[start : start + COMMIT]
+            _extend(self.path, part.tobytes())
+            records = [_record(key, row) for key, row in zip(names, part, strict=True)]
+            _extend(self._keys, b"".join(records))
+            for key in names:
+                self.index[key] = len(self.index)
+
+    def table(self) -> Float32[np.ndarray, "n dim"]:
+        """All rows, memory-mapped."""
+        return map_rows(self.path, len(self.index), self.dim)
+
+    def _read(self) -> None:
+        # Keys first: every record that is seen has its row by then.
+        records = self._keys.read_bytes() if self._keys.exists() else b""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        count = min(len(records) // _RECORD.size, size // (4 * self.dim))
+        found: list[tuple[bytes, int]] = []
+        for key, row_crc, crc in _RECORD.iter_unpack(records[: count * _RECORD.size]):
+            if crc != crc32(key + row_crc.to_bytes(4, "little")):
+                break
+            found.append((key, row_crc))
+        rows = map_rows(self.path, len(found), self.dim)
+        for position in range(max(0, len(found) - COMMIT), len(found)):
+            if crc32(rows[position].tobytes()) != found[position][1]:
+                del found[position:]
+                break
+        self.index = {key: position for position, (key, _) in enumerate(found)}
+
+    def _check_header(self) -> None:
+        path = self.folder / "header.json"
+        try:
+            header = json.loads(path.read_text())
+        except ValueError:
+            header = None
+        if header != self.header:
+            raise ValueError(
+                f"the feature store expects {self.header} in {path}; found {header}: "
+                f"remove that folder to have its features encoded anew"
+            )
+
+    def _write_header(self) -> None:
+        for old in (self.path, self._keys):
+            old.unlink(missing_ok=True)
+        draft = self.folder / "header.json.new"
+        with draft.open("w") as file:
+            json.dump(self.header, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.folder / "header.json")
+
+
+class RowMemory:
+    """The same as `RowLog`, in memory."""
+
+    path: None = None
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.index: dict[bytes, int] = {}
+        self._parts: list[Float32[np.ndarray, "n dim"]] = []
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nothing to wait for."""
+        yield
+
+    def append(self, keys: Sequence[bytes], rows: Float32[np.ndarray, "n dim"]) -> None:
+        """Add rows under new keys."""
+        self._parts.append(rows)
+        for key in keys:
+            self.index[key] = len(self.index)
+
+    def table(self) -> Float32[np.ndarray, "n dim"]:
+        """All rows."""
+        self._parts = [np.concatenate([np.zeros((0, self.dim), np.float32), *self._parts])]
+        return self._parts[0]
+
+
+def map_rows(path: Path, count: int, dim: int) -> Float32[np.ndarray, "n dim"]:
+    """The first `count` rows of a file, memory-mapped for reading."""
+    if count == 0:  # an empty file cannot be mapped
+        return np.zeros((0, dim), np.float32)
+    return np.memmap(path, dtype="<f4", mode="r", shape=(count, dim))
+
+
+def _record(key: bytes, row: np.ndarray) -> bytes:
+    row_crc = crc32(row.tobytes())
+    return _RECORD.pack(key, row_crc, crc32(key + row_crc.to_bytes(4, "little")))
+
+
+def _extend(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _cut(path: Path, size: int) -> None:
+    if path.exists() and path.stat().st_size > size:
+        os.truncate(path, size)

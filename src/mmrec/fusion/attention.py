@@ -1,0 +1,69 @@
+"""Attention: a learned query looks at the modalities of an item and takes what it needs."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from mmrec.fusion.adapters import ModalityAdapters
+from mmrec.layers import MLP
+
+
+class AttentionFusion(nn.Module):
+    """Fuses the modalities of an item by attention, so that their weights depend on the item.
+
+    Each modality is a token of width `dim` (see `ModalityAdapters`; an absent one is its learned
+    missing vector) plus a learned vector that says which modality it is. One learned query
+    attends to the tokens, and a small MLP with a residual follows (pre-norm).
+
+    Args:
+        dims: width of each modality, by name.
+        dim: D, the width of an item vector; a multiple of `heads`.
+        heads: number of attention heads.
+        dropout: dropout probability of attention weights and of the hidden layer.
+
+    Shape:
+        features: `(P, dims[name])` by name; present: `(P,)` by name, True where the item has it;
+        output: `(P, D)`.
+
+    Raises:
+        ValueError: if the modalities or a width are not those of `dims`, or `heads` doesn't
+            divide `dim`.
+
+    References:
+        Vaswani et al., "Attention Is All You Need", arXiv:1706.03762; pooling by attention from a
+        learned query: Lee et al., "Set Transformer", arXiv:1810.00825.
+
+    Example:
+        >>> fusion = AttentionFusion({"id": 8, "text": 6}, 8)
+        >>> features = {"id": torch.randn(5, 8), "text": torch.randn(5, 6)}
+        >>> present = {"id": torch.ones(5).bool(), "text": torch.tensor([1, 0, 1, 0, 1]).bool()}
+        >>> fusion(features, present).shape
+        torch.Size([5, 8])
+    """
+
+    def __init__(
+        self, dims: Mapping[str, int], dim: int, *, heads: int = 4, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise ValueError(f"heads must divide dim; got dim {dim} and {heads} heads")
+        self.dims = dict(dims)
+        self.dim = dim
+        self.adapters = ModalityAdapters(dims, dim)
+        self.kinds = nn.Parameter(torch.randn(len(dims), dim) * 0.02)
+        self.query = nn.Parameter(torch.randn(dim) * 0.02)
+        self.norm = nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
+        self.mlp = nn.Sequential(nn.LayerNorm(dim), MLP([dim, 2 * dim, dim], dropout=dropout))
+
+    def forward(
+        self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
+    ) -> Float[Tensor, "P D"]:
+        """One vector per item."""
+        tokens = self.norm(self.adapters(features, present) + self.kinds)
+        query = self.query.expand(len(tokens), 1, -1)
+        attended: Tensor = self.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
+        fused: Tensor = attended + self.mlp(attended)
+        return fused

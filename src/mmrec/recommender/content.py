@@ -1,0 +1,133 @@
+"""The content of a catalogue: text and picture models, and what they make of its items."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from mmrec.data import Catalog, RawSource, Source, TextTemplate, check_images, id_source
+from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder, ImageEncoder, TextEncoder
+from mmrec.recommender.options import Options
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Content:
+    """Sources and encoders of the modalities, ready to be wired into a model.
+
+    Attributes:
+        sources: the content of the catalogue, by modality.
+        encoders: what encodes it in the model, by modality.
+        described: what is needed to encode an item never seen, for ``config.json``.
+        problems: pictures that can't be read: item id → reason.
+    """
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    encoders: dict[str, nn.Module] = field(default_factory=dict)
+    described: dict[str, Any] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class FeatureRows:
+    """The source of a frozen encoder's features: catalogue index → row of a feature store."""
+
+    def __init__(self, features: Any) -> None:
+        self.features = features
+        self.present = np.concatenate([[False], features.present])
+
+    def load(self, items: np.ndarray) -> Tensor:
+        """Return the features of ``items``."""
+        return cast(Tensor, self.features[items - 1])
+
+
+def raw_encoder(modality: str, options: Options) -> TextEncoder | ImageEncoder:
+    """Load the pretrained text or picture model that ``options`` name."""
+    if modality == "text":
+        return TextEncoder.from_pretrained(
+            options.text_encoder, pooling=options.pooling, tuning=options.tuning
+        )
+    return ImageEncoder.from_timm(options.image_encoder, tuning=options.tuning)
+
+
+def raw_values(modality: str, catalog: Catalog, template: str | None) -> list[Any]:
+    """Return the text ("" where there is none) or the picture file of each row."""
+    if modality == "image":
+        return catalog.image_paths()
+    columns = catalog.frame.columns
+    chosen = TextTemplate(template) if template else TextTemplate.guess(columns)
+    return chosen.render_all(catalog.frame)
+
+
+def read_content(
+    options: Options,
+    catalog: Catalog,
+    trained: np.ndarray,
+    *,
+    cache: Path | None,
+    progress: bool = False,
+) -> Content:
+    """Encode, or prepare to encode, the modalities of a catalogue.
+
+    Args:
+        options: which modalities and models.
+        catalog: the items.
+        trained: catalogue indices of items with training events; the id vocabulary.
+        cache: folder of the feature store, or None to keep features in memory.
+        progress: whether to show progress bars.
+
+    Raises:
+        ValueError: no item has the modality at all.
+    """
+    content = Content()
+    for modality in options.modalities:
+        if modality == "id":
+            vocabulary = {int(item): slot + 1 for slot, item in enumerate(trained)}
+            content.sources["id"] = id_source(vocabulary, len(catalog))
+            content.encoders["id"] = IdEncoder(len(vocabulary), options.dim)
+            continue
+        values = raw_values(modality, catalog, options.text_template)
+        encoder = raw_encoder(modality, options)
+        content.described[modality] = describe(encoder)
+        if options.tuning == "frozen":
+            features = FeatureStore(cache).encode(encoder, values, progress=progress)
+            source: Source = FeatureRows(features)
+            problems: Mapping[int, str] = features.problems
+            content.encoders[modality] = fitted(features, source.present, trained)
+        else:
+            problems = check_images(values) if modality == "image" else {}
+            readable = [None if row in problems else v for row, v in enumerate(values)]
+            source = RawSource(readable, encoder.transform)
+            content.encoders[modality] = encoder
+        if not source.present.any():
+            raise ValueError(f"modality {modality!r}: none of the {len(catalog)} items has it")
+        content.sources[modality] = source
+        for row, reason in problems.items():
+            content.problems[str(catalog.ids[row])] = reason
+            log.warning("item %s: picture left out, %s", catalog.ids[row], reason)
+    return content
+
+
+def fitted(features: Any, present: np.ndarray, trained: np.ndarray) -> FeatureEncoder:
+    """Return a feature encoder that is fitted to the trained items."""
+    rows = trained[present[trained]] - 1
+    encoder = FeatureEncoder(features.dim)
+    return encoder.fit(features[rows]) if len(rows) else encoder
+
+
+def describe(encoder: TextEncoder | ImageEncoder) -> dict[str, Any]:
+    """Return what a run records of a pretrained model."""
+    return {"fingerprint": encoder.fingerprint(), "transform": repr(encoder.transform)}
+
+
+def feature_dims(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
+    """Return the width of each modality that comes as features."""
+    return {
+        name: encoder.dim_in
+        for name, encoder in encoders.items()
+        if isinstance(encoder, FeatureEncoder)
+    }

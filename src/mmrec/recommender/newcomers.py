@@ -1,0 +1,58 @@
+"""Items that came after training: encoded by what is known of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmrec.data import Catalog, RawSource, Source, TableSource
+from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
+from mmrec.models import SequentialModel, encode_catalog
+from mmrec.recommender.content import FeatureRows, raw_encoder, raw_values
+from mmrec.recommender.options import Options
+
+
+def rebuild_encoders(
+    options: Options, feature_dims: Mapping[str, int], vocabulary_size: int
+) -> dict[str, nn.Module]:
+    """Return the encoders of a saved model, their weights still to be loaded."""
+    encoders: dict[str, nn.Module] = {}
+    for modality in options.modalities:
+        if modality == "id":
+            encoders["id"] = IdEncoder(vocabulary_size, options.dim)
+        elif modality in feature_dims:
+            encoders[modality] = FeatureEncoder(feature_dims[modality])
+        else:
+            encoders[modality] = raw_encoder(modality, options)
+    return encoders
+
+
+def encode_rows(
+    model: SequentialModel, options: Options, config: Mapping[str, Any], new: Catalog
+) -> Tensor:
+    """Return the vectors of new items, ``(N, D)``. They have no id.
+
+    Raises:
+        ValueError: a pretrained encoder is not the one that the run was trained with.
+    """
+    sources: dict[str, Source] = {}
+    for modality in options.modalities:
+        if modality == "id":
+            none = torch.zeros(len(new) + 1, dtype=torch.long).numpy()
+            sources["id"] = TableSource(none, none > 0)
+            continue
+        values = raw_values(modality, new, options.text_template)
+        if options.tuning != "frozen":
+            encoder = model.items.encoders[modality]
+            sources[modality] = RawSource(values, encoder.transform)
+            continue
+        encoder = raw_encoder(modality, options)
+        wanted = config["encoders"][modality]["fingerprint"]
+        if encoder.fingerprint() != wanted:
+            raise ValueError(
+                f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run was "
+                f"trained with; the one at hand has {encoder.fingerprint()[:12]}"
+            )
+        sources[modality] = FeatureRows(FeatureStore(None).encode(encoder, values))
+    return encode_catalog(model.items, sources, len(new))[1:]

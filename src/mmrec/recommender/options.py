@@ -1,0 +1,158 @@
+"""What a recommender is made with: everything that a run needs to be repeated."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+MODALITIES = ("id", "text", "image")
+CHOICES = {
+    "fusion": ("concat", "attention", "siamese"),
+    "interest": ("gru",),
+    "scorer": ("dot", "mlp"),
+    "loss": ("softmax", "bpr", "bce"),
+    "negatives": ("full", "in-batch", "popularity", "uniform"),
+    "split": ("time", "leave-one-out"),
+    "pooling": ("mean", "cls", "max", "attention"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of :meth:`Recommender.fit`, checked; their defaults are those of ``mmrec fit``.
+
+    Attributes:
+        modalities: what is known of an item: ``"id"``, ``"text"``, ``"image"``.
+        text_encoder: Hugging Face name or path of a text model.
+        image_encoder: timm name of a picture model.
+        text_template: joins columns to one text; by default the usual ones that are there.
+        pooling: how token vectors become one: mean, cls, max or attention.
+        tuning: how text and picture models learn: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        fusion: how modalities become one vector: concat, attention or siamese.
+        interest: how a history becomes an interest: gru.
+        scorer: ``"dot"`` retrieves; ``"mlp"`` also ranks the short list that dot retrieves.
+        loss: softmax, bpr or bce.
+        negatives: what a target is compared with: full (every trained item), in-batch, popularity
+            or uniform.
+        pool_size: how many negatives are drawn for a batch.
+        split: time or leave-one-out.
+        min_count: k-core filter: users and items with fewer events don't train.
+        dim: width of item vectors and interest.
+        layers: layers of the interest model.
+        dropout: of the interest model's input and output.
+        modality_dropout: probability that an item trains without one of its modalities.
+        time_gap: whether the time since the last event is an input.
+        event_types: whether the type of an event is an input.
+        drop_repeats: whether successive events on one item count once.
+        max_length: events of a history that count.
+        batch_size: windows in a batch.
+        max_items: unique items of a batch, where text or picture models are trained.
+        epochs: upper limit of epochs.
+        patience: epochs without a better validation NDCG@10 before training stops.
+        lr: learning rate.
+        encoder_lr: learning rate of text and picture models.
+        weight_decay: of AdamW.
+        alignment: weight of the alignment loss, for siamese fusion.
+        precision: of the Lightning trainer: 32, bf16-mixed, 16-mixed.
+        devices: number of devices, or auto.
+        workers: processes that load batches.
+        seed: of everything random.
+
+    Example:
+        >>> Options(modalities=("text", "image"), tuning="last-2").modalities
+        ('text', 'image')
+    """
+
+    modalities: tuple[str, ...] = MODALITIES
+    text_encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    image_encoder: str = "tf_efficientnet_lite0"
+    text_template: str | None = None
+    pooling: str = "mean"
+    tuning: str = "frozen"
+    fusion: str = "concat"
+    interest: str = "gru"
+    scorer: str = "dot"
+    loss: str = "softmax"
+    negatives: str = "full"
+    pool_size: int = 1024
+    split: str = "time"
+    min_count: int = 0
+    dim: int = 128
+    layers: int = 1
+    dropout: float = 0.4
+    modality_dropout: float = 0.1
+    time_gap: bool = False
+    event_types: bool = False
+    drop_repeats: bool = True
+    max_length: int = 200
+    batch_size: int = 32
+    max_items: int = 256
+    epochs: int = 60
+    patience: int = 8
+    lr: float = 3e-3
+    encoder_lr: float = 2e-5
+    weight_decay: float = 0.01
+    alignment: float = 0.1
+    precision: str = "32-true"
+    devices: int | str = "auto"
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modalities", tuple(self.modalities))
+        unknown = [name for name in self.modalities if name not in MODALITIES]
+        if unknown or not self.modalities or len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(
+                f"modalities must be different ones of {list(MODALITIES)}; "
+                f"got {list(self.modalities)}"
+            )
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {list(allowed)}; got {getattr(self, name)!r}")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name} must be from {low} to {high}; got {value!r}")
+
+    @property
+    def trains_encoders(self) -> bool:
+        """Whether text or picture models learn."""
+        return self.tuning != "frozen" and self.modalities != ("id",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self) | {"modalities": list(self.modalities)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the options that ``to_dict`` gave.
+
+        Raises:
+            ValueError: there is an option that this version doesn't know.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"options {unknown} are unknown to this version of mmrec")
+        return cls(**values)
+
+
+_LARGE = 10**9
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("pool_size", 1, _LARGE),
+    ("min_count", 0, _LARGE),
+    ("dim", 1, 65536),
+    ("layers", 1, 64),
+    ("dropout", 0, 0.99),
+    ("modality_dropout", 0, 0.99),
+    ("max_length", 1, _LARGE),
+    ("batch_size", 1, _LARGE),
+    ("max_items", 1, _LARGE),
+    ("epochs", 1, _LARGE),
+    ("patience", 1, _LARGE),
+    ("lr", 1e-9, 10),
+    ("encoder_lr", 1e-9, 10),
+    ("weight_decay", 0, 10),
+    ("alignment", 0, 1000),
+    ("workers", 0, 1024),
+    ("seed", 0, 2**32 - 1),
+)

@@ -1,0 +1,129 @@
+"""A RUN: a trained recommender in a folder."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+FORMAT = 1
+"""Raised when a RUN of an older version can't be read any more."""
+
+FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
+VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
+
+
+class RunError(ValueError):
+    """A RUN folder that is incomplete, damaged or of another version."""
+
+
+@dataclass
+class Run:
+    """What a RUN holds.
+
+    Attributes:
+        config: everything needed to rebuild the model and to repeat the run.
+        weights: the model's state dict.
+        items: the catalogue.
+        vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        counts: training events of every catalogue index, ``(V + 1,)``.
+        slots: position in the id vocabulary of every catalogue index, 0 = none, ``(V + 1,)``.
+        report: how it went.
+    """
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    items: pl.DataFrame
+    vectors: Tensor
+    counts: Tensor
+    slots: np.ndarray
+    report: dict[str, Any]
+
+
+def write_run(run: Run, directory: Path) -> None:
+    """Write a RUN; the folder appears whole or not at all, and replaces an older RUN.
+
+    Raises:
+        FileExistsError: there is something at ``directory`` that is not a RUN.
+    """
+    if directory.exists() and any(directory.iterdir()) and not (directory / FILES[1]).is_file():
+        raise FileExistsError(f"{directory} is not empty and not a RUN; choose another folder")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = directory.parent / f".{directory.name}.new"
+    old = directory.parent / f".{directory.name}.old"
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir()
+    save_file({name: value.contiguous() for name, value in run.weights.items()}, fresh / FILES[0])
+    (fresh / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config))
+    _with_columns(run).write_parquet(fresh / FILES[2])
+    (fresh / FILES[3]).write_text(_to_json(run.report))
+    if directory.exists():
+        directory.rename(old)
+    fresh.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_run(directory: Path) -> Run:
+    """Read a RUN.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        RunError: a file is missing or damaged, or the RUN is of another version.
+    """
+    if not directory.is_dir():
+        raise FileNotFoundError(f"no RUN at {directory}")
+    missing = [name for name in FILES if not (directory / name).is_file()]
+    if missing:
+        raise RunError(f"{directory} must hold {list(FILES)} to be a RUN; it lacks {missing}")
+    config = _from_json(directory / FILES[1])
+    if config.get("format") != FORMAT:
+        raise RunError(
+            f"{directory} must be a RUN of format {FORMAT}; it is of format {config.get('format')}"
+        )
+    try:
+        weights = load_file(directory / FILES[0])
+        items = pl.read_parquet(directory / FILES[2])
+        vectors = np.stack(items[VECTOR].to_numpy()).astype(np.float32)
+        counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
+    except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise RunError(f"{directory} is damaged: {str(error).splitlines()[0]}") from error
+    return Run(
+        config=config,
+        weights=weights,
+        items=items.drop(VECTOR, COUNT, SLOT),
+        vectors=torch.from_numpy(np.pad(vectors, ((1, 0), (0, 0)))),
+        counts=torch.from_numpy(np.pad(counts, (1, 0))),
+        slots=np.pad(slots, (1, 0)),
+        report=_from_json(directory / FILES[3]),
+    )
+
+
+def _with_columns(run: Run) -> pl.DataFrame:
+    vectors = run.vectors[1:].cpu().numpy()
+    return run.items.with_columns(
+        pl.Series(VECTOR, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1])),
+        pl.Series(COUNT, run.counts[1:].cpu().numpy().astype(np.int64)),
+        pl.Series(SLOT, run.slots[1:].astype(np.int64)),
+    )
+
+
+def _to_json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def _from_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
+    return values

@@ -1,0 +1,94 @@
+"""Training a model until validation stops improving."""
+
+import logging
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from mmrec.data import Split
+from mmrec.models import SequentialModel
+from mmrec.recommender.build import LOSSES, build_negatives
+from mmrec.recommender.content import Content
+from mmrec.recommender.options import Options
+
+MONITOR = "valid_ndcg@10"
+
+
+def train(
+    model: SequentialModel, options: Options, split: Split, content: Content, *, progress: bool
+) -> dict[str, Any]:
+    """Train ``model`` in place; it ends with the weights of its best epoch on validation.
+
+    Returns:
+        How it went: the best epoch and its validation NDCG@10, and the curve.
+    """
+    # Lightning is imported here, so that a recommender that only serves doesn't load it.
+    from lightning import Trainer
+    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+    from mmrec.training import SequenceDataModule, SequentialRecommender
+
+    data = SequenceDataModule(
+        split,
+        content.sources,
+        build_negatives(options, split),
+        batch_size=options.batch_size,
+        max_length=options.max_length,
+        max_items=options.max_items if options.trains_encoders else None,
+        workers=options.workers,
+        seed=options.seed,
+    )
+    module = SequentialRecommender(
+        model,
+        loss=LOSSES[options.loss],
+        lr=options.lr,
+        encoder_lr=options.encoder_lr,
+        weight_decay=options.weight_decay,
+        alignment=options.alignment if options.fusion == "siamese" else 0.0,
+    )
+    curve: list[float] = []
+
+    class Curve(Callback):
+        def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+            curve.append(round(float(trainer.callback_metrics[MONITOR]), 5))
+
+    with TemporaryDirectory() as directory, quiet():
+        best = ModelCheckpoint(directory, monitor=MONITOR, mode="max", save_weights_only=True)
+        trainer = Trainer(
+            max_epochs=options.epochs,
+            precision=options.precision,  # type: ignore[arg-type]
+            devices=options.devices,
+            gradient_clip_val=1.0,
+            callbacks=[
+                best,
+                EarlyStopping(MONITOR, mode="max", patience=options.patience),
+                Curve(),
+            ],
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+        )
+        trainer.fit(module, datamodule=data)
+        weights = torch.load(Path(best.best_model_path), weights_only=True)["state_dict"]
+    module.load_state_dict(weights)
+    model.eval()
+    return {
+        "best_epoch": max(range(len(curve)), key=curve.__getitem__) + 1,
+        "epochs": len(curve),
+        "valid_curve": curve,
+    }
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801  # reads like the context manager it is
+    """Keep Lightning's advertisements and advice out of a user's terminal."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*not be pinned.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

@@ -1,0 +1,92 @@
+import threading
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mmrec.data.images import ImageError
+from mmrec.encoders.batching import load_pictures, text_batches
+
+
+@given(st.lists(st.integers(0, 3000), max_size=60), st.integers(1, 9), st.sampled_from([None, 128]))
+@settings(max_examples=50, deadline=None)
+def test_every_text_once_and_little_padding(lengths, batch_size, longest):
+    texts = ["a" * length for length in lengths]
+    batches = list(text_batches(texts, batch_size, longest))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(texts)))
+    order = [lengths[i] for batch in batches for i in batch]
+    assert order == sorted(lengths, reverse=True)
+    for batch in batches:
+        tokens = max(lengths[i] for i in batch) // 4 + 2
+        padded = len(batch) * min(tokens, longest or tokens)
+        assert len(batch) == 1 or padded <= 64 * batch_size
+        assert len(batch) <= 16 * batch_size
+
+
+def test_a_batch_is_filled():
+    assert [len(batch) for batch in text_batches(["a" * 248] * 20, 8)] == [8, 8, 4]
+
+
+def pixels(paths):
+    return torch.stack([torch.tensor([float(path.stem)]) for path in paths])
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 40])
+def test_pictures_in_order(tmp_path, batch_size):
+    paths = [tmp_path / f"{i}.png" for i in range(23)]
+    seen = []
+    for positions, stacked, problems in load_pictures(paths, pixels, batch_size):
+        assert stacked[:, 0].tolist() == positions
+        assert len(positions) <= batch_size
+        assert not problems
+        seen += positions
+    assert seen == list(range(23))
+
+
+def test_unreadable_pictures_are_left_out(tmp_path):
+    def transform(paths):
+        if int(paths[0].stem) % 3 == 0:
+            raise ImageError(f"{paths[0].name} is bad")
+        return pixels(paths)
+
+    paths = [tmp_path / f"{i}.png" for i in (0, 3, 1, 2, 6, 4)]
+    batches = list(load_pictures(paths, transform, 2))
+    assert batches[0] == ([], None, {0: "0.png is bad", 1: "3.png is bad"})
+    assert [batch[0] for batch in batches] == [[], [2, 3], [5]]
+    assert batches[2][2] == {4: "6.png is bad"}
+
+
+def test_no_more_than_two_batches_are_in_memory(tmp_path):
+    loaded, lock = [], threading.Lock()
+
+    def transform(paths):
+        with lock:
+            loaded.append(paths[0])
+        return pixels(paths)
+
+    paths = [tmp_path / f"{i}.png" for i in range(100)]
+    batches = load_pictures(paths, transform, 4)
+    for used in range(1, 4):
+        next(batches)
+        assert len(loaded) <= 4 * (used + 1)
+    batches.close()
+    assert len(loaded) <= 16
+
+
+def test_another_error_is_not_swallowed(tmp_path):
+    def transform(paths):
+        raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        list(load_pictures([tmp_path / "1.png"], transform, 2))
+
+
+def test_with_a_real_transform(pictures):
+    from mmrec.encoders import ImageTransform
+
+    transform = ImageTransform(16)
+    [(positions, stacked, _)] = load_pictures(pictures, transform, 50)
+    assert positions == list(range(12))
+    assert torch.equal(stacked, transform([Image.open(path) for path in pictures]))

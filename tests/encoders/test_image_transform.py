@@ -1,0 +1,78 @@
+import pickle
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from timm.data import create_transform
+
+from mmrec.data.images import ImageError
+from mmrec.encoders import ImageTransform
+
+
+def noise(width=90, height=60):
+    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    "picture", [noise(), noise(60, 90), noise(20, 20), noise(301, 300)], ids=lambda p: str(p.size)
+)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_as_timm_does(picture, interpolation):
+    want = create_transform(
+        input_size=(3, 40, 40),
+        crop_pct=0.9,
+        interpolation=interpolation,
+        mean=(0.1, 0.2, 0.3),
+        std=(0.4, 0.5, 0.6),
+    )(picture)
+    transform = ImageTransform(40, 0.9, interpolation, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert torch.allclose(transform([picture])[0], want, atol=1e-5)
+
+
+def test_files_and_pictures(pictures):
+    transform = ImageTransform(32)
+    output = transform([pictures[0], Image.open(pictures[1]), str(pictures[2])])
+    assert output.shape == (3, 3, 32, 32)
+    assert output.dtype == torch.float32
+    assert torch.equal(output[1], transform([pictures[1]])[0])
+    assert transform([]).shape == (0, 3, 32, 32)
+
+
+def test_grey_becomes_rgb():
+    output = ImageTransform(16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))(
+        [Image.new("L", (20, 20), 128)]
+    )
+    assert torch.allclose(output, torch.full((1, 3, 16, 16), 128 / 255))
+
+
+def test_augmentation_is_random_and_only_on_request():
+    picture = noise()
+    plain, augmented = ImageTransform(32), ImageTransform(32, augment=True)
+    assert torch.equal(plain([picture]), plain([picture]))
+    first, second = augmented([picture, picture])
+    assert first.shape == (3, 32, 32)
+    assert not torch.equal(first, second)
+    assert first.isfinite().all()
+
+
+def test_unreadable(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        ImageTransform(32)([tmp_path / "bad.jpg"])
+
+
+def test_pickled_as_its_fields():
+    transform = ImageTransform(32, mean=(0.1, 0.2, 0.3))
+    before = transform([noise()])
+    again = pickle.loads(pickle.dumps(transform))
+    assert again == transform
+    assert torch.equal(again([noise()]), before)
+
+
+def test_settings_tell_transforms_apart():
+    assert ImageTransform(32).settings() == ImageTransform(32).settings()
+    assert ImageTransform(32).settings() != ImageTransform(33).settings()
+    assert ImageTransform().mean == timm.data.IMAGENET_DEFAULT_MEAN

@@ -1,0 +1,56 @@
+import torch
+
+from mmrec.fusion import SiameseFusion
+from mmrec.losses import alignment_loss
+
+DIMS = {"image": 6, "text": 5}
+
+
+def batch(items):
+    features = {name: torch.randn(items, width) for name, width in DIMS.items()}
+    present = {name: torch.rand(items) < 0.6 for name in DIMS}
+    return features, present
+
+
+def test_is_the_mean_of_what_is_present():
+    fusion = SiameseFusion(DIMS, 4)
+    features, present = batch(20)
+    fused, projected = fusion(features, present), fusion.project(features, present)
+    for item in range(20):
+        there = [projected[name][item] for name in DIMS if present[name][item]]
+        want = torch.stack(there).mean(dim=0) if there else fusion.missing
+        assert torch.allclose(fused[item], want, atol=1e-6)
+
+
+def test_one_tower_for_all():
+    fusion = SiameseFusion({"a": 5, "b": 5}, 4)
+    fusion.adapters["b"].load_state_dict(fusion.adapters["a"].state_dict())
+    same, present = torch.randn(3, 5), torch.ones(3).bool()
+    vectors = fusion.project({"a": same, "b": same}, {"a": present, "b": present})
+    assert torch.equal(vectors["a"], vectors["b"])
+
+
+def test_absent_vectors_are_zero():
+    features, present = batch(20)
+    vectors = SiameseFusion(DIMS, 4).project(features, present)
+    for name, vector in vectors.items():
+        assert not vector[~present[name]].any()
+        assert vector[present[name]].any(dim=1).all()
+
+
+def test_alignment_learns_which_picture_belongs_to_which_text():
+    torch.manual_seed(0)
+    meaning = torch.randn(64, 3)
+    features = {name: meaning @ torch.randn(3, width) for name, width in DIMS.items()}
+    present = {name: torch.ones(64).bool() for name in DIMS}
+    fusion = SiameseFusion(DIMS, 8, hidden=32)
+    optimizer = torch.optim.Adam(fusion.parameters(), lr=1e-2)
+    for _ in range(150):
+        vectors = fusion.project(features, present)
+        loss = alignment_loss(vectors["image"], vectors["text"], present["text"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    found = torch.nn.functional.normalize(vectors["image"]) @ vectors["text"].T
+    right = (found.argmax(dim=0) == torch.arange(64)).float().mean()
+    assert right > 0.5  # chance is 1 / 64

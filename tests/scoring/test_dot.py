@@ -1,0 +1,112 @@
+from inspect import unwrap
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.autograd import gradcheck
+
+from mmrec.scoring import DotScorer
+
+OPTIONS = [
+    {},
+    {"temperature": 0.1},
+    {"normalize": True},
+    {"item_bias": True},
+    {"normalize": True, "temperature": 0.05, "item_bias": True},
+]
+
+
+def scorer_with(options, dim=4):
+    scorer = DotScorer(dim=dim, **options)
+    if scorer.bias is not None:
+        torch.nn.init.normal_(scorer.bias.weight)
+        torch.nn.init.normal_(scorer.bias.bias)
+    return scorer
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(("rows", "items"), [(1, 1), (3, 5)])
+def test_equals_a_loop(options, rows, items):
+    scorer = scorer_with(options)
+    states, vectors = torch.randn(rows, 4), torch.randn(items, 4)
+    scores = scorer(states, vectors)
+    assert scores.shape == (rows, items)
+    for n in range(rows):
+        for p in range(items):
+            if options.get("normalize"):
+                expected = F.cosine_similarity(states[n], vectors[p], dim=0)
+            else:
+                expected = sum(a * b for a, b in zip(states[n], vectors[p], strict=True))
+            expected = expected / options.get("temperature", 1.0)
+            if options.get("item_bias"):
+                expected = expected + scorer.bias.weight[0] @ vectors[p] + scorer.bias.bias[0]
+            assert scores[n, p].item() == pytest.approx(expected.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_index_gives_the_same_scores_by_a_plain_product(options):
+    scorer = scorer_with(options)
+    states, vectors = torch.randn(3, 4), torch.randn(5, 4)
+    queries, keys = scorer.index_queries(states), scorer.index_vectors(vectors)
+    assert keys.shape == (5, 5 if options.get("item_bias") else 4)
+    assert torch.allclose(queries @ keys.T, scorer(states, vectors), atol=1e-5)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_permuting_items_permutes_scores(options):
+    scorer, order = scorer_with(options), torch.randperm(6)
+    states, vectors = torch.randn(3, 4), torch.randn(6, 4)
+    assert torch.allclose(
+        scorer(states, vectors[order]), scorer(states, vectors)[:, order], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_gradients(options):
+    scorer = scorer_with(options).double()
+    states = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    vectors = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(scorer, (states, vectors))
+    scorer(states, vectors).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in scorer.parameters())
+
+
+def test_zero_vectors_have_a_finite_cosine():
+    scores = DotScorer(normalize=True)(torch.zeros(1, 4), torch.zeros(2, 4))
+    assert scores.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_float32_scores_under_autocast_and_from_half_precision(options):
+    scorer = scorer_with(options)
+    states, vectors = torch.randn(3, 4), torch.randn(5, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = scorer(states, vectors)
+    assert scores.dtype == torch.float32
+    assert torch.equal(scores, scorer(states, vectors))
+    assert scorer.bfloat16()(states.bfloat16(), vectors.bfloat16()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_state_dict_round_trip(options):
+    first, second = scorer_with(options), scorer_with(options)
+    second.load_state_dict(first.state_dict())
+    states, vectors = torch.randn(3, 4), torch.randn(5, 4)
+    assert torch.equal(first(states, vectors), second(states, vectors))
+
+
+def test_temperature_is_learnt_and_stays_positive():
+    scorer = DotScorer(temperature=1.0)
+    optimizer = torch.optim.SGD(scorer.parameters(), lr=10.0)
+    scorer(torch.ones(1, 2), torch.ones(1, 2)).sum().backward()
+    optimizer.step()  # smaller scores: a higher temperature
+    assert 0 < scorer.log_scale.exp().item() < 1
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="positive temperature; got 0"):
+        DotScorer(temperature=0.0)
+    with pytest.raises(ValueError, match="item_bias=True expects dim; got None"):
+        DotScorer(item_bias=True)
+    with pytest.raises(ValueError, match="one width; got 4 and 3"):
+        unwrap(DotScorer.forward)(DotScorer(), torch.zeros(1, 4), torch.zeros(1, 3))

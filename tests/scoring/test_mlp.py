@@ -1,0 +1,109 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from mmrec.scoring import MLPScorer
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.integers(0, 6),
+    items=st.integers(0, 5),
+    depth=st.integers(1, 3),
+    chunk=st.integers(1, 7),
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_pool_equals_forward_on_expanded_candidates(training, rows, items, depth, chunk):
+    scorer = MLPScorer(3, 4, width=8, depth=depth)
+    states, vectors = torch.randn(rows, 3), torch.randn(items, 4)
+    expected = scorer(states, vectors.expand(rows, items, 4))
+    with torch.set_grad_enabled(training):
+        assert torch.allclose(scorer.pool(states, vectors, chunk), expected, atol=1e-6)
+        assert torch.allclose(scorer.pool(states, vectors), expected, atol=1e-6)
+
+
+def test_first_layer_is_that_of_the_pair():
+    scorer = MLPScorer(3, 4, width=8)
+    states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
+    weight = torch.cat([scorer.interest.weight, scorer.item.weight], dim=1)
+    pairs = torch.cat([states.unsqueeze(1).expand(2, 5, 3), candidates], dim=-1)
+    hidden = F.gelu(pairs @ weight.T + scorer.interest.bias)
+    expected = hidden @ scorer.score.weight[0] + scorer.score.bias
+    assert torch.allclose(scorer(states, candidates), expected, atol=1e-6)
+
+
+def test_permuting_candidates_permutes_scores():
+    scorer, order = MLPScorer(3, 4, depth=2), torch.randperm(6)
+    states, candidates = torch.randn(2, 3), torch.randn(2, 6, 4)
+    got = scorer(states, candidates[:, order])
+    assert torch.allclose(got, scorer(states, candidates)[:, order], atol=1e-6)
+
+
+def test_gradients():
+    scorer = MLPScorer(3, 4, width=5, depth=2).double()
+    states = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
+    candidates = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
+    vectors = candidates[0].detach().requires_grad_()
+    assert gradcheck(scorer, (states, candidates))
+    assert gradcheck(lambda s, v: scorer.pool(s, v, chunk=2), (states, vectors))
+    scorer.pool(states, vectors, chunk=1).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in scorer.parameters())
+
+
+def test_pool_never_holds_the_hidden_layer_of_all_pairs():
+    scorer, sizes = MLPScorer(3, 4, width=8), []
+    scorer.hidden.register_forward_hook(lambda _, args, out: sizes.append(out.numel()))
+    with torch.no_grad():
+        scorer.pool(torch.randn(10, 3), torch.randn(7, 4), chunk=2)
+    assert sizes == [2 * 7 * 8] * 5
+
+
+def test_dropout_only_in_training():
+    scorer = MLPScorer(3, 4, dropout=0.5)
+    states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
+    assert not torch.equal(scorer(states, candidates), scorer(states, candidates))
+    scorer.eval()
+    assert torch.equal(scorer(states, candidates), scorer(states, candidates))
+
+
+def test_float32_scores_under_autocast_and_from_half_precision():
+    scorer = MLPScorer(3, 4, depth=2)
+    states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores = scorer(states, candidates)
+    assert scores.dtype == torch.float32
+    assert torch.allclose(scores, scorer(states, candidates), atol=0.05)
+    assert scorer.bfloat16()(states.bfloat16(), candidates.bfloat16()).dtype == torch.float32
+
+
+def test_learns_what_no_product_can():
+    """Which of three numbers is the same: 0 times anything is 0, so a product cannot say."""
+    torch.manual_seed(0)
+    scorer = MLPScorer(1, 1, width=16)
+    states = torch.tensor([[1.0], [-1.0], [0.0]])
+    vectors = torch.tensor([[1.0], [-1.0], [0.0]])
+    near = (states == vectors.T).float()
+    optimizer = torch.optim.Adam(scorer.parameters(), lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(scorer.pool(states, vectors), near)
+        loss.backward()
+        optimizer.step()
+    assert ((scorer.pool(states, vectors) > 0).float() == near).all()
+
+
+def test_state_dict_round_trip():
+    first, second = MLPScorer(3, 4, depth=2), MLPScorer(3, 4, depth=2)
+    second.load_state_dict(first.state_dict())
+    states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
+    assert torch.equal(first(states, candidates), second(states, candidates))
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="got 3, 4, 0 and 1"):
+        MLPScorer(3, 4, width=0)
+    with pytest.raises(ValueError, match="at least 1 row; got 0"):
+        MLPScorer(3, 4).pool(torch.zeros(1, 3), torch.zeros(1, 4), chunk=0)
