@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class Batch(OnDevice):
         return self.history.shape[0]
 
 
+@runtime_checkable
 class Negatives(Protocol):
     """Draws the items that join a batch's pool; see :mod:`mmrec.sampling`."""
 

@@ -1,28 +1,30 @@
 """Dataclasses of tensors that move to a device as a whole."""
 
 from dataclasses import fields, replace
-from typing import Any, Self, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T", bound="OnDevice")
 
 
 class OnDevice:
     """Mixin for a dataclass: ``to`` and ``pin_memory`` for all the tensors in it."""
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+    def to(self: T, device: torch.device | str, non_blocking: bool = False) -> T:
         """Return a copy whose tensors lie on ``device``."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self: T) -> T:
         """Return a copy whose tensors lie in page-locked memory."""
         return self._map(lambda tensor: tensor.pin_memory())
 
-    def _map(self, function: Any) -> Self:
+    def _map(self: T, function: Any) -> T:
         this = cast(Any, self)
         values = {field.name: getattr(this, field.name) for field in fields(this)}
         mapped = {name: _apply(value, function) for name, value in values.items()}
-        return cast(Self, replace(this, **mapped))
+        return cast(T, replace(this, **mapped))
 
 
 def _apply(value: Any, function: Any) -> Any:

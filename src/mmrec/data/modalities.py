@@ -1,7 +1,7 @@
 """Where the content of items comes from: one source for each modality."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ Inputs = Tensor | dict[str, Tensor]
 """What an encoder takes: one row (or one entry of each tensor's first axis) for each item."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """One modality of a catalogue.
 

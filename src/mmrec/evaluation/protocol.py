@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from mmrec.metrics import (
 )
 
 
+@runtime_checkable
 class Ranker(Protocol):
     """Anything that scores the catalogue for histories: a model, a baseline."""
 
