@@ -9,7 +9,10 @@ from mmrec.baselines.neighbours import NeighbourTable
 from mmrec.data import Histories, Sequences
 
 CHUNK = 1024
-"""Items whose similarities to all others are held at once."""
+"""Items whose similarities to all others are held at once, at most."""
+
+CELLS = 2**26
+"""Cells of the largest dense table (256 MB): many users or items make for smaller chunks."""
 
 
 class ItemKNN:
@@ -27,7 +30,7 @@ class ItemKNN:
     Example:
         >>> from mmrec.data import Catalog, Histories, Interactions, leave_one_out
         >>> log = Interactions({
-        ...     "user_id": list("uuuuvvvv"), "item_id": list("abcdabcd"), "position": [1, 2, 3, 4] * 2
+        ...     "user_id": list("uuuuvvvv"), "item_id": list("abcd") * 2, "position": range(8)
         ... })
         >>> split = leave_one_out(log, Catalog({"item_id": list("abcd")}))
         >>> scores = ItemKNN().fit(split.train, 4).scores(Histories.of_items([[1]]))
@@ -53,8 +56,9 @@ class ItemKNN:
         kept = min(self.neighbours, size)
         neighbours = np.zeros((size + 1, kept), dtype=np.int64)
         weights = np.zeros((size + 1, kept))
-        for start in range(0, size + 1, CHUNK):
-            rows = torch.arange(start, min(start + CHUNK, size + 1))
+        chunk = max(1, min(CHUNK, CELLS // max(len(events), size + 1)))
+        for start in range(0, size + 1, chunk):
+            rows = torch.arange(start, min(start + chunk, size + 1))
             both = (visits @ visits.index_select(0, rows).to_dense().T).T
             similar = both / ((counts[rows, None] * counts).sqrt() + self.shrink)
             similar[torch.arange(len(rows)), rows] = 0

@@ -27,9 +27,7 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError, ImportError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        sys.stderr.write(f"mmrec: {error}\n")
+        sys.stderr.write(f"mmrec: {' '.join(str(error).split())}\n")
         sys.exit(2)
 
 
@@ -116,14 +114,16 @@ def fit(
         lr=lr,
         encoder_lr=encoder_lr,
         precision=precision,
-        devices=int(devices) if devices.isdigit() else devices,
+        devices=int(devices) if devices.isdecimal() else devices,
         workers=workers,
         seed=seed,
     )
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
+    from mmrec.recommender.run import check_place
 
+    check_place(out)  # now rather than after training
     dataset = read_folder(data)
     recommender = Recommender.fit(
         dataset.interactions, dataset.catalog, cache=cache, options=options, progress=True

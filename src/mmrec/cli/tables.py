@@ -30,9 +30,7 @@ def metrics_table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def recommendations_table(
-    catalog: Catalog, history: Sequence[ItemId], lines: Sequence[Any]
-) -> str:
+def recommendations_table(catalog: Catalog, history: Sequence[ItemId], lines: Sequence[Any]) -> str:
     """Return a history and the list recommended for it, with titles."""
     rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]

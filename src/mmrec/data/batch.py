@@ -23,7 +23,8 @@ class Pool(OnDevice):
         candidates: slots that the loss compares a target with, ``(P,)``.
         log_q: log probability that the slot's item is in such a pool, ``(P,)``; 0 = always.
         present: for each modality, which slots have it, ``(P,)``.
-        content: for each modality, the inputs of the slots that have it, in order.
+        content: for each modality, the inputs of the slots that have it, in order; a modality
+            that no slot has is left out.
     """
 
     items: Int[Tensor, " P"]
@@ -96,7 +97,7 @@ def load_pool(
         items=torch.from_numpy(slots),
         candidates=torch.from_numpy(np.concatenate([[False], mask])),
         log_q=torch.from_numpy(np.concatenate([[0.0], weights]).astype(np.float32)),
-        present={name: torch.from_numpy(mask) for name, mask in present.items()},
+        present={name: torch.from_numpy(slots) for name, slots in present.items()},
         content=content,
     )
 
@@ -125,6 +126,7 @@ class Collator:
         self._last: tuple[np.ndarray, Pool] | None = None
 
     def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
+        """Return the batch of ``windows``, spans of events."""
         spans = np.stack(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
         steps = int((spans[:, 1] - spans[:, 0]).max()) - 1
@@ -143,19 +145,18 @@ class Collator:
             pool=pool,
         )
 
-    def _pool(
-        self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator
-    ) -> Pool:
+    def _pool(self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> Pool:
         drawn = self.negatives.draw(rng)
         candidates = np.union1d(drawn, target[target > 0])
         items = np.union1d(candidates, history[history > 0])
-        if self._last is not None and np.array_equal(self._last[0], items):
+        full = len(drawn) == len(items)
+        if full and self._last is not None and np.array_equal(self._last[0], items):
             return self._last[1]  # the full catalogue is loaded once
         chosen = np.isin(items, candidates, assume_unique=True)
         log_q = np.where(chosen, self.negatives.log_inclusion(items), 0.0)
         pool = load_pool(items, self.sources, chosen, log_q)
         # Only a pool that is the same each time is worth keeping.
-        self._last = (items, pool) if len(drawn) == len(items) else None
+        self._last = (items, pool) if full else None
         return pool
 
 

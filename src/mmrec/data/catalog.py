@@ -107,21 +107,26 @@ class Catalog:
         """Return the picture file of each row; None where there is none.
 
         Raises:
-            ValueError: a name leads outside the folder of pictures.
+            ValueError: names are no text, or one leads outside the folder of pictures.
         """
         if self.images is None or "image" not in self.frame.columns:
             return [None] * len(self)
-        names = self.frame["image"].cast(pl.String).fill_null("").str.strip_chars()
+        images = self.frame["image"]
+        if _is_not_flat(images):
+            raise ValueError(f"items: image must be text; got {images.dtype}")
+        names = images.cast(pl.String).fill_null("").str.strip_chars()
         return [resolve_image(self.images, name) if name else None for name in names]
 
     def where(self, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item meets all ``conditions``.
 
-        A condition is a value, or a list of allowed values, of a column. A polars expression over
-        the columns says anything else.
+        A condition is a value, or a list of allowed values, of a column; None means empty. Values
+        are compared as they are written, so that 1995 also finds the text of a CSV file. A polars
+        expression over the columns says anything else.
 
         Raises:
-            ValueError: a column is not in the catalogue, or the expression is not a condition.
+            ValueError: a column is not in the catalogue, or holds lists, or the expression is not
+                a condition.
 
         Example:
             >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
@@ -135,26 +140,28 @@ class Catalog:
         allowed[0] = False
         for column, wanted in conditions.items():
             values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            # As text, since the columns of a CSV file are text and a caller writes 1995.
-            texts = self.frame[column].cast(pl.String).is_in([str(value) for value in values])
-            allowed[1:] &= texts.fill_null(False).to_numpy()
+            allowed[1:] &= _is_one_of(self.frame[column], list(values)).to_numpy()
         return allowed
 
     def _meets(self, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
         try:
-            values = self.frame.select(condition).to_series()
+            result = self.frame.select(condition)
         except pl.exceptions.PolarsError as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"where: the catalogue can't be filtered: {reason}") from error
-        if values.dtype != pl.Boolean or len(values) != len(self):
-            raise ValueError(f"where must give True or False for each item; got {values.dtype}")
-        return values.fill_null(False).to_numpy()
+        if result.dtypes != [pl.Boolean] or len(result) != len(self):
+            raise ValueError(
+                f"where must give True or False for each of {len(self)} items; got {len(result)} "
+                f"rows of {', '.join(map(str, result.dtypes))}"
+            )
+        return result.to_series().fill_null(False).to_numpy()
 
     def append(self, rows: Table) -> Sequence[int]:
         """Add items at the end and return their indices; unknown columns are filled with null.
 
         Raises:
-            ValueError: an id is empty, occurs twice or is there already. Nothing is added then.
+            ValueError: an id is empty, occurs twice or is there already, or a column has another
+                type than in the catalogue. Nothing is added then.
         """
         new = Catalog(rows, self.images)
         known = [item for item in new.ids if item in self._index]
@@ -166,6 +173,32 @@ class Catalog:
                 f"{new.frame['item_id'].dtype}"
             )
         start = len(self)
-        self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
+        try:
+            self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"items: columns must have the catalogue's types: {reason}") from error
         self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
         return range(start + 1, len(self) + 1)
+
+
+def _is_not_flat(column: pl.Series) -> bool:
+    return column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)
+
+
+def _is_one_of(column: pl.Series, values: list[Any]) -> pl.Series:
+    """Return where ``column`` holds one of ``values``, both as text; None is an empty place."""
+    if _is_not_flat(column):
+        raise ValueError(f"where: {column.name} must hold single values; got {column.dtype}")
+    texts = column.cast(pl.String)
+    wanted = [str(value) for value in values if value is not None]
+    if column.dtype == pl.Boolean:
+        wanted = [text.lower() for text in wanted]  # polars writes true, Python True
+    elif column.dtype.is_numeric():
+        # 1995 and 1995.0 are one number: a column of years with gaps is often one of floats.
+        texts = texts.str.strip_suffix(".0")
+        wanted = [text.removesuffix(".0") for text in wanted]
+    found = texts.is_in(wanted).fill_null(False)
+    if any(value is None for value in values):
+        found |= texts.fill_null("") == ""
+    return found

@@ -17,8 +17,9 @@ class Interactions:
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
             with the columns ``user_id``, ``item_id`` and either ``timestamp`` (unix seconds, or
-            a date and time) or ``position``; optional ``event`` (view, cart, purchase …) and any
-            further columns. Ids are text or integers and stay as they are: ``"007"`` is not 7.
+            a column of dates and times) or ``position``; optional ``event`` (view, cart,
+            purchase …) and any further columns. Ids are text or integers and stay as they are:
+            ``"007"`` is not 7.
 
     Attributes:
         frame: the events, a polars frame.
@@ -48,7 +49,7 @@ class Interactions:
             frame = check_ids(frame, column, "interactions")
         frame = frame.with_columns(_to_seconds(frame[self.order]))
         if "event" in frame.columns:
-            frame = frame.with_columns(pl.col("event").cast(pl.String))
+            frame = frame.with_columns(_to_names(frame["event"]))
         self.frame = frame.sort(self.order, maintain_order=True)
 
     def __len__(self) -> int:
@@ -65,9 +66,17 @@ class Interactions:
         return log
 
     def of_events(self, events: Sequence[str]) -> "Interactions":
-        """Keep the events of the given types (``["cart", "purchase"]``)."""
+        """Keep the events of the given types (``["cart", "purchase"]``).
+
+        Raises:
+            ValueError: there is no ``event`` column, or no event of these types.
+        """
         require_columns(self.frame, ["event"], "interactions")
-        return self.with_frame(self.frame.filter(pl.col("event").is_in(list(events))))
+        kept = self.frame.filter(pl.col("event").is_in(list(events)))
+        if kept.is_empty():
+            known = self.frame["event"].unique().drop_nulls().sort().head(10).to_list()
+            raise ValueError(f"interactions have no event of the types {events!r}; got {known}")
+        return self.with_frame(kept)
 
 
 def k_core(interactions: Interactions, min_count: int) -> Interactions:
@@ -108,10 +117,14 @@ def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
 
 def _to_seconds(times: pl.Series) -> pl.Series:
     """Return times as float64 seconds, or raise for the first rows that are not."""
-    if times.dtype == pl.Date or isinstance(times.dtype, pl.Datetime):
+    if isinstance(times.dtype, pl.Date | pl.Datetime):
         seconds = times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
-    else:
+    elif times.dtype.is_numeric() or times.dtype in (pl.String, pl.Null):
         seconds = times.cast(pl.Float64, strict=False)
+    else:
+        raise ValueError(
+            f"interactions: {times.name} must be numbers or dates and times; got {times.dtype}"
+        )
     bad = ~(seconds.is_finite() & (seconds >= 0)).fill_null(False)
     if bad.any():
         rows = bad.arg_true().head(3)
@@ -121,3 +134,11 @@ def _to_seconds(times: pl.Series) -> pl.Series:
             f"{rows.to_list()} (counted from 0) hold {found}"
         )
     return seconds.alias(times.name)
+
+
+def _to_names(events: pl.Series) -> pl.Series:
+    """Return event types as text; integers are names too."""
+    try:
+        return events.cast(pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"interactions: event must be text; got {events.dtype}") from error

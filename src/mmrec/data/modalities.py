@@ -16,11 +16,13 @@ Inputs = Tensor | dict[str, Tensor]
 class Source(Protocol):
     """One modality of a catalogue.
 
-    ``present`` is a mask over indices, ``(V + 1,)``; ``load`` returns the inputs of items which
-    have the modality, in the order asked for.
+    Index 0 of the mask is padding; inputs come in the order asked for.
     """
 
-    present: Bool[np.ndarray, " V1"]
+    @property
+    def present(self) -> Bool[np.ndarray, " V1"]:
+        """Which indices have the modality."""
+        ...
 
     def load(self, items: Int[np.ndarray, " N"]) -> Inputs:
         """Return the inputs of ``items``, all of which are present."""
@@ -60,9 +62,7 @@ class RawSource:
         transform: the encoder's transform.
     """
 
-    def __init__(
-        self, values: Sequence[Any], transform: Callable[[Sequence[Any]], Inputs]
-    ) -> None:
+    def __init__(self, values: Sequence[Any], transform: Callable[[Sequence[Any]], Inputs]) -> None:
         self.values, self.transform = values, transform
         self.present = np.array([False, *(value not in (None, "") for value in values)])
 

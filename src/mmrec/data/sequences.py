@@ -81,23 +81,26 @@ def to_sequences(
         >>> sequences.item, sequences.offsets
         (array([1, 2, 1]), array([0, 2, 3]))
     """
-    frame = interactions.frame
+    columns = ["user_id", "item_id", interactions.order]
+    has_kinds = "event" in interactions.frame.columns
+    frame = interactions.frame.select(columns + ["event"] * has_kinds)
     users = frame["user_id"].unique(maintain_order=True)
     ranks = pl.DataFrame({"user_id": users, "_user": np.arange(len(users))})
     frame = frame.join(ranks, on="user_id", how="left", maintain_order="left")
     frame = frame.sort("_user", maintain_order=True)
     owner = frame["_user"].to_numpy()
     time = frame[interactions.order].to_numpy()
-    first = np.r_[True, owner[1:] != owner[:-1]]
+    first = np.diff(owner, prepend=-1) != 0
     gap = np.where(first, 0.0, np.diff(time, prepend=time[:1]))
     kind = np.zeros(len(owner), dtype=np.int64)
-    if "event" in frame.columns:
-        names = frame["event"].fill_null("").to_list()
-        kinds = sorted({name for name in names if name}) if kinds is None else list(kinds)
-        numbers = {name: number + 1 for number, name in enumerate(kinds)}
-        kind = np.array([numbers.get(name, 0) for name in names], dtype=np.int64)
+    if has_kinds:
+        if kinds is None:
+            kinds = sorted(set(frame["event"].drop_nulls().unique()) - {""})
+        names = pl.Series(kinds, dtype=pl.String)
+        kind = _look_up(frame["event"], names, np.arange(1, len(names) + 1))
+    items = frame["item_id"].unique(maintain_order=True)
     return Sequences(
-        item=catalog.indices_of(frame["item_id"].to_list()),
+        item=_look_up(frame["item_id"], items, catalog.indices_of(items.to_list())),
         gap=gap,
         kind=kind,
         time=time,
@@ -105,6 +108,14 @@ def to_sequences(
         users=users.to_list(),
         kinds=tuple(kinds or ()),
     )
+
+
+def _look_up(
+    values: pl.Series, keys: pl.Series, numbers: Int[np.ndarray, " K"]
+) -> Int[np.ndarray, " E"]:
+    """Return the number of each value's key, 0 where there is no such key."""
+    table = pl.Series(numbers, dtype=pl.Int64)
+    return values.replace_strict(keys, table, default=0, return_dtype=pl.Int64).to_numpy()
 
 
 def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
@@ -115,8 +126,9 @@ def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
     The cuts are counted from the end: the most recent window is full.
 
     Example:
-        >>> log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 4], "position": range(4)})
-        >>> windows(to_sequences(log, Catalog({"item_id": [1, 2, 3, 4]})), max_length=2)
+        >>> items = [1, 2, 3, 4]
+        >>> log = Interactions({"user_id": ["u"] * 4, "item_id": items, "position": items})
+        >>> windows(to_sequences(log, Catalog({"item_id": items})), max_length=2)
         array([[0, 2],
                [1, 4]])
     """

@@ -55,17 +55,21 @@ class Split:
 
     def targets(self, part: str) -> Int[np.ndarray, " N"]:
         """Return the positions, in ``sequences``, of the events to predict."""
-        if part not in PARTS:
-            raise ValueError(f"part must be one of {sorted(PARTS)}; got {part!r}")
-        return np.flatnonzero(self.part == PARTS[part])
+        return np.flatnonzero(self.part == _number(part))
 
     def until(self, part: str) -> Sequences:
         """Return the events of all parts up to and including ``part``."""
-        return self.sequences.keep(self.part <= PARTS[part])
+        return self.sequences.keep(self.part <= _number(part))
 
     def sizes(self) -> dict[str, int]:
         """Return the number of events in each part."""
         return {name: int((self.part == number).sum()) for name, number in PARTS.items()}
+
+
+def _number(part: str) -> int:
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {sorted(PARTS)}; got {part!r}")
+    return PARTS[part]
 
 
 def split_by_time(
@@ -102,10 +106,10 @@ def split_by_time(
         )
     frame = interactions.frame
     rows = len(frame)
+    if not rows:
+        raise ValueError("split_by_time needs events; the log is empty")
     cuts = [float(frame["timestamp"][min(int(rows * share), rows - 1)]) for share in (valid, test)]
-    train = k_core(
-        interactions.with_frame(frame.filter(pl.col("timestamp") < cuts[0])), min_count
-    )
+    train = k_core(interactions.with_frame(frame.filter(pl.col("timestamp") < cuts[0])), min_count)
     rest = frame.filter(pl.col("timestamp") >= cuts[0])
     kept = interactions.with_frame(pl.concat([train.frame, rest]))
     sequences = to_sequences(kept, catalog)
@@ -114,9 +118,7 @@ def split_by_time(
     return _finish("time", sequences, part, np.arange(1, len(catalog) + 1), len(catalog), options)
 
 
-def leave_one_out(
-    interactions: Interactions, catalog: Catalog, *, min_count: int = 0
-) -> Split:
+def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: int = 0) -> Split:
     """Hold out each user's last event for test and the one before for validation.
 
     As in most papers: the k-core filter comes first, its items are the candidates, and users with

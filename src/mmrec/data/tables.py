@@ -1,12 +1,13 @@
 """Reading a table from whatever a user has at hand."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-Table = pl.DataFrame | str | Path | Mapping[str, Sequence[Any]] | Any
+Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
 """A polars or pandas frame, a pyarrow table, a mapping of columns, or a CSV or Parquet path."""
 
 
@@ -29,8 +30,14 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
         frame = _read_path(Path(source), what)
     elif isinstance(source, pl.DataFrame):
         frame = source
+    elif isinstance(source, pl.LazyFrame):
+        frame = _collect(source, what)
     else:
         try:
+            if source is None:  # polars would make an empty frame of it
+                raise TypeError("no table was given")
+            if isinstance(source, Mapping):
+                source = {name: _numbers(values) for name, values in source.items()}
             # `pl.DataFrame` takes mappings, pandas frames and pyarrow tables alike.
             frame = pl.DataFrame(source)
         except Exception as error:
@@ -49,7 +56,8 @@ def find_table(directory: Path, stem: str) -> Path:
     Raises:
         FileNotFoundError: neither, or both, are there.
     """
-    found = [path for suffix in (".csv", ".parquet") if (path := directory / (stem + suffix)).is_file()]
+    paths = [directory / (stem + suffix) for suffix in (".csv", ".parquet")]
+    found = [path for path in paths if path.is_file()]
     if len(found) != 1:
         names = [path.name for path in found] or "neither"
         raise FileNotFoundError(
@@ -75,30 +83,71 @@ def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
     if series.dtype in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
     if series.dtype.is_integer():
+        largest = series.max()
+        if isinstance(largest, int) and largest >= 2**63:
+            raise ValueError(f"{what}: {column} must be below 2**63; got {largest}")
         series = series.cast(pl.Int64)
     elif series.dtype != pl.String:
         raise ValueError(f"{what}: {column} must be text or integers; got {series.dtype}")
-    bad = series.is_null() if series.dtype == pl.Int64 else series.fill_null("").str.strip_chars() == ""
+    bad = series.is_null()
+    if series.dtype == pl.String:
+        bad |= series.fill_null("").str.strip_chars() == ""
     if bad.any():
         rows = bad.arg_true().head(3).to_list()
-        raise ValueError(f"{what}: {column} must not be empty; it is in rows {rows} (counted from 0)")
+        raise ValueError(
+            f"{what}: {column} must not be empty; it is in rows {rows} (counted from 0)"
+        )
     return frame.with_columns(series)
 
 
 def _read_path(path: Path, what: str) -> pl.DataFrame:
-    if not path.is_file():
-        raise FileNotFoundError(f"{what}: no file at {path}")
+    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where a name is too long
+        raise FileNotFoundError(f"{what}: no file at {_shorten(str(path))}")
+    suffix = path.suffix.lower()
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        if path.suffix == ".csv":
-            return pl.read_csv(path, infer_schema=False)
-    except Exception as error:
+        if suffix == ".parquet":
+            return _read_parquet(path)
+        if suffix == ".csv":
+            # Without `glob=False` a name with [ or * would mean other files.
+            frame = pl.read_csv(path, infer_schema=False, glob=False)
+            return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
         raise ValueError(
             f"{what}: {path.name} can't be read as a table: {_first_line(error)}"
         ) from error
     raise ValueError(f"{what} must be a .csv or .parquet file; got {path.name}")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _read_parquet(path: Path) -> pl.DataFrame:
+    from pyarrow.parquet import ParquetFile  # takes a while to import
+
+    # Not with polars: some damaged files make it end the process.
+    with ParquetFile(path) as file:
+        table = file.read()
+    table.validate(full=True)
+    return pl.DataFrame(table)
+
+
+def _numbers(values: Any) -> Any:
+    """Return a list of whole and other numbers as floats: polars refuses a mixture."""
+    if not isinstance(values, list | tuple):
+        return values
+    if {type(value) for value in values if value is not None} != {int, float}:
+        return values
+    return [None if value is None else float(value) for value in values]
+
+
+def _collect(source: pl.LazyFrame, what: str) -> pl.DataFrame:
+    try:
+        return source.collect()
+    except Exception as error:
+        raise ValueError(f"{what} can't be collected: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return _shorten(str(error).strip() or type(error).__name__)
+
+
+def _shorten(text: str) -> str:
+    line = (text.splitlines() or [""])[0]
+    return line if len(line) <= 200 else line[:200] + "…"

@@ -61,7 +61,8 @@ class ImageEncoder(nn.Module):
         """Build a timm model, with the preprocessing that it was trained with.
 
         Args:
-            name: a model that timm knows.
+            name: a model that timm knows; ``hf-hub:<name>`` or ``local-dir:<folder>`` names one
+                in timm's own folder format.
             pretrained: load weights: from an installed weight package, else the Hugging Face hub.
             weights: a state dict (safetensors or PyTorch) to load instead, with or without the
                 classifier; code in it never runs.
@@ -75,7 +76,7 @@ class ImageEncoder(nn.Module):
         import timm
         from timm.data.config import resolve_model_data_config
 
-        if not timm.is_model(name):
+        if ":" not in name and not timm.is_model(name):
             raise ValueError(f"timm knows no model {name!r}; timm.list_models() lists the names")
         packaged = packaged_image_weights(name)
         backbone: Any

@@ -1,8 +1,10 @@
 """Texts: any Hugging Face encoder model, pooled to one vector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -149,9 +151,11 @@ class TextEncoder(nn.Module):
 
         folder = packaged_text_model(name_or_path) or name_or_path
         try:
-            backbone: PreTrainedModel = AutoModel.from_pretrained(
-                str(folder), trust_remote_code=False
-            )
+            # A download is worth a progress bar, reading a file is not.
+            with _no_bar() if Path(folder).is_dir() else nullcontext():
+                backbone: PreTrainedModel = AutoModel.from_pretrained(
+                    str(folder), trust_remote_code=False
+                )
         except OSError as error:
             raise _not_found(name_or_path) from error
         if backbone.config.is_encoder_decoder:
@@ -183,6 +187,20 @@ class TextEncoder(nn.Module):
         return fingerprint(
             self, type(self.backbone).__name__, self.pooling, self.transform.settings()
         )
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Switch the progress bars of transformers off, and on again if they were."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _not_found(name: str) -> OSError:

@@ -52,10 +52,10 @@ class Ranks:
     """The rank of every target, and the lists that were on top.
 
     Attributes:
-        rank: 1 = best; one more than the candidates where the target was filtered out, ``(N,)``.
+        rank: 1 = best; V + 1 where the target was filtered out, ``(N,)``.
         target: catalogue index, ``(N,)``.
         position: where in the split the target is, ``(N,)``.
-        top: the first ``k`` items, ``(N, k)``.
+        top: the first ``k`` items, 0 where there are no more candidates, ``(N, k)``.
     """
 
     rank: Int[Tensor, " N"]
@@ -66,9 +66,7 @@ class Ranks:
     def where(self, mask: np.ndarray) -> "Ranks":
         """Return the rows where ``mask`` is True."""
         chosen = torch.from_numpy(mask)
-        return Ranks(
-            self.rank[chosen], self.target[chosen], self.position[mask], self.top[chosen]
-        )
+        return Ranks(self.rank[chosen], self.target[chosen], self.position[mask], self.top[chosen])
 
 
 def held_out(
@@ -112,11 +110,14 @@ def rank_targets(
     Ties count against the model. With ``filter_seen``, items the user has met before are not
     candidates; a target that is one of them can't be recommended, so it is a miss.
 
+    Raises:
+        ValueError: ``part`` is none, or the scores are not those of this catalogue.
+
     Example:
         >>> from mmrec.baselines import Popularity
         >>> from mmrec.data import Catalog, Interactions, split_by_time
         >>> log = Interactions(
-        ...     {"user_id": list("uuuuvvvvvv"), "item_id": list("aabaababac"), "timestamp": range(10)}
+        ...     {"user_id": list("uv") * 5, "item_id": list("aabaababac"), "timestamp": range(10)}
         ... )
         >>> split = split_by_time(log, Catalog({"item_id": ["a", "b", "c"]}))
         >>> rank_targets(Popularity().fit(split.train, 3), split, filter_seen=False).rank
@@ -127,26 +128,31 @@ def rank_targets(
     ranks, targets, positions, tops = [], [], [], []
     for rows in held_out(split, part, max_length=max_length, batch_size=batch_size):
         scores = ranker.scores(rows.histories).float()
-        exclude = blocked.to(scores.device).expand(scores.shape)
+        shape = (len(rows.target), len(blocked))
+        if scores.shape != shape:
+            raise ValueError(
+                f"scores must be {shape}, one column an index; got {tuple(scores.shape)}"
+            )
+        exclude = blocked.to(scores.device).expand(shape)
         if filter_seen:
             exclude = exclude.clone()
             exclude[rows.seen[0], rows.seen[1]] = True
         ranks.append(rank_of_target(scores, rows.target.to(scores.device), exclude).cpu())
         top = scores.masked_fill(exclude, -torch.inf).topk(min(k, len(split.candidates))).indices
-        tops.append(top.cpu())
+        tops.append(top.masked_fill(exclude.gather(1, top), 0).cpu())
         targets.append(rows.target)
         positions.append(rows.position)
-    return Ranks(
-        torch.cat(ranks), torch.cat(targets), np.concatenate(positions), torch.cat(tops)
-    )
+    return Ranks(torch.cat(ranks), torch.cat(targets), np.concatenate(positions), torch.cat(tops))
 
 
-def summarize(ranks: Ranks, catalog_size: int, ks: tuple[int, ...] = (10, 20)) -> dict[str, float]:
+def summarize(
+    ranks: Ranks, catalog_size: int, ks: tuple[int, ...] = (10, 20)
+) -> dict[str, float | int]:
     """Return the mean metrics at each cut-off, coverage and the number of targets.
 
     With one relevant item HR@k is also the recall, and MAP@k is also the MRR.
     """
-    result: dict[str, float] = {"targets": len(ranks.rank)}
+    result: dict[str, float | int] = {"targets": len(ranks.rank)}
     if not len(ranks.rank):
         return result
     for k in ks:

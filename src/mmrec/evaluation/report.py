@@ -29,7 +29,7 @@ def evaluate(
     warm = trained[ranks.target.numpy()]
     return {
         **summarize(ranks, size),
-        "cold_share@10": float((~trained[ranks.top.numpy()]).mean()),
+        "cold_share@10": _cold_share(ranks, trained),
         "no_history": _without_history(split, ranks),
         "with_seen": summarize(everything, size),
         "warm": summarize(ranks.where(warm), size),
@@ -45,6 +45,8 @@ def evaluate_baselines(
     They count every event before ``part``: there is nothing to select, so the validation events
     are theirs too. That makes them harder to beat.
     """
+    if part not in BEFORE:
+        raise ValueError(f"part must be one of {sorted(BEFORE)}; got {part!r}")
     events = split.until(BEFORE[part])
     baselines: Mapping[str, Ranker] = {
         "popularity": Popularity().fit(events, split.catalog_size),
@@ -67,6 +69,12 @@ def describe_split(split: Split) -> dict[str, Any]:
         "users": len(split.sequences),
         "candidates": len(split.candidates),
     }
+
+
+def _cold_share(ranks: Ranks, trained: np.ndarray) -> float:
+    """Which part of the recommended items didn't train."""
+    shown = ranks.top.numpy()
+    return float((~trained[shown[shown > 0]]).sum() / max((shown > 0).sum(), 1))
 
 
 def _without_history(split: Split, ranks: Ranks) -> int:

@@ -12,6 +12,7 @@ def bpr_loss(
     logits: Float[Tensor, "N P"],
     target: Int[Tensor, " N"],
     candidates: Bool[Tensor, " P"] | None = None,
+    log_q: Float[Tensor, " P"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean of ``-log sigmoid(target's score - negative's score)``.
 
@@ -22,6 +23,8 @@ def bpr_loss(
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
         candidates: slots that are negatives; None for all. Slot 0 never is.
+        log_q: taken so that all losses of a pool are called alike. It changes nothing: which
+            negatives are drawn, and how often, is part of this loss.
 
     Returns:
         A scalar; zero, with a graph, if there are no rows.
@@ -38,7 +41,7 @@ def bpr_loss(
         >>> bpr_loss(torch.tensor([[9.0, 1.0, 1.0]]), torch.tensor([1]))  # a tie: log 2
         tensor(0.6931)
     """
-    check_shapes(logits, target, candidates)
+    check_shapes(logits, target, candidates, log_q)
     scores = at_least_float32(logits)
     positive, negatives = split_target(scores, target, candidates)
     margins = (positive - scores).masked_fill(~negatives, 0)

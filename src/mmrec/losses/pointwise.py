@@ -12,6 +12,7 @@ def bce_loss(
     logits: Float[Tensor, "N P"],
     target: Int[Tensor, " N"],
     candidates: Bool[Tensor, " P"] | None = None,
+    log_q: Float[Tensor, " P"] | None = None,
 ) -> Float[Tensor, ""]:
     """``-log sigmoid(target's score)`` plus the row's mean of ``-log sigmoid(-negative's score)``.
 
@@ -21,6 +22,8 @@ def bce_loss(
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
         candidates: slots that are negatives; None for all. Slot 0 never is.
+        log_q: taken so that all losses of a pool are called alike. It changes nothing: which
+            negatives are drawn, and how often, is part of this loss.
 
     Returns:
         A scalar, the mean over rows; zero, with a graph, if there are no rows.
@@ -37,7 +40,7 @@ def bce_loss(
         >>> bce_loss(torch.zeros(1, 3), torch.tensor([1]))  # log 2 for the yes, log 2 for the no
         tensor(1.3863)
     """
-    check_shapes(logits, target, candidates)
+    check_shapes(logits, target, candidates, log_q)
     scores = at_least_float32(logits)
     positive, negatives = split_target(scores, target, candidates)
     yes = -F.logsigmoid(positive).sum(1)

@@ -1,8 +1,12 @@
 """Ranking metrics: pure functions on ranks, and torchmetrics classes that average them.
 
 Ranks come from :func:`rank_of_target` on the scores of the whole catalogue, so ties, seen items and
-negative scores are dealt with once, in one place.
+negative scores are dealt with once, in one place. The classes load torchmetrics when they are first
+used: it imports torchvision and transformers, which takes seconds, and what only serves needs none.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mmrec.metrics.functional import (
     average_precision,
@@ -14,17 +18,19 @@ from mmrec.metrics.functional import (
     precision,
     recall,
 )
-from mmrec.metrics.ranking import (
-    MAP,
-    MRR,
-    NDCG,
-    CatalogCoverage,
-    HitRate,
-    Precision,
-    RankingMetric,
-    Recall,
-)
 from mmrec.metrics.ranks import rank_of_target
+
+if TYPE_CHECKING:
+    from mmrec.metrics.ranking import (
+        MAP,
+        MRR,
+        NDCG,
+        CatalogCoverage,
+        HitRate,
+        Precision,
+        RankingMetric,
+        Recall,
+    )
 
 __all__ = [
     "MAP",
@@ -45,3 +51,9 @@ __all__ = [
     "rank_of_target",
     "recall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("mmrec.metrics.ranking"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

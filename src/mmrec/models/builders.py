@@ -1,6 +1,7 @@
 """Flat builder functions: a model by the name the field knows it by."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from torch import nn
 
@@ -45,7 +46,8 @@ def gru4rec(
         16
     """
     if fusion is None:
-        fusion = ConcatFusion({name: encoder.dim for name, encoder in encoders.items()}, dim)
+        dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
+        fusion = ConcatFusion(dims, dim)
     return SequentialModel(
         ItemEncoder(encoders, fusion, modality_dropout=modality_dropout),
         GRUInterest(

@@ -116,18 +116,20 @@ def encode_catalog(
     sources: Mapping[str, Source],
     catalog_size: int,
     *,
-    batch_size: int = 1024,
+    batch_size: int = 256,
 ) -> Float[Tensor, "V1 D"]:
     """Return the vector of every catalogue index, ``(V + 1, D)`` float32, in evaluation mode."""
     device = next(items.parameters()).device
     training = items.training
     items.eval()
     vectors = torch.zeros(catalog_size + 1, items.dim, device=device)
-    for start in range(1, catalog_size + 1, batch_size):
-        indices = np.arange(start, min(start + batch_size, catalog_size + 1))
-        pool = load_pool(indices, sources).to(device)
-        vectors[start : start + len(indices)] = items(pool)[1:].float()
-    items.train(training)
+    try:
+        for start in range(1, catalog_size + 1, batch_size):
+            indices = np.arange(start, min(start + batch_size, catalog_size + 1))
+            pool = load_pool(indices, sources).to(device)
+            vectors[start : start + len(indices)] = items(pool)[1:].float()
+    finally:
+        items.train(training)
     return vectors
 
 

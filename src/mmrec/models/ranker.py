@@ -1,7 +1,7 @@
 """A trained model over one catalogue, ready to score histories."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from mmrec.data import Histories
@@ -24,7 +24,7 @@ class CatalogRanker:
         self,
         model: SequentialModel,
         vectors: Float[Tensor, "V1 D"],
-        popularity: Float[Tensor, " V1"],
+        popularity: Num[Tensor, " V1"],
         *,
         max_length: int = 200,
     ) -> None:
@@ -34,9 +34,20 @@ class CatalogRanker:
     @torch.no_grad()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index."""
+        histories = _last(histories, self.max_length).to(self.vectors.device)
         training = self.model.training
         self.model.eval()
-        histories = histories.to(self.vectors.device)
-        scores = self.model.scores(histories, self.vectors)
-        self.model.train(training)
+        try:
+            scores = self.model.scores(histories, self.vectors)
+        finally:
+            self.model.train(training)
         return torch.where(histories.mask.any(1, keepdim=True), scores, self.popularity)
+
+
+def _last(histories: Histories, steps: int) -> Histories:
+    """Keep the last ``steps`` events of each history."""
+    if histories.items.shape[1] <= steps:
+        return histories
+    first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
+    at = first + torch.arange(steps, device=first.device)
+    return Histories(*(t.gather(1, at) for t in (histories.items, histories.gap, histories.kind)))

@@ -3,6 +3,7 @@
 from typing import NamedTuple, Protocol, cast
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from mmrec.models.items import ItemEncoder
 class Interest(Protocol):
     """Turns the vectors of a history into the user's interest after each event."""
 
+    dim: int
     hidden: int
 
     def __call__(
@@ -108,9 +110,7 @@ class SequentialModel(nn.Module):
         last = (histories.mask.sum(1) - 1).clamp(min=0)
         return cast(Tensor, states[torch.arange(len(last), device=last.device), last])
 
-    def scores(
-        self, histories: Histories, vectors: Float[Tensor, "V1 D"]
-    ) -> Float[Tensor, "B V1"]:
+    def scores(self, histories: Histories, vectors: Float[Tensor, "V1 D"]) -> Float[Tensor, "B V1"]:
         """Score every item vector for each history: retrieve, then rank the short list."""
         states = self.interests(histories, vectors)
         scores: Tensor = self.scorer(states, vectors).float()
@@ -125,7 +125,8 @@ class SequentialModel(nn.Module):
         """Put the short list first, in the ranker's order; without a ranker change nothing."""
         if self.ranker is None:
             return scores
-        scores[:, 0] = -torch.inf  # padding is never on a short list
+        # Padding is never on a short list; the caller's scores stay as they are.
+        scores = F.pad(scores[:, 1:], (1, 0), value=-torch.inf)
         top = scores.topk(min(self.shortlist, scores.shape[1] - 1)).indices
         ranked = self.ranker(states, vectors[top]).float()
         # Shifted so that the worst of the short list stays above the best of the rest.

@@ -1,20 +1,33 @@
 """From options to the parts they name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 from torch import nn
 
-from mmrec.data import Catalog, Interactions, Negatives, Split, leave_one_out, split_by_time
+from mmrec.data import (
+    Catalog,
+    Interactions,
+    Negatives,
+    Split,
+    leave_one_out,
+    split_by_time,
+    windows,
+)
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import SequentialModel, gru4rec
 from mmrec.recommender.options import Options
-from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool
+from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
 from mmrec.scoring import MLPScorer
 
-FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion}
+FUSIONS: dict[str, Callable[[dict[str, int], int], nn.Module]] = {
+    "concat": ConcatFusion,
+    "attention": AttentionFusion,
+    "siamese": SiameseFusion,
+}
 LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
 
@@ -43,14 +56,32 @@ def build_split(options: Options, interactions: Interactions, catalog: Catalog) 
     return leave_one_out(interactions, catalog, min_count=options.min_count)
 
 
+def renumbered(split: Split, kinds: Sequence[str]) -> Split:
+    """Return the split with its event types numbered as in ``kinds``; others are unknown, 0."""
+    events = split.sequences
+    numbers = {name: number for number, name in enumerate(kinds, 1)}
+    table = np.array([0, *(numbers.get(name, 0) for name in events.kinds)])
+    sequences = replace(events, kind=table[events.kind], kinds=tuple(kinds))
+    return replace(split, sequences=sequences)
+
+
 def build_negatives(options: Options, split: Split) -> Negatives:
-    """Return what a target is compared with; never an item without training events."""
+    """Return what a target is compared with; never an item without training events.
+
+    The targets of a batch are candidates too, so a drawn pool is joined with them.
+    """
     counts = split.train_counts
     trained = np.flatnonzero(counts)
     if options.negatives == "full":
         return FullPool(trained)
-    if options.negatives == "uniform":
-        return UniformPool(trained, min(options.pool_size, len(trained)))
-    if options.negatives == "popularity":
-        return PopularityPool(counts, options.pool_size)
-    return InBatchPool(counts, options.batch_size * options.max_length)
+    spans = windows(split.train, options.max_length)
+    steps = np.diff(spans).sum() / max(len(spans), 1) - 1
+    in_batch = InBatchPool(counts, max(round(options.batch_size * steps), 1))
+    if options.negatives == "in-batch":
+        return in_batch
+    drawn = (
+        UniformPool(trained, min(options.pool_size, len(trained)))
+        if options.negatives == "uniform"
+        else PopularityPool(counts, options.pool_size)
+    )
+    return UnionPool([in_batch, drawn])

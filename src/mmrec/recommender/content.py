@@ -1,19 +1,28 @@
 """The content of a catalogue: text and picture models, and what they make of its items."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
-from mmrec.data import Catalog, RawSource, Source, TextTemplate, check_images, id_source
-from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder, ImageEncoder, TextEncoder
+from mmrec.data import Catalog, Inputs, RawSource, Source, TextTemplate, check_images, id_source
+from mmrec.encoders import (
+    FeatureEncoder,
+    Features,
+    FeatureStore,
+    IdEncoder,
+    ImageEncoder,
+    TextEncoder,
+)
 from mmrec.recommender.options import Options
 
 log = logging.getLogger(__name__)
+
+Transform = Callable[[Sequence[Any]], Inputs]
 
 
 @dataclass
@@ -22,27 +31,17 @@ class Content:
 
     Attributes:
         sources: the content of the catalogue, by modality.
+        augmented: the same for training: pictures of a trained encoder are changed at random.
         encoders: what encodes it in the model, by modality.
         described: what is needed to encode an item never seen, for ``config.json``.
         problems: pictures that can't be read: item id → reason.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
+    augmented: dict[str, Source] = field(default_factory=dict)
     encoders: dict[str, nn.Module] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
-
-
-class FeatureRows:
-    """The source of a frozen encoder's features: catalogue index → row of a feature store."""
-
-    def __init__(self, features: Any) -> None:
-        self.features = features
-        self.present = np.concatenate([[False], features.present])
-
-    def load(self, items: np.ndarray) -> Tensor:
-        """Return the features of ``items``."""
-        return cast(Tensor, self.features[items - 1])
 
 
 def raw_encoder(modality: str, options: Options) -> TextEncoder | ImageEncoder:
@@ -61,6 +60,13 @@ def raw_values(modality: str, catalog: Catalog, template: str | None) -> list[An
     columns = catalog.frame.columns
     chosen = TextTemplate(template) if template else TextTemplate.guess(columns)
     return chosen.render_all(catalog.frame)
+
+
+def with_template(options: Options, catalog: Catalog) -> Options:
+    """Return options that say how a text is put together, so that later items' are likewise."""
+    if "text" not in options.modalities or options.text_template is not None:
+        return options
+    return replace(options, text_template=TextTemplate.guess(catalog.frame.columns).template)
 
 
 def read_content(
@@ -94,27 +100,39 @@ def read_content(
         encoder = raw_encoder(modality, options)
         content.described[modality] = describe(encoder)
         if options.tuning == "frozen":
-            features = FeatureStore(cache).encode(encoder, values, progress=progress)
-            source: Source = FeatureRows(features)
-            problems: Mapping[int, str] = features.problems
-            content.encoders[modality] = fitted(features, source.present, trained)
+            # Index 0 is padding, so the features are the catalogue's source as they are.
+            features = FeatureStore(cache).encode(encoder, [None, *values], progress=progress)
+            source: Source = features
+            problems = {index - 1: reason for index, reason in features.problems.items()}
+            content.encoders[modality] = fitted(features, trained)
         else:
-            problems = check_images(values) if modality == "image" else {}
-            readable = [None if row in problems else v for row, v in enumerate(values)]
-            source = RawSource(readable, encoder.transform)
+            source, problems = raw_source(modality, values, encoder.transform)
             content.encoders[modality] = encoder
+            if isinstance(encoder, ImageEncoder):
+                augment = replace(encoder.transform, augment=True)
+                content.augmented[modality] = RawSource(source.values, augment)
         if not source.present.any():
             raise ValueError(f"modality {modality!r}: none of the {len(catalog)} items has it")
         content.sources[modality] = source
         for row, reason in problems.items():
             content.problems[str(catalog.ids[row])] = reason
             log.warning("item %s: picture left out, %s", catalog.ids[row], reason)
+    content.augmented = content.sources | content.augmented
     return content
 
 
-def fitted(features: Any, present: np.ndarray, trained: np.ndarray) -> FeatureEncoder:
+def raw_source(
+    modality: str, values: list[Any], transform: Transform
+) -> tuple[RawSource, dict[int, str]]:
+    """Return the source of a trained encoder's input, and why pictures are left out, by row."""
+    problems = check_images(values) if modality == "image" else {}
+    readable = [None if row in problems else value for row, value in enumerate(values)]
+    return RawSource(readable, transform), problems
+
+
+def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:
     """Return a feature encoder that is fitted to the trained items."""
-    rows = trained[present[trained]] - 1
+    rows = trained[features.present[trained]]
     encoder = FeatureEncoder(features.dim)
     return encoder.fit(features[rows]) if len(rows) else encoder
 

@@ -1,15 +1,16 @@
 """Items that came after training: encoded by what is known of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+import polars as pl
 import torch
 from torch import Tensor, nn
 
-from mmrec.data import Catalog, RawSource, Source, TableSource
+from mmrec.data import Catalog, Source, TableSource, TextTemplate
 from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
 from mmrec.models import SequentialModel, encode_catalog
-from mmrec.recommender.content import FeatureRows, raw_encoder, raw_values
+from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
 from mmrec.recommender.options import Options
 
 
@@ -35,8 +36,10 @@ def encode_rows(
 
     Raises:
         ValueError: a pretrained encoder is not the one that the run was trained with.
+        OSError: it is not at hand.
     """
     sources: dict[str, Source] = {}
+    new = _completed(new, options.text_template)
     for modality in options.modalities:
         if modality == "id":
             none = torch.zeros(len(new) + 1, dtype=torch.long).numpy()
@@ -44,8 +47,8 @@ def encode_rows(
             continue
         values = raw_values(modality, new, options.text_template)
         if options.tuning != "frozen":
-            encoder = model.items.encoders[modality]
-            sources[modality] = RawSource(values, encoder.transform)
+            transform = cast(Transform, model.items.encoders[modality].transform)
+            sources[modality], _ = raw_source(modality, values, transform)
             continue
         encoder = raw_encoder(modality, options)
         wanted = config["encoders"][modality]["fingerprint"]
@@ -54,5 +57,13 @@ def encode_rows(
                 f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run was "
                 f"trained with; the one at hand has {encoder.fingerprint()[:12]}"
             )
-        sources[modality] = FeatureRows(FeatureStore(None).encode(encoder, values))
+        sources[modality] = FeatureStore(None).encode(encoder, [None, *values])
     return encode_catalog(model.items, sources, len(new))[1:]
+
+
+def _completed(new: Catalog, template: str | None) -> Catalog:
+    """Add the columns of the template that new rows lack: they have no such text."""
+    wanted = TextTemplate(template).columns if template else ()
+    lacking = [name for name in wanted if name not in new.frame.columns]
+    frame = new.frame.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking)
+    return Catalog(frame, new.images)

@@ -1,8 +1,9 @@
 """What a recommender is made with: everything that a run needs to be repeated."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any
 
 MODALITIES = ("id", "text", "image")
 CHOICES = {
@@ -13,7 +14,9 @@ CHOICES = {
     "negatives": ("full", "in-batch", "popularity", "uniform"),
     "split": ("time", "leave-one-out"),
     "pooling": ("mean", "cls", "max", "attention"),
+    "precision": ("32-true", "bf16-mixed", "16-mixed"),
 }
+TUNING = re.compile(r"frozen|full|last-[1-9][0-9]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +54,10 @@ class Options:
         lr: learning rate.
         encoder_lr: learning rate of text and picture models.
         weight_decay: of AdamW.
+        ema: decay of the moving average of the weights, which is what is validated and kept;
+            0 keeps the weights themselves.
         alignment: weight of the alignment loss, for siamese fusion.
-        precision: of the Lightning trainer: 32, bf16-mixed, 16-mixed.
+        precision: of the Lightning trainer: 32-true, bf16-mixed or 16-mixed.
         devices: number of devices, or auto.
         workers: processes that load batches.
         seed: of everything random.
@@ -91,6 +96,7 @@ class Options:
     lr: float = 3e-3
     encoder_lr: float = 2e-5
     weight_decay: float = 0.01
+    ema: float = 0.98
     alignment: float = 0.1
     precision: str = "32-true"
     devices: int | str = "auto"
@@ -107,11 +113,20 @@ class Options:
             )
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {list(allowed)}; got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name} must be one of {list(allowed)}; got {getattr(self, name)!r}"
+                )
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(f"{name} must be from {low} to {high}; got {value!r}")
+            whole = isinstance(low, int)
+            if not _is_number(value, whole) or not low <= value <= high:
+                kind = "a whole number" if whole else "a number"
+                raise ValueError(f"{name} must be {kind} from {low} to {high}; got {value!r}")
+        if not TUNING.fullmatch(str(self.tuning)):
+            raise ValueError(f"tuning must be 'frozen', 'last-N' or 'full'; got {self.tuning!r}")
+        some = _is_number(self.devices, True) and int(self.devices) > 0
+        if self.devices != "auto" and not some:
+            raise ValueError(f"devices must be 1 or more, or 'auto'; got {self.devices!r}")
 
     @property
     def trains_encoders(self) -> bool:
@@ -123,7 +138,7 @@ class Options:
         return asdict(self) | {"modalities": list(self.modalities)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> "Options":
         """Return the options that ``to_dict`` gave.
 
         Raises:
@@ -133,26 +148,33 @@ class Options:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"options {unknown} are unknown to this version of mmrec")
-        return cls(**values)
+        modalities = tuple(values.get("modalities", MODALITIES))
+        return cls(**{**values, "modalities": modalities})
+
+
+def _is_number(value: object, whole: bool) -> bool:
+    numbers = int if whole else int | float
+    return isinstance(value, numbers) and not isinstance(value, bool)
 
 
 _LARGE = 10**9
+# An option whose bounds are whole numbers is one.
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("pool_size", 1, _LARGE),
     ("min_count", 0, _LARGE),
     ("dim", 1, 65536),
     ("layers", 1, 64),
-    ("dropout", 0, 0.99),
-    ("modality_dropout", 0, 0.99),
+    ("dropout", 0.0, 0.99),
+    ("modality_dropout", 0.0, 0.99),
     ("max_length", 1, _LARGE),
     ("batch_size", 1, _LARGE),
     ("max_items", 1, _LARGE),
     ("epochs", 1, _LARGE),
     ("patience", 1, _LARGE),
-    ("lr", 1e-9, 10),
-    ("encoder_lr", 1e-9, 10),
-    ("weight_decay", 0, 10),
-    ("alignment", 0, 1000),
+    ("lr", 1e-9, 10.0),
+    ("encoder_lr", 1e-9, 10.0),
+    ("weight_decay", 0.0, 10.0),
+    ("alignment", 0.0, 1000.0),
     ("workers", 0, 1024),
     ("seed", 0, 2**32 - 1),
 )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,14 +23,15 @@ from mmrec.data import (
 )
 from mmrec.evaluation import describe_split, evaluate, evaluate_baselines
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
-from mmrec.recommender.build import build_model, build_split
-from mmrec.recommender.content import feature_dims, read_content
+from mmrec.recommender.build import build_model, build_split, renumbered
+from mmrec.recommender.content import feature_dims, read_content, with_template
 from mmrec.recommender.newcomers import encode_rows, rebuild_encoders
 from mmrec.recommender.options import Options
 from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.run import Run, RunError, read_run, write_run
 
 Where = Mapping[str, Any] | pl.Expr
+History = Sequence[ItemId] | np.ndarray | pl.Series
 
 
 class Recommendation(NamedTuple):
@@ -83,7 +84,7 @@ class Recommender:
         cache: str | Path | None = None,
         options: Options | None = None,
         progress: bool = False,
-    ) -> Self:
+    ) -> "Recommender":
         """Train a recommender and measure it on the test part of its split.
 
         Args:
@@ -100,6 +101,7 @@ class Recommender:
         options = options or Options()
         start = time.perf_counter()
         catalog = items if isinstance(items, Catalog) else Catalog(items, images)
+        options = with_template(options, catalog)
         log = events if isinstance(events, Interactions) else Interactions(events)
         check_known(log, catalog)
         split = build_split(options, prepared(log, options), catalog)
@@ -140,7 +142,7 @@ class Recommender:
 
     def recommend(
         self,
-        history: Sequence[ItemId] | Sequence[Sequence[ItemId]],
+        history: History | Sequence[History],
         k: int = 10,
         *,
         where: Where | None = None,
@@ -149,7 +151,8 @@ class Recommender:
         """Recommend ``k`` items to someone with this history, or to many at once.
 
         Args:
-            history: item ids, oldest first; or a list of such lists.
+            history: item ids, oldest first, in a list, NumPy array or polars series; or a list
+                of such lists.
             k: how many.
             where: only items that meet this: ``{"genre": ["Comedy", "Drama"]}`` or a polars
                 expression over the catalogue's columns, ``pl.col("price") < 20``.
@@ -162,19 +165,28 @@ class Recommender:
         Raises:
             ValueError: an item id is unknown, or ``k`` is not positive.
         """
-        if k < 1:
-            raise ValueError(f"k must be 1 or more; got {k}")
-        many = bool(history) and not isinstance(history[0], str | int | np.integer)
+        _check_count(k)
+        if isinstance(history, str):
+            raise ValueError(f"a history must be a list of item ids; got the text {history!r}")
+        many = len(history) > 0 and isinstance(history[0], Sequence | np.ndarray | pl.Series)
+        many = many and not isinstance(history[0], str)
         rows: Any = history if many else [history]
         allowed = self._allowed(where)
         lists: list[list[Recommendation]] = []
         for start in range(0, len(rows), 256):
-            indices = [self.catalog.indices_of(row) for row in rows[start : start + 256]]
+            indices = [self.catalog.indices_of(_plain(row)) for row in rows[start : start + 256]]
             lists += self._recommend(indices, k, allowed, exclude_seen)
         return lists if many else lists[0]
 
-    def similar(self, item: ItemId, k: int = 10, *, where: Where | None = None) -> list[Recommendation]:
-        """Return the ``k`` items whose vectors point most nearly the way of ``item``'s."""
+    def similar(
+        self, item: ItemId, k: int = 10, *, where: Where | None = None
+    ) -> list[Recommendation]:
+        """Return the ``k`` items whose vectors point most nearly the way of ``item``'s.
+
+        Raises:
+            ValueError: the item id is unknown, or ``k`` is not positive.
+        """
+        _check_count(k)
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
         allowed[index] = False
@@ -188,7 +200,8 @@ class Recommender:
         """
         log = events if isinstance(events, Interactions) else Interactions(events)
         check_known(log, self.catalog)
-        return self._measure(build_split(self.options, prepared(log, self.options), self.catalog))
+        split = build_split(self.options, prepared(log, self.options), self.catalog)
+        return self._measure(renumbered(split, self.config["kinds"]))
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -200,18 +213,26 @@ class Recommender:
             The ids that were added.
 
         Raises:
-            ValueError: an id is there already, or the encoders of the run are not at hand.
+            ValueError: an id is there already, or an encoder is not the one of the run.
+            OSError: an encoder of the run is not at hand.
         """
         new = Catalog(rows, self.catalog.images)
+        known = [item for item in new.ids if item in self.catalog]
+        if known:
+            raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
         vectors = encode_rows(self.model, self.options, self.config, new)
         self.catalog.append(new.frame)
-        self.vectors = torch.cat([self.vectors, vectors.cpu()])
+        self.vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
         self.counts = F.pad(self.counts, (0, len(new)))
         self.slots = np.pad(self.slots, (0, len(new)))
         return new.ids
 
     def save(self, directory: str | Path) -> None:
-        """Write a RUN: ``model.safetensors``, ``config.json``, ``items.parquet``, ``report.json``."""
+        """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
+
+        Raises:
+            FileExistsError: ``directory`` holds something other than a RUN.
+        """
         weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
         run = Run(
             self.config,
@@ -225,7 +246,7 @@ class Recommender:
         write_run(run, Path(directory))
 
     @classmethod
-    def load(cls, directory: str | Path) -> Self:
+    def load(cls, directory: str | Path) -> "Recommender":
         """Read a RUN. Nothing in it is executed.
 
         Raises:
@@ -239,14 +260,23 @@ class Recommender:
             model = build_model(options, encoders, len(run.config["kinds"]))
             model.load_state_dict(run.weights)
             catalog = Catalog(run.items, run.config["images"])
-        except (KeyError, TypeError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            # The first line of a state dict's error only says that there is one.
+            lines = str(error).splitlines() or [type(error).__name__]
+            reason = lines[min(len(lines), 2) - 1].strip()
+            if isinstance(error, KeyError):
+                reason = f"{reason} is missing"
             raise RunError(f"{directory} does not describe a model: {reason}") from error
+        if run.vectors.shape[1] != model.items.dim:
+            raise RunError(
+                f"{directory} must hold item vectors of width {model.items.dim}; they have "
+                f"{run.vectors.shape[1]}"
+            )
         return cls(
             options, catalog, model, run.vectors, run.counts, run.slots, run.config, run.report
         )
 
-    def to(self, device: str | torch.device) -> Self:
+    def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""
         self.model.to(device)
         self.vectors = self.vectors.to(device)
@@ -284,7 +314,10 @@ class Recommender:
                 chosen = popular_and_diverse(line, self.vectors, allowed, k)
                 ids = self.catalog.ids
                 lists.append(
-                    [Recommendation(ids[i - 1], float(line[i]), "popularity") for i in chosen.tolist()]
+                    [
+                        Recommendation(ids[i - 1], float(line[i]), "popularity")
+                        for i in chosen.tolist()
+                    ]
                 )
                 continue
             line = line.masked_fill(~allowed, -torch.inf)
@@ -301,6 +334,16 @@ class Recommender:
             for index, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)
             if score > -torch.inf
         ]
+
+
+def _plain(history: History) -> list[ItemId]:
+    """Return ids as Python's text and integers, whatever the history is made of."""
+    return [item.item() if isinstance(item, np.generic) else item for item in history]
+
+
+def _check_count(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k must be 1 or more; got {k}")
 
 
 def prepared(log: Interactions, options: Options) -> Interactions:

@@ -47,14 +47,28 @@ class Run:
     report: dict[str, Any]
 
 
+def check_place(directory: Path) -> None:
+    """Raise a ``FileExistsError`` if a RUN can't be written there: only a RUN is replaced."""
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
+    held = {path.name for path in directory.iterdir()}
+    if held and held != set(FILES):
+        raise FileExistsError(
+            f"{directory} holds something other than a RUN, which would be lost; choose another "
+            f"folder"
+        )
+
+
 def write_run(run: Run, directory: Path) -> None:
     """Write a RUN; the folder appears whole or not at all, and replaces an older RUN.
 
     Raises:
         FileExistsError: there is something at ``directory`` that is not a RUN.
     """
-    if directory.exists() and any(directory.iterdir()) and not (directory / FILES[1]).is_file():
-        raise FileExistsError(f"{directory} is not empty and not a RUN; choose another folder")
+    check_place(directory)
+    directory = directory.resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = directory.parent / f".{directory.name}.new"
     old = directory.parent / f".{directory.name}.old"
@@ -91,10 +105,11 @@ def read_run(directory: Path) -> Run:
     try:
         weights = load_file(directory / FILES[0])
         items = pl.read_parquet(directory / FILES[2])
-        vectors = np.stack(items[VECTOR].to_numpy()).astype(np.float32)
+        vectors = np.stack(items[VECTOR].to_list()).astype(np.float32)
         counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
     except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise RunError(f"{directory} is damaged: {str(error).splitlines()[0]}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{directory} is damaged: {reason}") from error
     return Run(
         config=config,
         weights=weights,

@@ -27,14 +27,16 @@ def train(
     """
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
     from lightning import Trainer
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-    from mmrec.training import SequenceDataModule, SequentialRecommender
+    from mmrec.training import MovingAverage, SequenceDataModule, SequentialRecommender
 
     data = SequenceDataModule(
         split,
         content.sources,
         build_negatives(options, split),
+        train_sources=content.augmented,
         batch_size=options.batch_size,
         max_length=options.max_length,
         max_items=options.max_items if options.trains_encoders else None,
@@ -53,25 +55,30 @@ def train(
 
     class Curve(Callback):
         def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-            curve.append(round(float(trainer.callback_metrics[MONITOR]), 5))
+            curve.append(float(trainer.callback_metrics[MONITOR]))
 
     with TemporaryDirectory() as directory, quiet():
         best = ModelCheckpoint(directory, monitor=MONITOR, mode="max", save_weights_only=True)
-        trainer = Trainer(
-            max_epochs=options.epochs,
-            precision=options.precision,  # type: ignore[arg-type]
-            devices=options.devices,
-            gradient_clip_val=1.0,
-            callbacks=[
-                best,
-                EarlyStopping(MONITOR, mode="max", patience=options.patience),
-                Curve(),
-            ],
-            num_sanity_val_steps=0,
-            logger=False,
-            enable_model_summary=False,
-            enable_progress_bar=progress,
-        )
+        average = [MovingAverage(options.ema)] if options.ema else []
+        try:
+            trainer = Trainer(
+                max_epochs=options.epochs,
+                precision=options.precision,  # type: ignore[arg-type]
+                devices=options.devices,
+                gradient_clip_val=1.0,
+                callbacks=[
+                    *average,
+                    best,
+                    EarlyStopping(MONITOR, mode="max", patience=options.patience),
+                    Curve(),
+                ],
+                num_sanity_val_steps=0,
+                logger=False,
+                enable_model_summary=False,
+                enable_progress_bar=progress,
+            )
+        except MisconfigurationException as error:  # more devices than there are
+            raise ValueError(" ".join(str(error).split())) from error
         trainer.fit(module, datamodule=data)
         weights = torch.load(Path(best.best_model_path), weights_only=True)["state_dict"]
     module.load_state_dict(weights)
@@ -79,11 +86,11 @@ def train(
     return {
         "best_epoch": max(range(len(curve)), key=curve.__getitem__) + 1,
         "epochs": len(curve),
-        "valid_curve": curve,
+        "valid_curve": [round(value, 5) for value in curve],
     }
 
 
-class quiet(warnings.catch_warnings):  # noqa: N801  # reads like the context manager it is
+class quiet(warnings.catch_warnings):  # reads like the context manager it is
     """Keep Lightning's advertisements and advice out of a user's terminal."""
 
     def __enter__(self) -> None:
@@ -91,4 +98,12 @@ class quiet(warnings.catch_warnings):  # noqa: N801  # reads like the context ma
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*not be pinned.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        self.logger = logging.getLogger("lightning.pytorch")
+        self.level = self.logger.level
+        self.logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *error: Any) -> None:
+        self.logger.setLevel(self.level)
+        super().__exit__(*error)

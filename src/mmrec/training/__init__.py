@@ -1,11 +1,13 @@
 """Lightning wiring: the module, the data module, the optimiser."""
 
+from mmrec.training.averaging import MovingAverage
 from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.module import Loss, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 
 __all__ = [
     "Loss",
+    "MovingAverage",
     "SequenceDataModule",
     "SequentialRecommender",
     "WindowBatches",

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from itertools import combinations
-from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from mmrec.data import Batch
@@ -34,8 +34,8 @@ class SequentialRecommender(LightningModule):
         alignment: weight of the alignment loss between the modalities of a
             :class:`SiameseFusion`.
 
-    It logs ``train_loss``, ``valid_ndcg@10`` and ``valid_hr@10``. Any ``Trainer(precision=...)``
-    works; losses are computed in float32.
+    It logs ``train_loss``, ``valid_ndcg@10`` and ``valid_hr@10``. ``Trainer(precision=...)`` may be
+    32-true, bf16-mixed or 16-mixed; losses are computed in float32.
     """
 
     def __init__(
@@ -62,8 +62,9 @@ class SequentialRecommender(LightningModule):
         loss = self.loss(output.logits, output.target, pool.candidates, pool.log_q)
         if self.model.ranker is not None:
             loss = loss + self._ranking_loss(output, pool.candidates)
-        if self.alignment and isinstance(self.model.items.fusion, SiameseFusion):
-            loss = loss + self.alignment * self._alignment_loss(output)
+        fusion = self.model.items.fusion
+        if self.alignment and isinstance(fusion, SiameseFusion):
+            loss = loss + self.alignment * _alignment_loss(fusion, output)
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
         return loss
 
@@ -78,15 +79,6 @@ class SequentialRecommender(LightningModule):
         scores = self.model.ranker(output.states.detach(), output.vectors.detach()[short])
         first = torch.zeros(len(short), dtype=torch.long, device=short.device)
         return torch.nn.functional.cross_entropy(scores.float(), first)
-
-    def _alignment_loss(self, output: Output) -> Tensor:
-        """Mean over the pairs of modalities, each over the items that have both."""
-        projected = self.model.items.fusion.project(output.features, output.present)
-        losses = [
-            alignment_loss(projected[a], projected[b], output.present[a] & output.present[b])
-            for a, b in combinations([name for name in projected if name != "id"], 2)
-        ]
-        return torch.stack(losses).mean() if losses else output.logits.new_zeros(())
 
     def on_validation_epoch_start(self) -> None:
         """Encode the catalogue once."""
@@ -107,7 +99,7 @@ class SequentialRecommender(LightningModule):
             metric.update(ranks)
             self.log(name, metric, prog_bar=True, batch_size=len(ranks))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a warm-up and a cosine, stepped with every batch."""
         optimizer = build_optimizer(self.model, self.lr, self.encoder_lr, self.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
@@ -116,3 +108,13 @@ class SequentialRecommender(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def _alignment_loss(fusion: SiameseFusion, output: Output) -> Tensor:
+    """Mean over the pairs of modalities, each over the items that have both."""
+    projected = fusion.project(output.features, output.present)
+    losses = [
+        alignment_loss(projected[a], projected[b], output.present[a] & output.present[b])
+        for a, b in combinations([name for name in projected if name != "id"], 2)
+    ]
+    return torch.stack(losses).mean() if losses else output.logits.new_zeros(())

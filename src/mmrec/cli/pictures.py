@@ -1,0 +1,50 @@
+"""Small pictures inside a page: thumbnails as data URIs."""
+
+import base64
+import io
+from pathlib import Path
+from statistics import median
+
+from mmrec.data import Catalog, ImageError, ItemId, load_image
+
+
+class Thumbnails:
+    """The pictures of a catalogue, small enough to be written into a page.
+
+    Args:
+        catalog: the items.
+        size: longest side in pixels.
+
+    Example:
+        >>> print(Thumbnails(Catalog({"item_id": ["a"]}))["a"])
+        None
+    """
+
+    def __init__(self, catalog: Catalog, *, size: int = 160) -> None:
+        self.size = size
+        self._paths = dict(zip(catalog.ids, catalog.image_paths(), strict=True))
+        self._made: dict[ItemId, str | None] = {}
+        self._aspects: list[float] = []
+
+    def __getitem__(self, item: ItemId) -> str | None:
+        """Return the picture of an item as a ``data:`` URI; None if none can be read."""
+        if item not in self._made:
+            path = self._paths[item]
+            self._made[item] = None if path is None else self._make(path)
+        return self._made[item]
+
+    @property
+    def aspect(self) -> float:
+        """Usual width divided by height of the pictures made so far; 1 if there are none."""
+        return round(min(max(median(self._aspects or [1.0]), 0.66), 1.5), 2)
+
+    def _make(self, path: Path) -> str | None:
+        try:
+            picture = load_image(path)
+        except ImageError:
+            return None
+        self._aspects.append(picture.width / picture.height)
+        picture.thumbnail((self.size, self.size))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=82, optimize=True)
+        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,202 @@
+"""A page to look at: what a recommender knows, with pictures, in one file."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mmrec.cli.pictures import Thumbnails
+from mmrec.cli.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
+from mmrec.cli.story import Line, Step, Story, is_new, tell_story
+from mmrec.cli.tables import title_of
+from mmrec.data import Dataset, ItemId, Split
+from mmrec.recommender import Recommender
+
+Values = dict[str, Any]
+NAMES = {"popularity": "Popularity", "markov": "Markov chain", "item-knn": "Item-kNN"}
+
+
+def write_report(
+    recommender: Recommender,
+    split: Split,
+    dataset: Dataset,
+    path: str | Path,
+    *,
+    title: str = "What it recommends",
+    lead: str = "",
+    models: Mapping[str, Mapping[str, Any]] | None = None,
+    facts: Mapping[str, str] | None = None,
+    story: Story | None = None,
+) -> Path:
+    """Write a page about a recommender: results, people, a story of clicks, new and similar items.
+
+    The page is one file: pictures lie in it as small JPEGs, and it loads nothing.
+
+    Args:
+        recommender: a trained recommender; the page shows its lists.
+        split: the split of its data.
+        dataset: its data; titles and pictures come from here.
+        path: the file to write.
+        title: heading of the page.
+        lead: a sentence or two below it.
+        models: test metrics by name, to be compared; the last is ``recommender``.
+        facts: further lines for the section about the data.
+        story: what is told as the story of clicks; made up if None.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: jinja2 is not installed.
+    """
+    template = _template()
+    page = _Page(recommender, dataset)
+    models = models or {"This model": recommender.report["test"]}
+    values = {
+        "title": title,
+        "lead": lead,
+        "results": _results(models, recommender.report["baselines"]),
+        "facts": _facts(recommender, split) | dict(facts or {}),
+        "people": [page.person(person) for person in find_people(recommender, split)],
+        "hit_rate": recommender.report["test"].get("hr@10"),
+        "story": page.story(story or tell_story(recommender, split)),
+        "newcomers": [page.newcomer(new) for new in find_newcomers(recommender, split)],
+        "queries": [page.query(item) for item in find_queries(recommender)],
+        "aspect": page.thumbnails.aspect,
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(template.render(values), encoding="utf-8")
+    return path
+
+
+class _Page:
+    """Turns items and events into what the template shows."""
+
+    def __init__(self, recommender: Recommender, dataset: Dataset) -> None:
+        self.recommender, self.catalog = recommender, dataset.catalog
+        self.dated = dataset.interactions.order == "timestamp"
+        self.thumbnails = Thumbnails(dataset.catalog)
+
+    def tile(self, item: ItemId, note: str = "", kind: str = "", mark: str = "") -> Values:
+        """One item; ``mark`` is "", "next" (the held-out item) or "first" (what a row is about)."""
+        return {
+            "title": title_of(self.catalog, item) or str(item),
+            "picture": self.thumbnails[item],
+            "new": is_new(self.recommender, item),
+            "note": note,
+            "kind": kind,
+            "mark": mark,
+        }
+
+    def person(self, person: Person) -> Values:
+        upcoming = person.upcoming
+        visits = [*person.history, upcoming]
+        history = [self.tile(v.item, self._day(v.time), v.kind) for v in visits]
+        history[-1]["mark"] = "next"
+        recommended = [
+            self.tile(item, str(place), mark="next" if item == upcoming.item else "")
+            for place, item in enumerate(person.recommended, 1)
+        ]
+        return {"history": history, "recommended": recommended} | {
+            name: getattr(person, name) for name in ("user", "events", "place", "listed")
+        }
+
+    def story(self, story: Story) -> Values:
+        return {
+            "user": story.user,
+            "events": len(story.history),
+            "history": [self.tile(item) for item in story.history[-10:]],
+            "steps": [self._step(step) for step in story.steps],
+        }
+
+    def newcomer(self, new: Newcomer) -> Values:
+        tiles = [self.tile(new.item, mark="first"), *map(self.tile, new.history)]
+        return {"tiles": tiles, "title": tiles[0]["title"]} | {
+            name: getattr(new, name) for name in ("lists", "asked", "place")
+        }
+
+    def query(self, item: ItemId) -> Values:
+        lines = self.recommender.similar(item, 9)
+        alike = [self.tile(line.item, f"{line.score:.2f}") for line in lines]
+        first = self.tile(item, "this item", mark="first")
+        return {"title": first["title"], "tiles": [first, *alike]}
+
+    def _step(self, step: Step) -> Values:
+        return {
+            "clicked": None if step.clicked is None else self.tile(step.clicked),
+            "tiles": [self.tile(line.item, *_moved(line)) for line in step.lines],
+            "entered": step.entered,
+            "nearest": step.nearest,
+        }
+
+    def _day(self, time: float) -> str:
+        if not self.dated:
+            return ""
+        day = datetime.fromtimestamp(time, UTC)
+        return f"{day.day} {day:%b}"
+
+
+def _moved(line: Line) -> tuple[str, str]:
+    """Where a line is, and where it was before the click."""
+    if line.before is None or line.before == line.place:
+        return str(line.place), ""
+    return f"{line.place} {'↑' if line.place < line.before else '↓'}", f"was {line.before}"
+
+
+def _results(
+    models: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
+) -> Values:
+    named = {NAMES.get(name, name): metrics for name, metrics in baselines.items()}
+    rows = [_row(name, metrics, "baseline") for name, metrics in named.items()]
+    rows += [_row(name, metrics, "model") for name, metrics in models.items()]
+    rows[-1]["kind"] = "main"
+    best = max((row for row in rows if row["kind"] == "baseline"), key=lambda row: row["ndcg"])
+    scale = max(row["ndcg"] for row in rows) or 1.0
+    for row in rows:
+        row["share"] = 100 * row["ndcg"] / scale
+    return {"rows": rows, "main": rows[-1], "best": best}
+
+
+def _row(name: str, metrics: Mapping[str, Any], kind: str) -> Values:
+    return {
+        "name": name,
+        "kind": kind,
+        "ndcg": metrics["ndcg@10"],
+        "hr": metrics["hr@10"],
+        "coverage": metrics["coverage@10"],
+        "cold": metrics["cold"].get("ndcg@10"),
+    }
+
+
+def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
+    sizes, options = split.sizes(), recommender.options
+    shown = sum(path is not None for path in recommender.catalog.image_paths())
+    encoders = {"text": options.text_encoder, "image": options.image_encoder}
+    used = [f"{name}: {encoders[name]}" for name in options.modalities if name in encoders]
+    return {
+        "Items": f"{len(recommender.catalog):,}, {shown:,} of them with a picture",
+        "Users": f"{len(split.sequences):,}",
+        "Events": f"{sizes['train']:,} to train, {sizes['valid']:,} to choose the best epoch, "
+        f"{sizes['test']:,} to test",
+        "Split": f"{split.name}, fingerprint {split.fingerprint}",
+        "Protocol": f"every test event is predicted from what came before it; all "
+        f"{len(split.candidates):,} items are ranked, less those the user has met",
+        "Encoders": ", ".join(used) or "none",
+        "Seed": str(options.seed),
+    }
+
+
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError('a report needs jinja2: pip install "mmrec[demo]"') from error
+    environment = Environment(
+        loader=PackageLoader("mmrec.cli"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")

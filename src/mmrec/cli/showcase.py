@@ -1,0 +1,160 @@
+"""What of a trained recommender is worth a look: people, new items, items that are alike."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mmrec.data import ItemId, Split
+from mmrec.data.splits import target_users
+from mmrec.recommender import Recommender
+from mmrec.recommender.popular import popular_and_diverse
+
+ASKED = 300
+"""How many users are asked at most; a page needs a handful."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An event as it is shown.
+
+    Attributes:
+        item: the item's id.
+        kind: type of the event; "" where it is not known.
+        time: unix seconds, or position.
+    """
+
+    item: ItemId
+    kind: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Person:
+    """A test user, what was recommended to them, and what they met next.
+
+    Attributes:
+        user: the user's id.
+        events: how many events came before.
+        history: the last of these, oldest first.
+        upcoming: the event that was held out.
+        place: the place of its item in the list; None if it can't be recommended.
+        recommended: the top of the list, best first.
+        listed: how many items the list has in all.
+    """
+
+    user: ItemId
+    events: int
+    history: list[Visit]
+    upcoming: Visit
+    place: int | None
+    recommended: list[ItemId]
+    listed: int
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """An item that nobody has met, and someone who would see it.
+
+    Attributes:
+        item: the item's id.
+        lists: how many of the users that were asked have it in their list.
+        asked: how many were asked.
+        place: its best place in one of the lists.
+        history: what that user met last, oldest first.
+    """
+
+    item: ItemId
+    lists: int
+    asked: int
+    place: int
+    history: list[ItemId]
+
+
+def find_people(
+    recommender: Recommender, split: Split, *, count: int = 6, shown: int = 9, k: int = 10
+) -> list[Person]:
+    """Draw test users: half of them met an item of their list next, as far as there are such."""
+    found: dict[bool, list[Person]] = {True: [], False: []}
+    for target in _last_targets(recommender, split)[:ASKED]:
+        person = _person(recommender, split, int(target), shown, k)
+        found[person.place is not None and person.place <= k].append(person)
+        if min(map(len, found.values())) * 2 >= count:
+            break
+    hits, misses = found[True], found[False]
+    kept = min(len(hits), max(count // 2, count - len(misses)))
+    return [*hits[:kept], *misses[: count - kept]]
+
+
+def find_newcomers(
+    recommender: Recommender, split: Split, *, count: int = 4, shown: int = 9, k: int = 10
+) -> list[Newcomer]:
+    """Return the items without any event that are in most lists of ``k``, most first."""
+    met = split.sequences.counts(len(recommender.catalog))
+    ids = recommender.catalog.ids
+    fresh = {item for item, events in zip(ids, met[1:], strict=True) if events == 0}
+    histories = [
+        items
+        for target in _last_targets(recommender, split)[:ASKED]
+        if (items := [visit.item for visit in _visits(recommender, split, int(target) + 1)])
+    ]
+    lists: Counter[ItemId] = Counter()
+    best: dict[ItemId, tuple[int, int]] = {}
+    for row, lines in enumerate(recommender.recommend(histories, k) if histories and fresh else []):
+        for place, line in enumerate(lines, 1):
+            if line.item in fresh:
+                lists[line.item] += 1
+                best[line.item] = min(best.get(line.item, (place, row)), (place, row))
+    return [
+        Newcomer(item, times, len(histories), best[item][0], histories[best[item][1]][-shown:])
+        for item, times in sorted(lists.items(), key=lambda pair: (-pair[1], best[pair[0]]))[:count]
+    ]
+
+
+def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
+    """Return popular items that differ; the last is one without a picture, if there is one."""
+    ids, counts = recommender.catalog.ids, recommender.counts.float().cpu()
+    allowed = torch.ones(len(ids) + 1, dtype=torch.bool)
+    allowed[0] = False
+    chosen = popular_and_diverse(counts, recommender.vectors.cpu(), allowed, count).tolist()
+    shown = np.array([False] + [path is not None for path in recommender.catalog.image_paths()])
+    if shown.any() and not shown[1:].all() and all(shown[chosen]):
+        chosen[-1] = int(counts.masked_fill(torch.from_numpy(shown), -1)[1:].argmax()) + 1
+    return [ids[index - 1] for index in chosen]
+
+
+def _last_targets(recommender: Recommender, split: Split) -> np.ndarray:
+    """Positions of each test user's last event, those with a history, in random order."""
+    targets = split.targets("test")
+    owners = target_users(split, targets)
+    last = targets[np.append(owners[1:] != owners[:-1], True)]
+    last = last[last > split.sequences.offsets[target_users(split, last)]]
+    return np.random.default_rng(recommender.options.seed).permutation(last)
+
+
+def _person(recommender: Recommender, split: Split, target: int, shown: int, k: int) -> Person:
+    *history, upcoming = _visits(recommender, split, target + 1)
+    items = [visit.item for visit in history]
+    lines = recommender.recommend(items, len(recommender.catalog))
+    order = [line.item for line in lines]
+    owner = int(target_users(split, np.array([target]))[0])
+    return Person(
+        user=split.sequences.users[owner],
+        events=len(history),
+        history=history[-shown:],
+        upcoming=upcoming,
+        place=order.index(upcoming.item) + 1 if upcoming.item in order else None,
+        recommended=order[:k],
+        listed=len(order),
+    )
+
+
+def _visits(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]:
+    """The events of a user up to position ``end``, which is theirs or the next user's first."""
+    events, ids = split.sequences, recommender.catalog.ids
+    owner = int(target_users(split, np.array([end - 1]))[0])
+    for at in range(int(events.offsets[owner]), end):
+        kind = events.kinds[events.kind[at] - 1] if events.kind[at] else ""
+        yield Visit(ids[events.item[at] - 1], kind, float(events.time[at]))

@@ -1,0 +1,58 @@
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from mmrec.cli.pictures import Thumbnails
+from mmrec.data import Catalog
+
+
+def decoded(uri):
+    head, data = uri.split(",", 1)
+    assert head == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    Image.new("RGB", (300, 600), "red").save(tmp_path / "tall.png")
+    Image.new("RGB", (40, 20), "blue").save(tmp_path / "small.jpg")
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    rows = {"item_id": ["a", "b", "c", "d", "e"]}
+    rows["image"] = ["tall.png", "small.jpg", "broken.jpg", "gone.jpg", ""]
+    return Catalog(rows, tmp_path)
+
+
+def test_a_thumbnail_is_a_small_jpeg_of_the_picture(catalog):
+    picture = decoded(Thumbnails(catalog, size=100)["a"])
+    assert picture.format == "JPEG"
+    assert picture.size == (50, 100)
+    red, green, blue = picture.getpixel((25, 50))
+    assert red > 240
+    assert max(green, blue) < 15
+
+
+def test_a_small_picture_is_not_enlarged(catalog):
+    assert decoded(Thumbnails(catalog)["b"]).size == (40, 20)
+
+
+def test_what_cannot_be_read_has_none(catalog):
+    thumbnails = Thumbnails(catalog)
+    assert [thumbnails[item] for item in "cde"] == [None, None, None]
+
+
+def test_a_picture_is_made_once(catalog, monkeypatch):
+    thumbnails = Thumbnails(catalog)
+    first = thumbnails["a"]
+    monkeypatch.setattr("mmrec.cli.pictures.load_image", None)
+    assert thumbnails["a"] is first
+
+
+def test_aspect_is_the_usual_one_within_bounds(catalog):
+    thumbnails = Thumbnails(catalog)
+    assert thumbnails.aspect == 1.0
+    _ = thumbnails["a"]
+    assert thumbnails.aspect == 0.66  # 0.5 would be too tall for a page
+    _ = thumbnails["b"]
+    assert thumbnails.aspect == 1.25  # the median of 0.5 and 2

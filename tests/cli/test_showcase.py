@@ -1,0 +1,56 @@
+import numpy as np
+
+from mmrec.cli.showcase import find_newcomers, find_people, find_queries
+
+
+def test_people_are_shown_what_they_get(small_shop):
+    recommender = small_shop.recommender
+    log = small_shop.dataset.interactions.frame
+    people = find_people(recommender, small_shop.split, count=4)
+    assert len({person.user for person in people}) == 4
+    for person in people:
+        own = log.filter(log["user_id"] == person.user)
+        items = own["item_id"].to_list()
+        assert person.upcoming.item == items[-1]
+        assert person.upcoming.time == own["timestamp"][-1]
+        assert person.upcoming.kind == own["event"][-1]
+        assert person.events == len(items) - 1
+        assert [visit.item for visit in person.history] == items[:-1][-9:]
+        lines = recommender.recommend(items[:-1], 60)
+        assert person.recommended == [line.item for line in lines[:10]]
+        assert person.listed == len(lines)
+        assert lines[person.place - 1].item == items[-1]
+
+
+def test_half_of_the_people_met_an_item_of_their_list(small_shop):
+    people = find_people(small_shop.recommender, small_shop.split, count=4)
+    assert [person.place <= 10 for person in people] == [True, True, False, False]
+
+
+def test_where_all_met_an_item_of_their_list_they_fill_up(small_shop):
+    people = find_people(small_shop.recommender, small_shop.split, count=4, k=60)
+    assert [person.place <= 60 for person in people] == [True] * 4
+
+
+def test_newcomers_have_no_event_and_are_in_the_list_that_is_shown(small_shop):
+    recommender = small_shop.recommender
+    met = set(small_shop.dataset.interactions.frame["item_id"])
+    newcomers = find_newcomers(recommender, small_shop.split, count=3, shown=200, k=60)
+    assert newcomers
+    for new in newcomers:
+        assert new.item not in met
+        assert 0 < new.lists <= new.asked
+        order = [line.item for line in recommender.recommend(new.history, 60)]
+        assert order.index(new.item) + 1 == new.place
+    assert [new.lists for new in newcomers] == sorted((n.lists for n in newcomers), reverse=True)
+
+
+def test_queries_differ_and_one_has_no_picture(small_shop):
+    recommender = small_shop.recommender
+    queries = find_queries(recommender, count=4)
+    assert len(set(queries)) == 4
+    paths = recommender.catalog.image_paths()
+    rows = recommender.catalog.indices_of(queries) - 1
+    assert any(paths[row] is None for row in rows)
+    counts = recommender.counts[1:].numpy()
+    assert (counts[rows[:-1]] >= np.median(counts)).all()

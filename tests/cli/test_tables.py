@@ -1,0 +1,71 @@
+import pytest
+
+from mmrec.cli.tables import metrics_table, recommendations_table, title_of
+from mmrec.data import Catalog
+from mmrec.recommender import Recommendation
+
+
+def metrics(value, targets=5):
+    names = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+    return {name: value + i / 100 for i, name in enumerate(names)} | {"targets": targets}
+
+
+def report(cold):
+    test = metrics(0.5) | {
+        "with_seen": metrics(0.4),
+        "warm": metrics(0.6),
+        "cold": metrics(0.1) if cold else {"targets": 0},
+    }
+    return {
+        "split": "time",
+        "fingerprint": "abc",
+        "seed": 3,
+        "events": {"train": 12345, "valid": 6, "test": 7},
+        "candidates": 1000,
+        "test": test,
+        "baselines": {"popularity": metrics(0.2), "markov": metrics(0.3)},
+    }
+
+
+def test_metrics_stand_in_columns():
+    lines = metrics_table(report(cold=False)).splitlines()
+    assert lines[0] == (
+        "split time abc, seed 3: 12,345 training, 6 validation and 7 test events; "
+        "1,000 items ranked"
+    )
+    assert lines[1].split() == ["ndcg@10", "hr@10", "mrr@10", "coverage@10"]
+    rows = {line[:-52].strip(): line[-52:].split() for line in lines[2:]}
+    assert list(rows) == ["mmrec", "popularity", "markov", "mmrec, seen items ranked too"]
+    assert rows["mmrec"] == ["0.5000", "0.5100", "0.5200", "0.5300"]
+    assert rows["markov"][0] == "0.3000"
+    assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_cold_items_have_rows_of_their_own():
+    text = metrics_table(report(cold=True))
+    assert "mmrec, warm items" in text
+    assert "mmrec, cold items" in text
+    assert "nan" not in text
+
+
+@pytest.fixture
+def catalog():
+    rows = {"item_id": ["a", "b"], "title": ["A lamp", None], "name": ["x", "Chair"]}
+    return Catalog(rows)
+
+
+def test_lists_have_places_scores_and_titles(catalog):
+    lines = [Recommendation("b", 1.5, "interest"), Recommendation("a", -0.25, "interest")]
+    text = recommendations_table(catalog, ["a"], lines).splitlines()
+    assert text[0] == "after 1 items:"
+    assert text[1].split(maxsplit=1) == ["a", "A lamp"]
+    assert text[2].split(maxsplit=3) == ["1.", "1.500", "b", "Chair"]
+    assert text[3].split(maxsplit=3) == ["2.", "-0.250", "a", "A lamp"]
+    nobody = recommendations_table(catalog, [], lines[:1])
+    assert nobody.startswith("without a history, what is popular:\n")
+
+
+def test_titles(catalog):
+    assert title_of(catalog, "a") == "A lamp"
+    assert title_of(catalog, "b") == "Chair"
+    assert title_of(Catalog({"item_id": [1]}), 1) == ""

@@ -1,0 +1,222 @@
+import csv
+import io
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrec.data.tables import check_ids, find_table, read_table, require_columns
+
+COLUMNS = {
+    "item_id": ["007", "7", "中文", 'a,"b"', "x" * 5000],
+    "title": ["a", None, "c", "d", "e"],
+}
+
+# What a CSV file can hold: any text that is encodable, quoted.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+def one_sentence(error):
+    return len(str(error).splitlines()) == 1 and len(str(error)) < 600
+
+
+def loads_or_says_why(path):
+    try:
+        return len(read_table(path, "items")) > 0
+    except ValueError as error:
+        return one_sentence(error)
+
+
+def sources(folder):
+    frame = pl.DataFrame(COLUMNS)
+    frame.write_csv(folder / "same.csv")
+    frame.write_csv(folder / "same.CSV")
+    frame.write_parquet(folder / "same.parquet")
+    return {
+        "csv": folder / "same.csv",
+        "csv in capitals": folder / "same.CSV",
+        "csv as text": str(folder / "same.csv"),
+        "parquet": folder / "same.parquet",
+        "polars": frame,
+        "lazy": frame.lazy(),
+        "pandas": frame.to_pandas(),
+        "arrow": pa.table(COLUMNS),
+        "mapping": COLUMNS,
+        "records": frame.to_dicts(),
+    }
+
+
+def test_every_kind_of_source_gives_the_same_table(folder):
+    for name, source in sources(folder).items():
+        assert read_table(source, "items").to_dict(as_series=False) == COLUMNS, name
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8))
+def test_text_comes_back_as_written(folder, rows):
+    with (folder / "written.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([("item_id", "title"), *rows])
+    assert read_table(folder / "written.csv", "items").rows() == rows
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.text(st.sampled_from('ab1,;"\n\r\t #\ufeff\0é'), max_size=60).map(str.encode),
+    ),
+    st.sampled_from([".csv", ".parquet"]),
+)
+def test_any_file_loads_or_raises_one_sentence(folder, content, suffix):
+    path = folder / f"any{suffix}"
+    path.write_bytes(content)
+    assert loads_or_says_why(path)
+
+
+def test_half_a_parquet_file_is_a_value_error(folder):
+    buffer = io.BytesIO()
+    pl.DataFrame({"item_id": range(1000)}).write_parquet(buffer)
+    whole = buffer.getvalue()
+    for part in (whole[: len(whole) // 2], whole[:-4], whole[4:], b"PAR1" * 10):
+        (folder / "half.parquet").write_bytes(part)
+        with pytest.raises(
+            ValueError, match=r"items: half.parquet can't be read as a table"
+        ) as error:
+            read_table(folder / "half.parquet", "items")
+        assert one_sentence(error.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), min_size=1, max_size=8))
+def test_a_damaged_parquet_file_loads_or_raises_one_sentence(folder, changes):
+    buffer = io.BytesIO()
+    pl.DataFrame({"item_id": ["a", "b"] * 9, "size": range(18)}).write_parquet(buffer)
+    content = bytearray(buffer.getvalue())
+    for position, value in changes:
+        content[position % len(content)] = value
+    (folder / "damaged.parquet").write_bytes(content)
+    assert loads_or_says_why(folder / "damaged.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "can't be read as a table: empty CSV"),
+        ("\n\n", "can't be read as a table: empty CSV"),
+        ("item_id,title\n", "must have at least one row; got none"),
+        ("item_id,title\n\n\n", "must have at least one row; got none"),
+        ("item_id\na,b\n", "can't be read as a table: found more fields"),
+        ('item_id\n"open\n', "can't be read as a table"),
+    ],
+)
+def test_bad_csv(folder, content, message):
+    (folder / "bad.csv").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_table(folder / "bad.csv", "items")
+
+
+def test_csv_with_bom_windows_line_ends_and_blank_lines(folder):
+    (folder / "w.csv").write_bytes("\ufeffitem_id,title\r\n01,\r\n\r\n02,b\r\n\r\n\r\n".encode())
+    assert read_table(folder / "w.csv", "items").rows() == [("01", None), ("02", "b")]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_name_is_no_pattern(folder, suffix):
+    (folder / "exp[1]").mkdir(exist_ok=True)
+    for number, stem in enumerate(["exp[1]/a", "m1", "m*", "m[1]"]):
+        path = folder / f"{stem}.{suffix}"
+        frame = pl.DataFrame({"item_id": [str(number)]})
+        frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
+    for number, stem in enumerate(["exp[1]/a", "m1", "m*", "m[1]"]):
+        assert read_table(folder / f"{stem}.{suffix}", "items").rows() == [(str(number),)]
+
+
+def test_missing_paths(folder):
+    for source in ["nowhere.csv", str(folder), "a\0b.csv", "user_id,item_id\nu,a\n" * 500]:
+        with pytest.raises(FileNotFoundError, match="events: no file at ") as error:
+            read_table(source, "events")
+        assert one_sentence(error.value)
+    (folder / "x.txt").write_text("item_id\na\n")
+    with pytest.raises(ValueError, match=r"items must be a .csv or .parquet file; got x.txt"):
+        read_table(folder / "x.txt", "items")
+
+
+def test_a_mapping_may_mix_whole_and_other_numbers():
+    assert read_table({"time": [1, 2.5, None]}, "events")["time"].to_list() == [1.0, 2.5, None]
+    assert read_table({"time": (1, 2)}, "events")["time"].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "must be a polars, pandas or pyarrow table.*; got NoneType"),
+        (5, "must be a polars, pandas or pyarrow table.*; got int"),
+        ({"a": [1, 2], "b": [1]}, "must be a polars.*; got dict .*height"),
+        ({"a": ["x", 1]}, "must be a polars.*; got dict"),
+        ({1: [2]}, "must be a polars.*; got dict"),
+        ({}, "must have at least one row; got none"),
+        ({"a": []}, "must have at least one row; got none"),
+        (pl.LazyFrame({"a": [1]}).select("b"), "items can't be collected: "),
+    ],
+)
+def test_what_is_no_table(source, message):
+    with pytest.raises(ValueError, match=message) as error:
+        read_table(source, "items")
+    assert one_sentence(error.value)
+
+
+def test_find_table(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"either items.csv or items.parquet; it holds neither"
+    ):
+        find_table(tmp_path, "items")
+    (tmp_path / "items.csv").touch()
+    assert find_table(tmp_path, "items") == tmp_path / "items.csv"
+    (tmp_path / "items.parquet").touch()
+    with pytest.raises(FileNotFoundError, match=r"it holds \['items.csv', 'items.parquet'\]"):
+        find_table(tmp_path, "items")
+
+
+def test_require_columns_names_what_is_missing():
+    frame = pl.DataFrame({"a": [1]})
+    require_columns(frame, ["a"], "items")
+    with pytest.raises(ValueError, match=r"items must have the columns \['b'\]; got \['a'\]"):
+        require_columns(frame, ["a", "b"], "items")
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64])
+def test_integer_ids_stay_integers(kind):
+    frame = check_ids(pl.DataFrame({"id": pl.Series([7, 3], dtype=kind)}), "id", "items")
+    assert frame["id"].to_list() == [7, 3]
+    assert frame["id"].dtype == pl.Int64
+
+
+def test_categorical_ids_become_text():
+    for kind in (pl.Categorical, pl.Enum(["07", "b"])):
+        frame = check_ids(pl.DataFrame({"id": pl.Series(["07", "b"], dtype=kind)}), "id", "items")
+        assert frame["id"].to_list() == ["07", "b"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["a", None, "", " \t"], r"items: id must not be empty; it is in rows \[1, 2, 3\]"),
+        ([1, None], r"items: id must not be empty; it is in rows \[1\]"),
+        ([None, None], "items: id must be text or integers; got Null"),
+        ([1.0, 2.0], "items: id must be text or integers; got Float64"),
+        ([True], "items: id must be text or integers; got Boolean"),
+        ([["a"]], "items: id must be text or integers; got List"),
+        ([2**63], f"items: id must be below .*; got {2**63}"),
+    ],
+)
+def test_bad_ids(ids, message):
+    with pytest.raises(ValueError, match=message):
+        check_ids(pl.DataFrame({"id": ids}), "id", "items")

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec.baselines import Popularity
+from mmrec.data import Catalog, Interactions, leave_one_out, split_by_time
+from mmrec.evaluation import (
+    describe_split,
+    evaluate,
+    evaluate_baselines,
+    rank_targets,
+    summarize,
+)
+
+V = 10
+CATALOG = Catalog({"item_id": range(1, V + 1)})
+
+
+def split_of(count=200, seed=0):
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.integers(0, 1000, count))
+    # The items 9 and 10 come late: cold in the training part.
+    items = np.where(
+        times < times[count * 8 // 10], rng.integers(1, 9, count), rng.integers(1, 11, count)
+    )
+    log = Interactions(
+        {"user_id": rng.integers(0, 30, count), "item_id": items, "timestamp": times}
+    )
+    return split_by_time(log, CATALOG)
+
+
+class Descending:
+    """Item 10 first, item 1 last."""
+
+    def scores(self, histories):
+        return torch.arange(V + 1.0).expand(len(histories), -1)
+
+
+def test_evaluate_parts_add_up():
+    split = split_of()
+    report = evaluate(Descending(), split)
+    ranks = rank_targets(Descending(), split)
+    trained = split.train_counts > 0
+    assert {key: report[key] for key in summarize(ranks, V)} == summarize(ranks, V)
+    assert report["with_seen"] == summarize(rank_targets(Descending(), split, filter_seen=False), V)
+    warm, cold = report["warm"], report["cold"]
+    assert cold["targets"] == sum(not trained[target] for target in ranks.target.tolist()) > 0
+    assert warm["targets"] + cold["targets"] == report["targets"] == len(split.targets("test"))
+    for name in ("hr@10", "ndcg@20", "mrr@10"):
+        total = warm["targets"] * warm[name] + cold["targets"] * cold[name]
+        assert total / report["targets"] == pytest.approx(report[name])
+
+
+def test_cold_share_counts_shown_items_only():
+    split = split_of()
+    report = evaluate(Descending(), split)
+    shown = [i for row in rank_targets(Descending(), split).top.tolist() for i in row if i]
+    cold = [item for item in shown if split.train_counts[item] == 0]
+    assert report["cold_share@10"] == pytest.approx(len(cold) / len(shown))
+    assert 0 < report["cold_share@10"] < 1
+
+
+def test_targets_without_a_history_are_counted():
+    split = split_of()
+    first = set(split.sequences.offsets[:-1].tolist())
+    expected = sum(target in first for target in split.targets("test").tolist())
+    assert evaluate(Descending(), split)["no_history"] == expected
+
+
+@pytest.mark.parametrize(("part", "last"), [("valid", "train"), ("test", "valid")])
+def test_baselines_count_what_came_before(part, last):
+    split = split_of()
+    reports = evaluate_baselines(split, part)
+    assert set(reports) == {"popularity", "markov", "item-knn"}
+    popularity = Popularity().fit(split.until(last), V)
+    assert reports["popularity"] == evaluate(popularity, split, part)
+
+
+def test_there_is_nothing_before_the_training_part():
+    with pytest.raises(ValueError, match=r"part must be one of \['test', 'valid'\]; got 'train'"):
+        evaluate_baselines(split_of(), "train")
+
+
+def test_describe_split():
+    split = split_of()
+    description = describe_split(split)
+    assert description["fingerprint"] == split.fingerprint
+    assert description["split"] == "time"
+    assert description["split_options"]["valid"] == 0.8
+    assert sum(description["events"].values()) == 200
+    assert description["users"] == len(split.sequences)
+    assert description["candidates"] == V
+    log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 3], "position": range(4)})
+    assert describe_split(leave_one_out(log, CATALOG))["candidates"] == 3

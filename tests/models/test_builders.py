@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec.data import Histories, TableSource, id_source, load_pool
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import ConcatFusion, SiameseFusion
+from mmrec.models import gru4rec
+from mmrec.scoring import MLPScorer
+
+SOURCES = {
+    "id": id_source({1: 1, 2: 2}, 3),
+    "text": TableSource(np.ones((4, 5), np.float32), np.array([False, True, False, True])),
+}
+
+
+def encoders():
+    return {"id": IdEncoder(2, 8), "text": FeatureEncoder(5)}
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("fusion", [None, SiameseFusion({"id": 8, "text": 5}, 8)])
+def test_gru4rec(fusion, layers):
+    model = gru4rec(
+        encoders(), dim=8, layers=layers, dropout=0.2, modality_dropout=0.3, fusion=fusion
+    )
+    assert model.items.dim == model.interest.dim == model.interest.hidden == 8
+    assert model.items.modality_dropout == 0.3
+    assert isinstance(model.items.fusion, ConcatFusion if fusion is None else SiameseFusion)
+    vectors = model.items(load_pool(np.arange(1, 4), SOURCES))
+    scores = model.scores(Histories.of_items([[1, 3], [2]]), vectors)
+    assert scores.shape == (2, 4)
+    assert scores.isfinite().all()
+    assert sum("gru.weight_ih" in name for name, _ in model.named_parameters()) == layers
+
+
+def test_context_and_ranker():
+    ranker = MLPScorer(8, 8)
+    model = gru4rec(encoders(), dim=8, time_gap=True, event_types=3, ranker=ranker)
+    assert model.ranker is ranker
+    assert model.interest.gap is not None
+    assert model.interest.kind.num_embeddings == 4
+    plain = gru4rec(encoders(), dim=8)
+    assert plain.ranker is plain.interest.gap is plain.interest.kind is None
+
+
+def test_a_fusion_of_another_width():
+    with pytest.raises(ValueError, match="interest expects item vectors of 8; got 6"):
+        gru4rec(encoders(), dim=8, fusion=ConcatFusion({"id": 8, "text": 5}, 6))
+
+
+def test_the_state_dict_names_its_parts():
+    names = {name.split(".")[0] for name in gru4rec(encoders(), dim=8).state_dict()}
+    assert names == {"items", "interest"}
+    assert torch.is_tensor(gru4rec(encoders(), dim=8).state_dict()["items.encoders.text.mean"])

@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from mmrec.data import Histories
+from mmrec.encoders import IdEncoder
+from mmrec.models import CatalogRanker, gru4rec
+
+SIZE, DIM = 6, 4
+ROWS = [[1, 2, 3, 4, 5], [], [6], [2, 6, 1]]
+
+
+@pytest.fixture
+def model():
+    return gru4rec({"id": IdEncoder(SIZE, DIM)}, dim=DIM, dropout=0.5, time_gap=True)
+
+
+@pytest.fixture
+def vectors():
+    return torch.randn(SIZE + 1, DIM)
+
+
+@pytest.fixture
+def popularity():
+    return torch.tensor([0, 5, 1, 4, 2, 3, 9])
+
+
+def test_without_a_history_items_are_ranked_by_popularity(model, vectors, popularity):
+    scores = CatalogRanker(model, vectors, popularity).scores(Histories.of_items(ROWS))
+    assert scores[1].tolist() == popularity.tolist()
+    alone = CatalogRanker(model, vectors, popularity).scores(Histories.of_items([[]]))
+    assert alone[0].tolist() == popularity.tolist()
+
+
+def test_with_a_history_the_model_scores(model, vectors, popularity):
+    scores = CatalogRanker(model, vectors, popularity).scores(Histories.of_items(ROWS))
+    for row in (0, 2, 3):
+        alone = model.eval().scores(Histories.of_items([ROWS[row]]), vectors)[0]
+        assert torch.allclose(scores[row], alone, atol=1e-6)
+    assert not scores.requires_grad
+
+
+@pytest.mark.parametrize("max_length", [1, 2, 4])
+def test_only_the_last_events_count(model, vectors, popularity, max_length):
+    ranker = CatalogRanker(model, vectors, popularity, max_length=max_length)
+    histories = Histories.of_items(ROWS)
+    histories.gap.uniform_(0, 1e6)
+    scores = ranker.scores(histories)
+    for row, items in enumerate(ROWS):
+        kept = slice(max(len(items) - max_length, 0), len(items))
+        alone = Histories(
+            histories.items[row : row + 1, kept],
+            histories.gap[row : row + 1, kept],
+            histories.kind[row : row + 1, kept],
+        )
+        if items:
+            assert torch.allclose(scores[row], ranker.scores(alone)[0], atol=1e-6)
+        else:
+            assert scores[row].tolist() == popularity.tolist()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_of_the_model_stays(model, vectors, popularity, training):
+    model.train(training)
+    ranker = CatalogRanker(model, vectors, popularity)
+    first = ranker.scores(Histories.of_items(ROWS))
+    assert torch.equal(ranker.scores(Histories.of_items(ROWS)), first)  # no dropout
+    assert model.training == model.interest.training == training
+    with pytest.raises(IndexError):
+        ranker.scores(Histories.of_items([[SIZE + 1]]))
+    assert model.training == training
+
+
+def test_another_type_of_vectors(model, vectors, popularity):
+    ranker = CatalogRanker(model.double(), vectors.double(), popularity)
+    assert ranker.popularity.dtype == torch.float64
+    assert ranker.scores(Histories.of_items(ROWS)).isfinite().all()

@@ -1,0 +1,196 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmrec.data import Collator, Histories, Sequences, TableSource, id_source
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import ConcatFusion
+from mmrec.interest import GRUInterest
+from mmrec.models import ItemEncoder, SequentialModel, encode_catalog
+from mmrec.sampling import UniformPool
+from mmrec.scoring import DotScorer, MLPScorer
+
+SIZE, DIM = 9, 6
+ITEM = np.array([3, 1, 4, 1, 5, 2, 6, 7, 8, 8, 2])
+OFFSETS = np.array([0, 5, 7, 11])
+
+
+def sources():
+    features = np.random.default_rng(1).normal(size=(SIZE + 1, 4)).astype(np.float32)
+    return {
+        "id": id_source({item: item for item in range(1, 8)}, SIZE),
+        "feature": TableSource(features, np.arange(SIZE + 1) > 2),
+    }
+
+
+def build(ranker=None, **options):
+    encoders = {"id": IdEncoder(7, DIM), "feature": FeatureEncoder(4)}
+    items = ItemEncoder(encoders, ConcatFusion({"id": DIM, "feature": 4}, DIM))
+    interest = GRUInterest(DIM, time_gap=True, event_types=2)
+    return SequentialModel(items, interest, DotScorer(), ranker, **options).eval()
+
+
+def log():
+    rng = np.random.default_rng(2)
+    gap = rng.uniform(0, 1e5, len(ITEM))
+    gap[OFFSETS[:-1]] = 0
+    kind = rng.integers(0, 3, len(ITEM))
+    return Sequences(ITEM, gap, kind, np.arange(11.0), OFFSETS, ["u", "v", "w"], ("a", "b"))
+
+
+def batch():
+    windows = [np.array(span) for span in pairwise(OFFSETS)]
+    return Collator(log(), sources(), UniformPool(np.arange(1, SIZE + 1), 4))(windows)
+
+
+def test_forward_is_a_loop_over_users_and_steps():
+    model, events, whole = build(), log(), batch()
+    output = model(whole)
+    vectors = encode_catalog(model.items, sources(), SIZE)
+    rows, targets = [], []
+    for start, end in pairwise(OFFSETS):
+        for position in range(start, end - 1):
+            past = slice(start, position + 1)
+            state = model.interest(
+                vectors[torch.from_numpy(ITEM[past])].unsqueeze(0),
+                torch.ones(1, position + 1 - start).bool(),
+                torch.from_numpy(events.gap[past]).float().unsqueeze(0),
+                torch.from_numpy(events.kind[past]).unsqueeze(0),
+            )[0, -1]
+            rows.append([(state.detach() @ vectors[item]).item() for item in whole.pool.items[1:]])
+            targets.append(ITEM[position + 1])
+    assert whole.pool.items[output.target].tolist() == targets
+    assert torch.allclose(output.logits[:, 1:], torch.tensor(rows), atol=1e-5)
+    assert torch.allclose(output.vectors[1:], vectors[whole.pool.items[1:]], atol=1e-6)
+    assert output.states.shape == (len(targets), DIM)
+
+
+def test_permuting_the_pool_permutes_the_logits():
+    model, whole = build(), batch()
+    size = len(whole.pool)
+    order = torch.cat([torch.zeros(1).long(), 1 + torch.randperm(size - 1)])  # new slot → old
+    place = order.argsort()  # old slot → new
+    pool = whole.pool
+    content = {}
+    for name, inputs in pool.content.items():
+        slots = pool.present[name].nonzero().squeeze(1)
+        content[name] = inputs[place[slots].argsort()]
+    moved = replace(
+        whole,
+        history=place[whole.history],
+        target=place[whole.target],
+        pool=replace(
+            pool,
+            items=pool.items[order],
+            candidates=pool.candidates[order],
+            log_q=pool.log_q[order],
+            present={name: mask[order] for name, mask in pool.present.items()},
+            content=content,
+        ),
+    )
+    expected, got = model(whole), model(moved)
+    assert torch.allclose(got.logits, expected.logits[:, order], atol=1e-6)
+    assert torch.equal(got.target, place[expected.target])
+
+
+def test_garbage_in_padding_changes_nothing():
+    model, whole = build(), batch()
+    expected = model(whole)
+    padding = ~whole.mask
+    assert padding.any()
+    garbage = replace(
+        whole,
+        gap=whole.gap.masked_fill(padding, torch.nan),
+        kind=whole.kind.masked_fill(padding, 2),
+    )
+    assert torch.equal(model(garbage).logits, expected.logits)
+    longer = {
+        name: nn.functional.pad(getattr(whole, name), (0, 3))
+        for name in ("history", "target", "gap", "kind")
+    }
+    assert torch.allclose(model(replace(whole, **longer)).logits, expected.logits, atol=1e-6)
+
+
+def test_scores_are_those_of_the_last_state_of_forward():
+    model, whole = build(), batch()
+    output = model(whole)
+    last = (whole.target > 0).sum(1).cumsum(0) - 1
+    vectors = encode_catalog(model.items, sources(), SIZE)
+    histories = Histories(whole.pool.items[whole.history], whole.gap, whole.kind)
+    scores = model.scores(histories, vectors)
+    assert scores.shape == (3, SIZE + 1)
+    assert torch.allclose(scores[:, whole.pool.items[1:]], output.logits[last, 1:], atol=1e-5)
+    assert torch.allclose(model.interests(histories, vectors), output.states[last], atol=1e-6)
+
+
+def test_an_empty_history_has_no_interest():
+    model = build()
+    vectors = encode_catalog(model.items, sources(), SIZE)
+    histories = Histories.of_items([[], [3, 4]])
+    interests = model.interests(histories, vectors)
+    assert not interests[0].any()
+    alone = model.interests(Histories.of_items([[3, 4]]), vectors)
+    assert torch.allclose(interests[1:], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("shortlist", [1, 3, 100])
+def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
+    ranker = MLPScorer(DIM, DIM)
+    model = build(ranker, shortlist=shortlist)
+    vectors, states = torch.randn(SIZE + 1, DIM), torch.randn(5, DIM)
+    retrieved = model.scorer(states, vectors)
+    retrieved[:, 0] = 1e6  # padding is not on the short list, whatever its score
+    before = retrieved.clone()
+    scores = model.rerank(retrieved, states, vectors)
+    assert torch.equal(retrieved, before)
+    for row in range(5):
+        by_retrieval = retrieved[row, 1:].argsort(descending=True) + 1
+        short, rest = by_retrieval[:shortlist], by_retrieval[shortlist:]
+        ranked = ranker(states[row : row + 1], vectors[short].unsqueeze(0))[0]
+        expected = [*short[ranked.argsort(descending=True)].tolist(), *rest.tolist(), 0]
+        assert scores[row].argsort(descending=True).tolist() == expected
+        assert torch.equal(scores[row, rest], retrieved[row, rest])
+
+
+def test_scores_with_a_ranker_and_without():
+    model = build(MLPScorer(DIM, DIM), shortlist=2)
+    vectors = encode_catalog(model.items, sources(), SIZE)
+    histories = Histories.of_items([[3, 4], [5]])
+    reranked = model.scores(histories, vectors)
+    assert reranked[:, 0].tolist() == [-torch.inf, -torch.inf]
+    model.ranker = None
+    plain = model.scores(histories, vectors)
+    assert ((reranked[:, 1:] != plain[:, 1:]).sum(1) == 2).all()
+
+
+def test_every_parameter_gets_a_finite_gradient():
+    model = build().train()
+    model(batch()).logits.sin().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_bfloat16_logits_are_float32():
+    model, whole = build(), batch()
+    expected = model(whole).logits
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(whole).logits
+    assert logits.dtype == torch.float32
+    assert (logits - expected).abs().max() < 0.1
+
+
+def test_state_dict_round_trip():
+    model, other = build(MLPScorer(DIM, DIM)), build(MLPScorer(DIM, DIM))
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other(batch()).logits, model(batch()).logits)
+
+
+def test_an_interest_of_another_width():
+    items = ItemEncoder({"id": IdEncoder(7, DIM)}, ConcatFusion({"id": DIM}, DIM))
+    with pytest.raises(ValueError, match="interest expects item vectors of 5; got 6"):
+        SequentialModel(items, GRUInterest(5), DotScorer())

@@ -1,0 +1,104 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from mmrec.data import Catalog
+from mmrec.encoders import IdEncoder, ImageEncoder, TextEncoder
+from mmrec.recommender.content import feature_dims, raw_values, read_content, with_template
+
+TRAINED = np.array([1, 2, 5])
+
+
+@pytest.fixture
+def catalog(pictures, tmp_path):
+    """Five items: the second without text, the fourth without picture, the fifth's is damaged."""
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(pictures[number].read_bytes())
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    rows = {
+        "item_id": ["a", "b", "c", "d", "e"],
+        "title": ["red shoes", None, "lamp", "lamp", "the hat " * 20_000],
+        "brand": ["blue", "", None, "", None],
+        "image": ["0.png", "1.png", "2.png", None, "bad.jpg"],
+    }
+    return Catalog(rows, tmp_path)
+
+
+def test_ids_are_those_of_trained_items(options, catalog):
+    content = read_content(options(), catalog, TRAINED, cache=None)
+    assert isinstance(content.encoders["id"], IdEncoder)
+    assert content.encoders["id"].vocabulary_size == 3
+    assert content.sources["id"].table.tolist() == [0, 1, 2, 0, 0, 3]
+    assert content.problems == content.described == {}
+
+
+def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
+    chosen = options(modalities=("text", "image"), tuning="frozen")
+    with caplog.at_level(logging.WARNING):
+        content = read_content(chosen, catalog, TRAINED, cache=tmp_path / "cache")
+    assert content.sources["text"].present.tolist() == [False, True, False, True, True, True]
+    assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
+    assert list(content.problems) == ["e"]
+    assert "item e: picture left out" in caplog.text
+    assert feature_dims(content.encoders) == {"text": 32, "image": 64}
+    text = content.sources["text"].load(np.array([3, 4, 1]))
+    assert torch.equal(text[0], text[1])  # the same text, the same features
+    encoder = TextEncoder.from_pretrained(chosen.text_encoder)
+    with torch.no_grad():
+        expected = encoder(encoder.transform(["red shoes. blue"]))[0]
+    assert torch.allclose(text[2], expected, atol=1e-5)
+    assert content.described["text"]["fingerprint"] == encoder.fingerprint()
+    # Fitted to the trained items that have the modality.
+    fitted = content.encoders["text"](content.sources["text"].load(np.array([1, 5])))
+    assert fitted.mean(0).abs().max() < 1e-4
+    again = read_content(chosen, catalog, TRAINED, cache=tmp_path / "cache")
+    assert torch.equal(
+        again.sources["text"].load(np.array([1, 5])),
+        text.new_tensor(content.sources["text"].load(np.array([1, 5])).tolist()),
+    )
+
+
+def test_trained_encoders_keep_their_input_raw(options, catalog):
+    content = read_content(
+        options(modalities=("text", "image"), tuning="full"), catalog, TRAINED, cache=None
+    )
+    assert isinstance(content.encoders["text"], TextEncoder)
+    assert isinstance(content.encoders["image"], ImageEncoder)
+    assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
+    assert list(content.problems) == ["e"]
+    assert content.sources["text"].load(np.array([1, 5]))["input_ids"].shape == (2, 128)
+    assert content.sources["image"].load(np.array([1])).ndim == 4
+    assert feature_dims(content.encoders) == {}
+    # Only training sees changed pictures.
+    assert content.augmented["image"].transform.augment
+    assert not content.sources["image"].transform.augment
+    assert content.augmented["text"] is content.sources["text"]
+
+
+def test_nobody_has_the_modality(options, tmp_path):
+    empty = Catalog({"item_id": ["a", "b"], "title": ["", None]}, tmp_path)
+    with pytest.raises(ValueError, match="modality 'text': none of the 2 items has it"):
+        read_content(options(modalities=("text",)), empty, np.array([1]), cache=None)
+    with pytest.raises(ValueError, match="modality 'image': none of the 2 items has it"):
+        read_content(options(modalities=("image",)), empty, np.array([1]), cache=None)
+
+
+def test_the_template_is_written_down(options, catalog):
+    chosen = with_template(options(modalities=("text",)), catalog)
+    assert chosen.text_template == "{title}. {brand}"
+    given = options(modalities=("text",), text_template="{brand}")
+    assert with_template(given, catalog) is given
+    by_id = options(modalities=("id",))
+    assert with_template(by_id, Catalog({"item_id": [1]})) is by_id
+    with pytest.raises(ValueError, match="no column looks like a text"):
+        with_template(options(modalities=("text",)), Catalog({"item_id": [1]}))
+
+
+def test_texts_are_put_together_and_cut(catalog):
+    texts = raw_values("text", catalog, None)
+    assert texts[:4] == ["red shoes. blue", "", "lamp", "lamp"]
+    assert 1000 < len(texts[4]) <= 10_000
+    with pytest.raises(ValueError, match="template columns \\['colour'\\] don't exist"):
+        raw_values("text", catalog, "{colour}")

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from mmrec.recommender import Options
+
+
+def test_they_survive_json():
+    options = Options(modalities=("text", "id"), tuning="last-3", dim=24, devices=2, lr=0.5)
+    again = Options.from_dict(json.loads(json.dumps(options.to_dict())))
+    assert again == options
+    assert again.modalities == ("text", "id")
+
+
+def test_only_trained_texts_and_pictures_are_trained():
+    assert Options(modalities=("id", "text"), tuning="full").trains_encoders
+    assert not Options(modalities=("id", "text"), tuning="frozen").trains_encoders
+    assert not Options(modalities=("id",), tuning="full").trains_encoders
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"modalities": ()}, r"modalities must be different ones of .*; got \[\]"),
+        ({"modalities": ("audio",)}, r"modalities must be .*; got \['audio'\]"),
+        ({"modalities": ("id", "id")}, r"modalities must be .*; got \['id', 'id'\]"),
+        ({"fusion": "sum"}, r"fusion must be one of \['concat', .*; got 'sum'"),
+        ({"interest": "lstm"}, "interest must be one of"),
+        ({"scorer": "foo"}, r"scorer must be one of \['dot', 'mlp'\]; got 'foo'"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"negatives": "none"}, "negatives must be one of"),
+        ({"split": "random"}, r"split must be one of \['time', 'leave-one-out'\]; got 'random'"),
+        ({"pooling": "sum"}, "pooling must be one of"),
+        ({"precision": "junk"}, "precision must be one of .*; got 'junk'"),
+        ({"tuning": "lora"}, "tuning must be 'frozen', 'last-N' or 'full'; got 'lora'"),
+        ({"tuning": "last-0"}, "got 'last-0'"),
+        ({"devices": "junk"}, "devices must be 1 or more, or 'auto'; got 'junk'"),
+        ({"devices": 0}, "devices must be 1 or more, or 'auto'; got 0"),
+        ({"devices": True}, "devices must be 1 or more, or 'auto'; got True"),
+        ({"epochs": 0}, "epochs must be a whole number from 1 to .*; got 0"),
+        ({"dim": -1}, "dim must be a whole number from 1 to 65536; got -1"),
+        ({"dim": True}, "dim must be a whole number"),
+        ({"dropout": 1.0}, "dropout must be a number from 0.0 to 0.99; got 1.0"),
+        ({"lr": 0.0}, "lr must be a number from"),
+        ({"lr": float("nan")}, "lr must be a number from .*; got nan"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"workers": -1}, "workers must be a whole number"),
+        ({"max_length": 0}, "max_length must be a whole number"),
+    ],
+)
+def test_bad_values(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Options(**wrong)
+
+
+@pytest.mark.parametrize(("name", "value"), [("dim", 16.5), ("epochs", "3"), ("lr", None)])
+def test_values_of_another_type(name, value):
+    values = Options().to_dict() | {name: value}
+    with pytest.raises((ValueError, TypeError), match=name):
+        Options.from_dict(values)
+
+
+def test_an_option_of_another_version():
+    with pytest.raises(ValueError, match=r"options \['sparkle'\] are unknown to this version"):
+        Options.from_dict(Options().to_dict() | {"sparkle": 1})

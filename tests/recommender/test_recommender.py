@@ -1,0 +1,441 @@
+import json
+import pickle
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmrec import Recommender
+from mmrec.data import Interactions
+from mmrec.recommender import RunError
+
+
+def ids(lines):
+    return [line.item for line in lines]
+
+
+def test_it_has_learnt_what_follows(by_id):
+    lines = by_id.recommend(["i3", "i4", "i5"], 4)
+    assert lines[0].item == "i6"
+    assert [line.reason for line in lines] == ["interest"] * 4
+    scores = [line.score for line in lines]
+    assert scores == sorted(scores, reverse=True)
+    assert by_id.recommend(["i29"], 1)[0].item == "i0"
+
+
+def test_many_histories_are_as_one_by_one(by_id):
+    histories = [["i3"], [], ["i1", "i2", "i9"]]
+    together = by_id.recommend(histories, 5)
+    for history, lines in zip(histories, together, strict=True):
+        alone = by_id.recommend(history, 5)
+        assert ids(alone) == ids(lines)
+        assert [x.score for x in alone] == pytest.approx([x.score for x in lines], abs=1e-4)
+    many = by_id.recommend([["i3"]] * 600, 2)
+    assert len(many) == 600
+    assert all(ids(lines) == ids(many[0]) for lines in many)
+    assert by_id.recommend([[]], 3)[0] == by_id.recommend([], 3)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        np.array(["i3", "i4"]),
+        pl.Series(["i3", "i4"]),
+        ("i3", "i4"),
+        [np.str_("i3"), "i4"],
+    ],
+    ids=["numpy", "polars", "tuple", "scalars"],
+)
+def test_histories_of_other_kinds(by_id, history):
+    expected = by_id.recommend(["i3", "i4"], 3)
+    assert by_id.recommend(history, 3) == expected
+    assert [ids(lines) for lines in by_id.recommend([history, history], 3)] == [ids(expected)] * 2
+    assert by_id.recommend(history[:0], 3) == by_id.recommend([], 3)
+
+
+def test_rows_of_a_matrix_and_of_a_column(by_id):
+    rows = [["i3", "i4"], ["i7", "i8"]]
+    expected = by_id.recommend(rows, 3)
+    assert by_id.recommend(np.array(rows), 3) == expected
+    assert by_id.recommend(pl.Series(rows), 3) == expected
+
+
+def test_integer_ids(fit, chain, options):
+    events, items = chain()
+    events["item_id"] = [int(item[1:]) for item in events["item_id"]]
+    items["item_id"] = [int(item[1:]) for item in items["item_id"]]
+    made = Recommender.fit(events, items, options=options(epochs=1))
+    expected = made.recommend([3, 4], 2)
+    assert made.recommend(np.array([3, 4]), 2) == made.recommend(pl.Series([3, 4]), 2) == expected
+    assert all(type(item) is int for item in ids(expected))
+    with pytest.raises(ValueError, match=r"1 item ids are not in the catalogue .*first \['3'\]"):
+        made.recommend(["3"])
+
+
+def test_only_the_last_events_count_but_all_are_left_out(by_id):
+    long = [f"i{i}" for i in range(20)]
+    lines = by_id.recommend(long, 30)
+    assert not set(ids(lines)) & set(long)
+    assert len(lines) == 10
+    open_list = by_id.recommend(long, 30, exclude_seen=False)
+    assert ids(open_list) == ids(by_id.recommend(long[-6:], 30, exclude_seen=False))
+    assert len(open_list) == 30
+
+
+def test_where(by_id):
+    even = by_id.recommend(["i3"], 30, where={"kind": "even"})
+    assert {int(item[1:]) % 2 for item in ids(even)} == {0}
+    assert len(even) == 15
+    assert by_id.recommend(["i3"], 30, where=pl.col("kind") == "even") == even
+    assert by_id.recommend(["i3"], where={"kind": "blue"}) == []
+    popular = by_id.recommend([], 5, where={"kind": ["odd"]})
+    assert {int(item[1:]) % 2 for item in ids(popular)} == {1}
+    assert by_id.recommend([], where={"kind": "blue"}) == []
+    with pytest.raises(ValueError, match=r"items must have the columns \['colour'\]"):
+        by_id.recommend(["i3"], where={"colour": "blue"})
+
+
+def test_how_many(by_id):
+    assert len(by_id.recommend(["i3"], 1000)) == 29
+    assert len(by_id.recommend([], 1000)) == 30
+    assert len(by_id.similar("i3", 1000)) == 29
+    for k in (0, -1):
+        with pytest.raises(ValueError, match=f"k must be 1 or more; got {k}"):
+            by_id.recommend(["i3"], k)
+        with pytest.raises(ValueError, match=f"k must be 1 or more; got {k}"):
+            by_id.similar("i3", k)
+
+
+def test_unknown_items_and_a_bare_text(by_id):
+    with pytest.raises(ValueError, match="1 item ids are not in the catalogue of 30 items"):
+        by_id.recommend(["i3", "nothing"])
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        by_id.similar("nothing")
+    with pytest.raises(ValueError, match="a history must be a list of item ids; got the text"):
+        by_id.recommend("i3")
+
+
+def test_nobody_gets_what_is_popular(by_id):
+    lines = by_id.recommend([], 3)
+    assert [line.reason for line in lines] == ["popularity"] * 3
+    counts = dict(zip(by_id.catalog.ids, by_id.counts[1:].tolist(), strict=True))
+    assert lines[0].score == counts[lines[0].item] == max(counts.values())
+
+
+def test_similar_items_are_those_of_like_direction(by_id):
+    lines = by_id.similar("i3", 5)
+    unit = torch.nn.functional.normalize(by_id.vectors[1:], dim=1)
+    cosines = unit @ unit[3]
+    cosines[3] = -2
+    assert ids(lines) == [f"i{i}" for i in cosines.argsort(descending=True)[:5].tolist()]
+    assert lines[0].score == pytest.approx(cosines.max().item(), abs=1e-5)
+    assert "i3" not in ids(by_id.similar("i3", 30))
+    odd = by_id.similar("i3", 30, where={"kind": "odd"})
+    assert {int(item[1:]) % 2 for item in ids(odd)} == {1}
+
+
+def test_the_report(by_id):
+    report = by_id.report
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert {"split", "fingerprint", "seed", "valid", "test", "baselines"} <= set(report)
+    assert {"training", "unreadable_pictures", "seconds"} <= set(report)
+    assert report["split"] == "time"
+    assert report["seed"] == 0
+    assert set(report["baselines"]) >= {"popularity", "markov"}
+    for part in (report["valid"], report["test"], report["baselines"]["markov"]):
+        assert 0 <= part["ndcg@10"] <= part["hr@10"] <= 1
+    assert report["test"]["ndcg@10"] > report["baselines"]["popularity"]["ndcg@10"] + 0.3
+    assert report["training"]["epochs"] == len(report["training"]["valid_curve"])
+
+
+def test_measuring_again_gives_the_same_report(by_id, chain):
+    events, _ = chain(users=60, items=30)
+    again = by_id.evaluate(events)
+    assert again == {name: by_id.report[name] for name in again}
+    assert by_id.evaluate(Interactions(pl.DataFrame(events))) == again
+    other, _ = chain(users=60, items=30, seed=1)
+    assert by_id.evaluate(other)["fingerprint"] != by_id.report["fingerprint"]
+    with pytest.raises(ValueError, match="refer to 1 items that are not in the catalogue"):
+        by_id.evaluate(events | {"item_id": ["nothing", *events["item_id"][1:]]})
+
+
+def test_other_event_types_in_another_log(fit, chain):
+    made = fit(event_types=True, time_gap=True)
+    events, _ = chain()
+    same = made.evaluate(events)
+    assert same["test"] == made.report["test"]
+    # One more type, first in the alphabet: the others keep their numbers, and it has none.
+    events["event"][0] = "aaa"
+    assert made.evaluate(events)["fingerprint"] == same["fingerprint"]
+    events["event"] = [f"type {i}" for i in range(len(events["event"]))]
+    assert 0 <= made.evaluate(events)["test"]["ndcg@10"] <= 1
+
+
+def test_same_seed_same_recommender(fit, chain):
+    first, again, other = (fit(seed=seed).model.state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not all(torch.equal(value, other[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr", "bce"])
+@pytest.mark.parametrize("negatives", ["full", "in-batch", "popularity", "uniform"])
+def test_every_loss_with_all_negatives(fit, loss, negatives):
+    made = fit(log={"users": 12}, loss=loss, negatives=negatives, pool_size=5, epochs=1)
+    assert made.vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("fusion", ["concat", "attention", "siamese"])
+@pytest.mark.parametrize("scorer", ["dot", "mlp"])
+def test_fusions_and_scorers_survive_saving(fit, fusion, scorer, tmp_path):
+    modalities = ("id", "text", "image")
+    made = fit(log={"users": 12}, modalities=modalities, fusion=fusion, scorer=scorer, epochs=1)
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend([["i1", "i5"], []], 12) == made.recommend([["i1", "i5"], []], 12)
+    assert again.similar("i2") == made.similar("i2")
+    assert again.options == made.options
+    assert again.report == made.report
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("split", ["time", "leave-one-out"])
+def test_precisions_and_splits(fit, precision, split):
+    made = fit(log={"users": 12}, precision=precision, split=split, epochs=1)
+    assert made.vectors.dtype == torch.float32
+    assert made.vectors.isfinite().all()
+    assert made.report["split"] == split
+
+
+def test_end_to_end_training_changes_text_and_picture_model(fit, tmp_path):
+    tuned = fit(
+        log={"users": 12},
+        modalities=("text", "image"),
+        tuning="full",
+        negatives="in-batch",
+        max_items=10,
+        epochs=1,
+    )
+    before = fit(
+        log={"users": 12},
+        modalities=("text", "image"),
+        tuning="full",
+        lr=1e-9,
+        encoder_lr=1e-9,
+        negatives="in-batch",
+        epochs=1,
+        weight_decay=0.0,
+    )
+    for modality in ("text", "image"):
+        changed = [
+            (value - other).abs().max() > 1e-4
+            for value, other in zip(
+                tuned.model.items.encoders[modality].parameters(),
+                before.model.items.encoders[modality].parameters(),
+                strict=True,
+            )
+        ]
+        assert sum(changed) > 0.8 * len(changed)
+    tuned.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i1", "i5"], 12) == tuned.recommend(["i1", "i5"], 12)
+    again.add_items({"item_id": ["new"], "title": ["red shoes a"], "image": ["0.png"]})
+    assert again.vectors[-1].isfinite().all()
+
+
+def test_features_are_kept_for_the_next_run(fit, tmp_path, monkeypatch):
+    first = fit(log={"users": 12}, modalities=("text",), cache=tmp_path, epochs=1)
+    monkeypatch.setattr("mmrec.encoders.cache.raw_batches", None)  # encoding again would fail
+    again = fit(log={"users": 12}, modalities=("text",), cache=tmp_path, epochs=1)
+    assert torch.equal(again.vectors, first.vectors)
+
+
+@pytest.fixture
+def own(by_content, tmp_path):
+    """A copy to add items to."""
+    by_content.save(tmp_path / "own")
+    return Recommender.load(tmp_path / "own")
+
+
+def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
+    title, image = own.catalog.row("i5")["title"], own.catalog.row("i5")["image"]
+    rows = {
+        "item_id": ["twin", "bare"],
+        "title": [title, None],
+        "image": [image, None],
+        "colour": ["blue", "red"],
+    }
+    assert own.add_items(rows) == ["twin", "bare"]
+    assert own.similar("i5", 1)[0].item == "twin"
+    assert own.similar("twin", 1)[0].item == "i5"
+    lines = own.recommend(["i3", "i4"], 100)
+    place = {item: number for number, item in enumerate(ids(lines))}
+    assert abs(place["twin"] - place["i5"]) == 1
+    assert "bare" in place
+    assert ids(own.recommend(["twin"], 100, where={"colour": "red"})) == ["bare"]
+    # Those that were there are as they were.
+    known = [item for item in ids(lines) if item not in ("twin", "bare")]
+    assert known == ids(by_content.recommend(["i3", "i4"], 100))
+    own.save(tmp_path / "own")
+    again = Recommender.load(tmp_path / "own")
+    assert again.recommend(["twin", "i3"], 20) == own.recommend(["twin", "i3"], 20)
+    assert again.catalog.row("twin")["colour"] == "blue"
+
+
+def test_new_items_may_lack_columns(own):
+    own.add_items({"item_id": ["told"], "title": [own.catalog.row("i7")["title"]]})
+    own.add_items({"item_id": ["nothing"]})
+    assert own.vectors.isfinite().all()
+    assert len(own.vectors) == len(own.counts) == len(own.slots) == 15
+
+
+def test_new_items_that_are_wrong(own):
+    before = own.recommend(["i3"], 20)
+    for rows, message in [
+        ({"item_id": ["n", "i3"]}, r"items: \['i3'\] are in the catalogue already"),
+        ({"item_id": ["n", "n"]}, "item_id must be unique"),
+        ({"item_id": [7]}, "item_id must be String"),
+        ({"title": ["lamp"]}, r"items must have the columns \['item_id'\]"),
+        ({"item_id": ["n"], "image": ["../x.jpg"]}, "lies outside"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            own.add_items(rows)
+    assert own.recommend(["i3"], 20) == before
+    assert len(own.catalog) == 12
+
+
+def test_a_new_item_of_a_model_of_ids(saved):
+    made = Recommender.load(saved)
+    made.add_items({"item_id": ["new"]})
+    assert len(made.recommend(["i3"], 100)) == 30
+    assert len(made.recommend(["new"], 100)) == 30
+
+
+def test_damaged_content_is_left_out_and_counted(chain, options, pictures, tmp_path):
+    events, items = chain(users=12)
+    for path in pictures:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "1.png").write_bytes(pictures[1].read_bytes()[:60])
+    (tmp_path / "2.png").unlink()
+    items["title"][3] = "warm <b>hat</b> &amp; " * 5000  # some 100,000 characters
+    items["title"][4] = ""
+    items["title"][5] = None
+    for tuning in ("frozen", "last-1"):
+        made = Recommender.fit(
+            events,
+            items,
+            images=tmp_path,
+            options=options(modalities=("text", "image"), tuning=tuning, epochs=1),
+        )
+        assert sorted(made.report["unreadable_pictures"]) == ["i1", "i2"]
+        assert "1.png" in made.report["unreadable_pictures"]["i1"]
+        assert made.vectors.isfinite().all()
+
+
+def test_saving_and_loading(by_id, saved):
+    again = Recommender.load(saved)
+    histories = [["i3", "i4"], [], ["i9"]]
+    assert again.recommend(histories, 30) == by_id.recommend(histories, 30)
+    assert torch.equal(again.vectors, by_id.vectors)
+    assert not again.model.training
+    again.save(saved)  # over itself
+    assert Recommender.load(saved).recommend(histories, 30) == by_id.recommend(histories, 30)
+
+
+def rewrite(path, change):
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_a_run_that_describes_no_model(saved, tmp_path):
+    def broken(change, name="config.json"):
+        target = tmp_path / "broken"
+        if target.exists():
+            for path in target.iterdir():
+                path.unlink()
+        target.mkdir(exist_ok=True)
+        for path in saved.iterdir():
+            (target / path.name).write_bytes(path.read_bytes())
+        rewrite(target / name, change)
+        with pytest.raises(RunError) as error:
+            Recommender.load(target)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    assert "options ['sparkle'] are unknown" in broken(lambda c: c["options"].update(sparkle=1))
+    assert "fusion must be one of" in broken(lambda c: c["options"].update(fusion="os.system"))
+    assert "dim must be" in broken(lambda c: c["options"].update(dim=-1))
+    assert "'options' is missing" in broken(lambda c: c.pop("options"))
+    assert "'kinds' is missing" in broken(lambda c: c.pop("kinds"))
+    assert "size mismatch" in broken(lambda c: c["options"].update(dim=8))
+    assert "does not describe a model" in broken(lambda c: c.update(options=7))
+    assert "does not describe a model" in broken(lambda c: c.update(kinds=None))
+    assert "Missing key" in broken(lambda c: c["options"].update(scorer="mlp"))
+
+
+def test_weights_of_another_shape(saved):
+    weights = load_file(saved / "model.safetensors")
+    name = next(iter(weights))
+    save_file(weights | {name: torch.zeros(1, 2)}, saved / "model.safetensors")
+    with pytest.raises(RunError, match=f"does not describe a model: size mismatch for {name}"):
+        Recommender.load(saved)
+
+
+def test_vectors_of_another_width(saved):
+    items = pl.read_parquet(saved / "items.parquet")
+    vectors = pl.Series(
+        "mmrec_vector", np.zeros((30, 3), np.float32), dtype=pl.Array(pl.Float32, 3)
+    )
+    items.with_columns(vectors).write_parquet(saved / "items.parquet")
+    with pytest.raises(RunError, match="must hold item vectors of width 16; they have 3"):
+        Recommender.load(saved)
+
+
+def test_a_run_never_runs_code(saved, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    for name in ("model.safetensors", "config.json", "items.parquet", "report.json"):
+        whole = (saved / name).read_bytes()
+        (saved / name).write_bytes(pickle.dumps(Bomb()))
+        with pytest.raises(RunError):
+            Recommender.load(saved)
+        torch.save(Bomb(), saved / name)
+        with pytest.raises(RunError):
+            Recommender.load(saved)
+        (saved / name).write_bytes(whole)
+    assert Recommender.load(saved).recommend(["i3"], 1)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_moving_to_a_device(saved):
+    made = Recommender.load(saved)
+    before = made.recommend(["i3"], 5)
+    assert made.to("cpu") is made
+    assert made.recommend(["i3"], 5) == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_serving_on_cuda(saved):
+    made = Recommender.load(saved)
+    before = made.recommend([["i3"], []], 5)
+    made.to("cuda")
+    assert [ids(lines) for lines in made.recommend([["i3"], []], 5)] == [ids(x) for x in before]
+    made.add_items({"item_id": ["new"]})
+    assert len(made.similar("new", 3)) == 3
+
+
+def test_bad_data(chain, options):
+    events, items = chain()
+    with pytest.raises(ValueError, match="refer to 1 items that are not in the catalogue"):
+        Recommender.fit(
+            events | {"item_id": ["x", *events["item_id"][1:]]}, items, options=options()
+        )
+    with pytest.raises(ValueError, match=r"interactions must have the columns \['user_id'\]"):
+        Recommender.fit({"item_id": ["i1"], "timestamp": [1]}, items, options=options())
+    times = [float("nan"), *map(float, events["timestamp"][1:])]
+    with pytest.raises(ValueError, match="must be a finite number"):
+        Recommender.fit(events | {"timestamp": times}, items, options=options())

@@ -1,0 +1,144 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.recommender import run as runs
+from mmrec.recommender.run import FILES, Run, RunError, check_place, read_run, write_run
+
+
+@pytest.fixture
+def made():
+    return Run(
+        config={"options": {"dim": 3}, "note": "Ünïcode"},
+        weights={"a.weight": torch.randn(2, 3), "b": torch.randn(4, 3, 2, 2).transpose(0, 1)},
+        items=pl.DataFrame({"item_id": ["007", "b"], "year": [1995, None]}),
+        vectors=torch.cat([torch.zeros(1, 3), torch.randn(2, 3)]),
+        counts=torch.tensor([0, 5, 0]),
+        slots=np.array([0, 1, 0]),
+        report={"test": {"ndcg@10": 0.5}},
+    )
+
+
+def test_round_trip(made, tmp_path):
+    write_run(made, tmp_path / "some" / "run")
+    again = read_run(tmp_path / "some" / "run")
+    assert again.config == {"format": runs.FORMAT, **made.config}
+    assert again.report == made.report
+    assert again.items.equals(made.items)
+    for name in made.weights:
+        assert torch.equal(again.weights[name], made.weights[name])
+    assert torch.equal(again.vectors, made.vectors)
+    assert again.counts.tolist() == made.counts.tolist()
+    assert again.slots.tolist() == made.slots.tolist()
+
+
+def test_a_run_is_four_files_without_code(made, tmp_path):
+    write_run(made, tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(FILES)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    for path in (tmp_path / "run").iterdir():
+        whole = path.read_bytes()
+        if path.suffix == ".json":
+            assert json.loads(whole)
+        elif path.suffix == ".parquet":
+            assert whole[:4] == whole[-4:] == b"PAR1"
+        else:  # safetensors: the length of a JSON header, the header, and numbers
+            assert json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+
+
+def test_a_newer_run_replaces_an_older_one_only(made, tmp_path):
+    write_run(made, tmp_path / "run")
+    made.report = {"second": True}
+    write_run(made, tmp_path / "run")
+    assert read_run(tmp_path / "run").report == {"second": True}
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds something other than a RUN"):
+        write_run(made, tmp_path / "run")
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_other_places(made, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match="file is a file; choose a folder"):
+        write_run(made, tmp_path / "file")
+    (tmp_path / "other").mkdir()
+    check_place(tmp_path / "other")  # an empty folder will do
+    check_place(tmp_path / "new")
+    (tmp_path / "other" / "config.json").write_text("{}")
+    with pytest.raises(FileExistsError, match="something other than a RUN"):
+        check_place(tmp_path / "other")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    write_run(made, Path())
+    assert read_run(tmp_path / "here").report == made.report
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_failure_leaves_what_was_there(made, tmp_path, monkeypatch, older):
+    if older:
+        write_run(made, tmp_path / "run")
+    made.report = {"second": True}
+
+    def fail(*args, **options):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", fail)
+        with pytest.raises(OSError, match="no space left"):
+            write_run(made, tmp_path / "run")
+    assert (tmp_path / "run").exists() == older
+    if older:
+        assert read_run(tmp_path / "run").report == {"test": {"ndcg@10": 0.5}}
+    write_run(made, tmp_path / "run")  # what was left half written is in nobody's way
+    assert read_run(tmp_path / "run").report == {"second": True}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no RUN at"):
+        read_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_missing(made, tmp_path, name):
+    write_run(made, tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(RunError, match=rf"to be a RUN; it lacks \['{name}'\]"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("junk", ["cut", "empty", "noise"])
+def test_a_file_is_damaged(made, tmp_path, name, junk):
+    write_run(made, tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    damaged = {"cut": whole[: len(whole) // 2], "empty": b"", "noise": b"\x80\x04junk\xff" * 9}
+    (tmp_path / name).write_bytes(damaged[junk])
+    with pytest.raises(RunError, match="is damaged: ") as error:
+        read_run(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_another_version(made, tmp_path):
+    write_run(made, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"format": 99}))
+    with pytest.raises(RunError, match="must be a RUN of format 1; it is of format 99"):
+        read_run(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(RunError, match="it is of format None"):
+        read_run(tmp_path)
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(RunError, match="must hold a JSON object; it holds list"):
+        read_run(tmp_path)
+
+
+def test_a_table_without_its_columns(made, tmp_path):
+    write_run(made, tmp_path)
+    made.items.write_parquet(tmp_path / "items.parquet")
+    with pytest.raises(RunError, match=r"is damaged: .*mmrec_vector"):
+        read_run(tmp_path)

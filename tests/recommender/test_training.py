@@ -1,0 +1,74 @@
+import logging
+import warnings
+
+import pytest
+import torch
+
+from mmrec.data import Catalog, Interactions
+from mmrec.evaluation import evaluate
+from mmrec.models import CatalogRanker, encode_catalog
+from mmrec.recommender.build import build_model, build_split
+from mmrec.recommender.content import read_content
+from mmrec.recommender.training import quiet, train
+
+
+@pytest.fixture
+def parts(chain, options):
+    """Split, content and an untrained model."""
+
+    def make(**changes):
+        events, items = chain(users=16)
+        chosen, catalog = options(**changes), Catalog(items)
+        split = build_split(chosen, Interactions(events), catalog)
+        content = read_content(chosen, catalog, split.train_counts.nonzero()[0], cache=None)
+        torch.manual_seed(chosen.seed)
+        return build_model(chosen, content.encoders, 2), chosen, split, content
+
+    return make
+
+
+def test_it_ends_with_the_best_epoch(parts):
+    model, options, split, content = parts(epochs=6, lr=0.5, dropout=0.5)
+    report = train(model, options, split, content, progress=False)
+    curve = report["valid_curve"]
+    assert report["epochs"] == len(curve) <= 6
+    assert curve[report["best_epoch"] - 1] == max(curve)
+    assert not model.training
+    vectors = encode_catalog(model.items, content.sources, split.catalog_size)
+    ranker = CatalogRanker(model, vectors, torch.from_numpy(split.train_counts))
+    best = evaluate(ranker, split, "valid", max_length=options.max_length)["ndcg@10"]
+    assert best == pytest.approx(max(curve), abs=1e-4)
+
+
+def test_it_stops_when_validation_does_not_improve(parts):
+    model, options, split, content = parts(epochs=30, patience=1, lr=1e-9)
+    report = train(model, options, split, content, progress=False)
+    assert report["epochs"] == 2
+
+
+def test_it_leaves_nothing_behind(parts, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    before = logging.getLogger("lightning.pytorch").level, list(warnings.filters)
+    train(*parts(epochs=1), progress=False)
+    assert list(tmp_path.iterdir()) == []
+    assert (logging.getLogger("lightning.pytorch").level, list(warnings.filters)) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_more_devices_than_there_are(parts, monkeypatch):
+    from lightning import Trainer
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    def refuse(self, **options):
+        raise MisconfigurationException("You requested gpu: [0, 1]\n But your machine has: [0]")
+
+    monkeypatch.setattr(Trainer, "__init__", refuse)
+    with pytest.raises(ValueError, match=r"requested gpu: \[0, 1\] But your machine"):
+        train(*parts(devices=2), progress=False)
+
+
+def test_quiet_hides_advice_only():
+    with quiet():
+        warnings.warn("The 'val_dataloader' does not have many workers which may be", stacklevel=1)
+        with pytest.raises(UserWarning, match="something else"):
+            warnings.warn("something else", stacklevel=1)

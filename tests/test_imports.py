@@ -1,0 +1,130 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mmrec
+from mmrec.encoders import IdEncoder
+from mmrec.models import gru4rec
+
+ROOT = Path(__file__).parents[1]
+LINTER = Path(sys.executable).with_name("lint-imports")
+needs_linter = pytest.mark.skipif(not LINTER.exists(), reason="import-linter is not installed")
+
+
+def loaded(script, *names):
+    """Run a script in a process of its own; return which of the modules it has loaded."""
+    script += f"\nimport sys\nprint(*sorted(set({names!r}) & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return run.stdout.split()
+
+
+def test_importing_mmrec_loads_nothing_heavy():
+    heavy = ("torch", "transformers", "timm", "lightning", "polars", "torchmetrics")
+    assert loaded("import mmrec; mmrec.__version__; mmrec.__all__", *heavy) == []
+    assert loaded("import mmrec; mmrec.Options(dim=8)", *heavy) == []
+
+
+@pytest.mark.parametrize("name", ["recommender.recommender", "evaluation", "models", "cli"])
+def test_what_serves_loads_no_trainer_and_no_pretrained_model(name):
+    heavy = ("transformers", "timm", "lightning", "pytorch_lightning")
+    assert loaded(f"import mmrec.{name}", *heavy) == []
+
+
+def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
+    import numpy as np
+    import polars as pl
+    import torch
+
+    from mmrec.recommender import Options
+    from mmrec.recommender.run import Run, write_run
+
+    torch.manual_seed(0)
+    model = gru4rec({"id": IdEncoder(3, 8)}, dim=8)
+    run = Run(
+        {
+            "options": Options(modalities=("id",), dim=8).to_dict(),
+            "kinds": [],
+            "feature_dims": {},
+            "encoders": {},
+            "images": None,
+        },
+        model.state_dict(),
+        pl.DataFrame({"item_id": ["a", "b", "c"]}),
+        torch.randn(4, 8),
+        torch.tensor([0, 3, 2, 1]),
+        np.arange(4),
+        {},
+    )
+    write_run(run, tmp_path / "run")
+    script = (
+        "import mmrec\n"
+        f"made = mmrec.Recommender.load({str(tmp_path / 'run')!r})\n"
+        "assert len(made.recommend(['a'], 5)) == 2\n"
+        "assert len(made.recommend([], 5)) == 3"
+    )
+    heavy = ("lightning", "pytorch_lightning", "transformers", "timm")
+    assert loaded(script, *heavy) == []
+
+
+def test_public_names():
+    for name in mmrec.__all__:
+        assert getattr(mmrec, name) is not None
+    with pytest.raises(AttributeError, match="module 'mmrec' has no attribute 'nothing'"):
+        _ = mmrec.nothing
+    with pytest.raises(AttributeError, match=r"'mmrec.recommender' has no attribute 'nothing'"):
+        _ = mmrec.recommender.nothing
+
+
+def lint(folder):
+    """Run import-linter in a folder that holds `src` and `pyproject.toml`."""
+    return subprocess.run(
+        [LINTER, "--no-cache", "--config", "pyproject.toml"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src" / "mmrec", tmp_path / "src" / "mmrec", ignore=ignore)
+    return tmp_path
+
+
+@needs_linter
+def test_imports_point_one_way(copy):
+    run = lint(copy)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "0 broken" in run.stdout
+
+
+@needs_linter
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("data/batch.py", "import mmrec.training", "Imports point one way"),
+        ("fusion/concat.py", "from mmrec.interest import GRUInterest", "Imports point one way"),
+        ("models/ranker.py", "import lightning", "Only training imports lightning"),
+        ("recommender/build.py", "import timm", "Only encoders.text imports transformers"),
+        ("encoders/cache.py", "import transformers", "Only encoders.text imports transformers"),
+    ],
+)
+def test_a_planted_import_is_found(copy, file, line, contract):
+    path = copy / "src" / "mmrec" / file
+    path.write_text(path.read_text() + f"\n\ndef planted() -> None:\n    {line}\n")
+    run = lint(copy)
+    assert run.returncode != 0
+    broken = [text for text in run.stdout.splitlines() if text.endswith("BROKEN")]
+    assert broken
+    assert broken[0].startswith(contract)
+    assert f"mmrec.{file.split('/')[0]}" in run.stdout.split("Broken contracts")[1]

@@ -1,0 +1,273 @@
+import numpy as np
+import pytest
+import torch
+from lightning import Callback
+
+from mmrec.baselines import Popularity
+from mmrec.data import RawSource, TableSource
+from mmrec.encoders import FeatureEncoder, IdEncoder, ImageEncoder, TextEncoder
+from mmrec.evaluation import evaluate, rank_targets
+from mmrec.fusion import SiameseFusion
+from mmrec.losses import bce_loss, bpr_loss, softmax_loss
+from mmrec.metrics import ndcg
+from mmrec.models import CatalogRanker, encode_catalog, gru4rec
+from mmrec.recommender.training import quiet
+from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
+from mmrec.scoring import MLPScorer
+from mmrec.training import SequenceDataModule, SequentialRecommender
+
+
+class Steps(Callback):
+    """Writes down losses, and the gradients after each step."""
+
+    def __init__(self):
+        self.losses, self.gradients = [], []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.losses.append(float(outputs["loss"]))
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.gradients.append(
+            {n: p.grad.clone() for n, p in pl_module.named_parameters() if p.grad is not None}
+        )
+
+    def check(self):
+        assert self.losses
+        assert np.isfinite(self.losses).all()
+        for gradients in self.gradients:
+            for name, gradient in gradients.items():
+                assert gradient.isfinite().all(), name
+
+
+def measured(module, split, sources, part="test"):
+    vectors = encode_catalog(module.model.items, sources, split.catalog_size)
+    ranker = CatalogRanker(module.model, vectors, torch.from_numpy(split.train_counts))
+    return evaluate(ranker, split, part)["with_seen"]["ndcg@10"]
+
+
+def test_a_planted_pattern_is_learnt_and_an_order_of_chance_is_not(split, sources, fit):
+    scores = {}
+    for shuffled in (False, True):
+        made = split(users=60, items=30, shuffled=shuffled)
+        module, _ = fit(made, epochs=12)
+        popular = Popularity().fit(made.train, made.catalog_size)
+        ours = measured(module, made, sources(made))
+        scores[shuffled] = ours, evaluate(popular, made)["with_seen"]["ndcg@10"]
+    ours, popular = scores[False]
+    assert ours > 0.9 > 0.5 > popular
+    ours, popular = scores[True]
+    assert abs(ours - popular) < 0.15
+
+
+def pools(split, name):
+    counts = split.train_counts
+    trained = np.flatnonzero(counts)
+    in_batch = InBatchPool(counts, 40)
+    return {
+        "full": FullPool(trained),
+        "in-batch": in_batch,
+        "popularity": UnionPool([PopularityPool(counts, 5), in_batch]),
+        "uniform": UniformPool(trained, 5),
+    }[name]
+
+
+@pytest.mark.parametrize("loss", [softmax_loss, bpr_loss, bce_loss])
+@pytest.mark.parametrize("negatives", ["full", "in-batch", "popularity", "uniform"])
+def test_every_loss_with_all_negatives(split, fit, loss, negatives):
+    made, steps = split(users=16), Steps()
+    fit(made, loss=loss, negatives=pools(made, negatives), trained={"callbacks": [steps]})
+    steps.check()
+    assert len(steps.losses) == 4
+
+
+def two_modalities(split, **options):
+    rng = np.random.default_rng(0)
+    there = np.arange(split.catalog_size + 1)
+    table = rng.normal(size=(len(there), 6)).astype(np.float32)
+    sources = {
+        "text": TableSource(table, there > 2),
+        "image": TableSource(table @ rng.normal(size=(6, 5)).astype(np.float32), there % 5 > 0),
+    }
+    fusion = SiameseFusion({"text": 6, "image": 5}, 16)
+    encoders = {"text": FeatureEncoder(6), "image": FeatureEncoder(5)}
+    return gru4rec(encoders, dim=16, dropout=0.1, fusion=fusion, **options), sources
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_precision_on_the_cpu(split, fit, precision):
+    made, steps = split(users=16), Steps()
+    model, sources = two_modalities(
+        made, modality_dropout=0.3, ranker=MLPScorer(16, 16), time_gap=True, event_types=2
+    )
+    module, loop = fit(
+        made,
+        epochs=2,
+        model=model,
+        data={"sources": sources},
+        alignment=0.5,
+        trained={"callbacks": [steps], "precision": precision, "gradient_clip_val": 1.0},
+    )
+    steps.check()
+    trained = {name for name, p in module.named_parameters() if p.requires_grad}
+    assert set(steps.gradients[0]) == trained
+    assert all(p.dtype == torch.float32 for p in module.parameters())
+    assert 0 <= loop.callback_metrics["valid_ndcg@10"] <= 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_precision_on_cuda(split, fit, precision):
+    made, steps = split(users=16), Steps()
+    model, sources = two_modalities(made, ranker=MLPScorer(16, 16))
+    trained = {"precision": precision, "accelerator": "cuda", "devices": 1, "callbacks": [steps]}
+    data = {"sources": sources}
+    module, loop = fit(made, epochs=2, model=model, data=data, alignment=0.5, trained=trained)
+    assert np.isfinite(steps.losses).all()
+    assert all(p.isfinite().all() for p in module.parameters())
+    assert 0 <= loop.callback_metrics["valid_ndcg@10"] <= 1
+
+
+def test_validation_is_the_protocol(split, sources, fit):
+    made = split(users=25, shuffled=True)
+    module, loop = fit(made)
+    vectors = encode_catalog(module.model.items, sources(made), made.catalog_size)
+    ranker = CatalogRanker(module.model, vectors, torch.from_numpy(made.train_counts))
+    ranks = rank_targets(ranker, made, "valid", max_length=6).rank
+    expected = ndcg(ranks, 10).mean()
+    assert float(loop.callback_metrics["valid_ndcg@10"]) == pytest.approx(float(expected))
+    assert float(loop.callback_metrics["valid_hr@10"]) == pytest.approx(
+        float((ranks <= 10).float().mean())
+    )
+
+
+def test_the_ranker_learns_without_bending_the_model(split, fit):
+    made = split(users=16)
+
+    def trained(ranker):
+        torch.manual_seed(0)
+        model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0)
+        model.ranker = ranker
+        start = None if ranker is None else ranker.score.weight.clone()
+        module, _ = fit(made, model=model)
+        return module.model, start
+
+    plain, _ = trained(None)
+    model, start = trained(MLPScorer(16, 16))
+    assert not torch.equal(model.ranker.score.weight, start)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources):
+    made = split(users=6)
+    ranker = MLPScorer(16, 16)
+    model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0, ranker=ranker)
+    model.shortlist = 3
+    pool = UniformPool(made.candidates, 2)
+    data = SequenceDataModule(made, sources(made), pool, batch_size=2)
+    batch = next(iter(data.train_dataloader()))
+    module = SequentialRecommender(model)
+    output = model(batch)
+    expected = []
+    for row, target in enumerate(output.target.tolist()):
+        slots = [s for s in batch.pool.candidates.nonzero().flatten().tolist() if s != target]
+        slots.sort(key=lambda slot, row=row: -output.logits[row, slot].item())
+        short = output.vectors[[target, *slots[:3]]].unsqueeze(0)
+        scores = ranker(output.states[row : row + 1], short)[0]
+        expected.append(torch.logsumexp(scores, 0) - scores[0])
+    loss = module._ranking_loss(output, batch.pool.candidates)
+    assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
+
+
+def test_alignment_brings_the_modalities_together(split, fit):
+    made = split(users=16)
+    distances = []
+    for weight in (0.0, 5.0):
+        torch.manual_seed(0)
+        model, sources = two_modalities(made)
+        fit(made, epochs=8, model=model, data={"sources": sources}, alignment=weight)
+        model.eval()
+        pool = SequenceDataModule(made, sources, FullPool(made.candidates)).train_dataloader()
+        features, present = model.items.features(next(iter(pool)).pool)
+        projected = model.items.fusion.project(features, present)
+        both = present["text"] & present["image"]
+        text, image = (torch.nn.functional.normalize(v[both], dim=1) for v in projected.values())
+        own = (text * image).sum(1).mean()
+        distances.append((own - (text @ image.T).mean()).item())
+    assert distances[1] > distances[0] + 0.2
+
+
+def test_a_step_computes_the_loss_it_was_given(split, sources):
+    made = split(users=6)
+    data = SequenceDataModule(made, sources(made), UniformPool(made.candidates, 3), batch_size=3)
+    batch = next(iter(data.train_dataloader()))
+    seen = {}
+
+    def loss(logits, target, candidates, log_q):
+        seen.update(logits=logits, target=target, candidates=candidates, log_q=log_q)
+        return logits.sum()
+
+    model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0)
+    module = SequentialRecommender(model, loss=loss)
+    module.log = lambda *args, **options: None
+    output = model(batch)
+    assert torch.equal(module.training_step(batch, 0), output.logits.sum())
+    assert torch.equal(seen["target"], output.target)
+    assert torch.equal(seen["candidates"], batch.pool.candidates)
+    assert torch.equal(seen["log_q"], batch.pool.log_q)
+
+
+def test_same_seed_same_weights(split, fit):
+    made = split(users=16)
+    first, again, other = (fit(made, epochs=2, seed=seed)[0].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not all(torch.equal(value, other[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize("tuning", ["full", "last-1", "frozen"])
+def test_text_and_pictures_end_to_end(split, fit, bert_folder, pictures, tuning):
+    made, steps = split(users=12), Steps()
+    text = TextEncoder.from_pretrained(str(bert_folder), max_length=16, tuning=tuning)
+    image = ImageEncoder.from_timm("test_vit", pretrained=False, tuning=tuning)
+    sources = {
+        "text": RawSource(["red shoes", "", *["warm hat a", "lamp"] * 5], text.transform),
+        "image": RawSource([*pictures[:11], None], image.transform),
+    }
+    model = gru4rec({"text": text, "image": image}, dim=16, modality_dropout=0.1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fit(
+        made,
+        model=model,
+        data={"sources": sources, "max_items": 12, "batch_size": 6},
+        encoder_lr=1e-3,
+        trained={"callbacks": [steps]},
+    )
+    steps.check()
+    changed = {name for name, v in model.state_dict().items() if not torch.equal(v, before[name])}
+    for part in ("items.encoders.text.", "items.encoders.image."):
+        trained = {n for n, p in model.named_parameters() if n.startswith(part) and p.requires_grad}
+        assert {n for n in changed if n.startswith(part)} <= trained
+        assert len(changed & trained) >= 0.9 * len(trained)
+        assert bool(trained) == (tuning != "frozen")
+        for gradients in steps.gradients:
+            assert {name.removeprefix("model.") for name in gradients} & trained or not trained
+    frozen = {f"model.{n}" for n, p in model.named_parameters() if not p.requires_grad}
+    assert not any(frozen & set(gradients) for gradients in steps.gradients)
+
+
+def test_checkpoints_load_as_plain_tensors(split, fit, trainer, sources, tmp_path):
+    made = split(users=12)
+    module, loop = fit(made)
+    loop.save_checkpoint(tmp_path / "some.ckpt")
+    state = torch.load(tmp_path / "some.ckpt", weights_only=True)["state_dict"]
+    assert set(state) == {f"model.{name}" for name in module.model.state_dict()}
+    other = SequentialRecommender(
+        gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.1)
+    )
+    other.load_state_dict(state)
+    data = SequenceDataModule(made, sources(made), FullPool(made.candidates), max_length=6)
+    with quiet():
+        result = trainer().validate(other, datamodule=data, verbose=False)
+    assert result[0]["valid_ndcg@10"] == pytest.approx(
+        float(loop.callback_metrics["valid_ndcg@10"])
+    )
