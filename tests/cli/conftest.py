@@ -16,11 +16,18 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def small_shop(tmp_path_factory):
-    """A small shop and a recommender that has learnt it from ids; don't change it."""
+def small_shop(tmp_path_factory, bert_folder):
+    """A small shop and a recommender that has learnt it; don't change it."""
     dataset = read_folder(make_shop(tmp_path_factory.mktemp("shop"), users=60, items=60))
     options = Options(
-        modalities=("id",), negatives="full", dim=16, epochs=2, drop_repeats=False, devices=1
+        modalities=("id", "text"),
+        text_encoder=str(bert_folder),
+        text_template="{title} {description} {price}",
+        negatives="full",
+        dim=16,
+        epochs=2,
+        drop_repeats=False,
+        devices=1,
     )
     recommender = Recommender.fit(dataset.interactions, dataset.catalog, options=options)
     split = build_split(options, prepared(dataset.interactions, options), dataset.catalog)

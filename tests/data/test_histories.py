@@ -16,7 +16,7 @@ def test_of_items_pads_on_the_right(rows):
         for row, items, mask in zip(rows, histories.items, histories.mask, strict=True):
             assert items.tolist() == row + [0] * (steps - len(row))
             assert mask.tolist() == [True] * len(row) + [False] * (steps - len(row))
-        assert histories.gap.eq(0).all()
+        assert histories.gap.eq(-1).all()  # unknown
         assert histories.kind.eq(0).all()
         assert (histories.items.dtype, histories.gap.dtype, histories.kind.dtype) == (
             torch.long,

@@ -153,8 +153,8 @@ def test_wrong_use(bert_folder):
         load(str(bert_folder), pooling="median", max_length=32)
     with pytest.raises(ValueError, match="'attention' learns its query"):
         load(str(bert_folder), pooling="attention", max_length=32)
-    with pytest.raises(ValueError, match="64 positions; got max_length 128"):
-        load(str(bert_folder))
+    with pytest.raises(ValueError, match="128 positions; got max_length 129"):
+        load(str(bert_folder), max_length=129)
 
 
 @pytest.mark.usefixtures("offline")

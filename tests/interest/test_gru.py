@@ -72,7 +72,7 @@ def test_states_of_single_users_stack_on_axis_1():
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
 def test_garbage_in_padding_changes_nothing(garbage):
-    interest = GRUInterest(4, layers=2, time_gap=True, event_types=3)
+    interest = GRUInterest(4, layers=2, time_gap=True, gap_dropout=0.0, event_types=3)
     vectors, gap, kind = events(3, 5, 4)
     mask = prefix_mask([5, 2, 0], 5)
     dirty = vectors.masked_fill(~mask.unsqueeze(-1), garbage).requires_grad_()
@@ -103,11 +103,25 @@ def test_gap_and_type_count_only_where_asked_for():
     assert torch.equal(plain(vectors, mask, gap, kind), plain(vectors, mask))
     timed = GRUInterest(4, time_gap=True).eval()
     assert not torch.allclose(timed(vectors, mask, gap), timed(vectors, mask, gap * 100))
-    assert torch.equal(timed(vectors, mask, -gap), timed(vectors, mask, gap * 0))
+    torch.nn.init.ones_(timed.gap.bias)
+    unknown = timed(vectors, mask, torch.full_like(gap, -1))
+    assert torch.equal(unknown, timed(vectors, mask, -gap - 1))  # how negative says nothing
+    assert not torch.allclose(unknown, timed(vectors, mask, gap * 0))
     typed = GRUInterest(4, event_types=3).eval()
     assert not torch.allclose(
         typed(vectors, mask, kind=kind), typed(vectors, mask, kind=other), atol=1e-4
     )
+
+
+def test_some_histories_train_without_their_times():
+    vectors, gap, _ = events(400, 2, 4)
+    mask = torch.ones(400, 2, dtype=torch.bool)
+    interest = GRUInterest(4, time_gap=True, gap_dropout=0.3)
+    torch.nn.init.ones_(interest.gap.bias)
+    timeless = interest(vectors, mask, torch.full_like(gap, -1))
+    without = (interest(vectors, mask, gap) == timeless).all(-1).all(-1)
+    assert 0.2 < without.float().mean() < 0.4
+    torch.testing.assert_close(interest.eval()(vectors, mask, -gap - 1), timeless)
 
 
 def test_unknown_type_adds_nothing_and_is_not_trained():
@@ -121,7 +135,7 @@ def test_unknown_type_adds_nothing_and_is_not_trained():
 
 
 def test_gradients():
-    interest = GRUInterest(3, 2, layers=2, time_gap=True, event_types=3).double()
+    interest = GRUInterest(3, 2, layers=2, time_gap=True, event_types=3).double().eval()
     vectors, gap, kind = events(2, 3, 3, torch.float64)
     mask = prefix_mask([3, 1], 3)
     assert gradcheck(lambda v: interest(v, mask, gap, kind), (vectors.requires_grad_(),))

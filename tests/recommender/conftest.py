@@ -41,6 +41,7 @@ def options(bert_folder):
             "max_length": 6,
             "batch_size": 8,
             "epochs": 2,
+            "ema": 0.0,
             "lr": 0.02,
             "encoder_lr": 1e-3,
             "devices": 1,

@@ -82,7 +82,7 @@ def test_negatives_are_trained_items(split, options, negatives):
     log_q = pool.log_inclusion(np.array(sorted(trained)))
     assert np.isfinite(log_q).all()
     assert (log_q <= 0).all()
-    kinds = {"full": FullPool, "in-batch": InBatchPool}
+    kinds = {"auto": FullPool, "full": FullPool, "in-batch": InBatchPool}
     assert isinstance(pool, kinds.get(negatives, UnionPool))
 
 
@@ -102,3 +102,12 @@ def test_event_types_keep_their_numbers(split):
     assert other.fingerprint == split.fingerprint
     same = renumbered(split, split.sequences.kinds)
     assert np.array_equal(same.sequences.kind, split.sequences.kind)
+
+
+def test_auto_negatives(split, options, monkeypatch):
+    chosen = options(negatives="auto")
+    assert isinstance(build_negatives(chosen, split), FullPool)
+    trained = options(negatives="auto", modalities=("id", "text"), tuning="full")
+    assert isinstance(build_negatives(trained, split), InBatchPool)
+    monkeypatch.setattr("mmrec.recommender.build.FULL_UP_TO", 5)
+    assert isinstance(build_negatives(chosen, split), UnionPool)

@@ -343,6 +343,15 @@ def test_saving_and_loading(by_id, saved):
     assert Recommender.load(saved).recommend(histories, 30) == by_id.recommend(histories, 30)
 
 
+def test_of_several_processes_the_first_writes(by_id, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    by_id.save(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    by_id.save(tmp_path / "run")
+    assert (tmp_path / "run").exists()
+
+
 def rewrite(path, change):
     values = json.loads(path.read_text())
     change(values)

@@ -31,15 +31,26 @@ def main() -> None:
         sys.exit(2)
 
 
-@app.callback()
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> bool:
+    if wanted:
         from mmrec import __version__
 
         typer.echo(f"mmrec {__version__}")
         raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        # Eager: it needs no sub-command.
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -54,7 +65,7 @@ def fit(
     ] = Options.scorer,
     loss: Annotated[str, typer.Option(help="softmax, bpr or bce.")] = Options.loss,
     negatives: Annotated[
-        str, typer.Option(help="full, in-batch, popularity or uniform.")
+        str, typer.Option(help="auto, full, in-batch, popularity or uniform.")
     ] = Options.negatives,
     pool_size: Annotated[int, typer.Option(help="Negatives drawn for a batch.")] = (
         Options.pool_size
@@ -121,7 +132,7 @@ def fit(
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
-    from mmrec.recommender.run import check_place
+    from mmrec.recommender.run import check_place, is_main_process
 
     check_place(out)  # now rather than after training
     dataset = read_folder(data)
@@ -130,6 +141,8 @@ def fit(
     )
     recommender.config["data"] = str(data.resolve())
     recommender.save(out)
+    if not is_main_process():
+        return
     typer.echo(metrics_table(recommender.report))
     typer.echo(f"RUN written to {out}")
     if as_json:

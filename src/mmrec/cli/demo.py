@@ -43,7 +43,7 @@ LEAD = (
 
 
 def run_demo(
-    out: Path, *, seed: int, say: Say, users: int = 900, items: int = 600, epochs: int = 20
+    out: Path, *, seed: int, say: Say, users: int = 900, items: int = 600, epochs: int = 18
 ) -> dict[str, Any]:
     """Make a shop, train recommenders on it, compare them, and write a page about the best.
 
@@ -172,7 +172,18 @@ def _train(
     models = {}
     for name, modalities in MODELS.items():
         say(f"Learning from {name} …")
-        options = Options(modalities=modalities, dim=96, epochs=epochs, patience=3, seed=seed)
+        options = Options(
+            modalities=modalities,
+            negatives="full",
+            dim=96,
+            dropout=0.4,
+            modality_dropout=0.1,
+            batch_size=32,
+            lr=3e-3,
+            epochs=epochs,
+            patience=5,  # validation stands still for some epochs early on
+            seed=seed,
+        )
         models[name] = Recommender.fit(
             dataset.interactions, dataset.catalog, cache=cache, options=options
         )

@@ -17,7 +17,7 @@ class Histories(OnDevice):
 
     Attributes:
         items: catalogue indices, 0 = padding, ``(B, T)``.
-        gap: seconds since the event before, 0 for the first, ``(B, T)``.
+        gap: seconds since the event before, 0 for the first, negative = unknown, ``(B, T)``.
         kind: event type, 0 = unknown, ``(B, T)``.
     """
 
@@ -46,4 +46,4 @@ class Histories(OnDevice):
         items = torch.zeros(len(rows), steps, dtype=torch.long)
         for row, history in enumerate(rows):
             items[row, : len(history)] = torch.as_tensor(np.asarray(history, dtype=np.int64))
-        return cls(items, torch.zeros(items.shape), torch.zeros_like(items))
+        return cls(items, torch.full(items.shape, -1.0), torch.zeros_like(items))

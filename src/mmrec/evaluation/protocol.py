@@ -123,9 +123,36 @@ def rank_targets(
         >>> rank_targets(Popularity().fit(split.train, 3), split, filter_seen=False).rank
         tensor([3])
     """
+    return _rank(ranker, split, part, (filter_seen,), max_length, batch_size, k)[0]
+
+
+def rank_with_and_without_seen(
+    ranker: Ranker,
+    split: Split,
+    part: str = "test",
+    *,
+    max_length: int = 200,
+    batch_size: int = 256,
+    k: int = 10,
+) -> tuple[Ranks, Ranks]:
+    """Do :func:`rank_targets` with seen items filtered, and with all items, scoring once."""
+    filtered, everything = _rank(ranker, split, part, (True, False), max_length, batch_size, k)
+    return filtered, everything
+
+
+def _rank(
+    ranker: Ranker,
+    split: Split,
+    part: str,
+    filters: tuple[bool, ...],
+    max_length: int,
+    batch_size: int,
+    k: int,
+) -> list[Ranks]:
+    """Score every event of a part once, and rank it for each choice of the seen filter."""
     blocked = torch.ones(split.catalog_size + 1, dtype=torch.bool)
     blocked[torch.from_numpy(split.candidates)] = False
-    ranks, targets, positions, tops = [], [], [], []
+    parts: list[list[Ranks]] = [[] for _ in filters]
     for rows in held_out(split, part, max_length=max_length, batch_size=batch_size):
         scores = ranker.scores(rows.histories).float()
         shape = (len(rows.target), len(blocked))
@@ -133,16 +160,24 @@ def rank_targets(
             raise ValueError(
                 f"scores must be {shape}, one column an index; got {tuple(scores.shape)}"
             )
-        exclude = blocked.to(scores.device).expand(shape)
-        if filter_seen:
-            exclude = exclude.clone()
-            exclude[rows.seen[0], rows.seen[1]] = True
-        ranks.append(rank_of_target(scores, rows.target.to(scores.device), exclude).cpu())
-        top = scores.masked_fill(exclude, -torch.inf).topk(min(k, len(split.candidates))).indices
-        tops.append(top.masked_fill(exclude.gather(1, top), 0).cpu())
-        targets.append(rows.target)
-        positions.append(rows.position)
-    return Ranks(torch.cat(ranks), torch.cat(targets), np.concatenate(positions), torch.cat(tops))
+        for filter_seen, ranked in zip(filters, parts, strict=True):
+            exclude = blocked.to(scores.device).repeat(len(scores), 1)
+            if filter_seen:
+                exclude[rows.seen[0], rows.seen[1]] = True
+            rank = rank_of_target(scores, rows.target.to(scores.device), exclude)
+            top = scores.masked_fill(exclude, -torch.inf).topk(min(k, len(split.candidates)))
+            listed = top.indices.masked_fill(exclude.gather(1, top.indices), 0)
+            ranked.append(Ranks(rank.cpu(), rows.target, rows.position, listed.cpu()))
+    return [_joined(ranked) for ranked in parts]
+
+
+def _joined(parts: list[Ranks]) -> Ranks:
+    return Ranks(
+        torch.cat([part.rank for part in parts]),
+        torch.cat([part.target for part in parts]),
+        np.concatenate([part.position for part in parts]),
+        torch.cat([part.top for part in parts]),
+    )
 
 
 def summarize(

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrec.baselines import ItemKNN, Markov, Popularity
 from mmrec.data import Split
-from mmrec.evaluation.protocol import Ranker, Ranks, rank_targets, summarize
+from mmrec.evaluation.protocol import Ranker, Ranks, rank_with_and_without_seen, summarize
 
 BEFORE = {"valid": "train", "test": "valid"}
 """The last part that a baseline may count when it is measured on a part."""
@@ -22,8 +22,7 @@ def evaluate(
     (``"with_seen"``), for targets that trained (``"warm"``) and that didn't (``"cold"``), and the
     share of cold items in the lists of ten (``"cold_share@10"``).
     """
-    ranks = rank_targets(ranker, split, part, max_length=max_length)
-    everything = rank_targets(ranker, split, part, filter_seen=False, max_length=max_length)
+    ranks, everything = rank_with_and_without_seen(ranker, split, part, max_length=max_length)
     size = split.catalog_size
     trained = split.train_counts > 0
     warm = trained[ranks.target.numpy()]

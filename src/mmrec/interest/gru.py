@@ -22,6 +22,8 @@ class GRUInterest(nn.Module):
         dropout: probability that an element of an item vector, or of the interest, is dropped in
             training; also between the layers.
         time_gap: whether the seconds since the user's previous event are an input.
+        gap_dropout: with ``time_gap``, the probability that a history trains as if its times were
+            unknown, so that a bare list of items can be scored too.
         event_types: number of known event types; 0 for events without a type.
 
     Raises:
@@ -53,6 +55,7 @@ class GRUInterest(nn.Module):
         layers: int = 1,
         dropout: float = 0.0,
         time_gap: bool = False,
+        gap_dropout: float = 0.1,
         event_types: int = 0,
     ) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class GRUInterest(nn.Module):
         self.dim = dim
         self.hidden = hidden
         self.layers = layers
+        self.gap_dropout = gap_dropout
         # nn.GRU warns about dropout that has no layers to stand between.
         self.gru = nn.GRU(
             dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
@@ -92,8 +96,8 @@ class GRUInterest(nn.Module):
         Args:
             vectors: vectors of the items, oldest first, padded on the right.
             mask: True for real events; what lies in the other places changes nothing.
-            gap: seconds since the user's previous event, 0 for the first; a negative gap (clocks
-                disagree) counts as 0. Ignored without ``time_gap``.
+            gap: seconds since the user's previous event, 0 for the first; negative where it is
+                unknown. Ignored without ``time_gap``.
             kind: event types, 0 for unknown. Ignored without ``event_types``.
 
         Returns:
@@ -116,7 +120,7 @@ class GRUInterest(nn.Module):
         # Cleaned first, so that NaN in padding reaches neither a value nor a gradient. Padding is
         # on the right, so no real step comes after it and there is nothing to pack.
         vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
-        gap = None if gap is None else gap.masked_fill(~mask, 0)
+        gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
         kind = None if kind is None else kind.masked_fill(~mask, 0)
         states, _ = self.gru(self._inputs(vectors, gap, kind))
         masked: Tensor = self.dropout(states).masked_fill(~mask.unsqueeze(-1), 0)
@@ -151,6 +155,13 @@ class GRUInterest(nn.Module):
         interest: Tensor = self.dropout(state[-1])
         return interest
 
+    def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+        """In training, make all gaps of some histories unknown."""
+        if not self.training or self.gap is None or self.gap_dropout == 0:
+            return gap
+        dropped = torch.rand(len(gap), 1, device=gap.device) < self.gap_dropout
+        return gap.masked_fill(dropped, -1)
+
     def _inputs(
         self,
         vectors: Float[Tensor, "*batch D"],
@@ -163,7 +174,8 @@ class GRUInterest(nn.Module):
             if gap is None:
                 raise ValueError("GRUInterest with time_gap=True expects gap in seconds; got None")
             days = (gap.clamp(min=0).log1p() / DAY).to(self.gap.weight.dtype)
-            inputs = inputs + self.gap(days.unsqueeze(-1))
+            timed: Tensor = self.gap(days.unsqueeze(-1))
+            inputs = inputs + timed.masked_fill((gap < 0).unsqueeze(-1), 0)
         if self.kind is not None:
             if kind is None:
                 raise ValueError("GRUInterest with event_types expects kind; got None")

@@ -28,6 +28,9 @@ FUSIONS: dict[str, Callable[[dict[str, int], int], nn.Module]] = {
     "attention": AttentionFusion,
     "siamese": SiameseFusion,
 }
+FULL_UP_TO = 1_000
+"""Trained items up to which every one of them is a negative, unless told otherwise."""
+
 LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
 
@@ -72,16 +75,21 @@ def build_negatives(options: Options, split: Split) -> Negatives:
     """
     counts = split.train_counts
     trained = np.flatnonzero(counts)
-    if options.negatives == "full":
+    kind = options.negatives
+    if kind == "auto" and options.trains_encoders:
+        kind = "in-batch"
+    elif kind == "auto":
+        kind = "full" if len(trained) <= FULL_UP_TO else "popularity"
+    if kind == "full":
         return FullPool(trained)
     spans = windows(split.train, options.max_length)
-    steps = np.diff(spans).sum() / max(len(spans), 1) - 1
+    steps = (spans[:, 1] - spans[:, 0] - 1).mean() if len(spans) else 1
     in_batch = InBatchPool(counts, max(round(options.batch_size * steps), 1))
-    if options.negatives == "in-batch":
+    if kind == "in-batch":
         return in_batch
     drawn = (
         UniformPool(trained, min(options.pool_size, len(trained)))
-        if options.negatives == "uniform"
+        if kind == "uniform"
         else PopularityPool(counts, options.pool_size)
     )
     return UnionPool([in_batch, drawn])

@@ -11,7 +11,7 @@ CHOICES = {
     "interest": ("gru",),
     "scorer": ("dot", "mlp"),
     "loss": ("softmax", "bpr", "bce"),
-    "negatives": ("full", "in-batch", "popularity", "uniform"),
+    "negatives": ("auto", "full", "in-batch", "popularity", "uniform"),
     "split": ("time", "leave-one-out"),
     "pooling": ("mean", "cls", "max", "attention"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
@@ -35,7 +35,8 @@ class Options:
         scorer: ``"dot"`` retrieves; ``"mlp"`` also ranks the short list that dot retrieves.
         loss: softmax, bpr or bce.
         negatives: what a target is compared with: full (every trained item), in-batch, popularity
-            or uniform.
+            or uniform; auto is in-batch where text or picture models are trained, else full up
+            to 1,000 trained items, else popularity.
         pool_size: how many negatives are drawn for a batch.
         split: time or leave-one-out.
         min_count: k-core filter: users and items with fewer events don't train.
@@ -77,21 +78,21 @@ class Options:
     interest: str = "gru"
     scorer: str = "dot"
     loss: str = "softmax"
-    negatives: str = "full"
-    pool_size: int = 1024
+    negatives: str = "auto"
+    pool_size: int = 512
     split: str = "time"
     min_count: int = 0
     dim: int = 128
     layers: int = 1
     dropout: float = 0.4
     modality_dropout: float = 0.1
-    time_gap: bool = False
+    time_gap: bool = True
     event_types: bool = False
     drop_repeats: bool = True
     max_length: int = 200
     batch_size: int = 32
     max_items: int = 256
-    epochs: int = 60
+    epochs: int = 40
     patience: int = 8
     lr: float = 3e-3
     encoder_lr: float = 2e-5

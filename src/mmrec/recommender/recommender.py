@@ -28,7 +28,7 @@ from mmrec.recommender.content import feature_dims, read_content, with_template
 from mmrec.recommender.newcomers import encode_rows, rebuild_encoders
 from mmrec.recommender.options import Options
 from mmrec.recommender.popular import popular_and_diverse
-from mmrec.recommender.run import Run, RunError, read_run, write_run
+from mmrec.recommender.run import Run, RunError, is_main_process, read_run, write_run
 
 Where = Mapping[str, Any] | pl.Expr
 History = Sequence[ItemId] | np.ndarray | pl.Series
@@ -230,9 +230,13 @@ class Recommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
 
+        Where a script runs once for each of several devices, the first process writes it.
+
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
         """
+        if not is_main_process():
+            return
         weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
         run = Run(
             self.config,

@@ -1,6 +1,7 @@
 """A RUN: a trained recommender in a folder."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Run:
     counts: Tensor
     slots: np.ndarray
     report: dict[str, Any]
+
+
+def is_main_process() -> bool:
+    """Whether this is the one to write: Lightning runs a script once for each device."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def check_place(directory: Path) -> None:

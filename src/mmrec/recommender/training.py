@@ -81,6 +81,7 @@ def train(
             raise ValueError(" ".join(str(error).split())) from error
         trainer.fit(module, datamodule=data)
         weights = torch.load(Path(best.best_model_path), weights_only=True)["state_dict"]
+        trainer.strategy.barrier()  # with several devices all read it before it is removed
     module.load_state_dict(weights)
     model.eval()
     return {
