@@ -48,7 +48,7 @@ def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
     model = gru4rec({"id": IdEncoder(3, 8)}, dim=8)
     run = Run(
         {
-            "options": Options(modalities=("id",), dim=8).to_dict(),
+            "options": Options(modalities=("id",), dim=8, time_gap=False).to_dict(),
             "kinds": [],
             "feature_dims": {},
             "encoders": {},

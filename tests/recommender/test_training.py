@@ -27,8 +27,9 @@ def parts(chain, options):
     return make
 
 
-def test_it_ends_with_the_best_epoch(parts):
-    model, options, split, content = parts(epochs=6, lr=0.5, dropout=0.5)
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_it_ends_with_the_best_epoch(parts, ema):
+    model, options, split, content = parts(epochs=6, lr=0.5, dropout=0.5, ema=ema)
     report = train(model, options, split, content, progress=False)
     curve = report["valid_curve"]
     assert report["epochs"] == len(curve) <= 6
@@ -37,7 +38,7 @@ def test_it_ends_with_the_best_epoch(parts):
     vectors = encode_catalog(model.items, content.sources, split.catalog_size)
     ranker = CatalogRanker(model, vectors, torch.from_numpy(split.train_counts))
     best = evaluate(ranker, split, "valid", max_length=options.max_length)["ndcg@10"]
-    assert best == pytest.approx(max(curve), abs=1e-4)
+    assert best == pytest.approx(max(curve), abs=1e-5)
 
 
 def test_it_stops_when_validation_does_not_improve(parts):

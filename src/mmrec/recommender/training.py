@@ -58,7 +58,8 @@ def train(
             curve.append(float(trainer.callback_metrics[MONITOR]))
 
     with TemporaryDirectory() as directory, quiet():
-        best = ModelCheckpoint(directory, monitor=MONITOR, mode="max", save_weights_only=True)
+        # Not `save_weights_only`: then callbacks are not asked, and the average is not what is saved.
+        best = ModelCheckpoint(directory, monitor=MONITOR, mode="max")
         average = [MovingAverage(options.ema)] if options.ema else []
         try:
             trainer = Trainer(
