@@ -10,6 +10,7 @@ from mmrec.data import (
     Collator,
     Interactions,
     Negatives,
+    RawSource,
     Source,
     TableSource,
     load_pool,
@@ -152,6 +153,15 @@ def test_the_full_pool_is_loaded_once(sequences):
     assert source.asked == [list(range(1, V + 1))]
     assert all(batch.pool is batches[0].pool for batch in batches)
     assert batches[0].pool.candidates.tolist() == [False] + [True] * V
+
+
+def test_raw_values_are_transformed_anew_for_each_batch(sequences):
+    draws = iter(range(10))
+    source = RawSource(["text"] * V, lambda values: torch.full((len(values),), next(draws)))
+    collate = collator(sequences, FullPool(np.arange(1, V + 1)), sources={"text": source})
+    spans = list(windows(sequences, 6))
+    made = [collate(spans[:3]).pool.content["text"][0].item() for _ in range(3)]
+    assert made == [0, 1, 2]  # an augmented picture is not the same for ever
 
 
 def test_load_pool_puts_items_in_order():

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.data.device import OnDevice
-from mmrec.data.modalities import Inputs, Source
+from mmrec.data.modalities import Inputs, RawSource, Source
 from mmrec.data.sequences import Sequences
 
 
@@ -123,6 +123,8 @@ class Collator:
     ) -> None:
         self.sequences, self.sources = sequences, sources
         self.negatives, self.seed = negatives, seed
+        # What a transform makes of raw values is large, and may differ each time.
+        self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
         self._last: tuple[np.ndarray, Pool] | None = None
 
     def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
@@ -149,7 +151,7 @@ class Collator:
         drawn = self.negatives.draw(rng)
         candidates = np.union1d(drawn, target[target > 0])
         items = np.union1d(candidates, history[history > 0])
-        full = len(drawn) == len(items)
+        full = self._keeps and len(drawn) == len(items)
         if full and self._last is not None and np.array_equal(self._last[0], items):
             return self._last[1]  # the full catalogue is loaded once
         chosen = np.isin(items, candidates, assume_unique=True)

@@ -58,7 +58,7 @@ def train(
             curve.append(float(trainer.callback_metrics[MONITOR]))
 
     with TemporaryDirectory() as directory, quiet():
-        # Not `save_weights_only`: then callbacks are not asked, and the average is not what is saved.
+        # With `save_weights_only` callbacks are not asked, and the average is lost.
         best = ModelCheckpoint(directory, monitor=MONITOR, mode="max")
         average = [MovingAverage(options.ema)] if options.ema else []
         try:
