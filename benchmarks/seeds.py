@@ -1,0 +1,87 @@
+"""Train a data set with several seeds and show the mean, its interval, and the baselines.
+
+    python benchmarks/seeds.py DATA --split leave-one-out --min-count 5 --seeds 0 1 2 [--json]
+
+Epochs are selected on validation; the test part is measured once, after training. The interval is
+Student's t at 95 % over the seeds: it covers the chance of training, not that of the users. The
+standard error over the targets of one seed is shown beside it.
+"""
+
+import argparse
+import json
+import math
+import statistics
+from pathlib import Path
+
+import mmrec
+from mmrec.data import read_folder
+
+STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}  # 97.5 % quantiles for n - 1 degrees of freedom
+
+
+def interval(values: list[float]) -> float:
+    """Half the width of the 95 % interval of the mean."""
+    if len(values) < 2:
+        return math.nan
+    return STUDENT.get(len(values), 2.2) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def main() -> None:
+    """Train, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--split", default="time")
+    parser.add_argument("--min-count", type=int, default=5)
+    parser.add_argument("--modalities", default="id,text,image")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    dataset = read_folder(arguments.data)
+    reports = []
+    for seed in arguments.seeds:
+        options = mmrec.Options(
+            split=arguments.split,
+            min_count=arguments.min_count,
+            modalities=tuple(arguments.modalities.split(",")),
+            seed=seed,
+        )
+        made = mmrec.Recommender.fit(
+            dataset.interactions, dataset.catalog, cache=arguments.cache, options=options
+        )
+        reports.append(made.report)
+        test = made.report["test"]
+        print(f"seed {seed}: NDCG@10 {test['ndcg@10']:.4f}  HR@10 {test['hr@10']:.4f}", flush=True)
+    first = reports[0]
+    table = {}
+    for metric in ("ndcg@10", "hr@10"):
+        values = [report["test"][metric] for report in reports]
+        table[metric] = {
+            "mean": statistics.mean(values),
+            "interval": interval(values),
+            **{name: measured[metric] for name, measured in first["baselines"].items()},
+        }
+    share = table["hr@10"]["mean"]
+    result = {
+        "split": first["split"],
+        "fingerprint": first["fingerprint"],
+        "targets": first["test"]["targets"],
+        "seeds": arguments.seeds,
+        "hr_standard_error": math.sqrt(share * (1 - share) / first["test"]["targets"]),
+        "cold_share@10": statistics.mean(report["test"]["cold_share@10"] for report in reports),
+        "cold": first["test"]["cold"],
+        "seconds": [sum(report["seconds"].values()) for report in reports],
+        **table,
+    }
+    for metric in ("ndcg@10", "hr@10"):
+        row = result[metric]
+        print(
+            f"{metric}: {row['mean']:.4f} ± {row['interval']:.4f}; "
+            + ", ".join(f"{name} {row[name]:.4f}" for name in first["baselines"])
+        )
+    if arguments.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
