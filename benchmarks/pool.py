@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from mmrec.data import Batch, Collator, RawSource, load_pool, make_shop, read_folder, split_by_time
+from mmrec.data import Batch, RawSource, Source, load_pool, make_shop, read_folder, split_by_time
 from mmrec.encoders import ImageEncoder, TextEncoder, TextTransform
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.fusion import ConcatFusion
@@ -52,7 +53,7 @@ def small_model() -> SequentialModel:
     return gru4rec({"text": text, "image": image}, dim=64, fusion=fusion)
 
 
-def every_occurrence(batch: Batch, collator: Collator) -> Batch:
+def every_occurrence(batch: Batch, sources: Mapping[str, Source]) -> Batch:
     """The same batch with a slot of its own for each history event and each target."""
     items = batch.pool.items.numpy()
     valid = batch.mask.numpy()
@@ -61,7 +62,7 @@ def every_occurrence(batch: Batch, collator: Collator) -> Batch:
     slots[valid] = np.arange(1, len(history) + 1)
     targets = np.where(valid, slots + len(history), 0)
     candidates = np.arange(len(history) * 2) >= len(history)
-    pool = load_pool(np.concatenate([history, target]), collator.sources, candidates)
+    pool = load_pool(np.concatenate([history, target]), sources, candidates)
     return replace(
         batch, history=torch.from_numpy(slots), target=torch.from_numpy(targets), pool=pool
     )
@@ -106,7 +107,7 @@ def main() -> None:
         loader = module.train_dataloader()
         once, each, slots = [], [], []
         for batch, _ in zip(loader, range(arguments.steps), strict=False):
-            repeated = every_occurrence(batch, loader.collate_fn)
+            repeated = every_occurrence(batch, sources)
             slots.append((len(batch.pool), len(repeated.pool)))
             once.append(seconds_of_step(model, batch))
             each.append(seconds_of_step(model, repeated))

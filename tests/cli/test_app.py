@@ -112,6 +112,7 @@ def test_every_command_has_help(command, name):
     assert (status, err) == (0, "")
     assert re.match(rf"\s*Usage: .*{name} \[OPTIONS\]", out)
     assert "--json" in out
+    assert "--seed" in out
 
 
 def test_help_and_version(command):

@@ -46,6 +46,8 @@ def test_index_is_row_plus_one(ids):
     assert catalog.ids == ids
     assert catalog.indices_of(ids).tolist() == list(range(1, len(ids) + 1))
     assert catalog.indices_of(ids[::-1]).tolist() == list(range(len(ids), 0, -1))
+    assert catalog.ids_of(range(len(ids), 0, -1)) == ids[::-1]
+    assert catalog.ids_of([]) == []
 
 
 def test_unknown_ids_are_named():

@@ -70,6 +70,16 @@ def test_columns_and_persistence():
     assert TextTemplate("{a}", max_chars=3).render({"a": "one two"}) == "one"
 
 
+def test_cut_texts_are_counted():
+    titles = ["abcd", "abcde", "<b>abcd</b>", "a&amp;bc", None, "", "   a    b   "]
+    frame = pl.DataFrame({"title": titles, "n": range(7), "tags": [["abcdefgh"]] * 7})
+    assert TextTemplate("{title} {n} {tags}", max_chars=4).count_cut(frame) == 1
+    assert TextTemplate("{title}").count_cut(frame) == 0
+    assert TextTemplate("{n}", max_chars=1).count_cut(frame) == 0
+    with pytest.raises(ValueError, match="don't exist"):
+        TextTemplate("{nothing}").count_cut(frame)
+
+
 def test_guess():
     columns = ["item_id", "Description", "category", "genres", "brand", "title", "name"]
     text = "{title}. {brand}. {category}. {genres}. {Description}"

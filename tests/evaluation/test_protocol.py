@@ -97,6 +97,19 @@ def test_ranks_equal_a_loop(name, filter_seen, part):
         assert [scores[item] for item in top] == best
 
 
+def test_a_draw_of_events_is_the_same_each_time():
+    split = SPLITS["time"]
+    draws = [
+        sorted(p for rows in held_out(split, "test", max_length=5, at_most=7) for p in rows.position)
+        for _ in range(2)
+    ]
+    assert draws[0] == draws[1]
+    assert len(set(draws[0])) == 7
+    assert set(draws[0]) < set(split.targets("test"))
+    everything = held_out(split, "test", max_length=5, at_most=10**6)
+    assert sum(len(rows.target) for rows in everything) == len(split.targets("test"))
+
+
 def test_batches_do_not_matter():
     split = SPLITS["time"]
     one, two = (rank_targets(LastItem(), split, batch_size=size) for size in (1, 1000))

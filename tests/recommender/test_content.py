@@ -41,6 +41,7 @@ def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
     assert content.sources["text"].present.tolist() == [False, True, False, True, True, True]
     assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
     assert list(content.problems) == ["e"]
+    assert content.cut_texts == 1
     assert "item e: picture left out" in caplog.text
     assert feature_dims(content.encoders) == {"text": 32, "image": 64}
     text = content.sources["text"].load(np.array([3, 4, 1]))

@@ -51,10 +51,12 @@ def test_another_encoder_than_that_of_the_run(by_content, pictures):
         )
 
 
-def test_a_damaged_picture_counts_as_missing(fit, tmp_path, pictures):
-    made = fit(modalities=("text", "image"), tuning="last-1", epochs=1, log={"users": 12})
+@pytest.mark.parametrize("tuning", ["frozen", "last-1"])
+def test_a_damaged_picture_counts_as_missing(fit, tmp_path, caplog, tuning):
+    made = fit(modalities=("text", "image"), tuning=tuning, epochs=1, log={"users": 12})
     (tmp_path / "0.png").write_bytes(b"no picture")
     new = rows("lamp", images=tmp_path)
     damaged = encode_rows(made.model, made.options, made.config, new)
     without = encode_rows(made.model, made.options, made.config, rows("lamp"))
     assert torch.equal(damaged, without)
+    assert "item n0: picture left out" in caplog.text

@@ -43,6 +43,8 @@ def test_only_trained_texts_and_pictures_are_trained():
         ({"dropout": 1.0}, "dropout must be a number from 0.0 to 0.99; got 1.0"),
         ({"lr": 0.0}, "lr must be a number from"),
         ({"lr": float("nan")}, "lr must be a number from .*; got nan"),
+        ({"ema": 1.0}, "ema must be a number from 0.0 to 0.999999; got 1.0"),
+        ({"ema": -0.1}, "ema must be a number"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"workers": -1}, "workers must be a whole number"),
         ({"max_length": 0}, "max_length must be a whole number"),

@@ -140,7 +140,7 @@ def test_the_report(by_id):
     report = by_id.report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert {"split", "fingerprint", "seed", "valid", "test", "baselines"} <= set(report)
-    assert {"training", "unreadable_pictures", "seconds"} <= set(report)
+    assert {"training", "unreadable_pictures", "cut_texts", "seconds"} <= set(report)
     assert report["split"] == "time"
     assert report["seed"] == 0
     assert set(report["baselines"]) >= {"popularity", "markov"}
@@ -150,11 +150,14 @@ def test_the_report(by_id):
     assert report["training"]["epochs"] == len(report["training"]["valid_curve"])
 
 
-def test_measuring_again_gives_the_same_report(by_id, chain):
+def test_measuring_again_gives_the_same_report(by_id, chain, tmp_path):
     events, _ = chain(users=60, items=30)
     again = by_id.evaluate(events)
     assert again == {name: by_id.report[name] for name in again}
-    assert by_id.evaluate(Interactions(pl.DataFrame(events))) == again
+    assert by_id.evaluate() == by_id.evaluate(Interactions(pl.DataFrame(events))) == again
+    by_id.save(tmp_path / "run")
+    with pytest.raises(ValueError, match="evaluate needs the log of events"):
+        Recommender.load(tmp_path / "run").evaluate()
     other, _ = chain(users=60, items=30, seed=1)
     assert by_id.evaluate(other)["fingerprint"] != by_id.report["fingerprint"]
     with pytest.raises(ValueError, match="refer to 1 items that are not in the catalogue"):
@@ -330,6 +333,8 @@ def test_damaged_content_is_left_out_and_counted(chain, options, pictures, tmp_p
         )
         assert sorted(made.report["unreadable_pictures"]) == ["i1", "i2"]
         assert "1.png" in made.report["unreadable_pictures"]["i1"]
+        assert made.report["cut_texts"] == 1
+        assert made.report["items_with"] == {"text": 10, "image": 10}
         assert made.vectors.isfinite().all()
 
 

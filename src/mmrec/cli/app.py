@@ -18,6 +18,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+NoSeed = Annotated[int, typer.Option("--seed", help="Changes nothing: nothing here is random.")]
 Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
 DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
@@ -155,6 +156,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Data set folder; by default the one it was trained on.")
     ] = None,
+    seed: NoSeed = 0,
     as_json: Json = False,
 ) -> None:
     """Measure a RUN on the validation and test parts of its data set."""
@@ -187,6 +189,7 @@ def recommend(
     repeat: Annotated[
         bool, typer.Option("--repeat", help="Items of the history may be recommended again.")
     ] = False,
+    seed: NoSeed = 0,
     as_json: Json = False,
 ) -> None:
     """Recommend items to someone with the given history."""

@@ -85,6 +85,15 @@ class Catalog:
             )
         return indices
 
+    def ids_of(self, indices: Sequence[int] | Int[np.ndarray, " N"]) -> list[ItemId]:
+        """Return the ids of ``indices``, from 1 to V: the reverse of :meth:`indices_of`.
+
+        Example:
+            >>> Catalog({"item_id": ["a", "b"]}).ids_of([2, 1])
+            ['b', 'a']
+        """
+        return self.frame["item_id"].gather(np.asarray(indices, dtype=np.int64) - 1).to_list()
+
     def parse_ids(self, texts: Iterable[str]) -> list[ItemId]:
         """Return ids that were written as text, as integers where the catalogue's are.
 

@@ -118,6 +118,25 @@ class TextTemplate:
         self._check(frame.columns)
         return [self.render(row) for row in frame.select(self.columns).iter_rows(named=True)]
 
+    def count_cut(self, frame: pl.DataFrame) -> int:
+        """In how many rows a column is longer than ``max_chars``, so that its text is cut.
+
+        Raises:
+            ValueError: If the frame lacks a column of the template.
+
+        >>> frame = pl.DataFrame({"title": ["Heat", "Alien"]})
+        >>> TextTemplate("{title}", max_chars=4).count_cut(frame)
+        1
+        """
+        self._check(frame.columns)
+        texts = frame.select(name for name in self.columns if frame[name].dtype == pl.String)
+        long = texts.filter(pl.any_horizontal(False, pl.all().str.len_chars() > self.max_chars))
+        # Markup and spaces go first, and most of what is long as written is short without them.
+        return sum(
+            any(len(clean_text(text, len(text))) > self.max_chars for text in row if text)
+            for row in long.iter_rows()
+        )
+
     def _check(self, there: Iterable[str]) -> None:
         there = list(there)
         unknown = [name for name in self.columns if name not in there]

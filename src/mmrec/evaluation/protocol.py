@@ -70,14 +70,22 @@ class Ranks:
 
 
 def held_out(
-    split: Split, part: str, *, max_length: int, batch_size: int = 256
+    split: Split,
+    part: str,
+    *,
+    max_length: int,
+    batch_size: int = 256,
+    at_most: int | None = None,
 ) -> Iterator[HeldOut]:
     """Yield every event of ``part`` with the ``max_length`` events before it.
 
     Batches hold histories of like length. A first event has an empty history (one padding step).
+    With ``at_most``, a draw of so many events that is the same each time stands for all.
     """
-    events = split.sequences
-    for targets in by_length(split, split.targets(part), batch_size):
+    events, chosen = split.sequences, split.targets(part)
+    if at_most is not None and len(chosen) > at_most:
+        chosen = np.random.default_rng(0).choice(chosen, at_most, replace=False)
+    for targets in by_length(split, chosen, batch_size):
         starts = events.offsets[target_users(split, targets)]
         lengths = np.minimum(targets - starts, max_length)
         steps = max(int(lengths.max()), 1)

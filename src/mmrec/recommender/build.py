@@ -88,7 +88,7 @@ def build_negatives(options: Options, split: Split) -> Negatives:
     if kind == "in-batch":
         return in_batch
     drawn = (
-        UniformPool(trained, min(options.pool_size, len(trained)))
+        UniformPool(trained, options.pool_size)
         if kind == "uniform"
         else PopularityPool(counts, options.pool_size)
     )

@@ -35,6 +35,7 @@ class Content:
         encoders: what encodes it in the model, by modality.
         described: what is needed to encode an item never seen, for ``config.json``.
         problems: pictures that can't be read: item id → reason.
+        cut_texts: how many items have a text that is too long, and was cut.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Content:
     encoders: dict[str, nn.Module] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    cut_texts: int = 0
 
 
 def raw_encoder(modality: str, options: Options) -> TextEncoder | ImageEncoder:
@@ -57,16 +59,19 @@ def raw_values(modality: str, catalog: Catalog, template: str | None) -> list[An
     """Return the text ("" where there is none) or the picture file of each row."""
     if modality == "image":
         return catalog.image_paths()
-    columns = catalog.frame.columns
-    chosen = TextTemplate(template) if template else TextTemplate.guess(columns)
-    return chosen.render_all(catalog.frame)
+    return template_of(catalog, template).render_all(catalog.frame)
+
+
+def template_of(catalog: Catalog, template: str | None) -> TextTemplate:
+    """Return the template as written, or one for the columns that are there."""
+    return TextTemplate(template) if template else TextTemplate.guess(catalog.frame.columns)
 
 
 def with_template(options: Options, catalog: Catalog) -> Options:
     """Return options that say how a text is put together, so that later items' are likewise."""
     if "text" not in options.modalities or options.text_template is not None:
         return options
-    return replace(options, text_template=TextTemplate.guess(catalog.frame.columns).template)
+    return replace(options, text_template=template_of(catalog, None).template)
 
 
 def read_content(
@@ -97,6 +102,8 @@ def read_content(
             content.encoders["id"] = IdEncoder(len(vocabulary), options.dim)
             continue
         values = raw_values(modality, catalog, options.text_template)
+        if modality == "text":
+            content.cut_texts = template_of(catalog, options.text_template).count_cut(catalog.frame)
         encoder = raw_encoder(modality, options)
         content.described[modality] = describe(encoder)
         if options.tuning == "frozen":
@@ -114,9 +121,7 @@ def read_content(
         if not source.present.any():
             raise ValueError(f"modality {modality!r}: none of the {len(catalog)} items has it")
         content.sources[modality] = source
-        for row, reason in problems.items():
-            content.problems[str(catalog.ids[row])] = reason
-            log.warning("item %s: picture left out, %s", catalog.ids[row], reason)
+        content.problems |= tell_problems(catalog, problems)
     content.augmented = content.sources | content.augmented
     return content
 
@@ -128,6 +133,14 @@ def raw_source(
     problems = check_images(values) if modality == "image" else {}
     readable = [None if row in problems else value for row, value in enumerate(values)]
     return RawSource(readable, transform), problems
+
+
+def tell_problems(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
+    """Warn of the pictures that are left out, by row; return the reasons by item id."""
+    items = catalog.ids_of([row + 1 for row in problems])
+    for item, reason in zip(items, problems.values(), strict=True):
+        log.warning("item %s: picture left out, %s", item, reason)
+    return dict(zip(map(str, items), problems.values(), strict=True))
 
 
 def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:

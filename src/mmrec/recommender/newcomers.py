@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from mmrec.data import Catalog, Source, TableSource, TextTemplate
 from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
 from mmrec.models import SequentialModel, encode_catalog
-from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
+from mmrec.recommender.content import (
+    Transform,
+    raw_encoder,
+    raw_source,
+    raw_values,
+    tell_problems,
+)
 from mmrec.recommender.options import Options
 
 
@@ -48,7 +54,8 @@ def encode_rows(
         values = raw_values(modality, new, options.text_template)
         if options.tuning != "frozen":
             transform = cast(Transform, model.items.encoders[modality].transform)
-            sources[modality], _ = raw_source(modality, values, transform)
+            sources[modality], problems = raw_source(modality, values, transform)
+            tell_problems(new, problems)
             continue
         encoder = raw_encoder(modality, options)
         wanted = config["encoders"][modality]["fingerprint"]
@@ -57,7 +64,9 @@ def encode_rows(
                 f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run was "
                 f"trained with; the one at hand has {encoder.fingerprint()[:12]}"
             )
-        sources[modality] = FeatureStore(None).encode(encoder, [None, *values])
+        features = FeatureStore(None).encode(encoder, [None, *values])
+        tell_problems(new, {index - 1: reason for index, reason in features.problems.items()})
+        sources[modality] = features
     return encode_catalog(model.items, sources, len(new))[1:]
 
 

@@ -14,7 +14,7 @@ CHOICES = {
     "negatives": ("auto", "full", "in-batch", "popularity", "uniform"),
     "split": ("time", "leave-one-out"),
     "pooling": ("mean", "cls", "max", "attention"),
-    "precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "precision": ("32-true", "32", "bf16-mixed", "16-mixed"),
 }
 TUNING = re.compile(r"frozen|full|last-[1-9][0-9]*")
 
@@ -50,6 +50,7 @@ class Options:
         max_length: events of a history that count.
         batch_size: windows in a batch.
         max_items: unique items of a batch, where text or picture models are trained.
+        max_valid: validation events that choose the best epoch, a fixed draw of them all.
         epochs: upper limit of epochs.
         patience: epochs without a better validation NDCG@10 before training stops.
         lr: learning rate.
@@ -92,6 +93,7 @@ class Options:
     max_length: int = 200
     batch_size: int = 32
     max_items: int = 256
+    max_valid: int = 2000
     epochs: int = 40
     patience: int = 8
     lr: float = 3e-3
@@ -170,11 +172,13 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("max_length", 1, _LARGE),
     ("batch_size", 1, _LARGE),
     ("max_items", 1, _LARGE),
+    ("max_valid", 1, _LARGE),
     ("epochs", 1, _LARGE),
     ("patience", 1, _LARGE),
     ("lr", 1e-9, 10.0),
     ("encoder_lr", 1e-9, 10.0),
     ("weight_decay", 0.0, 10.0),
+    ("ema", 0.0, 0.999999),
     ("alignment", 0.0, 1000.0),
     ("workers", 0, 1024),
     ("seed", 0, 2**32 - 1),

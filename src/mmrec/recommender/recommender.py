@@ -73,6 +73,7 @@ class Recommender:
         self.options, self.catalog, self.model = options, catalog, model.eval()
         self.vectors, self.counts, self.slots = vectors, counts, slots
         self.config, self.report = config, report
+        self._log: Interactions | None = None
 
     @classmethod
     def fit(
@@ -128,10 +129,14 @@ class Recommender:
             "images": str(catalog.images.resolve()) if catalog.images else None,
         }
         made = cls(options, catalog, model, vectors.cpu(), counts, slots, config, {})
+        made._log = log
         trained_at = time.perf_counter()
         made.report = made._measure(split) | {
             "training": history,
+            "items": len(catalog),
+            "items_with": {name: int(s.present.sum()) for name, s in content.sources.items()},
             "unreadable_pictures": content.problems,
+            "cut_texts": content.cut_texts,
             "seconds": {
                 "encode": round(encoded - start, 1),
                 "train": round(trained_at - encoded, 1),
@@ -193,11 +198,20 @@ class Recommender:
         scores = F.normalize(self.vectors, dim=1) @ F.normalize(self.vectors[index], dim=0)
         return self._top(scores.masked_fill(~allowed, -torch.inf), k, "similarity")
 
-    def evaluate(self, events: Table | Interactions) -> dict[str, Any]:
+    def evaluate(self, events: Table | Interactions | None = None) -> dict[str, Any]:
         """Measure the recommender on the validation and test parts of a log.
 
         The log is split as it was for training, so the same log gives the same report.
+
+        Args:
+            events: the log; by default the one of :meth:`fit`, which a RUN doesn't hold.
+
+        Raises:
+            ValueError: the recommender was loaded, and no log is given.
         """
+        events = self._log if events is None else events
+        if events is None:
+            raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
         log = events if isinstance(events, Interactions) else Interactions(events)
         check_known(log, self.catalog)
         split = build_split(self.options, prepared(log, self.options), self.catalog)
@@ -316,13 +330,7 @@ class Recommender:
         for row, line in zip(rows, scores, strict=True):
             if not len(row):
                 chosen = popular_and_diverse(line, self.vectors, allowed, k)
-                ids = self.catalog.ids
-                lists.append(
-                    [
-                        Recommendation(ids[i - 1], float(line[i]), "popularity")
-                        for i in chosen.tolist()
-                    ]
-                )
+                lists.append(self._lines(chosen, line[chosen], "popularity"))
                 continue
             line = line.masked_fill(~allowed, -torch.inf)
             if exclude_seen:
@@ -332,11 +340,14 @@ class Recommender:
 
     def _top(self, scores: Tensor, k: int, reason: str) -> list[Recommendation]:
         top = scores.topk(min(k, len(scores) - 1))
-        ids = self.catalog.ids
+        found = top.values > -torch.inf
+        return self._lines(top.indices[found], top.values[found], reason)
+
+    def _lines(self, indices: Tensor, scores: Tensor, reason: str) -> list[Recommendation]:
+        ids = self.catalog.ids_of(indices.tolist())
         return [
-            Recommendation(ids[index - 1], score, reason)
-            for index, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-            if score > -torch.inf
+            Recommendation(item, score, reason)
+            for item, score in zip(ids, scores.tolist(), strict=True)
         ]
 
 

@@ -14,6 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmrec.data.tables import read_table
+
 FORMAT = 1
 """Raised when a RUN of an older version can't be read any more."""
 
@@ -82,9 +84,9 @@ def write_run(run: Run, directory: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir()
     save_file({name: value.contiguous() for name, value in run.weights.items()}, fresh / FILES[0])
-    (fresh / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config))
+    (fresh / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config), encoding="utf-8")
     _with_columns(run).write_parquet(fresh / FILES[2])
-    (fresh / FILES[3]).write_text(_to_json(run.report))
+    (fresh / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
     if directory.exists():
         directory.rename(old)
     fresh.rename(directory)
@@ -110,7 +112,7 @@ def read_run(directory: Path) -> Run:
         )
     try:
         weights = load_file(directory / FILES[0])
-        items = pl.read_parquet(directory / FILES[2])
+        items = read_table(directory / FILES[2], "items")
         vectors = np.stack(items[VECTOR].to_list()).astype(np.float32)
         counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
     except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
@@ -142,7 +144,7 @@ def _to_json(values: dict[str, Any]) -> str:
 
 def _from_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
     if not isinstance(values, dict):

@@ -40,6 +40,7 @@ def train(
         batch_size=options.batch_size,
         max_length=options.max_length,
         max_items=options.max_items if options.trains_encoders else None,
+        max_valid=options.max_valid,
         workers=options.workers,
         seed=options.seed,
     )

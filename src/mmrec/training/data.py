@@ -23,6 +23,8 @@ class SequenceDataModule(LightningDataModule):
         max_length: events in a window's history.
         max_items: upper limit of unique history and target items in a batch (None: no limit);
             what bounds the cost of a step when encoders are trained.
+        max_valid: upper limit of validation events that an epoch is judged by, a fixed draw;
+            None: all of them.
         workers: processes that load batches; 0 loads in the main process.
         seed: of shuffling and drawing.
     """
@@ -37,6 +39,7 @@ class SequenceDataModule(LightningDataModule):
         batch_size: int = 64,
         max_length: int = 200,
         max_items: int | None = None,
+        max_valid: int | None = None,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -44,7 +47,7 @@ class SequenceDataModule(LightningDataModule):
         self.split, self.sources, self.negatives = split, sources, negatives
         self.train_sources = sources if train_sources is None else train_sources
         self.batch_size, self.max_length, self.max_items = batch_size, max_length, max_items
-        self.workers, self.seed = workers, seed
+        self.max_valid, self.workers, self.seed = max_valid, workers, seed
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return batches of windows, shuffled anew each epoch.
@@ -77,8 +80,8 @@ class SequenceDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return every event of the validation part with its history."""
-        return DataLoader(_HeldOutEvents(self.split, self.max_length), batch_size=None)
+        """Return the events of the validation part with their histories."""
+        return DataLoader(_HeldOutEvents(self.split, self.max_length, self.max_valid), batch_size=None)
 
 
 class WindowBatches(Sampler[list[int]]):
@@ -167,8 +170,9 @@ class _Windows(Dataset[Batch]):
 
 
 class _HeldOutEvents(IterableDataset[HeldOut]):
-    def __init__(self, split: Split, max_length: int) -> None:
-        self.split, self.max_length = split, max_length
+    def __init__(self, split: Split, max_length: int, at_most: int | None) -> None:
+        self.split, self.max_length, self.at_most = split, max_length, at_most
 
     def __iter__(self) -> Iterator[HeldOut]:
-        return held_out(self.split, "valid", max_length=self.max_length)
+        length, at_most = self.max_length, self.at_most
+        return held_out(self.split, "valid", max_length=length, at_most=at_most)

@@ -85,7 +85,7 @@ class SequentialRecommender(LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         vectors = encode_catalog(self.model.items, data.sources, data.split.catalog_size)
         counts = torch.from_numpy(data.split.train_counts)
-        self.ranker = CatalogRanker(self.model, vectors, counts)
+        self.ranker = CatalogRanker(self.model, vectors, counts, max_length=data.max_length)
         self.blocked = torch.ones(len(vectors), dtype=torch.bool, device=vectors.device)
         self.blocked[torch.from_numpy(data.split.candidates).to(vectors.device)] = False
 
