@@ -16,14 +16,15 @@ from pathlib import Path
 import mmrec
 from mmrec.data import read_folder
 
-STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}  # 97.5 % quantiles for n - 1 degrees of freedom
+# 97.5 % quantiles of Student's t for n - 1 degrees of freedom, by n
+STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
 
 
 def interval(values: list[float]) -> float:
     """Half the width of the 95 % interval of the mean."""
     if len(values) < 2:
         return math.nan
-    return STUDENT.get(len(values), 2.2) * statistics.stdev(values) / math.sqrt(len(values))
+    return STUDENT[min(len(values), 10)] * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def main() -> None:

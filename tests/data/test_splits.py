@@ -193,6 +193,16 @@ def test_fingerprints_tell_splits_apart():
         assert before[4] != after[4]
     larger = fingerprints(events, Catalog({"item_id": [*ITEMS, "cold"]}))
     assert larger[0] != before[0]  # one more candidate
+    assert fingerprints(events, Catalog({"item_id": ITEMS[::-1]})) == before  # ids, not indices
+
+
+def test_ids_count_in_fingerprints_with_their_type():
+    def made(ids):
+        rows = {"user_id": ["u"] * 4, "item_id": ids, "timestamp": [1, 2, 3, 4]}
+        return leave_one_out(Interactions(rows), Catalog({"item_id": ids})).fingerprint
+
+    several = [made([1, 2, 3, 4]), made(["1", "2", "3", "4"]), made(["1", "2", "3", "5"])]
+    assert len(set(several)) == 3
 
 
 def test_a_tie_decides_who_is_the_target():

@@ -100,7 +100,9 @@ def test_ranks_equal_a_loop(name, filter_seen, part):
 def test_a_draw_of_events_is_the_same_each_time():
     split = SPLITS["time"]
     draws = [
-        sorted(p for rows in held_out(split, "test", max_length=5, at_most=7) for p in rows.position)
+        sorted(
+            p for rows in held_out(split, "test", max_length=5, at_most=7) for p in rows.position
+        )
         for _ in range(2)
     ]
     assert draws[0] == draws[1]

@@ -4,6 +4,7 @@ import torch
 from mmrec.data import Histories
 from mmrec.encoders import IdEncoder
 from mmrec.models import CatalogRanker, gru4rec
+from mmrec.scoring import MLPScorer
 
 SIZE, DIM = 6, 4
 ROWS = [[1, 2, 3, 4, 5], [], [6], [2, 6, 1]]
@@ -74,3 +75,47 @@ def test_another_type_of_vectors(model, vectors, popularity):
     ranker = CatalogRanker(model.double(), vectors.double(), popularity)
     assert ranker.popularity.dtype == torch.float64
     assert ranker.scores(Histories.of_items(ROWS)).isfinite().all()
+
+
+def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popularity):
+    model.ranker, model.shortlist = MLPScorer(DIM, DIM), 2
+    ranker = CatalogRanker(model, vectors, popularity)
+    histories = Histories.of_items(ROWS)
+    scores = ranker.scores(histories)
+    exclude = torch.zeros_like(scores, dtype=torch.bool)
+    exclude[:, 0] = True
+    exclude.scatter_(1, scores[:, 1:].topk(2).indices + 1, True)  # the best two by retrieval
+    final = ranker.rerank(scores, histories, exclude)
+    assert (final[exclude] == -torch.inf).all()
+    for row, items in enumerate(ROWS):
+        left = scores[row].masked_fill(exclude[row], -torch.inf)
+        order = final[row].argsort(descending=True)[: SIZE - 2].tolist()
+        by_retrieval = left.argsort(descending=True)[: SIZE - 2].tolist()
+        if not items:
+            assert order == by_retrieval
+            continue
+        state = model.eval().interests(Histories.of_items([items]), vectors)
+        short = torch.tensor(by_retrieval[:2])
+        by_ranker = short[
+            model.ranker(state, vectors[short].unsqueeze(0))[0].argsort(descending=True)
+        ]
+        assert order == [*by_ranker.tolist(), *by_retrieval[2:]]
+
+
+def test_fewer_items_than_the_short_list_holds(model, vectors, popularity):
+    model.ranker = MLPScorer(DIM, DIM)
+    ranker = CatalogRanker(model, vectors, popularity)
+    histories = Histories.of_items([[1, 2]])
+    exclude = torch.ones(1, SIZE + 1, dtype=torch.bool)
+    exclude[0, 4] = False
+    final = ranker.rerank(ranker.scores(histories), histories, exclude)
+    assert final.isfinite().nonzero().tolist() == [[0, 4]]
+
+
+def test_without_a_ranking_scorer_reranking_only_excludes(model, vectors, popularity):
+    ranker = CatalogRanker(model, vectors, popularity)
+    histories = Histories.of_items(ROWS)
+    scores = ranker.scores(histories)
+    exclude = torch.rand(scores.shape) < 0.5
+    expected = scores.masked_fill(exclude, -torch.inf)
+    assert torch.equal(ranker.rerank(scores, histories, exclude), expected)

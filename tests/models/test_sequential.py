@@ -156,15 +156,15 @@ def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
         assert torch.equal(scores[row, rest], retrieved[row, rest])
 
 
-def test_scores_with_a_ranker_and_without():
+def test_scores_are_those_of_retrieval_with_a_ranker_too():
     model = build(MLPScorer(DIM, DIM), shortlist=2)
     vectors = encode_catalog(model.items, sources(), SIZE)
     histories = Histories.of_items([[3, 4], [5]])
-    reranked = model.scores(histories, vectors)
-    assert reranked[:, 0].tolist() == [-torch.inf, -torch.inf]
+    scores, states = model.scores(histories, vectors), model.interests(histories, vectors)
+    assert ((model.rerank(scores, states, vectors)[:, 1:] != scores[:, 1:]).sum(1) == 2).all()
     model.ranker = None
-    plain = model.scores(histories, vectors)
-    assert ((reranked[:, 1:] != plain[:, 1:]).sum(1) == 2).all()
+    assert torch.equal(model.scores(histories, vectors), scores)
+    assert model.rerank(scores, states, vectors) is scores
 
 
 def test_every_parameter_gets_a_finite_gradient():

@@ -1,15 +1,16 @@
 """Splits: which event trains, which validates, which tests."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from mmrec.data.catalog import Catalog
+from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.interactions import Interactions, k_core
 from mmrec.data.sequences import Sequences, to_sequences
 
@@ -43,12 +44,12 @@ class Split:
     options: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
 
-    @property
+    @cached_property
     def train(self) -> Sequences:
         """The events of the training part."""
         return self.sequences.keep(self.part == TRAIN)
 
-    @property
+    @cached_property
     def train_counts(self) -> Int[np.ndarray, " V1"]:
         """How many training events each item has, ``(V + 1,)``."""
         return self.train.counts(self.catalog_size)
@@ -115,7 +116,7 @@ def split_by_time(
     sequences = to_sequences(kept, catalog)
     part = np.searchsorted(np.array(cuts), sequences.time, side="right")
     options = {"valid": valid, "test": test, "min_count": min_count, "cuts": cuts}
-    return _finish("time", sequences, part, np.arange(1, len(catalog) + 1), len(catalog), options)
+    return _finish("time", sequences, part, np.arange(1, len(catalog) + 1), catalog, options)
 
 
 def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: int = 0) -> Split:
@@ -145,7 +146,7 @@ def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: in
     part[ends - 2], part[ends - 1] = VALID, TEST
     candidates = np.unique(sequences.item)
     options = {"min_count": min_count}
-    return _finish("leave-one-out", sequences, part, candidates, len(catalog), options)
+    return _finish("leave-one-out", sequences, part, candidates, catalog, options)
 
 
 def _finish(
@@ -153,28 +154,33 @@ def _finish(
     sequences: Sequences,
     part: np.ndarray,
     candidates: np.ndarray,
-    catalog_size: int,
+    catalog: Catalog,
     options: dict[str, Any],
 ) -> Split:
-    split = Split(name, sequences, part, candidates, catalog_size, options)
+    split = Split(name, sequences, part, candidates, len(catalog), options)
     empty = [label for label, size in split.sizes().items() if size == 0]
     if empty:
         raise ValueError(
             f"the {name} split of {len(sequences.item)} events leaves no event in: "
             f"{', '.join(empty)} (options {options})"
         )
-    object.__setattr__(split, "fingerprint", _fingerprint(split))
+    object.__setattr__(split, "fingerprint", _fingerprint(split, catalog.ids))
     return split
 
 
-def _fingerprint(split: Split) -> str:
-    """Hash what the split holds, in bytes that don't depend on the platform."""
+def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
+    """Hash what the split holds: ids, not indices, so that the catalogue's order says nothing."""
     digest = hashlib.sha256(split.name.encode())
-    arrays = (split.sequences.item, split.part, split.sequences.offsets, split.candidates)
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
-    digest.update(np.ascontiguousarray(split.sequences.time, dtype="<f8").tobytes())
-    digest.update("\n".join(map(str, split.sequences.users)).encode())
+    events = split.sequences
+    for array, kind in ((split.part, "<i8"), (events.offsets, "<i8"), (events.time, "<f8")):
+        digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+    ranked = [ids[index - 1] for index in split.candidates]
+    met = [ids[index - 1] for index in events.item]
+    for names in (events.users, met, sorted(ranked, key=str)):
+        # With its type and length, so that 7 is not "7" and no two lists are written alike.
+        texts = (f"{type(name).__name__}{len(str(name))}:{name}" for name in names)
+        digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+        digest.update(b"|")
     return digest.hexdigest()[:16]
 
 

@@ -26,7 +26,11 @@ class Ranker(Protocol):
     """Anything that scores the catalogue for histories: a model, a baseline."""
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index; higher is better."""
+        """Return the scores of every catalogue index; higher is better.
+
+        A ranker of two stages also has ``rerank(scores, histories, exclude)``, which gives the
+        final scores once it is known which items (``(B, V + 1)``, True) are not to be ranked.
+        """
         ...
 
 
@@ -160,6 +164,7 @@ def _rank(
     """Score every event of a part once, and rank it for each choice of the seen filter."""
     blocked = torch.ones(split.catalog_size + 1, dtype=torch.bool)
     blocked[torch.from_numpy(split.candidates)] = False
+    rerank = getattr(ranker, "rerank", None)
     parts: list[list[Ranks]] = [[] for _ in filters]
     for rows in held_out(split, part, max_length=max_length, batch_size=batch_size):
         scores = ranker.scores(rows.histories).float()
@@ -172,8 +177,9 @@ def _rank(
             exclude = blocked.to(scores.device).repeat(len(scores), 1)
             if filter_seen:
                 exclude[rows.seen[0], rows.seen[1]] = True
-            rank = rank_of_target(scores, rows.target.to(scores.device), exclude)
-            top = scores.masked_fill(exclude, -torch.inf).topk(min(k, len(split.candidates)))
+            final = scores if rerank is None else rerank(scores, rows.histories, exclude)
+            rank = rank_of_target(final, rows.target.to(scores.device), exclude)
+            top = final.masked_fill(exclude, -torch.inf).topk(min(k, len(split.candidates)))
             listed = top.indices.masked_fill(exclude.gather(1, top.indices), 0)
             ranked.append(Ranks(rank.cpu(), rows.target, rows.position, listed.cpu()))
     return [_joined(ranked) for ranked in parts]

@@ -1,8 +1,11 @@
 """A trained model over one catalogue, ready to score histories."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
-from jaxtyping import Float, Num
-from torch import Tensor
+from jaxtyping import Bool, Float, Num
+from torch import Tensor, nn
 
 from mmrec.data import Histories
 from mmrec.models.sequential import SequentialModel
@@ -33,15 +36,46 @@ class CatalogRanker:
 
     @torch.no_grad()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index."""
-        histories = _last(histories, self.max_length).to(self.vectors.device)
-        training = self.model.training
-        self.model.eval()
-        try:
+        """Return the retrieval score of every catalogue index."""
+        histories = self._placed(histories)
+        with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors)
-        finally:
-            self.model.train(training)
         return torch.where(histories.mask.any(1, keepdim=True), scores, self.popularity)
+
+    @torch.no_grad()
+    def rerank(
+        self,
+        scores: Float[Tensor, "B V1"],
+        histories: Histories,
+        exclude: Bool[Tensor, "B V1"],
+    ) -> Float[Tensor, "B V1"]:
+        """Return scores with what is excluded at ``-inf`` and the short list of the rest ranked.
+
+        What must not be recommended is taken out first, so that it takes no place on the short
+        list. Without a ranking scorer, or without a history, the order of ``scores`` stays.
+        """
+        scores = scores.masked_fill(exclude, -torch.inf)
+        if self.model.ranker is None:
+            return scores
+        histories = self._placed(histories)
+        with evaluating(self.model):
+            states = self.model.interests(histories, self.vectors)
+            ranked = self.model.rerank(scores, states, self.vectors)
+        return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
+
+    def _placed(self, histories: Histories) -> Histories:
+        return _last(histories, self.max_length).to(self.vectors.device)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode for a while."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def _last(histories: Histories, steps: int) -> Histories:

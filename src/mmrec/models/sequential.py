@@ -111,10 +111,9 @@ class SequentialModel(nn.Module):
         return cast(Tensor, states[torch.arange(len(last), device=last.device), last])
 
     def scores(self, histories: Histories, vectors: Float[Tensor, "V1 D"]) -> Float[Tensor, "B V1"]:
-        """Score every item vector for each history: retrieve, then rank the short list."""
-        states = self.interests(histories, vectors)
-        scores: Tensor = self.scorer(states, vectors).float()
-        return self.rerank(scores, states, vectors)
+        """Score every item vector for each history with the retrieval scorer."""
+        scores: Tensor = self.scorer(self.interests(histories, vectors), vectors)
+        return scores.float()
 
     def rerank(
         self,
@@ -122,13 +121,16 @@ class SequentialModel(nn.Module):
         states: Float[Tensor, "B H"],
         vectors: Float[Tensor, "V1 D"],
     ) -> Float[Tensor, "B V1"]:
-        """Put the short list first, in the ranker's order; without a ranker change nothing."""
+        """Put the short list first, in the ranker's order; without a ranker change nothing.
+
+        Items with a score of ``-inf`` are not to be recommended and stay where they are.
+        """
         if self.ranker is None:
             return scores
         # Padding is never on a short list; the caller's scores stay as they are.
         scores = F.pad(scores[:, 1:], (1, 0), value=-torch.inf)
-        top = scores.topk(min(self.shortlist, scores.shape[1] - 1)).indices
+        best, top = scores.topk(min(self.shortlist, scores.shape[1] - 1))
         ranked = self.ranker(states, vectors[top]).float()
         # Shifted so that the worst of the short list stays above the best of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
-        return scores.scatter(1, top, ranked + floor)
+        return scores.scatter(1, top, torch.where(best > -torch.inf, ranked + floor, best))

@@ -1,4 +1,4 @@
-"""The LightningDataModule: windows of the training part, every event of the validation part."""
+"""The LightningDataModule: windows of the training part, events of the validation part."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -81,7 +81,9 @@ class SequenceDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the events of the validation part with their histories."""
-        return DataLoader(_HeldOutEvents(self.split, self.max_length, self.max_valid), batch_size=None)
+        return DataLoader(
+            _HeldOutEvents(self.split, self.max_length, self.max_valid), batch_size=None
+        )
 
 
 class WindowBatches(Sampler[list[int]]):
