@@ -4,8 +4,7 @@ import pytest
 
 from mmrec.data import Dataset, Split, make_shop, read_folder
 from mmrec.recommender import Options, Recommender
-from mmrec.recommender.build import build_split
-from mmrec.recommender.recommender import prepared
+from mmrec.recommender.build import build_split, prepared
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 import json
 import pickle
+from inspect import unwrap
 
 import numpy as np
 import polars as pl
@@ -7,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmrec import Recommender
-from mmrec.data import Interactions
+from mmrec import Recommender, __version__
+from mmrec.data import Catalog, Interactions
 from mmrec.recommender import RunError
 
 
@@ -115,6 +116,10 @@ def test_unknown_items_and_a_bare_text(by_id):
         by_id.similar("nothing")
     with pytest.raises(ValueError, match="a history must be a list of item ids; got the text"):
         by_id.recommend("i3")
+    with pytest.raises(ValueError, match="a history must be a list of item ids; got None"):
+        unwrap(type(by_id).recommend)(by_id, None)
+    with pytest.raises(ValueError, match="k must be a whole number; got '3'"):
+        unwrap(type(by_id).recommend)(by_id, ["i3"], "3")
 
 
 def test_nobody_gets_what_is_popular(by_id):
@@ -315,6 +320,16 @@ def test_a_new_item_of_a_model_of_ids(saved):
     assert len(made.recommend(["new"], 100)) == 30
 
 
+def test_a_catalogue_that_was_passed_in_stays_as_it_is(fit, chain):
+    catalog = Catalog(chain()[1])
+    made = fit(catalog=catalog, epochs=1)
+    made.add_items({"item_id": ["new"]})
+    assert "new" in made.catalog
+    assert "new" not in catalog
+    assert len(catalog) == len(made.catalog) - 1 == 12
+    assert len(catalog.indices_of(catalog.ids)) == 12
+
+
 def test_damaged_content_is_left_out_and_counted(chain, options, pictures, tmp_path):
     events, items = chain(users=12)
     for path in pictures:
@@ -346,6 +361,11 @@ def test_saving_and_loading(by_id, saved):
     assert not again.model.training
     again.save(saved)  # over itself
     assert Recommender.load(saved).recommend(histories, 30) == by_id.recommend(histories, 30)
+
+
+def test_a_run_names_the_versions_it_was_made_with(saved):
+    versions = json.loads((saved / "config.json").read_text())["versions"]
+    assert versions == {"mmrec": __version__, "torch": torch.__version__}
 
 
 def test_of_several_processes_the_first_writes(by_id, tmp_path, monkeypatch):
@@ -440,6 +460,16 @@ def test_serving_on_cuda(saved):
     assert [ids(lines) for lines in made.recommend([["i3"], []], 5)] == [ids(x) for x in before]
     made.add_items({"item_id": ["new"]})
     assert len(made.similar("new", 3)) == 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_fitting_on_cuda_ends_on_the_cpu(fit):
+    made = fit(modalities=("id", "text", "image"), epochs=1)
+    held = [made.vectors, made.counts, *made.model.state_dict().values()]
+    assert {tensor.device.type for tensor in held} == {"cpu"}
+    assert made.evaluate()["test"]["ndcg@10"] == pytest.approx(
+        made.report["test"]["ndcg@10"], abs=0.02
+    )
 
 
 def test_bad_data(chain, options):

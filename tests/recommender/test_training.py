@@ -9,7 +9,7 @@ from mmrec.evaluation import evaluate
 from mmrec.models import CatalogRanker, encode_catalog
 from mmrec.recommender.build import build_model, build_split
 from mmrec.recommender.content import read_content
-from mmrec.recommender.training import quiet, train
+from mmrec.recommender.training import quiet, train, training_device
 
 
 @pytest.fixture
@@ -73,3 +73,14 @@ def test_quiet_hides_advice_only():
         warnings.warn("The 'val_dataloader' does not have many workers which may be", stacklevel=1)
         with pytest.raises(UserWarning, match="something else"):
             warnings.warn("something else", stacklevel=1)
+
+
+def test_each_process_has_a_device_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert training_device() == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert training_device() == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert training_device() == torch.device("cuda", 1)

@@ -15,8 +15,7 @@ from mmrec.cli.transcript import Metrics, comparison_table, story_text, verdict
 from mmrec.data import Dataset, Split, make_shop, read_folder
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Options, Recommender
-from mmrec.recommender.build import build_split
-from mmrec.recommender.recommender import prepared
+from mmrec.recommender.build import build_split, prepared
 from mmrec.recommender.run import check_place
 
 Say = Callable[[str], None]

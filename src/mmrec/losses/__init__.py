@@ -7,6 +7,14 @@ pool. ``target`` is (N,): the slot of each row's next item. Slot 0 is padding an
 from mmrec.losses.alignment import alignment_loss
 from mmrec.losses.pairwise import bpr_loss
 from mmrec.losses.pointwise import bce_loss
+from mmrec.losses.shortlist import shortlist, shortlist_loss
 from mmrec.losses.softmax import softmax_loss
 
-__all__ = ["alignment_loss", "bce_loss", "bpr_loss", "softmax_loss"]
+__all__ = [
+    "alignment_loss",
+    "bce_loss",
+    "bpr_loss",
+    "shortlist",
+    "shortlist_loss",
+    "softmax_loss",
+]

@@ -12,6 +12,9 @@ from mmrec.data import (
     Interactions,
     Negatives,
     Split,
+    Table,
+    check_known,
+    drop_consecutive_duplicates,
     leave_one_out,
     split_by_time,
     windows,
@@ -50,6 +53,22 @@ def build_model(
         event_types=event_types if options.event_types else 0,
         ranker=MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,
     )
+
+
+def known_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
+    """Return the log; all of its items are in the catalogue.
+
+    Raises:
+        ValueError: an item isn't, or the rows are no log.
+    """
+    log = events if isinstance(events, Interactions) else Interactions(events)
+    check_known(log, catalog)
+    return log
+
+
+def prepared(log: Interactions, options: Options) -> Interactions:
+    """Return the log as a recommender reads it."""
+    return drop_consecutive_duplicates(log) if options.drop_repeats else log
 
 
 def build_split(options: Options, interactions: Interactions, catalog: Catalog) -> Split:

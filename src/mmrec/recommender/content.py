@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from mmrec.data import Catalog, Inputs, RawSource, Source, TextTemplate, check_images, id_source
@@ -80,6 +81,7 @@ def read_content(
     trained: np.ndarray,
     *,
     cache: Path | None,
+    device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> Content:
     """Encode, or prepare to encode, the modalities of a catalogue.
@@ -89,6 +91,7 @@ def read_content(
         catalog: the items.
         trained: catalogue indices of items with training events; the id vocabulary.
         cache: folder of the feature store, or None to keep features in memory.
+        device: where frozen encoders run.
         progress: whether to show progress bars.
 
     Raises:
@@ -108,7 +111,8 @@ def read_content(
         content.described[modality] = describe(encoder)
         if options.tuning == "frozen":
             # Index 0 is padding, so the features are the catalogue's source as they are.
-            features = FeatureStore(cache).encode(encoder, [None, *values], progress=progress)
+            store, encoder = FeatureStore(cache), encoder.to(device)
+            features = store.encode(encoder, [None, *values], progress=progress)
             source: Source = features
             problems = {index - 1: reason for index, reason in features.problems.items()}
             content.encoders[modality] = fitted(features, trained)

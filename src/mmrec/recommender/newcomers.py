@@ -64,6 +64,7 @@ def encode_rows(
                 f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run was "
                 f"trained with; the one at hand has {encoder.fingerprint()[:12]}"
             )
+        encoder = encoder.to(next(model.parameters()).device)
         features = FeatureStore(None).encode(encoder, [None, *values])
         tell_problems(new, {index - 1: reason for index, reason in features.problems.items()})
         sources[modality] = features

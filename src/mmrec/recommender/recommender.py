@@ -1,51 +1,28 @@
 """Rows in, recommendations out."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import (
-    Catalog,
-    Histories,
-    Interactions,
-    ItemId,
-    Split,
-    Table,
-    check_known,
-    drop_consecutive_duplicates,
-)
-from mmrec.evaluation import describe_split, evaluate, evaluate_baselines
+from mmrec.data import Catalog, Interactions, ItemId, Table
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
-from mmrec.recommender.build import build_model, build_split, renumbered
-from mmrec.recommender.content import feature_dims, read_content, with_template
-from mmrec.recommender.newcomers import encode_rows, rebuild_encoders
+from mmrec.recommender.build import build_model, build_split, known_log, prepared, renumbered
+from mmrec.recommender.clock import Clock
+from mmrec.recommender.content import read_content, with_template
+from mmrec.recommender.describe import describe_content, describe_run, measure
+from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
+from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.options import Options
-from mmrec.recommender.popular import popular_and_diverse
-from mmrec.recommender.run import Run, RunError, is_main_process, read_run, write_run
-
-Where = Mapping[str, Any] | pl.Expr
-History = Sequence[ItemId] | np.ndarray | pl.Series
-
-
-class Recommendation(NamedTuple):
-    """One line of a list.
-
-    Attributes:
-        item: the item's id.
-        score: higher is better; comparable within one list only.
-        reason: ``"interest"``, or ``"popularity"`` for someone without a history.
-    """
-
-    item: ItemId
-    score: float
-    reason: str
+from mmrec.recommender.requests import History, Where, as_rows, check_count
+from mmrec.recommender.restore import restore
+from mmrec.recommender.run import Run, is_main_process, read_run, write_run
+from mmrec.recommender.training import train, training_device
 
 
 class Recommender:
@@ -99,51 +76,33 @@ class Recommender:
         Raises:
             ValueError: the data is not what is expected; the message says what is wrong.
         """
-        options = options or Options()
-        start = time.perf_counter()
-        catalog = items if isinstance(items, Catalog) else Catalog(items, images)
+        options, clock, device = options or Options(), Clock(), training_device()
+        # A copy, since `add_items` changes it.
+        catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
         options = with_template(options, catalog)
-        log = events if isinstance(events, Interactions) else Interactions(events)
-        check_known(log, catalog)
+        log = known_log(events, catalog)
         split = build_split(options, prepared(log, options), catalog)
         torch.manual_seed(options.seed)
         trained = np.flatnonzero(split.train_counts)
+        folder = Path(cache) if cache else None
         content = read_content(
-            options, catalog, trained, cache=Path(cache) if cache else None, progress=progress
+            options, catalog, trained, cache=folder, device=device, progress=progress
         )
-        encoded = time.perf_counter()
-        kinds = split.sequences.kinds
-        model = build_model(options, content.encoders, len(kinds))
-        from mmrec.recommender.training import train  # loads Lightning
-
+        clock.lap("encode")
+        model = build_model(options, content.encoders, len(split.sequences.kinds))
         history = train(model, options, split, content, progress=progress)
-        vectors = encode_catalog(model.items, content.sources, len(catalog))
+        vectors = encode_catalog(model.to(device).items, content.sources, len(catalog))
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
         slots[trained] = np.arange(1, len(trained) + 1)
-        config = {
-            "options": options.to_dict(),
-            "kinds": list(kinds),
-            "feature_dims": feature_dims(content.encoders),
-            "encoders": content.described,
-            "images": str(catalog.images.resolve()) if catalog.images else None,
-        }
-        made = cls(options, catalog, model, vectors.cpu(), counts, slots, config, {})
+        config = describe_run(options, catalog, split, content)
+        made = cls(options, catalog, model, vectors, counts, slots, config, {})
         made._log = log
-        trained_at = time.perf_counter()
-        made.report = made._measure(split) | {
-            "training": history,
-            "items": len(catalog),
-            "items_with": {name: int(s.present.sum()) for name, s in content.sources.items()},
-            "unreadable_pictures": content.problems,
-            "cut_texts": content.cut_texts,
-            "seconds": {
-                "encode": round(encoded - start, 1),
-                "train": round(trained_at - encoded, 1),
-                "evaluate": round(time.perf_counter() - trained_at, 1),
-            },
-        }
-        return made
+        clock.lap("train")
+        made.report = measure(made.ranker, split, options) | {"training": history}
+        clock.lap("evaluate")
+        made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}
+        return made.to("cpu")
 
     def recommend(
         self,
@@ -168,19 +127,17 @@ class Recommender:
             only where fewer items are allowed. An empty history gets popular, diverse items.
 
         Raises:
-            ValueError: an item id is unknown, or ``k`` is not positive.
+            ValueError: an item id is unknown, a history is no list, or ``k`` isn't positive.
         """
-        _check_count(k)
-        if isinstance(history, str):
-            raise ValueError(f"a history must be a list of item ids; got the text {history!r}")
-        many = len(history) > 0 and isinstance(history[0], Sequence | np.ndarray | pl.Series)
-        many = many and not isinstance(history[0], str)
-        rows: Any = history if many else [history]
-        allowed = self._allowed(where)
+        check_count(k)
+        rows, many = as_rows(history)
+        allowed, ranker = self._allowed(where), self.ranker
         lists: list[list[Recommendation]] = []
         for start in range(0, len(rows), 256):
-            indices = [self.catalog.indices_of(_plain(row)) for row in rows[start : start + 256]]
-            lists += self._recommend(indices, k, allowed, exclude_seen)
+            indices = [self.catalog.indices_of(row) for row in rows[start : start + 256]]
+            lists += recommend_lists(
+                ranker, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
+            )
         return lists if many else lists[0]
 
     def similar(
@@ -191,12 +148,13 @@ class Recommender:
         Raises:
             ValueError: the item id is unknown, or ``k`` is not positive.
         """
-        _check_count(k)
+        check_count(k)
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
         allowed[index] = False
         scores = F.normalize(self.vectors, dim=1) @ F.normalize(self.vectors[index], dim=0)
-        return self._top(scores.masked_fill(~allowed, -torch.inf), k, "similarity")
+        scores = scores.masked_fill(~allowed, -torch.inf)
+        return top_list(self.catalog, scores, k, "similarity")
 
     def evaluate(self, events: Table | Interactions | None = None) -> dict[str, Any]:
         """Measure the recommender on the validation and test parts of a log.
@@ -212,10 +170,9 @@ class Recommender:
         events = self._log if events is None else events
         if events is None:
             raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
-        log = events if isinstance(events, Interactions) else Interactions(events)
-        check_known(log, self.catalog)
+        log = known_log(events, self.catalog)
         split = build_split(self.options, prepared(log, self.options), self.catalog)
-        return self._measure(renumbered(split, self.config["kinds"]))
+        return measure(self.ranker, renumbered(split, self.config["kinds"]), self.options)
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -272,24 +229,7 @@ class Recommender:
             RunError: a file is missing or damaged, or the RUN is of another version.
         """
         run = read_run(Path(directory))
-        try:
-            options = Options.from_dict(run.config["options"])
-            encoders = rebuild_encoders(options, run.config["feature_dims"], int(run.slots.max()))
-            model = build_model(options, encoders, len(run.config["kinds"]))
-            model.load_state_dict(run.weights)
-            catalog = Catalog(run.items, run.config["images"])
-        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            # The first line of a state dict's error only says that there is one.
-            lines = str(error).splitlines() or [type(error).__name__]
-            reason = lines[min(len(lines), 2) - 1].strip()
-            if isinstance(error, KeyError):
-                reason = f"{reason} is missing"
-            raise RunError(f"{directory} does not describe a model: {reason}") from error
-        if run.vectors.shape[1] != model.items.dim:
-            raise RunError(
-                f"{directory} must hold item vectors of width {model.items.dim}; they have "
-                f"{run.vectors.shape[1]}"
-            )
+        options, catalog, model = restore(run, Path(directory))
         return cls(
             options, catalog, model, run.vectors, run.counts, run.slots, run.config, run.report
         )
@@ -308,59 +248,6 @@ class Recommender:
             self.model, self.vectors, self.counts, max_length=self.options.max_length
         )
 
-    def _measure(self, split: Split) -> dict[str, Any]:
-        length = self.options.max_length
-        return describe_split(split) | {
-            "seed": self.options.seed,
-            "valid": evaluate(self.ranker, split, "valid", max_length=length),
-            "test": evaluate(self.ranker, split, "test", max_length=length),
-            "baselines": evaluate_baselines(split, "test", max_length=length),
-        }
-
     def _allowed(self, where: Where | None) -> Tensor:
         mask = self.catalog.where({} if where is None else where)
         return torch.from_numpy(mask).to(self.vectors.device)
-
-    def _recommend(
-        self, rows: list[np.ndarray], k: int, allowed: Tensor, exclude_seen: bool
-    ) -> list[list[Recommendation]]:
-        length = self.options.max_length
-        scores = self.ranker.scores(Histories.of_items([row[-length:] for row in rows]))
-        lists = []
-        for row, line in zip(rows, scores, strict=True):
-            if not len(row):
-                chosen = popular_and_diverse(line, self.vectors, allowed, k)
-                lists.append(self._lines(chosen, line[chosen], "popularity"))
-                continue
-            line = line.masked_fill(~allowed, -torch.inf)
-            if exclude_seen:
-                line[torch.from_numpy(row)] = -torch.inf
-            lists.append(self._top(line, k, "interest"))
-        return lists
-
-    def _top(self, scores: Tensor, k: int, reason: str) -> list[Recommendation]:
-        top = scores.topk(min(k, len(scores) - 1))
-        found = top.values > -torch.inf
-        return self._lines(top.indices[found], top.values[found], reason)
-
-    def _lines(self, indices: Tensor, scores: Tensor, reason: str) -> list[Recommendation]:
-        ids = self.catalog.ids_of(indices.tolist())
-        return [
-            Recommendation(item, score, reason)
-            for item, score in zip(ids, scores.tolist(), strict=True)
-        ]
-
-
-def _plain(history: History) -> list[ItemId]:
-    """Return ids as Python's text and integers, whatever the history is made of."""
-    return [item.item() if isinstance(item, np.generic) else item for item in history]
-
-
-def _check_count(k: int) -> None:
-    if k < 1:
-        raise ValueError(f"k must be 1 or more; got {k}")
-
-
-def prepared(log: Interactions, options: Options) -> Interactions:
-    """Return the log as a recommender reads it."""
-    return drop_consecutive_duplicates(log) if options.drop_repeats else log

@@ -1,6 +1,7 @@
 """Training a model until validation stops improving."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,14 @@ from mmrec.recommender.build import LOSSES, build_negatives
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
 
-MONITOR = "valid_ndcg@10"
+
+def training_device() -> torch.device:
+    """Return where a trainer puts the model: on this process' CUDA device if there is one."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Lightning runs a script once for each device.
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device("cuda", rank % torch.cuda.device_count())
 
 
 def train(
@@ -28,9 +36,9 @@ def train(
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+    from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-    from mmrec.training import MovingAverage, SequenceDataModule, SequentialRecommender
+    from mmrec.training import MONITOR, SequenceDataModule, SequentialRecommender, callbacks
 
     data = SequenceDataModule(
         split,
@@ -59,21 +67,14 @@ def train(
             curve.append(float(trainer.callback_metrics[MONITOR]))
 
     with TemporaryDirectory() as directory, quiet():
-        # With `save_weights_only` callbacks are not asked, and the average is lost.
-        best = ModelCheckpoint(directory, monitor=MONITOR, mode="max")
-        average = [MovingAverage(options.ema)] if options.ema else []
+        usual = callbacks(directory, patience=options.patience, ema=options.ema)
         try:
             trainer = Trainer(
                 max_epochs=options.epochs,
                 precision=options.precision,  # type: ignore[arg-type]
                 devices=options.devices,
                 gradient_clip_val=1.0,
-                callbacks=[
-                    *average,
-                    best,
-                    EarlyStopping(MONITOR, mode="max", patience=options.patience),
-                    Curve(),
-                ],
+                callbacks=[*usual, Curve()],
                 num_sanity_val_steps=0,
                 logger=False,
                 enable_model_summary=False,
@@ -82,7 +83,8 @@ def train(
         except MisconfigurationException as error:  # more devices than there are
             raise ValueError(" ".join(str(error).split())) from error
         trainer.fit(module, datamodule=data)
-        weights = torch.load(Path(best.best_model_path), weights_only=True)["state_dict"]
+        best = next(part for part in usual if isinstance(part, ModelCheckpoint))
+        weights = torch.load(Path(best.best_model_path), "cpu", weights_only=True)["state_dict"]
         trainer.strategy.barrier()  # with several devices all read it before it is removed
     module.load_state_dict(weights)
     model.eval()

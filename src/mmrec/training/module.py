@@ -11,7 +11,7 @@ from torch import Tensor
 from mmrec.data import Batch
 from mmrec.evaluation import HeldOut
 from mmrec.fusion import SiameseFusion
-from mmrec.losses import alignment_loss, softmax_loss
+from mmrec.losses import alignment_loss, shortlist, shortlist_loss, softmax_loss
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
 from mmrec.models.sequential import Output
@@ -71,14 +71,10 @@ class SequentialRecommender(LightningModule):
     def _ranking_loss(self, output: Output, candidates: Tensor) -> Tensor:
         """Softmax over the target and the short list that the retrieval scorer would find."""
         assert self.model.ranker is not None
-        logits = output.logits.detach().float().masked_fill(~candidates, -torch.inf)
-        logits = logits.scatter(1, output.target.unsqueeze(1), -torch.inf)
-        size = min(self.model.shortlist, int(candidates.sum()) - 1)
-        short = torch.cat([output.target.unsqueeze(1), logits.topk(size).indices], dim=1)
+        short = shortlist(output.logits, output.target, candidates, self.model.shortlist)
         # Two stages: the ranker reads interests and vectors but doesn't bend them.
         scores = self.model.ranker(output.states.detach(), output.vectors.detach()[short])
-        first = torch.zeros(len(short), dtype=torch.long, device=short.device)
-        return torch.nn.functional.cross_entropy(scores.float(), first)
+        return shortlist_loss(scores)
 
     def on_validation_epoch_start(self) -> None:
         """Encode the catalogue once."""
@@ -94,6 +90,7 @@ class SequentialRecommender(LightningModule):
         scores = self.ranker.scores(batch.histories)
         exclude = self.blocked.repeat(len(scores), 1)
         exclude[batch.seen[0], batch.seen[1]] = True
+        scores = self.ranker.rerank(scores, batch.histories, exclude)
         ranks = rank_of_target(scores, batch.target, exclude)
         for name, metric in (("valid_ndcg@10", self.ndcg), ("valid_hr@10", self.hit_rate)):
             metric.update(ranks)

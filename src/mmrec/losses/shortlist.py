@@ -1,0 +1,72 @@
+"""The loss of a ranking scorer: the target against what the retrieval scorer would find."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mmrec.layers import at_least_float32
+from mmrec.losses.negatives import candidate_slots, check_shapes
+
+
+@torch.no_grad()
+def shortlist(
+    logits: Float[Tensor, "N P"],
+    target: Int[Tensor, " N"],
+    candidates: Bool[Tensor, " P"] | None,
+    size: int,
+) -> Int[Tensor, "N K1"]:
+    """Return for each row the target's slot, then those of its ``size`` best negatives.
+
+    They are what a ranking scorer has to tell apart: it is trained on the short list that it will
+    be given. There are fewer than ``size`` where the pool has fewer candidates.
+
+    Args:
+        logits: the retrieval scorer's score of every slot for every row.
+        target: each row's target slot, never 0. It comes first even if it is no candidate.
+        candidates: slots that may be negatives; None for all. Slot 0 never is.
+        size: how many negatives, K.
+
+    Raises:
+        ValueError: if the shapes disagree, or ``size`` is less than 1.
+
+    Example:
+        >>> logits = torch.tensor([[9.0, 1.0, 3.0, 2.0]])  # slot 0 is padding
+        >>> shortlist(logits, torch.tensor([3]), None, 1)
+        tensor([[3, 2]])
+    """
+    check_shapes(logits, target, candidates)
+    if size < 1:
+        raise ValueError(f"size expects at least 1 negative; got {size}")
+    slots = candidate_slots(logits, candidates)
+    first = target.long().unsqueeze(1)
+    scores = at_least_float32(logits).masked_fill(~slots, -torch.inf)
+    scores = scores.scatter(1, first, -torch.inf)
+    # Every row has so many negatives; one whose target is no candidate has one more.
+    negatives = int(slots.sum()) - int(slots[target].any())
+    return torch.cat([first, scores.topk(min(size, negatives)).indices], dim=1)
+
+
+def shortlist_loss(scores: Float[Tensor, "N K1"]) -> Float[Tensor, ""]:
+    r"""Mean over rows of the negative log-likelihood of the first column.
+
+    .. math:: -r_0 + \log \sum_{j=0}^{K} e^{r_j}
+
+    Args:
+        scores: the ranking scorer's scores of a short list, target first, as :func:`shortlist`
+            gives it; computed in float32 or wider.
+
+    Returns:
+        A scalar; zero, with a graph, if there are no rows.
+
+    References:
+        Covington et al., "Deep Neural Networks for YouTube Recommendations" (RecSys 2016), for
+        ranking what another model has retrieved.
+
+    Example:
+        >>> shortlist_loss(torch.tensor([[1.0, 1.0, 1.0]]))  # one of three: log 3
+        tensor(1.0986)
+    """
+    first = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
+    loss = F.cross_entropy(at_least_float32(scores), first, reduction="sum")
+    return loss / max(len(scores), 1)

@@ -1,0 +1,24 @@
+"""How long each part of a run took."""
+
+import time
+
+
+class Clock:
+    """Seconds between laps, by name.
+
+    Example:
+        >>> clock = Clock()
+        >>> clock.lap("encode")
+        >>> clock.seconds
+        {'encode': 0.0}
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Write down the seconds since the last lap under ``name``."""
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self._last, 1)
+        self._last = now

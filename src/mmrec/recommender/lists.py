@@ -1,0 +1,74 @@
+"""From scores to lists: what may be on one, in which order, and why."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor
+
+from mmrec.data import Catalog, Histories, ItemId
+from mmrec.models import CatalogRanker
+from mmrec.recommender.popular import popular_and_diverse
+
+
+class Recommendation(NamedTuple):
+    """One line of a list.
+
+    Attributes:
+        item: the item's id.
+        score: higher is better; comparable within one list only.
+        reason: ``"interest"``, or ``"popularity"`` for someone without a history.
+    """
+
+    item: ItemId
+    score: float
+    reason: str
+
+
+def recommend_lists(
+    ranker: CatalogRanker,
+    catalog: Catalog,
+    rows: list[np.ndarray],
+    k: int,
+    *,
+    allowed: Bool[Tensor, " V1"],
+    exclude_seen: bool,
+) -> list[list[Recommendation]]:
+    """Return the list of each history of catalogue indices, ``k`` lines at most.
+
+    What is excluded is excluded before the short list is drawn: all of it can be shown.
+    """
+    histories = Histories.of_items([row[-ranker.max_length :] for row in rows])
+    exclude = (~allowed).repeat(len(rows), 1)
+    if exclude_seen:
+        for number, row in enumerate(rows):
+            exclude[number, torch.from_numpy(row).to(exclude.device)] = True
+    scores = ranker.rerank(ranker.scores(histories), histories, exclude)
+    lists = []
+    for row, line in zip(rows, scores, strict=True):
+        if len(row):
+            lists.append(top_list(catalog, line, k, "interest"))
+            continue
+        chosen = popular_and_diverse(ranker.popularity, ranker.vectors, allowed, k)
+        lists.append(lines(catalog, chosen, ranker.popularity[chosen], "popularity"))
+    return lists
+
+
+def top_list(
+    catalog: Catalog, scores: Float[Tensor, " V1"], k: int, reason: str
+) -> list[Recommendation]:
+    """Return the ``k`` best lines; an item of score ``-inf`` is never on a list."""
+    top = scores.topk(min(k, len(scores) - 1))
+    found = top.values > -torch.inf
+    return lines(catalog, top.indices[found], top.values[found], reason)
+
+
+def lines(
+    catalog: Catalog, indices: Int[Tensor, " K"], scores: Num[Tensor, " K"], reason: str
+) -> list[Recommendation]:
+    """Return a line for each catalogue index, in the order given."""
+    return [
+        Recommendation(item, score, reason)
+        for item, score in zip(catalog.ids_of(indices.tolist()), scores.tolist(), strict=True)
+    ]

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from mmrec.training import MONITOR, MovingAverage, callbacks
+
+
+def kinds(parts):
+    return [type(part) for part in parts]
+
+
+def test_which_they_are(tmp_path):
+    average, best, stop = callbacks(tmp_path, patience=3, ema=0.9)
+    assert kinds([average, best, stop]) == [MovingAverage, ModelCheckpoint, EarlyStopping]
+    assert average.decay == 0.9
+    assert best.monitor == stop.monitor == MONITOR == "valid_ndcg@10"
+    assert best.mode == stop.mode == "max"
+    assert stop.patience == 3
+    assert kinds(callbacks(tmp_path, ema=0.0)) == [ModelCheckpoint, EarlyStopping]
+
+
+def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(split, fit, tmp_path):
+    options = {"enable_checkpointing": True, "gradient_clip_val": 1.0}
+    trained = options | {"callbacks": callbacks(tmp_path, patience=1, ema=0.5)}
+    module, loop = fit(split(users=12), epochs=6, lr=1e-9, trained=trained)
+    assert loop.current_epoch == 2  # nothing is learnt, so nothing gets better
+    assert [path.suffix for path in tmp_path.iterdir()] == [".ckpt"]
+    best = Path(loop.checkpoint_callback.best_model_path)
+    state = torch.load(best, weights_only=True)["state_dict"]
+    assert set(state) == set(module.state_dict())
+    module.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"patience": 0}, "patience must be 1 or more; got 0"),
+        ({"ema": 1.0}, "decay must be between 0 and 1; got 1"),
+    ],
+)
+def test_what_is_refused(tmp_path, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        callbacks(tmp_path, **wrong)
