@@ -75,8 +75,8 @@ def test_no_rows_is_0():
 
 
 def test_base_says_nothing_of_a_row():
-    with pytest.raises(NotImplementedError):
-        metrics.RankingMetric().update(torch.tensor([1]))
+    with pytest.raises(TypeError, match=r"abstract method '?per_row"):
+        metrics.RankingMetric()
 
 
 def test_coverage_of_batches_and_of_merged_states():

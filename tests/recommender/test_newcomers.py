@@ -3,6 +3,7 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.encoders import FeatureEncoder, IdEncoder, TextEncoder
+from mmrec.recommender.content import describe
 from mmrec.recommender.newcomers import encode_rows, rebuild_encoders
 
 
@@ -13,7 +14,10 @@ def rows(*titles, images=None, **columns):
 
 def test_rebuilt_encoders_fit_the_weights(options):
     chosen = options(modalities=("id", "text", "image"), tuning="full")
-    encoders = rebuild_encoders(chosen, {"image": 7}, 5)
+    text = describe(TextEncoder.from_pretrained(chosen.text_encoder), chosen)
+    encoders = rebuild_encoders(
+        chosen, {"feature_dims": {"image": 7}, "encoders": {"text": text}}, 5
+    )
     assert isinstance(encoders["id"], IdEncoder)
     assert encoders["id"].vocabulary_size == 5
     assert isinstance(encoders["text"], TextEncoder)

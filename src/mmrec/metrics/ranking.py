@@ -1,5 +1,7 @@
 """The metrics of :mod:`mmrec.metrics.functional`, averaged over batches and processes."""
 
+from abc import abstractmethod
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -45,9 +47,9 @@ class RankingMetric(Metric):
         self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
+    @abstractmethod
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
         """The metric of each row."""
-        raise NotImplementedError
 
     def update(self, ranks: Int[Tensor, "B *R"]) -> None:
         """Adds the rows of a batch."""

@@ -1,8 +1,9 @@
 """The content of a catalogue: text and picture models, and what they make of its items."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mmrec.encoders import (
     FeatureStore,
     IdEncoder,
     ImageEncoder,
+    ImageTransform,
     TextEncoder,
 )
 from mmrec.recommender.options import Options
@@ -34,7 +36,8 @@ class Content:
         sources: the content of the catalogue, by modality.
         augmented: the same for training: pictures of a trained encoder are changed at random.
         encoders: what encodes it in the model, by modality.
-        described: what is needed to encode an item never seen, for ``config.json``.
+        described: what is needed to build the text and picture models again and to encode an item
+            never seen, for ``config.json``.
         problems: pictures that can't be read: item id → reason.
         cut_texts: how many items have a text that is too long, and was cut.
     """
@@ -108,7 +111,7 @@ def read_content(
         if modality == "text":
             content.cut_texts = template_of(catalog, options.text_template).count_cut(catalog.frame)
         encoder = raw_encoder(modality, options)
-        content.described[modality] = describe(encoder)
+        content.described[modality] = describe(encoder, options)
         if options.tuning == "frozen":
             # Index 0 is padding, so the features are the catalogue's source as they are.
             store, encoder = FeatureStore(cache), encoder.to(device)
@@ -154,9 +157,36 @@ def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:
     return encoder.fit(features[rows]) if len(rows) else encoder
 
 
-def describe(encoder: TextEncoder | ImageEncoder) -> dict[str, Any]:
-    """Return what a run records of a pretrained model."""
-    return {"fingerprint": encoder.fingerprint(), "transform": repr(encoder.transform)}
+def describe(encoder: TextEncoder | ImageEncoder, options: Options) -> dict[str, Any]:
+    """Return what a run records of a pretrained model, in values of JSON."""
+    if isinstance(encoder, TextEncoder):
+        architecture = encoder.architecture()
+    else:
+        transform = asdict(encoder.transform)
+        architecture = {"name": options.image_encoder, "transform": transform}
+    described: dict[str, Any] = {"fingerprint": encoder.fingerprint()} | architecture
+    plain: dict[str, Any] = json.loads(json.dumps(described))
+    return plain
+
+
+def bare_encoder(
+    modality: str, options: Options, described: Mapping[str, Any]
+) -> TextEncoder | ImageEncoder:
+    """Build a text or picture model as :func:`describe` recorded it, without its weights.
+
+    Raises:
+        ValueError: no model is described.
+        OSError: the picture model's architecture is read from a folder, which is gone.
+    """
+    if modality == "text":
+        return TextEncoder.from_architecture(
+            described, pooling=options.pooling, tuning=options.tuning
+        )
+    encoder = ImageEncoder.from_timm(described["name"], pretrained=False, tuning=options.tuning)
+    fields = dict(described["transform"])
+    fields |= {name: tuple(fields[name]) for name in ("mean", "std")}
+    encoder.transform = ImageTransform(**fields)
+    return encoder
 
 
 def feature_dims(encoders: Mapping[str, nn.Module]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
 from mmrec.models import SequentialModel, encode_catalog
 from mmrec.recommender.content import (
     Transform,
+    bare_encoder,
     raw_encoder,
     raw_source,
     raw_values,
@@ -21,9 +22,15 @@ from mmrec.recommender.options import Options
 
 
 def rebuild_encoders(
-    options: Options, feature_dims: Mapping[str, int], vocabulary_size: int
+    options: Options, config: Mapping[str, Any], vocabulary_size: int
 ) -> dict[str, nn.Module]:
-    """Return the encoders of a saved model, their weights still to be loaded."""
+    """Return the encoders of a saved model, their weights still to be loaded.
+
+    Raises:
+        ValueError: the ``config`` of the run describes none.
+        OSError: a picture model's architecture is read from a folder, which is gone.
+    """
+    feature_dims = config["feature_dims"]
     encoders: dict[str, nn.Module] = {}
     for modality in options.modalities:
         if modality == "id":
@@ -31,7 +38,7 @@ def rebuild_encoders(
         elif modality in feature_dims:
             encoders[modality] = FeatureEncoder(feature_dims[modality])
         else:
-            encoders[modality] = raw_encoder(modality, options)
+            encoders[modality] = bare_encoder(modality, options, config["encoders"][modality])
     return encoders
 
 
@@ -42,7 +49,7 @@ def encode_rows(
 
     Raises:
         ValueError: a pretrained encoder is not the one that the run was trained with.
-        OSError: it is not at hand.
+        OSError: it, or a tokenizer, is not at hand.
     """
     sources: dict[str, Source] = {}
     new = _completed(new, options.text_template)

@@ -185,7 +185,7 @@ class Recommender:
 
         Raises:
             ValueError: an id is there already, or an encoder is not the one of the run.
-            OSError: an encoder of the run is not at hand.
+            OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
         new = Catalog(rows, self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
@@ -222,7 +222,9 @@ class Recommender:
 
     @classmethod
     def load(cls, directory: str | Path) -> "Recommender":
-        """Read a RUN. Nothing in it is executed.
+        """Read a RUN. Nothing in it is executed, and no pretrained weights are needed.
+
+        Adding items needs them where encoders were frozen, and else the tokenizer.
 
         Raises:
             FileNotFoundError: there is no such folder.

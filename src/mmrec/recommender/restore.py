@@ -14,16 +14,19 @@ def restore(run: Run, directory: Path) -> tuple[Options, Catalog, SequentialMode
     """Return the options, the catalogue and the model that a RUN describes.
 
     Raises:
-        RunError: it does not describe a model; the message names ``directory``.
+        RunError: it does not describe a model, or what it needs is gone; the message names
+            ``directory``.
     """
     try:
         options = Options.from_dict(run.config["options"])
-        encoders = rebuild_encoders(options, run.config["feature_dims"], int(run.slots.max()))
+        encoders = rebuild_encoders(options, run.config, int(run.slots.max()))
         model = build_model(options, encoders, len(run.config["kinds"]))
         model.load_state_dict(run.weights)
         catalog = Catalog(run.items, run.config["images"])
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{directory} does not describe a model: {_reason(error)}") from error
+    except OSError as error:
+        raise RunError(f"{directory} cannot be loaded: {error}") from error
     if run.vectors.shape[1] != model.items.dim:
         raise RunError(
             f"{directory} must hold item vectors of width {model.items.dim}; they have "

@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from mmrec import __version__
+from mmrec.recommender.build import build_split, known_log, prepared
+from mmrec.recommender.content import Content
+from mmrec.recommender.describe import describe_content, describe_run, measure
+from mmrec.recommender.options import Options
+
+
+@pytest.fixture
+def split(by_id, chain):
+    log = known_log(chain(users=60, items=30)[0], by_id.catalog)
+    return build_split(by_id.options, prepared(log, by_id.options), by_id.catalog)
+
+
+def test_a_run_is_described_in_json(by_id, split, pictures):
+    described = describe_run(by_id.options, by_id.catalog, split, Content())
+    assert json.loads(json.dumps(described)) == described
+    assert Options.from_dict(described["options"]) == by_id.options
+    assert described["versions"]["mmrec"] == __version__
+    assert described["kinds"] == list(split.sequences.kinds)
+    assert described["images"] == str(pictures[0].parent.resolve())
+
+
+def test_content_is_counted(by_content, pictures):
+    report = describe_content(by_content.catalog, Content(problems={"i1": "cut"}, cut_texts=2))
+    assert report == {
+        "items": 12,
+        "items_with": {},
+        "unreadable_pictures": {"i1": "cut"},
+        "cut_texts": 2,
+    }
+    assert by_content.report["items_with"] == {"text": 12, "image": 12}
+
+
+def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
+    report = measure(by_id.ranker, split, by_id.options)
+    assert report["seed"] == by_id.options.seed
+    assert report["valid"] != report["test"]
+    assert report["baselines"]
+    assert {name: by_id.report[name] for name in report} == report

@@ -1,0 +1,132 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from mmrec.recommender import Options, Recommender
+from mmrec.recommender.restore import restore
+from mmrec.recommender.run import RunError, read_run
+
+
+def test_a_run_gives_back_options_catalogue_and_model(by_id, saved):
+    options, catalog, model = restore(read_run(saved), saved)
+    assert isinstance(options, Options)
+    assert options == by_id.options
+    assert catalog.ids == by_id.catalog.ids
+    for name, value in by_id.model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+@pytest.fixture
+def trained(fit, bert_folder, tmp_path, monkeypatch):
+    """A recommender whose trained models lay in folders that are gone, and its RUN."""
+    import timm
+
+    folders = tmp_path / "bert", tmp_path / "vit"
+    shutil.copytree(bert_folder, folders[0])
+    folders[1].mkdir()
+    backbone = timm.create_model("test_vit")
+    torch.save(backbone.state_dict(), folders[1] / "pytorch_model.bin")
+    described = {"architecture": "test_vit", "pretrained_cfg": backbone.pretrained_cfg}
+    (folders[1] / "config.json").write_text(json.dumps(described))
+
+    def make(modality, *, gone=True, tuning="full"):
+        made = fit(
+            log={"users": 12},
+            modalities=(modality,),
+            tuning=tuning,
+            text_encoder=str(folders[0]),
+            image_encoder=f"local-dir:{folders[1]}" if modality == "image" else "test_vit",
+            negatives="in-batch",
+            epochs=1,
+        )
+        made.save(tmp_path / "run")
+        if gone:
+            for folder in folders:
+                shutil.rmtree(folder)
+            monkeypatch.setattr("mmrec.recommender.content.raw_encoder", None)
+        return made, tmp_path / "run"
+
+    return make
+
+
+@pytest.mark.parametrize("tuning", ["full", "last-1"])
+def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
+    made, run = trained("text", tuning=tuning)
+    again = Recommender.load(run)
+    assert again.config == {"format": 1} | made.config
+    assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
+    encoder, other = (each.model.items.encoders["text"] for each in (made, again))
+    tokens = {"input_ids": torch.tensor([[2, 5, 3]]), "attention_mask": torch.ones(1, 3).long()}
+    with torch.no_grad():
+        assert torch.equal(encoder(tokens), other(tokens))
+    learns = [parameter.requires_grad for parameter in encoder.parameters()]
+    assert learns == [parameter.requires_grad for parameter in other.parameters()]
+    with pytest.raises(OSError, match=r"the tokenizer of the text model .* is not at hand"):
+        again.add_items({"item_id": ["new"], "title": ["red shoes a"]})
+
+
+def test_a_trained_picture_model_needs_no_pretrained_one(fit, tmp_path, monkeypatch):
+    made = fit(log={"users": 12}, modalities=("image",), tuning="full", epochs=1)
+    made.save(tmp_path / "run")
+    for place in ("content", "newcomers"):
+        monkeypatch.setattr(f"mmrec.recommender.{place}.raw_encoder", None)
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
+    encoder = again.model.items.encoders["image"]
+    assert encoder.transform == made.model.items.encoders["image"].transform
+    again.add_items(
+        made.catalog.frame.head(1).with_columns(item_id="n" + made.catalog.frame["item_id"].head(1))
+    )
+    assert torch.allclose(again.vectors[-1], made.vectors[1], atol=1e-5)
+
+
+def test_a_picture_model_in_a_folder_needs_the_folder(trained):
+    made, run = trained("image", gone=False)
+    again = Recommender.load(run)
+    assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)
+    shutil.rmtree(made.options.image_encoder.removeprefix("local-dir:"))
+    with pytest.raises(RunError, match=r"cannot be loaded: .*'local-dir:.*its folder.* is gone"):
+        Recommender.load(run)
+
+
+def test_a_frozen_model_is_needed_for_new_items_only(trained):
+    made, run = trained("text", tuning="frozen")
+    again = Recommender.load(run)
+    assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
+    with pytest.raises(OSError, match=r"the text model .* is not at hand"):
+        again.add_items({"item_id": ["new"], "title": ["red shoes a"]})
+
+
+def test_configurations_that_build_no_model(trained):
+    _, run = trained("text")
+    whole = json.loads((run / "config.json").read_text())
+
+    def refused(**changes):
+        values = json.loads(json.dumps(whole))
+        values["encoders"]["text"]["config"] |= changes
+        (run / "config.json").write_text(json.dumps(values))
+        with pytest.raises(RunError, match="does not describe a model: ") as error:
+            Recommender.load(run)
+        return str(error.value)
+
+    assert "'hidden_size' expected int" in refused(hidden_size="wide")
+    assert "builds none" in refused(model_type="no-such")
+    assert "builds none" in refused(num_attention_heads=0)
+    assert "size mismatch" in refused(intermediate_size=16)
+    assert "Missing key" in refused(num_hidden_layers=3)
+
+
+def test_a_configuration_loads_no_code(trained):
+    made, run = trained("text")
+    values = json.loads((run / "config.json").read_text())
+    values["encoders"]["text"]["config"] |= {
+        "attn_implementation": "some/kernel",
+        "_attn_implementation": "some/kernel",
+        "auto_map": {"AutoModel": "some/repo--modeling.Model"},
+    }
+    (run / "config.json").write_text(json.dumps(values))
+    again = Recommender.load(run)
+    assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)
+    assert type(again.model.items.encoders["text"].backbone).__name__ == "BertModel"
