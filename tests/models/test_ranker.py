@@ -96,9 +96,8 @@ def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popul
             continue
         state = model.eval().interests(Histories.of_items([items]), vectors)
         short = torch.tensor(by_retrieval[:2])
-        by_ranker = short[
-            model.ranker(state, vectors[short].unsqueeze(0))[0].argsort(descending=True)
-        ]
+        ranked = scores[row, short] + model.ranker(state, vectors[short].unsqueeze(0))[0]
+        by_ranker = short[ranked.argsort(descending=True)]
         assert order == [*by_ranker.tolist(), *by_retrieval[2:]]
 
 

@@ -151,6 +151,7 @@ def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
         by_retrieval = retrieved[row, 1:].argsort(descending=True) + 1
         short, rest = by_retrieval[:shortlist], by_retrieval[shortlist:]
         ranked = ranker(states[row : row + 1], vectors[short].unsqueeze(0))[0]
+        ranked = ranked + retrieved[row, short]
         expected = [*short[ranked.argsort(descending=True)].tolist(), *rest.tolist(), 0]
         assert scores[row].argsort(descending=True).tolist() == expected
         assert torch.equal(scores[row, rest], retrieved[row, rest])

@@ -172,8 +172,9 @@ def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources
     for row, target in enumerate(output.target.tolist()):
         slots = [s for s in batch.pool.candidates.nonzero().flatten().tolist() if s != target]
         slots.sort(key=lambda slot, row=row: -output.logits[row, slot].item())
-        short = output.vectors[[target, *slots[:3]]].unsqueeze(0)
-        scores = ranker(output.states[row : row + 1], short)[0]
+        short = [target, *slots[:3]]
+        added = ranker(output.states[row : row + 1], output.vectors[short].unsqueeze(0))[0]
+        scores = output.logits[row, short] + added
         expected.append(torch.logsumexp(scores, 0) - scores[0])
     loss = module._ranking_loss(output, batch.pool.candidates)
     assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)

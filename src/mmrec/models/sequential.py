@@ -56,7 +56,7 @@ class SequentialModel(nn.Module):
         interest: turns ``(B, T, D)`` into ``(B, T, H)``.
         scorer: the retrieval scorer, a product: ``(N, H), (P, D)`` → ``(N, P)``.
         ranker: an optional ranking scorer for the short list that the retrieval scorer finds:
-            ``(N, H), (N, K, D)`` → ``(N, K)``.
+            ``(N, H), (N, K, D)`` → ``(N, K)``, added to the retrieval scores.
         shortlist: how many candidates the ranker sees, K.
 
     Raises:
@@ -121,16 +121,18 @@ class SequentialModel(nn.Module):
         states: Float[Tensor, "B H"],
         vectors: Float[Tensor, "V1 D"],
     ) -> Float[Tensor, "B V1"]:
-        """Put the short list first, in the ranker's order; without a ranker change nothing.
+        """Put the short list first, in the order of ``scores`` plus what the ranker adds.
 
-        Items with a score of ``-inf`` are not to be recommended and stay where they are.
+        Without a ranker nothing changes. Items with a score of ``-inf`` are not to be recommended
+        and stay where they are.
         """
         if self.ranker is None:
             return scores
         # Padding is never on a short list; the caller's scores stay as they are.
         scores = F.pad(scores[:, 1:], (1, 0), value=-torch.inf)
         best, top = scores.topk(min(self.shortlist, scores.shape[1] - 1))
-        ranked = self.ranker(states, vectors[top]).float()
+        out = best == -torch.inf
+        ranked = best.masked_fill(out, 0) + self.ranker(states, vectors[top]).float()
         # Shifted so that the worst of the short list stays above the best of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
-        return scores.scatter(1, top, torch.where(best > -torch.inf, ranked + floor, best))
+        return scores.scatter(1, top, torch.where(out, best, ranked + floor))

@@ -80,7 +80,8 @@ class SequentialRecommender(LightningModule):
         logits, target, states = output.logits[rows], output.target[rows], output.states[rows]
         short = shortlist(logits, target, candidates, self.model.shortlist)
         # Two stages: the ranker reads interests and vectors but doesn't bend them.
-        return shortlist_loss(self.model.ranker(states.detach(), output.vectors.detach()[short]))
+        added = self.model.ranker(states.detach(), output.vectors.detach()[short])
+        return shortlist_loss(logits.detach().gather(1, short) + added)
 
     def on_validation_epoch_start(self) -> None:
         """Encode the catalogue once."""
