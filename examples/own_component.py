@@ -3,6 +3,8 @@
 python examples/own_component.py
 """
 
+import logging
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,6 +50,8 @@ class FadingMean(nn.Module):
 
 def main() -> None:
     seed_everything(0, verbose=False)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # lightning 2.6 with torch 2.14
     with TemporaryDirectory() as folder:
         data = read_folder(make_shop(Path(folder) / "shop", users=200, items=150))
         split = split_by_time(data.interactions, data.catalog)

@@ -20,3 +20,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("mmrec.recommender"), name)
     raise AttributeError(f"module 'mmrec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what can be had, loaded or not."""
+    return sorted(__all__)

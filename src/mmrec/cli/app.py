@@ -57,7 +57,7 @@ def _options(
 @app.command()
 def fit(
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the RUN.")],
+    out: Annotated[Path, typer.Option(help="Folder for the RUN; a RUN that is there is replaced.")],
     modalities: Annotated[str, typer.Option(help="Of id, text, image.")] = "id,text,image",
     fusion: Annotated[str, typer.Option(help="concat, attention or siamese.")] = Options.fusion,
     interest: Annotated[str, typer.Option(help="gru.")] = Options.interest,

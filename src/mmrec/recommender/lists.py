@@ -51,6 +51,7 @@ def recommend_lists(
             lists.append(top_list(catalog, line, k, "interest"))
             continue
         chosen = popular_and_diverse(ranker.popularity, ranker.vectors, allowed, k)
+        chosen = chosen[ranker.popularity[chosen].argsort(descending=True, stable=True)]
         lists.append(lines(catalog, chosen, ranker.popularity[chosen], "popularity"))
     return lists
 
