@@ -7,26 +7,46 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrec.data.images import ImageError
-from mmrec.encoders.batching import load_pictures, text_batches
+from mmrec.encoders.batching import load_pictures, load_texts, text_batches
 
 
-@given(st.lists(st.integers(0, 3000), max_size=60), st.integers(1, 9), st.sampled_from([None, 128]))
+@given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 9))
 @settings(max_examples=50, deadline=None)
-def test_every_text_once_and_little_padding(lengths, batch_size, longest):
-    texts = ["a" * length for length in lengths]
-    batches = list(text_batches(texts, batch_size, longest))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(texts)))
+def test_every_text_once_and_little_padding(lengths, batch_size):
+    batches = list(text_batches(lengths, batch_size))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     order = [lengths[i] for batch in batches for i in batch]
     assert order == sorted(lengths, reverse=True)
     for batch in batches:
-        tokens = max(lengths[i] for i in batch) // 4 + 2
-        padded = len(batch) * min(tokens, longest or tokens)
+        padded = len(batch) * max(lengths[i] for i in batch)
         assert len(batch) == 1 or padded <= 64 * batch_size
         assert len(batch) <= 16 * batch_size
 
 
 def test_a_batch_is_filled():
-    assert [len(batch) for batch in text_batches(["a" * 248] * 20, 8)] == [8, 8, 4]
+    assert [len(batch) for batch in text_batches([64] * 20, 8)] == [8, 8, 4]
+
+
+class Letters:
+    """A transform whose tokens are letters."""
+
+    def tokenize(self, values):
+        return [[ord(letter) for letter in value] for value in values]
+
+    def pad(self, rows):
+        return rows
+
+
+def test_texts_in_blocks(monkeypatch):
+    monkeypatch.setattr("mmrec.encoders.batching._BLOCK", 3)
+    texts = ["a", "bbb", "", "cc", "dddd"]
+    got = [
+        (position, "".join(map(chr, row)))
+        for positions, rows in load_texts(texts, Letters(), 8)
+        for position, row in zip(positions, rows, strict=True)
+    ]
+    assert sorted(got) == list(enumerate(texts))
+    assert [position for position, _ in got] == [1, 0, 2, 4, 3]
 
 
 def pixels(paths):

@@ -15,39 +15,58 @@ from mmrec.data.images import ImageError
 
 _TOKENS = 64  # tokens that stand for one picture of a batch
 _MOST_TEXTS = 16  # short texts that may stand for one picture
+_BLOCK = 10_000  # texts tokenised at once
 
 
-def text_batches(
-    texts: Sequence[str], batch_size: int, max_length: int | None = None
-) -> Iterator[list[int]]:
+def text_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
     """Positions of texts of similar length, longest first, in batches of similar work.
 
-    The number of characters stands for that of tokens (four to one), so nothing is tokenised
-    twice. A batch holds about `64 * batch_size` tokens, padding included.
+    A batch holds at most `64 * batch_size` tokens, padding included.
 
     Args:
-        texts: the texts.
+        lengths: how many tokens each text has.
         batch_size: the size of a batch of texts of 64 tokens.
-        max_length: tokens after which texts are cut.
 
     Example:
-        >>> list(text_batches(["a" * 40, "b" * 2000, "c" * 2000, "d" * 40], batch_size=8))
-        [[1], [2], [0, 3]]
+        >>> list(text_batches([40, 256, 250, 40], batch_size=8))
+        [[1, 2], [0, 3]]
     """
     budget = _TOKENS * batch_size
     batch: list[int] = []
-    longest = 1
-    for position in sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True):
-        length = len(texts[position]) // 4 + 2
-        length = length if max_length is None else min(length, max_length)
-        longest = longest if batch else length
-        full = (len(batch) + 1) * longest > budget or len(batch) == _MOST_TEXTS * batch_size
-        if batch and full:
+    for position in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        full = batch and (len(batch) + 1) * lengths[batch[0]] > budget
+        if full or len(batch) == _MOST_TEXTS * batch_size:
             yield batch
-            batch, longest = [], length
+            batch = []
         batch.append(position)
     if batch:
         yield batch
+
+
+def load_texts(
+    texts: Sequence[str], transform: Any, batch_size: int
+) -> Iterator[tuple[list[int], Any]]:
+    """Tokenised texts in batches of like length: positions, and inputs for the encoder.
+
+    Texts are tokenised a block at a time, so that their true lengths are known before they are
+    put together, and a catalogue of any size needs little memory.
+
+    Args:
+        texts: the texts.
+        transform: the transform of a text encoder. Of one that can't `tokenize` and `pad`
+            separately, the length of a text is taken to be a token for four letters.
+        batch_size: see `text_batches`.
+    """
+    for start in range(0, len(texts), _BLOCK):
+        block = texts[start : start + _BLOCK]
+        if hasattr(transform, "tokenize"):
+            rows, load = transform.tokenize(block), transform.pad
+            lengths = [len(row) for row in rows]
+        else:
+            rows, load = block, transform
+            lengths = [len(text) // 4 + 2 for text in block]
+        for batch in text_batches(lengths, batch_size):
+            yield [start + i for i in batch], load([rows[i] for i in batch])
 
 
 def load_pictures(
@@ -100,10 +119,10 @@ def raw_batches(
     """Raw values in batches: positions, inputs for the encoder, and problems by position."""
     texts = [i for i, value in enumerate(values) if isinstance(value, str)]
     pictures = [i for i, value in enumerate(values) if not isinstance(value, str)]
-    longest = getattr(encoder.transform, "max_length", None)
-    for batch in text_batches([str(values[i]) for i in texts], batch_size, longest):
-        chosen = [texts[i] for i in batch]
-        yield chosen, encoder.transform([values[i] for i in chosen]), {}
+    if texts:
+        strings = [str(values[i]) for i in texts]
+        for batch, inputs in load_texts(strings, encoder.transform, batch_size):
+            yield [texts[i] for i in batch], inputs, {}
     paths = [Path(values[i]) for i in pictures]
     for batch, pixels, problems in load_pictures(paths, encoder.transform, batch_size):
         yield [pictures[i] for i in batch], pixels, {pictures[i]: p for i, p in problems.items()}

@@ -104,7 +104,7 @@ class FeatureStore:
         values: Sequence[Raw],
         *,
         keys: Sequence[str | None] | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         progress: bool = False,
     ) -> Features:
         """The vectors of all values; those that the store lacks are encoded first.
@@ -114,7 +114,8 @@ class FeatureStore:
             values: texts, or paths of pictures; None and "" are missing.
             keys: names the content of each value, in place of a hash of the text or of the
                 picture file (which then isn't read to find out that it is known).
-            batch_size: pictures encoded at once, or texts of 64 tokens.
+            batch_size: pictures encoded at once, or texts of 64 tokens; by default 16 on a CPU,
+                where more no longer fit its caches, and 128 elsewhere.
             progress: show on stderr how far it is.
 
         Returns:
@@ -183,12 +184,13 @@ def _fill(
     log: RowLog | RowMemory,
     encoder: nn.Module,
     todo: dict[bytes, str | Path],
-    batch_size: int,
+    batch_size: int | None,
     progress: bool,
 ) -> dict[bytes, str]:
     """Encodes what is missing, batch by batch into the log; returns what failed, and why."""
     digests, values = list(todo), list(todo.values())
     device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
+    batch_size = batch_size or (16 if device.type == "cpu" else 128)
     failed: dict[bytes, str] = {}
     done = 0
     mode = encoder.training

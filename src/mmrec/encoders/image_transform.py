@@ -51,10 +51,13 @@ class ImageTransform:
         """
         if not values:
             return torch.zeros(0, 3, self.size, self.size)
-        return torch.stack([self._pixels(_picture(value)) for value in values])
+        pixels = torch.stack([self._crop(_picture(value)) for value in values]).float()
+        # Both in place on the whole batch: torchvision's Normalize takes ten times as long.
+        mean, std = (torch.tensor(colors).view(3, 1, 1) for colors in (self.mean, self.std))
+        return pixels.mul_(1 / (255 * std)).sub_(mean / std)
 
     @cached_property
-    def _pixels(self) -> Any:
+    def _crop(self) -> Any:
         from torchvision.transforms import InterpolationMode, v2
 
         mode = InterpolationMode(self.interpolation)
@@ -68,8 +71,7 @@ class ImageTransform:
         else:
             scaled = floor(self.size / self.crop_pct)
             steps = [v2.Resize(scaled, interpolation=mode), v2.CenterCrop(self.size)]
-        to_tensor = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
-        return v2.Compose([*steps, *to_tensor, v2.Normalize(self.mean, self.std)])
+        return v2.Compose([*steps, v2.PILToTensor()])
 
     def settings(self) -> tuple[object, ...]:
         """What decides its output."""

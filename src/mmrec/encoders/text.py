@@ -52,17 +52,25 @@ class TextTransform:
 
     def __call__(self, values: Sequence[str]) -> dict[str, Tensor]:
         """Token ids and attention mask, `(n, L)` each, padded on the right."""
+        return self.pad(self.tokenize(values))
+
+    def tokenize(self, values: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, cut after `max_length`, without padding."""
         if not values:
-            none = torch.zeros(0, 1, dtype=torch.long)
-            return {"input_ids": none, "attention_mask": none}
-        tokens = self.tokenizer(
-            list(values),
-            padding=True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        )
-        return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+            return []
+        tokens = self.tokenizer(list(values), truncation=True, max_length=self.max_length)
+        ids: list[list[int]] = tokens["input_ids"]
+        return ids
+
+    def pad(self, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+        """The inputs of an encoder from what `tokenize` gave."""
+        length = max([1, *map(len, rows)])
+        mask = torch.zeros(len(rows), length, dtype=torch.long)
+        ids = torch.full_like(mask, self.tokenizer.pad_token_id or 0)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+            mask[row, : len(tokens)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
 
     def settings(self) -> tuple[object, ...]:
         """What decides its output: where the tokenizer lies does not, its vocabulary does."""
