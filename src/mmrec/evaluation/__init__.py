@@ -1,5 +1,8 @@
 """Ranking protocol and reports."""
 
+from mmrec.evaluation.comparison import Comparison, compare_runs
+from mmrec.evaluation.learners import Frozen, OnlineMarkov
+from mmrec.evaluation.prequential import Learner, Observed, Prequential, follow, prequential
 from mmrec.evaluation.protocol import (
     HeldOut,
     Ranker,
@@ -10,16 +13,46 @@ from mmrec.evaluation.protocol import (
     summarize,
 )
 from mmrec.evaluation.report import describe_split, evaluate, evaluate_baselines
+from mmrec.evaluation.results import Result, read_result
+from mmrec.evaluation.statistics import (
+    Difference,
+    Interval,
+    Outcome,
+    cluster_bootstrap,
+    holm,
+    paired_bootstrap,
+    paired_test,
+    seed_interval,
+)
 
 __all__ = [
+    "Comparison",
+    "Difference",
+    "Frozen",
     "HeldOut",
+    "Interval",
+    "Learner",
+    "Observed",
+    "OnlineMarkov",
+    "Outcome",
+    "Prequential",
     "Ranker",
     "Ranks",
+    "Result",
+    "cluster_bootstrap",
+    "compare_runs",
     "describe_split",
     "evaluate",
     "evaluate_baselines",
+    "follow",
     "held_out",
+    "holm",
+    "paired_bootstrap",
+    "paired_test",
+    "prequential",
     "rank_targets",
     "rank_with_and_without_seen",
+    "read_result",
+    "seed_interval",
     "summarize",
 ]

@@ -1,0 +1,149 @@
+"""What RUN folders say of themselves, read for a comparison."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One RUN's ``report.json``, the options in its ``config.json``, and its ``targets.parquet``.
+
+    Attributes:
+        name: what messages and tables call it: its folder.
+        report: metrics, baselines, how training went.
+        options: what it was made with, seed included.
+        targets: a row for each test event, sorted by ``position``; None if the RUN has no such
+            file.
+    """
+
+    name: str
+    report: dict[str, Any]
+    options: dict[str, Any]
+    targets: pl.DataFrame | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """The seed it was made with."""
+        return self.options.get("seed", self.report.get("seed"))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The options but for the seed: RUNs that agree on them differ by chance alone."""
+        return {name: value for name, value in self.options.items() if name != "seed"}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for two results to be comparable."""
+        protocol = self.report.get("protocol")
+        if isinstance(protocol, dict):
+            protocol = protocol.get("fingerprint")
+        return {"split": self.report.get("fingerprint"), "protocol": protocol}
+
+
+def read_result(folder: str | Path) -> Result:
+    """Read what is compared of a RUN; its model isn't loaded.
+
+    Raises:
+        FileNotFoundError: there is no such RUN.
+        ValueError: a file of it is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / "report.json").is_file():
+        raise FileNotFoundError(f"no RUN at {folder}: it has no report.json")
+    config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    path = folder / "targets.parquet"
+    targets = _targets(path) if path.is_file() else None
+    return Result(str(folder), _json(folder / "report.json"), config.get("options", {}), targets)
+
+
+def check_comparable(results: Sequence[Result]) -> None:
+    """Raise a ``ValueError`` unless all were measured on one split by one protocol, each once."""
+    first = results[0]
+    for other in results[1:]:
+        for what, value in first.identity.items():
+            if other.identity[what] != value:
+                raise ValueError(
+                    f"RUNs must have the same {what} to be compared; {first.name} has {value} and "
+                    f"{other.name} has {other.identity[what]}"
+                )
+        if not _same(first, other):
+            raise ValueError(
+                f"RUNs must have the same test events; those of {first.name} and {other.name} "
+                f"differ"
+            )
+    for place, result in enumerate(results):
+        for other in results[place + 1 :]:
+            if result.recipe == other.recipe and result.seed == other.seed:
+                raise ValueError(
+                    f"RUNs must differ in an option or in the seed; {result.name} and "
+                    f"{other.name} have both in common"
+                )
+
+
+def by_recipe(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Put RUNs that differ only by seed together, under a name that says what sets them apart.
+
+    Example:
+        >>> runs = [Result(n, {}, {"dim": d, "lr": 1.0, "seed": s}) for n, d, s in
+        ...         [("a", 8, 0), ("b", 16, 0), ("c", 8, 1)]]
+        >>> {name: [run.name for run in group] for name, group in by_recipe(runs).items()}
+        {'dim 8': ['a', 'c'], 'dim 16': ['b']}
+    """
+    groups: list[list[Result]] = []
+    for result in results:
+        for group in groups:
+            if group[0].recipe == result.recipe:
+                group.append(result)
+                break
+        else:
+            groups.append([result])
+    recipes = [group[0].recipe for group in groups]
+    options = list(dict.fromkeys(name for recipe in recipes for name in recipe))
+    differ = [o for o in options if any(r.get(o) != recipes[0].get(o) for r in recipes)]
+    if 0 < len(differ) <= 3:
+        return {", ".join(_said(o, g[0].options) for o in differ): g for g in groups}
+    return {group[0].name: group for group in groups}
+
+
+def _said(option: str, options: dict[str, Any]) -> str:
+    value = options.get(option)
+    if option == "modalities" and isinstance(value, list):
+        return " + ".join(value)
+    return f"{option.replace('_', ' ')} {value}"
+
+
+def _same(one: Result, other: Result) -> bool:
+    """Whether two RUNs have the same test events, as far as both say which they are."""
+    if one.targets is None or other.targets is None:
+        return True
+    columns = ["user_id", "item_id", "position"]
+    return one.targets.select(columns).equals(other.targets.select(columns))
+
+
+def _targets(path: Path) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} is damaged: {reason}") from error
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{path} must have the columns {list(COLUMNS)}; it lacks {missing}")
+    return frame.sort("position")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
+    return values
