@@ -103,7 +103,7 @@ def test_gap_and_type_count_only_where_asked_for():
     assert torch.equal(plain(vectors, mask, gap, kind), plain(vectors, mask))
     timed = GRUInterest(4, time_gap=True).eval()
     assert not torch.allclose(timed(vectors, mask, gap), timed(vectors, mask, gap * 100))
-    torch.nn.init.ones_(timed.gap.bias)
+    torch.nn.init.ones_(timed.inputs.gap.bias)
     unknown = timed(vectors, mask, torch.full_like(gap, -1))
     assert torch.equal(unknown, timed(vectors, mask, -gap - 1))  # how negative says nothing
     assert not torch.allclose(unknown, timed(vectors, mask, gap * 0))
@@ -117,7 +117,7 @@ def test_some_histories_train_without_their_times():
     vectors, gap, _ = events(400, 2, 4)
     mask = torch.ones(400, 2, dtype=torch.bool)
     interest = GRUInterest(4, time_gap=True, gap_dropout=0.3)
-    torch.nn.init.ones_(interest.gap.bias)
+    torch.nn.init.ones_(interest.inputs.gap.bias)
     timeless = interest(vectors, mask, torch.full_like(gap, -1))
     without = (interest(vectors, mask, gap) == timeless).all(-1).all(-1)
     assert 0.2 < without.float().mean() < 0.4
@@ -131,7 +131,7 @@ def test_unknown_type_adds_nothing_and_is_not_trained():
     unknown = torch.zeros(2, 3, dtype=torch.long)
     assert torch.equal(typed(vectors, mask, kind=unknown), plain(vectors, mask))
     typed(vectors, mask, kind=unknown).sum().backward()
-    assert (typed.kind.weight.grad == 0).all()
+    assert (typed.inputs.kind.weight.grad == 0).all()
 
 
 def test_gradients():

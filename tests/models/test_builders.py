@@ -38,10 +38,10 @@ def test_context_and_ranker():
     ranker = MLPScorer(8, 8)
     model = gru4rec(encoders(), dim=8, time_gap=True, event_types=3, ranker=ranker)
     assert model.ranker is ranker
-    assert model.interest.gap is not None
-    assert model.interest.kind.num_embeddings == 4
+    assert model.interest.inputs.gap is not None
+    assert model.interest.inputs.kind.num_embeddings == 4
     plain = gru4rec(encoders(), dim=8)
-    assert plain.ranker is plain.interest.gap is plain.interest.kind is None
+    assert plain.ranker is plain.interest.inputs.gap is plain.interest.inputs.kind is None
 
 
 def test_a_fusion_of_another_width():

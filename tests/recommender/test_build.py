@@ -50,15 +50,15 @@ def test_the_model_is_what_the_options_say(options, fusion, kind):
     assert isinstance(model.ranker, MLPScorer)
     assert model.items.dim == model.interest.hidden == 16
     assert model.interest.layers == 2
-    assert model.interest.gap is not None
-    assert model.interest.kind is None
+    assert model.interest.inputs.gap is not None
+    assert model.interest.inputs.kind is None
     assert model.items.modality_dropout == 0.25
     assert model.interest.dropout.p == 0.1
 
 
 def test_event_types(options):
     model = build_model(options(event_types=True, scorer="dot"), encoders(), 3)
-    assert model.interest.kind.num_embeddings == 4
+    assert model.interest.inputs.kind.num_embeddings == 4
     assert model.ranker is None
 
 

@@ -4,6 +4,15 @@ Each has ``forward`` over whole histories and ``step`` for one event; folding ``
 history gives what ``forward`` gives, so a served user costs one step an event.
 """
 
+from mmrec.interest.attention import SelfAttentionInterest, WindowState
 from mmrec.interest.gru import GRUInterest
+from mmrec.interest.inputs import EventInputs
+from mmrec.interest.linear import LinearRecurrentInterest
 
-__all__ = ["GRUInterest"]
+__all__ = [
+    "EventInputs",
+    "GRUInterest",
+    "LinearRecurrentInterest",
+    "SelfAttentionInterest",
+    "WindowState",
+]

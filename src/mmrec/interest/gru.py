@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-# log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
-DAY = 11.366754
+from mmrec.interest.inputs import EventInputs
 
 
 class GRUInterest(nn.Module):
@@ -68,21 +67,18 @@ class GRUInterest(nn.Module):
         self.dim = dim
         self.hidden = hidden
         self.layers = layers
-        self.gap_dropout = gap_dropout
         # nn.GRU warns about dropout that has no layers to stand between.
         self.gru = nn.GRU(
             dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
         self.dropout = nn.Dropout(dropout)
-        self.gap = nn.Linear(1, dim) if time_gap else None
-        # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
-        self.kind = nn.Embedding(event_types + 1, dim, padding_idx=0) if event_types else None
-        # Both are added to item vectors, so they start small beside them.
-        if self.gap is not None:
-            nn.init.normal_(self.gap.weight, std=0.02)
-            nn.init.zeros_(self.gap.bias)
-        if self.kind is not None:
-            nn.init.normal_(self.kind.weight[1:], std=0.02)
+        self.inputs = EventInputs(
+            dim,
+            dropout=dropout,
+            time_gap=time_gap,
+            gap_dropout=gap_dropout,
+            event_types=event_types,
+        )
 
     def forward(
         self,
@@ -107,22 +103,11 @@ class GRUInterest(nn.Module):
             ValueError: if a gap or type is needed and missing, a row is padded on the left, or the
                 vectors are not ``dim`` wide.
         """
-        if vectors.shape[-1] != self.dim:
-            raise ValueError(
-                f"GRUInterest expects vectors {self.dim} wide; got {vectors.shape[-1]}"
-            )
-        if (mask[:, 1:] & ~mask[:, :-1]).any():
-            raise ValueError(
-                "GRUInterest expects padding on the right; got a mask with False first"
-            )
-        if vectors.shape[0] * vectors.shape[1] == 0:
+        # Padding is on the right, so no real step comes after it and there is nothing to pack.
+        inputs = self.inputs.of_histories(vectors, mask, gap, kind)
+        if inputs.numel() == 0:
             return vectors.new_zeros(*vectors.shape[:2], self.hidden)
-        # Cleaned first, so that NaN in padding reaches neither a value nor a gradient. Padding is
-        # on the right, so no real step comes after it and there is nothing to pack.
-        vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
-        gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
-        kind = None if kind is None else kind.masked_fill(~mask, 0)
-        states, _ = self.gru(self._inputs(vectors, gap, kind))
+        states, _ = self.gru(self._as_weights(inputs))
         masked: Tensor = self.dropout(states).masked_fill(~mask.unsqueeze(-1), 0)
         return masked
 
@@ -146,7 +131,7 @@ class GRUInterest(nn.Module):
         kind: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "layers B H"]:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
-        inputs = self._inputs(vectors, gap, kind).unsqueeze(1)
+        inputs = self._as_weights(self.inputs(vectors, gap, kind)).unsqueeze(1)
         _, state = self.gru(inputs, state)
         return state
 
@@ -155,30 +140,6 @@ class GRUInterest(nn.Module):
         interest: Tensor = self.dropout(state[-1])
         return interest
 
-    def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-        """In training, make all gaps of some histories unknown."""
-        if not self.training or self.gap is None or self.gap_dropout == 0:
-            return gap
-        dropped = torch.rand(len(gap), 1, device=gap.device) < self.gap_dropout
-        return gap.masked_fill(dropped, -1)
-
-    def _inputs(
-        self,
-        vectors: Float[Tensor, "*batch D"],
-        gap: Float[Tensor, "*batch"] | None,
-        kind: Int[Tensor, "*batch"] | None,
-    ) -> Float[Tensor, "*batch D"]:
-        """An event's item, type and time gap as one vector."""
-        inputs: Tensor = self.dropout(vectors)
-        if self.gap is not None:
-            if gap is None:
-                raise ValueError("GRUInterest with time_gap=True expects gap in seconds; got None")
-            days = (gap.clamp(min=0).log1p() / DAY).to(self.gap.weight.dtype)
-            timed: Tensor = self.gap(days.unsqueeze(-1))
-            inputs = inputs + timed.masked_fill((gap < 0).unsqueeze(-1), 0)
-        if self.kind is not None:
-            if kind is None:
-                raise ValueError("GRUInterest with event_types expects kind; got None")
-            inputs = inputs + self.kind(kind)
+    def _as_weights(self, inputs: Tensor) -> Tensor:
         # On the CPU autocast leaves a GRU alone, so its input must have the type of its weights.
         return inputs.to(next(self.gru.parameters()).dtype)

@@ -1,6 +1,6 @@
 """Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders by name."""
 
-from mmrec.models.builders import gru4rec
+from mmrec.models.builders import gru4rec, lrurec, sasrec
 from mmrec.models.items import ItemEncoder, encode_catalog
 from mmrec.models.ranker import CatalogRanker
 from mmrec.models.sequential import Interest, Output, SequentialModel
@@ -13,4 +13,6 @@ __all__ = [
     "SequentialModel",
     "encode_catalog",
     "gru4rec",
+    "lrurec",
+    "sasrec",
 ]

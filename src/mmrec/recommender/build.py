@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from torch import nn
@@ -21,7 +21,7 @@ from mmrec.data import (
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
-from mmrec.models import SequentialModel, gru4rec
+from mmrec.models import SequentialModel, gru4rec, lrurec, sasrec
 from mmrec.recommender.options import Options
 from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
 from mmrec.scoring import MLPScorer
@@ -42,17 +42,20 @@ def build_model(
 ) -> SequentialModel:
     """Wire the model that ``options`` describe around its encoders."""
     dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
-    return gru4rec(
-        encoders,
-        dim=options.dim,
-        layers=options.layers,
-        dropout=options.dropout,
-        modality_dropout=options.modality_dropout,
-        fusion=FUSIONS[options.fusion](dims, options.dim),
-        time_gap=options.time_gap,
-        event_types=event_types if options.event_types else 0,
-        ranker=MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,
-    )
+    shared: dict[str, Any] = {
+        "dim": options.dim,
+        "dropout": options.dropout,
+        "modality_dropout": options.modality_dropout,
+        "fusion": FUSIONS[options.fusion](dims, options.dim),
+        "time_gap": options.time_gap,
+        "event_types": event_types if options.event_types else 0,
+        "ranker": MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,
+    }
+    if options.layers is not None:
+        shared["layers"] = options.layers
+    if options.interest == "sasrec":
+        return sasrec(encoders, window=options.max_length, **shared)
+    return {"gru": gru4rec, "lru": lrurec}[options.interest](encoders, **shared)
 
 
 def known_log(events: Table | Interactions, catalog: Catalog) -> Interactions:

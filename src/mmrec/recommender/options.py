@@ -8,7 +8,7 @@ from typing import Any
 MODALITIES = ("id", "text", "image")
 CHOICES = {
     "fusion": ("concat", "attention", "siamese"),
-    "interest": ("gru",),
+    "interest": ("gru", "sasrec", "lru"),
     "scorer": ("dot", "mlp"),
     "loss": ("softmax", "bpr", "bce"),
     "negatives": ("auto", "full", "in-batch", "popularity", "uniform"),
@@ -31,7 +31,8 @@ class Options:
         pooling: how token vectors become one: mean, cls, max or attention.
         tuning: how text and picture models learn: ``"frozen"``, ``"last-N"`` or ``"full"``.
         fusion: how modalities become one vector: concat, attention or siamese.
-        interest: how a history becomes an interest: gru.
+        interest: how a history becomes an interest: gru, sasrec (self-attention over the last
+            ``max_length`` events) or lru (a linear recurrence).
         scorer: ``"dot"`` retrieves; ``"mlp"`` also ranks the short list that dot retrieves.
         loss: softmax, bpr or bce.
         negatives: what a target is compared with: full (every trained item), in-batch, popularity
@@ -41,7 +42,7 @@ class Options:
         split: time or leave-one-out.
         min_count: k-core filter: users and items with fewer events don't train.
         dim: width of item vectors and interest.
-        layers: layers of the interest model.
+        layers: layers of the interest model; by default 1 of gru, 2 of the others.
         dropout: of the interest model's input and output.
         modality_dropout: probability that an item trains without one of its modalities.
         time_gap: whether the time since the last event is an input.
@@ -84,7 +85,7 @@ class Options:
     split: str = "time"
     min_count: int = 0
     dim: int = 128
-    layers: int = 1
+    layers: int | None = None
     dropout: float = 0.4
     modality_dropout: float = 0.1
     time_gap: bool = True
@@ -125,6 +126,8 @@ class Options:
             if not _is_number(value, whole) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise ValueError(f"{name} must be {kind} from {low} to {high}; got {value!r}")
+        if self.layers is not None and not (_is_number(self.layers, True) and 0 < self.layers < 65):
+            raise ValueError(f"layers must be a whole number from 1 to 64; got {self.layers!r}")
         if not TUNING.fullmatch(str(self.tuning)):
             raise ValueError(f"tuning must be 'frozen', 'last-N' or 'full'; got {self.tuning!r}")
         some = _is_number(self.devices, True) and int(self.devices) > 0
@@ -166,7 +169,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("pool_size", 1, _LARGE),
     ("min_count", 0, _LARGE),
     ("dim", 1, 65536),
-    ("layers", 1, 64),
     ("dropout", 0.0, 0.99),
     ("modality_dropout", 0.0, 0.99),
     ("max_length", 1, _LARGE),

@@ -1,0 +1,176 @@
+"""SASRec: causal self-attention over the last events."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mmrec.interest.inputs import EventInputs
+
+
+class WindowState(NamedTuple):
+    """The inputs of a user's last events, oldest first, padded on the right.
+
+    Attributes:
+        inputs: ``(B, W, D)``.
+        length: how many of them are events, ``(B,)``.
+    """
+
+    inputs: Float[Tensor, "B W D"]
+    length: Int[Tensor, " B"]
+
+
+class SelfAttentionInterest(nn.Module):
+    """Pre-norm transformer blocks with a causal mask and learned positions.
+
+    The state is the last ``window`` events, so a step costs a pass over the window; a history
+    longer than that is what its last ``window`` events are.
+
+    Args:
+        dim: width of an item vector and of the interest, D = H.
+        layers: number of blocks.
+        heads: attention heads; they divide ``dim``.
+        window: events that are attended to, W.
+        dropout: of inputs and of what each block adds, in training.
+        time_gap: whether the seconds since the user's previous event are an input.
+        gap_dropout: see :class:`GRUInterest`.
+        event_types: number of known event types; 0 for events without a type.
+
+    Raises:
+        ValueError: a size is not positive, or ``heads`` doesn't divide ``dim``.
+
+    References:
+        Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781).
+
+    Example:
+        >>> interest = SelfAttentionInterest(8, window=4).eval()
+        >>> vectors, mask = torch.randn(1, 3, 8), torch.tensor([[True, True, False]])
+        >>> states = interest(vectors, mask)  # (B, T, H)
+        >>> state = interest.initial_state(1)
+        >>> for t in range(2):
+        ...     state = interest.step(state, vectors[:, t])
+        >>> torch.allclose(interest.readout(state), states[:, 1], atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        layers: int = 2,
+        heads: int = 2,
+        window: int = 200,
+        dropout: float = 0.0,
+        time_gap: bool = False,
+        gap_dropout: float = 0.1,
+        event_types: int = 0,
+    ) -> None:
+        super().__init__()
+        if min(dim, layers, heads, window) < 1 or event_types < 0:
+            raise ValueError(
+                "SelfAttentionInterest expects positive dim, layers, heads and window and "
+                f"event_types of 0 or more; got {dim}, {layers}, {heads}, {window}, {event_types}"
+            )
+        if dim % heads:
+            raise ValueError(f"heads must divide dim; got {heads} heads and dim {dim}")
+        self.dim = self.hidden = dim
+        self.window = window
+        self.inputs = EventInputs(
+            dim,
+            dropout=dropout,
+            time_gap=time_gap,
+            gap_dropout=gap_dropout,
+            event_types=event_types,
+        )
+        self.positions = nn.Parameter(torch.randn(window, dim) * 0.02)
+        self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None = None,
+        kind: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T H"]:
+        """The interest after each event; see :meth:`GRUInterest.forward`.
+
+        Raises:
+            ValueError: there are more than ``window`` steps, a gap or type is needed and missing,
+                a row is padded on the left, or the vectors are not ``dim`` wide.
+        """
+        if vectors.shape[1] > self.window:
+            raise ValueError(
+                f"SelfAttentionInterest expects the last {self.window} events at most; "
+                f"got {vectors.shape[1]}"
+            )
+        states = self._attend(self.inputs.of_histories(vectors, mask, gap, kind))
+        return states.masked_fill(~mask.unsqueeze(-1), 0)
+
+    def initial_state(
+        self,
+        batch_size: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> WindowState:
+        """The state of users without events."""
+        inputs = self.positions.new_zeros(
+            (batch_size, self.window, self.dim), device=device, dtype=dtype
+        )
+        return WindowState(inputs, torch.zeros(batch_size, dtype=torch.long, device=inputs.device))
+
+    def step(
+        self,
+        state: WindowState,
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None = None,
+        kind: Int[Tensor, " B"] | None = None,
+    ) -> WindowState:
+        """The state after one more event of each user; a full window drops its oldest event."""
+        full = (state.length == self.window).view(-1, 1, 1)
+        inputs = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
+        place = state.length.clamp(max=self.window - 1)
+        rows = torch.arange(len(place), device=place.device)
+        inputs = inputs.index_put((rows, place), self.inputs(vectors, gap, kind).to(inputs.dtype))
+        return WindowState(inputs, place + 1)
+
+    def readout(self, state: WindowState) -> Float[Tensor, "B H"]:
+        """The interest that a state stands for; zeros where there is no event."""
+        states = self._attend(state.inputs[:, : max(int(state.length.max()), 1)])
+        rows = torch.arange(len(state.length), device=state.length.device)
+        last = states[rows, (state.length - 1).clamp(min=0)]
+        return last.masked_fill((state.length == 0).unsqueeze(-1), 0)
+
+    def _attend(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T H"]:
+        # Padding is on the right, so behind the causal mask no event can see it.
+        states = inputs + self.positions[: inputs.shape[1]]
+        for block in self.blocks:
+            states = block(states)
+        normed: Tensor = self.norm(states)
+        return normed
+
+
+class _Block(nn.Module):
+    """Attention, then a two-layer network; each reads what is normed and adds to its input."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """One block."""
+        query, key, value = rearrange(
+            self.qkv(self.attention_norm(states)), "b t (s h d) -> s b h t d", s=3, h=self.heads
+        )
+        heard = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        states = states + self.dropout(self.out(rearrange(heard, "b h t d -> b t (h d)")))
+        added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
+        return added

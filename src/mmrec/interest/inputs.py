@@ -1,0 +1,104 @@
+"""What an interest model reads of an event: its item, its type, and the time since the last one."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+# log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
+DAY = 11.366754
+
+
+class EventInputs(nn.Module):
+    """Adds the type of an event and the time since the one before to the vector of its item.
+
+    Args:
+        dim: width of an item vector, D.
+        dropout: probability that an element of an item vector is dropped in training.
+        time_gap: whether the seconds since the user's previous event are an input.
+        gap_dropout: the probability that a history trains as if its times were unknown.
+        event_types: number of known event types; 0 for events without a type.
+
+    Example:
+        >>> inputs = EventInputs(4, time_gap=True).eval()
+        >>> unknown = torch.tensor([-1.0])
+        >>> bool((inputs(torch.ones(1, 4), unknown, None) == 1).all())
+        True
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        dropout: float = 0.0,
+        time_gap: bool = False,
+        gap_dropout: float = 0.1,
+        event_types: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dim, self.gap_dropout = dim, gap_dropout
+        self.dropout = nn.Dropout(dropout)
+        self.gap = nn.Linear(1, dim) if time_gap else None
+        # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
+        self.kind = nn.Embedding(event_types + 1, dim, padding_idx=0) if event_types else None
+        # Both are added to item vectors, so they start small beside them.
+        if self.gap is not None:
+            nn.init.normal_(self.gap.weight, std=0.02)
+            nn.init.zeros_(self.gap.bias)
+        if self.kind is not None:
+            nn.init.normal_(self.kind.weight[1:], std=0.02)
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "*batch D"],
+        gap: Float[Tensor, "*batch"] | None,
+        kind: Int[Tensor, "*batch"] | None,
+    ) -> Float[Tensor, "*batch D"]:
+        """An event's item, type and time gap as one vector.
+
+        Raises:
+            ValueError: if a gap or type is needed and missing.
+        """
+        inputs: Tensor = self.dropout(vectors)
+        if self.gap is not None:
+            if gap is None:
+                raise ValueError("an interest with time_gap=True expects gap in seconds; got None")
+            days = (gap.clamp(min=0).log1p() / DAY).to(self.gap.weight.dtype)
+            timed: Tensor = self.gap(days.unsqueeze(-1))
+            inputs = inputs + timed.masked_fill((gap < 0).unsqueeze(-1), 0)
+        if self.kind is not None:
+            if kind is None:
+                raise ValueError("an interest with event_types expects kind; got None")
+            inputs = inputs + self.kind(kind)
+        return inputs
+
+    def of_histories(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        kind: Int[Tensor, "B T"] | None,
+    ) -> Float[Tensor, "B T D"]:
+        """The inputs of whole histories; what lies in padding reaches no value and no gradient.
+
+        Raises:
+            ValueError: if the vectors are not D wide, or a row is padded on the left.
+        """
+        if vectors.shape[-1] != self.dim:
+            raise ValueError(
+                f"the interest expects item vectors {self.dim} wide; got {vectors.shape[-1]}"
+            )
+        if (mask[:, 1:] & ~mask[:, :-1]).any():
+            raise ValueError(
+                "the interest expects padding on the right; got a mask with False first"
+            )
+        vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
+        gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
+        kind = None if kind is None else kind.masked_fill(~mask, 0)
+        return self(vectors, gap, kind)  # type: ignore[no-any-return]
+
+    def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+        """In training, make all gaps of some histories unknown."""
+        if not self.training or self.gap is None or self.gap_dropout == 0:
+            return gap
+        dropped = torch.rand(len(gap), 1, device=gap.device) < self.gap_dropout
+        return gap.masked_fill(dropped, -1)

@@ -1,0 +1,188 @@
+"""A linear recurrence: trained in parallel over a history, one cheap step an event."""
+
+import math
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Complex, Float, Int
+from torch import Tensor, nn
+
+from mmrec.interest.inputs import EventInputs
+
+
+class LinearRecurrentInterest(nn.Module):
+    """Blocks of a complex diagonal linear recurrence and a two-layer network.
+
+    In each block ``h_t = λ h_(t-1) + γ B x_t`` with learned ``λ`` inside the unit circle. Without
+    a non-linearity in time all steps of a history are computed at once, in log2(T) rounds; a
+    served user costs one multiplication an event.
+
+    The state is complex, (layers, B, hidden); users lie on axis 1.
+
+    Args:
+        dim: width of an item vector and of the interest, D = H.
+        layers: number of blocks.
+        hidden: complex width of the recurrence; ``dim`` if None.
+        dropout: of inputs and of what each block adds, in training.
+        time_gap: whether the seconds since the user's previous event are an input.
+        gap_dropout: see :class:`GRUInterest`.
+        event_types: number of known event types; 0 for events without a type.
+
+    Raises:
+        ValueError: a size is not positive.
+
+    References:
+        Yue et al., "Linear Recurrent Units for Sequential Recommendation" (arXiv 2310.02367);
+        the initial values of λ are those of Orvieto et al. (arXiv 2303.06349).
+
+    Example:
+        >>> interest = LinearRecurrentInterest(8).eval()
+        >>> vectors, mask = torch.randn(1, 3, 8), torch.tensor([[True, True, False]])
+        >>> states = interest(vectors, mask)  # (B, T, H)
+        >>> state = interest.initial_state(1)
+        >>> for t in range(2):
+        ...     state = interest.step(state, vectors[:, t])
+        >>> torch.allclose(interest.readout(state), states[:, 1], atol=1e-5)
+        True
+    """
+
+    window: int | None = None
+    """A recurrence remembers without limit; None says that its state is not a list of events."""
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        layers: int = 2,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        time_gap: bool = False,
+        gap_dropout: float = 0.1,
+        event_types: int = 0,
+    ) -> None:
+        super().__init__()
+        width = dim if hidden is None else hidden
+        if min(dim, layers, width) < 1 or event_types < 0:
+            raise ValueError(
+                "LinearRecurrentInterest expects positive dim, layers and hidden and event_types "
+                f"of 0 or more; got {dim}, {layers}, {width}, {event_types}"
+            )
+        self.dim = self.hidden = dim
+        self.width = width
+        self.inputs = EventInputs(
+            dim,
+            dropout=dropout,
+            time_gap=time_gap,
+            gap_dropout=gap_dropout,
+            event_types=event_types,
+        )
+        self.blocks = nn.ModuleList(_Block(dim, width, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None = None,
+        kind: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T H"]:
+        """The interest after each event; see :meth:`GRUInterest.forward`."""
+        states = self.inputs.of_histories(vectors, mask, gap, kind)
+        for block in self.blocks:
+            states = block(states)
+        normed: Tensor = self.norm(states)
+        return normed.masked_fill(~mask.unsqueeze(-1), 0)
+
+    def initial_state(
+        self, batch_size: int, *, device: torch.device | str | None = None
+    ) -> tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]:
+        """The memory and the interest of users without events: zeros."""
+        weight = self.norm.weight
+        memory = torch.zeros(
+            len(self.blocks),
+            batch_size,
+            self.width,
+            dtype=torch.complex64,
+            device=weight.device if device is None else device,
+        )
+        return memory, memory.real.new_zeros(batch_size, self.dim)
+
+    def step(
+        self,
+        state: tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]],
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None = None,
+        kind: Int[Tensor, " B"] | None = None,
+    ) -> tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]:
+        """The state after one more event of each user."""
+        states = self.inputs(vectors, gap, kind)
+        memories = []
+        for block, before in zip(self.blocks, state[0], strict=True):
+            memory, states = cast(_Block, block).step(before, states)
+            memories.append(memory)
+        return torch.stack(memories), self.norm(states)
+
+    def readout(
+        self, state: tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]
+    ) -> Float[Tensor, "B H"]:
+        """The interest that a state stands for."""
+        return state[1]
+
+
+class _Block(nn.Module):
+    def __init__(self, dim: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.enter, self.out = nn.Linear(dim, 2 * hidden), nn.Linear(2 * hidden, dim)
+        self.feed = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.dropout = nn.Dropout(dropout)
+        # |λ| between .8 and .99: memories of five to a hundred events.
+        radius = torch.empty(hidden).uniform_(0.8**2, 0.99**2).sqrt()
+        self.decay = nn.Parameter((-radius.log()).log())
+        self.angle = nn.Parameter(torch.rand(hidden) * math.pi / 10)
+
+    def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """All steps at once."""
+        return self._finish(states, scan(self._enter(states), self._log_rate()))
+
+    def step(
+        self, before: Complex[Tensor, "B N"], states: Float[Tensor, "B D"]
+    ) -> tuple[Complex[Tensor, "B N"], Float[Tensor, "B D"]]:
+        """One step: the memory after it, and what the block says."""
+        memory = before * self._log_rate().exp() + self._enter(states)
+        return memory, self._finish(states, memory)
+
+    def _log_rate(self) -> Complex[Tensor, " N"]:
+        # The decay is negative whatever is learned, so |λ| stays below 1.
+        return torch.complex(-self.decay.float().exp(), self.angle.float())
+
+    def _enter(self, states: Tensor) -> Tensor:
+        real, imaginary = self.enter(self.norm(states)).float().chunk(2, dim=-1)
+        # γ keeps the memory as large as what enters it (arXiv 2303.06349).
+        scale = (1 - (-2 * self.decay.float().exp()).exp()).clamp(min=1e-6).sqrt()
+        return torch.complex(real * scale, imaginary * scale)
+
+    def _finish(self, states: Tensor, memory: Tensor) -> Tensor:
+        flat = torch.cat([memory.real, memory.imag], dim=-1).to(states.dtype)
+        states = states + self.dropout(self.out(flat))
+        added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
+        return added
+
+
+def scan(
+    inputs: Complex[Tensor, "B T N"], log_rate: Complex[Tensor, " N"]
+) -> Complex[Tensor, "B T N"]:
+    """``h_t = exp(log_rate) h_(t-1) + x_t`` for all t, in log2(T) rounds that double the reach.
+
+    Example:
+        >>> ones = torch.ones(1, 3, 1, dtype=torch.complex64)
+        >>> scan(ones, torch.tensor([0.5 + 0j]).log()).real.flatten()
+        tensor([1.0000, 1.5000, 1.7500])
+    """
+    reach, steps = 1, inputs.shape[1]
+    memory = inputs
+    while reach < steps:
+        earlier = memory[:, :-reach] * (log_rate * reach).exp()
+        memory = torch.cat([memory[:, :reach], memory[:, reach:] + earlier], dim=1)
+        reach *= 2
+    return memory

@@ -1,0 +1,114 @@
+"""What every interest model must do."""
+
+import pytest
+import torch
+
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+
+MODELS = {
+    "gru": lambda **options: GRUInterest(8, layers=2, **options),
+    "sasrec": lambda **options: SelfAttentionInterest(8, window=6, **options),
+    "lru": lambda **options: LinearRecurrentInterest(8, **options),
+}
+
+
+@pytest.fixture(params=MODELS, name="make")
+def _make(request):
+    torch.manual_seed(0)
+    return MODELS[request.param]
+
+
+def histories(rows=3, steps=6):
+    torch.manual_seed(1)
+    lengths = torch.tensor([steps, 2, 0][:rows])
+    mask = torch.arange(steps) < lengths[:, None]
+    gap = torch.rand(rows, steps) * 1e5
+    kind = torch.randint(0, 3, (rows, steps))
+    return torch.randn(rows, steps, 8), mask, gap, kind
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(1, 1), (3, 6)])
+def test_shape_and_padding(make, rows, steps):
+    vectors, mask, gap, kind = histories(rows, steps)
+    states = make(time_gap=True, event_types=2).eval()(vectors, mask, gap, kind)
+    assert states.shape == (rows, steps, 8)
+    assert states.isfinite().all()
+    assert (states[~mask] == 0).all()
+
+
+def test_what_lies_in_padding_changes_nothing(make):
+    vectors, mask, gap, kind = histories()
+    model = make(time_gap=True, event_types=2).eval()
+    clean = model(vectors, mask, gap, kind)
+    dirty = vectors.masked_fill(~mask.unsqueeze(-1), torch.nan).requires_grad_()
+    states = model(dirty, mask, gap.masked_fill(~mask, torch.nan), kind)
+    assert torch.equal(states, clean)
+    states.sum().backward()
+    assert (dirty.grad[~mask] == 0).all()
+    assert all(weight.grad.isfinite().all() for weight in model.parameters())
+
+
+def test_no_event_sees_a_later_one(make):
+    vectors, mask, *_ = histories(1)
+    model = make().eval()
+    before = model(vectors, mask)
+    changed = vectors.clone()
+    changed[:, 4:] += torch.randn(2, 8)
+    after = model(changed, mask)
+    torch.testing.assert_close(after[:, :4], before[:, :4])
+    assert not torch.allclose(after[:, 4], before[:, 4])
+
+
+def test_folding_steps_is_forward(make):
+    vectors, mask, gap, kind = histories(1)
+    model = make(time_gap=True, event_types=2).eval()
+    states = model(vectors, mask, gap, kind)
+    state = model.initial_state(1)
+    for t in range(vectors.shape[1]):
+        state = model.step(state, vectors[:, t], gap[:, t], kind[:, t])
+        torch.testing.assert_close(model.readout(state), states[:, t], atol=1e-5, rtol=1e-4)
+
+
+def test_someone_without_events_has_finite_interest(make):
+    model = make().eval()
+    assert (model.readout(model.initial_state(2)) == 0).all()
+
+
+def test_every_parameter_learns(make):
+    vectors, mask, gap, kind = histories()
+    model = make(time_gap=True, event_types=2)
+    model(vectors, mask, gap, kind).square().sum().backward()
+    assert all(weight.grad is not None for weight in model.parameters())
+
+
+def test_a_planted_pattern_is_learnt_and_noise_is_not(make):
+    """The target is the item before the last: something only a memory knows."""
+
+    def last_loss(shuffled):
+        torch.manual_seed(2)
+        model, items = make(), torch.randn(5, 8)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for _ in range(200):
+            history = torch.randint(0, 5, (64, 6))
+            target = torch.randint(0, 5, (64,)) if shuffled else history[:, 4]
+            states = model(items[history], torch.ones(64, 6, dtype=torch.bool))[:, -1]
+            loss = torch.nn.functional.cross_entropy(states @ items.T, target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return float(loss.detach())
+
+    assert last_loss(shuffled=False) < 0.5
+    assert last_loss(shuffled=True) > 1.3
+
+
+def test_wrong_input_is_refused(make):
+    vectors, mask, *_ = histories()
+    with pytest.raises(ValueError, match="8 wide; got 7"):
+        make()(vectors[..., :7], mask)
+    with pytest.raises(ValueError, match="padding on the right"):
+        make()(vectors, mask.flip(1))
+    with pytest.raises(ValueError, match="gap in seconds; got None"):
+        make(time_gap=True)(vectors, mask)
+    with pytest.raises(ValueError, match="expects kind; got None"):
+        make(event_types=2)(vectors, mask)
