@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -274,3 +276,65 @@ def test_two_processes_at_once(tmp_path):
         worker.communicate(timeout=60)
         assert worker.returncode == 0  # it has checked its own answer
     assert rows_in(tmp_path) == 300
+
+
+class Together(Letters):
+    """Waits in its first batch for the encoder of the other thread."""
+
+    def __init__(self, meeting):
+        super().__init__()
+        self.meeting, self.met = meeting, False
+
+    def forward(self, inputs):
+        if not self.met:
+            self.meeting.wait(timeout=20)
+            self.met = True
+        return super().forward(inputs)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs file locks")
+def test_shards_encode_each_content_once_and_at_the_same_time(tmp_path):
+    texts = [None, *(f"text {i % 50}" for i in range(80))]
+    meeting = threading.Barrier(2)
+    encoders = [Together(meeting), Together(meeting)]
+    with ThreadPoolExecutor(2) as threads:
+        jobs = [
+            threads.submit(
+                FeatureStore(tmp_path).encode, encoder, texts[::step], batch_size=1, shard=(rank, 2)
+            )
+            for rank, (encoder, step) in enumerate(zip(encoders, (1, -1), strict=True))
+        ]
+        parts = [job.result() for job in jobs]
+    asked = [set(encoder.asked) for encoder in encoders]
+    assert sorted(encoders[0].asked + encoders[1].asked) == sorted(set(texts[1:]))
+    assert min(map(len, asked)) > 10
+    assert all(part.problems == {} for part in parts)
+    last = Letters()
+    features = FeatureStore(tmp_path).encode(last, texts)
+    assert last.asked == []
+    assert features.present.tolist() == [False] + [True] * 80
+    assert torch.equal(features[:], FeatureStore(None).encode(Letters(), texts)[:])
+    assert not list(tmp_path.rglob("part-*"))
+
+
+def test_a_killed_shard_is_taken_up_again(tmp_path):
+    class Killed(Letters):
+        def forward(self, inputs):
+            if len(self.asked) > 5:
+                raise KeyboardInterrupt
+            return super().forward(inputs)
+
+    texts = [f"text {i}" * (1 + i) for i in range(20)]
+    first, second = Killed(), Letters()
+    with pytest.raises(KeyboardInterrupt):
+        FeatureStore(tmp_path).encode(first, texts, batch_size=1, shard=(0, 1))
+    features = FeatureStore(tmp_path).encode(second, texts, batch_size=1, shard=(0, 1))
+    assert features.present.all()
+    assert 0 < len(second.asked) < 20
+
+
+def test_a_shard_that_is_none(tmp_path):
+    with pytest.raises(ValueError, match=r"0 <= rank < world; got \(2, 2\)"):
+        FeatureStore(tmp_path).encode(Letters(), TEXTS, shard=(2, 2))
+    with pytest.raises(ValueError, match="got one in memory"):
+        FeatureStore(None).encode(Letters(), TEXTS, shard=(0, 2))

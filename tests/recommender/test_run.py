@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from mmrec.recommender import run as runs
 from mmrec.recommender.run import FILES, Run, RunError, check_place, read_run, write_run
@@ -59,6 +60,27 @@ def test_a_newer_run_replaces_an_older_one_only(made, tmp_path):
     with pytest.raises(FileExistsError, match="holds something other than a RUN"):
         write_run(made, tmp_path / "run")
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("mmrec.recommender.run.save_file", SafetensorError("I/O error: No space left on device")),
+        ("polars.DataFrame.write_parquet", pl.exceptions.ComputeError("No space left on device")),
+        ("mmrec.recommender.run.flush", OSError(28, "No space left on device")),
+    ],
+)
+def test_a_full_disk_leaves_the_older_run(made, tmp_path, monkeypatch, what, error):
+    def full(*arguments, **options):
+        raise error
+
+    write_run(made, tmp_path / "run")
+    made.report = {"second": True}
+    monkeypatch.setattr(what, full)
+    with pytest.raises(OSError, match=r"the RUN can't be written to .*run: .*No space left"):
+        write_run(made, tmp_path / "run")
+    assert read_run(tmp_path / "run").report != {"second": True}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_other_places(made, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import logging
+import os
 import warnings
 
 import pytest
@@ -9,7 +10,7 @@ from mmrec.evaluation import evaluate
 from mmrec.models import CatalogRanker, encode_catalog
 from mmrec.recommender.build import build_model, build_split
 from mmrec.recommender.content import read_content
-from mmrec.recommender.training import quiet, train, training_device
+from mmrec.recommender.training import check_devices, quiet, train, training_device
 
 
 @pytest.fixture
@@ -66,6 +67,20 @@ def test_more_devices_than_there_are(parts, monkeypatch):
     monkeypatch.setattr(Trainer, "__init__", refuse)
     with pytest.raises(ValueError, match=r"requested gpu: \[0, 1\] But your machine"):
         train(*parts(devices=2), progress=False)
+
+
+def test_more_processes_than_cores(fit, monkeypatch):
+    for name in ("cuda", "backends.mps"):
+        monkeypatch.setattr(f"torch.{name}.is_available", lambda: False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    check_devices("auto")
+    check_devices(2)
+    with pytest.raises(
+        ValueError, match="devices must be at most 2, the CPU cores there are; got 7"
+    ):
+        fit(devices=7)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    check_devices(7)
 
 
 def test_quiet_hides_advice_only():

@@ -33,7 +33,7 @@ class _Weights(Callback):
         self.seen.append(module.weight.item())
 
 
-def _fit(decay, steps):
+def _fit(average, steps):
     module, weights = _Walk(), _Weights()
     loader = DataLoader(torch.zeros(steps, 1))
     Trainer(
@@ -44,15 +44,28 @@ def _fit(decay, steps):
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        callbacks=[weights, MovingAverage(decay)],
+        callbacks=[weights, average],
     ).fit(module, loader, DataLoader(torch.zeros(1, 1)))
     return module, weights.seen
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+def test_the_averaged_weights():
+    average = MovingAverage(0.5)
+    with pytest.raises(RuntimeError, match="no average before training"):
+        average.weights()
+    _, seen = _fit(average, 2)
+    decay = min(0.5, 2 / 11)
+    expected = decay * seen[0] + (1 - decay) * seen[1]
+    assert {n: w.item() for n, w in average.weights().items()} == {
+        "weight": pytest.approx(expected)
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
 @pytest.mark.parametrize("steps", [1, 12])
 def test_validates_and_ends_with_the_average_of_the_formula(steps):
-    module, seen = _fit(0.5, steps)
+    module, seen = _fit(MovingAverage(0.5), steps)
     average = seen[0]  # the first update copies
     for count, weight in enumerate(seen[1:], start=1):
         decay = min(0.5, (1 + count) / (10 + count))

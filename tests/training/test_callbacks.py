@@ -12,13 +12,13 @@ def kinds(parts):
 
 
 def test_which_they_are(tmp_path):
-    average, best, stop = callbacks(tmp_path, patience=3, ema=0.9)
-    assert kinds([average, best, stop]) == [MovingAverage, ModelCheckpoint, EarlyStopping]
+    average, stop, best = callbacks(tmp_path, patience=3, ema=0.9)
+    assert kinds([average, stop, best]) == [MovingAverage, EarlyStopping, ModelCheckpoint]
     assert average.decay == 0.9
     assert best.monitor == stop.monitor == MONITOR == "valid_ndcg@10"
     assert best.mode == stop.mode == "max"
     assert stop.patience == 3
-    assert kinds(callbacks(tmp_path, ema=0.0)) == [ModelCheckpoint, EarlyStopping]
+    assert kinds(callbacks(tmp_path, ema=0.0)) == [EarlyStopping, ModelCheckpoint]
 
 
 def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(split, fit, tmp_path):

@@ -60,7 +60,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder for the RUN; a RUN that is there is replaced.")],
     modalities: Annotated[str, typer.Option(help="Of id, text, image.")] = "id,text,image",
     fusion: Annotated[str, typer.Option(help="concat, attention or siamese.")] = Options.fusion,
-    interest: Annotated[str, typer.Option(help="gru.")] = Options.interest,
+    interest: Annotated[str, typer.Option(help="gru, sasrec or lru.")] = Options.interest,
     scorer: Annotated[
         str, typer.Option(help="dot retrieves; mlp also ranks what dot retrieves.")
     ] = Options.scorer,
@@ -99,11 +99,17 @@ def fit(
     ] = Options.precision,
     devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that load batches.")] = Options.workers,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
+    ] = False,
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Train a recommender on a data set folder and write a RUN."""
+    """Train a recommender on a data set folder and write a RUN.
+
+    While it trains, the state after each epoch is kept in a folder beside the RUN, OUT.training.
+    """
     options = Options(
         modalities=tuple(part.strip() for part in modalities.split(",") if part.strip()),
         fusion=fusion,
@@ -137,11 +143,24 @@ def fit(
 
     check_place(out)  # now rather than after training
     dataset = read_folder(data)
-    recommender = Recommender.fit(
-        dataset.interactions, dataset.catalog, cache=cache, options=options, progress=True
-    )
-    recommender.config["data"] = str(data.resolve())
-    recommender.save(out)
+    checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
+    try:
+        recommender = Recommender.fit(
+            dataset.interactions,
+            dataset.catalog,
+            cache=cache,
+            options=options,
+            progress=True,
+            checkpoints=checkpoints,
+            resume=resume,
+        )
+        recommender.config["data"] = str(data.resolve())
+        recommender.save(out)
+    except KeyboardInterrupt:
+        some = any(checkpoints.glob("epoch-*.ckpt"))
+        what = "the same command with --resume goes on" if some else "no epoch had ended"
+        sys.stderr.write(f"\nmmrec: stopped; {what}\n")
+        raise typer.Exit(130) from None
     if not is_main_process():
         return
     typer.echo(metrics_table(recommender.report))
@@ -220,6 +239,32 @@ def demo(
     summary = run_demo(out, seed=seed, say=typer.echo)
     if as_json:
         _print_json(summary)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of RUNs; the first is the measure.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for compare.md, compare.html and plots.")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="ndcg@K, hr@K or mrr@K.")] = "ndcg@10",
+    samples: Annotated[int, typer.Option(min=1, help="Draws of the bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare RUNs on the test events of one split: intervals, paired tests, slices, plots."""
+    from mmrec.cli.compare import to_markdown, write_comparison
+    from mmrec.evaluation.comparison import compare_runs
+    from mmrec.evaluation.results import read_result
+
+    results = [read_result(run) for run in runs]
+    comparison = compare_runs(results, metric=metric, samples=samples, seed=seed)
+    typer.echo(to_markdown(comparison))
+    if out is not None:
+        written = write_comparison(comparison, out)
+        typer.echo(f"\n{len(written)} files written to {out}")
+    if as_json:
+        _print_json(comparison.to_dict())
 
 
 def _conditions(pairs: list[str]) -> dict[str, list[str]]:

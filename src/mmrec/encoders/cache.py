@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from mmrec.encoders.batching import raw_batches
-from mmrec.encoders.rowlog import RowLog, RowMemory, map_rows
+from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
 
 Raw = str | Path | None
 Rows = Tensor | np.ndarray | Sequence[int] | slice
@@ -106,6 +107,7 @@ class FeatureStore:
         keys: Sequence[str | None] | None = None,
         batch_size: int | None = None,
         progress: bool = False,
+        shard: tuple[int, int] | None = None,
     ) -> Features:
         """The vectors of all values; those that the store lacks are encoded first.
 
@@ -117,20 +119,30 @@ class FeatureStore:
             batch_size: pictures encoded at once, or texts of 64 tokens; by default 16 on a CPU,
                 where more no longer fit its caches, and 128 elsewhere.
             progress: show on stderr how far it is.
+            shard: `(rank, world)`: encode only this process' part of what the store lacks, without
+                keeping the others waiting. Each content is in the part of one rank, whatever the
+                order of values. When all ranks are done a call without it finds everything.
 
         Returns:
-            The vectors. A picture that cannot be read is missing, and in `problems`.
+            The vectors. A picture that cannot be read is missing, and in `problems`; in a sharded
+            call, so is what nobody has encoded yet, but not in `problems`.
 
         Raises:
-            ValueError: if the encoder learns, or changes its input at random.
+            ValueError: if the encoder learns, or changes its input at random; if there is no such
+                shard, or the store is in memory, where nobody would find it.
         """
         _check(encoder, values, keys)
+        part = None if shard is None else self._part(encoder, *shard)
         problems: dict[int, str] = {}
         digests = [_digest(i, values[i], keys, problems) for i in range(len(values))]
         log = self._log(encoder)
         wanted = {d: i for i, d in reversed(list(enumerate(digests))) if d is not None}
         failed: dict[bytes, str] = {}
-        if wanted.keys() - log.index.keys():
+        if part is not None and shard is not None:
+            wanted = {d: i for d, i in wanted.items() if _rank_of(d, shard[1]) == shard[0]}
+            todo = {d: v for d, i in wanted.items() if d not in log.index and (v := values[i])}
+            failed = _fill_part(log, part, encoder, todo, batch_size, progress)
+        elif wanted.keys() - log.index.keys():
             with log.locked():
                 todo = {d: v for d, i in wanted.items() if d not in log.index and (v := values[i])}
                 failed = _fill(log, encoder, todo, batch_size, progress)
@@ -140,6 +152,16 @@ class FeatureStore:
         return Features(
             table, np.array(rows, dtype=np.int64), dict(sorted(problems.items())), log.path
         )
+
+    def _part(self, encoder: Any, rank: int, world: int) -> RowLog:
+        """Where a shard writes until it is done, so that it holds nobody up."""
+        if self.directory is None:
+            raise ValueError("a shard needs a store with a directory; got one in memory")
+        if not 0 <= rank < world:
+            raise ValueError(f"shard needs 0 <= rank < world; got {(rank, world)}")
+        fingerprint: str = encoder.fingerprint()
+        folder = self.directory / fingerprint[:32] / f"part-{rank}-of-{world}"
+        return RowLog(folder, encoder.dim, fingerprint)
 
     def _log(self, encoder: Any) -> RowLog | RowMemory:
         fingerprint: str = encoder.fingerprint()
@@ -178,6 +200,35 @@ def _digest(
     except OSError as error:
         problems[position] = f"picture {value} cannot be read: {error.strerror}"
         return None
+
+
+def _rank_of(digest: bytes, world: int) -> int:
+    """Who encodes a content: a hash says it, so that nobody has to ask what others have begun."""
+    return int.from_bytes(digest[:8], "little") % world
+
+
+def _fill_part(
+    log: RowLog | RowMemory,
+    part: RowLog,
+    encoder: nn.Module,
+    todo: dict[bytes, str | Path],
+    batch_size: int | None,
+    progress: bool,
+) -> dict[bytes, str]:
+    """Encodes a shard into a log of its own, which a killed run left behind if there was one."""
+    if not todo and not part.folder.exists():
+        return {}
+    with part.locked():
+        new = {digest: value for digest, value in todo.items() if digest not in part.index}
+        failed = _fill(part, encoder, new, batch_size, progress)
+        rows = part.table()
+        with log.locked():
+            fresh = [digest for digest in part.index if digest not in log.index]
+            for start in range(0, len(fresh), COMMIT):
+                some = fresh[start : start + COMMIT]
+                log.append(some, rows[[part.index[digest] for digest in some]])
+        rmtree(part.folder)
+    return failed
 
 
 def _fill(

@@ -7,12 +7,13 @@ history gives what ``forward`` gives, so a served user costs one step an event.
 from mmrec.interest.attention import SelfAttentionInterest, WindowState
 from mmrec.interest.gru import GRUInterest
 from mmrec.interest.inputs import EventInputs
-from mmrec.interest.linear import LinearRecurrentInterest
+from mmrec.interest.linear import LinearRecurrentInterest, RecurrentState
 
 __all__ = [
     "EventInputs",
     "GRUInterest",
     "LinearRecurrentInterest",
+    "RecurrentState",
     "SelfAttentionInterest",
     "WindowState",
 ]

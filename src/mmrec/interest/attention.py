@@ -26,8 +26,8 @@ class WindowState(NamedTuple):
 class SelfAttentionInterest(nn.Module):
     """Pre-norm transformer blocks with a causal mask and learned positions.
 
-    The state is the last ``window`` events, so a step costs a pass over the window; a history
-    longer than that is what its last ``window`` events are.
+    The state is the last ``window`` events, and the interest is what they give: reading it costs
+    a pass over them. Positions count from the oldest of these events.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
@@ -98,16 +98,22 @@ class SelfAttentionInterest(nn.Module):
     ) -> Float[Tensor, "B T H"]:
         """The interest after each event; see :meth:`GRUInterest.forward`.
 
+        After event ``t`` it is what the last ``window`` events up to ``t`` give. So each step past
+        the window costs a pass over a window of its own: cut a long history of which the end alone
+        is wanted.
+
         Raises:
-            ValueError: there are more than ``window`` steps, a gap or type is needed and missing,
-                a row is padded on the left, or the vectors are not ``dim`` wide.
+            ValueError: a gap or type is needed and missing, a row is padded on the left, or the
+                vectors are not ``dim`` wide.
         """
+        inputs = self.inputs.of_histories(vectors, mask, gap, kind)
+        states = self._attend(inputs[:, : self.window])
         if vectors.shape[1] > self.window:
-            raise ValueError(
-                f"SelfAttentionInterest expects the last {self.window} events at most; "
-                f"got {vectors.shape[1]}"
-            )
-        states = self._attend(self.inputs.of_histories(vectors, mask, gap, kind))
+            late = mask[:, self.window :]
+            windows = inputs[:, 1:].unfold(1, self.window, 1)[late]
+            later = states.new_zeros(*late.shape, self.dim)
+            later[late] = self._attend(windows.mT)[:, -1].to(later.dtype)
+            states = torch.cat([states, later], dim=1)
         return states.masked_fill(~mask.unsqueeze(-1), 0)
 
     def initial_state(
@@ -140,7 +146,7 @@ class SelfAttentionInterest(nn.Module):
 
     def readout(self, state: WindowState) -> Float[Tensor, "B H"]:
         """The interest that a state stands for; zeros where there is no event."""
-        states = self._attend(state.inputs[:, : max(int(state.length.max()), 1)])
+        states = self._attend(state.inputs[:, : max([1, *state.length.tolist()])])
         rows = torch.arange(len(state.length), device=state.length.device)
         last = states[rows, (state.length - 1).clamp(min=0)]
         return last.masked_fill((state.length == 0).unsqueeze(-1), 0)
@@ -167,9 +173,8 @@ class _Block(nn.Module):
 
     def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """One block."""
-        query, key, value = rearrange(
-            self.qkv(self.attention_norm(states)), "b t (s h d) -> s b h t d", s=3, h=self.heads
-        )
+        qkv = self.qkv(self.attention_norm(states)).chunk(3, dim=-1)
+        query, key, value = (rearrange(x, "b t (h d) -> b h t d", h=self.heads) for x in qkv)
         heard = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         states = states + self.dropout(self.out(rearrange(heard, "b h t d -> b t (h d)")))
         added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))

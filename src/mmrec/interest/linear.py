@@ -1,13 +1,27 @@
 """A linear recurrence: trained in parallel over a history, one cheap step an event."""
 
 import math
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
+from mmrec.interest.scan import scan
+from mmrec.layers import at_least_float32
+
+
+class RecurrentState(NamedTuple):
+    """What a linear recurrence remembers of users.
+
+    Attributes:
+        memory: of each block, ``(layers, B, N)``; users lie on axis 1.
+        interest: after the last event, ``(B, H)``.
+    """
+
+    memory: Complex[Tensor, "layers B N"]
+    interest: Float[Tensor, "B H"]
 
 
 class LinearRecurrentInterest(nn.Module):
@@ -16,8 +30,6 @@ class LinearRecurrentInterest(nn.Module):
     In each block ``h_t = λ h_(t-1) + γ B x_t`` with learned ``λ`` inside the unit circle. Without
     a non-linearity in time all steps of a history are computed at once, in log2(T) rounds; a
     served user costs one multiplication an event.
-
-    The state is complex, (layers, B, hidden); users lie on axis 1.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
@@ -94,42 +106,45 @@ class LinearRecurrentInterest(nn.Module):
         return normed.masked_fill(~mask.unsqueeze(-1), 0)
 
     def initial_state(
-        self, batch_size: int, *, device: torch.device | str | None = None
-    ) -> tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]:
-        """The memory and the interest of users without events: zeros."""
-        weight = self.norm.weight
+        self,
+        batch_size: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> RecurrentState:
+        """The state of users without events: zeros, by default where and what the weights are."""
+        interest = self.norm.weight.new_zeros((batch_size, self.dim), device=device, dtype=dtype)
+        shape = (len(self.blocks), batch_size, self.width)
         memory = torch.zeros(
-            len(self.blocks),
-            batch_size,
-            self.width,
-            dtype=torch.complex64,
-            device=weight.device if device is None else device,
+            shape,
+            dtype=torch.promote_types(interest.dtype, torch.float32).to_complex(),
+            device=interest.device,
         )
-        return memory, memory.real.new_zeros(batch_size, self.dim)
+        return RecurrentState(memory, interest)
 
     def step(
         self,
-        state: tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]],
+        state: RecurrentState,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None = None,
         kind: Int[Tensor, " B"] | None = None,
-    ) -> tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]:
-        """The state after one more event of each user."""
+    ) -> RecurrentState:
+        """The state after one more event of each user; arguments as in :meth:`forward`."""
         states = self.inputs(vectors, gap, kind)
         memories = []
-        for block, before in zip(self.blocks, state[0], strict=True):
+        for block, before in zip(self.blocks, state.memory, strict=True):
             memory, states = cast(_Block, block).step(before, states)
             memories.append(memory)
-        return torch.stack(memories), self.norm(states)
+        return RecurrentState(torch.stack(memories), self.norm(states))
 
-    def readout(
-        self, state: tuple[Complex[Tensor, "layers B N"], Float[Tensor, "B H"]]
-    ) -> Float[Tensor, "B H"]:
-        """The interest that a state stands for."""
-        return state[1]
+    def readout(self, state: RecurrentState) -> Float[Tensor, "B H"]:
+        """The interest that a state stands for; zeros where there is no event."""
+        return state.interest
 
 
 class _Block(nn.Module):
+    """The recurrence, then a two-layer network; each reads what is normed and adds to its input."""
+
     def __init__(self, dim: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
@@ -154,12 +169,12 @@ class _Block(nn.Module):
 
     def _log_rate(self) -> Complex[Tensor, " N"]:
         # The decay is negative whatever is learned, so |λ| stays below 1.
-        return torch.complex(-self.decay.float().exp(), self.angle.float())
+        return torch.complex(-at_least_float32(self.decay).exp(), at_least_float32(self.angle))
 
     def _enter(self, states: Tensor) -> Tensor:
-        real, imaginary = self.enter(self.norm(states)).float().chunk(2, dim=-1)
-        # γ keeps the memory as large as what enters it (arXiv 2303.06349).
-        scale = (1 - (-2 * self.decay.float().exp()).exp()).clamp(min=1e-6).sqrt()
+        real, imaginary = at_least_float32(self.enter(self.norm(states))).chunk(2, dim=-1)
+        # γ = √(1 - |λ|²) keeps the memory as large as what enters it (arXiv 2303.06349).
+        scale = (-torch.expm1(-2 * at_least_float32(self.decay).exp())).clamp(min=1e-6).sqrt()
         return torch.complex(real * scale, imaginary * scale)
 
     def _finish(self, states: Tensor, memory: Tensor) -> Tensor:
@@ -167,22 +182,3 @@ class _Block(nn.Module):
         states = states + self.dropout(self.out(flat))
         added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
         return added
-
-
-def scan(
-    inputs: Complex[Tensor, "B T N"], log_rate: Complex[Tensor, " N"]
-) -> Complex[Tensor, "B T N"]:
-    """``h_t = exp(log_rate) h_(t-1) + x_t`` for all t, in log2(T) rounds that double the reach.
-
-    Example:
-        >>> ones = torch.ones(1, 3, 1, dtype=torch.complex64)
-        >>> scan(ones, torch.tensor([0.5 + 0j]).log()).real.flatten()
-        tensor([1.0000, 1.5000, 1.7500])
-    """
-    reach, steps = 1, inputs.shape[1]
-    memory = inputs
-    while reach < steps:
-        earlier = memory[:, :-reach] * (log_rate * reach).exp()
-        memory = torch.cat([memory[:, :reach], memory[:, reach:] + earlier], dim=1)
-        reach *= 2
-    return memory

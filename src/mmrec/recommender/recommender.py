@@ -21,8 +21,9 @@ from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.requests import History, Where, as_rows, check_count
 from mmrec.recommender.restore import restore
+from mmrec.recommender.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.run import Run, is_main_process, read_run, write_run
-from mmrec.recommender.training import train, training_device
+from mmrec.recommender.training import check_devices, train, training_device
 
 
 class Recommender:
@@ -51,6 +52,7 @@ class Recommender:
         self.vectors, self.counts, self.slots = vectors, counts, slots
         self.config, self.report = config, report
         self._log: Interactions | None = None
+        self._checkpoints: Path | None = None
 
     @classmethod
     def fit(
@@ -62,6 +64,8 @@ class Recommender:
         cache: str | Path | None = None,
         options: Options | None = None,
         progress: bool = False,
+        checkpoints: str | Path | None = None,
+        resume: bool = False,
     ) -> "Recommender":
         """Train a recommender and measure it on the test part of its split.
 
@@ -72,32 +76,45 @@ class Recommender:
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: all else; the defaults are good ones.
             progress: whether to show progress bars.
+            checkpoints: folder in which the state of the training is kept after each epoch;
+                :meth:`save` removes it. What an earlier training left there is replaced.
+            resume: go on from the last checkpoint in that folder instead. On a CPU the result is
+                that of a training that was never interrupted, bit for bit.
 
         Raises:
-            ValueError: the data is not what is expected; the message says what is wrong.
+            ValueError: the data is not what is expected, the loss is no longer finite, or the
+                training to go on with was of other options or data; the message says what is
+                wrong.
+            OSError: a checkpoint can't be written. The ones before are kept.
         """
         options, clock, device = options or Options(), Clock(), training_device()
+        folder = Path(cache) if cache else None
+        place = Path(checkpoints) if checkpoints else None
+        check_devices(options.devices)
+        if resume and place is None:
+            raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         # A copy, since `add_items` changes it.
         catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
         options = with_template(options, catalog)
         log = known_log(events, catalog)
         split = build_split(options, prepared(log, options), catalog)
+        if place is not None:
+            open_folder(place, describe_start(options, split, catalog), resume=resume)
         torch.manual_seed(options.seed)
         trained = np.flatnonzero(split.train_counts)
-        folder = Path(cache) if cache else None
         content = read_content(
             options, catalog, trained, cache=folder, device=device, progress=progress
         )
         clock.lap("encode")
         model = build_model(options, content.encoders, len(split.sequences.kinds))
-        history = train(model, options, split, content, progress=progress)
+        history = train(model, options, split, content, progress=progress, checkpoints=place)
         vectors = encode_catalog(model.to(device).items, content.sources, len(catalog))
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
         slots[trained] = np.arange(1, len(trained) + 1)
         config = describe_run(options, catalog, split, content)
         made = cls(options, catalog, model, vectors, counts, slots, config, {})
-        made._log = log
+        made._log, made._checkpoints = log, place
         clock.lap("train")
         made.report = measure(made.ranker, split, options) | {"training": history}
         clock.lap("evaluate")
@@ -205,6 +222,7 @@ class Recommender:
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
+            OSError: the RUN can't be written; what was at ``directory`` is as it was.
         """
         if not is_main_process():
             return
@@ -219,6 +237,8 @@ class Recommender:
             self.report,
         )
         write_run(run, Path(directory))
+        if self._checkpoints is not None:
+            remove_folder(self._checkpoints)
 
     @classmethod
     def load(cls, directory: str | Path) -> "Recommender":

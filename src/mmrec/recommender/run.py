@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmrec.data.durable import flush
 from mmrec.data.tables import read_table
 
 FORMAT = 1
@@ -52,7 +53,7 @@ class Run:
 
 def is_main_process() -> bool:
     """Whether this is the one to write: Lightning runs a script once for each device."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def check_place(directory: Path) -> None:
@@ -74,6 +75,7 @@ def write_run(run: Run, directory: Path) -> None:
 
     Raises:
         FileExistsError: there is something at ``directory`` that is not a RUN.
+        OSError: it can't be written, because the disk is full for example; an older RUN stays.
     """
     check_place(directory)
     directory = directory.resolve()
@@ -82,15 +84,30 @@ def write_run(run: Run, directory: Path) -> None:
     old = directory.parent / f".{directory.name}.old"
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir()
-    save_file({name: value.contiguous() for name, value in run.weights.items()}, fresh / FILES[0])
-    (fresh / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config), encoding="utf-8")
-    _with_columns(run).write_parquet(fresh / FILES[2])
-    (fresh / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
+    try:
+        _write_files(run, fresh)
+    # Each library has an error of its own for a disk that is full.
+    except (OSError, SafetensorError, pl.exceptions.PolarsError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OSError(f"the RUN can't be written to {directory}: {reason}") from error
     if directory.exists():
         directory.rename(old)
     fresh.rename(directory)
+    flush(directory.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_files(run: Run, directory: Path) -> None:
+    """Write the files of a RUN, and see to it that they survive a loss of power."""
+    directory.mkdir()
+    weights = {name: value.contiguous() for name, value in run.weights.items()}
+    save_file(weights, directory / FILES[0])
+    (directory / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config), encoding="utf-8")
+    _with_columns(run).write_parquet(directory / FILES[2])
+    (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
+    for path in [*directory.iterdir(), directory]:
+        flush(path)
 
 
 def read_run(directory: Path) -> Run:

@@ -2,18 +2,29 @@
 
 import logging
 import os
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from mmrec.data import Split
 from mmrec.models import SequentialModel
 from mmrec.recommender.build import LOSSES, build_negatives
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
+from mmrec.recommender.resume import last_checkpoint
+
+if TYPE_CHECKING:
+    from lightning import Trainer
+
+    from mmrec.training import Checkpoints
+
+log = logging.getLogger(__name__)
 
 
 def training_device() -> torch.device:
@@ -25,20 +36,49 @@ def training_device() -> torch.device:
     return torch.device("cuda", rank % torch.cuda.device_count())
 
 
+def check_devices(devices: int | str) -> None:
+    """Raise a ValueError for more processes than there are cores, where they run on the CPU.
+
+    Processes that share a core wait for each other, for minutes and without a word.
+    """
+    if isinstance(devices, str) or torch.cuda.is_available() or torch.backends.mps.is_available():
+        return
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if devices > cores:
+        raise ValueError(f"devices must be at most {cores}, the CPU cores there are; got {devices}")
+
+
 def train(
-    model: SequentialModel, options: Options, split: Split, content: Content, *, progress: bool
+    model: SequentialModel,
+    options: Options,
+    split: Split,
+    content: Content,
+    *,
+    progress: bool,
+    checkpoints: Path | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
+    Args:
+        model: the model.
+        options: all else.
+        split: labelled events.
+        content: sources of the catalogue.
+        progress: whether to show progress bars.
+        checkpoints: folder in which the state after an epoch is kept; training goes on from the
+            last one that is there. None to keep none.
+
     Returns:
         How it went: the best epoch and its validation NDCG@10, and the curve.
+
+    Raises:
+        ValueError: the loss is no longer finite, or no checkpoint can be read.
+        OSError: a checkpoint can't be written.
+        KeyboardInterrupt: the user stopped it.
     """
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
-    from lightning import Trainer
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-
-    from mmrec.training import MONITOR, SequenceDataModule, SequentialRecommender, callbacks
+    from mmrec.training import Checkpoints, SequenceDataModule, SequentialRecommender
 
     data = SequenceDataModule(
         split,
@@ -60,39 +100,69 @@ def train(
         weight_decay=options.weight_decay,
         alignment=options.alignment if options.fusion == "siamese" else 0.0,
     )
-    curve: list[float] = []
-
-    class Curve(Callback):
-        def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-            curve.append(float(trainer.callback_metrics[MONITOR]))
-
-    with TemporaryDirectory() as directory, quiet():
-        usual = callbacks(directory, patience=options.patience, ema=options.ema)
-        try:
-            trainer = Trainer(
-                max_epochs=options.epochs,
-                precision=options.precision,  # type: ignore[arg-type]
-                devices=options.devices,
-                gradient_clip_val=1.0,
-                callbacks=[*usual, Curve()],
-                num_sanity_val_steps=0,
-                logger=False,
-                enable_model_summary=False,
-                enable_progress_bar=progress,
-            )
-        except MisconfigurationException as error:  # more devices than there are
-            raise ValueError(" ".join(str(error).split())) from error
-        trainer.fit(module, datamodule=data)
-        best = next(part for part in usual if isinstance(part, ModelCheckpoint))
-        weights = torch.load(Path(best.best_model_path), "cpu", weights_only=True)["state_dict"]
-        trainer.strategy.barrier()  # with several devices all read it before it is removed
-    module.load_state_dict(weights)
+    kept, path = Checkpoints(checkpoints), None
+    if checkpoints and (found := last_checkpoint(checkpoints)):
+        path = found[0]
+        kept.restore(found[1])
+        _check_weights(module.state_dict(), kept.best, path)
+        log.warning("training goes on after epoch %d of %d", len(kept.curve), options.epochs)
+    if not kept.ended:
+        with quiet(), _interruptible():
+            trainer = _trainer(options, kept, progress)
+            trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+    module.load_state_dict(kept.best)
     model.eval()
+    curve = kept.curve
     return {
         "best_epoch": max(range(len(curve)), key=curve.__getitem__) + 1,
         "epochs": len(curve),
         "valid_curve": [round(value, 5) for value in curve],
     }
+
+
+def _check_weights(own: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in found.items()}:
+        raise ValueError(
+            f"{path} is of another model, made by another version of mmrec; start anew, without "
+            f"resume"
+        )
+
+
+def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer":
+    from lightning import Trainer
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    from mmrec.training import FiniteLoss, WholeFiles, average_and_stop
+
+    usual = average_and_stop(patience=options.patience, ema=options.ema)
+    try:
+        return Trainer(
+            max_epochs=options.epochs,
+            precision=options.precision,  # type: ignore[arg-type]
+            devices=options.devices,
+            gradient_clip_val=1.0,
+            callbacks=[*usual, FiniteLoss(kept.directory), kept],
+            plugins=[WholeFiles()],
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+        )
+    except MisconfigurationException as error:  # more devices than there are
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn Lightning's answer to Ctrl-C, an exit and a deaf process, back into what it was."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
 
 
 class quiet(warnings.catch_warnings):  # reads like the context manager it is

@@ -1,19 +1,26 @@
 """Lightning wiring: the module, the data module, the optimiser, the callbacks."""
 
 from mmrec.training.averaging import MovingAverage
-from mmrec.training.callbacks import MONITOR, callbacks
+from mmrec.training.callbacks import average_and_stop, callbacks
 from mmrec.training.data import SequenceDataModule, WindowBatches
+from mmrec.training.finite import FiniteLoss
 from mmrec.training.module import Loss, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
+from mmrec.training.resume import MONITOR, Checkpoints, WholeFiles, checkpoint_files
 
 __all__ = [
     "MONITOR",
+    "Checkpoints",
+    "FiniteLoss",
     "Loss",
     "MovingAverage",
     "SequenceDataModule",
     "SequentialRecommender",
+    "WholeFiles",
     "WindowBatches",
+    "average_and_stop",
     "build_optimizer",
     "callbacks",
+    "checkpoint_files",
     "warmup_cosine",
 ]

@@ -28,6 +28,16 @@ class MovingAverage(WeightAveraging):
         self.decay = decay
         super().__init__(use_buffers=False, avg_fn=self._average)
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the averaged weights, named as in the module's ``state_dict``.
+
+        Raises:
+            RuntimeError: training hasn't started.
+        """
+        if self._average_model is None:
+            raise RuntimeError("there is no average before training starts")
+        return self._average_model.module.state_dict()
+
     def _average(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
         count = float(steps)
         return average.lerp(current, 1 - min(self.decay, (1 + count) / (10 + count)))

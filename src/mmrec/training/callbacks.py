@@ -5,13 +5,11 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mmrec.training.averaging import MovingAverage
-
-MONITOR = "valid_ndcg@10"
-"""The metric that says which epoch is the best."""
+from mmrec.training.resume import MONITOR
 
 
 def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) -> list[Callback]:
-    """Return the callbacks of :meth:`mmrec.Recommender.fit`, for a trainer of one's own.
+    """Return callbacks that do what :meth:`mmrec.Recommender.fit` does, for one's own trainer.
 
     They keep a moving average of the weights, write the checkpoint of the best epoch by
     validation NDCG@10, and stop when it hasn't improved for ``patience`` epochs.
@@ -31,14 +29,16 @@ def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) ->
 
     Example:
         >>> [type(part).__name__ for part in callbacks("checkpoints")]
-        ['MovingAverage', 'ModelCheckpoint', 'EarlyStopping']
+        ['MovingAverage', 'EarlyStopping', 'ModelCheckpoint']
     """
+    # With `save_weights_only` callbacks are not asked, and the average is lost.
+    best = ModelCheckpoint(directory, monitor=MONITOR, mode="max")
+    return [*average_and_stop(patience=patience, ema=ema), best]
+
+
+def average_and_stop(*, patience: int, ema: float) -> list[Callback]:
+    """Return the moving average, unless ``ema`` is 0, and the early stopping."""
     if patience < 1:
         raise ValueError(f"patience must be 1 or more; got {patience}")
     average = [MovingAverage(ema)] if ema else []
-    return [
-        *average,
-        # With `save_weights_only` callbacks are not asked, and the average is lost.
-        ModelCheckpoint(directory, monitor=MONITOR, mode="max"),
-        EarlyStopping(MONITOR, mode="max", patience=patience),
-    ]
+    return [*average, EarlyStopping(MONITOR, mode="max", patience=patience)]

@@ -1,18 +1,22 @@
 """The LightningDataModule: windows of the training part, events of the validation part."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
-from mmrec.data import Batch, Collator, Negatives, Source, Split, bucket_batches, windows
+from mmrec.data import Batch, Collator, Histories, Negatives, Source, Split, bucket_batches, windows
 from mmrec.evaluation import HeldOut, held_out
 
 
 class SequenceDataModule(LightningDataModule):
     """Feeds :class:`SequentialRecommender` with a split.
+
+    In several processes each has its own batches and validation events: none is anyone else's, and
+    none is left out. ``batch_size`` is that of one process.
 
     Args:
         split: labelled events.
@@ -68,6 +72,8 @@ class SequenceDataModule(LightningDataModule):
             seed=self.seed,
             items=train.item if self.max_items else None,
             max_items=self.max_items or 0,
+            rank=self._rank,
+            world=self._world,
         )
         collate = Collator(train, self.train_sources, self.negatives, seed=self.seed)
         return DataLoader(
@@ -81,16 +87,27 @@ class SequenceDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the events of the validation part with their histories."""
-        return DataLoader(
-            _HeldOutEvents(self.split, self.max_length, self.max_valid), batch_size=None
+        events = _HeldOutEvents(
+            self.split, self.max_length, self.max_valid, self._rank, self._world
         )
+        return DataLoader(events, batch_size=None)
+
+    @property
+    def _rank(self) -> int:
+        return 0 if self.trainer is None else self.trainer.global_rank
+
+    @property
+    def _world(self) -> int:
+        return 1 if self.trainer is None else self.trainer.world_size
 
 
-class WindowBatches(Sampler[list[int]]):
+class WindowBatches(DistributedSampler[list[int]]):
     """Batches of windows of like length; with ``items``, of at most ``max_items`` unique items.
 
     The order of an epoch depends on the seed and the epoch alone, and every epoch has the same
-    number of batches: the length of a schedule and the end of an epoch rely on it.
+    number of batches: the length of a schedule and the end of an epoch rely on it. Several
+    processes share the batches of an epoch and have equally many; no window is seen twice. Being a
+    ``DistributedSampler`` keeps Lightning from putting its own in front, which repeats samples.
 
     Args:
         spans: the windows, see :func:`mmrec.data.windows`.
@@ -98,6 +115,11 @@ class WindowBatches(Sampler[list[int]]):
         seed: of shuffling.
         items: the item of each event; None for no limit of unique items.
         max_items: that limit. A window with more items is a batch of its own.
+        rank: number of this process, from 0.
+        world: how many processes there are.
+
+    Raises:
+        ValueError: there are more processes than windows, or no process has this number.
     """
 
     def __init__(
@@ -108,16 +130,22 @@ class WindowBatches(Sampler[list[int]]):
         seed: int = 0,
         items: np.ndarray | None = None,
         max_items: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.spans, self.batch_size, self.seed = spans, batch_size, seed
+        super().__init__(spans, world, rank, seed=seed)  # type: ignore[arg-type]
+        self.spans, self.batch_size, self.world = spans, batch_size, world
         self.items, self.max_items = items, max_items
-        self.epoch = 0
+        if len(spans) < world:
+            raise ValueError(f"{world} processes need as many windows; there are {len(spans)}")
         cut = len(self._cut(0))
         # A little more than the first epoch needs, so that the others can be cut to as many.
-        self.length = cut if items is None else min(cut + cut // 50 + 1, len(spans))
+        spare = cut if items is None else cut + cut // 50 + 1
+        # Of all processes together, as many for each.
+        self.length = min(-(-spare // world), len(spans) // world) * world
 
     def __len__(self) -> int:
-        return self.length
+        return self.length // self.world
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order; Lightning calls this at the start of each epoch."""
@@ -132,7 +160,8 @@ class WindowBatches(Sampler[list[int]]):
             largest = max(range(len(batches)), key=lambda i: len(batches[i]))
             batch = batches.pop(largest)
             batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-        return iter(batches)
+        # Where nearly all batches are one window, `world - 1` at most wait for another epoch.
+        return iter(batches[: self.length][self.rank :: self.world])
 
     def _cut(self, epoch: int) -> list[list[int]]:
         """Cut an epoch into batches; how many there are depends on the order."""
@@ -172,9 +201,32 @@ class _Windows(Dataset[Batch]):
 
 
 class _HeldOutEvents(IterableDataset[HeldOut]):
-    def __init__(self, split: Split, max_length: int, at_most: int | None) -> None:
+    """Every ``world``-th batch of held-out events, the first of them number ``rank``.
+
+    Processes take equally many steps, since DDP sends buffers around in each; where events run out,
+    the last step has none.
+    """
+
+    def __init__(
+        self, split: Split, max_length: int, at_most: int | None, rank: int, world: int
+    ) -> None:
         self.split, self.max_length, self.at_most = split, max_length, at_most
+        self.rank, self.world = rank, world
 
     def __iter__(self) -> Iterator[HeldOut]:
-        length, at_most = self.max_length, self.at_most
-        return held_out(self.split, "valid", max_length=length, at_most=at_most)
+        events = len(self.split.targets("valid"))
+        events = events if self.at_most is None else min(events, self.at_most)
+        batches = held_out(
+            self.split,
+            "valid",
+            max_length=self.max_length,
+            batch_size=min(256, max(-(-events // self.world), 1)),  # everyone has some
+            at_most=self.at_most,
+        )
+        while group := list(islice(batches, self.world)):
+            yield group[self.rank] if self.rank < len(group) else _nobody(group[0])
+
+
+def _nobody(like: HeldOut) -> HeldOut:
+    none = Histories(*(value[:0] for value in vars(like.histories).values()))
+    return HeldOut(like.target[:0], none, like.seen[:, :0], like.position[:0])

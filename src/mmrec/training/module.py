@@ -15,6 +15,7 @@ from mmrec.losses import alignment_loss, shortlist, shortlist_loss, softmax_loss
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
 from mmrec.models.sequential import Output
+from mmrec.training.distributed import join, several_processes, touch
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -37,6 +38,9 @@ class SequentialRecommender(LightningModule):
         warmup: share of the steps in which the learning rate rises, before its cosine falls.
         alignment: weight of the alignment loss between the modalities of a
             :class:`SiameseFusion`.
+
+    In several processes (DDP) the candidates of all of them are the negatives of each, see
+    :mod:`mmrec.training.distributed`; the alignment loss compares the items of one process.
 
     It logs ``train_loss``, ``valid_ndcg@10`` and ``valid_hr@10``. ``Trainer(precision=...)`` may be
     32-true, bf16-mixed or 16-mixed; losses are computed in float32.
@@ -61,16 +65,17 @@ class SequentialRecommender(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
-        output = self.model(batch)
-        pool = batch.pool
-        loss = self.loss(output.logits, output.target, pool.candidates, pool.log_q)
+        joined = join(self.model(batch), batch.pool, self.model.scorer)
+        output = joined.output
+        loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
         if self.model.ranker is not None:
-            loss = loss + self._ranking_loss(output, pool.candidates)
+            loss = loss + self._ranking_loss(output, joined.candidates)
+        loss = joined.weight * loss
         fusion = self.model.items.fusion
         if self.alignment and isinstance(fusion, SiameseFusion):
             loss = loss + self.alignment * _alignment_loss(fusion, output)
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
-        return loss
+        return touch(loss, self.model) if several_processes() else loss
 
     def _ranking_loss(self, output: Output, candidates: Tensor) -> Tensor:
         """Softmax over the target and the short list that the retrieval scorer would find."""
@@ -94,14 +99,20 @@ class SequentialRecommender(LightningModule):
 
     def validation_step(self, batch: HeldOut, batch_idx: int) -> None:
         """Rank every candidate for a batch of held-out events, seen items filtered."""
+        if not len(batch.target):
+            return
         scores = self.ranker.scores(batch.histories)
         exclude = self.blocked.repeat(len(scores), 1)
         exclude[batch.seen[0], batch.seen[1]] = True
         scores = self.ranker.rerank(scores, batch.histories, exclude)
         ranks = rank_of_target(scores, batch.target, exclude)
-        for name, metric in (("valid_ndcg@10", self.ndcg), ("valid_hr@10", self.hit_rate)):
-            metric.update(ranks)
-            self.log(name, metric, prog_bar=True, batch_size=len(ranks))
+        self.ndcg.update(ranks)
+        self.hit_rate.update(ranks)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log once an epoch: the metrics add up over all batches and processes."""
+        self.log("valid_ndcg@10", self.ndcg, prog_bar=True)
+        self.log("valid_hr@10", self.hit_rate, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a warm-up and a cosine, stepped with every batch."""

@@ -1,0 +1,177 @@
+"""Everybody's recommendations at once, and the vectors of a whole catalogue."""
+
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from mmrec.data import Catalog, Histories, Interactions, Source, Table, TableSource
+from mmrec.data.tables import read_table, require_columns
+from mmrec.encoders import FeatureStore
+from mmrec.models import CatalogRanker, encode_catalog
+from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
+from mmrec.recommender.recommender import Recommender
+from mmrec.recommender.requests import Where, check_count
+
+
+def histories_of(events: Table | Interactions) -> pl.DataFrame:
+    """Return the history of each user of a log: ``user_id`` and ``history``, ids oldest first.
+
+    Example:
+        >>> log = {"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"], "timestamp": [2, 1, 1]}
+        >>> histories_of(log).sort("user_id")["history"].to_list()
+        [['b', 'a'], ['a']]
+    """
+    log = events if isinstance(events, Interactions) else Interactions(events)
+    grouped = log.frame.group_by("user_id", maintain_order=True)
+    return grouped.agg(pl.col("item_id").alias("history"))
+
+
+def recommend_all(
+    recommender: Recommender,
+    histories: Table,
+    k: int = 10,
+    *,
+    where: Where | None = None,
+    exclude_seen: bool = True,
+    batch_size: int = 256,
+) -> pl.DataFrame:
+    """Recommend ``k`` items to everybody; the lists are those of :meth:`Recommender.recommend`.
+
+    Args:
+        recommender: a trained one.
+        histories: ``user_id`` and ``history`` (a list of item ids, oldest first), see
+            :func:`histories_of`.
+        k: how many items.
+        where: only items that meet this, see :meth:`Recommender.recommend`.
+        exclude_seen: False if an item of the history may be recommended again.
+        batch_size: users that are scored at once.
+
+    Returns:
+        ``user_id``, ``item_id``, ``rank`` (1 = best) and ``score``, in the order of ``histories``.
+
+    Raises:
+        ValueError: a column is missing, an item id is unknown, or ``k`` isn't positive.
+    """
+    check_count(k)
+    frame = read_table(histories, "histories")
+    require_columns(frame, ["user_id", "history"], "histories")
+    lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
+    items = recommender.catalog.indices_of(frame["history"].explode().drop_nulls().to_list())
+    rows = np.split(items, np.cumsum(lengths)[:-1])
+    allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
+    ranker, parts = recommender.ranker, []
+    # Histories of like length together: little of a batch is padding.
+    order = np.argsort(lengths, kind="stable")
+    known = order[lengths[order] > 0]
+    for start in range(0, len(known), batch_size):
+        users = known[start : start + batch_size]
+        top = _top(ranker, [rows[user] for user in users], k, allowed, exclude_seen)
+        parts.append(_lines(users, *top))
+    unknown = order[lengths[order] == 0]
+    if len(unknown):
+        popular = recommender.recommend([], k, where=where)
+        indices = recommender.catalog.indices_of(line.item for line in popular)
+        scores = np.array([line.score for line in popular], dtype=np.float32)
+        shape = (len(unknown), len(popular))
+        parts.append(
+            _lines(unknown, np.broadcast_to(indices, shape), np.broadcast_to(scores, shape))
+        )
+    lines = pl.concat([_lines(known[:0], np.zeros((0, 1), int), np.zeros((0, 1))), *parts])
+    lines = lines.sort("user", "rank")
+    return lines.select(
+        frame["user_id"].gather(lines["user"]),
+        recommender.catalog.frame["item_id"].gather(lines["index"] - 1),
+        "rank",
+        "score",
+    )
+
+
+def encode_items(recommender: Recommender, items: Table | None = None) -> pl.DataFrame:
+    """Return the vector of each item: ``item_id`` and ``vector``, as the model would serve it.
+
+    Args:
+        recommender: a trained one.
+        items: rows as of :class:`mmrec.data.Catalog`, by default the recommender's own. An item
+            that trained has its id; any other is encoded by its content.
+
+    Raises:
+        ValueError: a pretrained encoder is not the one of the run.
+        OSError: it, or a tokenizer, is not at hand.
+    """
+    return ItemVectors(recommender)(recommender.catalog.frame if items is None else items)
+
+
+class ItemVectors:
+    """Encodes blocks of items; a pretrained encoder is loaded once. See :func:`encode_items`."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self.recommender = recommender
+        self._encoders: dict[str, Any] = {}
+
+    def __call__(self, items: Table) -> pl.DataFrame:
+        """Return ``item_id`` and ``vector`` of a block."""
+        made = self.recommender
+        block = Catalog(items, made.catalog.images)
+        sources = {name: self._source(name, block) for name in made.options.modalities}
+        vectors = encode_catalog(made.model.items, sources, len(block))[1:].cpu().numpy()
+        shape = pl.Array(pl.Float32, vectors.shape[1])
+        return block.frame.select("item_id", pl.Series("vector", vectors, dtype=shape))
+
+    def _source(self, modality: str, block: Catalog) -> Source:
+        made = self.recommender
+        if modality == "id":
+            rows = [made.catalog.indices_of([i])[0] if i in made.catalog else 0 for i in block.ids]
+            slots = made.slots[np.array([0, *rows], dtype=np.int64)]
+            return TableSource(slots, slots > 0)
+        values = raw_values(modality, block, made.options.text_template)
+        if made.options.tuning != "frozen":
+            transform = cast(Transform, made.model.items.encoders[modality].transform)
+            return raw_source(modality, values, transform)[0]
+        return FeatureStore(None).encode(self._encoder(modality), [None, *values])
+
+    def _encoder(self, modality: str) -> Any:
+        if modality not in self._encoders:
+            made = self.recommender
+            encoder = raw_encoder(modality, made.options)
+            wanted = made.config["encoders"][modality]["fingerprint"]
+            if encoder.fingerprint() != wanted:
+                raise ValueError(
+                    f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run "
+                    f"was trained with; the one at hand has {encoder.fingerprint()[:12]}"
+                )
+            self._encoders[modality] = encoder.to(made.vectors.device)
+        return self._encoders[modality]
+
+
+def _top(
+    ranker: CatalogRanker,
+    rows: list[np.ndarray],
+    k: int,
+    allowed: Bool[Tensor, " V1"],
+    exclude_seen: bool,
+) -> tuple[Int[np.ndarray, "B K"], np.ndarray]:
+    """Return indices and scores of the best ``k``; a score of ``-inf`` is no item."""
+    histories = Histories.of_items([row[-ranker.max_length :] for row in rows])
+    exclude = (~allowed).to(ranker.vectors.device).repeat(len(rows), 1)
+    if exclude_seen:
+        numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+        exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(rows))] = True
+    scores = ranker.rerank(ranker.scores(histories), histories, exclude)
+    top = scores.topk(min(k, scores.shape[1] - 1))
+    return top.indices.cpu().numpy(), top.values.cpu().numpy()
+
+
+def _lines(users: np.ndarray, indices: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
+    width = indices.shape[1]
+    return pl.DataFrame(
+        {
+            "user": np.repeat(users, width),
+            "index": indices.ravel().astype(np.int64),
+            "rank": np.tile(np.arange(1, width + 1), len(users)),
+            "score": scores.ravel().astype(np.float32),
+        }
+    ).filter(pl.col("score") > -np.inf)

@@ -1,0 +1,126 @@
+"""The folder of an interrupted training: what it was started with, and how far it came."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmrec.data import Catalog, Split
+from mmrec.data.durable import write_whole
+from mmrec.recommender.options import Options
+from mmrec.recommender.run import is_main_process
+
+log = logging.getLogger(__name__)
+
+STARTED = "training.json"
+FREE = ("precision", "workers")
+"""Options that may differ when a training goes on."""
+
+
+def describe_start(options: Options, split: Split, catalog: Catalog) -> dict[str, Any]:
+    """Return what must be the same for a training to go on."""
+    items = catalog.frame.write_ndjson().encode()
+    return {
+        "options": options.to_dict(),
+        "events": split.fingerprint,
+        "items": hashlib.sha256(items).hexdigest()[:16],
+    }
+
+
+def open_folder(directory: Path, started: dict[str, Any], *, resume: bool) -> None:
+    """Make the folder ready for a training.
+
+    Args:
+        directory: the folder; made if it isn't there.
+        started: what the training is started with, see :func:`describe_start`.
+        resume: whether checkpoints in the folder are gone on from; else they are removed.
+
+    Raises:
+        FileExistsError: the folder holds something other than checkpoints.
+        ValueError: a training can't go on because it was started with something else.
+    """
+    _check_place(directory)
+    if resume and any(directory.glob("epoch-*.ckpt")):
+        _check_same(directory, started)
+        return
+    if resume:
+        log.warning("there is no checkpoint in %s; training starts from the beginning", directory)
+    if is_main_process():
+        remove_folder(directory)
+        directory.mkdir(parents=True)
+        write_whole(directory / STARTED, json.dumps(started, indent=2).encode())
+
+
+def remove_folder(directory: Path) -> None:
+    """Remove checkpoints and their folder; anything else that is there stays."""
+    if not directory.is_dir():
+        return
+    for path in [*directory.glob("epoch-*.ckpt*"), *directory.glob(f"{STARTED}*")]:
+        path.unlink(missing_ok=True)
+    if not any(directory.iterdir()):
+        directory.rmdir()
+
+
+def last_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the last checkpoint that can be read, or None where there is none.
+
+    Raises:
+        ValueError: there are checkpoints, and none can be read.
+    """
+    from mmrec.training.resume import STATE, checkpoint_files
+
+    files = checkpoint_files(directory)
+    for path in files:
+        try:
+            checkpoint = torch.load(path, "cpu", weights_only=True)
+            if STATE not in checkpoint:
+                raise ValueError(f"it lacks {STATE!r}")
+        # What a damaged file raises depends on where it is damaged.
+        except Exception as error:
+            log.warning("%s can't be read (%s)", path, type(error).__name__)
+        else:
+            return path, checkpoint
+    if files:
+        raise ValueError(
+            f"none of the checkpoints in {directory} can be read; start anew, without resume"
+        )
+    return None
+
+
+def _check_place(directory: Path) -> None:
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise FileExistsError(f"{directory} is a file; checkpoints need a folder")
+    names = [path.name for path in directory.iterdir()]
+    others = sorted(n for n in names if not n.startswith(("epoch-", STARTED)))
+    if others:
+        raise FileExistsError(
+            f"{directory} must hold nothing but checkpoints of a training; it holds {others[:3]}"
+        )
+
+
+def _check_same(directory: Path, started: dict[str, Any]) -> None:
+    """Raise a ValueError that names what differs."""
+    try:
+        before = json.loads((directory / STARTED).read_text(encoding="utf-8"))
+        options, facts = dict(before["options"]), {n: before[n] for n in ("events", "items")}
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{directory / STARTED} can't be read, which says what the training was started with; "
+            f"start anew, without resume"
+        ) from error
+    changes = [
+        f"{name} was {options.get(name)!r} and is {value!r}"
+        for name, value in started["options"].items()
+        if name not in FREE and options.get(name) != value
+    ]
+    changes += [f"the {name} are others" for name, value in facts.items() if value != started[name]]
+    if changes:
+        raise ValueError(
+            f"the training in {directory} can't go on, because {'; '.join(changes)}; repeat what "
+            f"it was started with, or start anew, without resume"
+        )

@@ -1,0 +1,174 @@
+"""Several processes, one loss: each one's candidates are negatives of the targets of all."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mmrec.data import Pool
+from mmrec.layers import at_least_float32
+from mmrec.models.sequential import Output
+
+Scorer = Callable[[Tensor, Tensor], Tensor]
+
+
+class Joined(NamedTuple):
+    """What the loss of one process compares its targets with.
+
+    Attributes:
+        output: of the model; what other processes drew is appended as further slots, in
+            ``logits (N, P + E)`` and ``vectors (P + E, D)``.
+        candidates: which slots are candidates in any process, ``(P + E,)``.
+        log_q: log probability that a slot's item is in a pool of any process, ``(P + E,)``.
+        weight: of this process' mean over its targets. The mean of the weighted losses of all
+            processes is the mean over all targets, and so are its gradients as DDP averages them.
+    """
+
+    output: Output
+    candidates: Bool[Tensor, " PE"]
+    log_q: Float[Tensor, " PE"]
+    weight: float
+
+
+def several_processes() -> bool:
+    """Whether this is one process of a training in several."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def join(output: Output, pool: Pool, scorer: Scorer) -> Joined:
+    """Score the candidates of all processes; alone, return what the batch holds.
+
+    An item counts once, whoever drew it, and the vector of one that is drawn elsewhere is a
+    function of the weights there: its gradient goes back to where it was encoded. Only vectors that
+    some process lacks travel, so nothing does where all have the same pool.
+
+    Every process must call it in the same step, and let a loss of ``output.logits`` go backward.
+
+    Args:
+        output: the model's, for the pool.
+        pool: of the batch; every target of it is a candidate.
+        scorer: ``(N, H), (P, D)`` → ``(N, P)``.
+
+    References:
+        Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
+        (arXiv 2103.00020), whose in-batch negatives are those of all devices.
+    """
+    if not several_processes():
+        return Joined(output, pool.candidates, pool.log_q, 1.0)
+    pools = _all_pools(pool, len(output.target))
+    extra = _lacking(output.vectors, pools)
+    places = torch.searchsorted(pools.union, pool.items).clamp(max=len(pools.union) - 1)
+    candidates = (pools.union[places] == pool.items) & (pool.items > 0)
+    log_q = torch.where(candidates, pools.log_q[places], 0.0)
+    missing = ~pools.held[dist.get_rank()]
+    if extra is not None:
+        added = scorer(output.states, extra)
+        output = output._replace(
+            logits=torch.cat([output.logits, added], dim=1),
+            vectors=torch.cat([output.vectors, extra]),
+        )
+    return Joined(
+        output,
+        torch.cat([candidates, torch.ones_like(pools.union[missing], dtype=torch.bool)]),
+        torch.cat([log_q, pools.log_q[missing]]).to(pool.log_q.dtype),
+        pools.weight,
+    )
+
+
+def touch(loss: Tensor, module: nn.Module) -> Tensor:
+    """Return ``loss`` with a graph that holds every trained parameter.
+
+    DDP waits for the gradient of each of them in every process; an encoder that one batch has no
+    input for would have none.
+    """
+    trained = [parameter.sum() for parameter in module.parameters() if parameter.requires_grad]
+    return loss + 0.0 * torch.stack([value.to(loss) for value in trained]).sum()
+
+
+class _Pools(NamedTuple):
+    """The pools of all processes; ``union`` are the U candidates of any, ascending."""
+
+    own: Int[Tensor, " P"]
+    union: Int[Tensor, " U"]
+    log_q: Float[Tensor, " U"]
+    held: Bool[Tensor, "W U"]  # whose pool has the item at all
+    owner: Int[Tensor, " U"]  # the first process that has it as a candidate
+    weight: float
+
+
+def _all_pools(pool: Pool, targets: int) -> _Pools:
+    """Tell the others what is in the pool, and hear it of theirs: two small messages."""
+    world, device = dist.get_world_size(), pool.items.device
+    sizes = _gathered(torch.tensor([len(pool), targets], device=device))
+    # In float64 an index of a catalogue is exact.
+    rows = torch.stack([pool.items.double(), pool.candidates.double(), pool.log_q.double()])
+    lists = _gathered(F.pad(rows, (0, int(sizes[:, 0].max()) - len(pool))))
+    items, chosen = lists[:, 0].long(), lists[:, 1] > 0
+    union, inverse = items[chosen].unique(return_inverse=True)
+    log_q = torch.zeros(len(union), dtype=torch.float64, device=device)
+    log_q[inverse] = lists[:, 2][chosen]
+    drawn = torch.zeros(world, len(union), dtype=torch.long, device=device)
+    drawn[chosen.nonzero()[:, 0], inverse] = 1
+    return _Pools(
+        own=pool.items,
+        union=union,
+        log_q=_in_any(log_q, world),
+        held=torch.stack([torch.isin(union, row) for row in items]),
+        owner=drawn.argmax(0),
+        weight=world * targets / max(int(sizes[:, 1].sum()), 1),
+    )
+
+
+def _lacking(vectors: Float[Tensor, "P D"], pools: _Pools) -> Float[Tensor, "E D"] | None:
+    """Return the vectors of the candidates that this process lacks; None if none lacks any."""
+    needed = (~pools.held.all(0)).nonzero().squeeze(-1)
+    if not len(needed):
+        return None
+    rank, owner = dist.get_rank(), pools.owner[needed]
+    sends = F.one_hot(owner, dist.get_world_size())
+    order = pools.own.argsort()
+    wanted = pools.union[needed[owner == rank]]
+    slots = order[torch.searchsorted(pools.own[order], wanted)]
+    room = int(sends.sum(0).max()) - len(slots)
+    sent = F.pad(at_least_float32(vectors[slots]), (0, 0, 0, room))
+    received: Tensor = _GatherRows.apply(sent)
+    place = sends.cumsum(0).gather(1, owner.unsqueeze(1)).squeeze(1) - 1
+    # A process that lacks none takes no rows, and still takes part on the way back.
+    mine = ~pools.held[rank][needed]
+    return received[owner[mine], place[mine]].to(vectors.dtype)
+
+
+class _GatherRows(torch.autograd.Function):
+    """``(K, D)`` of each process → ``(W, K, D)``; gradients go back to whose rows they are."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        return _gathered(rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.contiguous().clone()
+        dist.all_reduce(gradient, group=_group(dist.group.WORLD))
+        return gradient[dist.get_rank()]
+
+
+def _gathered(tensor: Tensor) -> Tensor:
+    parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, tensor.contiguous(), group=_group(dist.group.WORLD))
+    return torch.stack(parts)
+
+
+@lru_cache(maxsize=1)
+def _group(default: Any) -> Any:
+    """A group of all processes beside DDP's, whose messages come at times of their own."""
+    return dist.new_group()
+
+
+def _in_any(log_q: Float[Tensor, " U"], draws: int) -> Float[Tensor, " U"]:
+    """Log probability of being in one of several independent pools: 1 - (1 - q) ** draws."""
+    return torch.log(-torch.expm1(draws * torch.log1p(-log_q.exp().clamp(max=1.0))))

@@ -1,0 +1,66 @@
+"""A training whose numbers are no longer finite stops at once."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from mmrec.training.resume import kept
+
+
+class FiniteLoss(Callback):
+    """Raises a ``ValueError`` for a loss or a weight that is nan or infinite.
+
+    It looks before an epoch is validated, hence before such a state is kept.
+
+    Args:
+        directory: folder of the checkpoints, to say what is kept there.
+        every: steps between two looks at the losses; an accelerator waits for a look. By default
+            1 on a CPU, else 16.
+
+    Example:
+        >>> FiniteLoss(every=4).every
+        4
+    """
+
+    def __init__(self, directory: Path | None = None, *, every: int | None = None) -> None:
+        self.directory, self.every = directory, every
+        self.losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the loss."""
+        self.losses.append(outputs["loss"].detach())
+        every = self.every or (1 if pl_module.device.type == "cpu" else 16)
+        if len(self.losses) >= every:
+            self._look(trainer, batch_idx)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the last losses, and at the weights, which have taken one more step."""
+        self._look(trainer, int(trainer.num_training_batches) - 1)
+        checks = [torch.isfinite(value).all() for value in pl_module.parameters()]
+        if not torch.stack(checks).all():
+            self._stop(trainer, "weights are no longer finite at the end of", "")
+
+    def _look(self, trainer: Trainer, last: int) -> None:
+        losses, self.losses = self.losses, []
+        if not losses:
+            return
+        wrong = torch.nonzero(~torch.isfinite(torch.stack(losses))).flatten().tolist()
+        if wrong:
+            step = last + 1 - len(losses) + wrong[0] + 1
+            loss = float(losses[wrong[0]])
+            steps = int(trainer.num_training_batches)
+            self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}")
+
+    def _stop(self, trainer: Trainer, what: str, where: str) -> None:
+        advice = (
+            "a lower lr" if "32" in str(trainer.precision) else "precision 32-true or a lower lr"
+        )
+        raise ValueError(
+            f"{what} epoch {trainer.current_epoch + 1}{where}; try {advice}; {kept(self.directory)}"
+        )

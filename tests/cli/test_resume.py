@@ -1,0 +1,87 @@
+"""A training in a process of its own is killed, and goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+
+# Slow enough to be hit: an epoch takes a third of a second more.
+SLOW = """
+import time
+from lightning import LightningModule
+LightningModule.on_train_epoch_start = lambda self: time.sleep(0.3)
+"""
+
+
+QUICK = ["--dim", "16", "--batch-size", "8", "--max-length", "6", "--modalities", "id"]
+QUICK += ["--negatives", "full", "--devices", "1", "--lr", "0.02", "--scorer", "mlp"]
+
+
+@pytest.fixture
+def start(chain, tmp_path):
+    """Start a fit in a process of its own."""
+    data = tmp_path / "data"
+    data.mkdir()
+    events, items = chain(users=20, steps=10)
+    pl.DataFrame(events).write_csv(data / "interactions.csv")
+    pl.DataFrame(items).drop("image").write_csv(data / "items.csv")
+
+    def begin(*more, first=SLOW, out="run", epochs=4):
+        script = f"{first}\nfrom mmrec.cli import main; main()"
+        arguments = ["fit", data, "--out", tmp_path / out, *QUICK, "--epochs", epochs, *more]
+        environment = {k: v for k, v in os.environ.items() if k != "JAXTYPING_DISABLE"}
+        return subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | {"OMP_NUM_THREADS": "1"},
+        )
+
+    return begin
+
+
+def wait_for(path, started, seconds=60):
+    until = time.monotonic() + seconds
+    while not path.exists():
+        assert started.poll() is None, started.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_killed_and_resumed_gives_the_same_bytes(start, tmp_path):
+    whole = start(first="", out="whole")
+    killed = start()
+    wait_for(tmp_path / "run.training" / "epoch-00002.ckpt", killed)
+    time.sleep(0.1)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    _, err = whole.communicate(timeout=60)
+    assert whole.returncode == 0, err
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "run").exists()
+    resumed = start("--resume", first="")
+    _, err = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0, err
+    assert "training goes on after epoch" in err
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
+    assert models[0] == models[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run", "whole"]
+
+
+def test_ctrl_c_is_said_and_can_be_resumed(start, tmp_path):
+    stopped = start(epochs=1000)
+    wait_for(tmp_path / "run.training" / "epoch-00001.ckpt", stopped)
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert err.endswith("\nmmrec: stopped; the same command with --resume goes on\n")
+    assert "Traceback" not in err
+    assert (tmp_path / "run.training" / "epoch-00001.ckpt").exists()
+    assert not (tmp_path / "run").exists()

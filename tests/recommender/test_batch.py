@@ -1,0 +1,74 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.recommender.batch import ItemVectors, encode_items, histories_of, recommend_all
+
+
+@pytest.fixture
+def everybody():
+    rng = np.random.default_rng(0)
+    rows = [[f"i{i}" for i in rng.integers(30, size=n)] for n in (3, 0, 1, 9, 2, 0, 5)]
+    return pl.DataFrame({"user_id": [f"u{n}" for n in range(len(rows))], "history": rows})
+
+
+@pytest.mark.parametrize("how", [{}, {"exclude_seen": False}, {"where": {"kind": "even"}}])
+@pytest.mark.parametrize("batch_size", [1, 3, 256])
+@pytest.mark.parametrize("k", [4, 29])
+def test_lists_are_those_of_recommend(by_id, everybody, how, batch_size, k):
+    lines = recommend_all(by_id, everybody, k, batch_size=batch_size, **how)
+    assert lines.columns == ["user_id", "item_id", "rank", "score"]
+    want = by_id.recommend(everybody["history"].to_list(), k, **how)
+    for user, expected in zip(everybody["user_id"], want, strict=True):
+        mine = lines.filter(pl.col("user_id") == user)
+        assert mine["item_id"].to_list() == [line.item for line in expected]
+        assert mine["rank"].to_list() == list(range(1, len(expected) + 1))
+        assert mine["score"].to_list() == pytest.approx([line.score for line in expected], abs=1e-5)
+    assert lines["user_id"].unique(maintain_order=True).to_list() == everybody["user_id"].to_list()
+
+
+def test_nobody(by_id, everybody):
+    with pytest.raises(ValueError, match="at least one row"):
+        recommend_all(by_id, everybody.head(0))
+
+
+def test_what_is_no_history(by_id):
+    with pytest.raises(ValueError, match="history"):
+        recommend_all(by_id, {"user_id": ["u"]})
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        recommend_all(by_id, {"user_id": ["u"], "history": [["nothing"]]})
+
+
+def test_histories_are_in_the_order_of_time(chain):
+    events, _ = chain(users=5)
+    found = histories_of(events)
+    for user, history in found.iter_rows():
+        met = [i for u, i in zip(events["user_id"], events["item_id"], strict=True) if u == user]
+        assert history == met
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Encoders are those of the fixtures, and it is written down which were loaded."""
+    from mmrec.recommender import batch, content
+
+    names = []
+    load = content.raw_encoder  # see conftest
+    monkeypatch.setattr(batch, "raw_encoder", lambda m, o: names.append(m) or load(m, o))
+    return names
+
+
+@pytest.mark.parametrize("kind", ["by_id", "by_content"])
+def test_vectors_are_those_of_the_recommender(request, kind, loaded):
+    made = request.getfixturevalue(kind)
+    vectors = encode_items(made)
+    assert vectors["item_id"].to_list() == made.catalog.ids
+    assert torch.allclose(torch.tensor(vectors["vector"].to_numpy()), made.vectors[1:], atol=1e-5)
+
+
+def test_an_encoder_is_loaded_once(by_content, loaded):
+    encode = ItemVectors(by_content)
+    for part in by_content.catalog.frame.iter_slices(5):
+        encode(part)
+    assert sorted(loaded) == ["image", "text"]

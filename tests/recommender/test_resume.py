@@ -1,0 +1,276 @@
+import json
+import signal
+
+import pytest
+import torch
+
+from mmrec.data import Catalog, Interactions
+from mmrec.losses import softmax_loss
+from mmrec.recommender import Recommender
+from mmrec.recommender.build import LOSSES, build_split
+from mmrec.recommender.resume import (
+    STARTED,
+    describe_start,
+    last_checkpoint,
+    open_folder,
+    remove_folder,
+)
+from mmrec.training import Checkpoints, WholeFiles
+
+
+@pytest.fixture
+def fit(chain, options, tmp_path):
+    """Train for five epochs, with checkpoints in a folder."""
+
+    def run(*, resume=False, log=None, **changes):
+        events, items = chain(**({"users": 16} | (log or {})))
+        chosen = {"epochs": 5, "dropout": 0.3, "ema": 0.9, "scorer": "mlp"} | changes
+        return Recommender.fit(
+            events, items, options=options(**chosen), checkpoints=tmp_path / "kept", resume=resume
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(chain, options):
+    """The recommender of a training that was not interrupted; don't change it."""
+    events, items = chain(users=16)
+    chosen = options(epochs=5, dropout=0.3, ema=0.9, scorer="mlp")
+    return Recommender.fit(events, items, options=chosen)
+
+
+@pytest.fixture
+def interrupted(fit, monkeypatch):
+    """A training that stops after some epochs, with an error of choice."""
+
+    def run(epochs, error=RuntimeError, **changes):
+        step = Checkpoints.on_train_epoch_end
+
+        def stop(self, trainer, module):
+            step(self, trainer, module)
+            if trainer.current_epoch + 1 == epochs:
+                raise error("stop")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoints, "on_train_epoch_end", stop)
+            with pytest.raises(error, match="stop" if error is RuntimeError else None):
+                fit(**changes)
+
+    return run
+
+
+def same(first, second):
+    a, b = first.model.state_dict(), second.model.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("epochs", "changes"),
+    [
+        (1, {}),
+        (5, {}),
+        (3, {"ema": 0.0}),
+        (2, {"negatives": "popularity", "modalities": ("id", "text")}),
+    ],
+)
+def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
+    fit, interrupted, tmp_path, caplog, epochs, changes
+):
+    whole = fit(**changes)
+    interrupted(epochs, **changes)
+    assert STARTED in names(tmp_path / "kept")
+    resumed = fit(resume=True, **changes)
+    assert f"training goes on after epoch {epochs} of 5" in caplog.text
+    assert same(whole, resumed)
+    assert resumed.report["training"] == whole.report["training"]
+    assert resumed.report["test"] == whole.report["test"]
+
+
+def test_trained_pictures(pictures, chain, options, tmp_path):
+    events, items = chain(users=10)
+    chosen = options(modalities=("image",), tuning="full", epochs=2)
+
+    def run(**more):
+        folder = pictures[0].parent
+        return Recommender.fit(events, items, images=folder, options=chosen, **more)
+
+    whole = run(checkpoints=tmp_path / "kept")
+    (tmp_path / "kept" / "epoch-00002.ckpt").unlink()  # as if killed in the second epoch
+    assert same(whole, run(checkpoints=tmp_path / "kept", resume=True))
+
+
+def test_a_training_that_stopped_early_has_ended(fit, caplog):
+    first = fit(epochs=30, patience=1, lr=1e-9)
+    assert first.report["training"]["epochs"] == 2
+    again = fit(epochs=30, patience=1, lr=1e-9, resume=True)
+    assert again.report["training"] == first.report["training"]
+    assert same(first, again)
+
+
+def test_saving_removes_the_checkpoints(fit, tmp_path):
+    made = fit(epochs=1)
+    made.save(tmp_path / "run")
+    assert names(tmp_path) == ["run"]
+
+
+def test_without_resume_it_starts_anew(whole, fit, interrupted, tmp_path):
+    interrupted(3, seed=4)
+    assert same(whole, fit())
+    assert "epoch-00005.ckpt" in names(tmp_path / "kept")
+
+
+def test_nothing_to_resume(fit, caplog):
+    fit(epochs=1, resume=True)
+    assert "no checkpoint in" in caplog.text
+    assert "training starts from the beginning" in caplog.text
+
+
+def test_resume_needs_a_folder(chain, options):
+    with pytest.raises(ValueError, match="resume needs checkpoints"):
+        Recommender.fit(*chain(), options=options(), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lr": 0.01}, r"because lr was 0\.02 and is 0\.01; repeat"),
+        ({"seed": 3, "dim": 8}, r"dim was 16 and is 8; seed was 0 and is 3; repeat"),
+        ({"log": {"seed": 1}}, r"because the events are others; repeat"),
+        ({"log": {"items": 11}}, r"because the events are others; the items are others; repeat"),
+    ],
+)
+def test_other_options_or_data_are_refused(fit, interrupted, tmp_path, changes, message):
+    interrupted(2)
+    before = names(tmp_path / "kept")
+    with pytest.raises(ValueError, match=message):
+        fit(resume=True, **changes)
+    assert names(tmp_path / "kept") == before
+
+
+def test_precision_may_change(fit, interrupted):
+    interrupted(2, precision="bf16-mixed")
+    assert fit(resume=True).report["training"]["epochs"] == 5
+
+
+@pytest.mark.parametrize("cut", [0, -100])
+def test_a_truncated_checkpoint_gives_way_to_the_one_before(
+    whole, fit, interrupted, tmp_path, caplog, cut
+):
+    interrupted(3)
+    last = tmp_path / "kept" / "epoch-00003.ckpt"
+    last.write_bytes(last.read_bytes()[:cut])
+    resumed = fit(resume=True)
+    assert f"{last} can't be read" in caplog.text
+    assert "training goes on after epoch 2 of 5" in caplog.text
+    assert same(whole, resumed)
+
+
+def test_no_checkpoint_can_be_read(fit, interrupted, tmp_path):
+    interrupted(3)
+    for path in (tmp_path / "kept").glob("*.ckpt"):
+        path.write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"none of the checkpoints .* start anew"):
+        fit(resume=True)
+    (tmp_path / "kept" / STARTED).write_text("{}")
+    with pytest.raises(ValueError, match=rf"{STARTED} can't be read, .* start anew"):
+        fit(resume=True)
+
+
+def test_a_checkpoint_of_another_model(fit, interrupted, tmp_path):
+    interrupted(1)
+    path = tmp_path / "kept" / "epoch-00001.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["mmrec"]["best"].popitem()
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match="made by another version of mmrec; start anew"):
+        fit(resume=True)
+
+
+def test_a_checkpoint_never_runs_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    torch.save({"mmrec": Evil()}, tmp_path / "epoch-00001.ckpt")
+    with pytest.raises(ValueError, match="none of the checkpoints"):
+        last_checkpoint(tmp_path)
+    torch.save({"other": 1}, tmp_path / "epoch-00001.ckpt")
+    with pytest.raises(ValueError, match="none of the checkpoints"):
+        last_checkpoint(tmp_path)
+
+
+def test_a_full_disk(whole, fit, tmp_path, monkeypatch):
+    write = WholeFiles.save_checkpoint
+
+    def full(self, checkpoint, path, storage_options=None):
+        if "00004" in str(path):
+            raise OSError(28, "No space left on device")
+        write(self, checkpoint, path, storage_options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WholeFiles, "save_checkpoint", full)
+        with pytest.raises(OSError, match=r"epoch 4 .* No space left .* goes on after epoch 3"):
+            fit()
+    assert same(whole, fit(resume=True))
+
+
+def test_a_loss_that_is_nan(whole, fit, tmp_path, monkeypatch):
+    count = 0
+
+    def loss(*arguments):
+        nonlocal count
+        count += 1
+        return softmax_loss(*arguments) * (float("nan") if count == 10 else 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(LOSSES, "softmax", loss)
+        with pytest.raises(ValueError, match=r"loss is nan in epoch \d, step \d+ of .* goes on"):
+            fit()
+    assert same(whole, fit(resume=True))
+
+
+def test_ctrl_c(whole, fit, interrupted):
+    interrupted(2, KeyboardInterrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert same(whole, fit(resume=True))
+
+
+@pytest.fixture
+def started(chain, options):
+    """What a training is started with."""
+    events, items = chain()
+    catalog = Catalog(items)
+    return describe_start(options(), build_split(options(), Interactions(events), catalog), catalog)
+
+
+def test_a_folder_of_something_else_is_left_alone(started, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(FileExistsError, match=r"nothing but checkpoints .* \['notes.txt'\]"):
+            open_folder(tmp_path, started, resume=resume)
+    with pytest.raises(FileExistsError, match="is a file"):
+        open_folder(tmp_path / "notes.txt", started, resume=False)
+    (tmp_path / "epoch-00001.ckpt").write_bytes(b"")
+    remove_folder(tmp_path)
+    assert names(tmp_path) == ["notes.txt"]
+    remove_folder(tmp_path / "no")
+
+
+def test_leftovers_of_a_kill_are_removed(started, tmp_path):
+    (tmp_path / "epoch-00001.ckpt.new").write_bytes(b"half")
+    open_folder(tmp_path, started, resume=False)
+    assert names(tmp_path) == [STARTED]
+    assert json.loads((tmp_path / STARTED).read_text()) == started
+    remove_folder(tmp_path)
+    assert not tmp_path.exists()
+
+
+def test_only_the_main_process_writes(started, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    open_folder(tmp_path / "kept", started, resume=False)
+    assert not (tmp_path / "kept").exists()

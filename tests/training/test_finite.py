@@ -1,0 +1,61 @@
+import pytest
+
+from mmrec.losses import softmax_loss
+from mmrec.training import Checkpoints, FiniteLoss
+
+
+@pytest.fixture
+def spoilt(split, fit, tmp_path):
+    """Train 3 epochs of 4 batches; the loss of one step is spoilt."""
+
+    def run(at, value=float("nan"), gradient_only=False, every=None):
+        count = 0
+
+        def loss(*arguments):
+            nonlocal count
+            count += 1
+            good = softmax_loss(*arguments)
+            if count != at:
+                return good
+            if not gradient_only:
+                return good * value
+            bad = good.clone()
+            bad.register_hook(lambda gradient: gradient * value)
+            return bad
+
+        trained = {"enable_checkpointing": True, "gradient_clip_val": 1.0}
+        trained["callbacks"] = [FiniteLoss(tmp_path, every=every), Checkpoints(tmp_path)]
+        return fit(split(users=16), epochs=3, loss=loss, trained=trained)
+
+    return run
+
+
+def steps(loop):
+    return int(loop.num_training_batches)
+
+
+def test_nothing_happens_to_a_good_training(spoilt):
+    _, loop = spoilt(0)
+    assert loop.current_epoch == 3
+    assert steps(loop) == 4
+
+
+@pytest.mark.parametrize("every", [None, 3])
+@pytest.mark.parametrize(
+    ("at", "where"),
+    [(1, "epoch 1, step 1 of 4"), (6, "epoch 2, step 2 of 4"), (8, "epoch 2, step 4 of 4")],
+)
+def test_it_says_where(spoilt, at, where, every):
+    with pytest.raises(ValueError, match=f"the loss is nan in .*{where}; try a lower lr; "):
+        spoilt(at, every=every)
+
+
+def test_an_infinite_loss(spoilt):
+    with pytest.raises(ValueError, match="the loss is inf"):
+        spoilt(2, float("inf"))
+
+
+def test_the_weights_of_the_last_step(spoilt, tmp_path):
+    with pytest.raises(ValueError, match=r"weights .* end of epoch 2; .* goes on after epoch 1"):
+        spoilt(8, gradient_only=True)
+    assert [path.stem for path in tmp_path.iterdir()] == ["epoch-00001"]
