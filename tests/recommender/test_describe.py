@@ -36,7 +36,9 @@ def test_content_is_counted(by_content, pictures):
 
 
 def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
-    report = measure(by_id.ranker, split, by_id.options)
+    report, targets = measure(by_id.ranker, split, by_id.options, by_id.catalog)
+    assert len(targets) == report["test"]["targets"]
+    assert report["protocol"]["ties"] == "against"
     assert report["seed"] == by_id.options.seed
     assert report["valid"] != report["test"]
     assert report["baselines"]

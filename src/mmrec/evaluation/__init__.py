@@ -12,8 +12,9 @@ from mmrec.evaluation.protocol import (
     rank_with_and_without_seen,
     summarize,
 )
-from mmrec.evaluation.report import describe_split, evaluate, evaluate_baselines
+from mmrec.evaluation.report import describe_split, evaluate, evaluate_baselines, summarize_ranks
 from mmrec.evaluation.results import Result, read_result
+from mmrec.evaluation.rules import RankingProtocol
 from mmrec.evaluation.statistics import (
     Difference,
     Interval,
@@ -24,6 +25,7 @@ from mmrec.evaluation.statistics import (
     paired_test,
     seed_interval,
 )
+from mmrec.evaluation.targets import target_table
 
 __all__ = [
     "Comparison",
@@ -37,6 +39,7 @@ __all__ = [
     "Outcome",
     "Prequential",
     "Ranker",
+    "RankingProtocol",
     "Ranks",
     "Result",
     "cluster_bootstrap",
@@ -55,4 +58,6 @@ __all__ = [
     "read_result",
     "seed_interval",
     "summarize",
+    "summarize_ranks",
+    "target_table",
 ]

@@ -23,6 +23,11 @@ def evaluate(
     share of cold items in the lists of ten (``"cold_share@10"``).
     """
     ranks, everything = rank_with_and_without_seen(ranker, split, part, max_length=max_length)
+    return summarize_ranks(ranks, everything, split)
+
+
+def summarize_ranks(ranks: Ranks, everything: Ranks, split: Split) -> dict[str, Any]:
+    """Return what :func:`evaluate` does, from the ranks with seen items filtered and with all."""
     size = split.catalog_size
     trained = split.train_counts > 0
     warm = trained[ranks.target.numpy()]

@@ -2,11 +2,21 @@
 
 from typing import Any
 
+import numpy as np
+import polars as pl
 import torch
 
 from mmrec import __version__
 from mmrec.data import Catalog, Split
-from mmrec.evaluation import describe_split, evaluate, evaluate_baselines
+from mmrec.evaluation import (
+    RankingProtocol,
+    describe_split,
+    evaluate,
+    evaluate_baselines,
+    rank_with_and_without_seen,
+    summarize_ranks,
+    target_table,
+)
 from mmrec.models import CatalogRanker
 from mmrec.recommender.content import Content, feature_dims
 from mmrec.recommender.options import Options
@@ -36,12 +46,18 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
-def measure(ranker: CatalogRanker, split: Split, options: Options) -> dict[str, Any]:
-    """Return how well a ranker does on the parts of a split, beside simple baselines."""
+def measure(
+    ranker: CatalogRanker, split: Split, options: Options, catalog: Catalog
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Return how well a ranker does beside simple baselines, and the rank of each test target."""
     length = options.max_length
-    return describe_split(split) | {
+    ranks, everything = rank_with_and_without_seen(ranker, split, "test", max_length=length)
+    report = describe_split(split) | {
+        "protocol": RankingProtocol(max_length=length).to_dict(),
         "seed": options.seed,
         "valid": evaluate(ranker, split, "valid", max_length=length),
-        "test": evaluate(ranker, split, "test", max_length=length),
+        "test": summarize_ranks(ranks, everything, split),
         "baselines": evaluate_baselines(split, "test", max_length=length),
     }
+    pictures = np.array([False, *(path is not None for path in catalog.image_paths())])
+    return report, target_table(ranks, everything, split, catalog.ids, pictures)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,6 +36,8 @@ class Recommender:
         model: the trained model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         report: how training and evaluation went.
+        targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
+            the recommender was loaded.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Recommender:
         self.options, self.catalog, self.model = options, catalog, model.eval()
         self.vectors, self.counts, self.slots = vectors, counts, slots
         self.config, self.report = config, report
+        self.targets: pl.DataFrame | None = None
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
 
@@ -116,7 +120,8 @@ class Recommender:
         made = cls(options, catalog, model, vectors, counts, slots, config, {})
         made._log, made._checkpoints = log, place
         clock.lap("train")
-        made.report = measure(made.ranker, split, options) | {"training": history}
+        measured, made.targets = measure(made.ranker, split, options, catalog)
+        made.report = measured | {"training": history}
         clock.lap("evaluate")
         made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}
         return made.to("cpu")
@@ -189,7 +194,8 @@ class Recommender:
             raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
         log = known_log(events, self.catalog)
         split = build_split(self.options, prepared(log, self.options), self.catalog)
-        return measure(self.ranker, renumbered(split, self.config["kinds"]), self.options)
+        split = renumbered(split, self.config["kinds"])
+        return measure(self.ranker, split, self.options, self.catalog)[0]
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -235,6 +241,7 @@ class Recommender:
             self.counts,
             self.slots,
             self.report,
+            self.targets,
         )
         write_run(run, Path(directory))
         if self._checkpoints is not None:

@@ -21,6 +21,7 @@ FORMAT = 1
 """Raised when a RUN of an older version can't be read any more."""
 
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
+TARGETS = "targets.parquet"
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -40,6 +41,7 @@ class Run:
         counts: training events of every catalogue index, ``(V + 1,)``.
         slots: position in the id vocabulary of every catalogue index, 0 = none, ``(V + 1,)``.
         report: how it went.
+        targets: the rank of each test target, written as ``targets.parquet`` where it is known.
     """
 
     config: dict[str, Any]
@@ -49,6 +51,7 @@ class Run:
     counts: Tensor
     slots: np.ndarray
     report: dict[str, Any]
+    targets: pl.DataFrame | None = None
 
 
 def is_main_process() -> bool:
@@ -63,7 +66,7 @@ def check_place(directory: Path) -> None:
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held != set(FILES):
+    if held and held - {TARGETS} != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
@@ -106,6 +109,8 @@ def _write_files(run: Run, directory: Path) -> None:
     (directory / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config), encoding="utf-8")
     _with_columns(run).write_parquet(directory / FILES[2])
     (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
+    if run.targets is not None:
+        run.targets.write_parquet(directory / TARGETS)
     for path in [*directory.iterdir(), directory]:
         flush(path)
 

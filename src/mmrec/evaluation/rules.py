@@ -1,0 +1,55 @@
+"""The rules of a measurement, as one object with a fingerprint."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+TARGETS = ("per-step",)
+TIES = ("against",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingProtocol:
+    """What a number depends on beside the split: two can be compared if both fingerprints agree.
+
+    Attributes:
+        targets: ``"per-step"``: every event of the part is predicted from all before it. With a
+            leave-one-out split that is each user's last event.
+        filter_seen: whether items that the user has met are not ranked.
+        ties: ``"against"``: an item with the score of the target is ranked before it.
+        ks: cut-offs.
+        max_length: events of a history that count.
+
+    Raises:
+        ValueError: a rule is none that there is.
+
+    Example:
+        >>> RankingProtocol().fingerprint == RankingProtocol(ks=(5, 10)).fingerprint
+        False
+    """
+
+    targets: str = "per-step"
+    filter_seen: bool = True
+    ties: str = "against"
+    ks: tuple[int, ...] = (10, 20)
+    max_length: int = 200
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("targets", TARGETS), ("ties", TIES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}; got {getattr(self, name)!r}")
+        if self.max_length < 1 or not self.ks or min(self.ks) < 1:
+            raise ValueError(
+                f"ks and max_length must be 1 or more; got {self.ks} and {self.max_length}"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the rules."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rules and their fingerprint, for a report."""
+        return asdict(self) | {"ks": list(self.ks), "fingerprint": self.fingerprint}

@@ -1,0 +1,55 @@
+"""The rank of every target in a table: what paired tests between two runs read."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool
+
+from mmrec.data import Split
+from mmrec.data.splits import target_users
+from mmrec.evaluation.protocol import Ranks
+
+
+def target_table(
+    ranks: Ranks,
+    with_seen: Ranks,
+    split: Split,
+    ids: Sequence[str | int],
+    has_image: Bool[np.ndarray, " V1"] | None = None,
+) -> pl.DataFrame:
+    """Return a row for each target, sorted by its place in the split.
+
+    Columns: ``user_id``, ``item_id``, ``position`` (place in the split), ``rank`` (1 = best, V + 1
+    where the target was filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (events
+    before the target), ``warm`` (the item has training events) and ``has_image`` (null where
+    that is not known).
+
+    Args:
+        ranks: with seen items filtered.
+        with_seen: the same targets with all items ranked.
+        split: where they are from.
+        ids: the id of each catalogue row.
+        has_image: which catalogue indices have a picture, ``(V + 1,)``.
+
+    Raises:
+        ValueError: the two are not of the same targets, or a target occurs twice.
+    """
+    if not np.array_equal(ranks.position, with_seen.position):
+        raise ValueError("the ranks with and without seen items must be of the same targets")
+    if len(np.unique(ranks.position)) < len(ranks.position):
+        raise ValueError("each target must be ranked once; some are there twice")
+    users, target = target_users(split, ranks.position), ranks.target.numpy()
+    table = pl.DataFrame(
+        {
+            "user_id": [split.sequences.users[user] for user in users],
+            "item_id": [ids[item - 1] for item in target],
+            "position": ranks.position,
+            "rank": ranks.rank.numpy(),
+            "rank_with_seen": with_seen.rank.numpy(),
+            "history": ranks.position - split.sequences.offsets[users],
+            "warm": split.train_counts[target] > 0,
+        }
+    )
+    image = [None] * len(target) if has_image is None else has_image[target]
+    return table.with_columns(pl.Series("has_image", image, pl.Boolean)).sort("position")
