@@ -1,34 +1,91 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mmrec.interest import SelfAttentionInterest
+from mmrec.interest import SelfAttentionInterest, WindowState
 
 
-def test_one_block_by_hand():
-    """The paper's formula, one query at a time."""
+def by_hand(model, vectors):
+    """The paper's formula for one history, a query and a head at a time."""
+    states = vectors + model.positions[: len(vectors)]
+    for block in model.blocks:
+        query, key, value = (
+            block.attention_norm(states) @ weight.T + bias
+            for weight, bias in zip(block.qkv.weight.chunk(3), block.qkv.bias.chunk(3), strict=True)
+        )
+        rows, width = [], model.dim // block.heads
+        for t in range(len(states)):
+            heard = []
+            for head in range(block.heads):
+                part = slice(head * width, (head + 1) * width)
+                logits = key[: t + 1, part] @ query[t, part] / width**0.5
+                heard.append(torch.softmax(logits, dim=0) @ value[: t + 1, part])
+            row = states[t] + block.out(torch.cat(heard))
+            rows.append(row + block.feed(block.feed_norm(row)))
+        states = torch.stack(rows)
+    return model.norm(states)
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2), (3, 4)])
+def test_blocks_by_hand(layers, heads):
     torch.manual_seed(0)
-    model = SelfAttentionInterest(4, layers=1, heads=1, window=3).eval()
-    vectors = torch.randn(1, 3, 4)
-    states = model(vectors, torch.ones(1, 3, dtype=torch.bool))
-    block = model.blocks[0]
-    x = vectors[0] + model.positions
-    query, key, value = block.qkv(block.attention_norm(x)).split(4, dim=1)
-    for t in range(3):
-        weights = torch.softmax(key[: t + 1] @ query[t] / 2, dim=0)
-        row = x[t] + block.out(weights @ value[: t + 1])
-        row = row + block.feed(block.feed_norm(row))
-        torch.testing.assert_close(states[0, t], model.norm(row))
+    model = SelfAttentionInterest(8, layers=layers, heads=heads, window=6).eval()
+    vectors, lengths = torch.randn(2, 5, 8), torch.tensor([5, 3])
+    states = model(vectors, torch.arange(5) < lengths[:, None])
+    for row, length in enumerate(lengths):
+        expected = by_hand(model, vectors[row, :length])
+        torch.testing.assert_close(states[row, :length], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_a_long_history_is_its_last_window():
-    torch.manual_seed(0)
+@settings(max_examples=30, deadline=None)
+@given(window=st.integers(1, 5), lengths=st.lists(st.integers(0, 9), min_size=1, max_size=3))
+def test_past_the_window_the_last_events_count(window, lengths):
+    model = SelfAttentionInterest(4, window=window, time_gap=True, event_types=2).eval()
+    rows, steps = len(lengths), max([*lengths, 1])
+    vectors, mask = (
+        torch.randn(rows, steps, 4),
+        torch.arange(steps) < torch.tensor(lengths)[:, None],
+    )
+    gap, kind = torch.rand(rows, steps) * 1e5, torch.randint(0, 3, (rows, steps))
+    dirty = vectors.masked_fill(~mask.unsqueeze(-1), torch.nan)
+    states = model(dirty, mask, gap, kind)
+    assert (states[~mask] == 0).all()
+    state = model.initial_state(rows)
+    for t in range(steps):
+        state = model.step(state, vectors[:, t], gap[:, t], kind[:, t])
+        folded, real = model.readout(state), mask[:, t]
+        torch.testing.assert_close(folded[real], states[real, t], atol=1e-5, rtol=1e-4)
+        part = slice(max(t + 1 - window, 0), t + 1)
+        last = model(vectors[:, part], mask[:, part], gap[:, part], kind[:, part])[:, -1]
+        torch.testing.assert_close(last[real], states[real, t], atol=1e-5, rtol=1e-4)
+
+
+def test_an_event_that_left_the_window_is_forgotten():
     model = SelfAttentionInterest(4, window=3).eval()
-    vectors = torch.randn(2, 5, 4)
-    state = model.initial_state(2)
-    for t in range(5):
-        state = model.step(state, vectors[:, t])
-    last = model(vectors[:, 2:], torch.ones(2, 3, dtype=torch.bool))[:, -1]
-    torch.testing.assert_close(model.readout(state), last)
+    vectors, mask = torch.randn(1, 6, 4), torch.ones(1, 6, dtype=torch.bool)
+    changed = vectors.clone()
+    changed[:, 1] = -vectors[:, 1]  # LayerNorm would not see a shift
+    same = (model(vectors, mask) - model(changed, mask)).abs().amax(-1)[0] < 1e-6
+    assert same.tolist() == [True, False, False, False, True, True]
+
+
+def test_users_of_different_lengths_share_a_state():
+    model = SelfAttentionInterest(4, window=3).eval()
+    vectors = torch.randn(5, 4)
+    singles = []
+    for length in (0, 2, 5):
+        state = model.initial_state(1)
+        for vector in vectors[:length]:
+            state = model.step(state, vector[None])
+        singles.append(state)
+    together = WindowState(*(torch.cat(parts) for parts in zip(*singles, strict=True)))
+    expected = torch.cat([model.readout(state) for state in singles])
+    torch.testing.assert_close(model.readout(together), expected)
+    after = model.readout(model.step(together, vectors[:3]))
+    for row, state in enumerate(singles):
+        one = model.readout(model.step(state, vectors[row : row + 1]))
+        torch.testing.assert_close(after[row : row + 1], one)
 
 
 def test_wrong_sizes_are_refused():
@@ -36,6 +93,5 @@ def test_wrong_sizes_are_refused():
         SelfAttentionInterest(4, heads=3)
     with pytest.raises(ValueError, match="positive dim"):
         SelfAttentionInterest(4, layers=0)
-    model = SelfAttentionInterest(4, window=2)
-    with pytest.raises(ValueError, match="last 2 events at most; got 3"):
-        model(torch.zeros(1, 3, 4), torch.ones(1, 3, dtype=torch.bool))
+    with pytest.raises(ValueError, match="event_types of 0 or more; got 4, 2, 2, 0, 0"):
+        SelfAttentionInterest(4, window=0)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd import gradcheck
 
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
 
@@ -112,3 +113,57 @@ def test_wrong_input_is_refused(make):
         make(time_gap=True)(vectors, mask)
     with pytest.raises(ValueError, match="expects kind; got None"):
         make(event_types=2)(vectors, mask)
+
+
+def test_no_users_and_no_steps(make):
+    model = make().eval()
+    assert model(torch.zeros(0, 2, 8), torch.zeros(0, 2, dtype=torch.bool)).shape == (0, 2, 8)
+    assert model(torch.zeros(2, 0, 8), torch.zeros(2, 0, dtype=torch.bool)).shape == (2, 0, 8)
+    assert model.readout(model.step(model.initial_state(0), torch.zeros(0, 8))).shape == (0, 8)
+
+
+def test_gradients_in_float64(make):
+    vectors, mask, gap, kind = histories()
+    model = make(time_gap=True, event_types=2).double().eval()
+    given = vectors.double().requires_grad_()
+    assert gradcheck(lambda v: model(v, mask, gap.double(), kind), (given,), fast_mode=True)
+    state = model.initial_state(3, dtype=torch.float64)
+    for t in range(2):
+        state = model.step(state, given[:, t], gap[:, t].double(), kind[:, t])
+    both = model(given, mask, gap.double(), kind)[:2, 1]
+    torch.testing.assert_close(model.readout(state)[:2], both, atol=1e-12, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bfloat16_autocast_is_finite_and_near(make, dtype):
+    vectors, mask, gap, kind = histories()
+    model = make(time_gap=True, event_types=2).eval()
+    expected = model(vectors, mask, gap, kind)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        states = model(vectors.to(dtype), mask, gap, kind)
+        state = model.initial_state(3)
+        for t in range(2):
+            state = model.step(state, vectors[:, t].to(dtype), gap[:, t], kind[:, t])
+        folded = model.readout(state)
+    assert states.isfinite().all()
+    assert torch.allclose(states.float(), expected, atol=0.1)
+    assert torch.allclose(folded[:2].float(), expected[:2, 1], atol=0.1)
+
+
+def test_dropout_is_off_in_eval(make):
+    vectors, mask, *_ = histories()
+    model = make(dropout=0.5)
+    assert not torch.equal(model(vectors, mask), model(vectors, mask))
+    assert torch.equal(model.eval()(vectors, mask), model(vectors, mask))
+
+
+def test_state_dict_round_trip(make):
+    vectors, mask, *_ = histories()
+    first, second = make().eval(), make().eval()
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second(vectors, mask), first(vectors, mask))
+
+
+def test_the_window_says_what_the_state_holds(make):
+    model = make()
+    assert model.window == (6 if isinstance(model, SelfAttentionInterest) else None)

@@ -2,25 +2,47 @@ import pytest
 import torch
 
 from mmrec.interest import LinearRecurrentInterest
-from mmrec.interest.linear import scan
 
 
-@pytest.mark.parametrize("steps", [1, 2, 7, 16])
-def test_the_scan_is_the_recurrence(steps):
+def test_blocks_by_hand():
+    """The paper's recurrence, one number at a time, then the network."""
     torch.manual_seed(0)
-    inputs = torch.randn(2, steps, 3, dtype=torch.complex128)
-    rate = torch.complex(-torch.rand(3).double(), torch.randn(3).double())
-    memory, expected = torch.zeros(2, 3, dtype=torch.complex128), []
-    for t in range(steps):
-        memory = memory * rate.exp() + inputs[:, t]
-        expected.append(memory)
-    torch.testing.assert_close(scan(inputs, rate), torch.stack(expected, dim=1))
+    model = LinearRecurrentInterest(4, layers=2, hidden=3).eval()
+    states = torch.randn(5, 4)
+    got = model(states[None], torch.ones(1, 5, dtype=torch.bool))[0]
+    for block in model.blocks:
+        radius = torch.exp(-torch.exp(block.decay))
+        rate = torch.polar(radius, block.angle)
+        entering = block.enter(block.norm(states))
+        rows, memory = [], torch.zeros(3, dtype=torch.complex64)
+        for t in range(5):
+            entered = torch.complex(entering[t, :3], entering[t, 3:])
+            memory = rate * memory + (1 - radius**2).sqrt() * entered
+            row = states[t] + block.out(torch.cat([memory.real, memory.imag]))
+            rows.append(row + block.feed(block.feed_norm(row)))
+        states = torch.stack(rows)
+    torch.testing.assert_close(got, model.norm(states), atol=1e-5, rtol=1e-4)
 
 
-def test_gradients_of_the_scan():
-    inputs = torch.randn(1, 4, 2, dtype=torch.complex128, requires_grad=True)
-    rate = torch.complex(-torch.rand(2).double(), torch.rand(2).double()).requires_grad_()
-    assert torch.autograd.gradcheck(scan, (inputs, rate))
+def test_a_long_history_folds_too():
+    torch.manual_seed(0)
+    model = LinearRecurrentInterest(8).eval()
+    vectors = torch.randn(2, 300, 8)
+    state = model.initial_state(2)
+    for t in range(300):
+        state = model.step(state, vectors[:, t])
+    last = model(vectors, torch.ones(2, 300, dtype=torch.bool))[:, -1]
+    torch.testing.assert_close(model.readout(state), last, atol=1e-4, rtol=1e-4)
+
+
+def test_the_first_event_is_not_forgotten_where_it_should_last():
+    model = LinearRecurrentInterest(4, layers=1).eval()
+    torch.nn.init.constant_(model.blocks[0].decay, -9.0)
+    vectors = torch.randn(1, 100, 4)
+    changed = vectors.clone()
+    changed[:, 0] = -vectors[:, 0]  # LayerNorm would not see a shift
+    mask = torch.ones(1, 100, dtype=torch.bool)
+    assert not torch.allclose(model(vectors, mask)[:, -1], model(changed, mask)[:, -1], atol=1e-4)
 
 
 def test_the_memory_fades_and_stays_bounded():
@@ -34,3 +56,5 @@ def test_the_memory_fades_and_stays_bounded():
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="positive dim"):
         LinearRecurrentInterest(0)
+    with pytest.raises(ValueError, match="event_types of 0 or more; got 4, 2, 4, -1"):
+        LinearRecurrentInterest(4, event_types=-1)

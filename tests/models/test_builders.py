@@ -5,7 +5,8 @@ import torch
 from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion, SiameseFusion
-from mmrec.models import gru4rec
+from mmrec.interest import LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.models import gru4rec, lrurec, sasrec
 from mmrec.scoring import MLPScorer
 
 SOURCES = {
@@ -34,13 +35,46 @@ def test_gru4rec(fusion, layers):
     assert sum("gru.weight_ih" in name for name, _ in model.named_parameters()) == layers
 
 
-def test_context_and_ranker():
+@pytest.mark.parametrize("build", [sasrec, lrurec])
+def test_sasrec_and_lrurec(build):
+    model = build(
+        encoders(),
+        dim=8,
+        layers=3,
+        dropout=0.2,
+        modality_dropout=0.3,
+        fusion=SiameseFusion({"id": 8, "text": 5}, 8),
+    )
+    kinds = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
+    assert isinstance(model.interest, kinds[build])
+    assert isinstance(model.items.fusion, SiameseFusion)
+    assert model.items.dim == model.interest.dim == model.interest.hidden == 8
+    assert model.items.modality_dropout == 0.3
+    drops = {part.p for part in model.interest.modules() if isinstance(part, torch.nn.Dropout)}
+    assert drops == {0.2}
+    assert (len(model.interest.blocks), len(build(encoders(), dim=8).interest.blocks)) == (3, 2)
+    vectors = model.items(load_pool(np.arange(1, 4), SOURCES))
+    scores = model.scores(Histories.of_items([[1, 3], [2]]), vectors)
+    assert scores.shape == (2, 4)
+    assert scores.isfinite().all()
+
+
+def test_what_sasrec_alone_has():
+    model = sasrec(encoders(), dim=8, heads=4, window=7)
+    assert model.interest.window == 7
+    assert model.interest.blocks[0].heads == 4
+    with pytest.raises(ValueError, match="heads must divide dim; got 2 heads and dim 9"):
+        sasrec(encoders(), dim=9)
+
+
+@pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
+def test_context_and_ranker(build):
     ranker = MLPScorer(8, 8)
-    model = gru4rec(encoders(), dim=8, time_gap=True, event_types=3, ranker=ranker)
+    model = build(encoders(), dim=8, time_gap=True, event_types=3, ranker=ranker)
     assert model.ranker is ranker
     assert model.interest.inputs.gap is not None
     assert model.interest.inputs.kind.num_embeddings == 4
-    plain = gru4rec(encoders(), dim=8)
+    plain = build(encoders(), dim=8)
     assert plain.ranker is plain.interest.inputs.gap is plain.interest.inputs.kind is None
 
 

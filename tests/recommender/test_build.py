@@ -6,6 +6,8 @@ import torch
 from mmrec.data import Catalog, Interactions, windows
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.recommender import Recommender
 from mmrec.recommender.build import (
     FUSIONS,
     LOSSES,
@@ -54,6 +56,34 @@ def test_the_model_is_what_the_options_say(options, fusion, kind):
     assert model.interest.inputs.kind is None
     assert model.items.modality_dropout == 0.25
     assert model.interest.dropout.p == 0.1
+
+
+INTERESTS = {"gru": GRUInterest, "sasrec": SelfAttentionInterest, "lru": LinearRecurrentInterest}
+
+
+@pytest.mark.parametrize("interest", CHOICES["interest"])
+def test_every_interest_is_built(options, interest):
+    model = build_model(options(interest=interest, dropout=0.25), encoders(), 3).interest
+    assert isinstance(model, INTERESTS[interest])
+    assert model.window == (6 if interest == "sasrec" else None)
+    assert {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)} == {0.25}
+    assert model.inputs.gap is not None
+    own = {"gru": 1, "sasrec": 2, "lru": 2}[interest]
+    for layers, expected in ((None, own), (3, 3)):
+        made = build_model(options(interest=interest, layers=layers), encoders(), 3).interest
+        assert (made.layers if interest == "gru" else len(made.blocks)) == expected
+
+
+@pytest.mark.parametrize("interest", ["sasrec", "lru"])
+def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest):
+    made = fit(log={"users": 60}, interest=interest, epochs=8)
+    assert made.report["test"]["mrr@10"] > 0.8
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    history = [f"i{item}" for item in range(8)]  # longer than max_length
+    lines = made.recommend(history, 4)
+    assert lines[0].item == "i8"
+    assert again.recommend(history, 4) == lines
 
 
 def test_event_types(options):

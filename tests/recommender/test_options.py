@@ -47,6 +47,8 @@ def test_only_trained_texts_and_pictures_are_trained():
         ({"ema": -0.1}, "ema must be a number"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"workers": -1}, "workers must be a whole number"),
+        ({"layers": 0}, "layers must be a whole number from 1 to 64; got 0"),
+        ({"layers": True}, "layers must be a whole number from 1 to 64; got True"),
         ({"max_length": 0}, "max_length must be a whole number"),
     ],
 )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
 from mmrec.interest.scan import scan
-from mmrec.layers import at_least_float32
+from mmrec.layers import Dropout, at_least_float32
 
 
 class RecurrentState(NamedTuple):
@@ -150,7 +150,7 @@ class _Block(nn.Module):
         self.norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.enter, self.out = nn.Linear(dim, 2 * hidden), nn.Linear(2 * hidden, dim)
         self.feed = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         # |λ| between .8 and .99: memories of five to a hundred events.
         radius = torch.empty(hidden).uniform_(0.8**2, 0.99**2).sqrt()
         self.decay = nn.Parameter((-radius.log()).log())

@@ -1,7 +1,8 @@
-"""Small shared primitives: a multilayer perceptron, masked mean and softmax, float32 islands."""
+"""Small shared primitives: multilayer perceptron, dropout, masked mean and softmax, precision."""
 
+from mmrec.layers.dropout import Dropout
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
 
-__all__ = ["MLP", "at_least_float32", "full_precision", "masked_mean", "masked_softmax"]
+__all__ = ["MLP", "Dropout", "at_least_float32", "full_precision", "masked_mean", "masked_softmax"]
