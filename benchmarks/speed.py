@@ -278,7 +278,7 @@ def pictures(data: Path, *, quick: bool) -> dict[str, float]:
     paths = [path for path in read_folder(data).catalog.image_paths() if path]
     paths = paths[: 256 if quick else 1024]
     encoder = ImageEncoder.from_timm(IMAGE_MODEL)
-    batches = [encoder.transform(paths[i : i + 64]) for i in range(0, len(paths), 64)]
+    batches = [encoder.transform(paths[i : i + 16]) for i in range(0, len(paths), 16)]
 
     @torch.inference_mode()
     def forward() -> None:
