@@ -41,6 +41,18 @@ def test_metrics_stand_in_columns():
     assert len({len(line) for line in lines[1:]}) == 1
 
 
+def test_slices_and_lists_are_said_where_the_report_has_them():
+    told = report(cold=True)
+    told["test"]["slices"] = {"warm items": metrics(0.6), "first events": metrics(0.7)}
+    told["test"] |= {"gini@10": 0.912, "novelty@10": 8.25, "popularity@10": 1234.4}
+    lines = metrics_table(told).splitlines()
+    labels = [line[:-52].strip() for line in lines[2:-1]]
+    assert labels.count("mmrec, warm items") == labels.count("mmrec, first events") == 1
+    assert lines[-1] == (
+        "lists of ten: Gini 0.91, novelty (bits) 8.2, training events an item 1,234"
+    )
+
+
 def test_cold_items_have_rows_of_their_own():
     text = metrics_table(report(cold=True))
     assert "mmrec, warm items" in text

@@ -5,6 +5,8 @@ import torch
 from mmrec.baselines import Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out, split_by_time
 from mmrec.evaluation import (
+    ItemFacts,
+    RankingProtocol,
     describe_split,
     evaluate,
     evaluate_baselines,
@@ -92,3 +94,50 @@ def test_describe_split():
     assert description["candidates"] == V
     log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 3], "position": range(4)})
     assert describe_split(leave_one_out(log, CATALOG))["candidates"] == 3
+
+
+def test_slices_are_parts_of_the_whole():
+    split = split_of()
+    report = evaluate(Descending(), split)
+    slices = report["slices"]
+    assert slices["warm items"] == report["warm"]
+    assert slices["cold items"] == report["cold"]
+    histories = [slices[name] for name in slices if "histories" in name or "first" in name]
+    assert len(histories) > 1
+    assert sum(part["targets"] for part in histories) == report["targets"]
+    total = sum(part["targets"] * part["ndcg@10"] for part in histories)
+    assert total / report["targets"] == pytest.approx(report["ndcg@10"])
+
+
+def test_a_report_follows_its_protocol():
+    split = split_of()
+    rules = RankingProtocol(targets="last", ks=(3,), filter_seen=False)
+    report = evaluate(Descending(), split, protocol=rules)
+    assert report["targets"] == len(np.unique(split.sequences.owner[split.targets("test")]))
+    assert "ndcg@3" in report
+    assert "ndcg@10" not in report
+    ranks = rank_targets(Descending(), split, targets="last", filter_seen=False)
+    assert report["ndcg@3"] == summarize(ranks, V, (3,))["ndcg@3"]
+    seen = rank_targets(Descending(), split, targets="last")
+    assert report["without_seen"] == summarize(seen, V, (3,))
+    everything = evaluate(Descending(), split, protocol=RankingProtocol(targets="all"))
+    assert everything["lists"] == report["targets"]
+    assert everything["slices"]["warm items"]["lists"] <= everything["lists"]
+
+
+def test_items_add_what_needs_them():
+    split = split_of()
+    items = ItemFacts(torch.eye(V + 1), None, {"image": np.arange(V + 1) % 2 == 0})
+    report = evaluate(Descending(), split, items=items)
+    assert report["diversity@10"] == pytest.approx(1)
+    pair = [report["slices"][f"items {word} a picture"]["targets"] for word in ("with", "without")]
+    assert sum(pair) == report["targets"]
+    assert "miscalibration@10" not in report
+
+
+def test_a_filtered_target_is_a_miss_at_every_cut_off():
+    split = split_of()
+    ranks = rank_targets(Descending(), split)
+    missed = ranks.rank.gt(V).float().mean().item()
+    assert missed > 0
+    assert summarize(ranks, V, (1000,))["hr@1000"] == pytest.approx(1 - missed)

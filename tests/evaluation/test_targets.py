@@ -23,7 +23,10 @@ def ranked():
 def test_a_row_for_each_target():
     split, ranks, everything = ranked()
     image = np.array([False, True, True, True, False, False])
-    table = target_table(ranks, everything, split, CATALOG.ids, image)
+    text = ~image
+    table = target_table(ranks, everything, split, CATALOG.ids, image, text)
+    assert table["has_text"].to_list() == [False, True]
+    assert table["rank"].to_list() == ranks.rank[ranks.position.argsort()].tolist()
     assert table["user_id"].to_list() == ["u", "v"]
     assert table["item_id"].to_list() == ["c", "e"]
     assert table["history"].to_list() == [2, 3]
@@ -45,7 +48,7 @@ def test_a_user_measured_twice_is_caught():
         )
         for part in (ranks, everything)
     ]
-    with pytest.raises(ValueError, match="ranked once; some are there twice"):
+    with pytest.raises(ValueError, match="ranked once; 2 are there twice"):
         target_table(*twice, split, CATALOG.ids)
 
 

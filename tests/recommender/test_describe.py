@@ -39,6 +39,12 @@ def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
     report, targets = measure(by_id.ranker, split, by_id.options, by_id.catalog)
     assert len(targets) == report["test"]["targets"]
     assert report["protocol"]["ties"] == "against"
+    assert targets.columns[-2:] == ["has_image", "has_text"]
+    slices = report["test"]["slices"]
+    first = slices["first events"]["targets"] if "first events" in slices else 0
+    assert first == (targets["history"] == 0).sum()
+    assert {"gini@10", "novelty@10", "diversity@10"} <= report["test"].keys()
+    assert report["baselines"]["markov"].keys() == report["test"].keys()
     assert report["seed"] == by_id.options.seed
     assert report["valid"] != report["test"]
     assert report["baselines"]

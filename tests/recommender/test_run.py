@@ -51,6 +51,22 @@ def test_a_run_is_four_files_without_code(made, tmp_path):
             assert json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
 
 
+TARGETS = pl.DataFrame({"user_id": ["u", "v"], "position": [4, 9], "rank": [1, 3]})
+
+
+def test_the_ranks_of_targets_are_a_fifth_file(made, tmp_path):
+    made.targets = TARGETS
+    write_run(made, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {*FILES, runs.TARGETS}
+    assert read_run(tmp_path / "run").targets.equals(TARGETS)
+    made.targets = None
+    write_run(made, tmp_path / "run")  # an older one with five files is replaced too
+    assert read_run(tmp_path / "run").targets is None
+    (tmp_path / "run" / runs.TARGETS).write_bytes(b"junk")
+    with pytest.raises(RunError, match="is damaged: "):
+        read_run(tmp_path / "run")
+
+
 def test_a_newer_run_replaces_an_older_one_only(made, tmp_path):
     write_run(made, tmp_path / "run")
     made.report = {"second": True}

@@ -6,6 +6,14 @@ from typing import Any
 from mmrec.data import Catalog, ItemId
 
 COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+LISTS = {
+    "gini@10": ("Gini", 2),
+    "novelty@10": ("novelty (bits)", 1),
+    "diversity@10": ("diversity", 2),
+    "miscalibration@10": ("miscalibration", 2),
+    "popularity@10": ("training events an item", 0),
+    "popularity_of_targets": ("of the targets", 0),
+}
 
 
 def metrics_table(report: dict[str, Any]) -> str:
@@ -16,6 +24,8 @@ def metrics_table(report: dict[str, Any]) -> str:
     if test["cold"]["targets"]:
         rows["mmrec, warm items"] = test["warm"]
         rows["mmrec, cold items"] = test["cold"]
+    for name, metrics in test.get("slices", {}).items():
+        rows.setdefault(f"mmrec, {name}", metrics)
     width = max(map(len, rows))
     events = report["events"]
     lines = [
@@ -27,7 +37,18 @@ def metrics_table(report: dict[str, Any]) -> str:
     for name, metrics in rows.items():
         values = "".join(f"{metrics.get(column, float('nan')):13.4f}" for column in COLUMNS)
         lines.append(f"{name:<{width}}{values}")
+    lines += _of_lists(test)
     return "\n".join(lines)
+
+
+def _of_lists(test: dict[str, Any]) -> list[str]:
+    """What the lists of ten are like, as far as the report says."""
+    said = [
+        f"{label} {test[name]:,.{places}f}"
+        for name, (label, places) in LISTS.items()
+        if name in test
+    ]
+    return [f"lists of ten: {', '.join(said)}"] if said else []
 
 
 def recommendations_table(catalog: Catalog, history: Sequence[ItemId], lines: Sequence[Any]) -> str:

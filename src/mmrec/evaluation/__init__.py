@@ -1,7 +1,10 @@
 """Ranking protocol and reports."""
 
+from mmrec.evaluation.checks import check_once, check_split
 from mmrec.evaluation.comparison import Comparison, compare_runs
+from mmrec.evaluation.items import ItemFacts, facts_of
 from mmrec.evaluation.learners import Frozen, OnlineMarkov
+from mmrec.evaluation.lists import describe_lists
 from mmrec.evaluation.prequential import Learner, Observed, Prequential, follow, prequential
 from mmrec.evaluation.protocol import (
     HeldOut,
@@ -12,9 +15,16 @@ from mmrec.evaluation.protocol import (
     rank_with_and_without_seen,
     summarize,
 )
-from mmrec.evaluation.report import describe_split, evaluate, evaluate_baselines, summarize_ranks
+from mmrec.evaluation.report import (
+    describe_split,
+    evaluate,
+    evaluate_baselines,
+    rank_both,
+    summarize_ranks,
+)
 from mmrec.evaluation.results import Result, read_result
 from mmrec.evaluation.rules import RankingProtocol
+from mmrec.evaluation.slices import slices_of_targets
 from mmrec.evaluation.statistics import (
     Difference,
     Interval,
@@ -33,6 +43,7 @@ __all__ = [
     "Frozen",
     "HeldOut",
     "Interval",
+    "ItemFacts",
     "Learner",
     "Observed",
     "OnlineMarkov",
@@ -42,21 +53,27 @@ __all__ = [
     "RankingProtocol",
     "Ranks",
     "Result",
+    "check_once",
+    "check_split",
     "cluster_bootstrap",
     "compare_runs",
+    "describe_lists",
     "describe_split",
     "evaluate",
     "evaluate_baselines",
+    "facts_of",
     "follow",
     "held_out",
     "holm",
     "paired_bootstrap",
     "paired_test",
     "prequential",
+    "rank_both",
     "rank_targets",
     "rank_with_and_without_seen",
     "read_result",
     "seed_interval",
+    "slices_of_targets",
     "summarize",
     "summarize_ranks",
     "target_table",

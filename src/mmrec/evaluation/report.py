@@ -1,48 +1,118 @@
-"""The report of one run: metrics with and without seen items, warm and cold items, baselines."""
+"""The report of one run: accuracy, slices, what the lists are like, and baselines beside it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmrec.baselines import ItemKNN, Markov, Popularity
 from mmrec.data import Split
+from mmrec.evaluation.checks import check_once, check_split
+from mmrec.evaluation.items import ItemFacts
+from mmrec.evaluation.lists import describe_lists
 from mmrec.evaluation.protocol import Ranker, Ranks, rank_with_and_without_seen, summarize
+from mmrec.evaluation.rules import RankingProtocol
+from mmrec.evaluation.slices import slices_of_targets
 
 BEFORE = {"valid": "train", "test": "valid"}
 """The last part that a baseline may count when it is measured on a part."""
 
 
 def evaluate(
-    ranker: Ranker, split: Split, part: str = "test", *, max_length: int = 200
+    ranker: Ranker,
+    split: Split,
+    part: str = "test",
+    *,
+    protocol: RankingProtocol | None = None,
+    max_length: int | None = None,
+    items: ItemFacts | None = None,
 ) -> dict[str, Any]:
-    """Measure a ranker on every event of a part.
+    """Measure a ranker on a part.
 
-    Returns the metrics with seen items filtered, and the same with all items ranked
-    (``"with_seen"``), for targets that trained (``"warm"``) and that didn't (``"cold"``), and the
-    share of cold items in the lists of ten (``"cold_share@10"``).
+    Args:
+        ranker: gives the scores.
+        split: labelled events; one that leaks is refused.
+        part: ``"valid"`` or ``"test"``.
+        protocol: which events are targets, whether seen items are ranked, cut-offs; by default
+            every event, seen items filtered.
+        max_length: events of a history, in place of the protocol's.
+        items: what is known of the items, for diversity, calibration and slices by content.
+
+    Returns:
+        What :func:`summarize_ranks` does.
+
+    Raises:
+        ValueError: the split leaks, see :func:`mmrec.evaluation.check_split`, or the scores are
+            not those of its catalogue.
     """
-    ranks, everything = rank_with_and_without_seen(ranker, split, part, max_length=max_length)
-    return summarize_ranks(ranks, everything, split)
+    rules = _rules(protocol, max_length)
+    check_split(split)
+    ranks, everything = rank_both(ranker, split, part, rules)
+    return summarize_ranks(ranks, everything, split, protocol=rules, items=items)
 
 
-def summarize_ranks(ranks: Ranks, everything: Ranks, split: Split) -> dict[str, Any]:
-    """Return what :func:`evaluate` does, from the ranks with seen items filtered and with all."""
-    size = split.catalog_size
+def rank_both(
+    ranker: Ranker, split: Split, part: str, protocol: RankingProtocol
+) -> tuple[Ranks, Ranks]:
+    """Do :func:`mmrec.evaluation.rank_with_and_without_seen` by a protocol."""
+    return rank_with_and_without_seen(
+        ranker,
+        split,
+        part,
+        targets=protocol.targets,
+        max_length=protocol.max_length,
+        k=max(10, *protocol.ks),
+    )
+
+
+def summarize_ranks(
+    ranks: Ranks,
+    everything: Ranks,
+    split: Split,
+    *,
+    protocol: RankingProtocol | None = None,
+    items: ItemFacts | None = None,
+) -> dict[str, Any]:
+    """Return the report of ranks with seen items filtered, and of the same with all items.
+
+    Beside the metrics of the protocol: those with all items ranked (``"with_seen"``; or, of a
+    protocol that doesn't filter them, ``"without_seen"``), for targets that trained (``"warm"``)
+    and that didn't (``"cold"``), for all slices (``"slices"``), the share of cold items in the
+    lists of ten (``"cold_share@10"``), how many targets have no history (``"no_history"``), and
+    what :func:`mmrec.evaluation.describe_lists` says of the lists.
+    """
+    rules = protocol or RankingProtocol()
+    check_once(ranks.position)
+    main, other, name = ranks, everything, "with_seen"
+    if not rules.filter_seen:
+        main, other, name = everything, ranks, "without_seen"
     trained = split.train_counts > 0
-    warm = trained[ranks.target.numpy()]
+    warm = trained[main.target.numpy()]
+
+    def of(part: Ranks) -> dict[str, Any]:
+        return summarize(part, split.catalog_size, rules.ks)
+
+    slices = slices_of_targets(main, split, items)
     return {
-        **summarize(ranks, size),
-        "cold_share@10": _cold_share(ranks, trained),
-        "no_history": _without_history(split, ranks),
-        "with_seen": summarize(everything, size),
-        "warm": summarize(ranks.where(warm), size),
-        "cold": summarize(ranks.where(~warm), size),
+        **of(main),
+        **describe_lists(main, split, items),
+        "cold_share@10": _cold_share(main, trained),
+        "no_history": _without_history(split, main),
+        name: of(other),
+        "warm": of(main.where(warm)),
+        "cold": of(main.where(~warm)),
+        "slices": {label: of(main.where(mask)) for label, mask in slices.items()},
     }
 
 
 def evaluate_baselines(
-    split: Split, part: str = "test", *, max_length: int = 200
+    split: Split,
+    part: str = "test",
+    *,
+    protocol: RankingProtocol | None = None,
+    max_length: int | None = None,
+    items: ItemFacts | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure popularity, a Markov chain and item-kNN under the same protocol.
 
@@ -57,8 +127,9 @@ def evaluate_baselines(
         "markov": Markov().fit(events, split.catalog_size),
         "item-knn": ItemKNN().fit(events, split.catalog_size),
     }
+    rules = _rules(protocol, max_length)
     return {
-        name: evaluate(baseline, split, part, max_length=max_length)
+        name: evaluate(baseline, split, part, protocol=rules, items=items)
         for name, baseline in baselines.items()
     }
 
@@ -75,12 +146,17 @@ def describe_split(split: Split) -> dict[str, Any]:
     }
 
 
+def _rules(protocol: RankingProtocol | None, max_length: int | None) -> RankingProtocol:
+    rules = protocol or RankingProtocol()
+    return rules if max_length is None else replace(rules, max_length=max_length)
+
+
 def _cold_share(ranks: Ranks, trained: np.ndarray) -> float:
     """Which part of the recommended items didn't train."""
-    shown = ranks.top.numpy()
+    shown = ranks.top[:, :10].numpy()
     return float((~trained[shown[shown > 0]]).sum() / max((shown > 0).sum(), 1))
 
 
 def _without_history(split: Split, ranks: Ranks) -> int:
-    """How many targets are the first event of their user."""
-    return int(np.isin(ranks.position, split.sequences.offsets[:-1]).sum())
+    """How many lists are for somebody who has met nothing."""
+    return int(np.isin(ranks.stops, split.sequences.offsets[:-1]).sum())

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-TARGETS = ("per-step",)
+TARGETS = ("per-step", "last", "all")
 TIES = ("against",)
 
 
@@ -14,8 +14,10 @@ class RankingProtocol:
     """What a number depends on beside the split: two can be compared if both fingerprints agree.
 
     Attributes:
-        targets: ``"per-step"``: every event of the part is predicted from all before it. With a
-            leave-one-out split that is each user's last event.
+        targets: ``"per-step"``: every event of the part is predicted from all before it;
+            ``"last"``: only each user's last event of the part is; ``"all"``: all of a user's
+            events of the part are to be found with what came before the first of them. With a
+            leave-one-out split they are the same.
         filter_seen: whether items that the user has met are not ranked.
         ties: ``"against"``: an item with the score of the target is ranked before it.
         ks: cut-offs.
@@ -36,9 +38,9 @@ class RankingProtocol:
     max_length: int = 200
 
     def __post_init__(self) -> None:
-        for name, allowed in (("targets", TARGETS), ("ties", TIES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}; got {getattr(self, name)!r}")
+        check_target_choice(self.targets)
+        if self.ties not in TIES:
+            raise ValueError(f"ties must be one of {TIES}; got {self.ties!r}")
         if self.max_length < 1 or not self.ks or min(self.ks) < 1:
             raise ValueError(
                 f"ks and max_length must be 1 or more; got {self.ks} and {self.max_length}"
@@ -53,3 +55,9 @@ class RankingProtocol:
     def to_dict(self) -> dict[str, Any]:
         """The rules and their fingerprint, for a report."""
         return asdict(self) | {"ks": list(self.ks), "fingerprint": self.fingerprint}
+
+
+def check_target_choice(targets: str) -> None:
+    """Raise a ``ValueError`` if that is no choice of targets."""
+    if targets not in TARGETS:
+        raise ValueError(f"targets must be one of {TARGETS}; got {targets!r}")

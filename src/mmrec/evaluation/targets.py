@@ -8,6 +8,7 @@ from jaxtyping import Bool
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
+from mmrec.evaluation.checks import check_once
 from mmrec.evaluation.protocol import Ranks
 
 
@@ -17,13 +18,14 @@ def target_table(
     split: Split,
     ids: Sequence[str | int],
     has_image: Bool[np.ndarray, " V1"] | None = None,
+    has_text: Bool[np.ndarray, " V1"] | None = None,
 ) -> pl.DataFrame:
     """Return a row for each target, sorted by its place in the split.
 
     Columns: ``user_id``, ``item_id``, ``position`` (place in the split), ``rank`` (1 = best, V + 1
     where the target was filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (events
-    before the target), ``warm`` (the item has training events) and ``has_image`` (null where
-    that is not known).
+    before the target), ``warm`` (the item has training events), ``has_image`` and ``has_text``
+    (null where that is not known).
 
     Args:
         ranks: with seen items filtered.
@@ -31,14 +33,14 @@ def target_table(
         split: where they are from.
         ids: the id of each catalogue row.
         has_image: which catalogue indices have a picture, ``(V + 1,)``.
+        has_text: which have a text, ``(V + 1,)``.
 
     Raises:
         ValueError: the two are not of the same targets, or a target occurs twice.
     """
     if not np.array_equal(ranks.position, with_seen.position):
         raise ValueError("the ranks with and without seen items must be of the same targets")
-    if len(np.unique(ranks.position)) < len(ranks.position):
-        raise ValueError("each target must be ranked once; some are there twice")
+    check_once(ranks.position)
     users, target = target_users(split, ranks.position), ranks.target.numpy()
     table = pl.DataFrame(
         {
@@ -51,5 +53,9 @@ def target_table(
             "warm": split.train_counts[target] > 0,
         }
     )
-    image = [None] * len(target) if has_image is None else has_image[target]
-    return table.with_columns(pl.Series("has_image", image, pl.Boolean)).sort("position")
+    content = {"has_image": has_image, "has_text": has_text}
+    columns = [
+        pl.Series(name, [None] * len(target) if has is None else has[target], pl.Boolean)
+        for name, has in content.items()
+    ]
+    return table.with_columns(columns).sort("position")

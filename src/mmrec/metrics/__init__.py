@@ -1,4 +1,4 @@
-"""Ranking metrics: pure functions on ranks, and torchmetrics classes that average them.
+"""Ranking metrics: pure functions on ranks and lists, and torchmetrics classes that average them.
 
 Ranks come from :func:`rank_of_target` on the scores of the whole catalogue, so ties, seen items and
 negative scores are dealt with once, in one place. The classes load torchmetrics when they are first
@@ -17,6 +17,13 @@ from mmrec.metrics.functional import (
     ndcg,
     precision,
     recall,
+)
+from mmrec.metrics.lists import (
+    average_popularity,
+    gini,
+    intra_list_diversity,
+    miscalibration,
+    novelty,
 )
 from mmrec.metrics.ranks import rank_of_target
 
@@ -41,12 +48,17 @@ __all__ = [
     "Precision",
     "RankingMetric",
     "Recall",
+    "average_popularity",
     "average_precision",
     "catalog_coverage",
     "exposure",
+    "gini",
     "hit_rate",
+    "intra_list_diversity",
+    "miscalibration",
     "mrr",
     "ndcg",
+    "novelty",
     "precision",
     "rank_of_target",
     "recall",

@@ -35,15 +35,22 @@ def rank_of_target(
     """
     _check(scores, target, exclude)
     column = target.long().unsqueeze(1)
-    beats = scores >= scores.gather(1, column)
+    # Written as numbers, not as truth values: these are added up several times faster.
+    beats = torch.empty(scores.shape, dtype=_counting(scores), device=scores.device)
+    torch.ge(scores, scores.gather(1, column), out=beats)
     if exclude is not None:
-        beats &= ~exclude
-    beats[:, 0] = False
-    beats.scatter_(1, column, False)
-    ranks = 1 + beats.sum(1)
+        beats.masked_fill_(exclude, 0)
+    beats[:, 0] = 0
+    beats.scatter_(1, column, 0)
+    ranks = 1 + beats.sum(1).long()
     if exclude is not None:
         ranks = torch.where(exclude.gather(1, column).squeeze(1), scores.shape[1], ranks)
     return ranks
+
+
+def _counting(scores: Tensor) -> torch.dtype:
+    """A type that counts all the items without an error."""
+    return torch.float32 if scores.shape[1] < 2**24 else torch.float64
 
 
 def _check(scores: Tensor, target: Tensor, exclude: Tensor | None) -> None:
@@ -63,6 +70,9 @@ def _check(scores: Tensor, target: Tensor, exclude: Tensor | None) -> None:
         raise ValueError(
             f"a target expects an item from 1 to {last}; got {int(target[outside][0])}"
         )
+    # A sum is cheaper than a look at each; that of inf and -inf is NaN too, which the look tells.
+    if not scores[:, 1:].sum().isnan():
+        return
     nan = scores[:, 1:].isnan()
     if nan.any():
         row, item = nan.nonzero()[0].tolist()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -13,7 +12,8 @@ from mmrec.evaluation import (
     describe_split,
     evaluate,
     evaluate_baselines,
-    rank_with_and_without_seen,
+    facts_of,
+    rank_both,
     summarize_ranks,
     target_table,
 )
@@ -50,14 +50,17 @@ def measure(
     ranker: CatalogRanker, split: Split, options: Options, catalog: Catalog
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Return how well a ranker does beside simple baselines, and the rank of each test target."""
-    length = options.max_length
-    ranks, everything = rank_with_and_without_seen(ranker, split, "test", max_length=length)
+    # How much of a history a model reads is its own affair: models are compared on the same one.
+    protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
+    items = facts_of(catalog, vectors=ranker.vectors)
+    ranks, everything = rank_both(ranker, split, "test", protocol)
     report = describe_split(split) | {
-        "protocol": RankingProtocol(max_length=length).to_dict(),
+        "protocol": protocol.to_dict(),
         "seed": options.seed,
-        "valid": evaluate(ranker, split, "valid", max_length=length),
-        "test": summarize_ranks(ranks, everything, split),
-        "baselines": evaluate_baselines(split, "test", max_length=length),
+        "valid": evaluate(ranker, split, "valid", protocol=protocol, items=items),
+        "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
+        "baselines": evaluate_baselines(split, "test", protocol=protocol, items=items),
     }
-    pictures = np.array([False, *(path is not None for path in catalog.image_paths())])
-    return report, target_table(ranks, everything, split, catalog.ids, pictures)
+    has = items.has
+    table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
+    return report, table

@@ -37,7 +37,7 @@ class Recommender:
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         report: how training and evaluation went.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
-            the recommender was loaded.
+            it was loaded from a RUN that has none.
     """
 
     def __init__(
@@ -259,9 +259,11 @@ class Recommender:
         """
         run = read_run(Path(directory))
         options, catalog, model = restore(run, Path(directory))
-        return cls(
+        made = cls(
             options, catalog, model, run.vectors, run.counts, run.slots, run.config, run.report
         )
+        made.targets = run.targets
+        return made
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""

@@ -137,6 +137,8 @@ def read_run(directory: Path) -> Run:
         items = read_table(directory / FILES[2], "items")
         vectors = np.stack(items[VECTOR].to_list()).astype(np.float32)
         counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
+        path = directory / TARGETS
+        targets = pl.read_parquet(path) if path.is_file() else None  # older RUNs have none
     except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"{directory} is damaged: {reason}") from error
@@ -148,6 +150,7 @@ def read_run(directory: Path) -> Run:
         counts=torch.from_numpy(np.pad(counts, (1, 0))),
         slots=np.pad(slots, (1, 0)),
         report=_from_json(directory / FILES[3]),
+        targets=targets,
     )
 
 

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec.baselines import Popularity
+from mmrec.data import Catalog, Interactions, leave_one_out
+from mmrec.encoders import IdEncoder
+from mmrec.evaluation import rank_targets
+from mmrec.evaluation.bench import CELLS, Bench, rows_at_once, second_stage, spread
+from mmrec.evaluation.learners import Frozen
+from mmrec.metrics import rank_of_target
+from mmrec.models import CatalogRanker, gru4rec
+from mmrec.scoring import MLPScorer
+
+V = 20
+
+
+def split_of(core=0):
+    rng = np.random.default_rng(0)
+    log = {"user_id": rng.integers(0, 9, 80), "item_id": rng.integers(1, 15, 80)}
+    catalog = Catalog({"item_id": range(1, V + 1)})
+    return leave_one_out(Interactions(log | {"position": range(80)}), catalog, min_count=core)
+
+
+SPLIT = split_of()
+
+
+def case(seed, values=None):
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(6, V + 1, generator=generator)
+    if values is not None:
+        scores = torch.tensor(values)[torch.randint(len(values), (6, V + 1), generator=generator)]
+    target = torch.randint(1, V + 1, (6,), generator=generator)
+    seen = torch.randint(1, V + 1, (2, 12), generator=generator) % torch.tensor([[6], [V + 1]])
+    return scores, target, seen
+
+
+@pytest.mark.parametrize(
+    "values", [None, [0.0, 1.0], [-torch.inf, -1.0], [torch.inf, -torch.inf, 2.0], [-torch.inf]]
+)
+@pytest.mark.parametrize("filtered", [True, False])
+def test_ranks_equal_those_of_a_mask(values, filtered):
+    for seed in range(5):
+        scores, target, seen = case(seed, values)
+        bench = Bench(SPLIT, 8, scores.device)
+        chosen = seen if filtered else None
+        before = scores.clone()
+        bench.place(scores, chosen)
+        exclude = bench.excluded(6, chosen)
+        assert bench.rank(target, None).equal(rank_of_target(scores, target, exclude))
+        top = bench.top(5)
+        assert scores.equal(before)
+        assert top.gt(0).all()
+        assert not exclude.gather(1, top).any()
+        best = scores.masked_fill(exclude, -torch.inf).topk(5).values
+        assert scores.gather(1, top).equal(best)
+
+
+def test_a_score_that_is_no_number_is_named_unless_it_is_padding():
+    scores = case(0)[0]
+    scores[:, 0] = torch.nan
+    bench = Bench(SPLIT, 6, scores.device)
+    bench.place(scores, None)
+    bench.top(3)
+    scores[2, int(SPLIT.candidates[4])] = torch.nan
+    bench.place(scores, None)
+    with pytest.raises(ValueError, match=f"NaN in row 2, item {SPLIT.candidates[4]}"):
+        bench.top(3)
+
+
+def test_the_scores_of_a_million_items_stay_small():
+    for size in (10, 10_000, 20_000, 1_000_000):
+        rows = rows_at_once(size)
+        assert 16 <= rows <= 256
+        assert rows == 16 or rows * (size + 1) <= CELLS
+
+
+def test_rows_of_a_batch_do_not_matter():
+    ranker = Popularity().fit(SPLIT.train, V)
+    for targets in ("per-step", "last", "all"):
+        found = [
+            dict(zip(ranks.position.tolist(), ranks.rank.tolist(), strict=True))
+            for ranks in (
+                rank_targets(ranker, SPLIT, targets=targets, batch_size=size)
+                for size in (1, 2, None)
+            )
+        ]
+        assert found[0] == found[1] == found[2]
+
+
+def test_tied_targets_of_a_row_have_ranks_of_their_own():
+    row = np.array([0, 0, 0, 1, 1])
+    score = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
+    count = torch.tensor([7, 2, 7, 4, 4])  # other items of their score are before them
+    assert spread(count, score, row).tolist() == [6, 2, 7, 3, 4]
+
+
+def model_ranker(**options):
+    model = gru4rec({"id": IdEncoder(V, 8)}, dim=8, **options)
+    return CatalogRanker(model, torch.randn(V + 1, 8), torch.arange(V + 1))
+
+
+def test_only_a_ranker_of_two_stages_has_a_second():
+    plain, two = model_ranker(), model_ranker()
+    two.model.ranker = MLPScorer(8, 8)
+    assert second_stage(Popularity()) is None
+    assert second_stage(plain) is None
+    assert second_stage(Frozen(plain)) is None
+    assert second_stage(two) == two.rerank
+
+    class Own(CatalogRanker):
+        def rerank(self, scores, histories, exclude):
+            return -scores
+
+    own = Own(plain.model, plain.vectors, plain.popularity)
+    assert second_stage(own) == own.rerank
+    assert not rank_targets(own, SPLIT).top.equal(rank_targets(plain, SPLIT).top)
+
+
+def test_the_second_stage_ranks():
+    ranker = model_ranker()
+    ranker.model.ranker = MLPScorer(8, 8)
+    first = rank_targets(model_ranker(), SPLIT)
+    assert len(first.rank) == len(rank_targets(ranker, SPLIT).rank)
+    ranker.model.shortlist = 3
+    ranks = rank_targets(ranker, SPLIT, k=3)
+    ranker.model.ranker = None
+    plain = rank_targets(ranker, SPLIT, k=3)
+    assert [set(row) for row in ranks.top.tolist()] == [set(row) for row in plain.top.tolist()]
