@@ -13,8 +13,10 @@ from mmrec.data.images import ImageError, check_images, load_image, resolve_imag
 from mmrec.data.interactions import Interactions, drop_consecutive_duplicates, k_core
 from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
 from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
+from mmrec.data.shards import Shards, write_shards
 from mmrec.data.shop import make_shop
 from mmrec.data.splits import Split, leave_one_out, split_by_time
+from mmrec.data.stream import ShardLoader, ShardStream
 from mmrec.data.tables import Table
 from mmrec.data.text import TextTemplate, clean_text
 
@@ -32,6 +34,9 @@ __all__ = [
     "Pool",
     "RawSource",
     "Sequences",
+    "ShardLoader",
+    "ShardStream",
+    "Shards",
     "Source",
     "Split",
     "Table",
@@ -53,4 +58,5 @@ __all__ = [
     "split_by_time",
     "to_sequences",
     "windows",
+    "write_shards",
 ]

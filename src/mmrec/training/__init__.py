@@ -7,6 +7,7 @@ from mmrec.training.finite import FiniteLoss
 from mmrec.training.module import Loss, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.resume import MONITOR, Checkpoints, WholeFiles, checkpoint_files
+from mmrec.training.shards import ShardDataModule
 
 __all__ = [
     "MONITOR",
@@ -16,6 +17,7 @@ __all__ = [
     "MovingAverage",
     "SequenceDataModule",
     "SequentialRecommender",
+    "ShardDataModule",
     "WholeFiles",
     "WindowBatches",
     "average_and_stop",

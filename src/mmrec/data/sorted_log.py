@@ -1,0 +1,93 @@
+"""A Parquet log on disk that is sorted by user, read some users at a time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.catalog import Catalog
+from mmrec.data.interactions import Interactions
+from mmrec.data.sequences import Sequences, to_sequences
+from mmrec.data.tables import check_ids, require_columns
+
+COLUMNS = {"user_id", "item_id", "timestamp", "position", "event"}
+ROWS = 1 << 17
+"""Events that are read at once."""
+
+
+def event_types(path: str | Path) -> list[str]:
+    """Return the names of the event types in a log on disk, sorted."""
+    names: set[str] = set()
+    for frame in _pieces(Path(path), {"event"}):
+        names |= {str(name) for name in frame["event"].unique() if name not in (None, "")}
+    return sorted(names)
+
+
+def read_sorted_log(
+    path: str | Path, catalog: Catalog, kinds: Sequence[str], *, rows: int = ROWS
+) -> Iterator[Sequences]:
+    """Yield the users of a log that is sorted by ``user_id``, all events of some users at a time.
+
+    Args:
+        path: a Parquet file with the columns of :class:`Interactions`.
+        catalog: the items.
+        kinds: names of the event types that are known.
+        rows: how many events are read at once. A user's events have to fit in memory.
+
+    Raises:
+        FileNotFoundError: the path is not there.
+        ValueError: it is no Parquet log, is not sorted, or holds something invalid.
+    """
+    path, read = Path(path), 0
+    rest: pl.DataFrame | None = None
+    for piece in _pieces(path, COLUMNS, rows):
+        require_columns(piece, ["user_id"], "interactions")
+        piece = check_ids(piece, "user_id", f"{path.name}, from row {read} on")
+        frame = piece if rest is None else pl.concat([rest, piece])
+        read += len(piece)
+        users = frame["user_id"]
+        falls = (users < users.shift(1)).arg_true()
+        if len(falls):
+            at = int(falls[0])
+            raise ValueError(
+                f"{path.name} must be sorted by user_id; {users[at]!r} comes after "
+                f"{users[at - 1]!r}"
+            )
+        # The last user may go on in the next piece.
+        last = int(users.search_sorted(users[-1], side="left"))
+        if last:
+            yield _sequences(frame[:last], path, read, catalog, kinds)
+        rest = frame[last:]
+    if rest is None:
+        raise ValueError(f"interactions must have at least one row; {path.name} has none")
+    yield _sequences(rest, path, read, catalog, kinds)
+
+
+def _sequences(
+    frame: pl.DataFrame, path: Path, read: int, catalog: Catalog, kinds: Sequence[str]
+) -> Sequences:
+    try:
+        return to_sequences(Interactions(frame), catalog, kinds)
+    except ValueError as error:
+        rows = f"the {len(frame)} rows before row {read}"
+        raise ValueError(f"{path.name}, in {rows}, counted from there: {error}") from error
+
+
+def _pieces(path: Path, columns: set[str], rows: int = ROWS) -> Iterator[pl.DataFrame]:
+    """Yield those of the columns that are there, ``rows`` rows at a time."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    if not path.is_file():
+        raise FileNotFoundError(f"interactions: no file at {path}")
+    try:
+        with ParquetFile(path) as file:
+            present: list[Any] = sorted(columns & set(file.schema_arrow.names))
+            if not present:
+                return
+            for batch in file.iter_batches(rows, columns=present):
+                if batch.num_rows:
+                    yield pl.DataFrame(pa.Table.from_batches([batch]))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"interactions: {path.name} can't be read: {error}") from error
