@@ -1,6 +1,6 @@
 """mmrec against its peers, side by side in one run: seconds, medians, ratios.
 
-    python benchmarks/speed.py DATA --peers DIR [--quick] [--write FILE] [--json]
+    python benchmarks/speed.py DATA --peers DIR [--quick] [--only PART …] [--json]
 
 DATA is a data set folder; DIR holds (or gets) the virtual environments of RecBole and RecTools.
 Both sides of a ratio have the same events, model size, history length and number of threads:

@@ -57,3 +57,9 @@ def test_bad_input():
     for factor in (0.0, 1.5):
         with pytest.raises(ValueError, match=f"above 0 and at most 1; got {factor}"):
             faded(np.ones(3), factor)
+
+
+def test_a_target_that_was_filtered_out_is_a_miss_beyond_the_catalogue():
+    ranks = torch.tensor([1, 6])  # of 5 items
+    assert metric_of_ranks(ranks, "hr@10", 5).tolist() == [1.0, 0.0]
+    assert metric_of_ranks(ranks, "ndcg@10", 5).tolist() == [1.0, 0.0]

@@ -3,8 +3,8 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from mmrec.cli.pages import template
 from mmrec.cli.plots import draw_plots
 from mmrec.evaluation.comparison import Comparison, Group
 from mmrec.evaluation.statistics import Difference, Interval
@@ -22,7 +22,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         ImportError: matplotlib or jinja2 is not installed.
     """
-    template = _template()
+    page_template = template("compare.html.j2", "compare")
     plots = draw_plots(comparison, NAMES)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -36,7 +36,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
         {"name": p.name, "says": p.says, "uri": f"data:image/svg+xml;base64,{_base64(p.svg)}"}
         for p in plots
     ]
-    page = template.render(
+    page = page_template.render(
         title=f"{_upper(comparison.metric)} of {_count(comparison)}",
         lead=describe(comparison),
         tables=tables(comparison),
@@ -195,18 +195,3 @@ def _count(comparison: Comparison) -> str:
 
 def _base64(data: bytes) -> str:
     return b64encode(data).decode()
-
-
-def _template() -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise ImportError('a page needs jinja2: pip install "mmrec[compare]"') from error
-    environment = Environment(
-        loader=PackageLoader("mmrec.cli"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("compare.html.j2")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmrec.cli.pages import template
 from mmrec.cli.pictures import Thumbnails
 from mmrec.cli.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
 from mmrec.cli.story import Line, Step, Story, is_new, tell_story
@@ -49,7 +50,7 @@ def write_report(
     Raises:
         ImportError: jinja2 is not installed.
     """
-    template = _template()
+    page_template = template("report.html.j2", "demo")
     page = _Page(recommender, dataset)
     models = models or {"This model": recommender.report["test"]}
     values = {
@@ -66,7 +67,7 @@ def write_report(
     }
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(template.render(values), encoding="utf-8")
+    path.write_text(page_template.render(values), encoding="utf-8")
     return path
 
 
@@ -185,18 +186,3 @@ def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
         "Encoders": ", ".join(used) or "none",
         "Seed": str(options.seed),
     }
-
-
-def _template() -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise ImportError('a report needs jinja2: pip install "mmrec[demo]"') from error
-    environment = Environment(
-        loader=PackageLoader("mmrec.cli"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")

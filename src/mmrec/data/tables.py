@@ -1,5 +1,6 @@
 """Reading a table from whatever a user has at hand."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,6 +99,21 @@ def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
             f"{what}: {column} must not be empty; it is in rows {rows} (counted from 0)"
         )
     return frame.with_columns(series)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: the file can't be read, or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
+    return values
 
 
 def _read_path(path: Path, what: str) -> pl.DataFrame:

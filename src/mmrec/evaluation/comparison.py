@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.evaluation.results import Result, by_recipe, check_comparable
+from mmrec.evaluation.slices import WITH, named_slices
 from mmrec.evaluation.statistics import (
     SAMPLES,
     Difference,
@@ -21,9 +22,6 @@ from mmrec.evaluation.statistics import (
     paired_test,
     seed_interval,
 )
-
-LONG = 10
-"""Events of a history that is called long."""
 
 
 @dataclass(frozen=True)
@@ -170,29 +168,24 @@ def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
 
     Parts that are empty, or everything, are left out.
     """
-    warm, history = targets["warm"].to_numpy(), targets["history"].to_numpy()
-    parts = {
-        "warm items": warm,
-        "cold items": ~warm,
-        "first events": history == 0,
-        f"short histories (1 to {LONG - 1})": (history > 0) & (history < LONG),
-        f"long histories ({LONG} or more)": history >= LONG,
+    has = {
+        name: targets[f"has_{name}"].cast(pl.Boolean).to_numpy()
+        for name in WITH
+        if f"has_{name}" in targets.columns and targets[f"has_{name}"].null_count() == 0
     }
-    if "has_image" in targets.columns and targets["has_image"].null_count() == 0:
-        shown = targets["has_image"].cast(pl.Boolean).to_numpy()
-        parts |= {"items with a picture": shown, "items without a picture": ~shown}
-    return {name: mask for name, mask in parts.items() if 0 < mask.sum() < len(targets)}
+    return named_slices(targets["warm"].to_numpy(), targets["history"].to_numpy(), has)
 
 
 def _per_event(group: Sequence[Result], metric: str) -> Float[np.ndarray, " N"]:
     """Return the metric of each test event, averaged over the seeds of a group."""
-    each = [_of_targets(run.targets, metric) for run in group if run.targets is not None]
+    each = [_of_targets(run, run.targets, metric) for run in group if run.targets is not None]
     means: np.ndarray = np.mean(each, 0)
     return means
 
 
-def _of_targets(targets: pl.DataFrame, metric: str) -> Float[np.ndarray, " N"]:
-    return metric_of_ranks(torch.from_numpy(targets["rank"].to_numpy().astype(np.int64)), metric)
+def _of_targets(run: Result, targets: pl.DataFrame, metric: str) -> Float[np.ndarray, " N"]:
+    rank = torch.from_numpy(targets["rank"].to_numpy().astype(np.int64))
+    return metric_of_ranks(rank, metric, run.report.get("items"))
 
 
 def _group(
@@ -227,7 +220,7 @@ def _group(
 
 def _value(run: Result, metric: str) -> float:
     if run.targets is not None:
-        return float(_of_targets(run.targets, metric).mean())
+        return float(_of_targets(run, run.targets, metric).mean())
     if metric not in run.report["test"]:
         raise ValueError(
             f"metric must be in the report of {run.name}, which has no targets.parquet; got "

@@ -9,8 +9,16 @@ from mmrec.metrics import hit_rate, mrr, ndcg
 METRICS = {"ndcg": ndcg, "hr": hit_rate, "mrr": mrr}
 
 
-def metric_of_ranks(rank: Int[Tensor, " N"], metric: str) -> Float[np.ndarray, " N"]:
+def metric_of_ranks(
+    rank: Int[Tensor, " N"], metric: str, catalog_size: int | None = None
+) -> Float[np.ndarray, " N"]:
     """Return a metric of each rank, by its name.
+
+    Args:
+        rank: 1 = best, ``(N,)``.
+        metric: ``ndcg@K``, ``hr@K`` or ``mrr@K``.
+        catalog_size: V. A higher rank is that of a target that was filtered out: a miss, also
+            where K is more than V. None if no rank is.
 
     Raises:
         ValueError: the name is not ``ndcg@K``, ``hr@K`` or ``mrr@K``.
@@ -25,6 +33,8 @@ def metric_of_ranks(rank: Int[Tensor, " N"], metric: str) -> Float[np.ndarray, "
         raise ValueError(
             f"metric must be one of {list(METRICS)} and a cut-off, as in 'ndcg@10'; got {metric!r}"
         )
+    if catalog_size is not None:
+        rank = rank.masked_fill(rank > catalog_size, 0)  # 0 is the rank of nothing
     values: np.ndarray = METRICS[name](rank, int(cut)).double().numpy()
     return values
 

@@ -59,15 +59,17 @@ class Prequential:
         rank: 1 = best; V + 1 where the item was filtered out, ``(N,)``.
         position: where in the sequences the event is, ``(N,)``.
         time: unix seconds, ``(N,)``.
+        catalog_size: V.
     """
 
     rank: Int[Tensor, " N"]
     position: Int[np.ndarray, " N"]
     time: Float[np.ndarray, " N"]
+    catalog_size: int
 
     def values(self, metric: str = "ndcg@10") -> Float[np.ndarray, " N"]:
         """Return a metric of each event: ``ndcg@K``, ``hr@K`` or ``mrr@K``."""
-        return metric_of_ranks(self.rank, metric)
+        return metric_of_ranks(self.rank, metric, self.catalog_size)
 
     def curve(self, metric: str = "ndcg@10", *, window: int = 1000) -> Float[np.ndarray, " N"]:
         """Return, at each event, the mean over the last ``window`` events, or all so far."""
@@ -149,6 +151,7 @@ def prequential(
         torch.cat([part.rank for part in tested]),
         np.concatenate([part.position for part in tested]),
         np.concatenate([part.time for part in tested]),
+        split.catalog_size,
     )
 
 
@@ -178,7 +181,8 @@ def follow(
             exclude[torch.from_numpy(rows), torch.from_numpy(items)] = True
         rank = _test(learner, observed, exclude)
         learner.update(observed)
-        yield Prequential(rank, targets, split.sequences.time[targets].astype(np.float64))
+        time = split.sequences.time[targets].astype(np.float64)
+        yield Prequential(rank, targets, time, split.catalog_size)
 
 
 def in_time_order(split: Split, start: float | str) -> Int[np.ndarray, " N"]:

@@ -1,6 +1,5 @@
 """What RUN folders say of themselves, read for a comparison."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.tables import read_json, read_table
+
+TARGETS = "targets.parquet"
 COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
 
 
@@ -57,10 +59,12 @@ def read_result(folder: str | Path) -> Result:
     folder = Path(folder)
     if not (folder / "report.json").is_file():
         raise FileNotFoundError(f"no RUN at {folder}: it has no report.json")
-    config = _json(folder / "config.json") if (folder / "config.json").is_file() else {}
-    path = folder / "targets.parquet"
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    path = folder / TARGETS
     targets = _targets(path) if path.is_file() else None
-    return Result(str(folder), _json(folder / "report.json"), config.get("options", {}), targets)
+    return Result(
+        str(folder), read_json(folder / "report.json"), config.get("options", {}), targets
+    )
 
 
 def check_comparable(results: Sequence[Result]) -> None:
@@ -129,21 +133,10 @@ def _same(one: Result, other: Result) -> bool:
 
 def _targets(path: Path) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} is damaged: {reason}") from error
+        frame = read_table(path, "targets")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise ValueError(f"{path} must have the columns {list(COLUMNS)}; it lacks {missing}")
     return frame.sort("position")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
-    return values

@@ -35,7 +35,8 @@ class Recommender:
         catalog: the items that can be recommended.
         model: the trained model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        report: how training and evaluation went.
+        report: how training and evaluation went; without the metrics in all but the first of
+            several processes.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
             it was loaded from a RUN that has none.
     """
@@ -120,7 +121,9 @@ class Recommender:
         made = cls(options, catalog, model, vectors, counts, slots, config, {})
         made._log, made._checkpoints = log, place
         clock.lap("train")
-        measured, made.targets = measure(made.ranker, split, options, catalog)
+        measured: dict[str, Any] = {}
+        if is_main_process():  # the others have the same model, and write nothing
+            measured, made.targets = measure(made.ranker, split, options, catalog)
         made.report = measured | {"training": history}
         clock.lap("evaluate")
         made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}

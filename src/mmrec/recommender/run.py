@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mmrec.data.durable import flush
-from mmrec.data.tables import read_table
+from mmrec.data.tables import read_json, read_table
 
 FORMAT = 1
 """Raised when a RUN of an older version can't be read any more."""
@@ -169,9 +169,6 @@ def _to_json(values: dict[str, Any]) -> str:
 
 def _from_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
-    return values
+        return read_json(path)
+    except ValueError as error:
+        raise RunError(str(error)) from error
