@@ -28,11 +28,14 @@ BEST: dict[str, Any] = {}
 class Select(Callback):
     """Keeps the test ranks of the best epoch by validation, and stops."""
 
-    def __init__(self, split: SplitFile, length: int, patience: int, mask: str | None) -> None:
-        self.split, self.length, self.patience, self.mask = split, length, patience, mask
+    def __init__(self, split: SplitFile, arguments: argparse.Namespace) -> None:
+        self.split, self.length = split, arguments.max_length
+        self.patience, self.minutes = arguments.patience, arguments.minutes
+        self.masked = arguments.model == "bert4rec"
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Look up the items' inner numbers, known once RecTools has prepared its data."""
+        self.start = time.perf_counter()
         # RecTools reads the last events of each user; items that occur before only are unknown.
         self.ids = np.zeros(self.split.catalog_size + 1, dtype=np.int64)
         inner = pl_module.data_preparator.item_id_map.to_internal
@@ -45,7 +48,7 @@ class Select(Callback):
         model = pl_module.torch_model
         model.eval()
         vectors = model.item_model.get_all_embeddings()
-        mask = None if self.mask is None else pl_module.data_preparator.extra_token_ids["MASK"]
+        mask = pl_module.data_preparator.extra_token_ids["MASK"] if self.masked else None
 
         def score(history: np.ndarray) -> np.ndarray:
             inner = np.where(history > 0, self.ids[history], 0)
@@ -67,8 +70,12 @@ class Select(Callback):
             BEST["ranks"] = self.split.ranks("test", score)
         CURVE.append(value)
         model.train()
+        late = time.perf_counter() - self.start >= 60 * self.minutes > 0
         if len(CURVE) - 1 - int(np.argmax(CURVE)) >= self.patience:
-            trainer.should_stop = True
+            BEST["stopped_by"] = "patience"
+        elif late and len(CURVE) < trainer.max_epochs:
+            BEST["stopped_by"] = "minutes"
+        trainer.should_stop = "stopped_by" in BEST
 
 
 def main() -> None:
@@ -83,6 +90,7 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, default=0.2)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--patience", type=int, default=8)
+    parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: no limit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -103,11 +111,10 @@ def main() -> None:
     )
 
     def trainer() -> Trainer:
-        mask = "MASK" if arguments.model == "bert4rec" else None
         return Trainer(
             max_epochs=arguments.epochs,
             accelerator="cpu",
-            callbacks=[Select(split, arguments.max_length, arguments.patience, mask)],
+            callbacks=[Select(split, arguments)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -131,8 +138,10 @@ def main() -> None:
         "best_epoch": int(np.argmax(CURVE)) + 1,
         "epochs": len(CURVE),
         "seconds": time.perf_counter() - start,
+        "stopped_by": BEST.get("stopped_by", "epochs"),
     }
-    print(json.dumps(result | {key: str(value) for key, value in vars(arguments).items()}))
+    # "epochs" is what was trained, not the most that was allowed.
+    print(json.dumps({key: str(value) for key, value in vars(arguments).items()} | result))
 
 
 if __name__ == "__main__":

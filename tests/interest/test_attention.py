@@ -38,6 +38,29 @@ def test_blocks_by_hand(layers, heads):
         torch.testing.assert_close(states[row, :length], expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2), (3, 4)])
+def test_the_last_interest_is_that_of_forward_and_so_are_its_gradients(layers, heads):
+    model = SelfAttentionInterest(8, layers=layers, heads=heads, window=5).double()
+    for weight in model.parameters():  # biases start at zero, where nobody would miss them
+        torch.nn.init.normal_(weight, std=0.5)
+    vectors = torch.randn(3, 5, 8, dtype=torch.float64, requires_grad=True)
+    mask = torch.arange(5) < torch.tensor([[5], [3], [1]])
+    weights = torch.randn(3, 8, dtype=torch.float64)
+    rows = [model.last(vectors, mask), model(vectors, mask)[[0, 1, 2], [4, 2, 0]]]
+    torch.testing.assert_close(*rows, atol=1e-10, rtol=1e-8)
+    leaves = [vectors, *model.parameters()]
+    slopes = [torch.autograd.grad((weights * row).sum(), leaves) for row in rows]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-8, rtol=1e-8)
+
+
+def test_nobody_has_no_last_interest():
+    model = SelfAttentionInterest(8, window=3).eval()
+    for steps in (2, 5):
+        none = torch.zeros(0, steps, dtype=torch.bool)
+        assert model.last(torch.zeros(0, steps, 8), none).shape == (0, 8)
+
+
 @settings(max_examples=30, deadline=None)
 @given(window=st.integers(1, 5), lengths=st.lists(st.integers(0, 9), min_size=1, max_size=3))
 def test_past_the_window_the_last_events_count(window, lengths):

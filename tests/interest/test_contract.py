@@ -70,6 +70,23 @@ def test_folding_steps_is_forward(make):
         torch.testing.assert_close(model.readout(state), states[:, t], atol=1e-5, rtol=1e-4)
 
 
+def test_the_last_interest_is_that_of_forward(make):
+    vectors, mask, gap, kind = histories(steps=9)  # more than the window of self-attention
+    model = make(time_gap=True, event_types=2).double().eval()
+    if not hasattr(model, "last"):
+        pytest.skip("the last interest costs as much as all of them")
+    mask = torch.cat([mask, torch.arange(9)[None] < 7])
+    vectors, gap, kind = (torch.cat([x, x[:1] + 1]) for x in (vectors, gap, kind))
+    given = mask, gap.double(), kind.clamp(max=2)
+    states = model(vectors.double(), *given)
+    rows = model.last(vectors.double().masked_fill(~mask.unsqueeze(-1), torch.nan), *given)
+    assert mask.sum(1).tolist() == [9, 2, 0, 7]
+    assert (rows[2] == 0).all()
+    for row, length in enumerate(mask.sum(1).tolist()):
+        if length:
+            torch.testing.assert_close(rows[row], states[row, length - 1], atol=1e-12, rtol=1e-10)
+
+
 def test_someone_without_events_has_finite_interest(make):
     model = make().eval()
     assert (model.readout(model.initial_state(2)) == 0).all()

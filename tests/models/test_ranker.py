@@ -3,16 +3,16 @@ import torch
 
 from mmrec.data import Histories
 from mmrec.encoders import IdEncoder
-from mmrec.models import CatalogRanker, gru4rec
+from mmrec.models import CatalogRanker, gru4rec, sasrec
 from mmrec.scoring import MLPScorer
 
 SIZE, DIM = 6, 4
 ROWS = [[1, 2, 3, 4, 5], [], [6], [2, 6, 1]]
 
 
-@pytest.fixture
-def model():
-    return gru4rec({"id": IdEncoder(SIZE, DIM)}, dim=DIM, dropout=0.5, time_gap=True)
+@pytest.fixture(params=[gru4rec, sasrec])
+def model(request):
+    return request.param({"id": IdEncoder(SIZE, DIM)}, dim=DIM, dropout=0.5, time_gap=True)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from mmrec.data import Collator, Histories, Sequences, TableSource, id_source
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest
-from mmrec.models import ItemEncoder, SequentialModel, encode_catalog
+from mmrec.models import ItemEncoder, SequentialModel, encode_catalog, sasrec
+from mmrec.models.sequential import LastInterest
 from mmrec.sampling import UniformPool
 from mmrec.scoring import DotScorer, MLPScorer
 
@@ -135,6 +136,18 @@ def test_an_empty_history_has_no_interest():
     assert not interests[0].any()
     alone = model.interests(Histories.of_items([[3, 4]]), vectors)
     assert torch.allclose(interests[1:], alone, atol=1e-6)
+
+
+def test_an_interest_may_tell_the_last_one_itself():
+    model, other = sasrec({"id": IdEncoder(SIZE, DIM)}, dim=DIM, window=3).eval(), build()
+    vectors = torch.randn(SIZE + 1, DIM)
+    histories = Histories.of_items([[1, 2], [], [3, 4, 5, 6]])
+    assert isinstance(model.interest, LastInterest)
+    assert not isinstance(other.interest, LastInterest)
+    states = model.interest(vectors[histories.items], histories.mask)
+    interests = model.interests(histories, vectors)
+    assert torch.allclose(interests[[0, 2]], states[[0, 2], [1, 3]], atol=1e-6)
+    assert not interests[1].any()
 
 
 @pytest.mark.parametrize("shortlist", [1, 3, 100])

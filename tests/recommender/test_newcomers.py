@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -28,18 +29,37 @@ def test_rebuilt_encoders_fit_the_weights(options):
 def test_the_content_of_a_known_item_gives_its_vector(by_content, pictures):
     made = by_content
     frame = made.catalog.frame.with_columns(item_id="n" + made.catalog.frame["item_id"])
-    vectors = encode_rows(made.model, made.options, made.config, Catalog(frame, pictures[0].parent))
+    new = Catalog(frame, pictures[0].parent)
+    vectors, shares = encode_rows(made.model, made.options, made.config, new)
     assert torch.allclose(vectors, made.vectors[1:], atol=1e-5)
+    for name, share in made.shares.items():
+        assert torch.allclose(shares[name], share[1:], atol=1e-3)
+
+
+def test_given_features_need_no_encoder(by_content, pictures, monkeypatch):
+    made = by_content
+    monkeypatch.setattr("mmrec.recommender.newcomers.raw_encoder", None)
+    new = rows("red shoes a", "", images=pictures[0].parent)
+    width = made.config["feature_dims"]
+    features = {name: np.full((2, dim), 0.5) for name, dim in width.items()}
+    vectors, _ = encode_rows(made.model, made.options, made.config, new, features)
+    assert torch.equal(vectors[0], vectors[1])
+    with pytest.raises(ValueError, match=r"features of image must be \(2, .* got \(1, 3\)"):
+        encode_rows(
+            made.model, made.options, made.config, new, features | {"image": np.ones((1, 3))}
+        )
+    with pytest.raises(ValueError, match="features must be those of frozen encoders"):
+        encode_rows(made.model, made.options, made.config, new, {"sound": np.ones((2, 3))})
 
 
 def test_what_is_missing_is_missing(by_content, pictures):
     made = by_content
     new = rows("red shoes a", "", images=pictures[0].parent)
-    vectors = encode_rows(made.model, made.options, made.config, new)
+    vectors, _ = encode_rows(made.model, made.options, made.config, new)
     assert vectors.isfinite().all()
     assert not torch.allclose(vectors[0], vectors[1], atol=1e-3)
     bare = Catalog({"item_id": ["n"]}, pictures[0].parent)  # neither column is there
-    nothing = encode_rows(made.model, made.options, made.config, bare)
+    nothing, _ = encode_rows(made.model, made.options, made.config, bare)
     assert nothing.isfinite().all()
 
 
@@ -60,7 +80,7 @@ def test_a_damaged_picture_counts_as_missing(fit, tmp_path, caplog, tuning):
     made = fit(modalities=("text", "image"), tuning=tuning, epochs=1, log={"users": 12})
     (tmp_path / "0.png").write_bytes(b"no picture")
     new = rows("lamp", images=tmp_path)
-    damaged = encode_rows(made.model, made.options, made.config, new)
-    without = encode_rows(made.model, made.options, made.config, rows("lamp"))
+    damaged, _ = encode_rows(made.model, made.options, made.config, new)
+    without, _ = encode_rows(made.model, made.options, made.config, rows("lamp"))
     assert torch.equal(damaged, without)
     assert "item n0: picture left out" in caplog.text

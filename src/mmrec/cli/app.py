@@ -226,6 +226,41 @@ def recommend(
 
 
 @app.command()
+def serve(
+    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
+    log: Annotated[
+        Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need MMREC_TOKEN.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    index: Annotated[str, typer.Option(help="exact, or hnsw for large catalogues.")] = "exact",
+    redis: Annotated[str | None, typer.Option(help="URL of a Redis server for sessions.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; several need --redis.")] = 1,
+    rate: Annotated[
+        int, typer.Option(min=0, help="Requests a second from one address; 0 is no limit.")
+    ] = 0,
+) -> None:
+    """Serve a RUN over HTTP, with a page: every event moves the next list."""
+    from mmrec.serving import Limits, Settings
+    from mmrec.serving import serve as run_server
+
+    settings = Settings(
+        run=str(run),
+        log=str(run.with_name(f"{run.resolve().name}.events.db") if log is None else log),
+        redis=redis,
+        index=index,
+        host=host,
+        port=port,
+        workers=workers,
+        limits=Limits(rate=rate),
+    )
+    typer.echo(f"serving {run} at http://{host}:{port}, events in {settings.log}", err=True)
+    run_server(settings)
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the shop, the RUNs and report.html.")] = (
         Path("mmrec-demo")

@@ -1,6 +1,7 @@
 """The catalogue: the items that can be recommended, and what is known of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ class Catalog:
             )
         return indices
 
+    def find(self, item: ItemId) -> int:
+        """Return the index of an item, 0 where the catalogue hasn't got it."""
+        return self._index.get(item, 0)
+
     def ids_of(self, indices: Sequence[int] | Int[np.ndarray, " N"]) -> list[ItemId]:
         """Return the ids of ``indices``, from 1 to V: the reverse of :meth:`indices_of`.
 
@@ -126,6 +131,11 @@ class Catalog:
         names = images.cast(pl.String).fill_null("").str.strip_chars()
         return [resolve_image(self.images, name) if name else None for name in names]
 
+    def image_path(self, item: ItemId) -> Path | None:
+        """Return the picture file of one item; None where there is none."""
+        name = str(self.row(item).get("image") or "").strip()
+        return resolve_image(self.images, name) if name and self.images is not None else None
+
     def where(self, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item meets all ``conditions``.
 
@@ -164,6 +174,38 @@ class Catalog:
                 f"rows of {', '.join(map(str, result.dtypes))}"
             )
         return result.to_series().fill_null(False).to_numpy()
+
+    def copy(self) -> "Catalog":
+        """Return a catalogue that can be changed without changing this one."""
+        other = copy(self)
+        other._index = dict(self._index)
+        return other
+
+    def update(self, rows: Table) -> Int[np.ndarray, " N"]:
+        """Replace columns of items that are there, and return their indices.
+
+        Args:
+            rows: ``item_id`` and the columns to replace; what they leave out stays.
+
+        Raises:
+            ValueError: an id is unknown, or a column is, or has another type. Nothing is changed
+                then.
+        """
+        new = Catalog(rows, self.images)
+        indices = self.indices_of(new.ids)
+        columns = [name for name in new.frame.columns if name != "item_id"]
+        require_columns(self.frame, columns, "items")
+        frame = self.frame
+        try:
+            for name in columns:
+                values = new.frame[name].cast(frame[name].dtype)
+                # A series changes in place, so a copy of it is what is changed.
+                frame = frame.with_columns(frame[name].clone().scatter(indices - 1, values))
+        except (pl.exceptions.PolarsError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"items: columns must have the catalogue's types: {reason}") from error
+        self.frame = frame
+        return indices
 
     def append(self, rows: Table) -> Sequence[int]:
         """Add items at the end and return their indices; unknown columns are filled with null.

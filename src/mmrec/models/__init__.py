@@ -1,7 +1,7 @@
 """Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders by name."""
 
 from mmrec.models.builders import gru4rec, lrurec, sasrec
-from mmrec.models.items import ItemEncoder, encode_catalog
+from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_shares
 from mmrec.models.ranker import CatalogRanker
 from mmrec.models.sequential import Interest, Output, SequentialModel
 
@@ -12,6 +12,7 @@ __all__ = [
     "Output",
     "SequentialModel",
     "encode_catalog",
+    "encode_with_shares",
     "gru4rec",
     "lrurec",
     "sasrec",

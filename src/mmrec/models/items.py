@@ -1,6 +1,6 @@
 """The item tower: the modalities of an item → one vector."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import numpy as np
@@ -119,18 +119,52 @@ def encode_catalog(
     batch_size: int = 256,
 ) -> Float[Tensor, "V1 D"]:
     """Return the vector of every catalogue index, ``(V + 1, D)`` float32, in evaluation mode."""
+    return encode_with_shares(items, sources, catalog_size, (), batch_size=batch_size)[0]
+
+
+@torch.no_grad()
+def encode_with_shares(
+    items: ItemEncoder,
+    sources: Mapping[str, Source],
+    catalog_size: int,
+    modalities: Iterable[str] | None = None,
+    *,
+    batch_size: int = 256,
+) -> tuple[Float[Tensor, "V1 D"], dict[str, Tensor]]:
+    """Return the vector of every catalogue index, and which share of it each modality has.
+
+    A share is the vector less what it would be if the item lacked the modality: zero where it
+    does. Content is encoded once, and fused once more for each modality.
+
+    Args:
+        items: the item tower.
+        sources: the content of the catalogue.
+        catalog_size: V.
+        modalities: whose shares are wanted; None for all.
+        batch_size: items that are encoded at once.
+
+    Returns:
+        Vectors ``(V + 1, D)`` in float32, and for each modality ``(V + 1, D)`` in float16.
+    """
+    names = list(items.encoders if modalities is None else modalities)
     device = next(items.parameters()).device
+    vectors = torch.zeros(catalog_size + 1, items.dim, device=device)
+    shares = {name: torch.zeros_like(vectors, dtype=torch.float16) for name in names}
     training = items.training
     items.eval()
-    vectors = torch.zeros(catalog_size + 1, items.dim, device=device)
     try:
         for start in range(1, catalog_size + 1, batch_size):
             indices = np.arange(start, min(start + batch_size, catalog_size + 1))
-            pool = load_pool(indices, sources).to(device)
-            vectors[start : start + len(indices)] = items(pool)[1:].float()
+            rows = slice(start, start + len(indices))
+            features, present = items.features(load_pool(indices, sources).to(device))
+            vectors[rows] = items.fusion(features, present)[1:].float()
+            for name in names:
+                lacking = present | {name: torch.zeros_like(present[name])}
+                without = items.fusion(features, lacking)[1:].float()
+                shares[name][rows] = (vectors[rows] - without).half()
     finally:
         items.train(training)
-    return vectors
+    return vectors, shares
 
 
 def _split(inputs: Inputs, size: int) -> list[Inputs]:

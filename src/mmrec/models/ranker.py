@@ -40,7 +40,9 @@ class CatalogRanker:
         histories = self._placed(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors)
-        return torch.where(histories.mask.any(1, keepdim=True), scores, self.popularity)
+        # Rows alone, which are few or none: a choice for each score costs as much as ranking it.
+        scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
+        return scores
 
     @torch.no_grad()
     def rerank(

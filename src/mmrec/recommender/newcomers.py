@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from mmrec.data import Catalog, Source, TableSource, TextTemplate
 from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
-from mmrec.models import SequentialModel, encode_catalog
+from mmrec.models import SequentialModel, encode_with_shares
 from mmrec.recommender.content import (
     Transform,
     bare_encoder,
@@ -43,17 +44,38 @@ def rebuild_encoders(
 
 
 def encode_rows(
-    model: SequentialModel, options: Options, config: Mapping[str, Any], new: Catalog
-) -> Tensor:
-    """Return the vectors of new items, ``(N, D)``. They have no id.
+    model: SequentialModel,
+    options: Options,
+    config: Mapping[str, Any],
+    new: Catalog,
+    features: Mapping[str, np.ndarray] | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the vectors of new items, ``(N, D)``, and the shares of their modalities in them.
+
+    They have no id.
+
+    Args:
+        model: the trained model.
+        options: what it was made with.
+        config: of its run.
+        new: the items.
+        features: what frozen encoders would give, by modality, ``(N, D_m)``; these encoders are
+            not needed then.
 
     Raises:
-        ValueError: a pretrained encoder is not the one that the run was trained with.
+        ValueError: a pretrained encoder is not the one that the run was trained with, or given
+            features are not of its width.
         OSError: it, or a tokenizer, is not at hand.
     """
     sources: dict[str, Source] = {}
     new = _completed(new, options.text_template)
+    given = {} if features is None else features
+    _check_features(given, options, config, len(new))
     for modality in options.modalities:
+        if modality in given:
+            table = np.pad(np.asarray(given[modality], dtype=np.float32), ((1, 0), (0, 0)))
+            sources[modality] = TableSource(table, np.arange(len(table)) > 0)
+            continue
         if modality == "id":
             none = torch.zeros(len(new) + 1, dtype=torch.long).numpy()
             sources["id"] = TableSource(none, none > 0)
@@ -72,10 +94,28 @@ def encode_rows(
                 f"trained with; the one at hand has {encoder.fingerprint()[:12]}"
             )
         encoder = encoder.to(next(model.parameters()).device)
-        features = FeatureStore(None).encode(encoder, [None, *values])
-        tell_problems(new, {index - 1: reason for index, reason in features.problems.items()})
-        sources[modality] = features
-    return encode_catalog(model.items, sources, len(new))[1:]
+        encoded = FeatureStore(None).encode(encoder, [None, *values])
+        tell_problems(new, {index - 1: reason for index, reason in encoded.problems.items()})
+        sources[modality] = encoded
+    vectors, shares = encode_with_shares(model.items, sources, len(new))
+    return vectors[1:], {name: share[1:] for name, share in shares.items()}
+
+
+def _check_features(
+    given: Mapping[str, np.ndarray], options: Options, config: Mapping[str, Any], count: int
+) -> None:
+    for name, table in given.items():
+        width = config["feature_dims"].get(name)
+        if name not in options.modalities or width is None:
+            raise ValueError(
+                f"features must be those of frozen encoders, {sorted(config['feature_dims'])}; "
+                f"got {name!r}"
+            )
+        if np.shape(table) != (count, width):
+            raise ValueError(
+                f"features of {name} must be {(count, width)}, one row an item; got "
+                f"{np.shape(table)}"
+            )
 
 
 def _completed(new: Catalog, template: str | None) -> Catalog:

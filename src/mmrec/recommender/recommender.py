@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, Interactions, ItemId, Table
-from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
+from mmrec.models import CatalogRanker, SequentialModel, encode_with_shares
 from mmrec.recommender.build import build_model, build_split, known_log, prepared, renumbered
 from mmrec.recommender.clock import Clock
 from mmrec.recommender.content import read_content, with_template
@@ -35,6 +35,8 @@ class Recommender:
         catalog: the items that can be recommended.
         model: the trained model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        shares: for each modality, the part of these vectors that goes without it; empty if it was
+            loaded from a RUN of before.
         report: how training and evaluation went; without the metrics in all but the first of
             several processes.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
@@ -56,6 +58,7 @@ class Recommender:
         self.vectors, self.counts, self.slots = vectors, counts, slots
         self.config, self.report = config, report
         self.targets: pl.DataFrame | None = None
+        self.shares: dict[str, Tensor] = {}
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
 
@@ -113,13 +116,13 @@ class Recommender:
         clock.lap("encode")
         model = build_model(options, content.encoders, len(split.sequences.kinds))
         history = train(model, options, split, content, progress=progress, checkpoints=place)
-        vectors = encode_catalog(model.to(device).items, content.sources, len(catalog))
+        vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
         slots[trained] = np.arange(1, len(trained) + 1)
         config = describe_run(options, catalog, split, content)
         made = cls(options, catalog, model, vectors, counts, slots, config, {})
-        made._log, made._checkpoints = log, place
+        made._log, made._checkpoints, made.shares = log, place, shares
         clock.lap("train")
         measured: dict[str, Any] = {}
         if is_main_process():  # the others have the same model, and write nothing
@@ -217,9 +220,12 @@ class Recommender:
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
-        vectors = encode_rows(self.model, self.options, self.config, new)
+        vectors, shares = encode_rows(self.model, self.options, self.config, new)
         self.catalog.append(new.frame)
         self.vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
+        self.shares = {
+            name: torch.cat([share, shares[name].to(share)]) for name, share in self.shares.items()
+        }
         self.counts = F.pad(self.counts, (0, len(new)))
         self.slots = np.pad(self.slots, (0, len(new)))
         return new.ids
@@ -245,6 +251,7 @@ class Recommender:
             self.slots,
             self.report,
             self.targets,
+            self.shares,
         )
         write_run(run, Path(directory))
         if self._checkpoints is not None:
@@ -265,7 +272,7 @@ class Recommender:
         made = cls(
             options, catalog, model, run.vectors, run.counts, run.slots, run.config, run.report
         )
-        made.targets = run.targets
+        made.targets, made.shares = run.targets, run.shares
         return made
 
     def to(self, device: str | torch.device) -> "Recommender":
@@ -273,6 +280,7 @@ class Recommender:
         self.model.to(device)
         self.vectors = self.vectors.to(device)
         self.counts = self.counts.to(device)
+        self.shares = {name: share.to(device) for name, share in self.shares.items()}
         return self
 
     @property

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ FORMAT = 1
 """Raised when a RUN of an older version can't be read any more."""
 
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
-TARGETS = "targets.parquet"
+TARGETS, SHARES = "targets.parquet", "shares.safetensors"
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -42,6 +42,8 @@ class Run:
         slots: position in the id vocabulary of every catalogue index, 0 = none, ``(V + 1,)``.
         report: how it went.
         targets: the rank of each test target, written as ``targets.parquet`` where it is known.
+        shares: for each modality, the part of ``vectors`` that goes without it; written as
+            ``shares.safetensors``.
     """
 
     config: dict[str, Any]
@@ -52,6 +54,7 @@ class Run:
     slots: np.ndarray
     report: dict[str, Any]
     targets: pl.DataFrame | None = None
+    shares: dict[str, Tensor] = field(default_factory=dict)
 
 
 def is_main_process() -> bool:
@@ -66,7 +69,7 @@ def check_place(directory: Path) -> None:
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held - {TARGETS} != set(FILES):
+    if held and held - {TARGETS, SHARES} != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
@@ -111,6 +114,8 @@ def _write_files(run: Run, directory: Path) -> None:
     (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
         run.targets.write_parquet(directory / TARGETS)
+    if run.shares:
+        save_file({n: s.cpu().contiguous() for n, s in run.shares.items()}, directory / SHARES)
     for path in [*directory.iterdir(), directory]:
         flush(path)
 
@@ -139,6 +144,8 @@ def read_run(directory: Path) -> Run:
         counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
         path = directory / TARGETS
         targets = pl.read_parquet(path) if path.is_file() else None  # older RUNs have none
+        path = directory / SHARES
+        shares = load_file(path) if path.is_file() else {}
     except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"{directory} is damaged: {reason}") from error
@@ -151,6 +158,7 @@ def read_run(directory: Path) -> Run:
         slots=np.pad(slots, (1, 0)),
         report=_from_json(directory / FILES[3]),
         targets=targets,
+        shares=shares,
     )
 
 

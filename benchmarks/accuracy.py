@@ -1,0 +1,220 @@
+"""Accuracy of mmrec, of simple baselines and of its peers on the same split files.
+
+    python benchmarks/accuracy.py FOLDER --peers DIR --work DIR [--only TEXT …] [--jobs 2] [--json]
+
+FOLDER holds the data sets `ml-100k-posters` and `ml-latest-small-posters`. Each training is a job
+of its own; what it gave is kept in the work folder under a hash of everything that defines it, so
+an interrupted grid goes on where it stopped and a wider one computes what is new. Every model
+chooses its epoch by NDCG@10 on validation and is measured once on the test part, whole catalogue
+ranked, seen items filtered, ties against the model.
+
+What was searched stands in `PEERS` and on the page: a peer trains with seed 0 for each dropout
+there, validation chooses, then the other seeds follow. An epoch of RecBole trains one sample a
+prefix and takes minutes, so it runs at its own default width and length.
+
+`--page docs/benchmarks.md` writes the page from what has been computed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from accuracy_page import page, table
+from speed import environment, peer_says
+
+HERE = Path(__file__).parent
+SEEDS = (0, 1, 2)
+MAIN = (("ml-100k-posters", "leave-one-out"), ("ml-latest-small-posters", "time"))
+OTHER = (("ml-100k-posters", "time"), ("ml-latest-small-posters", "leave-one-out"))
+MMREC = {
+    "mmrec GRU, all": ("gru", "id,text,image"),
+    "mmrec GRU, id": ("gru", "id"),
+    "mmrec GRU, text + image": ("gru", "text,image"),
+    "mmrec SASRec, all": ("sasrec", "id,text,image"),
+    "mmrec LRU, all": ("lru", "id,text,image"),
+    "mmrec GRU, text": ("gru", "text"),
+    "mmrec GRU, image": ("gru", "image"),
+}
+BOTH = ("mmrec GRU, all", "mmrec GRU, id")
+"""What also runs where the two data sets change splits."""
+
+PEERS = {
+    "RecTools SASRec": ("rectools", ("sasrec", "--dim", "128"), (0.2, 0.4)),
+    "RecBole GRU4Rec": ("recbole", ("gru4rec", "--dim", "64", "--max-length", "50"), (0.3,)),
+    "RecTools BERT4Rec": ("rectools", ("bert4rec", "--dim", "128"), (0.2,)),
+    "RecBole SASRec": ("recbole", ("sasrec", "--dim", "64", "--max-length", "50"), (0.5,)),
+}
+"""Of each: the environment, what its script is given, and the dropouts of the search."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: everything that its result depends on.
+
+    Attributes:
+        data: the data set's folder name.
+        split: ``"leave-one-out"`` or ``"time"``.
+        name: the row of the table.
+        command: arguments of the script that trains.
+        seed: of everything random.
+    """
+
+    data: str
+    split: str
+    name: str
+    command: tuple[str, ...]
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Names the folder of the result."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """For the eye, and for ``--only``."""
+        return f"{self.data} {self.split} | {self.name} | {' '.join(self.command)} | {self.seed}"
+
+
+def mmrec_jobs() -> Iterator[Job]:
+    """The trainings of mmrec, in the order of what they are worth."""
+    cells = [(name, place) for name in MMREC for place in MAIN]
+    cells += [(name, place) for name in BOTH for place in OTHER]
+    for name, (data, split) in cells:
+        interest, modalities = MMREC[name]
+        command = ("--modalities", modalities, "--interest", interest)
+        yield from (Job(data, split, name, command, seed) for seed in SEEDS)
+
+
+def peer_search(data: str, split: str, name: str) -> list[Job]:
+    """The trainings with seed 0 of which validation chooses."""
+    _, arguments, dropouts = PEERS[name]
+    return [
+        Job(data, split, name, (*arguments, "--dropout", str(dropout)), 0) for dropout in dropouts
+    ]
+
+
+class Grid:
+    """Runs jobs and keeps what they gave."""
+
+    def __init__(self, data: Path, peers: Path, work: Path, cache: Path) -> None:
+        self.data, self.peers, self.work, self.cache = data, peers, work, cache
+        work.mkdir(parents=True, exist_ok=True)
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """What a job gave, or None."""
+        path = self.work / job.key / "result.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def run(self, job: Job) -> dict[str, Any]:
+        """Give the result of a job, computed where it isn't there."""
+        kept = self.result(job)
+        if kept is not None:
+            return kept
+        folder = self.work / job.key
+        folder.mkdir(exist_ok=True)
+        start = time.perf_counter()
+        found = self._mmrec(job, folder) if job.name.startswith("mmrec") else self._peer(job)
+        result = {"job": asdict(job), "wall": time.perf_counter() - start} | found
+        (folder / "result.json.part").write_text(json.dumps(result))
+        (folder / "result.json.part").rename(folder / "result.json")
+        print(f"{result['wall']:6.0f} s  {found['ndcg@10']:.4f}  {job.label}", flush=True)
+        return result
+
+    def _mmrec(self, job: Job, folder: Path) -> dict[str, Any]:
+        command = [sys.executable, "-c", "from mmrec.cli import main; main()", "fit"]
+        command += [str(self.data / job.data), "--out", str(folder / "RUN"), "--split", job.split]
+        command += ["--min-count", "5", "--cache", str(self.cache), "--seed", str(job.seed)]
+        done = subprocess.run([*command, *job.command], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{job.label} failed:\n{done.stderr[-2000:]}")
+        report = json.loads((folder / "RUN" / "report.json").read_text())
+        test, training = report["test"], report["training"]
+        numbers = {name: value for name, value in test.items() if isinstance(value, float)}
+        return numbers | {
+            "valid": report["valid"]["ndcg@10"],
+            "best_epoch": training["best_epoch"],
+            "epochs": training["epochs"],
+            "fingerprint": report["fingerprint"],
+            "targets": test["targets"],
+            "cold": test["cold"],
+            "baselines": report["baselines"],
+            "seconds": report["seconds"]["train"],
+        }
+
+    def _peer(self, job: Job) -> dict[str, Any]:
+        peer = PEERS[job.name][0]
+        script = HERE / "peers" / f"accuracy_{peer}.py"
+        python, split = environment(self.peers, peer), self.split_file(job.data, job.split)
+        model, *rest = job.command
+        return peer_says([python, script, model, split, *rest, "--seed", str(job.seed)])
+
+    def split_file(self, data: str, split: str) -> Path:
+        """What all peers read."""
+        path = self.work / f"{data}-{split}.npz"
+        if not path.exists():
+            script = HERE / "peers" / "export_split.py"
+            command = [sys.executable, script, self.data / data, path, "--split", split]
+            subprocess.run(command, check=True, capture_output=True)
+        return path
+
+    def chosen(self, data: str, split: str, name: str) -> list[Job]:
+        """A peer's jobs: the search, then the other seeds of the best on validation."""
+        search = peer_search(data, split, name)
+        best = max(search, key=lambda job: self.run(job)["valid"])
+        return [Job(data, split, name, best.command, seed) for seed in SEEDS]
+
+
+def main() -> None:
+    """Run what is asked for, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--peers", type=Path, default=Path("peers"))
+    parser.add_argument("--work", type=Path, default=Path("accuracy"))
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
+    parser.add_argument("--only", nargs="+", default=[""], help="jobs whose label holds a text")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, a thread each")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--no-run", action="store_true", help="only what has been computed")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    grid = Grid(arguments.data, arguments.peers, arguments.work, arguments.cache)
+
+    def wanted(job: Job) -> bool:
+        return any(text in job.label for text in arguments.only)
+
+    def peer(place: tuple[str, str], name: str) -> None:
+        if wanted(peer_search(*place, name)[0]):
+            for job in grid.chosen(*place, name):
+                grid.run(job)
+
+    if not arguments.no_run:
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            tasks = [pool.submit(grid.run, job) for job in mmrec_jobs() if wanted(job)]
+            tasks += [pool.submit(partial(peer, MAIN[0], name)) for name in PEERS]
+            tasks.append(pool.submit(partial(peer, MAIN[1], "RecTools SASRec")))
+            for task in tasks:
+                task.result()
+    results = [
+        json.loads(path.read_text()) | {"key": path.parent.name}
+        for path in sorted(arguments.work.glob("*/result.json"))
+    ]
+    if arguments.page is not None:
+        arguments.page.write_text(page(results, arguments.work))
+    if arguments.json:
+        print(json.dumps(table(results)))
+
+
+if __name__ == "__main__":
+    main()

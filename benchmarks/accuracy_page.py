@@ -1,0 +1,202 @@
+"""What `accuracy.py` found, as a table for machines and as a page for readers."""
+
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mmrec.evaluation.comparison import Comparison, compare_runs
+from mmrec.evaluation.results import read_result
+from mmrec.evaluation.statistics import seed_interval
+
+Results = list[dict[str, Any]]
+PLACES = (
+    ("ml-100k-posters", "leave-one-out"),
+    ("ml-latest-small-posters", "time"),
+    ("ml-100k-posters", "time"),
+    ("ml-latest-small-posters", "leave-one-out"),
+)
+CUTS = (10, 100)
+HEAD = """# Benchmarks: accuracy
+
+Written by the command below from what it computed; nothing on this page is typed by hand.
+
+    python benchmarks/accuracy.py FOLDER --peers DIR --work DIR --page docs/benchmarks.md --json
+
+Two CPU cores, one thread a training, several trainings at once: seconds say what a training costs
+here, not which library is faster ([numbers](numbers.md) has timings side by side). All models read
+the same split file (its fingerprint stands beside the name), train on events of the training part
+of a 5-core, choose their epoch by NDCG@10 on validation, and are measured once on the test part:
+every item ranked, seen items filtered, ties against the model. Peers run in environments of their
+own, with their own data preparation, losses and stopping: at most 60 epochs, Adam at .001; RecTools
+at width 128 and 100 events of a history, RecBole, whose epochs take minutes, at its defaults of 64
+and 50.
+
+**Search.** RecTools' SASRec had two trainings, with its own default of dropout, .2, and with .4,
+of which validation chose; the other peers ran with the dropout of their library. mmrec ran with the
+defaults of `mmrec fit`; these were
+chosen on the validation part of the first two splits when the library was built, so mmrec has had
+more attention than the peers. ± is the 95 % interval of the mean over seeds (Student's t).
+"""
+
+
+def groups(results: Results) -> dict[tuple[str, str], dict[str, Results]]:
+    """Put results of one place and one row together; of a peer's search only what was chosen."""
+    found: dict[tuple[str, str], dict[str, Results]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        job = result["job"]
+        found[job["data"], job["split"]][job["name"]].append(result)
+    return {
+        place: {name: _chosen(rows) for name, rows in found[place].items()}
+        for place in PLACES
+        if place in found
+    }
+
+
+def _chosen(rows: Results) -> Results:
+    first = [row for row in rows if row["job"]["seed"] == 0] or rows
+    command = max(first, key=lambda row: row["valid"])["job"]["command"]
+    chosen = [row for row in rows if row["job"]["command"] == command]
+    return sorted(chosen, key=lambda row: row["job"]["seed"])
+
+
+def table(results: Results) -> dict[str, Any]:
+    """Return what the page shows, for machines."""
+    shown: dict[str, Any] = {}
+    for (data, split), rows in groups(results).items():
+        baselines = next((r["baselines"] for g in rows.values() for r in g if "baselines" in r), {})
+        shown[f"{data} {split}"] = {
+            name: {
+                "ndcg@10": statistics.mean(r["ndcg@10"] for r in group),
+                "hr@10": statistics.mean(r["hr@10"] for r in group),
+                "seeds": [r["ndcg@10"] for r in group],
+                "valid": statistics.mean(r["valid"] for r in group),
+            }
+            for name, group in rows.items()
+        } | {name: {"ndcg@10": b["ndcg@10"], "hr@10": b["hr@10"]} for name, b in baselines.items()}
+    return shown
+
+
+def page(results: Results, work: Path) -> str:
+    """Return the page in Markdown."""
+    parts = [HEAD]
+    for (data, split), rows in groups(results).items():
+        own = [row for group in rows.values() for row in group if "baselines" in row]
+        parts.append(f"## {data}, {split}\n")
+        if own:
+            parts.append(
+                f"Split `{own[0]['fingerprint']}`, {own[0]['targets']:,} test events, of which "
+                f"{own[0]['cold']['targets']:,} on items without a training event.\n"
+            )
+        parts.append(_accuracy(rows, own))
+        parts.append(_contest(rows))
+        if split == "time" and own:
+            parts.append(_cold(rows, own[0], work))
+    return "\n".join(part for part in parts if part)
+
+
+def _accuracy(rows: dict[str, Results], own: Results) -> str:
+    lines = [
+        "| | NDCG@10 | seeds | HR@10 | validation | epochs | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, measured in (own[0]["baselines"] if own else {}).items():
+        lines.append(f"| {name} | {_n(measured['ndcg@10'])} | | {_n(measured['hr@10'])} | | | |")
+    order = sorted(rows, key=lambda name: statistics.mean(r["ndcg@10"] for r in rows[name]))
+    for name in order:
+        group = rows[name]
+        values = [row["ndcg@10"] for row in group]
+        spread = ""
+        if len(values) > 1:
+            low_high = seed_interval(values)
+            spread = f" ± {_n(low_high.high - low_high.mean)}"
+        label = f"**{name}**" if name.startswith("mmrec") else name
+        if not name.startswith("mmrec"):
+            label += f", dropout {group[0]['job']['command'][-1]}"
+        lines.append(
+            f"| {label} | {_n(statistics.mean(values))}{spread} | "
+            f"{', '.join(map(_n, values))} | {_n(_mean(group, 'hr@10'))} | "
+            f"{_n(_mean(group, 'valid'))} | {_mean(group, 'epochs'):.0f} | "
+            f"{_mean(group, 'seconds'):,.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _contest(rows: dict[str, Results]) -> str:
+    """Return how mmrec's best compares with the best peer; each chosen by validation."""
+    own = {name: group for name, group in rows.items() if name.startswith("mmrec")}
+    peers = {name: group for name, group in rows.items() if name not in own}
+    if not own or not peers:
+        return ""
+    best = max(own, key=lambda name: _mean(own[name], "valid"))
+    peer = max(peers, key=lambda name: _mean(peers[name], "ndcg@10"))
+    ratio = _mean(own[best], "ndcg@10") / _mean(peers[peer], "ndcg@10")
+    return (
+        f"mmrec's best on validation, {best}, has {ratio:.2f} times the NDCG@10 of the best peer "
+        f"on test, {peer}.\n"
+    )
+
+
+def _cold(rows: dict[str, Results], own: dict[str, Any], work: Path) -> str:
+    """Return what content does: all against id only, and cold items."""
+    runs = {name: _runs(group, work) for name, group in rows.items() if name.startswith("mmrec")}
+    text = ""
+    everything, ids = runs.get("mmrec GRU, all"), runs.get("mmrec GRU, id")
+    if everything and ids:
+        compared = compare_runs([read_result(run) for run in [*ids, *everything]])
+        text += _versus(compared)
+    count = own["cold"]["targets"]
+    lines = [
+        f"### Items without a training event ({count:,} test events)\n",
+        "Ranked among all items. The mean place is 0 % for the best and 50 % for chance.\n",
+        "| | HR@10 | HR@100 | mean place |",
+        "| --- | --- | --- | --- |",
+    ]
+    items = read_result(next(iter(runs.values()))[0]).report["candidates"]
+    lines.append(f"| random | {_n(10 / items, 4)} | {_n(100 / items, 4)} | 50.0 % |")
+    lines.append(f"| popularity | {_n(own['baselines']['popularity']['cold']['hr@10'], 4)} | | |")
+    for name, folders in runs.items():
+        ranks = np.concatenate([_cold_ranks(folder) for folder in folders])
+        shares = [_n(float((ranks <= cut).mean()), 4) for cut in CUTS]
+        lines.append(
+            f"| **{name}** | {shares[0]} | {shares[1]} | {100 * ranks.mean() / items:.1f} % |"
+        )
+    return text + "\n".join(lines) + "\n"
+
+
+def _versus(compared: Comparison) -> str:
+    one = compared.versus[0]
+    said = []
+    for what, gap in [("every test event", one.difference), *one.slices.items()]:
+        said.append(f"| {what} | {_s(gap.mean)} | {_s(gap.low)} to {_s(gap.high)} | {gap.p:.3f} |")
+    return (
+        "### All modalities less id only (GRU)\n\n"
+        "Difference in NDCG@10, means over seeds paired by test event; intervals by a bootstrap "
+        "that draws whole users.\n\n| | difference | 95 % interval | p |\n"
+        "| --- | --- | --- | --- |\n" + "\n".join(said) + "\n\n"
+    )
+
+
+def _runs(group: Results, work: Path) -> list[Path]:
+    return [work / row["key"] / "RUN" for row in group]
+
+
+def _cold_ranks(run: Path) -> np.ndarray:
+    targets = pl.read_parquet(run / "targets.parquet")
+    ranks: np.ndarray = targets.filter(~pl.col("warm"))["rank"].to_numpy()
+    return ranks
+
+
+def _mean(group: Results, name: str) -> float:
+    return statistics.mean(row[name] for row in group)
+
+
+def _n(value: float, digits: int = 4) -> str:
+    return f"{value:.{digits}f}".lstrip("0") or "0"
+
+
+def _s(value: float) -> str:
+    return ("+" if value > 0 else "−" if value < 0 else "") + _n(abs(value))

@@ -1,0 +1,38 @@
+"""Recommendations that follow a user event by event.
+
+:class:`RealtimeRecommender` is the whole of it; the rest are its parts: logs of events, stores of
+sessions, indexes of items.
+"""
+
+from mmrec.realtime.events import Event, EventLog, NewEvent
+from mmrec.realtime.exact import ExactIndex
+from mmrec.realtime.explain import Explanation
+from mmrec.realtime.faiss_index import FaissIndex
+from mmrec.realtime.fold import Fold
+from mmrec.realtime.index import ItemIndex, SearchResult
+from mmrec.realtime.lance_index import LanceIndex
+from mmrec.realtime.memory_log import MemoryLog
+from mmrec.realtime.recommender import RealtimeRecommender
+from mmrec.realtime.redis_sessions import RedisSessions
+from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
+from mmrec.realtime.sqlite_log import SqliteLog
+
+__all__ = [
+    "Event",
+    "EventLog",
+    "ExactIndex",
+    "Explanation",
+    "FaissIndex",
+    "Fold",
+    "ItemIndex",
+    "LanceIndex",
+    "MemoryLog",
+    "MemorySessions",
+    "NewEvent",
+    "RealtimeRecommender",
+    "RedisSessions",
+    "SearchResult",
+    "Session",
+    "SessionStore",
+    "SqliteLog",
+]

@@ -1,0 +1,100 @@
+"""What every index refuses, in one sentence each."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def check_keys(keys: Int[Tensor, " N"]) -> list[int]:
+    """The keys as numbers.
+
+    Raises:
+        ValueError: if a key is not positive or is repeated.
+
+    Example:
+        >>> check_keys(torch.tensor([3, 1]))
+        [3, 1]
+    """
+    numbers: list[int] = keys.tolist()
+    if numbers and min(numbers) < 1:
+        raise ValueError(f"an index expects keys of 1 or more (0 is padding); got {min(numbers)}")
+    if len(set(numbers)) < len(numbers):
+        ordered = sorted(numbers)
+        twice = next(a for a, b in pairwise(ordered) if a == b)
+        raise ValueError(f"an index expects each key once in a call; got {twice} more than once")
+    return numbers
+
+
+def check_vectors(
+    vectors: Float[Tensor, "rows width"], dim: int, count: int | None = None
+) -> Float[Tensor, "rows width"]:
+    """The vectors in float32, on the CPU and without gradients.
+
+    Args:
+        vectors: (N, D) item vectors, or (B, D) interests.
+        dim: width that the index holds, D.
+        count: number of vectors expected, if it is known.
+
+    Raises:
+        ValueError: if the width or the number is another one, or a value is not finite.
+    """
+    if vectors.shape[1] != dim:
+        raise ValueError(f"this index expects vectors of width {dim}; got {vectors.shape[1]}")
+    if count is not None and len(vectors) != count:
+        raise ValueError(f"an index expects a vector for each key; got {len(vectors)} for {count}")
+    vectors = vectors.detach().to("cpu", torch.float32)
+    # One sum instead of a mask of all values: a value that is not finite cannot be cancelled.
+    # A finite sum may overflow, so only then is each value looked at.
+    if not vectors.sum().isfinite() and not vectors.isfinite().all():
+        raise ValueError("an index expects finite vectors; got a NaN or an infinity")
+    return vectors
+
+
+def check_presence(keys: Sequence[int], holds: Callable[[int], bool], *, present: bool) -> None:
+    """Refuse keys of which one is (not) in the index.
+
+    Raises:
+        ValueError: if ``holds`` is not ``present`` for every key.
+    """
+    for key in keys:
+        if holds(key) != present:
+            raise ValueError(
+                f"this index has no item {key}" if present else f"this index has item {key} already"
+            )
+
+
+def check_search(
+    rows: int,
+    k: int,
+    exclude: Sequence[Tensor | np.ndarray] | None,
+    allow: Bool[Tensor, " keys"] | None,
+) -> tuple[list[Int[Tensor, " _"]] | None, Bool[Tensor, " keys"] | None]:
+    """The filters of a search, on the CPU; without an excluded key there is no ``exclude``.
+
+    Raises:
+        ValueError: if k is below 1, or ``exclude`` has not one entry a row.
+    """
+    if k < 1:
+        raise ValueError(f"a search expects a k of 1 or more; got {k}")
+    if exclude is not None and len(exclude) != rows:
+        raise ValueError(f"exclude expects keys for each of {rows} rows; got {len(exclude)}")
+    seen = None
+    if exclude is not None and any(len(keys) for keys in exclude):
+        seen = [torch.as_tensor(keys, device="cpu").long().unique() for keys in exclude]
+    return seen, None if allow is None else allow.cpu()
+
+
+def allowed(keys: Int[Tensor, " N"], allow: Bool[Tensor, " keys"]) -> Bool[Tensor, " N"]:
+    """Whether each key may come back; a key beyond the end of ``allow`` may not.
+
+    Example:
+        >>> allowed(torch.tensor([2, 9, 1]), torch.tensor([False, False, True]))
+        tensor([ True, False, False])
+    """
+    if not len(allow):
+        return torch.zeros_like(keys, dtype=torch.bool)
+    return allow[keys.clamp(max=len(allow) - 1)] & (keys < len(allow))

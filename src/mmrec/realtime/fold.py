@@ -1,0 +1,105 @@
+"""From events to a state: the one way in which a user's interest comes about."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mmrec.realtime.events import Event
+from mmrec.realtime.sessions import Session
+
+
+class Fold:
+    """Folds events into a session, one step of the interest model each.
+
+    Observing an event, rebuilding a lost session, going over to another model: all of them fold,
+    so a state never depends on how it came about. Events are taken in the order of the log. One
+    that is older than the event before it counts as simultaneous with it, and an item that the
+    catalogue doesn't know is passed over.
+
+    Args:
+        interest: the interest model, in evaluation mode.
+        version: names the model; goes into its sessions.
+        kinds: event types that the model knows; type ``k`` is ``kinds[k - 1]``.
+        drop_repeats: whether successive events on one item count once, as in training.
+    """
+
+    def __init__(
+        self,
+        interest: nn.Module,
+        version: str,
+        *,
+        kinds: Sequence[str] = (),
+        drop_repeats: bool = True,
+    ) -> None:
+        self.interest, self.version, self.drop_repeats = interest, version, drop_repeats
+        self._kinds = {name: number for number, name in enumerate(kinds, 1)}
+        self._start = interest.initial_state(1)  # type: ignore[operator]
+
+    @property
+    def window(self) -> int | None:
+        """How many of the last events make a state; None for all of them."""
+        window: int | None = getattr(self.interest, "window", None)
+        return window
+
+    def kind_of(self, name: str) -> int:
+        """Return the number of an event type, 0 where the model hasn't met it."""
+        return self._kinds.get(name, 0)
+
+    def start(self) -> Session:
+        """Return the session of someone without events."""
+        return Session(self.version, 0, _parts(self._start), 0, 0.0, 0)
+
+    @torch.inference_mode()
+    def interest_of(self, session: Session) -> Float[Tensor, "1 H"]:
+        """Return the interest after the last event of a session."""
+        interest: Tensor = self.interest.readout(self._state(session))  # type: ignore[operator]
+        return interest
+
+    def _state(self, session: Session) -> Any:
+        """Put the tensors of a session together as the interest model has them."""
+        if isinstance(self._start, Tensor):
+            return session.state[0]
+        return type(self._start)(*session.state)
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        session: Session,
+        events: Iterable[Event],
+        vectors: Float[Tensor, "V1 D"],
+        index_of: Callable[[Any], int],
+    ) -> Session:
+        """Return the session after further events.
+
+        Args:
+            session: of this model.
+            events: the user's events after ``session.offset``, in the order of the log.
+            vectors: the vector of every catalogue index.
+            index_of: the index of an item, 0 where it is unknown.
+        """
+        for event in events:
+            session = self._step(session, event, vectors, index_of(event.item))
+        return session
+
+    def _step(self, session: Session, event: Event, vectors: Tensor, item: int) -> Session:
+        repeated = self.drop_repeats and item == session.item
+        if item == 0 or repeated:
+            return replace(session, offset=event.offset)
+        gap = max(event.time - session.time, 0.0) if session.events else 0.0
+        state = self.interest.step(  # type: ignore[operator]
+            self._state(session),
+            vectors[item : item + 1],
+            torch.tensor([gap], dtype=torch.float32, device=vectors.device),
+            torch.tensor([self.kind_of(event.kind)], device=vectors.device),
+        )
+        time = max(event.time, session.time) if session.events else event.time
+        return Session(self.version, event.offset, _parts(state), item, time, session.events + 1)
+
+
+def _parts(state: Any) -> tuple[Tensor, ...]:
+    """Return the tensors of a state, which is one tensor or a tuple of them."""
+    return (state,) if isinstance(state, Tensor) else tuple(state)

@@ -1,0 +1,356 @@
+"""A recommender that is alive: every event changes what comes next."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmrec.data import Catalog, Histories, ItemId, Table
+from mmrec.realtime.events import Event, EventLog
+from mmrec.realtime.exact import ExactIndex
+from mmrec.realtime.explain import Explanation, explain_history, explain_modalities
+from mmrec.realtime.index import ItemIndex
+from mmrec.realtime.memory_log import MemoryLog
+from mmrec.realtime.pictures import with_pictures
+from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
+from mmrec.realtime.snapshot import Snapshot, index_vectors
+from mmrec.recommender.lists import Recommendation, lines
+from mmrec.recommender.newcomers import encode_rows
+from mmrec.recommender.popular import popular_and_diverse
+from mmrec.recommender.recommender import Recommender
+from mmrec.recommender.requests import History, Where, as_rows, check_count
+
+LOCKS = 256
+"""Users share locks by the hash of their name: few enough to hold, too many to meet often."""
+
+
+class RealtimeRecommender:
+    """A trained recommender that takes events and new items while it serves.
+
+    An event is written to the log, then it moves its user's interest by one step; the next list
+    follows it. A new item can be recommended as soon as it is added, by its content. All methods
+    may be called from several threads; nothing that reads waits for something that writes.
+
+    Args:
+        recommender: what was trained; it is not changed.
+        log: where events are kept; in memory by default, see :class:`SqliteLog` for a file.
+        sessions: where interests are kept between events; in memory by default.
+        index: makes an empty item index of a width; exact search by default.
+
+    Example:
+        >>> import mmrec
+        >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+        >>> items = {"item_id": [*"abc"], "title": ["A lamp", "A chair", "A desk"]}
+        >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+        >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+        >>> live.observe("ann", "a")
+        1
+        >>> sorted(line.item for line in live.recommend("ann"))
+        ['b', 'c']
+    """
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        *,
+        log: EventLog | None = None,
+        sessions: SessionStore | None = None,
+        index: Callable[[int], ItemIndex] = ExactIndex,
+    ) -> None:
+        self.recommender = recommender
+        self.log = MemoryLog() if log is None else log
+        self.sessions = MemorySessions() if sessions is None else sessions
+        self.max_length = recommender.options.max_length
+        self._make_index = index
+        self._snapshot = Snapshot.of(recommender, index)
+        self._writing = Lock()
+        self._users = [Lock() for _ in range(LOCKS)]
+
+    @classmethod
+    def load(cls, run: str | Path, **parts: Any) -> "RealtimeRecommender":
+        """Read a RUN; ``parts`` as for the class."""
+        return cls(Recommender.load(run), **parts)
+
+    @property
+    def version(self) -> str:
+        """Names the model that serves."""
+        return self._snapshot.version
+
+    @property
+    def available(self) -> Tensor:
+        """Which catalogue indices can be recommended, ``(V + 1,)``."""
+        return self._snapshot.available
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items as they are now, those that were removed included."""
+        return self._snapshot.catalog
+
+    def observe(
+        self,
+        user: str,
+        item: ItemId,
+        event: str = "view",
+        time: float | None = None,
+        *,
+        id: str | None = None,
+    ) -> int:
+        """Write an event to the log and move its user's interest.
+
+        Args:
+            user: who met the item.
+            item: which item.
+            event: what happened; a type the model has not met counts as unknown.
+            time: unix seconds; now by default. An event that is older than the last one of its
+                user counts as simultaneous with it.
+            id: names the event: the same name twice is one event.
+
+        Returns:
+            The offset of the event in the log.
+
+        Raises:
+            ValueError: the item is not in the catalogue, or the log can't keep such an event.
+            OSError: the log can't be written; nothing has changed.
+        """
+        self._snapshot.catalog.indices_of([item])
+        with self._lock_of(user):
+            offset = self.log.append(user, item, kind=event, time=time, id=id)
+            self._session(user, self._snapshot)
+        return offset
+
+    def recommend(
+        self,
+        user: str | None = None,
+        *,
+        history: History | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+        where: Where | None = None,
+    ) -> list[Recommendation]:
+        """Recommend ``k`` items to a user, or to anybody with a history.
+
+        Args:
+            user: whose events the log holds; someone unknown gets popular, diverse items.
+            history: item ids, oldest first, in place of a user.
+            k: how many.
+            exclude_seen: False if an item of the history may be recommended again.
+            where: only items that meet this, as for :meth:`mmrec.Recommender.recommend`.
+
+        Returns:
+            The best first; fewer than ``k`` only where fewer are allowed.
+
+        Raises:
+            ValueError: both or neither of ``user`` and ``history`` are given, an item id is
+                unknown, or ``k`` isn't positive.
+        """
+        check_count(k)
+        if (user is None) == (history is None):
+            raise ValueError("recommend expects a user or a history; got both or neither")
+        now = self._snapshot
+        if user is not None:
+            state, seen = self._state_of(user, now, exclude_seen)
+        else:
+            state, seen = self._state_of_history(history, now)
+        allow = None
+        if where is not None:
+            allow = torch.from_numpy(now.catalog.where(where)) & now.available
+        if state is None:
+            return self._popular(now, k, now.available if allow is None else allow)
+        return self._search(now, state, k, seen if exclude_seen else None, allow)
+
+    def history(self, user: str, last: int = 100) -> list[Event]:
+        """Return a user's last events, oldest first."""
+        return self.log.of_user(user, last=last)
+
+    def forget(self, user: str) -> int:
+        """Remove a user's events and state; return how many events there were."""
+        with self._lock_of(user):
+            removed = self.log.forget(user)
+            self.sessions.delete(self.log.name_of(user))
+        return removed
+
+    def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
+        """Say which of a user's last events, and which modality, carry the score of an item.
+
+        Raises:
+            ValueError: the item is unknown, or the user has no events on known items.
+        """
+        now = self._snapshot
+        index = int(now.catalog.indices_of([item])[0])
+        histories = self._histories(user, now, last)
+        if histories is None:
+            raise ValueError(f"explain expects a user with events; {user!r} has none")
+        score, lost = explain_history(now.model, histories, now.vectors, index)
+        ids = now.catalog.ids_of(histories.items[0].tolist())
+        carried: dict[ItemId, float] = {}
+        for past, value in zip(ids, lost.tolist(), strict=True):
+            carried[past] = carried.get(past, 0.0) + value
+        modalities = explain_modalities(
+            now.model,
+            now.model.interests(histories, now.vectors),
+            now.vectors[index],
+            {name: share[index] for name, share in now.shares.items()},
+        )
+        ordered = sorted(carried.items(), key=lambda pair: -pair[1])
+        return Explanation(item, score, ordered, modalities)
+
+    def add_items(
+        self,
+        rows: Table,
+        *,
+        pictures: Mapping[ItemId, bytes] | None = None,
+        features: Mapping[str, np.ndarray] | None = None,
+    ) -> list[ItemId]:
+        """Add items; they can be recommended at once, by their content.
+
+        Args:
+            rows: as for :class:`mmrec.data.Catalog`; the pictures that they name lie in the
+                catalogue's folder.
+            pictures: JPEG, PNG or WebP files by item id, which are put into that folder.
+            features: what the frozen encoders would give for these rows, by modality,
+                ``(N, D_m)``, where that is known already.
+
+        Returns:
+            The ids that were added.
+
+        Raises:
+            ValueError: an id is there already, or the rows or features don't fit.
+            OSError: an encoder of the run, or its tokenizer, is not at hand.
+        """
+        with self._writing:
+            catalog = self._snapshot.catalog.copy()
+            new = Catalog(with_pictures(rows, pictures, catalog.images), catalog.images)
+            indices = torch.tensor(catalog.append(new.frame))
+            vectors, shares = self._encode(new, features)
+            # First what readers look items up in, then what makes them find these items.
+            self._snapshot = self._snapshot.with_items(catalog, vectors, shares)
+            self._snapshot.index.add(indices, index_vectors(self._snapshot.model, vectors))
+        return new.ids
+
+    def update_items(
+        self,
+        rows: Table,
+        *,
+        pictures: Mapping[ItemId, bytes] | None = None,
+        features: Mapping[str, np.ndarray] | None = None,
+    ) -> list[ItemId]:
+        """Change the content of items; those that were removed can be recommended again.
+
+        Args:
+            rows: ``item_id`` and the columns that change.
+            pictures: as for :meth:`add_items`.
+            features: as for :meth:`add_items`.
+
+        Returns:
+            The ids that were changed.
+
+        Raises:
+            ValueError: an id or a column is unknown.
+            OSError: an encoder of the run, or its tokenizer, is not at hand.
+        """
+        with self._writing:
+            now = self._snapshot
+            catalog = now.catalog.copy()
+            indices = catalog.update(with_pictures(rows, pictures, catalog.images))
+            changed = Catalog(catalog.frame[(indices - 1).tolist()], catalog.images)
+            vectors, shares = self._encode(changed, features)
+            self._snapshot = now.with_changes(catalog, indices, vectors, shares)
+            keys, absent = index_vectors(now.model, vectors), ~now.available[indices]
+            rows_of = torch.from_numpy(indices)
+            now.index.update(rows_of[~absent], keys[~absent])
+            now.index.add(rows_of[absent], keys[absent])
+        return changed.ids
+
+    def remove_items(self, items: Sequence[ItemId]) -> None:
+        """Recommend these items no more; histories that hold them keep their meaning.
+
+        Raises:
+            ValueError: an id is unknown.
+        """
+        with self._writing:
+            now = self._snapshot
+            indices = np.unique(now.catalog.indices_of(items))
+            here = indices[now.available[indices].numpy()]
+            now.index.remove(torch.from_numpy(here))
+            self._snapshot = now.without_items(here)
+
+    def _encode(
+        self, new: Catalog, features: Mapping[str, np.ndarray] | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        made = self.recommender
+        return encode_rows(self._snapshot.model, made.options, made.config, new, features)
+
+    def _lock_of(self, user: str) -> Lock:
+        return self._users[hash(user) % LOCKS]
+
+    def _session(self, user: str, now: Snapshot) -> Session:
+        """Return the session after the user's last event, folding what it doesn't know yet."""
+        name = self.log.name_of(user)
+        kept = self.sessions.get(name)
+        if kept is None or kept.version != now.version:
+            kept = now.fold.start()
+        events = self.log.of_user(user, after=kept.offset)
+        if not events:
+            return kept
+        session = now.fold(kept, events, now.vectors, now.catalog.find)
+        self.sessions.put(name, session)
+        return session
+
+    def _state_of(self, user: str, now: Snapshot, seen: bool) -> tuple[Tensor | None, np.ndarray]:
+        with self._lock_of(user):
+            session = self._session(user, now)
+        if session.events == 0:
+            return None, np.empty(0, dtype=np.int64)
+        met = self.log.items_of(user) if seen else []
+        indices = np.array([now.catalog.find(item) for item in met], dtype=np.int64)
+        return now.fold.interest_of(session), indices
+
+    def _state_of_history(self, history: Any, now: Snapshot) -> tuple[Tensor | None, np.ndarray]:
+        rows, many = as_rows(history)
+        if many:
+            raise ValueError("recommend expects one history; got a list of histories")
+        indices = now.catalog.indices_of(rows[0])
+        if not len(indices):
+            return None, indices
+        histories = Histories.of_items([indices[-self.max_length :]]).to(now.vectors.device)
+        with torch.inference_mode():
+            return now.model.interests(histories, now.vectors), np.unique(indices)
+
+    def _histories(self, user: str, now: Snapshot, last: int) -> Histories | None:
+        events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
+        if not events:
+            return None
+        times = np.array([event.time for event in events])
+        gap = np.clip(np.diff(times, prepend=times[0]), 0, None)
+        return Histories(
+            torch.tensor([[now.catalog.find(event.item) for event in events]]),
+            torch.from_numpy(gap[None]).float(),
+            torch.tensor([[now.fold.kind_of(event.kind) for event in events]]),
+        )
+
+    def _popular(self, now: Snapshot, k: int, allowed: Tensor) -> list[Recommendation]:
+        chosen = popular_and_diverse(now.counts.float(), now.vectors, allowed, k)
+        chosen = chosen[now.counts[chosen].argsort(descending=True, stable=True)]
+        return lines(now.catalog, chosen, now.counts[chosen], "popularity")
+
+    @torch.inference_mode()
+    def _search(
+        self, now: Snapshot, state: Tensor, k: int, seen: np.ndarray | None, allow: Tensor | None
+    ) -> list[Recommendation]:
+        ranker = now.model.ranker
+        wanted = k if ranker is None else max(k, now.model.shortlist)
+        exclude = None if seen is None else [seen[seen > 0]]
+        query = now.model.scorer.index_queries(state)  # type: ignore[operator]
+        keys, scores = now.index.search(query, wanted, exclude=exclude, allow=allow)
+        # An item that was added since this snapshot may be in the index already.
+        found = (keys[0] > 0) & (keys[0] < len(now.vectors))
+        keys, scores = keys[0][found], scores[0][found]
+        if ranker is not None:
+            scores = scores + ranker(state, now.vectors[keys].unsqueeze(0))[0].float()
+            order = scores.argsort(descending=True, stable=True)
+            keys, scores = keys[order], scores[order]
+        return lines(now.catalog, keys[:k], scores[:k], "interest")

@@ -1,0 +1,92 @@
+"""Sessions on a Redis server, shared by processes and machines; extra ``redis``."""
+
+import json
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from mmrec.realtime.sessions import Session
+
+PREFIX = "mmrec:session:"
+
+
+class RedisSessions:
+    """A :class:`SessionStore` for several processes.
+
+    Two processes that serve one user at once may overwrite each other's session with an older
+    one. That costs a step, never an event: a session says how far it knows the log, and what is
+    missing is folded from there.
+
+    States are stored as safetensors; what can't be read counts as lost. A Redis server that
+    writes snapshots keeps a forgotten user's state in them until the next one.
+
+    Args:
+        client: a ``redis.Redis`` client that returns bytes.
+        ttl: seconds after which an unused session is dropped; None keeps it.
+
+    Raises:
+        ValueError: ``ttl`` is not positive.
+    """
+
+    def __init__(self, client: Any, *, ttl: int | None = 30 * 24 * 3600) -> None:
+        if ttl is not None and ttl < 1:
+            raise ValueError(f"RedisSessions expects a ttl of 1 second or more; got {ttl}")
+        self.client, self.ttl = client, ttl
+
+    @classmethod
+    def from_url(cls, url: str, *, ttl: int | None = 30 * 24 * 3600) -> "RedisSessions":
+        """Connect to a server.
+
+        Args:
+            url: such as ``redis://127.0.0.1:6379/0``.
+            ttl: as for the class.
+
+        Raises:
+            ImportError: the client is not installed.
+            ConnectionError: there is no server.
+        """
+        try:
+            import redis
+        except ImportError as error:
+            raise ImportError("Redis sessions need redis: pip install 'mmrec[redis]'") from error
+        client = redis.Redis.from_url(url)
+        try:
+            client.ping()
+        except redis.exceptions.RedisError as error:
+            raise ConnectionError(f"no Redis server answers at {url}: {error}") from error
+        return cls(client, ttl=ttl)
+
+    def get(self, user: str) -> Session | None:
+        """Return a user's session, or None."""
+        found = self.client.get(PREFIX + user)
+        return None if found is None else _unpack(found)
+
+    def put(self, user: str, session: Session) -> None:
+        """Keep a session in place of the user's older one."""
+        self.client.set(PREFIX + user, _pack(session), ex=self.ttl)
+
+    def delete(self, user: str) -> None:
+        """Drop a user's session; nothing happens where there is none."""
+        self.client.delete(PREFIX + user)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.client.scan_iter(f"{PREFIX}*", count=1000))
+
+
+def _pack(session: Session) -> bytes:
+    """Return a line of JSON, then the tensors."""
+    tensors = {str(place): part.contiguous() for place, part in enumerate(session.state)}
+    fields = (session.version, session.offset, session.item, session.time, session.events)
+    return json.dumps(fields).encode() + b"\n" + save(tensors)
+
+
+def _unpack(data: bytes) -> Session | None:
+    line, _, tensors = data.partition(b"\n")
+    try:
+        version, offset, item, time, events = json.loads(line)
+        parts = load(tensors)
+    except (ValueError, SafetensorError):
+        return None
+    state = tuple(parts[str(place)] for place in range(len(parts)))
+    return Session(version, offset, state, item, time, events)

@@ -1,0 +1,99 @@
+"""What a live recommender remembers of a user between two events."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A user's interest after an event of the log. It is never changed, only replaced.
+
+    Attributes:
+        version: the model whose state this is; another model's states say nothing.
+        offset: the last event of the log that the state knows, 0 before the first.
+        state: the tensors of what ``interest.step`` takes and returns, for one user.
+        item: catalogue index of the last item, 0 where there was none.
+        time: unix seconds of the last event.
+        events: how many events the state knows.
+    """
+
+    version: str
+    offset: int
+    state: tuple[Tensor, ...]
+    item: int
+    time: float
+    events: int
+
+
+@runtime_checkable
+class SessionStore(Protocol):
+    """Keeps sessions by user. It may lose them: they are folded again from the log."""
+
+    def get(self, user: str) -> Session | None:
+        """Return a user's session, or None."""
+        ...
+
+    def put(self, user: str, session: Session) -> None:
+        """Keep a session in place of the user's older one."""
+        ...
+
+    def delete(self, user: str) -> None:
+        """Drop a user's session; nothing happens where there is none."""
+        ...
+
+    def __len__(self) -> int:
+        """How many sessions are kept."""
+        ...
+
+
+class MemorySessions:
+    """Sessions in this process; the one that was longest unused makes room for a new one.
+
+    Args:
+        capacity: how many sessions are kept.
+
+    Raises:
+        ValueError: ``capacity`` is not positive.
+
+    Example:
+        >>> store = MemorySessions(capacity=1)
+        >>> store.put("ann", Session("1", 1, (), 3, 0.0, 1))
+        >>> store.put("bob", Session("1", 2, (), 3, 0.0, 1))
+        >>> store.get("ann") is None, store.get("bob").offset
+        (True, 2)
+    """
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        if capacity < 1:
+            raise ValueError(f"MemorySessions expects a capacity of 1 or more; got {capacity}")
+        self.capacity = capacity
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, user: str) -> Session | None:
+        """Return a user's session, or None."""
+        with self._lock:
+            session = self._sessions.get(user)
+            if session is not None:
+                self._sessions.move_to_end(user)
+            return session
+
+    def put(self, user: str, session: Session) -> None:
+        """Keep a session in place of the user's older one."""
+        with self._lock:
+            self._sessions[user] = session
+            self._sessions.move_to_end(user)
+            if len(self._sessions) > self.capacity:
+                self._sessions.popitem(last=False)
+
+    def delete(self, user: str) -> None:
+        """Drop a user's session; nothing happens where there is none."""
+        with self._lock:
+            self._sessions.pop(user, None)
+
+    def __len__(self) -> int:
+        return len(self._sessions)

@@ -1,0 +1,123 @@
+"""Everything that a reader needs, unchanged for as long as it is being read."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Num
+from torch import Tensor
+
+from mmrec.data import Catalog
+from mmrec.models import SequentialModel
+from mmrec.realtime.fold import Fold
+from mmrec.realtime.index import ItemIndex
+from mmrec.recommender.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model with a catalogue. Whoever changes something makes another snapshot.
+
+    A reader takes the reference once and is never blocked; a writer swaps it.
+
+    Attributes:
+        version: names the model.
+        model: in evaluation mode.
+        fold: makes sessions of this model.
+        catalog: the items, those that were removed included.
+        vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        counts: events of each item, by which someone without a history is served, ``(V + 1,)``.
+        available: which items can be recommended, ``(V + 1,)``.
+        index: finds the best of these items.
+        shares: for each modality, the part of the vectors that goes without it, ``(V + 1, D)``.
+    """
+
+    version: str
+    model: SequentialModel
+    fold: Fold
+    catalog: Catalog
+    vectors: Float[Tensor, "V1 D"]
+    counts: Num[Tensor, " V1"]
+    available: Bool[Tensor, " V1"]
+    index: ItemIndex
+    shares: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, recommender: Recommender, make_index: Callable[[int], ItemIndex], version: str = ""
+    ) -> "Snapshot":
+        """Return the first snapshot of a trained recommender; all its items are available."""
+        model, vectors = recommender.model.eval(), recommender.vectors
+        version = version or fingerprint(model, vectors)
+        fold = Fold(
+            model.interest,
+            version,
+            kinds=recommender.config["kinds"],
+            drop_repeats=recommender.options.drop_repeats,
+        )
+        available = torch.arange(len(vectors)) > 0
+        keys = index_vectors(model, vectors)
+        index = make_index(keys.shape[1])
+        index.add(torch.arange(1, len(vectors)), keys[1:])
+        catalog = recommender.catalog.copy()
+        return cls(
+            version,
+            model,
+            fold,
+            catalog,
+            vectors,
+            recommender.counts,
+            available,
+            index,
+            recommender.shares,
+        )
+
+    def with_items(
+        self, catalog: Catalog, vectors: Tensor, shares: dict[str, Tensor]
+    ) -> "Snapshot":
+        """Return a snapshot with further items at the end of the catalogue."""
+        count = len(vectors)
+        return replace(
+            self,
+            catalog=catalog,
+            vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            counts=F.pad(self.counts, (0, count)),
+            available=F.pad(self.available, (0, count), value=True),
+            shares={n: torch.cat([s, shares[n].to(s)]) for n, s in self.shares.items()},
+        )
+
+    def with_changes(
+        self, catalog: Catalog, indices: np.ndarray, vectors: Tensor, shares: dict[str, Tensor]
+    ) -> "Snapshot":
+        """Return a snapshot in which some items have other content, and are available."""
+        rows = torch.from_numpy(indices)
+        return replace(
+            self,
+            catalog=catalog,
+            vectors=self.vectors.index_copy(0, rows, vectors.to(self.vectors)),
+            available=self.available.index_fill(0, rows, True),
+            shares={n: s.index_copy(0, rows, shares[n].to(s)) for n, s in self.shares.items()},
+        )
+
+    def without_items(self, indices: np.ndarray) -> "Snapshot":
+        """Return a snapshot in which some items can't be recommended."""
+        rows = torch.from_numpy(indices)
+        return replace(self, available=self.available.index_fill(0, rows, False))
+
+
+@torch.inference_mode()
+def index_vectors(model: SequentialModel, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
+    """Return what an index holds of items: what their product with a query scores."""
+    keys: Tensor = model.scorer.index_vectors(vectors)  # type: ignore[operator]
+    return keys.contiguous()
+
+
+def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
+    """Return a name for what a model has learnt: equal for equal weights and item vectors."""
+    digest = hashlib.sha256()
+    for tensor in [*model.state_dict().values(), vectors]:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,184 @@
+"""The file of a :class:`SqliteLog`: its tables, how it is opened, and what its errors mean."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Literal
+
+Durability = Literal["normal", "full"]
+
+APPLICATION = int.from_bytes(b"mmre", "big")
+SCHEMA = 1
+WAIT = 10.0  # seconds that a writer waits for another process
+
+# The columns offset, kind, … are read by name in sqlite_log.py. `item` has no type, so that a
+# text stays a text and an integer an integer.
+_TABLES = """
+CREATE TABLE users (key INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE);
+CREATE TABLE events (
+    offset INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_key INTEGER NOT NULL REFERENCES users (key),
+    item NOT NULL,
+    kind TEXT NOT NULL,
+    time REAL NOT NULL,
+    id TEXT
+);
+CREATE UNIQUE INDEX events_by_id ON events (id) WHERE id IS NOT NULL;
+CREATE INDEX events_by_user ON events (user_key);
+CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into an OSError that names the file.
+
+    Raises:
+        OSError: the disk is full (``ENOSPC``), or the file can't be read or written.
+        TimeoutError: another process kept the file locked (an OSError too).
+        ValueError: the file is no SQLite database.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is detail
+        if code == sqlite3.SQLITE_NOTADB:
+            raise ValueError(f"{path}: expected an event log of mmrec; got another file") from error
+        numbers = {
+            sqlite3.SQLITE_FULL: errno.ENOSPC,
+            sqlite3.SQLITE_BUSY: errno.ETIMEDOUT,
+            sqlite3.SQLITE_LOCKED: errno.ETIMEDOUT,
+            sqlite3.SQLITE_READONLY: errno.EACCES,
+            sqlite3.SQLITE_PERM: errno.EACCES,
+            sqlite3.SQLITE_CANTOPEN: errno.ENOENT,
+        }
+        number = numbers.get(code, errno.EIO)
+        raise OSError(number, f"event log: {error}", str(path)) from error
+
+
+def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Connection:
+    """Open the log for writing, or make a new one where there is none.
+
+    Args:
+        path: The file; its folder must exist.
+        durability: What a commit survives, as in :class:`SqliteLog`.
+        key_mark: A digest of the key that hides users, "" without one; must be the file's own.
+
+    Raises:
+        ValueError: the file isn't an event log, is one of a newer mmrec, or has another key.
+        OSError: it can't be read or written.
+    """
+    with naming(path):
+        db = connect(path, durability)
+        try:
+            _ensure_tables(db, path, key_mark)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def connect(path: Path, durability: Durability = "normal") -> sqlite3.Connection:
+    """Return a connection that any one thread at a time may use."""
+    db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute(f"PRAGMA synchronous = {durability.upper()}")
+    if durability == "full":
+        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves it in the drive's cache
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Hold the file's only writing lock; commit at the end, or roll back on an error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # SQLite itself rolls back when the disk is full
+            db.execute("ROLLBACK")
+        raise
+
+
+def purge(db: sqlite3.Connection) -> None:
+    """Rewrite the file and empty its WAL, so that deleted rows leave no byte behind.
+
+    Raises:
+        sqlite3.OperationalError: a reader didn't let go of the WAL in time.
+    """
+    seen = db.execute("SELECT value FROM state WHERE name = 'purge'").fetchone()[0]
+    if not seen:
+        return
+    db.execute("VACUUM")  # old pages keep copies of moved rows, whatever secure_delete does
+    until = monotonic() + WAIT
+    while _checkpoint_is_busy(db):
+        if monotonic() > until:
+            error = sqlite3.OperationalError("a reader kept forgotten events in the WAL")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        sleep(0.01)
+    # Another process may have deleted more in the meantime; then the mark stays.
+    db.execute("UPDATE state SET value = 0 WHERE name = 'purge' AND value = ?", (seen,))
+
+
+def _checkpoint_is_busy(db: sqlite3.Connection) -> bool:
+    try:
+        return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return True
+        raise
+
+
+def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
+    if _is_new(db, path):
+        _use_wal(db, path)
+        with transaction(db):
+            if _is_new(db, path):  # or another process was quicker
+                for statement in _TABLES.split(";"):
+                    db.execute(statement)
+                db.execute("INSERT INTO state VALUES ('purge', 0), ('key', ?)", (key_mark,))
+                db.execute(f"PRAGMA application_id = {APPLICATION}")
+                db.execute(f"PRAGMA user_version = {SCHEMA}")
+    stored = db.execute("SELECT value FROM state WHERE name = 'key'").fetchone()[0]
+    if stored != key_mark:
+        names = {"": "no user_key"}
+        raise ValueError(
+            f"{path}: expected the user_key that the log was made with "
+            f"({names.get(stored, 'a key')}); got {names.get(key_mark, 'another key')}"
+        )
+    purge(db)  # a process may have died while it forgot a user
+
+
+def _is_new(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is empty; refuses one that holds anything but an event log."""
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if application == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        return True
+    if application != APPLICATION:
+        raise ValueError(f"{path}: expected an event log of mmrec; got another SQLite database")
+    if version != SCHEMA:
+        raise ValueError(
+            f"{path}: expected an event log of version {SCHEMA}; got version {version}, which "
+            "needs another version of mmrec"
+        )
+    return False
+
+
+def _use_wal(db: sqlite3.Connection, path: Path) -> None:
+    until = monotonic() + WAIT
+    while True:
+        try:
+            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError as error:  # SQLite doesn't wait here for its lock
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.01)
+    if mode != "wal":
+        raise ValueError(f"{path}: expected a file on a local disk; its place allows no WAL")

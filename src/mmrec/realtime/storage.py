@@ -1,0 +1,108 @@
+"""How the vectors of an exact index lie in memory: what is scanned decides what a search costs."""
+
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Precision = Literal["float32", "bfloat16", "int8"]
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """Room for a number of vectors in numbered slots."""
+
+    capacity: int
+    exact: bool
+    """Whether ``scores`` are the inner products, not an estimate of them."""
+
+    def put(self, start: int, vectors: Float[Tensor, "N D"]) -> None:
+        """Write vectors to the slots from ``start`` on."""
+
+    def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
+        """The vectors of slots, as they were put."""
+
+    def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
+        """The score of each row with each of the first ``size`` slots."""
+
+
+class Columns:
+    """float32 vectors side by side, (D, capacity).
+
+    For one row this product reads memory in order and is three times as fast as with (N, D).
+    """
+
+    exact = True
+
+    def __init__(self, dim: int, capacity: int) -> None:
+        self.capacity = capacity
+        self.columns = torch.empty(dim, capacity)
+
+    def put(self, start: int, vectors: Float[Tensor, "N D"]) -> None:
+        """Write vectors to the slots from ``start`` on."""
+        self.columns[:, start : start + len(vectors)] = vectors.t()
+
+    def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
+        """The vectors of slots."""
+        return self.columns.index_select(1, slots).t()
+
+    def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
+        """The inner products of the rows with the first ``size`` slots."""
+        return queries @ self.columns[:, :size]
+
+
+class Rounded:
+    """Vectors in bfloat16 or int8 to scan, and in float32 to rank what the scan finds.
+
+    int8 has one scale an item, and rounds the rows as well.
+    """
+
+    exact = False
+
+    def __init__(self, dim: int, capacity: int, dtype: torch.dtype) -> None:
+        self.capacity = capacity
+        self.rows = torch.empty(capacity, dim)
+        self.rounded = torch.empty(capacity, dim, dtype=dtype)
+        self.scales = torch.ones(capacity)
+
+    def put(self, start: int, vectors: Float[Tensor, "N D"]) -> None:
+        """Write vectors to the slots from ``start`` on."""
+        slots = slice(start, start + len(vectors))
+        self.rows[slots] = vectors
+        if self.rounded.dtype == torch.bfloat16:
+            self.rounded[slots] = vectors.bfloat16()
+        else:
+            self.rounded[slots], self.scales[slots] = to_int8(vectors)
+
+    def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
+        """The vectors of slots, in float32."""
+        return self.rows.index_select(0, slots)
+
+    def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
+        """Estimates that order the slots of a row; for int8 each row has a scale of its own."""
+        rounded = self.rounded[:size].t()
+        if rounded.dtype == torch.bfloat16:
+            return (queries.bfloat16() @ rounded).float()
+        return torch._int_mm(to_int8(queries)[0], rounded) * self.scales[:size]
+
+
+def to_int8(
+    vectors: Float[Tensor, "N D"],
+) -> tuple[Int[Tensor, "N D"], Float[Tensor, " N"]]:
+    """Vectors as whole numbers of -127 … 127 and the scale of each.
+
+    Example:
+        >>> numbers, scale = to_int8(torch.tensor([[0.5, -1.0]]))
+        >>> numbers, scale * 127
+        (tensor([[  64, -127]], dtype=torch.int8), tensor([1.]))
+    """
+    scale = (vectors.abs().amax(dim=1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    return (vectors / scale.unsqueeze(1)).round().to(torch.int8), scale
+
+
+def make_storage(dim: int, capacity: int, dtype: Precision) -> Storage:
+    """Empty room for ``capacity`` vectors."""
+    if dtype == "float32":
+        return Columns(dim, capacity)
+    return Rounded(dim, capacity, getattr(torch, dtype))

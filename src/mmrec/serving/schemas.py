@@ -1,0 +1,136 @@
+"""What requests and answers look like."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+INT64 = 2**63
+User = Annotated[
+    StrictStr, Field(min_length=1, max_length=256, description="Who; any name the sender chooses.")
+]
+Item = Annotated[
+    Annotated[StrictStr, Field(min_length=1, max_length=1024)]
+    | Annotated[StrictInt, Field(ge=-INT64, lt=INT64)],
+    Field(description="An item's id, as in the catalogue."),
+]
+Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
+Row = dict[str, str | int | float | bool | None]
+
+
+class _Strict(BaseModel):
+    """A request that refuses what it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Observation(_Strict):
+    """An event to observe."""
+
+    user: User
+    item: Item
+    event: Text = "view"
+    id: Annotated[
+        Text | None, Field(description="Names the event: sent twice, it counts once.")
+    ] = None
+    time: Annotated[
+        float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
+    ] = None
+
+
+class Offset(BaseModel):
+    """Where the event is in the log. It is durable."""
+
+    offset: int
+
+
+class Line(BaseModel):
+    """One recommended item."""
+
+    item: str | int
+    score: float
+    title: str | None
+    reason: str
+    picture: Annotated[str | None, Field(description="Path of its picture on this server.")]
+
+
+class Recommendations(BaseModel):
+    """The best first."""
+
+    items: list[Line]
+    model: Annotated[str, Field(description="The version of the model that answered.")]
+
+
+class Past(BaseModel):
+    """An event of a user."""
+
+    item: str | int
+    title: str | None
+    event: str
+    time: float
+    offset: int
+    picture: str | None
+
+
+class History(BaseModel):
+    """A user's last events, oldest first."""
+
+    items: list[Past]
+
+
+class Explained(BaseModel):
+    """What the score would lose without each past item, and without each modality."""
+
+    item: str | int
+    score: float
+    history: list[dict[str, Any]]
+    modalities: dict[str, float]
+
+
+class Rows(_Strict):
+    """Items: ``item_id`` and columns of the catalogue."""
+
+    items: Annotated[list[Row], Field(min_length=1, max_length=10_000)]
+    pictures: Annotated[
+        dict[str, StrictStr],
+        Field(description="Base64 of a JPEG, PNG or WebP for items of this request, by id."),
+    ] = {}
+
+
+class Ids(_Strict):
+    """Items by id."""
+
+    items: Annotated[list[Item], Field(min_length=1, max_length=10_000)]
+
+
+class Changed(BaseModel):
+    """The ids that were changed."""
+
+    items: list[str | int]
+
+
+class Somebody(_Strict):
+    """A user."""
+
+    user: User
+
+
+class Forgotten(BaseModel):
+    """How many events were removed."""
+
+    events: int
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: str
+    model: str
+    items: int
+    offset: Annotated[int, Field(description="The last event of the log.")]
+    sessions: int
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str

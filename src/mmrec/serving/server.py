@@ -1,0 +1,61 @@
+"""Running the application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import torch
+import uvicorn
+from fastapi import FastAPI
+
+from mmrec.serving.app import create_app
+from mmrec.serving.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Serve until the process is told to stop; requests under way are answered first.
+
+    Args:
+        settings: what to serve, and where.
+
+    Raises:
+        FileNotFoundError: there is no such RUN.
+        ValueError: the RUN or the log is damaged.
+    """
+    common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}
+    if settings.workers == 1:
+        uvicorn.run(make_app(settings), timeout_graceful_shutdown=10, **common)
+        return
+    settings.to_environment()
+    uvicorn.run(
+        "mmrec.serving.server:worker",
+        factory=True,
+        workers=settings.workers,
+        timeout_graceful_shutdown=10,
+        **common,
+    )
+
+
+def worker() -> FastAPI:
+    """Return the application of a worker process."""
+    return make_app(Settings.from_environment())
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Return the application that settings describe; it closes its log when it stops."""
+    # Requests run beside each other; more threads for one of them would only get in their way.
+    torch.set_num_threads(1)
+    live = settings.open()
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        live.log.close()
+
+    return create_app(
+        live,
+        limits=settings.limits,
+        token=settings.token,
+        host=settings.host,
+        lifespan=closing,
+    )

@@ -1,0 +1,101 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrec.data import Histories
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.realtime.events import Event
+from mmrec.realtime.fold import Fold
+
+VECTORS = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))
+INTERESTS = {
+    "gru": lambda: GRUInterest(8, layers=2, time_gap=True, event_types=2),
+    "lru": lambda: LinearRecurrentInterest(8, time_gap=True, event_types=2),
+    "sasrec": lambda: SelfAttentionInterest(8, window=4, time_gap=True, event_types=2),
+}
+
+
+def events(items, times=None, kinds=None):
+    times = [10.0 * n for n in range(len(items))] if times is None else times
+    kinds = ["view"] * len(items) if kinds is None else kinds
+    rows = zip(items, kinds, times, strict=True)
+    return [Event(n, "u", item, kind, time) for n, (item, kind, time) in enumerate(rows, 1)]
+
+
+def find(item):
+    return item if 0 < item < len(VECTORS) else 0
+
+
+@pytest.fixture(params=INTERESTS)
+def interest(request):
+    torch.manual_seed(1)
+    return INTERESTS[request.param]().eval()
+
+
+def make(interest, **more):
+    return Fold(interest, "v", kinds=["cart", "view"], **more)
+
+
+def test_equals_the_model_over_the_whole_history(interest):
+    fold = make(interest)
+    history = events(
+        [1, 5, 2, 8, 3, 1], [0.0, 5.0, 5.0, 90.0, 1000.0, 2000.0], ["view", "cart", "x"] * 2
+    )
+    session = fold(fold.start(), history, VECTORS, find)
+    rows = Histories(
+        torch.tensor([[1, 5, 2, 8, 3, 1]]),
+        torch.tensor([[0.0, 5.0, 0.0, 85.0, 910.0, 1000.0]]),
+        torch.tensor([[2, 1, 0, 2, 1, 0]]),
+    )
+    with torch.inference_mode():
+        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.kind)
+    assert torch.allclose(fold.interest_of(session), states[:, -1], atol=1e-5)
+    assert (session.offset, session.item, session.time, session.events) == (6, 1, 2000, 6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    items=st.lists(st.integers(1, 8), min_size=1, max_size=9),
+    cut=st.integers(0, 9),
+    name=st.sampled_from(sorted(INTERESTS)),
+)
+def test_where_the_fold_is_interrupted_changes_nothing(items, cut, name):
+    torch.manual_seed(2)
+    fold = make(INTERESTS[name]().eval())
+    history = events(items)
+    whole = fold(fold.start(), history, VECTORS, find)
+    part = fold(fold.start(), history[:cut], VECTORS, find)
+    rest = fold(part, history[cut:], VECTORS, find)
+    for a, b in zip(whole.state, rest.state, strict=True):
+        assert torch.equal(a, b)
+    assert whole.offset == rest.offset
+
+
+def test_an_unknown_item_is_passed_over(interest):
+    fold = make(interest)
+    session = fold(fold.start(), events([1, 99, 2]), VECTORS, find)
+    without = fold(fold.start(), [events([1, 99, 2])[n] for n in (0, 2)], VECTORS, find)
+    assert session.offset == without.offset == 3
+    assert torch.equal(session.state[0], without.state[0])
+    only = fold(fold.start(), events([99]), VECTORS, find)
+    assert (only.offset, only.events) == (1, 0)
+
+
+def test_repeats_count_once_where_they_did_in_training(interest):
+    twice = events([1, 1, 2])
+    once = [twice[0], twice[2]]
+    dropping, keeping = make(interest), make(interest, drop_repeats=False)
+    a = dropping(dropping.start(), twice, VECTORS, find)
+    b = dropping(dropping.start(), once, VECTORS, find)
+    c = keeping(keeping.start(), twice, VECTORS, find)
+    assert torch.equal(a.state[0], b.state[0])
+    assert (a.events, c.events) == (2, 3)
+
+
+def test_a_late_event_counts_as_simultaneous(interest):
+    fold = make(interest)
+    late = fold(fold.start(), events([1, 2, 3], [100.0, 50.0, 110.0]), VECTORS, find)
+    same = fold(fold.start(), events([1, 2, 3], [100.0, 100.0, 110.0]), VECTORS, find)
+    assert torch.equal(late.state[0], same.state[0])
+    assert late.time == 110

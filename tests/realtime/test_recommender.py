@@ -1,0 +1,235 @@
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.realtime.events import Event
+from mmrec.realtime.exact import ExactIndex
+from mmrec.realtime.recommender import RealtimeRecommender
+from mmrec.realtime.sessions import MemorySessions
+
+
+@pytest.fixture
+def live(by_id):
+    return RealtimeRecommender(by_id)
+
+
+@pytest.fixture
+def content(by_content):
+    return RealtimeRecommender(by_content)
+
+
+def ids(lines):
+    return [line.item for line in lines]
+
+
+def observe_all(live, user, items, start=0.0):
+    for number, item in enumerate(items):
+        live.observe(user, item, time=start + 60.0 * number)
+
+
+def test_each_event_moves_the_list(live):
+    first = live.recommend("ann", k=3)
+    assert {line.reason for line in first} == {"popularity"}
+    observe_all(live, "ann", live.catalog.ids[3:6])
+    after = live.recommend("ann", k=3)
+    assert {line.reason for line in after} == {"interest"}
+    assert live.catalog.ids[6] in ids(after)  # what follows in the chain
+    observe_all(live, "ann", live.catalog.ids[10:13], start=1000.0)
+    assert live.catalog.ids[13] in ids(live.recommend("ann", k=3))
+
+
+def test_a_history_is_served_as_the_recommender_does(live, by_id):
+    history = by_id.catalog.ids[2:7]
+    mine, theirs = live.recommend(history=history), by_id.recommend(history)
+    assert ids(mine) == ids(theirs)
+    assert np.allclose([x.score for x in mine], [x.score for x in theirs], atol=1e-5)
+    assert ids(live.recommend(history=[])) == ids(by_id.recommend([]))
+
+
+def test_an_mlp_ranks_the_short_list(fit):
+    made = fit(scorer="mlp", log={"users": 30, "items": 30})
+    live = RealtimeRecommender(made)
+    history = made.catalog.ids[2:7]
+    assert ids(live.recommend(history=history)) == ids(made.recommend(history))
+
+
+def test_seen_items_and_conditions(live):
+    items = live.catalog.ids
+    observe_all(live, "ann", items[3:6])
+    assert not set(items[3:6]) & set(ids(live.recommend("ann", k=len(items))))
+    assert set(items[3:6]) < set(ids(live.recommend("ann", k=len(items), exclude_seen=False)))
+    some = pl.col("item_id").is_in(items[20:24])
+    assert set(ids(live.recommend("ann", k=10, where=some))) == set(items[20:24])
+    assert set(ids(live.recommend("bob", k=10, where=some))) == set(items[20:24])
+
+
+def test_wrong_calls_change_nothing(live):
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        live.observe("ann", "nothing")
+    with pytest.raises(ValueError, match="user: expected a text"):
+        live.observe("", live.catalog.ids[0])
+    with pytest.raises(ValueError, match="finite"):
+        live.observe("ann", live.catalog.ids[0], time=float("nan"))
+    with pytest.raises(ValueError, match="k must be 1 or more"):
+        live.recommend("ann", k=0)
+    with pytest.raises(ValueError, match="both or neither"):
+        live.recommend()
+    with pytest.raises(ValueError, match="both or neither"):
+        live.recommend("ann", history=[])
+    assert live.log.last_offset == 0
+    assert len(live.sessions) == 0
+
+
+def test_the_same_event_twice_is_one(live):
+    item = live.catalog.ids[0]
+    assert live.observe("ann", item, id="e1") == live.observe("ann", item, id="e1") == 1
+    assert [event.item for event in live.history("ann")] == [item]
+
+
+def test_lost_sessions_come_back_from_the_log(by_id):
+    items = random.Random(0).choices(by_id.catalog.ids, k=40)
+    kept = RealtimeRecommender(by_id)
+    observe_all(kept, "ann", items)
+    forgetful = RealtimeRecommender(by_id, log=kept.log, sessions=MemorySessions(capacity=1))
+    mine, theirs = forgetful.recommend("ann"), kept.recommend("ann")
+    assert mine == theirs
+    state, again = kept.sessions.get("ann"), forgetful.sessions.get("ann")
+    assert torch.equal(state.state[0], again.state[0])
+
+
+def test_two_recommenders_on_one_log_agree(by_id):
+    one = RealtimeRecommender(by_id)
+    other = RealtimeRecommender(by_id, log=one.log)
+    items = by_id.catalog.ids
+    for n in range(6):
+        (one, other)[n % 2].observe("ann", items[n], time=10.0 * n)
+    assert one.recommend("ann") == other.recommend("ann")
+
+
+def test_forget(live):
+    observe_all(live, "ann", live.catalog.ids[:3])
+    assert live.forget("ann") == 3
+    assert live.history("ann") == []
+    assert live.recommend("ann")[0].reason == "popularity"
+    assert live.forget("ann") == 0
+    assert len(live.sessions) == 0
+
+
+def test_a_new_item_is_recommended_by_its_content(content, pictures):
+    old = content.catalog.row(content.catalog.ids[4])
+    twin = {**old, "item_id": "new"}
+    with pytest.raises(ValueError, match="are in the catalogue already"):
+        content.add_items([old])
+    assert content.add_items(pl.DataFrame([twin])) == ["new"]
+    history = content.catalog.ids[:4]
+    scores = {x.item: x.score for x in content.recommend(history=history, k=50)}
+    assert scores["new"] == pytest.approx(scores[old["item_id"]], abs=1e-4)
+    content.observe("ann", "new")
+    assert content.recommend("ann")[0].reason == "interest"
+
+
+def test_a_picture_comes_with_its_item(by_content, pictures, tmp_path):
+    live = RealtimeRecommender(by_content)
+    live._snapshot.catalog.images = tmp_path
+    row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})
+    live.add_items(row, pictures={"new": pictures[3].read_bytes()})
+    path = live.catalog.image_path("new")
+    assert path.read_bytes() == pictures[3].read_bytes()
+    bare = pl.DataFrame({"item_id": ["bare"], "title": ["red lamp"]})
+    live.add_items(bare)
+    assert live.catalog.image_path("bare") is None
+    vectors = live._snapshot.vectors
+    assert not torch.allclose(vectors[-1], vectors[-2], atol=1e-3)
+
+
+def test_changed_and_removed_items(content):
+    items = content.catalog.ids
+    before = content._snapshot.vectors.clone()
+    other = content.catalog.row(items[7])
+    content.update_items(
+        pl.DataFrame([{"item_id": items[2], "title": other["title"], "image": other["image"]}])
+    )
+    after = content._snapshot.vectors
+    assert content.catalog.row(items[2])["title"] == other["title"]
+    assert not torch.allclose(after[3], before[3], atol=1e-3)
+    assert torch.equal(after[4:], before[4:])
+    content.remove_items([items[2], items[5]])
+    shown = ids(content.recommend(history=[items[0]], k=50))
+    assert not {items[2], items[5]} & set(shown)
+    assert items[5] not in ids(content.recommend("nobody", k=50))
+    content.observe("ann", items[5])  # a history may hold it
+    content.remove_items([items[5]])
+    content.update_items(pl.DataFrame([{"item_id": items[5], "title": "red hat"}]))
+    assert items[5] in ids(content.recommend(history=[items[0]], k=50))
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        content.remove_items(["nothing"])
+    with pytest.raises(ValueError, match="colour"):
+        content.update_items(pl.DataFrame([{"item_id": items[5], "colour": "red"}]))
+
+
+def test_the_trained_recommender_is_not_changed(by_content):
+    size, vectors = len(by_content.catalog), by_content.vectors.clone()
+    live = RealtimeRecommender(by_content)
+    live.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
+    live.update_items(pl.DataFrame([{"item_id": by_content.catalog.ids[0], "title": "x"}]))
+    assert len(by_content.catalog) == size
+    assert torch.equal(by_content.vectors, vectors)
+
+
+def test_explain(content):
+    items = content.catalog.ids
+    with pytest.raises(ValueError, match="'ann' has none"):
+        content.explain("ann", items[0])
+    observe_all(content, "ann", [items[1], items[2], items[3], items[1]])
+    why = content.explain("ann", items[5])
+    assert {item for item, _ in why.history} == {items[1], items[2], items[3]}
+    shares = [share for _, share in why.history]
+    assert shares == sorted(shares, reverse=True)
+    assert set(why.modalities) == {"text", "image"}
+    line = {x.item: x.score for x in content.recommend("ann", k=50, exclude_seen=False)}
+    assert why.score == pytest.approx(line[items[5]], abs=1e-4)
+
+
+def test_events_of_items_that_are_unknown_here(by_id):
+    live = RealtimeRecommender(by_id)
+    live.log.append("ann", "elsewhere")
+    assert live.recommend("ann")[0].reason == "popularity"
+    live.observe("ann", live.catalog.ids[0])
+    assert live.recommend("ann")[0].reason == "interest"
+    assert isinstance(live.history("ann")[0], Event)
+
+
+def test_readers_and_writers_at_once(by_content):
+    live = RealtimeRecommender(by_content, index=ExactIndex)
+    items, stop, problems = list(by_content.catalog.ids), threading.Event(), []
+
+    def read(number):
+        while not stop.is_set():
+            try:
+                live.observe(f"u{number}", random.choice(items))
+                lines = live.recommend(f"u{number}", k=5, exclude_seen=False)
+                assert len(lines) == 5
+            except Exception as error:
+                problems.append(error)
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, n) for n in range(3)]
+        for n in range(12):
+            live.add_items(pl.DataFrame({"item_id": [f"n{n}"], "title": ["red lamp"]}))
+            live.remove_items([f"n{n}"])
+        stop.set()
+        for reader in readers:
+            reader.result()
+    assert problems == []
+    for n in range(3):
+        fresh = RealtimeRecommender(by_content, log=live.log)
+        fresh.recommend(f"u{n}")
+        mine, theirs = live.sessions.get(f"u{n}"), fresh.sessions.get(f"u{n}")
+        assert mine.offset == theirs.offset
+        assert torch.equal(mine.state[0], theirs.state[0])

@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small(tiny_encoders):
+    """No test here loads a pretrained picture model."""
