@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrec.data.images import ImageError
-from mmrec.encoders.batching import load_pictures, load_texts, text_batches
+from mmrec.encoders.batching import load_pictures, load_texts, raw_batches, text_batches
 
 
 @given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 9))
@@ -93,6 +93,37 @@ def test_no_more_than_two_batches_are_in_memory(tmp_path):
         assert len(loaded) <= 4 * (used + 1)
     batches.close()
     assert len(loaded) <= 16
+
+
+def test_nothing_is_decoded_beside_the_encoder_on_request(tmp_path):
+    loaded = []
+
+    def transform(paths):
+        loaded.append(paths[0])
+        return pixels(paths)
+
+    paths = [tmp_path / f"{i}.png" for i in range(10)]
+    for positions, _, _ in load_pictures(paths, transform, 4, ahead=False):
+        assert len(loaded) == positions[-1] + 1
+
+
+@pytest.mark.parametrize(("threads", "processors", "ahead"), [(2, 2, False), (1, 2, True)])
+def test_decoding_ahead_only_beside_idle_processors(monkeypatch, threads, processors, ahead):
+    seen = []
+
+    def load(paths, transform, batch_size, *, ahead):
+        seen.append(ahead)
+        return iter(())
+
+    monkeypatch.setattr("mmrec.encoders.batching.load_pictures", load)
+    monkeypatch.setattr("mmrec.encoders.batching.cpu_count", lambda: processors)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    encoder = torch.nn.Linear(1, 1)
+    encoder.transform = pixels
+    assert list(raw_batches(encoder, [], 4)) == []
+    encoder.to("meta")  # as on another device
+    assert list(raw_batches(encoder, [], 4)) == []
+    assert seen == [ahead, True]
 
 
 def test_another_error_is_not_swallowed(tmp_path):

@@ -41,6 +41,37 @@ def test_files_and_pictures(pictures):
     assert transform([]).shape == (0, 3, 32, 32)
 
 
+def test_as_torchvision_does_to_the_last_bit():
+    """Features that were stored before stay true."""
+    from torchvision.transforms import InterpolationMode, v2
+
+    for interpolation in ("nearest", "bilinear", "bicubic", "lanczos"):
+        steps = [v2.Resize(45, InterpolationMode(interpolation)), v2.CenterCrop(40)]
+        for size in [(90, 60), (57, 91), (20, 31), (40, 300), (45, 45)]:
+            want = v2.Compose([*steps, v2.PILToTensor()])(noise(*size))
+            got = ImageTransform(40, 0.875, interpolation).crop(noise(*size))
+            assert np.array_equal(got, want.permute(1, 2, 0).numpy())
+
+
+def test_crops_are_stacked_in_channels_last_layout(pictures):
+    transform = ImageTransform(32)
+    output = transform.stack([transform.crop(picture) for picture in pictures[:3]])
+    assert output.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(output, transform(pictures[:3]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"interpolation": "sharp"}, r"one of nearest, .*; got 'sharp'"),
+        ({"crop_pct": 1.5}, r"at most 1; got 1\.5"),
+    ],
+)
+def test_wrong_fields(fields, message):
+    with pytest.raises(ValueError, match=message):
+        ImageTransform(32, **fields)
+
+
 def test_grey_becomes_rgb():
     output = ImageTransform(16, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))(
         [Image.new("L", (20, 20), 128)]

@@ -46,5 +46,5 @@ def job(stop):
 
 Background("three").start(job)
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=50, text=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=240, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "stopped\n", "")

@@ -261,6 +261,49 @@ def serve(
 
 
 @app.command()
+def learn(
+    run: Annotated[Path, typer.Argument(help="Folder of the RUN that is served.")],
+    log: Annotated[Path, typer.Option(help="File of the event log.")],
+    versions: Annotated[Path, typer.Option(help="Folder to publish versions in.")],
+    publish_every: Annotated[int, typer.Option(min=1, help="Events between versions.")] = 1000,
+    poll: Annotated[float, typer.Option(min=0.0, help="Seconds between looks at the log.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Stop at the end of the log.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn on from the events of a log, and publish what was learnt for servers to follow."""
+    from mmrec.cli.learn import run_learner
+
+    said = run_learner(
+        run,
+        log,
+        versions,
+        publish_every=publish_every,
+        poll=None if once else poll,
+        seed=seed,
+        say=typer.echo,
+    )
+    if as_json:
+        _print_json(said)
+
+
+@app.command()
+def rollback(
+    versions: Annotated[Path, typer.Argument(help="Folder of the versions.")],
+    to: Annotated[
+        str | None, typer.Option(help="Name of a version; without it, the RUN itself.")
+    ] = None,
+) -> None:
+    """Serve an older version of a model that learns."""
+    from mmrec.realtime import Versions
+
+    if not versions.is_dir():
+        raise FileNotFoundError(f"no versions at {versions}")
+    Versions(versions).rollback(to)
+    typer.echo(f"serving {to or 'the RUN itself'}")
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the shop, the RUNs and report.html.")] = (
         Path("mmrec-demo")

@@ -73,41 +73,47 @@ def load_pictures(
     paths: Sequence[Path],
     transform: Callable[[Sequence[Path]], Tensor],
     batch_size: int,
+    *,
+    ahead: bool = True,
 ) -> Iterator[tuple[list[int], Tensor | None, dict[int, str]]]:
-    """Transformed pictures in batches; the next batch is decoded while one is used.
+    """Transformed pictures in batches, decoded on threads.
 
     Args:
         paths: picture files.
-        transform: pictures to pixels, the transform of an encoder.
+        transform: pictures to pixels, the transform of an encoder; one that can `crop` a picture
+            and `stack` crops separately normalises a batch at once.
         batch_size: pictures in a batch.
+        ahead: decode the next batch while one is used.
 
     Yields:
         positions of the pictures of a batch, their pixels (None if there are none), and by
         position why the unreadable ones are left out.
     """
-    waiting: deque[tuple[int, Future[Tensor | str]]] = deque()
+    split: Any = transform if hasattr(transform, "crop") else None
+    decode: Callable[[Path], Any] = split.crop if split else lambda path: transform([path])
+    join: Callable[[list[Any]], Tensor] = split.stack if split else torch.cat
+    waiting: deque[tuple[int, Future[tuple[Any, str]]]] = deque()
     with ThreadPoolExecutor(min(cpu_count() or 1, 16)) as threads:
 
-        def load(path: Path) -> Tensor | str:
+        def load(path: Path) -> tuple[Any, str]:
             try:
-                return transform([path])
+                return decode(path), ""
             except ImageError as error:
-                return str(error)
+                return None, str(error)
 
-        ahead = iter(enumerate(paths))
+        coming = iter(enumerate(paths))
         try:
             while True:
-                room = 2 * batch_size - len(waiting)
-                for position, path in islice(ahead, room):
+                room = (1 + ahead) * batch_size - len(waiting)
+                for position, path in islice(coming, room):
                     waiting.append((position, threads.submit(load, path)))
                 if not waiting:
                     return
                 batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
                 loaded = {position: future.result() for position, future in batch}
-                pixels = {i: value for i, value in loaded.items() if isinstance(value, Tensor)}
-                problems = {i: value for i, value in loaded.items() if isinstance(value, str)}
-                stacked = torch.cat(list(pixels.values())) if pixels else None
-                yield list(pixels), stacked, problems
+                problems = {i: problem for i, (_, problem) in loaded.items() if problem}
+                pixels = {i: value for i, (value, _) in loaded.items() if i not in problems}
+                yield list(pixels), join(list(pixels.values())) if pixels else None, problems
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -124,5 +130,12 @@ def raw_batches(
         for batch, inputs in load_texts(strings, encoder.transform, batch_size):
             yield [texts[i] for i in batch], inputs, {}
     paths = [Path(values[i]) for i in pictures]
-    for batch, pixels, problems in load_pictures(paths, encoder.transform, batch_size):
+    ahead = not _fills_processors(encoder)
+    for batch, pixels, problems in load_pictures(paths, encoder.transform, batch_size, ahead=ahead):
         yield [pictures[i] for i in batch], pixels, {pictures[i]: p for i, p in problems.items()}
+
+
+def _fills_processors(encoder: Any) -> bool:
+    # Its threads wait for each other, so a thread that decodes beside them delays them all.
+    device = next((p.device.type for p in encoder.parameters()), "cpu")
+    return device == "cpu" and torch.get_num_threads() >= (cpu_count() or 1)

@@ -10,12 +10,16 @@ from mmrec.realtime.explain import Explanation
 from mmrec.realtime.faiss_index import FaissIndex
 from mmrec.realtime.fold import Fold
 from mmrec.realtime.index import ItemIndex, SearchResult
+from mmrec.realtime.item_changes import ItemChange
 from mmrec.realtime.lance_index import LanceIndex
 from mmrec.realtime.memory_log import MemoryLog
+from mmrec.realtime.online import OnlineLearner
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.redis_sessions import RedisSessions
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.sqlite_log import SqliteLog
+from mmrec.realtime.trainer import OnlineTrainer
+from mmrec.realtime.versions import Version, Versions
 
 __all__ = [
     "Event",
@@ -24,15 +28,20 @@ __all__ = [
     "Explanation",
     "FaissIndex",
     "Fold",
+    "ItemChange",
     "ItemIndex",
     "LanceIndex",
     "MemoryLog",
     "MemorySessions",
     "NewEvent",
+    "OnlineLearner",
+    "OnlineTrainer",
     "RealtimeRecommender",
     "RedisSessions",
     "SearchResult",
     "Session",
     "SessionStore",
     "SqliteLog",
+    "Version",
+    "Versions",
 ]

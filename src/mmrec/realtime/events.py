@@ -6,6 +6,7 @@ from numbers import Real
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from mmrec.data import ItemId
+from mmrec.realtime.item_changes import ItemChange
 
 _LONGEST = 256
 _LONGEST_ITEM = 1024
@@ -171,8 +172,33 @@ class EventLog(Protocol):
         """
         ...
 
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        ...
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        ...
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        ...
+
     def forget(self, user: str) -> int:
         """Remove every trace of a user; return how many events that were."""
+        ...
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        ...
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        ...
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
         ...
 
     @property

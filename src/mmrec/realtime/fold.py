@@ -36,6 +36,7 @@ class Fold:
         drop_repeats: bool = True,
     ) -> None:
         self.interest, self.version, self.drop_repeats = interest, version, drop_repeats
+        self.kinds = tuple(kinds)
         self._kinds = {name: number for number, name in enumerate(kinds, 1)}
         self._start = interest.initial_state(1)  # type: ignore[operator]
 

@@ -1,5 +1,6 @@
 """An event log that lives and dies with its process."""
 
+import secrets
 import time as clock
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from threading import Lock
 
 from mmrec.data import ItemId
 from mmrec.realtime.events import Event, NewEvent, check_event, check_text
+from mmrec.realtime.item_changes import ItemChange
 
 
 class MemoryLog:
@@ -27,6 +29,8 @@ class MemoryLog:
         self._events: dict[int, Event] = {}
         self._users: defaultdict[str, list[Event]] = defaultdict(list)
         self._ids: dict[str, Event] = {}
+        self._keys: dict[str, int] = {}
+        self._changes: list[ItemChange] = []
         self._last = 0
         self._lock = Lock()
 
@@ -79,14 +83,47 @@ class MemoryLog:
         check_text("user", user)
         return user
 
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        event = self._events.get(offset)
+        past = [] if event is None else [e for e in self._users[event.user] if e.offset < offset]
+        return past if last is None else past[max(0, len(past) - last) :]
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        event = self._events.get(offset)
+        if event is None:
+            return 0
+        return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        return set(keys) & set(self._keys.values())
+
     def forget(self, user: str) -> int:
         """Remove every trace of a user; return how many events that were."""
         with self._lock:
             events = self._users.pop(user, [])
+            self._keys.pop(user, None)
             for event in events:
                 del self._events[event.offset]
             self._ids = {name: event for name, event in self._ids.items() if event.user != user}
             return len(events)
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        with self._lock:
+            self._changes.append(change)
+            return len(self._changes)
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        return list(enumerate(self._changes[after:], after + 1))
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
+        return len(self._changes)
 
     @property
     def last_offset(self) -> int:

@@ -1,23 +1,29 @@
 """A recommender that is alive: every event changes what comes next."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId, Table
+from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
 from mmrec.realtime.events import Event, EventLog
 from mmrec.realtime.exact import ExactIndex
 from mmrec.realtime.explain import Explanation, explain_history, explain_modalities
 from mmrec.realtime.index import ItemIndex
+from mmrec.realtime.item_changes import ItemChange
 from mmrec.realtime.memory_log import MemoryLog
 from mmrec.realtime.pictures import with_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
-from mmrec.realtime.snapshot import Snapshot, index_vectors
+from mmrec.realtime.snapshot import Snapshot
+from mmrec.realtime.versions import Version, Versions
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.popular import popular_and_diverse
@@ -69,6 +75,9 @@ class RealtimeRecommender:
         self._snapshot = Snapshot.of(recommender, index)
         self._writing = Lock()
         self._users = [Lock() for _ in range(LOCKS)]
+        self._base = self._snapshot.version
+        self._changes = 0
+        self.refresh()
 
     @classmethod
     def load(cls, run: str | Path, **parts: Any) -> "RealtimeRecommender":
@@ -116,7 +125,9 @@ class RealtimeRecommender:
             ValueError: the item is not in the catalogue, or the log can't keep such an event.
             OSError: the log can't be written; nothing has changed.
         """
-        self._snapshot.catalog.indices_of([item])
+        if item not in self._snapshot.catalog:
+            self.refresh()  # another process may have added it
+            self._snapshot.catalog.indices_of([item])
         with self._lock_of(user):
             offset = self.log.append(user, item, kind=event, time=time, id=id)
             self._session(user, self._snapshot)
@@ -221,15 +232,8 @@ class RealtimeRecommender:
             ValueError: an id is there already, or the rows or features don't fit.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        with self._writing:
-            catalog = self._snapshot.catalog.copy()
-            new = Catalog(with_pictures(rows, pictures, catalog.images), catalog.images)
-            indices = torch.tensor(catalog.append(new.frame))
-            vectors, shares = self._encode(new, features)
-            # First what readers look items up in, then what makes them find these items.
-            self._snapshot = self._snapshot.with_items(catalog, vectors, shares)
-            self._snapshot.index.add(indices, index_vectors(self._snapshot.model, vectors))
-        return new.ids
+        frame = with_pictures(rows, pictures, self.catalog.images)
+        return self._change(ItemChange("add", frame, dict(features or {})))
 
     def update_items(
         self,
@@ -252,18 +256,8 @@ class RealtimeRecommender:
             ValueError: an id or a column is unknown.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        with self._writing:
-            now = self._snapshot
-            catalog = now.catalog.copy()
-            indices = catalog.update(with_pictures(rows, pictures, catalog.images))
-            changed = Catalog(catalog.frame[(indices - 1).tolist()], catalog.images)
-            vectors, shares = self._encode(changed, features)
-            self._snapshot = now.with_changes(catalog, indices, vectors, shares)
-            keys, absent = index_vectors(now.model, vectors), ~now.available[indices]
-            rows_of = torch.from_numpy(indices)
-            now.index.update(rows_of[~absent], keys[~absent])
-            now.index.add(rows_of[absent], keys[absent])
-        return changed.ids
+        frame = with_pictures(rows, pictures, self.catalog.images)
+        return self._change(ItemChange("update", frame, dict(features or {})))
 
     def remove_items(self, items: Sequence[ItemId]) -> None:
         """Recommend these items no more; histories that hold them keep their meaning.
@@ -271,18 +265,85 @@ class RealtimeRecommender:
         Raises:
             ValueError: an id is unknown.
         """
-        with self._writing:
-            now = self._snapshot
-            indices = np.unique(now.catalog.indices_of(items))
-            here = indices[now.available[indices].numpy()]
-            now.index.remove(torch.from_numpy(here))
-            self._snapshot = now.without_items(here)
+        column = self.catalog.frame["item_id"]
+        rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
+        self._change(ItemChange("remove", rows, {}))
 
-    def _encode(
-        self, new: Catalog, features: Mapping[str, np.ndarray] | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def refresh(self) -> None:
+        """Take over the changes of items that other processes have written to the log."""
+        if self.log.last_change > self._changes:
+            with self._writing:
+                self._apply_changes()
+
+    def publish(self, version: Version | None) -> None:
+        """Serve what a learner has published, or with None the trained recommender again.
+
+        Readers go over to it between two calls; the interest of a user is folded again from the
+        log at the next one.
+
+        Raises:
+            ValueError: the version was learnt on from another model.
+        """
+        with self._writing:
+            self._apply_changes()
+            now = self._snapshot
+            vectors, counts, base = now.content, self.recommender.counts, self._base
+            model, name = self.recommender.model, base
+            if version is not None:
+                if version.base != base:
+                    raise ValueError(
+                        f"version {version.name} was learnt on from {version.base}; this is {base}"
+                    )
+                model = deepcopy(model)
+                model.load_state_dict(version.weights)
+                vectors, counts = self._learnt(version, now), version.counts
+                name = f"{base}-{version.name}"
+            counts = F.pad(counts, (0, max(0, len(vectors) - len(counts))))[: len(vectors)]
+            self._snapshot = now.with_model(model, vectors, counts, name, self._make_index)
+
+    def follow(self, versions: Versions) -> None:
+        """Take over what other processes did: changed items, and the version to serve."""
+        self.refresh()
+        wanted = versions.current()
+        name = self._base if wanted is None else f"{self._base}-{wanted}"
+        if name != self.version:
+            self.publish(None if wanted is None else versions.read(wanted))
+
+    def _learnt(self, version: Version, now: Snapshot) -> Tensor:
+        """Return the vectors of a version; items that it doesn't know have those of content."""
+        vectors = now.content.clone()
+        known = min(len(vectors), len(version.vectors))
+        vectors[:known] = version.vectors[:known]
+        for _, change in self.log.item_changes(after=version.changes):
+            rows = torch.from_numpy(now.catalog.indices_of(change.rows["item_id"].to_list()))
+            vectors[rows] = now.content[rows]
+        return vectors
+
+    def _change(self, change: ItemChange) -> list[ItemId]:
+        """Write a change to the log and apply it; all processes apply all changes in order."""
+        with self._writing:
+            self._apply_changes()
+            check_change(self._snapshot, change)
+            encoded = encoded_by(self._snapshot, change, self._encode)
+            number = self.log.change_items(change)
+            self._apply_changes({number: encoded})
+        return change.rows["item_id"].to_list()
+
+    def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
+        for number, change in self.log.item_changes(after=self._changes):
+            if ready is not None and number in ready:
+                encoded = ready[number]
+            else:
+                encoded = encoded_by(self._snapshot, change, self._encode)
+            apply_change(self._snapshot, change, encoded, self._publish)
+            self._changes = number
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def _encode(self, rows: Catalog, features: Mapping[str, np.ndarray]) -> Encoded:
         made = self.recommender
-        return encode_rows(self._snapshot.model, made.options, made.config, new, features)
+        return encode_rows(self._snapshot.model, made.options, made.config, rows, features)
 
     def _lock_of(self, user: str) -> Lock:
         return self._users[hash(user) % LOCKS]

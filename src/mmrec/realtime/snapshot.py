@@ -29,6 +29,7 @@ class Snapshot:
         fold: makes sessions of this model.
         catalog: the items, those that were removed included.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        content: what the encoders gave, from which learning may have moved the vectors away.
         counts: events of each item, by which someone without a history is served, ``(V + 1,)``.
         available: which items can be recommended, ``(V + 1,)``.
         index: finds the best of these items.
@@ -40,6 +41,7 @@ class Snapshot:
     fold: Fold
     catalog: Catalog
     vectors: Float[Tensor, "V1 D"]
+    content: Float[Tensor, "V1 D"]
     counts: Num[Tensor, " V1"]
     available: Bool[Tensor, " V1"]
     index: ItemIndex
@@ -69,10 +71,37 @@ class Snapshot:
             fold,
             catalog,
             vectors,
+            vectors,
             recommender.counts,
             available,
             index,
             recommender.shares,
+        )
+
+    def with_model(
+        self,
+        model: SequentialModel,
+        vectors: Tensor,
+        counts: Tensor,
+        version: str,
+        make_index: Callable[[int], ItemIndex],
+    ) -> "Snapshot":
+        """Return a snapshot of the same items with what was learnt since."""
+        fold = Fold(
+            model.interest, version, kinds=self.fold.kinds, drop_repeats=self.fold.drop_repeats
+        )
+        keys = torch.nonzero(self.available).flatten()
+        found = index_vectors(model, vectors[keys])
+        index = make_index(found.shape[1])
+        index.add(keys, found)
+        return replace(
+            self,
+            version=version,
+            model=model.eval(),
+            fold=fold,
+            vectors=vectors,
+            counts=counts,
+            index=index,
         )
 
     def with_items(
@@ -84,6 +113,7 @@ class Snapshot:
             self,
             catalog=catalog,
             vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            content=torch.cat([self.content, vectors.to(self.content)]),
             counts=F.pad(self.counts, (0, count)),
             available=F.pad(self.available, (0, count), value=True),
             shares={n: torch.cat([s, shares[n].to(s)]) for n, s in self.shares.items()},
@@ -98,6 +128,7 @@ class Snapshot:
             self,
             catalog=catalog,
             vectors=self.vectors.index_copy(0, rows, vectors.to(self.vectors)),
+            content=self.content.index_copy(0, rows, vectors.to(self.content)),
             available=self.available.index_fill(0, rows, True),
             shares={n: s.index_copy(0, rows, shares[n].to(s)) for n, s in self.shares.items()},
         )

@@ -28,6 +28,11 @@ CREATE TABLE events (
 );
 CREATE UNIQUE INDEX events_by_id ON events (id) WHERE id IS NOT NULL;
 CREATE INDEX events_by_user ON events (user_key);
+CREATE TABLE item_changes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    action TEXT NOT NULL,
+    packed BLOB NOT NULL
+);
 CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from mmrec.data import ItemId
 from mmrec.realtime.checkpointer import Checkpointer
 from mmrec.realtime.events import Event, NewEvent, check_event, check_text
 from mmrec.realtime.group_commit import GroupCommit
+from mmrec.realtime.item_changes import ItemChange
 from mmrec.realtime.sqlite_file import Durability, connect, naming, open_file, purge, transaction
 from mmrec.realtime.sqlite_rows import SELECT, Row, remove_user, store
 
@@ -136,6 +138,50 @@ class SqliteLog:
             (self.name_of(user),),
         )
         return [item for (item,) in found]
+
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        newest = self._fetch(
+            f"{SELECT} WHERE user_key = (SELECT user_key FROM events WHERE offset = ?) "
+            "AND offset < ? ORDER BY offset DESC LIMIT ?",
+            (offset, offset, -1 if last is None else last),
+        )
+        return [Event._make(row) for row in reversed(newest)]
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        found = self._fetch("SELECT user_key FROM events WHERE offset = ?", (offset,))
+        return int(found[0][0]) if found else 0
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        found = self._fetch(
+            "SELECT key FROM users WHERE key IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(keys)),),
+        )
+        return {key for (key,) in found}
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        with self._writer() as db, transaction(db):
+            cursor = db.execute(
+                "INSERT INTO item_changes (action, packed) VALUES (?, ?)",
+                (change.action, change.pack()),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        found = self._fetch(
+            "SELECT number, action, packed FROM item_changes WHERE number > ? ORDER BY number",
+            (after,),
+        )
+        return [(number, ItemChange.unpack(action, packed)) for number, action, packed in found]
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
+        return int(self._fetch("SELECT coalesce(max(number), 0) FROM item_changes")[0][0])
 
     def forget(self, user: str) -> int:
         """Remove every trace of a user from the log's files; return how many events that were.

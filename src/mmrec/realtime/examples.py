@@ -1,0 +1,136 @@
+"""Examples: what a learner makes of a stream or a log."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mmrec.data import Histories, Sequences, windows
+from mmrec.data.device import OnDevice
+from mmrec.evaluation import Observed
+
+
+@dataclass(frozen=True)
+class Examples(OnDevice):
+    """What users met, and how many of the last events are to be learnt.
+
+    Attributes:
+        user: the user's number, ``(B,)``.
+        histories: all events but the last, ``(B, T)``.
+        item: the last event's item, ``(B,)``.
+        fresh: how many of the last events are targets, the very last included, ``(B,)``.
+    """
+
+    user: Int[Tensor, " B"]
+    histories: Histories
+    item: Int[Tensor, " B"]
+    fresh: Int[Tensor, " B"]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def at(self, rows: Int[Tensor, " R"]) -> "Examples":
+        """Return some of them, in the order of ``rows``."""
+        return Examples(
+            self.user[rows], _rows(self.histories, rows), self.item[rows], self.fresh[rows]
+        )
+
+    @property
+    def targets(self) -> Int[Tensor, "B T"]:
+        """The item after each event of the histories; 0 where it isn't to be learnt.
+
+        Example:
+            >>> histories = Histories.of_items([[3, 1, 2], [4]])
+            >>> one, two = torch.tensor([1]), torch.tensor([2])
+            >>> Examples(one, Histories.of_items([[3, 1, 2]]), torch.tensor([9]), two).targets
+            tensor([[0, 2, 9]])
+        """
+        items, length = self.histories.items, self.histories.mask.sum(1, keepdim=True)
+        place = torch.arange(items.shape[1], device=items.device)
+        after = torch.cat([items[:, 1:], torch.zeros_like(items[:, :1])], dim=1)
+        after = torch.where(place == length - 1, self.item.unsqueeze(1), after)
+        return after.masked_fill(place < length - self.fresh.unsqueeze(1), 0)
+
+
+def examples_of(events: Observed) -> Examples:
+    """Return one example a user: the last event, with all of the user's events as targets.
+
+    The history of a user's last event holds the user's events before it, so one pass over it
+    learns them all. A first event has nothing before it and is no target.
+
+    Example:
+        >>> of_items = Histories.of_items([[], [5], [7, 8]])
+        >>> user, kind = torch.tensor([1, 1, 2]), torch.tensor([0, 0, 0])
+        >>> found = examples_of(
+        ...     Observed(user, torch.tensor([5, 6, 9]), kind, kind.double(), of_items)
+        ... )
+        >>> found.user, found.item, found.fresh
+        (tensor([1, 2]), tensor([6, 9]), tensor([1, 1]))
+    """
+    users, where, count = np.unique(
+        events.user.cpu().numpy()[::-1], return_index=True, return_counts=True
+    )
+    rows = torch.from_numpy(len(events) - 1 - where)
+    length = events.histories.mask.sum(1).cpu()[rows]
+    fresh = torch.minimum(torch.from_numpy(count), length)
+    kept = fresh > 0
+    rows = rows[kept].to(events.item.device)
+    histories = _rows(events.histories, rows)
+    user, fresh = torch.from_numpy(users)[kept], fresh[kept]
+    return Examples(
+        user.to(rows.device), histories, events.item[rows].long(), fresh.to(rows.device)
+    )
+
+
+def joined(first: Examples, second: Examples) -> Examples:
+    """Return the examples of both, one after the other."""
+    steps = max(first.histories.items.shape[1], second.histories.items.shape[1])
+    parts = [padded(part.histories, steps) for part in (first, second)]
+    one, two = ((h.items, h.gap, h.kind) for h in parts)
+    histories = Histories(*(torch.cat(pair) for pair in zip(one, two, strict=True)))
+    return Examples(
+        torch.cat([first.user, second.user]),
+        histories,
+        torch.cat([first.item, second.item]),
+        torch.cat([first.fresh, second.fresh]),
+    )
+
+
+def windows_of(events: Sequences, window: int) -> Examples:
+    """Return all events of a log as examples, every one but a user's first a target once."""
+    spans = windows(events, window)
+    length = spans[:, 1] - spans[:, 0] - 1
+    steps = np.arange(max(int(length.max(initial=1)), 1))
+    mask = steps < length[:, None]
+    at = np.where(mask, spans[:, :1] + steps, 0)
+    columns = (events.item, events.gap.astype(np.float32), events.kind)
+    histories = Histories(
+        *(torch.from_numpy(np.where(mask, c[at], 0).astype(c.dtype)) for c in columns)
+    )
+    owner = np.searchsorted(events.offsets, spans[:, 0], side="right") - 1
+    user, item, fresh = map(torch.from_numpy, (owner, events.item[spans[:, 1] - 1], length))
+    return Examples(user, histories, item, fresh)
+
+
+def cut_to_last(histories: Histories, steps: int) -> Histories:
+    """Return the last ``steps`` events of each history."""
+    if histories.items.shape[1] <= steps:
+        return histories
+    first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
+    at = first + torch.arange(steps, device=first.device)
+    return Histories(*(t.gather(1, at) for t in (histories.items, histories.gap, histories.kind)))
+
+
+def _rows(histories: Histories, rows: Tensor) -> Histories:
+    return Histories(histories.items[rows], histories.gap[rows], histories.kind[rows])
+
+
+def padded(histories: Histories, steps: int) -> Histories:
+    """Return the histories with padding up to ``steps`` events."""
+    more = (0, steps - histories.items.shape[1])
+    pad = torch.nn.functional.pad
+    return Histories(
+        pad(histories.items, more), pad(histories.gap, more), pad(histories.kind, more)
+    )

@@ -1,0 +1,48 @@
+"""Changes of the catalogue while it is served, as the log keeps them."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import load, save
+
+Action = Literal["add", "update", "remove"]
+
+
+class ItemChange(NamedTuple):
+    """Items that were added, changed or removed.
+
+    Attributes:
+        action: which of these.
+        rows: ``item_id`` and other columns.
+        features: what frozen encoders give for the rows, by modality, where the sender knew it.
+    """
+
+    action: Action
+    rows: pl.DataFrame
+    features: dict[str, np.ndarray]
+
+    def pack(self) -> bytes:
+        """Return the change as bytes: nothing in them is executed when they are read.
+
+        Example:
+            >>> change = ItemChange("add", pl.DataFrame({"item_id": ["a"]}), {})
+            >>> ItemChange.unpack("add", change.pack()).rows["item_id"].to_list()
+            ['a']
+        """
+        table = BytesIO()
+        self.rows.write_ipc(table)
+        tensors: Mapping[str, np.ndarray] = {
+            name: np.ascontiguousarray(values, dtype=np.float32)
+            for name, values in self.features.items()
+        }
+        rows = table.getvalue()
+        return len(rows).to_bytes(8, "big") + rows + save(dict(tensors))
+
+    @classmethod
+    def unpack(cls, action: Action, data: bytes) -> "ItemChange":
+        """Return what :meth:`pack` made bytes of."""
+        size = 8 + int.from_bytes(data[:8], "big")
+        return cls(action, pl.read_ipc(BytesIO(data[8:size])), load(data[size:]))

@@ -1,0 +1,132 @@
+"""Versions of a model on disk: one process learns, others serve what it publishes."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mmrec.data.durable import flush
+from mmrec.data.tables import read_json
+
+CURRENT, WEIGHTS, ABOUT = "CURRENT", "version.safetensors", "version.json"
+VECTORS, COUNTS = "mmrec.vectors", "mmrec.counts"
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a learner has published.
+
+    Attributes:
+        name: of its folder, and of the model that serves it.
+        base: fingerprint of the model that it was learnt on from.
+        offset: the last event that it has learnt.
+        changes: the last change of items that its catalogue knows.
+        metrics: how it did on the events before it learnt them.
+        weights: the model's state dict.
+        vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        counts: how often each item was met, ``(V + 1,)``.
+    """
+
+    name: str
+    base: str
+    offset: int
+    changes: int
+    metrics: dict[str, Any]
+    weights: dict[str, Tensor]
+    vectors: Tensor
+    counts: Tensor
+
+
+class Versions:
+    """A folder of versions, and which of them is served.
+
+    A version appears whole or not at all, and serving another one is one renamed file.
+
+    Args:
+        folder: made where it is missing.
+        keep: how many versions stay; the one that is served always does.
+
+    Raises:
+        ValueError: ``keep`` is not positive.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 5) -> None:
+        if keep < 1:
+            raise ValueError(f"Versions expects keep of 1 or more; got {keep}")
+        self.folder, self.keep = Path(folder), keep
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def names(self) -> list[str]:
+        """Return the names of the versions, oldest first."""
+        return sorted(path.parent.name for path in self.folder.glob(f"*/{ABOUT}"))
+
+    def current(self) -> str | None:
+        """Return the name of the version to serve; None is the RUN itself."""
+        path = self.folder / CURRENT
+        name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        return name or None
+
+    def publish(self, version: Version) -> None:
+        """Write a version and serve it from now on.
+
+        Raises:
+            OSError: it can't be written; the version before stays.
+        """
+        part = self.folder / f".{version.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try:
+            tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
+            plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+            save_file(plain, part / WEIGHTS)
+            about = asdict(version)
+            about = {n: v for n, v in about.items() if n not in ("weights", "vectors", "counts")}
+            (part / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            for path in [*part.iterdir(), part]:
+                flush(path)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise OSError(f"version {version.name} can't be written: {error}") from error
+        shutil.rmtree(self.folder / version.name, ignore_errors=True)
+        part.rename(self.folder / version.name)
+        self._serve(version.name)
+        for name in self.names()[: -self.keep]:
+            if name != self.current():
+                shutil.rmtree(self.folder / name)
+
+    def rollback(self, name: str | None) -> None:
+        """Serve an older version; None is the RUN that learning began with.
+
+        Raises:
+            ValueError: there is no such version.
+        """
+        if name is not None and name not in self.names():
+            raise ValueError(f"version must be one of {self.names()}; got {name!r}")
+        self._serve(name or "")
+
+    def read(self, name: str) -> Version:
+        """Read a version. Nothing in it is executed.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        folder = self.folder / name
+        about = read_json(folder / ABOUT)
+        try:
+            tensors = load_file(folder / WEIGHTS)
+            vectors, counts = tensors.pop(VECTORS), tensors.pop(COUNTS)
+            return Version(**about, weights=tensors, vectors=vectors, counts=counts)
+        except (SafetensorError, OSError, KeyError, TypeError) as error:
+            raise ValueError(f"{folder} is damaged: {error}") from error
+
+    def _serve(self, name: str) -> None:
+        part = self.folder / f".{CURRENT}.part"
+        part.write_text(f"{name}\n", encoding="utf-8")
+        flush(part)
+        part.rename(self.folder / CURRENT)
+        flush(self.folder)
