@@ -1,5 +1,6 @@
 """The process that learns while others serve."""
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,7 @@ def run_learner(
         Recommender.load(run), events, published, publish_every=publish_every, seed=seed
     )
     served = published.current()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: publish, then stop
     try:
         while True:
             learnt = trainer.run_once()
@@ -60,6 +62,6 @@ def run_learner(
 def _line(trainer: OnlineTrainer) -> str:
     now = trainer.metrics()
     return (
-        f"offset {trainer.offset}: NDCG@10 of the last {now['events']:.0f} events {now['online']:.4f}"
-        f", without learning {now['frozen']:.4f}"
+        f"offset {trainer.offset}: NDCG@10 of the last {now['events']:.0f} events "
+        f"{now['online']:.4f}, without learning {now['frozen']:.4f}"
     )
