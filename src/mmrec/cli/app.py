@@ -226,6 +226,44 @@ def recommend(
 
 
 @app.command()
+def update(
+    run: Annotated[Path, typer.Argument(help="Folder of the RUN to go on from.")],
+    data: Annotated[Path, typer.Argument(help="Data set folder with the new events and items.")],
+    out: Annotated[Path, typer.Option(help="Folder for the new RUN.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Upper limit of epochs.")] = 10,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    cache: Cache = DEFAULT_CACHE,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train on from a RUN with new data: new users, new items, a longer catalogue."""
+    from mmrec.cli.tables import metrics_table
+    from mmrec.data import read_folder
+    from mmrec.recommender import Recommender
+    from mmrec.recommender.run import check_place
+    from mmrec.recommender.update import update_recommender
+
+    check_place(out)
+    dataset = read_folder(data)
+    made = update_recommender(
+        Recommender.load(run),
+        dataset.interactions,
+        dataset.catalog,
+        images=dataset.catalog.images,
+        cache=cache,
+        progress=True,
+        epochs=epochs,
+        lr=lr,
+        seed=seed,
+    )
+    made.save(out)
+    typer.echo(metrics_table(made.report))
+    typer.echo(f"RUN written to {out}")
+    if as_json:
+        _print_json(made.report)
+
+
+@app.command()
 def serve(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
     log: Annotated[

@@ -1,0 +1,67 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.recommender.update import ID_TABLE, update_recommender
+
+
+def later(items, users=30, steps=8, seed=1):
+    """A log in which an item is followed by the one before it."""
+    rng = np.random.default_rng(seed)
+    walks = (rng.integers(len(items), size=(users, 1)) - np.arange(steps)) % len(items)
+    return {
+        "user_id": np.repeat([f"new{n}" for n in range(users)], steps),
+        "item_id": [items[n] for n in walks.ravel()],
+        "timestamp": np.arange(walks.size) * 10.0 + 1e6,
+    }
+
+
+def test_new_users_and_items_are_learnt_from_where_it_was(by_id):
+    known = by_id.catalog.ids[:10]
+    items = [*known, "x", "y"]
+    made = update_recommender(by_id, later(items), {"item_id": ["x", "y"]}, epochs=8)
+    assert made.catalog.ids == [*by_id.catalog.ids, "x", "y"]
+    assert len(by_id.catalog) == 30  # not changed
+    old = by_id.slots > 0
+    assert np.array_equal(made.slots[: len(by_id.slots)][old], by_id.slots[old])
+    assert made.slots[-1] > by_id.slots.max()
+    assert made.counts[:31].sum() > by_id.counts.sum()
+    assert "x" in [line.item for line in made.recommend(["y"], k=3)]
+    assert made.report["test"]["targets"] > 0
+
+
+def test_without_an_epoch_of_weight_it_says_what_it_said(by_id):
+    made = update_recommender(by_id, later(by_id.catalog.ids), epochs=1, lr=1e-9)
+    before, after = by_id.model.state_dict(), made.model.state_dict()
+    for name, value in before.items():
+        assert torch.allclose(after[name], value, atol=1e-6), name
+
+
+def test_saved_and_loaded(by_id, tmp_path):
+    made = update_recommender(by_id, later(["x", *by_id.catalog.ids]), {"item_id": ["x"]}, epochs=1)
+    made.save(tmp_path / "run")
+    loaded = type(made).load(tmp_path / "run")
+    history = ["x", by_id.catalog.ids[3]]
+    assert loaded.recommend(history) == made.recommend(history)
+    assert len(loaded.model.state_dict()[ID_TABLE]) == loaded.slots.max() + 1
+
+
+def test_content_of_changed_items_is_read_again(by_content):
+    frame = by_content.catalog.frame
+    row = frame[0].with_columns(title=pl.lit("warm scarf for the winter"))
+    log = later(by_content.catalog.ids)
+    made = update_recommender(by_content, log, row, epochs=1, lr=1e-9)
+    assert made.catalog.row(frame["item_id"][0])["title"] == "warm scarf for the winter"
+    assert not torch.allclose(made.vectors[1], by_content.vectors[1], atol=1e-3)
+    assert torch.allclose(made.vectors[2:], by_content.vectors[2:], atol=1e-4)
+
+
+def test_what_must_stay(by_id):
+    log = later(by_id.catalog.ids)
+    with pytest.raises(ValueError, match=r"must keep \['dim'\] of the RUN"):
+        update_recommender(by_id, log, dim=8)
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        update_recommender(by_id, later([*by_id.catalog.ids, "z"]))
+    with pytest.raises(TypeError, match="colour"):
+        update_recommender(by_id, log, colour="red")
