@@ -65,7 +65,7 @@ def make(folder: Path) -> None:
     recommender = mmrec.Recommender.fit(
         shop / "interactions.csv",
         shop / "items.csv",
-        options=mmrec.Options(modalities=("id",), dim=32, epochs=15),
+        options=mmrec.Options(modalities=("id",), dim=32, epochs=10, ema=0.0),
     )
     export_recommender(recommender, folder / "export", formats=["onnx"], int8=True)
 

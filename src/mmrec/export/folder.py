@@ -1,0 +1,130 @@
+"""A folder from which a recommender is served without this library."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
+from mmrec.export.part import Part
+from mmrec.export.parts import model_parts
+from mmrec.recommender.recommender import Recommender
+from mmrec.recommender.run import COUNT, SLOT
+
+FORMAT = 1
+"""Raised when a reader of an older folder would misread one."""
+
+FORMATS = ("torch", "onnx")
+MANIFEST, ITEMS, VECTORS = "manifest.json", "items.parquet", "vectors.npy"
+
+
+def export_recommender(
+    recommender: Recommender,
+    directory: str | Path,
+    *,
+    formats: Sequence[str] = FORMATS,
+    int8: bool = False,
+) -> None:
+    """Write item tower, interest step, readout and scorer as graphs, with the catalogue.
+
+    ``manifest.json`` names the inputs and outputs of each part and its files (``step.pt2`` of
+    `torch.export`, ``step.onnx``, ``step.int8.onnx``), the tensors of a state, which is zero
+    at first, and the event types. ``items.parquet`` is the catalogue with the training events
+    (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item;
+    ``vectors.npy`` has the vector of each of its rows.
+
+    Args:
+        recommender: what to export.
+        directory: a new or empty folder; it appears whole or not at all.
+        formats: ``"torch"``, ``"onnx"`` (extra ``onnx``) or both.
+        int8: whether to write ONNX graphs with weights in int8 too.
+
+    Raises:
+        ValueError: a format is unknown, int8 is wanted without ONNX, or the interest model can't
+            be exported.
+        FileExistsError: the folder holds something.
+        ImportError: ONNX is wanted and not installed.
+    """
+    _check(formats, int8)
+    if "onnx" in formats:
+        import_onnx()
+    place = Path(directory).resolve()
+    if place.is_file() or (place.is_dir() and any(place.iterdir())):
+        raise FileExistsError(f"{directory} must be a new or empty folder to export to")
+    parts = model_parts(recommender.model)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.parent / f".{place.name}.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    try:
+        files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}
+        _write_catalog(recommender, fresh)
+        manifest = _describe(recommender, parts, files)
+        (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        if place.exists():
+            place.rmdir()
+        fresh.rename(place)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def _check(formats: Sequence[str], int8: bool) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats or isinstance(formats, str):
+        raise ValueError(f"formats must be some of {list(FORMATS)}; got {formats!r}")
+    if int8 and "onnx" not in formats:
+        raise ValueError(f"int8 needs the format 'onnx'; got {list(formats)}")
+
+
+def _write(part: Part, folder: Path, formats: Sequence[str], int8: bool) -> dict[str, str]:
+    """Write the files of a part; return their names."""
+    files = {}
+    if "torch" in formats:
+        files["torch"] = f"{part.name}.pt2"
+        torch.export.save(to_exported_program(part), folder / files["torch"])
+    if "onnx" in formats:
+        files["onnx"] = f"{part.name}.onnx"
+        to_onnx(part, folder / files["onnx"])
+    if int8:
+        files["int8"] = f"{part.name}.int8.onnx"
+        to_int8(folder / files["onnx"], folder / files["int8"])
+    return files
+
+
+def _write_catalog(recommender: Recommender, folder: Path) -> None:
+    frame = recommender.catalog.frame.with_columns(
+        pl.Series(COUNT, recommender.counts[1:].cpu().numpy().astype(np.int64)),
+        pl.Series(SLOT, recommender.slots[1:].astype(np.int64)),
+    )
+    frame.write_parquet(folder / ITEMS)
+    np.save(folder / VECTORS, recommender.vectors[1:].float().cpu().numpy(), allow_pickle=False)
+
+
+def _describe(
+    recommender: Recommender, parts: dict[str, Part], files: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    options, model = recommender.options, recommender.model
+    return {
+        "format": FORMAT,
+        "interest": options.interest,
+        "max_length": options.max_length,
+        "drop_repeats": options.drop_repeats,
+        "kinds": recommender.config["kinds"],
+        "shortlist": None if model.ranker is None else model.shortlist,
+        "catalog": {"items": ITEMS, "vectors": VECTORS, "size": len(recommender.catalog)},
+        "state": [port.describe() for port in parts["readout"].inputs],
+        "parts": {
+            name: {
+                "inputs": [port.describe() for port in part.inputs],
+                "outputs": [port.describe() for port in part.outputs],
+                "files": files[name],
+            }
+            for name, part in parts.items()
+        },
+    }

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmrec.data import Histories
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.models import gru4rec, lrurec, sasrec
+
+BUILDERS = {"gru": gru4rec, "sasrec": sasrec, "lru": lrurec}
+FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion}
+
+
+@pytest.fixture(scope="session")
+def small_model():
+    """Make an untrained model of ids and features of width 6."""
+
+    def make(interest="gru", fusion="concat", **changes):
+        torch.manual_seed(0)
+        encoders = {
+            "id": IdEncoder(12, 8),
+            "text": FeatureEncoder(6).fit(3 * torch.randn(20, 6) + 1),
+        }
+        given = {"fusion": FUSIONS[fusion]({"id": 8, "text": 6}, 8)} | changes
+        if interest == "sasrec":
+            given.setdefault("window", 3)
+        return BUILDERS[interest](encoders, dim=8, **given).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def histories():
+    """Four users, one of them without events, with gaps (one unknown) and types."""
+    items = torch.tensor([[3, 1, 2, 7, 9], [5, 5, 0, 0, 0], [0] * 5, [12, 11, 10, 9, 8]])
+    gap = torch.tensor([[0.0, 9.0, 86400.0, -1.0, 3e7]]).repeat(4, 1)
+    return Histories(items, gap, items % 3)
+
+
+class Served:
+    """Runs the graphs of a folder with NumPy alone, as an application would."""
+
+    def __init__(self, folder, files="onnx"):
+        import onnxruntime
+
+        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.parts = self.manifest["parts"]
+        quiet = onnxruntime.SessionOptions()
+        quiet.intra_op_num_threads = 1
+        self.graphs = {
+            name: onnxruntime.InferenceSession(folder / part["files"][files], quiet)
+            for name, part in self.parts.items()
+        }
+        self.vectors = np.load(folder / "vectors.npy")
+
+    def run(self, part, *arrays):
+        names = [port["name"] for port in self.parts[part]["inputs"]]
+        assert names == [port.name for port in self.graphs[part].get_inputs()]
+        return self.graphs[part].run(None, dict(zip(names, arrays, strict=True)))
+
+    def interests(self, items):
+        """Fold histories of catalogue indices, all of one length, at unknown times."""
+        sizes = [
+            [len(items) if size == "B" else size for size in port["shape"]]
+            for port in self.manifest["state"]
+        ]
+        types = [port["dtype"] for port in self.manifest["state"]]
+        state = [np.zeros(size, dtype) for size, dtype in zip(sizes, types, strict=True)]
+        gap, kind = np.full(len(items), -1, np.float32), np.zeros(len(items), np.int64)
+        for event in np.array(items).T:
+            state = self.run("step", self.vectors[event - 1], gap, kind, *state)
+        return self.run("readout", *state)[0]
+
+    def scores(self, items):
+        return self.run("scorer", self.interests(items), self.vectors)[0]
+
+
+@pytest.fixture(scope="session")
+def served():
+    return Served

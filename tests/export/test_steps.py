@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import nn
+
+from mmrec.export import to_exported_program
+from mmrec.export.steps import step_parts
+
+KINDS = ["gru", "sasrec", "lru"]
+
+
+def folded(step, readout, ports, histories, vectors):
+    """The interest after the last event of each user, by parts; a state of all users at once."""
+    interests = []
+    for user in range(len(histories)):
+        sizes = [[1 if size == "B" else size for size in port.shape] for port in ports]
+        state = [
+            torch.zeros(size, dtype=getattr(torch, port.dtype))
+            for size, port in zip(sizes, ports, strict=True)
+        ]
+        for t in range(int(histories.mask[user].sum())):
+            at = (slice(user, user + 1), t)
+            event = vectors[histories.items[at]], histories.gap[at], histories.kind[at]
+            after = step(*event, *state)
+            state = [after] if isinstance(after, torch.Tensor) else after
+        interests.append(readout(*state))
+    return torch.cat(interests)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("inputs", [{}, {"time_gap": True, "event_types": 2}])
+def test_folded_history_equals_the_models_interest(small_model, histories, kind, layers, inputs):
+    model, vectors = small_model(kind, layers=layers, **inputs), torch.randn(13, 8)
+    step, readout = step_parts(model.interest)
+    with torch.no_grad():
+        expected = model.interests(histories, vectors)
+    got = folded(step, readout, readout.inputs, histories, vectors)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
+    assert not got[2].any()  # no events
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exported_programs_take_any_number_of_users(small_model, histories, kind):
+    model, vectors = small_model(kind, time_gap=True, event_types=2), torch.randn(13, 8)
+    parts = step_parts(model.interest)
+    step, readout = (to_exported_program(part).module() for part in parts)
+    with torch.no_grad():
+        expected = model.interests(histories, vectors)
+        got = folded(step, readout, parts[1].inputs, histories, vectors)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
+    for users in (3, 7):
+        given = [
+            torch.rand([users if size == "B" else size for size in port.shape]).to(
+                getattr(torch, port.dtype)
+            )
+            for port in parts[0].inputs
+        ]
+        torch.testing.assert_close(step(*given), parts[0](*given), atol=1e-6, rtol=1e-5)
+
+
+def test_other_interests_are_refused():
+    with pytest.raises(ValueError, match=r"GRUInterest, SelfAttentionInterest or .* got Identity"):
+        step_parts(nn.Identity())
