@@ -2,7 +2,8 @@
 
     python examples/live.py
 
-Trains on ids, so that no pretrained weights are needed; then one visitor clicks, an item appears that nobody has met, and a learner follows the log.
+Trains on ids, so that no pretrained weights are needed; then one visitor clicks, an item appears
+that nobody has met, and a learner follows the log.
 """
 
 import tempfile
