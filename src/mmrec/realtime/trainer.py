@@ -6,7 +6,6 @@ import math
 import shutil
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
