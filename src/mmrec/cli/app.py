@@ -99,6 +99,16 @@ def fit(
     ] = Options.precision,
     devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that load batches.")] = Options.workers,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="Train with differential privacy of users, from text and image alone."),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Chance that the promise of epsilon fails.")
+    ] = None,
+    max_grad_norm: Annotated[
+        float, typer.Option(help="Length to which a user's gradient is clipped, with epsilon.")
+    ] = Options.max_grad_norm,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
     ] = False,
@@ -134,6 +144,9 @@ def fit(
         precision=precision,
         devices=int(devices) if devices.isdecimal() else devices,
         workers=workers,
+        epsilon=epsilon,
+        delta=delta,
+        max_grad_norm=max_grad_norm,
         seed=seed,
     )
     from mmrec.cli.tables import metrics_table
@@ -144,6 +157,8 @@ def fit(
     check_place(out)  # now rather than after training
     dataset = read_folder(data)
     checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
+    # A checkpoint of a private training would be one more thing to keep private.
+    kept = checkpoints if epsilon is None else None
     try:
         recommender = Recommender.fit(
             dataset.interactions,
@@ -151,7 +166,7 @@ def fit(
             cache=cache,
             options=options,
             progress=True,
-            checkpoints=checkpoints,
+            checkpoints=kept,
             resume=resume,
         )
         recommender.config["data"] = str(data.resolve())

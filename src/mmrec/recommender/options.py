@@ -60,6 +60,12 @@ class Options:
         ema: decay of the moving average of the weights, which is what is validated and kept;
             0 keeps the weights themselves.
         alignment: weight of the alignment loss, for siamese fusion.
+        epsilon: trains with differential privacy of users to this budget, see
+            :func:`mmrec.training.train_privately`; None trains without. Ids, popularity as
+            negatives and the choice of the best epoch are left out there.
+        delta: chance that the promise of ``epsilon`` fails; by default a tenth of one over the
+            number of users.
+        max_grad_norm: length to which a user's gradient is clipped, with ``epsilon``.
         precision: of the Lightning trainer: 32-true, bf16-mixed or 16-mixed.
         devices: number of devices, or auto.
         workers: processes that load batches.
@@ -102,6 +108,9 @@ class Options:
     weight_decay: float = 0.01
     ema: float = 0.98
     alignment: float = 0.1
+    epsilon: float | None = None
+    delta: float | None = None
+    max_grad_norm: float = 1.0
     precision: str = "32-true"
     devices: int | str = "auto"
     workers: int = 0
@@ -122,12 +131,12 @@ class Options:
                 )
         for name, low, high in _RANGES:
             value = getattr(self, name)
+            if value is None and name in _OPTIONAL:
+                continue
             whole = isinstance(low, int)
             if not _is_number(value, whole) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise ValueError(f"{name} must be {kind} from {low} to {high}; got {value!r}")
-        if self.layers is not None and not (_is_number(self.layers, True) and 0 < self.layers < 65):
-            raise ValueError(f"layers must be a whole number from 1 to 64; got {self.layers!r}")
         if not TUNING.fullmatch(str(self.tuning)):
             raise ValueError(f"tuning must be 'frozen', 'last-N' or 'full'; got {self.tuning!r}")
         some = _is_number(self.devices, True) and int(self.devices) > 0
@@ -164,11 +173,13 @@ def _is_number(value: object, whole: bool) -> bool:
 
 
 _LARGE = 10**9
+_OPTIONAL = ("layers", "epsilon", "delta")
 # An option whose bounds are whole numbers is one.
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("pool_size", 1, _LARGE),
     ("min_count", 0, _LARGE),
     ("dim", 1, 65536),
+    ("layers", 1, 64),
     ("dropout", 0.0, 0.99),
     ("modality_dropout", 0.0, 0.99),
     ("max_length", 1, _LARGE),
@@ -182,6 +193,9 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0.0, 10.0),
     ("ema", 0.0, 0.999999),
     ("alignment", 0.0, 1000.0),
+    ("epsilon", 0.01, 1000.0),
+    ("delta", 1e-15, 0.1),
+    ("max_grad_norm", 1e-6, 1e6),
     ("workers", 0, 1024),
     ("seed", 0, 2**32 - 1),
 )

@@ -20,6 +20,7 @@ from mmrec.recommender.describe import describe_content, describe_run, measure
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
 from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.options import Options
+from mmrec.recommender.private import check_private, train_private
 from mmrec.recommender.requests import History, Where, as_rows, check_count
 from mmrec.recommender.restore import restore
 from mmrec.recommender.resume import describe_start, open_folder, remove_folder
@@ -93,12 +94,14 @@ class Recommender:
             ValueError: the data is not what is expected, the loss is no longer finite, or the
                 training to go on with was of other options or data; the message says what is
                 wrong.
+            ImportError: ``options`` have an epsilon, and Opacus is not installed.
             OSError: a checkpoint can't be written. The ones before are kept.
         """
         options, clock, device = options or Options(), Clock(), training_device()
         folder = Path(cache) if cache else None
         place = Path(checkpoints) if checkpoints else None
         check_devices(options.devices)
+        check_private(options, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         # A copy, since `add_items` changes it.
@@ -109,13 +112,20 @@ class Recommender:
         if place is not None:
             open_folder(place, describe_start(options, split, catalog), resume=resume)
         torch.manual_seed(options.seed)
-        trained = np.flatnonzero(split.train_counts)
+        private = options.epsilon is not None
+        # Which items have events is private, too: features are scaled by all of them.
+        known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
+        trained = np.flatnonzero(known[1:]) + 1
         content = read_content(
             options, catalog, trained, cache=folder, device=device, progress=progress
         )
         clock.lap("encode")
         model = build_model(options, content.encoders, len(split.sequences.kinds))
-        history = train(model, options, split, content, progress=progress, checkpoints=place)
+        privacy: dict[str, Any] = {}
+        if private:
+            history, privacy["privacy"] = train_private(model, options, split, content)
+        else:
+            history = train(model, options, split, content, progress=progress, checkpoints=place)
         vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
@@ -127,7 +137,7 @@ class Recommender:
         measured: dict[str, Any] = {}
         if is_main_process():  # the others have the same model, and write nothing
             measured, made.targets = measure(made.ranker, split, options, catalog)
-        made.report = measured | {"training": history}
+        made.report = measured | {"training": history} | privacy
         clock.lap("evaluate")
         made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}
         return made.to("cpu")

@@ -6,6 +6,8 @@ from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.finite import FiniteLoss
 from mmrec.training.module import Loss, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
+from mmrec.training.private import train_privately
+from mmrec.training.private_batches import UserBatches
 from mmrec.training.resume import MONITOR, Checkpoints, WholeFiles, checkpoint_files
 from mmrec.training.shards import ShardDataModule
 
@@ -18,11 +20,13 @@ __all__ = [
     "SequenceDataModule",
     "SequentialRecommender",
     "ShardDataModule",
+    "UserBatches",
     "WholeFiles",
     "WindowBatches",
     "average_and_stop",
     "build_optimizer",
     "callbacks",
     "checkpoint_files",
+    "train_privately",
     "warmup_cosine",
 ]

@@ -1,0 +1,58 @@
+"""A budget of privacy: the noise that keeps to it, and what is spent of it."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def noise_multiplier(epsilon: float, delta: float, sample_rate: float, steps: int) -> float:
+    """Return the noise, in multiples of ``max_grad_norm``, with which training costs ``epsilon``.
+
+    Raises:
+        ImportError: Opacus is not installed.
+        ValueError: no noise is enough.
+    """
+    needs_opacus()
+    from opacus.accountants.utils import get_noise_multiplier
+
+    try:
+        with _quiet():
+            noise: float = get_noise_multiplier(
+                target_epsilon=epsilon,
+                target_delta=delta,
+                sample_rate=sample_rate,
+                steps=steps,
+                accountant="rdp",
+                epsilon_tolerance=epsilon / 1000,
+            )
+            return noise
+    except ValueError as error:
+        raise ValueError(
+            f"no noise reaches epsilon {epsilon} with delta {delta} in {steps} steps; try more of "
+            f"either"
+        ) from error
+
+
+def spent(accountant: Any, delta: float) -> float:
+    """Return the epsilon that the steps an accountant has seen cost, with ``delta``."""
+    with _quiet():
+        return float(accountant.get_epsilon(delta))
+
+
+def needs_opacus() -> None:
+    """Raise an ImportError that names the extra, where Opacus is not installed."""
+    try:
+        import opacus.optimizers  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "training with privacy needs Opacus: pip install 'mmrec[privacy]'"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pass over Opacus' remark that a bound, which holds, could be tighter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Optimal order is the")
+        yield

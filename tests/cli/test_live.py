@@ -1,0 +1,119 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from mmrec.cli.app import app
+from mmrec.realtime import RealtimeRecommender, SqliteLog, Versions
+from mmrec.recommender import Recommender
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def log(saved, tmp_path):
+    """A log of events on the items of a RUN."""
+    path = tmp_path / "events.db"
+    events = SqliteLog(path)
+    live = RealtimeRecommender.load(saved, log=events)
+    for n in range(20):
+        live.observe(f"u{n % 3}", live.catalog.ids[n % 10], time=10.0 * n)
+    events.close()
+    return path
+
+
+def test_learn_and_roll_back(saved, log, tmp_path):
+    versions = tmp_path / "versions"
+    result = call("learn", saved, "--log", log, "--versions", versions, "--once", "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout.splitlines()[-1])
+    assert said["offset"] == said["events"] == 20
+    again = call("learn", saved, "--log", log, "--versions", versions, "--once", "--json")
+    assert json.loads(again.stdout.splitlines()[-1]) == said
+    assert call("rollback", versions).exit_code == 0
+    assert Versions(versions).current() is None
+    refused = call("rollback", versions, "--to", "nothing")
+    assert isinstance(refused.exception, ValueError)
+    assert isinstance(call("rollback", tmp_path / "no").exception, FileNotFoundError)
+
+
+def test_update(saved, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    known = Recommender.load(saved).catalog.ids[:8]
+    walks = (np.arange(12)[:, None] + np.arange(8)) % 9
+    items = [*known, "brand-new"]
+    events = {
+        "user_id": np.repeat([f"n{n}" for n in range(12)], 8),
+        "item_id": [items[n] for n in walks.ravel()],
+        "timestamp": np.arange(walks.size),
+    }
+    pl.DataFrame(events).write_csv(folder / "interactions.csv")
+    pl.DataFrame({"item_id": items, "title": items}).write_csv(folder / "items.csv")
+    out = tmp_path / "RUN2"
+    result = call("update", saved, folder, "--out", out, "--epochs", "1", "--json")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert json.loads(result.stdout.splitlines()[-1])["test"]["targets"] > 0
+    assert "brand-new" in Recommender.load(out).catalog
+
+
+def test_serve_until_it_is_told_to_stop(saved, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "from mmrec.cli import main; main()"
+    arguments = ["serve", saved, "--port", port, "--log", tmp_path / "events.db"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+    def ask(path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    try:
+        for _ in range(600):
+            try:
+                assert ask("/health")["status"] == "ok"
+                break
+            except OSError:
+                assert server.poll() is None
+                time.sleep(0.2)
+        item = ask("/recommend?user=ann&k=1")["items"][0]["item"]
+        assert ask("/observe", {"user": "ann", "item": item}) == {"offset": 1}
+        assert [past["item"] for past in ask("/history?user=ann")["items"]] == [item]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) in (0, -signal.SIGTERM)
+    events = SqliteLog(tmp_path / "events.db")
+    assert [event.user for event in events.read()] == ["ann"]
+    events.close()
+
+
+def test_wrong_settings(saved, tmp_path, monkeypatch):
+    monkeypatch.delenv("MMREC_TOKEN", raising=False)
+    for arguments, message in (
+        (["--host", "0.0.0.0"], "needs a token"),
+        (["--index", "best"], "index must be one of"),
+        (["--workers", "2"], "need a Redis server"),
+    ):
+        error = call("serve", saved, "--log", tmp_path / "e.db", *arguments).exception
+        assert isinstance(error, ValueError)
+        assert message in str(error)
+    assert isinstance(call("serve", tmp_path / "no").exception, FileNotFoundError)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from mmrec.recommender import Recommender
+from mmrec.recommender.private import check_private, private_negatives
+from mmrec.sampling import FullPool, UniformPool
+
+pytest.importorskip("opacus")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"modalities": ("id", "text")}, r"epsilon=8.0\) needs no id vectors, .*: set modalities"),
+        ({"tuning": "last-1"}, "needs frozen text and picture models: set tuning='frozen'"),
+        ({"negatives": "popularity"}, "negatives that don't know the events: .* not 'popularity'"),
+        ({"negatives": "in-batch"}, "negatives that don't know the events: .* not 'in-batch'"),
+        ({"scorer": "mlp"}, "needs the scorer 'dot', not 'mlp'"),
+        ({"fusion": "siamese"}, r"needs no alignment loss: set alignment=0.0"),
+        ({"min_count": 2}, "needs min_count=0, because"),
+        ({"devices": 2}, "needs one device: set devices=1"),
+        ({"precision": "bf16-mixed"}, "needs float32: set precision='32-true'"),
+    ],
+)
+def test_options_that_do_not_go_with_privacy(options, changes, message):
+    private = {"modalities": ("text", "image"), "epsilon": 8.0}
+    check_private(options(**private))
+    check_private(options(**(private | changes | {"epsilon": None})))
+    with pytest.raises(ValueError, match=message):
+        check_private(options(**(private | changes)))
+
+
+def test_it_keeps_no_checkpoints(options, tmp_path):
+    with pytest.raises(ValueError, match="needs no checkpoints: it can't go on"):
+        check_private(options(modalities=("text",), epsilon=8.0), tmp_path)
+
+
+def test_candidates_are_of_the_whole_catalogue(options):
+    small = private_negatives(options(negatives="auto"), 20)
+    assert isinstance(small, FullPool)
+    assert small.items.tolist() == list(range(1, 21))
+    large = private_negatives(options(negatives="auto", pool_size=7), 5000)
+    assert isinstance(large, UniformPool)
+    assert (len(large.items), len(large.draw(np.random.default_rng(0)))) == (5000, 7)
+    assert isinstance(private_negatives(options(negatives="uniform"), 20), UniformPool)
+    assert isinstance(private_negatives(options(negatives="full"), 5000), FullPool)
+
+
+def test_fit_trains_to_the_budget_and_says_so(fit, tmp_path):
+    made = fit(modalities=("text", "image"), epsilon=8.0, delta=1e-3, max_grad_norm=0.5, ema=0.9)
+    privacy = made.report["privacy"]
+    assert 7.9 < privacy["epsilon"] <= 8.0
+    assert (privacy["delta"], privacy["max_grad_norm"]) == (1e-3, 0.5)
+    assert privacy["unit"] == "user"
+    assert made.report["training"] == {"epochs": 2}
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.options.epsilon == 8.0
+    assert again.report["privacy"] == privacy
+    assert again.recommend(["i1", "i2"], k=3) == made.recommend(["i1", "i2"], k=3)
+
+
+def test_the_default_delta_is_a_tenth_of_one_over_the_users(fit):
+    privacy = fit(modalities=("text",), epsilon=5.0, epochs=1, batch_size=64).report["privacy"]
+    assert privacy["delta"] == pytest.approx(0.1 / privacy["users"])
+
+
+def test_features_are_scaled_by_items_whoever_met_them(fit, chain):
+    _, items = chain(items=12)
+    scales = [
+        fit(log=log, catalog=items, modalities=("text",), epsilon=8.0, epochs=1, batch_size=64)
+        .model.items.encoders["text"]
+        .mean.tolist()
+        for log in ({"items": 12}, {"items": 5})
+    ]
+    assert scales[0] == scales[1]
