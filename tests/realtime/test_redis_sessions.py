@@ -92,6 +92,19 @@ def test_two_servers_share_what_they_know(by_id, url, store):
     stores[0].client.close()
 
 
+def test_without_an_answer_sessions_are_folded(by_id, url, caplog):
+    lost = RedisSessions(redis.Redis(port=1))
+    live = RealtimeRecommender(by_id, sessions=lost)
+    for item in by_id.catalog.ids[:3]:
+        live.observe("ann", item)
+    assert live.recommend("ann")[0].reason == "interest"
+    assert len(lost) == 0
+    assert "doesn't answer" in caplog.text
+    with pytest.raises(ConnectionError, match="doesn't answer"):
+        live.forget("ann")
+    lost.client.close()
+
+
 def test_wrong_settings():
     with pytest.raises(ValueError, match="ttl of 1 second or more; got 0"):
         RedisSessions(None, ttl=0)

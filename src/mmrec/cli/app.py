@@ -284,6 +284,9 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
     ] = None,
+    versions: Annotated[
+        Path | None, typer.Option(help="Folder in which mmrec learn publishes; it is followed.")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than this machine need MMREC_TOKEN.")
     ] = "127.0.0.1",
@@ -302,6 +305,7 @@ def serve(
     settings = Settings(
         run=str(run),
         log=str(run.with_name(f"{run.resolve().name}.events.db") if log is None else log),
+        versions=None if versions is None else str(versions),
         redis=redis,
         index=index,
         host=host,

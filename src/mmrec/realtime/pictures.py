@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -16,62 +17,74 @@ SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
 def with_pictures(
-    rows: Table, pictures: Mapping[ItemId, bytes] | None, images: Path | None
-) -> pl.DataFrame:
-    """Store pictures, named by their content, and return the rows with an ``image`` column.
+    rows: Table, pictures: Mapping[ItemId, bytes] | None, catalog: Catalog
+) -> tuple[pl.DataFrame, dict[Path, bytes]]:
+    """Return rows whose ``image`` names their pictures, and the files that are to be written.
+
+    A row without a picture keeps the one that its item has.
 
     Args:
         rows: items.
         pictures: JPEG, PNG or WebP files by item id; an id may be written as text.
-        images: the catalogue's folder of pictures.
+        catalog: what the rows are to be added to, or changed in.
 
     Raises:
         ValueError: a picture is of no item of these, or can't be read, or the catalogue has no
-            folder of pictures. Nothing is stored then.
-        OSError: the folder can't be written to.
+            folder of pictures.
     """
+    images = catalog.images
     frame = Catalog(rows, images).frame
     if not pictures:
-        return frame
+        return frame, {}
     if images is None:
         raise ValueError("pictures need a catalogue with a folder of pictures; this one has none")
-    row_of = {str(item): row for row, item in enumerate(frame["item_id"].to_list())}
+    ids = frame["item_id"].to_list()
+    row_of = {str(item): row for row, item in enumerate(ids)}
     unknown = [item for item in pictures if str(item) not in row_of]
     if unknown:
         raise ValueError(f"pictures must be of the items in the request; got {unknown[:3]!r}")
-    names: list[str | None] = [None] * frame.height
     if "image" in frame.columns:
         names = frame["image"].cast(pl.String).to_list()
-    written = []
-    try:
-        for item, data in pictures.items():
-            path = images / _name(item, data)
-            if not path.exists():
-                written.append(path)
-                _write(path, data)
-            names[row_of[str(item)]] = str(path.relative_to(images))
-    except (ValueError, OSError):
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
-    return frame.with_columns(pl.Series("image", names, dtype=pl.String))
+    else:
+        names = [catalog.row(item).get("image") if item in catalog else None for item in ids]
+    files = {}
+    for item, data in pictures.items():
+        path = images / _name(item, data)
+        files[path] = data
+        names[row_of[str(item)]] = str(path.relative_to(images))
+    return frame.with_columns(pl.Series("image", names, dtype=pl.String)), files
+
+
+def write_pictures(files: Mapping[Path, bytes]) -> None:
+    """Write pictures, each whole or not at all; one that is there already is the same.
+
+    Raises:
+        OSError: one can't be written.
+    """
+    for path, data in files.items():
+        if path.exists():
+            continue
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_bytes(data)
+            flush(part)
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _name(item: ItemId, data: bytes) -> str:
+    """Return a file name for a picture that can be read."""
     suffix = next((s for start, s in SUFFIXES.items() if data.startswith(start)), None)
     if suffix is None:
         raise ValueError(f"the picture of {item!r} must be a JPEG, PNG or WebP file")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"picture{suffix}")
+        path.write_bytes(data)
+        try:
+            load_image(path)
+        except ValueError as error:
+            reason = str(error).replace(str(path), f"of {item!r}")
+            raise ValueError(reason) from error
     return f"{FOLDER}/{hashlib.sha256(data).hexdigest()[:32]}{suffix}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a picture that can be read, whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_bytes(data)
-        load_image(part)
-        flush(part)
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from mmrec.realtime.explain import Explanation, explain_history, explain_modalit
 from mmrec.realtime.index import ItemIndex
 from mmrec.realtime.item_changes import ItemChange
 from mmrec.realtime.memory_log import MemoryLog
-from mmrec.realtime.pictures import with_pictures
+from mmrec.realtime.pictures import with_pictures, write_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.versions import Version, Versions
@@ -232,8 +232,8 @@ class RealtimeRecommender:
             ValueError: an id is there already, or the rows or features don't fit.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        frame = with_pictures(rows, pictures, self.catalog.images)
-        return self._change(ItemChange("add", frame, dict(features or {})))
+        frame, files = with_pictures(rows, pictures, self.catalog)
+        return self._change(ItemChange("add", frame, dict(features or {})), files)
 
     def update_items(
         self,
@@ -256,8 +256,8 @@ class RealtimeRecommender:
             ValueError: an id or a column is unknown.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        frame = with_pictures(rows, pictures, self.catalog.images)
-        return self._change(ItemChange("update", frame, dict(features or {})))
+        frame, files = with_pictures(rows, pictures, self.catalog)
+        return self._change(ItemChange("update", frame, dict(features or {})), files)
 
     def remove_items(self, items: Sequence[ItemId]) -> None:
         """Recommend these items no more; histories that hold them keep their meaning.
@@ -319,11 +319,14 @@ class RealtimeRecommender:
             vectors[rows] = now.content[rows]
         return vectors
 
-    def _change(self, change: ItemChange) -> list[ItemId]:
+    def _change(
+        self, change: ItemChange, files: Mapping[Path, bytes] | None = None
+    ) -> list[ItemId]:
         """Write a change to the log and apply it; all processes apply all changes in order."""
         with self._writing:
             self._apply_changes()
             check_change(self._snapshot, change)
+            write_pictures(files or {})
             encoded = encoded_by(self._snapshot, change, self._encode)
             number = self.log.change_items(change)
             self._apply_changes({number: encoded})

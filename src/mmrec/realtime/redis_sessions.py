@@ -1,12 +1,15 @@
 """Sessions on a Redis server, shared by processes and machines; extra ``redis``."""
 
 import json
+import logging
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from mmrec.realtime.sessions import Session
+
+log = logging.getLogger(__name__)
 
 PREFIX = "mmrec:session:"
 
@@ -18,8 +21,10 @@ class RedisSessions:
     one. That costs a step, never an event: a session says how far it knows the log, and what is
     missing is folded from there.
 
-    States are stored as safetensors; what can't be read counts as lost. A Redis server that
-    writes snapshots keeps a forgotten user's state in them until the next one.
+    States are stored as safetensors; what can't be read counts as lost, and so does everything
+    while the server doesn't answer: sessions are folded from the log then, which is slower and
+    right. A Redis server that writes snapshots keeps a forgotten user's state in them until the
+    next one.
 
     Args:
         client: a ``redis.Redis`` client that returns bytes.
@@ -59,19 +64,43 @@ class RedisSessions:
 
     def get(self, user: str) -> Session | None:
         """Return a user's session, or None."""
-        found = self.client.get(PREFIX + user)
+        found = self._try("get", PREFIX + user)
         return None if found is None else _unpack(found)
 
     def put(self, user: str, session: Session) -> None:
         """Keep a session in place of the user's older one."""
-        self.client.set(PREFIX + user, _pack(session), ex=self.ttl)
+        self._try("set", PREFIX + user, _pack(session), ex=self.ttl)
 
     def delete(self, user: str) -> None:
-        """Drop a user's session; nothing happens where there is none."""
-        self.client.delete(PREFIX + user)
+        """Drop a user's session; nothing happens where there is none.
+
+        Raises:
+            ConnectionError: the server doesn't answer, so the state may still be there.
+        """
+        from redis.exceptions import RedisError
+
+        try:
+            self.client.delete(PREFIX + user)
+        except RedisError as error:
+            raise ConnectionError(f"the Redis server doesn't answer: {error}") from error
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.client.scan_iter(f"{PREFIX}*", count=1000))
+        from redis.exceptions import RedisError
+
+        try:
+            return sum(1 for _ in self.client.scan_iter(f"{PREFIX}*", count=1000))
+        except RedisError:
+            return 0
+
+    def _try(self, command: str, *values: Any, **options: Any) -> Any:
+        """Run a command; None where the server doesn't answer."""
+        from redis.exceptions import RedisError
+
+        try:
+            return getattr(self.client, command)(*values, **options)
+        except RedisError as error:
+            log.warning("Redis doesn't answer, sessions are folded from the log: %s", error)
+            return None
 
 
 def _pack(session: Session) -> bytes:

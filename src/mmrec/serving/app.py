@@ -2,22 +2,20 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Annotated, Any
-from urllib.parse import quote
 
-from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mmrec import __version__
 from mmrec.data import ItemId
 from mmrec.realtime import RealtimeRecommender
+from mmrec.serving.errors import REFUSED, answer_errors
 from mmrec.serving.guard import Guard, Limits, allowed_hosts
-from mmrec.serving.metrics import Metrics
-from mmrec.serving.page import render_page
+from mmrec.serving.metrics import Metrics, Timed
+from mmrec.serving.page import HEADERS, render_page
 from mmrec.serving.schemas import (
     Changed,
     Explained,
@@ -25,25 +23,16 @@ from mmrec.serving.schemas import (
     Health,
     History,
     Ids,
-    Line,
     Observation,
     Offset,
-    Past,
-    Problem,
     Recommendations,
     Rows,
     Somebody,
     User,
 )
+from mmrec.serving.shown import Shown
 
-REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "What was asked for makes no sense here."},
-    401: {"model": Problem, "description": "The token is missing or wrong."},
-    404: {"model": Problem, "description": "There is no such item."},
-    413: {"model": Problem, "description": "The request is too large."},
-    429: {"model": Problem, "description": "Too many requests."},
-    503: {"model": Problem, "description": "The event can't be stored at the moment."},
-}
+PICTURE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 
 def create_app(
@@ -68,18 +57,11 @@ def create_app(
     limits = limits or Limits()
     app = FastAPI(title="mmrec", version=__version__, responses=REFUSED, lifespan=lifespan)
     metrics = Metrics(live)
-    app.add_middleware(Guard, limits=limits, token=token)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(host))
+    app.add_middleware(Guard, limits=limits, token=token, hosts=allowed_hosts(host))
+    app.add_middleware(Timed, metrics=metrics)
     app.mount("/static", StaticFiles(directory=str(files("mmrec.serving") / "static")))
-    _answer_errors(app)
-    show = _Shown(live, title_column)
-
-    @app.middleware("http")
-    async def timed(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        with metrics.timed(request):
-            return await call_next(request)
+    answer_errors(app)
+    show = Shown(live, title_column)
 
     @app.post("/observe", summary="Observe an event")
     def observe(event: Observation) -> Offset:
@@ -120,12 +102,15 @@ def create_app(
     @app.post("/items", summary="Add items", status_code=201)
     def add_items(rows: Rows) -> Changed:
         """They can be recommended at once, by their content."""
-        return Changed(items=live.add_items(rows.items, pictures=_decoded(rows.pictures)))
+        pictures = _decoded(rows.pictures)
+        return Changed(items=live.add_items(show.new(rows.items), pictures=pictures))
 
     @app.patch("/items", summary="Change items")
     def update_items(rows: Rows) -> Changed:
         """What a row leaves out stays; items that were removed come back."""
-        return Changed(items=live.update_items(rows.items, pictures=_decoded(rows.pictures)))
+        pictures = _decoded(rows.pictures)
+        columns = show.changed(rows.items, pictures=bool(pictures))
+        return Changed(items=live.update_items(columns, pictures=pictures))
 
     @app.delete("/items", summary="Remove items")
     def remove_items(ids: Ids) -> Changed:
@@ -158,80 +143,13 @@ def create_app(
         path = live.catalog.image_path(show.id_of(item))
         if path is None or not path.is_file():
             raise HTTPException(404, f"item {item!r} has no picture")
-        return FileResponse(path, headers={"Cache-Control": "max-age=3600"})
+        return FileResponse(path, headers=PICTURE_HEADERS)
 
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
     def page() -> HTMLResponse:
-        return HTMLResponse(render_page(live, needs_token=token is not None))
+        return HTMLResponse(render_page(live, needs_token=token is not None), headers=HEADERS)
 
     return app
-
-
-class _Shown:
-    """What clients are shown of items."""
-
-    def __init__(self, live: RealtimeRecommender, title_column: str) -> None:
-        self.live, self.title_column = live, title_column
-
-    def id_of(self, item: ItemId) -> ItemId:
-        """Return the catalogue's id for one that was sent.
-
-        Raises:
-            HTTPException: there is no such item.
-        """
-        catalog = self.live.catalog
-        if item in catalog:
-            return item
-        try:  # a path or a query is always text
-            known = catalog.parse_ids([item])[0] if isinstance(item, str) else item
-        except ValueError:
-            known = item
-        if known not in catalog:
-            raise HTTPException(404, f"there is no item {item!r} in the catalogue")
-        return known
-
-    def title(self, item: ItemId) -> str | None:
-        """Return an item's title, or None."""
-        if item not in self.live.catalog:
-            return None
-        title = self.live.catalog.row(item).get(self.title_column)
-        return None if title is None else str(title)
-
-    def line(self, line: Any) -> Line:
-        """Return a line of a list."""
-        picture, title = self._picture(line.item), self.title(line.item)
-        return Line(
-            item=line.item, score=line.score, title=title, reason=line.reason, picture=picture
-        )
-
-    def past(self, event: Any) -> Past:
-        """Return an event of a history."""
-        return Past(
-            item=event.item,
-            title=self.title(event.item),
-            event=event.kind,
-            time=event.time,
-            offset=event.offset,
-            picture=self._picture(event.item),
-        )
-
-    def _picture(self, item: ItemId) -> str | None:
-        catalog = self.live.catalog
-        if item not in catalog or catalog.image_path(item) is None:
-            return None
-        return f"/pictures/{quote(str(item), safe='')}"
-
-
-def _answer_errors(app: FastAPI) -> None:
-    """Say what was wrong with a request in one sentence, and change nothing."""
-
-    @app.exception_handler(ValueError)
-    async def refused(_: Request, error: ValueError) -> JSONResponse:
-        return JSONResponse({"detail": " ".join(str(error).split())}, 400)
-
-    @app.exception_handler(OSError)
-    async def unable(_: Request, error: OSError) -> JSONResponse:
-        return JSONResponse({"detail": " ".join(str(error).split())}, 503)
 
 
 def _conditions(where: list[str]) -> dict[str, Any] | None:

@@ -1,13 +1,15 @@
-"""What every request has to pass: size, rate, host and token."""
+"""What every request has to pass: rate, host, token and size."""
 
 import hmac
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mmrec.serving.errors import problem
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
 """Paths that tell nothing about users, and need no token."""
@@ -30,16 +32,24 @@ class Limits:
 
 
 class Guard:
-    """ASGI middleware that refuses a request before anything of it is read or done.
+    """ASGI middleware that refuses a request before anything of it is done.
 
     Args:
         app: the application.
         limits: see :class:`Limits`.
         token: what ``Authorization: Bearer`` must carry; None where everyone may ask.
+        hosts: Host headers to answer; None for any.
     """
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, token: str | None) -> None:
-        self.app, self.limits, self.token = app, limits, token
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        token: str | None = None,
+        hosts: Sequence[str] | None = None,
+    ) -> None:
+        self.app, self.limits, self.token, self.hosts = app, limits, token, hosts
         self._rate = RateLimitItemPerSecond(limits.rate) if limits.rate else None
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
@@ -49,12 +59,21 @@ class Guard:
             await self.app(scope, receive, send)
             return
         refusal = self._refusal(scope)
+        if refusal is None:
+            body = bytearray()
+            async for part in _parts(receive):
+                if part is None:
+                    return  # the client has left
+                body += part
+                if len(body) > self.limits.body:
+                    refusal = self._too_large()
+                    break
         if refusal is not None:
             status, detail = refusal
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-            await JSONResponse({"detail": detail}, status, headers)(scope, receive, send)
+            await problem(status, detail, headers)(scope, receive, send)
             return
-        await _Bounded(self.app, self.limits.body)(scope, receive, send)
+        await self.app(scope, _again(bytes(body), receive), send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = dict(scope["headers"])
@@ -62,34 +81,51 @@ class Guard:
             client = (scope.get("client") or ("unknown",))[0]
             if not self._limiter.hit(self._rate, client):
                 return 429, f"more than {self.limits.rate} requests a second; try again soon"
+        if self.hosts is not None and _name(headers.get(b"host", b"")) not in self.hosts:
+            return 400, f"the Host header must be one of {', '.join(self.hosts)}"
         if self.token is not None and not _is_open(scope["path"]):
             sent = headers.get(b"authorization", b"")
             if not hmac.compare_digest(sent, f"Bearer {self.token}".encode()):
                 return 401, "expected the header Authorization: Bearer with the server's token"
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.limits.body:
-            return 413, f"a request may have {self.limits.body:,} bytes at most"
+            return self._too_large()
         return None
 
+    def _too_large(self) -> tuple[int, str]:
+        return 413, f"a request may have {self.limits.body:,} bytes at most"
 
-class _Bounded:
-    """Counts a body that doesn't say how long it is."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self.app, self.most = app, most
+async def _parts(receive: Receive) -> AsyncIterator[bytes | None]:
+    """Give a body as it comes; None if its sender leaves before its end."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            yield None
+            return
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self.most
 
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                return {"type": "http.disconnect"}
-            return message
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read already, then whatever follows it."""
+    given = False
 
-        await self.app(scope, counted, send)
+    async def receive_again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+def _name(host: bytes) -> str:
+    """Return a Host header without its port."""
+    name = host.decode("latin-1").lower()
+    return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
 
 
 def _is_open(path: str) -> bool:
@@ -114,6 +150,6 @@ def is_loopback(host: str) -> bool:
     return host in ("127.0.0.1", "localhost", "::1")
 
 
-def allowed_hosts(host: str) -> list[str]:
+def allowed_hosts(host: str) -> tuple[str, ...] | None:
     """Host headers to answer; a page elsewhere can't pass for this one by its name in the DNS."""
-    return ["127.0.0.1", "localhost", "[::1]"] if is_loopback(host) else ["*"]
+    return ("127.0.0.1", "localhost", "[::1]") if is_loopback(host) else None

@@ -1,16 +1,15 @@
 """Figures for Prometheus."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
-from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmrec.realtime import RealtimeRecommender
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT")
 
 
 class Metrics:
@@ -28,7 +27,7 @@ class Metrics:
         self.seconds = Histogram(
             "mmrec_request_seconds",
             "Seconds from a request to its answer.",
-            ["route", "method"],
+            ["route", "method", "status"],
             registry=self.registry,
             buckets=BUCKETS,
         )
@@ -40,16 +39,39 @@ class Metrics:
         for name, (text, value) in sizes.items():
             Gauge(f"mmrec_{name}", text, registry=self.registry).set_function(value)
 
-    @contextmanager
-    def timed(self, request: Request) -> Iterator[None]:
-        """Time a request, under the name of its route: paths may hold ids."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            route = getattr(request.scope.get("route"), "path", "other")
-            self.seconds.labels(route, request.method).observe(time.perf_counter() - start)
-
     def text(self) -> bytes:
         """Return the figures in Prometheus' format."""
         return generate_latest(self.registry)
+
+
+class Timed:
+    """ASGI middleware that times every request, those that are refused included.
+
+    Args:
+        app: the application.
+        metrics: what notes the times.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, start = 500, time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        finally:
+            # Clients choose paths and methods: a label for each would grow without end.
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            seconds = time.perf_counter() - start
+            self.metrics.seconds.labels(route, method, status).observe(seconds)

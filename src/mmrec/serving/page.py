@@ -1,10 +1,19 @@
 """The page: a wall of items that follows every click."""
 
 from importlib.resources import files
+from statistics import median
 
 from jinja2 import Environment
+from PIL import Image
 
+from mmrec.data import Catalog
 from mmrec.realtime import RealtimeRecommender
+
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+}
+"""Nothing but this server's own files runs in the page, and no other page frames it."""
 
 
 def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
@@ -16,4 +25,27 @@ def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
     """
     text = (files("mmrec.serving") / "templates" / "index.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(text)
-    return template.render(needs_token=needs_token, items=len(live.catalog))
+    shape = f"{picture_shape(live.catalog):.3f}"
+    return template.render(needs_token=needs_token, items=len(live.catalog), shape=shape)
+
+
+def picture_shape(catalog: Catalog, count: int = 9) -> float:
+    """Return the usual width of a catalogue's pictures over their height, from 0.6 to 1.5.
+
+    Args:
+        catalog: the items.
+        count: how many items are looked at: the first.
+
+    Example:
+        >>> picture_shape(Catalog({"item_id": ["a"]}))
+        1.0
+    """
+    shapes = []
+    for item in catalog.frame["item_id"].head(count).to_list():
+        path = catalog.image_path(item)
+        try:
+            with Image.open(path or "", formats=("JPEG", "PNG", "WEBP", "GIF")) as picture:
+                shapes.append(picture.width / picture.height)
+        except (OSError, ValueError):  # there is none, or it can't be read
+            continue
+    return min(max(median(shapes), 0.6), 1.5) if shapes else 1.0

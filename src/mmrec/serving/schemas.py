@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, StrictStr
 
 INT64 = 2**63
 User = Annotated[
@@ -14,7 +14,7 @@ Item = Annotated[
     Field(description="An item's id, as in the catalogue."),
 ]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
-Row = dict[str, str | int | float | bool | None]
+Row = dict[str, str | int | FiniteFloat | bool | None]
 
 
 class _Strict(BaseModel):

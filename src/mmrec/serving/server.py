@@ -8,7 +8,9 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 
+from mmrec.realtime import Versions
 from mmrec.serving.app import create_app
+from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings
 
 
@@ -46,10 +48,14 @@ def make_app(settings: Settings) -> FastAPI:
     # Requests run beside each other; more threads for one of them would only get in their way.
     torch.set_num_threads(1)
     live = settings.open()
+    versions = None if settings.versions is None else Versions(settings.versions)
+    follower = Follower(live, versions)
 
     @asynccontextmanager
-    async def closing(_: FastAPI) -> AsyncIterator[None]:
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        follower.start()
         yield
+        follower.stop()
         live.log.close()
 
     return create_app(
@@ -57,5 +63,5 @@ def make_app(settings: Settings) -> FastAPI:
         limits=settings.limits,
         token=settings.token,
         host=settings.host,
-        lifespan=closing,
+        lifespan=running,
     )

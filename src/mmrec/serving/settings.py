@@ -21,6 +21,7 @@ class Settings:
     Attributes:
         run: folder of the RUN.
         log: file of the event log.
+        versions: folder of the versions to follow, which a learner publishes; None serves the RUN.
         redis: URL of the Redis server that holds the sessions; in memory if None.
         index: ``"exact"``, or ``"hnsw"`` for large catalogues.
         host: address to listen on.
@@ -34,6 +35,7 @@ class Settings:
 
     run: str
     log: str
+    versions: str | None = None
     redis: str | None = None
     index: str = "exact"
     host: str = "127.0.0.1"

@@ -2,10 +2,16 @@
 "use strict";
 
 const SHOWN = 36;
+const EXPLAINED = 24;
 const NAMES = { text: "text", image: "picture", id: "others' histories" };
 const $ = (id) => document.getElementById(id);
 
-let user = localStorage.getItem("mmrec-user") || `visitor-${crypto.randomUUID().slice(0, 8)}`;
+// Not crypto.randomUUID: browsers have it only on this machine, or over HTTPS.
+function randomName() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
+}
+
+let user = localStorage.getItem("mmrec-user") || `visitor-${randomName().slice(0, 8)}`;
 let lastEvent = null;
 let turn = 0; // answers of an older turn are not drawn
 
@@ -26,8 +32,10 @@ async function ask(path, body, method = body ? "POST" : "GET") {
   if (body) headers["Content-Type"] = "application/json";
   const start = performance.now();
   const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-  $("latency").textContent = `${(performance.now() - start).toFixed(0)} ms`;
   const value = await answer.json();
+  if (!path.startsWith("/explain")) {
+    $("latency").textContent = `${(performance.now() - start).toFixed(0)} ms`;
+  }
   if (answer.status === 401) sessionStorage.removeItem("mmrec-token");
   if (!answer.ok) throw new Error(typeof value.detail === "string" ? value.detail : "refused");
   return value;
@@ -68,15 +76,27 @@ function drawHistory(items) {
 function drawWall(list) {
   $("model").textContent = list.model;
   $("legend").hidden = true;
+  const known = list.items.some((item) => item.reason !== "popularity");
+  $("next").textContent = known ? "For you" : "Popular now";
   const tiles = list.items.map((item) => {
     const tile = $("tile").content.cloneNode(true);
     const title = fill(tile, item);
     const button = tile.querySelector("button");
     button.setAttribute("aria-label", `I like ${title}`);
     button.addEventListener("click", () => observe(item.item));
+    const place = tile.querySelector("li");
+    for (const on of ["pointerenter", "focusin"]) place.addEventListener(on, () => point(place));
+    for (const off of ["pointerleave", "focusout"]) place.addEventListener(off, () => point(null));
     return tile;
   });
   $("wall").replaceChildren(...tiles);
+}
+
+// Shows which past item carries most of what the pointer is on.
+function point(place) {
+  for (const past of $("history").children) {
+    past.classList.toggle("because", !!place && past.dataset.item === place.dataset.because);
+  }
 }
 
 function drawAge() {
@@ -90,7 +110,7 @@ function drawAge() {
 
 // The bars say which modality the score of an item would miss; they come after the list.
 async function drawReasons(mine) {
-  for (const place of [...$("wall").children].slice(0, 12)) {
+  for (const place of [...$("wall").children].slice(0, EXPLAINED)) {
     if (mine !== turn || lastEvent === null) return;
     const query = new URLSearchParams({ user, item: place.dataset.item });
     const why = await ask(`/explain?${query}`).catch(() => null);
@@ -112,7 +132,8 @@ async function drawReasons(mine) {
     const because = past && past.share > 0 ? `; most because of ${past.title || past.item}` : "";
     bars.setAttribute("aria-label", `Carried by ${said.join(", ")}${because}`);
     bars.title = bars.getAttribute("aria-label");
-    bars.hidden = false;
+    bars.removeAttribute("aria-hidden");
+    if (because) place.dataset.because = past.item;
     drawLegend(parts.map(([name]) => name));
   }
 }
@@ -122,10 +143,12 @@ function drawLegend(names) {
   if (!$("legend").hidden && names.every((name) => known.has(name))) return;
   $("legend").replaceChildren(
     "Carried by",
-    ...[...new Set([...known, ...names])].flatMap((name) => {
+    ...[...new Set([...known, ...names])].map((name) => {
       const dot = document.createElement("i");
       dot.className = name;
-      return [dot, NAMES[name] || name];
+      const entry = document.createElement("span");
+      entry.append(dot, NAMES[name] || name);
+      return entry;
     }),
   );
   $("legend").hidden = false;
@@ -134,8 +157,10 @@ function drawLegend(names) {
 async function draw() {
   const mine = ++turn;
   const query = new URLSearchParams({ user });
-  const past = await ask(`/history?${query}&last=50`);
-  const list = await ask(`/recommend?${query}&k=${SHOWN}`);
+  const [past, list] = await Promise.all([
+    ask(`/history?${query}&last=50`),
+    ask(`/recommend?${query}&k=${SHOWN}`),
+  ]);
   if (mine !== turn) return;
   drawHistory(past.items);
   drawWall(list);
@@ -156,9 +181,10 @@ async function attempt(work) {
 
 function observe(item) {
   return attempt(async () => {
-    await ask("/observe", { user, item, event: "click", id: crypto.randomUUID() });
+    await ask("/observe", { user, item, event: "click", id: randomName() });
     await draw();
     $("wall").focus({ preventScroll: true });
+    $("said").textContent = `The list has changed; ${$("wall").querySelector(".title")?.textContent} is first.`;
   });
 }
 
@@ -176,6 +202,7 @@ $("forget").addEventListener("click", () =>
   }),
 );
 
+document.documentElement.style.setProperty("--shape", document.body.dataset.shape);
 $("user").value = user;
 localStorage.setItem("mmrec-user", user);
 setInterval(drawAge, 1000);

@@ -1,0 +1,290 @@
+import time
+
+import pytest
+
+from mmrec.realtime import RealtimeRecommender
+from mmrec.serving import Limits
+
+
+@pytest.fixture
+def stocked(shelf):
+    return RealtimeRecommender(shelf)
+
+
+def ids(answer):
+    assert answer.status_code == 200, answer.text
+    return [line["item"] for line in answer.json()["items"]]
+
+
+def observe(client, user, item, **more):
+    answer = client.post("/observe", json={"user": user, "item": item, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["offset"]
+
+
+def test_an_event_changes_the_list_that_follows(client, live):
+    before = ids(client.get("/recommend", params={"user": "ann", "k": 5}))
+    assert observe(client, "ann", "i7") == 1
+    answer = client.get("/recommend", params={"user": "ann", "k": 5})
+    assert ids(answer) != before
+    assert ids(answer) == [line.item for line in live.recommend("ann", k=5)]
+    assert answer.json()["model"] == live.version
+    first = answer.json()["items"][0]
+    assert (first["reason"], first["title"]) == (
+        "interest",
+        live.catalog.row(first["item"])["title"],
+    )
+    assert first["score"] == pytest.approx(live.recommend("ann", k=1)[0].score)
+
+
+def test_an_event_is_in_the_log_as_it_was_sent(client, live):
+    observe(client, "ann", "i7", event="cart", time=12.5, id="e1")
+    (event,) = live.log.read()
+    assert (event.user, event.item, event.kind, event.time) == ("ann", "i7", "cart", 12.5)
+
+
+def test_an_event_without_a_time_happens_now(client, live):
+    observe(client, "ann", "i7")
+    assert next(live.log.read()).time == pytest.approx(time.time(), abs=60)
+
+
+def test_an_event_that_is_sent_twice_counts_once(client, live):
+    assert observe(client, "ann", "i7", id="e1") == observe(client, "ann", "i7", id="e1") == 1
+    assert len(live.history("ann")) == 1
+
+
+def test_seen_items_are_left_out_unless_asked_for(client, live):
+    observe(client, "ann", "i7")
+    assert "i7" not in ids(client.get("/recommend?user=ann&k=30"))
+    assert "i7" in ids(client.get("/recommend?user=ann&k=30&exclude_seen=false"))
+
+
+def test_conditions_hold_for_every_item(client, live):
+    observe(client, "ann", "i7")
+    found = ids(client.get("/recommend?user=ann&k=30&where=kind:even"))
+    assert sorted(found) == sorted(f"i{n}" for n in range(0, 30, 2))
+    both = ids(client.get("/recommend?user=ann&k=30&where=kind:even&where=item_id:i4"))
+    assert both == ["i4"]
+    either = ids(client.get("/recommend?user=ann&k=30&where=item_id:i3&where=item_id:i4"))
+    assert sorted(either) == ["i3", "i4"]
+
+
+def test_the_value_of_a_condition_may_hold_colons(client, live):
+    assert ids(client.get("/recommend", params={"user": "ann", "where": "title:a:b"})) == []
+
+
+def test_history_is_in_order_and_may_be_cut(client):
+    for item in ("i7", "i3", "i7", "i5"):
+        observe(client, "ann", item)
+    observe(client, "bob", "i1")
+    past = client.get("/history?user=ann").json()["items"]
+    assert [event["item"] for event in past] == ["i7", "i3", "i7", "i5"]
+    assert [event["offset"] for event in past] == [1, 2, 3, 4]
+    assert ids(client.get("/history?user=ann&last=2")) == ["i7", "i5"]
+    assert ids(client.get("/history?user=nobody")) == []
+
+
+def test_forgetting_leaves_nothing(client, live):
+    observe(client, "ann", "i7")
+    observe(client, "bob", "i7")
+    assert client.post("/forget", json={"user": "ann"}).json() == {"events": 1}
+    assert ids(client.get("/history?user=ann")) == []
+    assert client.get("/recommend?user=ann").json()["items"][0]["reason"] == "popularity"
+    assert ids(client.get("/history?user=bob")) == ["i7"]
+    assert client.post("/forget", json={"user": "ann"}).json() == {"events": 0}
+
+
+def test_an_explanation_names_past_items_and_modalities(connect, stocked):
+    client = connect(stocked)
+    for item in ("i7", "i3", "i7"):
+        observe(client, "ann", item)
+    why = client.get("/explain?user=ann&item=i5").json()
+    assert (why["item"], sorted(past["item"] for past in why["history"])) == ("i5", ["i3", "i7"])
+    assert why["history"][0]["title"] == stocked.catalog.row(why["history"][0]["item"])["title"]
+    assert set(why["modalities"]) == {"text", "image"}
+    assert client.get("/explain?user=nobody&item=i5").status_code == 400
+    assert client.get("/explain?user=ann&item=i99").status_code == 404
+
+
+def test_new_items_can_be_recommended_at_once(connect, stocked, sent_picture):
+    client, rows = connect(stocked), [{"item_id": "new", "title": "red shoes"}, {"item_id": "n2"}]
+    answer = client.post("/items", json={"items": rows, "pictures": {"new": sent_picture}})
+    assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"]})
+    found = client.get("/recommend?user=ann&k=100").json()["items"]
+    line = next(line for line in found if line["item"] == "new")
+    assert line["title"] == "red shoes"
+    shown = client.get(line["picture"])
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert next(line for line in found if line["item"] == "n2")["picture"] is None
+    assert observe(client, "ann", "new") == 1
+
+
+def test_a_column_that_first_appears_late_is_kept(connect, stocked):
+    rows = [{"item_id": f"m{n}"} for n in range(150)] + [{"item_id": "last", "title": "red hat"}]
+    assert connect(stocked).post("/items", json={"items": rows}).status_code == 201
+    assert stocked.catalog.row("last")["title"] == "red hat"
+
+
+def test_changed_items_keep_what_a_row_leaves_out(connect, stocked, sent_picture):
+    client, before = connect(stocked), stocked.catalog.row("i1")
+    address = picture_of(client, "i1")
+    rows = [{"item_id": "i1", "title": "blue hat"}, {"item_id": "i2", "kind": "rare"}]
+    answer = client.patch("/items", json={"items": rows, "pictures": {"i1": sent_picture}})
+    assert (answer.status_code, answer.json()) == (200, {"items": ["i1", "i2"]})
+    after = stocked.catalog.row("i1")
+    assert (after["title"], after["kind"]) == ("blue hat", before["kind"])
+    assert after["image"] != before["image"]
+    assert stocked.catalog.row("i2")["kind"] == "rare"
+    assert stocked.catalog.row("i2")["image"] == "2.png"
+    assert picture_of(client, "i1") != address  # browsers keep the old one
+
+
+def picture_of(client, item):
+    answer = client.get("/recommend", params={"user": "x", "k": 100, "where": f"item_id:{item}"})
+    return answer.json()["items"][0]["picture"]
+
+
+def test_removed_items_are_gone_until_they_are_changed(client):
+    assert client.request("DELETE", "/items", json={"items": ["i1", "i2"]}).status_code == 200
+    assert not {"i1", "i2"} & set(ids(client.get("/recommend?user=ann&k=30")))
+    assert client.get("/health").json()["items"] == 28
+    client.patch("/items", json={"items": [{"item_id": "i1", "title": "red hat"}]})
+    assert "i1" in ids(client.get("/recommend?user=ann&k=30"))
+
+
+def test_integer_ids_may_be_written_as_text(connect, by_number):
+    live = RealtimeRecommender(by_number)
+    client = connect(live)
+    assert [observe(client, "ann", 1), observe(client, "ann", "2")] == [1, 2]
+    assert ids(client.get("/history?user=ann")) == [1, 2]
+    assert client.get("/explain?user=ann&item=4").json()["item"] == 4
+    rows = [{"item_id": "3", "title": "a desk"}]
+    assert client.patch("/items", json={"items": rows}).json() == {"items": [3]}
+    rows = [{"item_id": "5", "title": "a lamp"}, {"item_id": 6}]
+    assert client.post("/items", json={"items": rows}).json() == {"items": [5, 6]}
+    assert client.request("DELETE", "/items", json={"items": ["5"]}).json() == {"items": [5]}
+    assert client.post("/observe", json={"user": "ann", "item": "x"}).status_code == 404
+    assert client.post("/items", json={"items": [{"item_id": "x"}]}).status_code == 400
+
+
+def test_health_and_metrics_count(client, live):
+    observe(client, "ann", "i7")
+    client.post("/observe", json={"user": "ann", "item": "none"})
+    client.request("BREW", "/anything")
+    assert client.get("/health").json() == {
+        "status": "ok",
+        "model": live.version,
+        "items": 30,
+        "offset": 1,
+        "sessions": 1,
+    }
+    text = client.get("/metrics").text
+    count = 'mmrec_request_seconds_count{method="POST",route="/observe",status="%s"} 1.0'
+    assert count % 200 in text
+    assert count % 404 in text
+    for line in ("mmrec_items 30.0", "mmrec_log_offset 1.0", "mmrec_sessions 1.0"):
+        assert line in text
+    assert 'method="other",route="other"' in text
+    assert "BREW" not in text
+    assert "anything" not in text
+
+
+REFUSALS = {
+    "unknown item": (404, "POST", "/observe", {"user": "ann", "item": "none"}),
+    "other id type": (404, "POST", "/observe", {"user": "ann", "item": 7}),
+    "true for an item": (422, "POST", "/observe", {"user": "ann", "item": True}),
+    "no user": (422, "POST", "/observe", {"user": "", "item": "i1"}),
+    "long user": (422, "POST", "/observe", {"user": "u" * 257, "item": "i1"}),
+    "user as number": (422, "POST", "/observe", {"user": 1, "item": "i1"}),
+    "unknown field": (422, "POST", "/observe", {"user": "ann", "item": "i1", "kind": "x"}),
+    "known id, other event": (400, "POST", "/observe", {"user": "ann", "item": "i2", "id": "e0"}),
+    "no k": (422, "GET", "/recommend?user=ann&k=0", None),
+    "large k": (422, "GET", "/recommend?user=ann&k=1001", None),
+    "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
+    "nobody": (422, "GET", "/recommend", None),
+    "where without colon": (400, "GET", "/recommend?user=ann&where=kind", None),
+    "where without column": (400, "GET", "/recommend?user=ann&where=colour:red", None),
+    "history of none": (422, "GET", "/history?user=ann&last=0", None),
+    "known item": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"item_id": "i1"}]}),
+    "item twice": (400, "POST", "/items", {"items": [{"item_id": "new"}] * 2}),
+    "no id": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"title": "red"}]}),
+    "no items": (422, "POST", "/items", {"items": []}),
+    "unknown column": (400, "POST", "/items", {"items": [{"item_id": "new", "colour": "red"}]}),
+    "list as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
+    "picture outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
+    "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "pictures": {"n": "?"}}),
+    "no picture": (400, "POST", "/items", {"items": [{"item_id": "n"}], "pictures": {"n": "YWJj"}}),
+    "change of none": (400, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
+    "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
+    "forget whom": (422, "POST", "/forget", {}),
+    "no such picture": (404, "GET", "/pictures/none", None),
+    "a picture elsewhere": (404, "GET", "/pictures/..%2F..%2Fetc%2Fpasswd", None),
+    "no such path": (404, "GET", "/nothing", None),
+    "no such method": (405, "PUT", "/observe", {"user": "ann", "item": "i1"}),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_is_refused_changes_nothing(name, client, live, facts):
+    status, method, path, body = REFUSALS[name]
+    observe(client, "ann", "i1", id="e0")
+    before = facts(live)
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == status, answer.text
+    assert isinstance(answer.json()["detail"], str)
+    assert facts(live) == before
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (422, b"{"),
+        (422, b'{"user": "\\ud800", "item": "i1"}'),
+        (422, b'{"user": "ann", "item": "i1", "\\ud800": 1}'),
+        (422, b'{"user": "ann", "item": "i1", "time": NaN}'),
+        (422, b'{"user": "ann", "item": "i1", "time": 1e999}'),
+        (404, b'{"user": "ann", "item": "\\u0000"}'),
+        (422, b'{"user": "ann", "item": 9223372036854775808}'),
+        (400, b'{"user": "ann", "item": ' + b"9" * 5000 + b"}"),
+        (400, b"[" * 100_000),
+        (422, b"\xff\xfe"),
+    ],
+)
+def test_bodies_that_are_no_json_or_hold_no_text(client, live, facts, status, body):
+    before = facts(live)
+    answer = client.post("/observe", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status, answer.text
+    assert facts(live) == before
+
+
+def test_a_body_that_a_foreign_page_can_send_is_refused(client, live):
+    body = b'{"user": "ann", "item": "i1"}'
+    for headers in ({"Content-Type": "text/plain"}, {}):
+        assert client.post("/observe", content=body, headers=headers).status_code == 422
+    assert live.log.last_offset == 0
+
+
+def test_a_log_that_cannot_be_written_is_unavailable(client, live, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(live.log, "append", full)
+    answer = client.post("/observe", json={"user": "ann", "item": "i1"})
+    assert (answer.status_code, "No space" in answer.json()["detail"]) == (503, True)
+
+
+def test_the_interface_is_described(client):
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {
+        *("/observe", "/recommend", "/history", "/explain", "/items", "/forget", "/health"),
+        *("/metrics", "/pictures/{item}"),
+    }
+    problem = described["paths"]["/observe"]["post"]["responses"]["422"]
+    assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
+
+
+def test_limits_of_lists_are_described_and_kept(connect, live):
+    client = connect(live, limits=Limits(k=5))
+    assert client.get("/recommend?user=ann&k=6").status_code == 422
+    assert len(ids(client.get("/recommend?user=ann&k=5"))) == 5
