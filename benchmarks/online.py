@@ -42,7 +42,7 @@ from mmrec.evaluation import (
     rank_targets,
 )
 from mmrec.evaluation.curves import metric_of_ranks
-from mmrec.realtime.online import OnlineLearner
+from mmrec.realtime.learning.online import OnlineLearner
 
 METRICS = ("ndcg@10", "hr@10")
 COLOURS = {"online": "#0b6fa4", "frozen": "#c8553d", "online Markov": "#8a8a8a"}

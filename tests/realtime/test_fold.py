@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from mmrec.data import Histories
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.realtime.events import Event
 from mmrec.realtime.fold import Fold
+from mmrec.realtime.log.events import Event
 
 VECTORS = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))
 INTERESTS = {

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 import torch
 
-from mmrec.realtime.events import Event
-from mmrec.realtime.exact import ExactIndex
+from mmrec.realtime.index.exact import ExactIndex
+from mmrec.realtime.log.events import Event
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.sessions import MemorySessions
 
@@ -183,8 +183,8 @@ def test_the_trained_recommender_is_not_changed(by_content):
 
 def test_explain(content):
     items = content.catalog.ids
-    with pytest.raises(ValueError, match="'ann' has none"):
-        content.explain("ann", items[0])
+    nothing = content.explain("ann", items[0])
+    assert (nothing.score, nothing.history, nothing.modalities) == (0.0, [], {})
     observe_all(content, "ann", [items[1], items[2], items[3], items[1]])
     why = content.explain("ann", items[5])
     assert {item for item, _ in why.history} == {items[1], items[2], items[3]}

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from mmrec.realtime.memory_log import MemoryLog
+from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.redis_sessions import PREFIX, RedisSessions
 from mmrec.realtime.sessions import Session, SessionStore

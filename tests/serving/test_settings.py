@@ -57,7 +57,7 @@ def test_settings_open_what_they_name(saved, tmp_path):
 
 
 def test_settings_open_a_graph_index(saved, tmp_path):
-    faiss = pytest.importorskip("mmrec.realtime.faiss_index")
+    faiss = pytest.importorskip("mmrec.realtime.index.faiss_index")
     pytest.importorskip("faiss", reason="needs the extra faiss")
     live = Settings(run=str(saved), log=str(tmp_path / "events.db"), index="hnsw").open()
     assert isinstance(live._snapshot.index, faiss.FaissIndex)

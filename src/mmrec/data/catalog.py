@@ -14,6 +14,8 @@ from mmrec.data.tables import Table, check_ids, read_table, require_columns
 
 ItemId = str | int
 
+FEW = 100
+
 
 class Catalog:
     """Items with free columns and an optional picture; ids ↔ indices.
@@ -97,7 +99,10 @@ class Catalog:
             >>> Catalog({"item_id": ["a", "b"]}).ids_of([2, 1])
             ['b', 'a']
         """
-        return self.frame["item_id"].gather(np.asarray(indices, dtype=np.int64) - 1).to_list()
+        column = self.frame["item_id"]
+        if len(indices) <= FEW:  # a list to show: waking polars' threads would take longer
+            return [column[int(index) - 1] for index in indices]
+        return column.gather(np.asarray(indices, dtype=np.int64) - 1).to_list()
 
     def parse_ids(self, texts: Iterable[str]) -> list[ItemId]:
         """Return ids that were written as text, as integers where the catalogue's are.

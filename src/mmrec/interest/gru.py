@@ -131,9 +131,13 @@ class GRUInterest(nn.Module):
         kind: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "layers B H"]:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
-        inputs = self._as_weights(self.inputs(vectors, gap, kind)).unsqueeze(1)
-        _, state = self.gru(inputs, state)
-        return state
+        # The cell alone: nn.GRU is made for whole histories, and takes longer for one event.
+        hidden = self._as_weights(self.inputs(vectors, gap, kind))
+        states = []
+        for before, weights in zip(state, self.gru.all_weights, strict=True):
+            hidden = torch.gru_cell(hidden, before, *weights)
+            states.append(hidden)
+        return torch.stack(states)
 
     def readout(self, state: Float[Tensor, "layers B H"]) -> Float[Tensor, "B H"]:
         """The interest that a state stands for: its last layer."""

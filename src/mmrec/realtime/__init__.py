@@ -4,22 +4,14 @@
 sessions, indexes of items.
 """
 
-from mmrec.realtime.events import Event, EventLog, NewEvent
-from mmrec.realtime.exact import ExactIndex
 from mmrec.realtime.explain import Explanation
-from mmrec.realtime.faiss_index import FaissIndex
 from mmrec.realtime.fold import Fold
-from mmrec.realtime.index import ItemIndex, SearchResult
-from mmrec.realtime.item_changes import ItemChange
-from mmrec.realtime.lance_index import LanceIndex
-from mmrec.realtime.memory_log import MemoryLog
-from mmrec.realtime.online import OnlineLearner
+from mmrec.realtime.index import ExactIndex, FaissIndex, ItemIndex, LanceIndex, SearchResult
+from mmrec.realtime.learning import OnlineLearner, OnlineTrainer, Version, Versions
+from mmrec.realtime.log import Event, EventLog, ItemChange, MemoryLog, NewEvent, SqliteLog
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.redis_sessions import RedisSessions
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
-from mmrec.realtime.sqlite_log import SqliteLog
-from mmrec.realtime.trainer import OnlineTrainer
-from mmrec.realtime.versions import Version, Versions
 
 __all__ = [
     "Event",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmrec.data import Catalog
-from mmrec.realtime.item_changes import ItemChange
+from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.snapshot import Snapshot, index_vectors
 
 Encoded = tuple[Tensor, dict[str, Tensor]]

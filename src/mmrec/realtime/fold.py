@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.realtime.events import Event
+from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 
 

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId, Table
 from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
-from mmrec.realtime.events import Event, EventLog
-from mmrec.realtime.exact import ExactIndex
 from mmrec.realtime.explain import Explanation, explain_history, explain_modalities
-from mmrec.realtime.index import ItemIndex
-from mmrec.realtime.item_changes import ItemChange
-from mmrec.realtime.memory_log import MemoryLog
+from mmrec.realtime.index.exact import ExactIndex
+from mmrec.realtime.index.index import ItemIndex
+from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.events import Event, EventLog
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.pictures import with_pictures, write_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.snapshot import Snapshot
-from mmrec.realtime.versions import Version, Versions
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.popular import popular_and_diverse
@@ -187,14 +187,16 @@ class RealtimeRecommender:
     def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
         """Say which of a user's last events, and which modality, carry the score of an item.
 
+        Of someone without events there is nothing to say: no past items, no modalities, score 0.
+
         Raises:
-            ValueError: the item is unknown, or the user has no events on known items.
+            ValueError: the item is unknown.
         """
         now = self._snapshot
         index = int(now.catalog.indices_of([item])[0])
         histories = self._histories(user, now, last)
         if histories is None:
-            raise ValueError(f"explain expects a user with events; {user!r} has none")
+            return Explanation(item, 0.0, [], {})
         score, lost = explain_history(now.model, histories, now.vectors, index)
         ids = now.catalog.ids_of(histories.items[0].tolist())
         carried: dict[ItemId, float] = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmrec.data import Catalog
 from mmrec.models import SequentialModel
 from mmrec.realtime.fold import Fold
-from mmrec.realtime.index import ItemIndex
+from mmrec.realtime.index.index import ItemIndex
 from mmrec.recommender.recommender import Recommender
 
 

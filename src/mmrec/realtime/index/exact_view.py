@@ -1,0 +1,97 @@
+"""What an exact index holds at one moment, and the search in it."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mmrec.realtime.index.checks import allowed
+from mmrec.realtime.index.index import SearchResult, rank
+from mmrec.realtime.index.storage import Storage
+
+CHUNK = 1 << 24
+"""Scores held at once (64 MB), if one row has no more."""
+
+
+@dataclass(frozen=True)
+class ExactView:
+    """What an exact index holds at one moment; nothing that it reads changes any more.
+
+    Attributes:
+        storage: the vectors; slots from ``size`` on may be written to by others.
+        keys: (capacity,) the key of each slot.
+        size: number of slots in use.
+        dead: slots in use whose item was removed or moved.
+        shortlist: estimates ranked in float32, as a multiple of k.
+    """
+
+    storage: Storage
+    keys: Int[Tensor, " capacity"]
+    size: int
+    dead: Int[Tensor, " dead"]
+    shortlist: int
+
+    def living(self) -> tuple[Int[Tensor, " n"], Float[Tensor, "n D"]]:
+        """Keys and vectors of all items."""
+        used = torch.ones(self.size, dtype=torch.bool).index_fill_(0, self.dead, False)
+        slots = used.nonzero().flatten()
+        return self.keys[slots], self.storage.take(slots)
+
+    def search(
+        self,
+        queries: Float[Tensor, "B D"],
+        k: int,
+        exclude: list[Int[Tensor, " _"]] | None,
+        allow: Bool[Tensor, " keys"] | None,
+    ) -> SearchResult:
+        """As :meth:`ItemIndex.search`, with arguments that were checked."""
+        hidden = None if allow is None else ~allowed(self.keys[: self.size], allow)
+        rows = max(1, CHUNK // max(self.size, 1))
+        parts = []
+        for start in range(0, max(len(queries), 1), rows):
+            seen = None if exclude is None else exclude[start : start + rows]
+            parts.append(self._search(queries[start : start + rows], k, seen, hidden))
+        if len(parts) == 1:
+            return parts[0]
+        return SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    def _search(
+        self,
+        queries: Tensor,
+        k: int,
+        seen: list[Tensor] | None,
+        hidden: Tensor | None,
+    ) -> SearchResult:
+        scores = self.storage.scores(queries, self.size)
+        scores.index_fill_(1, self.dead, -torch.inf)
+        if hidden is not None:
+            scores.masked_fill_(hidden, -torch.inf)
+        # Of k + s items at least k are left when s of them are dropped.
+        spare = 0 if seen is None else max(map(len, seen))
+        wanted = spare + k * (1 if self.storage.exact else self.shortlist)
+        slots, scores = self._best_slots(scores, wanted)
+        if not self.storage.exact:
+            vectors = self.storage.take(slots.flatten()).view(*slots.shape, queries.shape[1])
+            exact = (vectors @ queries.unsqueeze(2)).squeeze(2)
+            scores = exact.masked_fill(scores == -torch.inf, -torch.inf)
+        keys = self.keys[slots]
+        for row, drop in enumerate(seen or ()):
+            scores[row].masked_fill_(torch.isin(keys[row], drop), -torch.inf)
+        return rank(keys, scores, k)
+
+    def _best_slots(self, scores: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+        if wanted >= self.size:
+            slots = torch.arange(self.size).expand(len(scores), self.size)
+            return slots, scores
+        top, slots = scores.topk(wanted + 1)
+        top, slots, beyond = top[:, :wanted], slots[:, :wanted], top[:, wanted]
+        if self.storage.exact:
+            # topk takes any of equal scores; where they lie on the edge, the lowest keys are due.
+            for row in (top[:, -1] == beyond).nonzero().flatten().tolist():
+                above = (scores[row] > beyond[row]).nonzero().flatten()
+                level = (scores[row] == beyond[row]).nonzero().flatten()
+                lowest = self.keys[level].topk(wanted - len(above), largest=False).indices
+                slots[row] = torch.cat([above, level[lowest]])
+                top[row] = scores[row, slots[row]]
+        return slots, top

@@ -1,0 +1,346 @@
+"""A trained model that goes on learning from events as they come."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor, nn
+
+from mmrec.data import Histories, Sequences
+from mmrec.evaluation import Observed
+from mmrec.losses import softmax_loss
+from mmrec.models import CatalogRanker, SequentialModel
+from mmrec.realtime.learning.candidates import DrawnPool, draw_pool
+from mmrec.realtime.learning.examples import Examples, examples_of, joined, windows_of
+from mmrec.realtime.learning.monitor import Detector, LossMonitor
+from mmrec.realtime.learning.replay import Reservoir
+from mmrec.realtime.learning.rows import RowAdagrad
+
+log = logging.getLogger(__name__)
+
+PARTS = ("interest", "scorer", "items")
+CLIP = 1.0
+"""The largest norm of a step's gradient."""
+
+
+class OnlineLearner:
+    """Learns from micro-batches of events: a :class:`mmrec.evaluation.Learner`.
+
+    It owns its weights; the model it starts from stays as it is. Encoders and fusion don't learn.
+    Item vectors are a table that starts at what they gave: an item starts at its content and moves
+    from there once it is met, so that neither encoders nor texts and pictures are needed.
+
+    An update is a few steps, each on the new events and, against forgetting, on examples drawn from
+    a reservoir of all that came before, by a softmax over negatives that are drawn by how often
+    items were met. By default only item vectors learn: on MovieLens (`benchmarks/online.py`) an
+    interest model that moves with every batch gains less. A loss or gradient that isn't finite
+    changes nothing but the counters. Everything random in update ``n`` comes from ``(seed, n)``, so
+    that a learner that was saved and loaded goes on as if nothing had happened, bit for bit on a
+    CPU.
+
+    A ranking scorer is kept but doesn't learn.
+
+    Args:
+        model: what is learnt on from.
+        vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        popularity: how often each item was met so far, ``(V + 1,)``.
+        learn: which parts learn: of ``"interest"``, ``"scorer"`` and ``"items"``.
+        lr: learning rate of interest and scorer, by Adam.
+        item_lr: learning rate of item vectors, by :class:`RowAdagrad`.
+        steps: steps of an update, each with other negatives and other examples from the reservoir.
+        replay: examples in the reservoir.
+        replay_batch: examples that are drawn from it for a step.
+        negatives: how many items are drawn for a step.
+        half_life: events after which an item's count is halved; None never forgets.
+        window: events of a history in the reservoir.
+        max_length: events of a history that count.
+        detector: tells a drift from the losses, see :class:`LossMonitor`.
+        seed: of everything random.
+
+    Attributes:
+        offset: of the last event that was learnt; None before the first.
+        updates: how many updates there were.
+        skipped: how many updates met a loss or gradient that isn't finite.
+        monitor: the running mean of the loss, and drifts.
+
+    Raises:
+        ValueError: an argument is out of range, or tensors disagree in length.
+
+    References:
+        Rolnick et al., "Experience replay for continual learning" (arXiv 1811.11682).
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> from mmrec.models import gru4rec
+        >>> model = gru4rec({"id": IdEncoder(5, 8)}, dim=8)
+        >>> learner = OnlineLearner(model, torch.randn(6, 8), torch.ones(6), negatives=5)
+        >>> one = torch.tensor([1])
+        >>> event = Observed(one, one, one, one.double(), Histories.of_items([[4, 2]]))
+        >>> learner.update(event, offset=1)
+        >>> learner.updates, learner.offset, learner.skipped
+        (1, 1, 0)
+    """
+
+    def __init__(
+        self,
+        model: SequentialModel,
+        vectors: Float[Tensor, "V1 D"],
+        popularity: Num[Tensor, " V1"],
+        *,
+        learn: Sequence[str] = ("items",),
+        lr: float = 1e-4,
+        item_lr: float = 0.1,
+        steps: int = 3,
+        replay: int = 2000,
+        replay_batch: int = 16,
+        negatives: int = 512,
+        half_life: float | None = None,
+        window: int = 50,
+        max_length: int = 200,
+        detector: Detector | None = None,
+        seed: int = 0,
+    ) -> None:
+        _check(learn, vectors, popularity, half_life)
+        if min(steps, negatives) < 1 or replay_batch < 0:
+            raise ValueError(
+                "steps and negatives must be 1 or more and replay_batch 0 or more; "
+                f"got {steps}, {negatives} and {replay_batch}"
+            )
+        self.learn = tuple(learn)
+        # Encoders are never changed, so there is no need for a copy of a whole BERT.
+        self.model = deepcopy(model, {id(model.items): model.items})
+        self.parts = nn.ModuleDict(
+            {name: getattr(self.model, name) for name in PARTS[:2] if name in learn}
+        )
+        for name in ("interest", "scorer", "ranker"):
+            part = getattr(self.model, name)
+            if part is not None:
+                part.eval().requires_grad_(name in learn)
+        weights = list(self.parts.parameters())
+        self.optimizer = torch.optim.Adam(weights, lr=lr) if weights else None
+        self.rows = RowAdagrad(vectors.detach().clone(), lr=item_lr)
+        self.counts = popularity.detach().to(vectors.device, torch.float64, copy=True)
+        self.decay = 1.0 if half_life is None else 0.5 ** (1 / half_life)
+        self.reservoir = Reservoir(replay, window=window)
+        self.steps, self.replay_batch, self.negatives = steps, replay_batch, negatives
+        self.max_length, self.seed = max_length, seed
+        self.monitor = LossMonitor(detector=detector)
+        self.updates = self.skipped = 0
+        self.offset: int | None = None
+
+    @property
+    def vectors(self) -> Float[Tensor, "V1 D"]:
+        """The vector of every catalogue index, as it is now."""
+        return self.rows.table
+
+    @property
+    def healthy(self) -> bool:
+        """Whether batches can be learnt, and the loss isn't far above that of the last publish."""
+        return self.monitor.healthy
+
+    @property
+    def ranker(self) -> CatalogRanker:
+        """The model over the catalogue as it is now."""
+        counts = self.counts.float()
+        return CatalogRanker(self.model, self.vectors, counts, max_length=self.max_length)
+
+    def publish(self) -> CatalogRanker:
+        """Return a copy of what has been learnt, for readers; health is measured against it."""
+        model = deepcopy(self.model, {id(self.model.items): self.model.items})
+        self.monitor.mark()
+        counts, vectors = self.counts.float(), self.vectors.clone()
+        return CatalogRanker(model, vectors, counts, max_length=self.max_length)
+
+    def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
+        """Return the retrieval score of every catalogue index, see :class:`CatalogRanker`."""
+        return self.ranker.scores(histories)
+
+    def rerank(
+        self, scores: Float[Tensor, "B V1"], histories: Histories, exclude: Bool[Tensor, "B V1"]
+    ) -> Float[Tensor, "B V1"]:
+        """Return the final scores, see :class:`CatalogRanker`."""
+        return self.ranker.rerank(scores, histories, exclude)
+
+    def remember(self, events: Sequences) -> None:
+        """Put events that the model was trained on in the reservoir.
+
+        Users are numbered as in the stream: by their row in ``events.users``.
+        """
+        self.reservoir.add(windows_of(events, self.reservoir.window), self._rng(1))
+
+    def update(self, events: Observed, *, offset: int | None = None) -> None:
+        """Learn from events, once.
+
+        Args:
+            events: in time order. Their user's number is what :meth:`forget` takes.
+            offset: of the last of them in a log; kept, so that a restart can go on after it.
+        """
+        rng = self._rng(0)
+        new = examples_of(events)
+        # What can't be learnt must not come back from the reservoir either.
+        if all(self._learn(new, rng) for _ in range(self.steps)):
+            self._count(events.item.to(self.counts.device))
+            self.reservoir.add(new, rng)
+        self.updates += 1
+        self.offset = self.offset if offset is None else offset
+
+    def add_items(self, vectors: Float[Tensor, "N D"]) -> None:
+        """Add items at the end of the catalogue; they start at the vectors of their content."""
+        self.rows.append(vectors)
+        self.counts = F.pad(self.counts, (0, len(vectors)))
+
+    def forget(self, user: int) -> int:
+        """Remove a user's examples; return how many there were. Weights stay as they are."""
+        return self.reservoir.forget(user)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state: ``"tensors"`` by name, and ``"values"`` that JSON can hold."""
+        states: dict[str, Mapping[str, Tensor]] = {
+            "rows": self.rows.state_dict(),
+            "reservoir": self.reservoir.state_dict(),
+            "weights": self.parts.state_dict(),
+        }
+        tensors = {
+            f"{part}.{name}": value.detach().clone()
+            for part, state in states.items()
+            for name, value in state.items()
+        }
+        slots = self.optimizer.state_dict()["state"] if self.optimizer else {}
+        tensors |= {
+            f"adam.{number}.{name}": value.detach().clone()
+            for number, slot in slots.items()
+            for name, value in slot.items()
+        }
+        values = {
+            "offset": self.offset,
+            "updates": self.updates,
+            "skipped": self.skipped,
+            "learn": list(self.learn),
+            "seed": self.seed,
+            "monitor": self.monitor.state_dict(),
+        }
+        return {"tensors": tensors | {"counts": self.counts.clone()}, "values": values}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what :meth:`state_dict` of a learner with the same arguments gave.
+
+        Raises:
+            ValueError: other parts learnt, or the reservoir is of another size.
+        """
+        tensors, values = state["tensors"], state["values"]
+        if tuple(values["learn"]) != self.learn:
+            raise ValueError(f"the state is of learn={values['learn']}; got {list(self.learn)}")
+        self.reservoir.load_state_dict(_under("reservoir", tensors))
+        self.rows.load_state_dict(_under("rows", tensors))
+        self.parts.load_state_dict(_under("weights", tensors))
+        self.counts = tensors["counts"].to(self.counts, copy=True)
+        if self.optimizer is not None:
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in _under("adam", tensors).items():
+                number, _, key = name.partition(".")
+                slots.setdefault(int(number), {})[key] = value.clone()
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
+        self.offset, self.updates = values["offset"], values["updates"]
+        self.skipped, self.seed = values["skipped"], values["seed"]
+        self.monitor.load_state_dict(values["monitor"])
+
+    def _learn(self, new: Examples, rng: np.random.Generator) -> bool:
+        """Do one step; return False where it had to be skipped."""
+        new = new.to(self.vectors.device)
+        old = self.reservoir.sample(self.replay_batch, rng).to(self.vectors.device)
+        if not len(new):
+            return True
+        examples = joined(new, old)
+        pool = draw_pool(examples, self.counts, self.negatives, rng)
+        vectors = self.vectors[pool.items].requires_grad_("items" in self.learn)
+        weights = list(self.parts.parameters())
+        learning = [*weights, vectors] if vectors.requires_grad else weights
+        test, loss = self._losses(examples, len(new), vectors, pool, rng)
+        gradients = torch.autograd.grad(loss, learning)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not bool(torch.isfinite(loss.detach() + norm)):
+            self.skipped += 1
+            self.monitor.refuse()
+            log.warning("update %d refused: its loss or gradient is not finite", self.updates)
+            return False
+        scale = (CLIP / norm.clamp(min=1e-12)).clamp(max=1.0)
+        self._apply([gradient * scale for gradient in gradients], pool.items)
+        self.monitor.update(float(test))
+        return True
+
+    def _losses(
+        self,
+        examples: Examples,
+        new: int,
+        vectors: Float[Tensor, "P D"],
+        pool: DrawnPool,
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of the first ``new`` examples, and that of both kinds together."""
+        histories, targets = examples.histories, examples.targets
+        valid = targets > 0
+        device = self.vectors.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(rng.integers(2**63)))
+            self.parts.train()
+            states = self.model.interest(
+                vectors[torch.searchsorted(pool.items, histories.items)],
+                histories.mask,
+                histories.gap,
+                histories.kind,
+            )
+            logits = self.model.scorer(states[valid], vectors)
+            self.parts.eval()
+        target = torch.searchsorted(pool.items, targets[valid])
+        cut = int(valid[:new].sum())
+        first = softmax_loss(logits[:cut], target[:cut], pool.candidates, pool.log_q)
+        second = softmax_loss(logits[cut:], target[cut:], pool.candidates, pool.log_q)
+        return first.detach(), first + second
+
+    def _apply(self, gradients: list[Tensor], items: Int[Tensor, " P"]) -> None:
+        for weight, gradient in zip(self.parts.parameters(), gradients, strict=False):
+            weight.grad = gradient
+        if self.optimizer is not None:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        if "items" in self.learn:
+            moved = gradients[-1].abs().sum(1) > 0
+            moved[0] = False  # padding stays what it is
+            self.rows.step(items[moved], gradients[-1][moved])
+
+    def _count(self, items: Int[Tensor, " B"]) -> None:
+        ages = torch.arange(len(items) - 1, -1, -1, dtype=torch.float64, device=items.device)
+        self.counts *= self.decay ** len(items)
+        self.counts.index_add_(0, items, self.decay**ages)
+
+    def _rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.updates, purpose])
+
+
+def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a part, without it."""
+    start = f"{part}."
+    return {n.removeprefix(start): value for n, value in tensors.items() if n.startswith(start)}
+
+
+def _check(
+    learn: Sequence[str], vectors: Tensor, popularity: Tensor, half_life: float | None
+) -> None:
+    unknown = [name for name in learn if name not in PARTS]
+    if unknown or not learn:
+        raise ValueError(f"learn must be some of {list(PARTS)}; got {list(learn)}")
+    if len(popularity) != len(vectors):
+        raise ValueError(
+            f"popularity must have one value a vector, {len(vectors)}; got {len(popularity)}"
+        )
+    if not bool((popularity[1:] > 0).any()):
+        raise ValueError("popularity must have a positive count, by which negatives are drawn")
+    if not bool(torch.isfinite(vectors).all()):
+        raise ValueError("vectors must be finite; got some that are not")
+    if half_life is not None and half_life <= 0:
+        raise ValueError(f"half_life must be above 0; got {half_life}")

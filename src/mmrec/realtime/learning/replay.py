@@ -1,0 +1,125 @@
+"""A fair draw of all examples that have been: against forgetting."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmrec.data import Histories
+from mmrec.realtime.learning.examples import Examples, cut_to_last, padded
+
+
+class Reservoir:
+    """A fixed number of examples, each of all that came as likely to be among them.
+
+    Only the last ``window`` events of a history are kept. What is drawn comes from the generator
+    that is given, so that the same examples and generators give the same reservoir.
+
+    Args:
+        size: how many examples are kept; 0 for none.
+        window: events of a history.
+
+    Raises:
+        ValueError: ``size`` is negative, or ``window`` isn't positive.
+
+    References:
+        Vitter, "Random sampling with a reservoir" (1985), algorithm R.
+
+    Example:
+        >>> reservoir = Reservoir(2, window=3)
+        >>> items = Histories.of_items([[1, 2, 3, 4]])
+        >>> one = torch.tensor([1])
+        >>> reservoir.add(Examples(one, items, one, one), np.random.default_rng(0))
+        >>> reservoir.sample(5, np.random.default_rng(0)).histories.items
+        tensor([[2, 3, 4]])
+    """
+
+    def __init__(self, size: int, *, window: int = 50) -> None:
+        if size < 0 or window < 1:
+            raise ValueError(
+                f"a reservoir expects size of 0 or more and a positive window; got {size}, {window}"
+            )
+        self.size, self.window = size, window
+        self.count = self.seen = 0
+        self.items = np.zeros((size, window + 1), dtype=np.int64)  # the last column: the target
+        self.gap = np.zeros((size, window), dtype=np.float32)
+        self.kind = np.zeros((size, window), dtype=np.int64)
+        self.user = np.zeros(size, dtype=np.int64)
+        self.fresh = np.zeros(size, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def add(self, examples: Examples, rng: np.random.Generator) -> None:
+        """Let examples in, each by chance once the reservoir is full."""
+        number = np.arange(len(examples))
+        drawn = (rng.random(len(examples)) * (self.seen + number + 1)).astype(np.int64)
+        room = self.size - self.count
+        slot = np.where(number < room, self.count + number, drawn)
+        taken = np.flatnonzero(slot < self.size)
+        # Of two examples in one slot the later one stays.
+        slots, last = np.unique(slot[taken][::-1], return_index=True)
+        self._write(slots, examples, taken[::-1][last])
+        self.count += min(room, len(examples))
+        self.seen += len(examples)
+
+    def sample(self, number: int, rng: np.random.Generator) -> Examples:
+        """Return so many different examples, or all that there are."""
+        rows = rng.choice(self.count, min(number, self.count), replace=False, shuffle=False)
+        rows = np.sort(rows)
+        steps = int((self.items[rows, :-1] > 0).sum(1).max(initial=1))
+        columns = (self.items[rows, :steps], self.gap[rows, :steps], self.kind[rows, :steps])
+        return Examples(
+            torch.from_numpy(self.user[rows]),
+            Histories(*(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)),
+            torch.from_numpy(self.items[rows, -1]),
+            torch.from_numpy(self.fresh[rows]),
+        )
+
+    def forget(self, user: int) -> int:
+        """Remove a user's examples and overwrite where they were; return how many there were.
+
+        The places that become free are taken by the next examples.
+        """
+        stay = np.flatnonzero(self.user[: self.count] != user)
+        gone = self.count - len(stay)
+        for array in self._arrays.values():
+            array[: len(stay)] = array[stay]
+            array[len(stay) :] = 0
+        self.count = len(stay)
+        return gone
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the examples and the counters as tensors."""
+        tensors = {name: torch.from_numpy(a.copy()) for name, a in self._arrays.items()}
+        return tensors | {"counters": torch.tensor([self.count, self.seen])}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take what :meth:`state_dict` gave.
+
+        Raises:
+            ValueError: it is that of a reservoir of another size or window.
+        """
+        for name, array in self._arrays.items():
+            if tuple(state[name].shape) != array.shape:
+                raise ValueError(
+                    f"the reservoir expects {name} of shape {array.shape}; "
+                    f"got {tuple(state[name].shape)}"
+                )
+        for name, array in self._arrays.items():
+            array[...] = state[name].cpu().numpy()
+        self.count, self.seen = map(int, state["counters"])
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        names = ("items", "gap", "kind", "user", "fresh")
+        return {name: getattr(self, name) for name in names}
+
+    def _write(self, slots: np.ndarray, examples: Examples, rows: np.ndarray) -> None:
+        chosen = examples.to("cpu").at(torch.from_numpy(rows))
+        cut = padded(cut_to_last(chosen.histories, self.window), self.window)
+        self.items[slots, :-1], self.items[slots, -1] = cut.items.numpy(), chosen.item.numpy()
+        self.gap[slots], self.kind[slots] = cut.gap.numpy(), cut.kind.numpy()
+        self.user[slots] = chosen.user.numpy()
+        self.fresh[slots] = chosen.fresh.clamp(max=self.window).numpy()

@@ -1,0 +1,278 @@
+"""A learner that follows a log: it tests itself on each event, learns it, and publishes."""
+
+import json
+import logging
+import math
+import shutil
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mmrec.data import Catalog, Histories
+from mmrec.data.durable import flush
+from mmrec.data.tables import read_json
+from mmrec.evaluation import Observed
+from mmrec.metrics import rank_of_target
+from mmrec.realtime.learning.online import OnlineLearner
+from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.events import Event, EventLog
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.realtime.snapshot import fingerprint
+from mmrec.recommender.newcomers import encode_rows
+from mmrec.recommender.recommender import Recommender
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = ".checkpoint"
+"""Beside the versions: where learning goes on after a restart."""
+
+
+class OnlineTrainer:
+    """Follows an event log and publishes what it has learnt.
+
+    Each micro-batch is ranked by the learner and by the frozen model of the RUN before it is
+    learnt (prequential evaluation, Dawid 1984). A checkpoint holds the learner and the offset of
+    the last event that it has learnt, written together: a restart neither skips nor repeats an
+    event. Users are known to it by the log's random numbers alone, and an example whose user was
+    forgotten is dropped before the next update.
+
+    Args:
+        recommender: the RUN to learn on from; it is not changed.
+        events: the log to follow, read by this process for itself.
+        versions: where to publish.
+        batch_size: events of a micro-batch.
+        publish_every: events between two versions.
+        window: events over which the running metrics are taken.
+        tolerance: share of the frozen model's NDCG@10 that a version may lack and still be
+            published.
+        **learner: further arguments of :class:`OnlineLearner`.
+
+    Raises:
+        ValueError: the checkpoint beside the versions is of another RUN or damaged.
+    """
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        events: EventLog,
+        versions: Versions,
+        *,
+        batch_size: int = 64,
+        publish_every: int = 1000,
+        window: int = 2000,
+        tolerance: float = 0.05,
+        **learner: Any,
+    ) -> None:
+        self.recommender, self.events, self.versions = recommender, events, versions
+        self.batch_size, self.publish_every = batch_size, publish_every
+        self.tolerance = tolerance
+        self.base = fingerprint(recommender.model, recommender.vectors)
+        self.catalog: Catalog = recommender.catalog.copy()
+        self.learner = OnlineLearner(
+            recommender.model,
+            recommender.vectors,
+            recommender.counts,
+            max_length=recommender.options.max_length,
+            **learner,
+        )
+        self._kinds = {name: n for n, name in enumerate(recommender.config["kinds"], 1)}
+        self.changes = 0
+        self._published = 0
+        self._metrics = {name: deque[float](maxlen=window) for name in ("online", "frozen")}
+        self._resume()
+
+    @property
+    def offset(self) -> int:
+        """The last event that was learnt, 0 before the first."""
+        return self.learner.offset or 0
+
+    def run_once(self) -> int:
+        """Learn the next micro-batch; return how many events it had, 0 at the end of the log."""
+        self._follow_items()
+        batch = list(self.events.read(after=self.offset, limit=self.batch_size))
+        if not batch:
+            return 0
+        self._drop_forgotten()
+        known = [event for event in batch if self.catalog.find(event.item)]
+        if known:
+            observed = self._observed(known)
+            self._test(observed)
+            self.learner.update(observed, offset=batch[-1].offset)
+        else:
+            self.learner.offset = batch[-1].offset
+        if self.offset - self._published >= self.publish_every:
+            self.publish()
+        return len(batch)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the running NDCG@10 of the learner and of the frozen model, and how many events.
+
+        Each event was ranked before it was learnt: whole catalogue, seen items filtered.
+        """
+        return {
+            name: float(np.mean(values)) if values else math.nan
+            for name, values in self._metrics.items()
+        } | {"events": float(len(self._metrics["online"]))}
+
+    def publish(self) -> bool:
+        """Write a checkpoint, and a version unless it would be worse; return whether there is one.
+
+        A version is held back where the learner isn't healthy, or ranked the last events worse
+        than the frozen model did, by more than the tolerance.
+        """
+        self._published = self.offset
+        self._drop_forgotten()
+        self._checkpoint()
+        now = self.metrics()
+        worse = now["online"] < (1 - self.tolerance) * now["frozen"]
+        if worse or not self.learner.healthy:
+            log.warning("offset %d is not published: %s", self.offset, json.dumps(now))
+            return False
+        ranker = self.learner.publish()
+        version = Version(
+            name=f"{self.offset:012d}",
+            base=self.base,
+            offset=self.offset,
+            changes=self.changes,
+            metrics=now,
+            weights=dict(ranker.model.state_dict()),
+            vectors=ranker.vectors,
+            counts=ranker.popularity,
+        )
+        self.versions.publish(version)
+        return True
+
+    def _test(self, observed: Observed) -> None:
+        frozen = self.recommender.ranker
+        for name, ranker in (("online", self.learner.ranker), ("frozen", frozen)):
+            scores = ranker.scores(_known_to(observed.histories, len(ranker.vectors)))
+            missing = len(self.learner.vectors) - scores.shape[1]
+            scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
+            exclude = torch.zeros_like(scores, dtype=torch.bool)
+            exclude[:, 0] = True
+            exclude.scatter_(1, observed.histories.items, observed.histories.mask)
+            rank = rank_of_target(scores, observed.item, exclude)
+            gain = torch.where(rank <= 10, 1 / torch.log2(rank.double() + 1), 0.0)
+            self._metrics[name].extend(gain.tolist())
+
+    def _observed(self, batch: Sequence[Event]) -> Observed:
+        """Return events with what their users did before them."""
+        rows = [self._before(event) for event in batch]
+        steps = max(1, *map(len, rows))
+        shape = (len(rows), steps)
+        items, gap, kind = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
+        for row, past in enumerate(rows):
+            times = np.array([event.time for event in past])
+            items[row, : len(past)] = [self.catalog.find(event.item) for event in past]
+            kind[row, : len(past)] = [self._kinds.get(event.kind, 0) for event in past]
+            if len(past):
+                gap[row, : len(past)] = np.clip(np.diff(times, prepend=times[0]), 0, None)
+        return Observed(
+            user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
+            item=torch.tensor([self.catalog.find(event.item) for event in batch]),
+            kind=torch.tensor([self._kinds.get(event.kind, 0) for event in batch]),
+            time=torch.tensor([event.time for event in batch], dtype=torch.float64),
+            histories=Histories(
+                torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(kind)
+            ),
+        )
+
+    def _before(self, event: Event) -> list[Event]:
+        length = self.learner.max_length
+        past = self.events.before(event.offset, last=length)
+        return [one for one in past if self.catalog.find(one.item)]
+
+    def _follow_items(self) -> None:
+        """Take over changes of items; a removed one keeps its place."""
+        for number, change in self.events.item_changes(after=self.changes):
+            if change.action != "remove":
+                self._change(change)
+            self.changes = number
+
+    def _change(self, change: ItemChange) -> None:
+        """Give new items a vector, and changed ones that of their new content."""
+        known = np.array([item in self.catalog for item in change.rows["item_id"].to_list()])
+        if not known.all():
+            rows = change.rows.filter(pl.Series(~known))
+            vectors = self._encode(rows, change, ~known)
+            self.catalog.append(rows)
+            self.learner.add_items(vectors)
+        if known.any():
+            indices = self.catalog.update(change.rows.filter(pl.Series(known)))
+            rows = self.catalog.frame[(indices - 1).tolist()]
+            table = self.learner.vectors
+            table[torch.from_numpy(indices)] = self._encode(rows, change, known).to(table)
+
+    def _encode(self, rows: pl.DataFrame, change: ItemChange, which: np.ndarray) -> Tensor:
+        made = self.recommender
+        features = {name: values[which] for name, values in change.features.items()}
+        new = Catalog(rows, self.catalog.images)
+        return encode_rows(made.model, made.options, made.config, new, features)[0]
+
+    def _drop_forgotten(self) -> None:
+        kept = self.learner.reservoir
+        users = set(kept.user[: kept.count].tolist())
+        for user in users - self.events.known_keys(sorted(users)):
+            self.learner.forget(user)
+
+    def _checkpoint(self) -> None:
+        state = self.learner.state_dict()
+        part = self.versions.folder / f"{CHECKPOINT}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        save_file({n: t.contiguous() for n, t in state["tensors"].items()}, part / "state")
+        values = {
+            "base": self.base,
+            "changes": self.changes,
+            "learner": state["values"],
+            "metrics": {name: list(kept) for name, kept in self._metrics.items()},
+        }
+        (part / "state.json").write_text(json.dumps(values), encoding="utf-8")
+        for path in [*part.iterdir(), part]:
+            flush(path)
+        folder = self.versions.folder / CHECKPOINT
+        old = self.versions.folder / f"{CHECKPOINT}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+        flush(self.versions.folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _resume(self) -> None:
+        folder = self.versions.folder / CHECKPOINT
+        if not folder.exists():
+            folder = self.versions.folder / f"{CHECKPOINT}.old"  # killed between two renames
+        if not folder.exists():
+            return
+        values = read_json(folder / "state.json")
+        if values["base"] != self.base:
+            raise ValueError(
+                f"{self.versions.folder} was learnt on from another RUN, {values['base']}; this "
+                f"one is {self.base}"
+            )
+        self._follow_items()  # no fewer items than at the checkpoint
+        state = {"tensors": load_file(folder / "state"), "values": values["learner"]}
+        self.learner.load_state_dict(state)
+        for name, kept in values["metrics"].items():
+            self._metrics[name].extend(kept)
+        self._published = self.offset
+
+
+def _known_to(histories: Histories, size: int) -> Histories:
+    """Return histories in which items that a model doesn't have are padding."""
+    unknown = histories.items >= size
+    if not unknown.any():
+        return histories
+    order = unknown.long().argsort(dim=1, stable=True)
+    parts = (
+        part.masked_fill(unknown, 0).gather(1, order)
+        for part in (histories.items, histories.gap, histories.kind)
+    )
+    return Histories(*parts)

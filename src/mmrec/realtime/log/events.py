@@ -1,0 +1,211 @@
+"""Events of users as they happen, and the log that keeps them."""
+
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from numbers import Real
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from mmrec.data import ItemId
+from mmrec.realtime.log.item_changes import ItemChange
+
+_LONGEST = 256
+_LONGEST_ITEM = 1024
+
+
+class Event(NamedTuple):
+    """An event that is in a log.
+
+    Attributes:
+        offset: Its place in the log, from 1; later events have larger ones.
+        user: Who met the item (a keyed hash where the log hides users).
+        item: Which item, as it was written: ``"007"`` is not ``7``.
+        kind: What happened ("view", "cart", …).
+        time: When, in seconds since 1970; not necessarily in the order of the log.
+    """
+
+    offset: int
+    user: str
+    item: ItemId
+    kind: str
+    time: float
+
+
+class NewEvent(NamedTuple):
+    """An event on its way into a log.
+
+    Attributes:
+        user: Who met the item: a text of 1 to 256 characters.
+        item: Which item: a text of 1 to 1,024 characters, or an integer of 64 bits.
+        kind: What happened: a text of 1 to 256 characters.
+        time: When, in seconds since 1970; None is the moment of writing.
+        id: The sender's name for this event, 1 to 256 characters; the same name twice is one event.
+    """
+
+    user: str
+    item: ItemId
+    kind: str = "view"
+    time: float | None = None
+    id: str | None = None
+
+
+def check_event(event: NewEvent) -> None:
+    """Refuse what no log can keep.
+
+    Raises:
+        ValueError: a text is empty, too long or not text; an item is neither a text nor an integer
+            of 64 bits; the time isn't a finite number.
+
+    Example:
+        >>> check_event(NewEvent("ann", "lamp"))
+        >>> check_event(NewEvent("ann", "lamp", time=float("nan")))
+        Traceback (most recent call last):
+        ...
+        ValueError: time: expected a finite number of seconds; got nan
+    """
+    check_text("user", event.user)
+    check_text("kind", event.kind)
+    if event.id is not None:
+        check_text("id", event.id)
+    _check_item(event.item)
+    if event.time is not None and not _is_finite(event.time):
+        raise ValueError(f"time: expected a finite number of seconds; got {event.time!r}")
+
+
+def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
+    """Refuse a text that is empty, longer than ``longest`` characters or can't be UTF-8.
+
+    Raises:
+        ValueError: it is one of these; the sentence starts with ``name``.
+
+    Example:
+        >>> check_text("user", "")
+        Traceback (most recent call last):
+        ...
+        ValueError: user: expected a text of 1 to 256 characters; got 0 characters
+    """
+    want = f"{name}: expected a text of 1 to {longest:,} characters"
+    if not isinstance(text, str):
+        raise ValueError(f"{want}; got {type(text).__name__}")
+    if not 1 <= len(text) <= longest:
+        raise ValueError(f"{want}; got {len(text):,} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{want}; got one that can't be written as UTF-8") from None
+
+
+def _check_item(item: object) -> None:
+    if isinstance(item, int) and not isinstance(item, bool):
+        if not -(2**63) <= item < 2**63:
+            raise ValueError(f"item: expected an integer of 64 bits; got {item.bit_length()} bits")
+    elif isinstance(item, str):
+        check_text("item", item, _LONGEST_ITEM)
+    else:
+        raise ValueError(f"item: expected a text or an integer; got {type(item).__name__}")
+
+
+def _is_finite(time: object) -> bool:
+    return not isinstance(time, bool) and isinstance(time, Real) and isfinite(time)
+
+
+@runtime_checkable
+class EventLog(Protocol):
+    """The events of all users in the order in which they were accepted; nothing is ever changed.
+
+    An event is durable before its offset is returned. Offsets start at 1, grow, and are never used
+    twice; a gap means events that were forgotten. Whatever is visible stays complete: once an
+    offset can be read, no smaller one appears later.
+
+    **Late events.** The order of the log is the order of the offsets. An event whose ``time`` is
+    older than that of its predecessors is neither refused nor moved: states are folded in log
+    order, so that a fold from any offset gives what was served then.
+
+    **Repeated events.** A sender that isn't sure whether an event arrived sends it again with the
+    same ``id`` and gets the first offset. Other content under a known id is an error; the time
+    counts as content only where the repetition gives one.
+    """
+
+    def append(
+        self,
+        user: str,
+        item: ItemId,
+        *,
+        kind: str = "view",
+        time: float | None = None,
+        id: str | None = None,
+    ) -> int:
+        """Store an event and return its offset.
+
+        Raises:
+            ValueError: a value is out of its limits (:func:`check_event`), or the id is known
+                with other content.
+            OSError: it can't be stored; nothing was.
+        """
+        ...
+
+    def append_many(self, events: Sequence[NewEvent]) -> list[int]:
+        """Store events, all or none, in one commit; return their offsets in the same order.
+
+        Raises:
+            ValueError: as in :meth:`append`, for any of them.
+            OSError: they can't be stored; none was.
+        """
+        ...
+
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """Iterate over the events with an offset larger than ``after``, at most ``limit``."""
+        ...
+
+    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
+        """Return a user's events after an offset, in log order: all, or the ``last`` ones."""
+        ...
+
+    def items_of(self, user: str) -> list[ItemId]:
+        """Return the different items that a user met, in no order."""
+        ...
+
+    def name_of(self, user: str) -> str:
+        """Return the name of a user in :class:`Event`: the id, or what hides it.
+
+        Raises:
+            ValueError: it isn't a text of 1 to 256 characters.
+        """
+        ...
+
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        ...
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        ...
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        ...
+
+    def forget(self, user: str) -> int:
+        """Remove every trace of a user; return how many events that were."""
+        ...
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        ...
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        ...
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
+        ...
+
+    @property
+    def last_offset(self) -> int:
+        """The largest offset ever given (0: none), forgotten events included."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files; closing twice is fine."""
+        ...

@@ -1,0 +1,159 @@
+"""An event log that lives and dies with its process."""
+
+import secrets
+import time as clock
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from threading import Lock
+
+from mmrec.data import ItemId
+from mmrec.realtime.log.events import Event, NewEvent, check_event, check_text
+from mmrec.realtime.log.item_changes import ItemChange
+
+
+class MemoryLog:
+    """Events in memory, for experiments and tests; nothing of it survives the process.
+
+    It keeps the contract of :class:`mmrec.realtime.EventLog` in all but durability.
+
+    Example:
+        >>> log = MemoryLog()
+        >>> log.append("ann", "lamp", time=1.0), log.append("ann", "chair", time=2.0)
+        (1, 2)
+        >>> [event.item for event in log.of_user("ann", after=1)]
+        ['chair']
+    """
+
+    def __init__(self) -> None:
+        self._events: dict[int, Event] = {}
+        self._users: defaultdict[str, list[Event]] = defaultdict(list)
+        self._ids: dict[str, Event] = {}
+        self._keys: dict[str, int] = {}
+        self._changes: list[ItemChange] = []
+        self._last = 0
+        self._lock = Lock()
+
+    def append(
+        self,
+        user: str,
+        item: ItemId,
+        *,
+        kind: str = "view",
+        time: float | None = None,
+        id: str | None = None,
+    ) -> int:
+        """Store an event and return its offset; see :meth:`EventLog.append`."""
+        return self.append_many([NewEvent(user, item, kind, time, id)])[0]
+
+    def append_many(self, events: Sequence[NewEvent]) -> list[int]:
+        """Store events, all or none; see :meth:`EventLog.append_many`."""
+        for event in events:
+            check_event(event)
+        with self._lock:
+            new: dict[str, NewEvent | Event] = {}
+            for event in events:
+                _check_same(event, self._ids, new)
+            return [self._store(event) for event in events]
+
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """Iterate over the events after an offset, at most ``limit``."""
+        with self._lock:
+            events = [event for offset, event in self._events.items() if offset > after]
+        return islice(events, limit)
+
+    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
+        """Return a user's events after an offset, in log order: all, or the ``last`` ones."""
+        events = self._users.get(user, [])
+        if events and events[-1].offset <= after:
+            return []
+        found: list[Event] = []
+        for event in reversed(events):
+            if event.offset <= after or len(found) == last:
+                break
+            found.append(event)
+        return found[::-1]
+
+    def items_of(self, user: str) -> list[ItemId]:
+        """Return the different items that a user met."""
+        return list(dict.fromkeys(event.item for event in self._users.get(user, [])))
+
+    def name_of(self, user: str) -> str:
+        """Return the name of a user in :class:`Event`: the id itself."""
+        check_text("user", user)
+        return user
+
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        event = self._events.get(offset)
+        past = [] if event is None else [e for e in self._users[event.user] if e.offset < offset]
+        return past if last is None else past[max(0, len(past) - last) :]
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        event = self._events.get(offset)
+        if event is None:
+            return 0
+        return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        return set(keys) & set(self._keys.values())
+
+    def forget(self, user: str) -> int:
+        """Remove every trace of a user; return how many events that were."""
+        with self._lock:
+            events = self._users.pop(user, [])
+            self._keys.pop(user, None)
+            for event in events:
+                del self._events[event.offset]
+            self._ids = {name: event for name, event in self._ids.items() if event.user != user}
+            return len(events)
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        with self._lock:
+            self._changes.append(change)
+            return len(self._changes)
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        return list(enumerate(self._changes[after:], after + 1))
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
+        return len(self._changes)
+
+    @property
+    def last_offset(self) -> int:
+        """The largest offset ever given (0: none), forgotten events included."""
+        return self._last
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+    def _store(self, event: NewEvent) -> int:
+        known = None if event.id is None else self._ids.get(event.id)
+        if known is not None:
+            return known.offset
+        self._last += 1
+        moment = clock.time() if event.time is None else float(event.time)
+        stored = Event(self._last, event.user, event.item, event.kind, moment)
+        self._events[self._last] = stored
+        self._users[event.user].append(stored)
+        if event.id is not None:
+            self._ids[event.id] = stored
+        return stored.offset
+
+
+def _check_same(
+    event: NewEvent, stored: Mapping[str, Event], new: dict[str, NewEvent | Event]
+) -> None:
+    """Refuse an id that is known with other content; note a new one."""
+    if event.id is None:
+        return
+    known = stored.get(event.id) or new.setdefault(event.id, event)
+    same = (known.user, known.item, known.kind) == (event.user, event.item, event.kind)
+    if not same or (event.time is not None and known.time not in (None, event.time)):
+        raise ValueError(f"id: {event.id!r} names another event already; got other content")

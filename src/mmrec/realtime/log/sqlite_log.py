@@ -1,0 +1,287 @@
+"""An event log in one SQLite file, shared by threads and processes."""
+
+import hashlib
+import hmac
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from time import time as now
+from typing import Any
+
+from mmrec.data import ItemId
+from mmrec.realtime.log.checkpointer import Checkpointer
+from mmrec.realtime.log.events import Event, NewEvent, check_event, check_text
+from mmrec.realtime.log.group_commit import GroupCommit
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.realtime.log.sqlite_file import (
+    Durability,
+    connect,
+    naming,
+    open_file,
+    purge,
+    transaction,
+)
+from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store
+
+_CHUNK = 1024  # events read at once; between chunks a reader holds nothing
+
+
+class SqliteLog:
+    """An :class:`EventLog` in a file: SQLite with a write-ahead log (WAL).
+
+    Threads may share one object, and their appends share commits; processes open the same path
+    each for itself (after a fork, not before). The file belongs on a local disk.
+
+    Users are random numbers in the events, joined to their ids in one place. :meth:`forget` deletes
+    that entry, the events and their ids, rewrites the file and empties the WAL: no byte of the
+    user's id is left in the log's files. Blocks that the file system freed, snapshots and backups
+    are out of its reach.
+
+    Args:
+        path: The file, made where it is missing; SQLite puts ``-wal`` and ``-shm`` beside it.
+        durability: What an acknowledged event survives. "normal": the end of the process, ``kill
+            -9`` included; "full": a loss of power too, for a wait for the disk in each commit.
+        user_key: With a key of 16 bytes or more, users are kept only as HMAC-SHA256 of their ids
+            (:meth:`name_of`, 64 hex digits), and so are event ids. The log then opens only with
+            this key.
+
+    Raises:
+        ValueError: the file is something else, of a newer version, or has another key.
+        OSError: the file can't be opened.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     log = SqliteLog(Path(folder, "events.db"))
+        ...     offsets = [log.append("ann", "007", id="a1"), log.append("bob", 7, kind="cart")]
+        ...     again = log.append("ann", "007", id="a1")  # sent twice, stored once
+        ...     items = [event.item for event in log.read()]
+        ...     forgotten = log.forget("ann")
+        ...     left = [(event.offset, event.user) for event in log.read()]
+        ...     log.close()
+        >>> offsets, again, items, forgotten, left
+        ([1, 2], 1, ['007', 7], 1, [(2, 'bob')])
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "normal",
+        user_key: bytes | None = None,
+    ) -> None:
+        if durability not in ("normal", "full"):
+            raise ValueError(f'durability: expected "normal" or "full"; got {durability!r}')
+        if user_key is not None and len(user_key) < 16:
+            raise ValueError(f"user_key: expected 16 bytes or more; got {len(user_key)}")
+        self.path = Path(path).absolute()
+        self._key = user_key
+        self._writing = Lock()
+        self._db = open_file(self.path, durability, self._hide("the key of the log") or "")
+        self._db.execute("PRAGMA wal_autocheckpoint = 0")  # the checkpointer does it
+        self._checkpointer = Checkpointer(self.path, durability, self._writing)
+        self._group: GroupCommit[list[Row], list[int]] = GroupCommit(self._commit)
+        self._idle: list[sqlite3.Connection] = []  # for reading
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"SqliteLog({str(self.path)!r})"
+
+    def append(
+        self,
+        user: str,
+        item: ItemId,
+        *,
+        kind: str = "view",
+        time: float | None = None,
+        id: str | None = None,
+    ) -> int:
+        """Store an event and return its offset; see :class:`EventLog`."""
+        return self._group([self._row(NewEvent(user, item, kind, time, id))])[0]
+
+    def append_many(self, events: Sequence[NewEvent]) -> list[int]:
+        """Store events, all or none, in one commit; see :class:`EventLog`."""
+        rows = [self._row(event) for event in events]
+        return self._group(rows) if rows else []
+
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """Iterate over the events after an offset, in the order of the log.
+
+        It ends when it meets the end; events that arrive before that are included, and a user who
+        is forgotten meanwhile is left out from then on.
+
+        Raises:
+            ValueError: ``after`` or ``limit`` is negative.
+        """
+        if after < 0 or (limit is not None and limit < 0):
+            raise ValueError(f"expected after and limit of 0 or more; got {after} and {limit}")
+        return islice(self._events(after, min(_CHUNK, limit or _CHUNK)), limit)
+
+    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
+        """Return a user's events after an offset, in log order: all, or the ``last`` ones.
+
+        Raises:
+            ValueError: ``last`` is negative.
+        """
+        if last is not None and last < 0:
+            raise ValueError(f"expected last of 0 or more; got {last}")
+        newest = self._fetch(
+            f"{SELECT} WHERE user_key = (SELECT key FROM users WHERE user = ?) AND offset > ? "
+            "ORDER BY offset DESC LIMIT ?",
+            (self.name_of(user), after, -1 if last is None else last),
+        )
+        return [Event._make(row) for row in reversed(newest)]
+
+    def items_of(self, user: str) -> list[ItemId]:
+        """Return the different items that a user met, in no order."""
+        found = self._fetch(
+            "SELECT DISTINCT item FROM events WHERE user_key = "
+            "(SELECT key FROM users WHERE user = ?)",
+            (self.name_of(user),),
+        )
+        return [item for (item,) in found]
+
+    def before(self, offset: int, last: int | None = None) -> list[Event]:
+        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        newest = self._fetch(
+            f"{SELECT} WHERE user_key = (SELECT user_key FROM events WHERE offset = ?) "
+            "AND offset < ? ORDER BY offset DESC LIMIT ?",
+            (offset, offset, -1 if last is None else last),
+        )
+        return [Event._make(row) for row in reversed(newest)]
+
+    def key_at(self, offset: int) -> int:
+        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        found = self._fetch("SELECT user_key FROM events WHERE offset = ?", (offset,))
+        return int(found[0][0]) if found else 0
+
+    def known_keys(self, keys: Sequence[int]) -> set[int]:
+        """Return those of ``keys`` whose user is still known."""
+        found = self._fetch(
+            "SELECT key FROM users WHERE key IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(keys)),),
+        )
+        return {key for (key,) in found}
+
+    def change_items(self, change: ItemChange) -> int:
+        """Store a change of the catalogue and return its number, from 1."""
+        with self._writer() as db, transaction(db):
+            cursor = db.execute(
+                "INSERT INTO item_changes (action, packed) VALUES (?, ?)",
+                (change.action, change.pack()),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
+        """Return the changes with a number larger than ``after``, in their order."""
+        found = self._fetch(
+            "SELECT number, action, packed FROM item_changes WHERE number > ? ORDER BY number",
+            (after,),
+        )
+        return [(number, ItemChange.unpack(action, packed)) for number, action, packed in found]
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change, 0 where there is none."""
+        return int(self._fetch("SELECT coalesce(max(number), 0) FROM item_changes")[0][0])
+
+    def forget(self, user: str) -> int:
+        """Remove every trace of a user from the log's files; return how many events that were.
+
+        Writers wait meanwhile: the whole file is rewritten. Offsets of other events stay; the
+        user's event ids are forgotten too, so one that is sent again is a new event.
+
+        Raises:
+            OSError: the file can't be rewritten; the events are gone for readers, and opening the
+                log or forgetting any user takes the rest up again.
+        """
+        name = self.name_of(user)
+        with self._writer() as db:
+            with transaction(db):
+                removed = remove_user(db, name)
+            purge(db)
+        return removed
+
+    @property
+    def last_offset(self) -> int:
+        """The largest offset ever given (0: none), forgotten events included."""
+        found = self._fetch("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+        return int(found[0][0]) if found else 0
+
+    def name_of(self, user: str) -> str:
+        """Return the name of a user in :class:`Event`: the id, or its keyed hash.
+
+        Raises:
+            ValueError: it isn't a text of 1 to 256 characters.
+        """
+        check_text("user", user)
+        return self._hide(user) or user
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        self._checkpointer.close()
+        with self._writing:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            self._db.close()
+
+    def _hide(self, text: str) -> str | None:
+        if self._key is None:
+            return None
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    def _row(self, event: NewEvent) -> Row:
+        check_event(event)
+        user, item, kind, time, id = event
+        return Row(
+            user=self._hide(user) or user,
+            item=item,
+            kind=kind,
+            time=now() if time is None else float(time),
+            id=id if id is None else self._hide(id) or id,
+            timed=time is not None,
+        )
+
+    def _commit(self, requests: list[list[Row]]) -> list[list[int] | Exception]:
+        with self._writer() as db, transaction(db):
+            answers = [store(db, rows) for rows in requests]
+            self._checkpointer.wrote(sum(map(len, requests)))
+        return answers  # only now is it committed
+
+    def _events(self, after: int, size: int) -> Iterator[Event]:
+        query = f"{SELECT} WHERE offset > ? ORDER BY offset LIMIT ?"
+        while rows := self._fetch(query, (after, size)):
+            yield from map(Event._make, rows)
+            after = rows[-1][0]
+
+    @contextmanager
+    def _writer(self) -> Iterator[sqlite3.Connection]:
+        with self._writing, naming(self.path):
+            self._check_open()
+            yield self._db
+
+    def _fetch(self, query: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+        """Run a query on a connection of its own; readers and writers don't wait for each other."""
+        with naming(self.path):
+            self._check_open()
+            try:
+                db = self._idle.pop()
+            except IndexError:
+                db = connect(self.path)
+            try:
+                rows = db.execute(query, values).fetchall()
+            except BaseException:
+                db.close()
+                raise
+        self._idle.append(db)
+        return rows
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"{self.path}: the log is closed")

@@ -1,0 +1,126 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.realtime.learning.trainer import OnlineTrainer
+from mmrec.realtime.learning.versions import Versions
+from mmrec.realtime.log.memory_log import MemoryLog
+from mmrec.realtime.log.sqlite_log import SqliteLog
+from mmrec.realtime.recommender import RealtimeRecommender
+
+SMALL = {"batch_size": 8, "replay": 50, "replay_batch": 4, "negatives": 12}
+
+
+def walk(log, items, users=6, steps=10, start=0):
+    """Write events in which an item is followed by the one before it."""
+    for step in range(steps):
+        for user in range(users):
+            item = items[(3 * user - step) % len(items)]
+            log.append(f"u{user}", item, time=float(start + step))
+
+
+def run(trainer):
+    while trainer.run_once():
+        pass
+    return trainer
+
+
+@pytest.fixture
+def versions(tmp_path):
+    return Versions(tmp_path / "versions")
+
+
+def test_learns_the_log_and_is_served(by_id, versions):
+    log = MemoryLog()
+    live = RealtimeRecommender(by_id, log=log)
+    walk(log, by_id.catalog.ids)
+    before = live.recommend("u1")
+    trainer = run(OnlineTrainer(by_id, log, versions, publish_every=10**6, tolerance=1.0, **SMALL))
+    assert trainer.offset == 60
+    assert trainer.metrics()["events"] == 60
+    assert trainer.publish()
+    live.follow(versions)
+    assert live.version.endswith("-000000000060")
+    assert live.recommend("u1") != before
+    versions.rollback(None)
+    live.follow(versions)
+    assert live.recommend("u1") == before
+
+
+def test_a_restart_neither_skips_nor_repeats(by_id, tmp_path):
+    log = MemoryLog()
+    walk(log, by_id.catalog.ids)
+    whole = run(OnlineTrainer(by_id, log, Versions(tmp_path / "a"), **SMALL))
+    first = OnlineTrainer(by_id, log, Versions(tmp_path / "b"), **SMALL)
+    for _ in range(3):
+        first.run_once()
+    first.publish()
+    first.run_once()  # learnt, but not in the checkpoint: learnt again
+    second = OnlineTrainer(by_id, log, Versions(tmp_path / "b"), **SMALL)
+    assert second.offset == 24
+    run(second)
+    assert second.learner.updates == whole.learner.updates
+    assert torch.equal(second.learner.vectors, whole.learner.vectors)
+    assert second.metrics() == whole.metrics()
+
+
+def test_the_checkpoint_is_of_one_run(by_id, by_content, versions):
+    log = MemoryLog()
+    walk(log, by_id.catalog.ids, steps=2)
+    run(OnlineTrainer(by_id, log, versions, **SMALL)).publish()
+    with pytest.raises(ValueError, match="another RUN"):
+        OnlineTrainer(by_content, log, versions, **SMALL)
+
+
+def test_a_worse_model_is_held_back(by_id, versions, caplog):
+    log = MemoryLog()
+    walk(log, by_id.catalog.ids, steps=4)
+    trainer = run(OnlineTrainer(by_id, log, versions, **SMALL))
+    trainer._metrics["frozen"].extend([1.0] * 100)
+    assert not trainer.publish()
+    assert versions.current() is None
+    assert "is not published" in caplog.text
+
+
+def test_new_items_and_unknown_ones(by_content, versions):
+    log = MemoryLog()
+    live = RealtimeRecommender(by_content, log=log)
+    live.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
+    for user in "abc":
+        live.observe(user, live.catalog.ids[0])
+        live.observe(user, "new")
+    log.append("a", "elsewhere")
+    trainer = run(OnlineTrainer(by_content, log, versions, tolerance=1.0, **SMALL))
+    assert trainer.offset == 7
+    assert len(trainer.learner.vectors) == len(live.catalog) + 1
+    assert trainer.publish()
+    live.follow(versions)
+    assert torch.equal(live._snapshot.vectors, trainer.learner.vectors)
+    old = live.catalog.ids[2]
+    live.update_items(pl.DataFrame([{"item_id": old, "title": "soft hat"}]))
+    live.publish(versions.read(versions.current()))
+    index = live.catalog.find(old)
+    assert torch.equal(live._snapshot.vectors[index], live._snapshot.content[index])
+
+
+def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):
+    log = SqliteLog(tmp_path / "events.db")
+    versions = Versions(tmp_path / "versions")
+    items = by_id.catalog.ids
+    for n in range(10):
+        log.append("secret-person", items[n], time=float(n))
+        log.append("other", items[n], time=float(n))
+    trainer = run(OnlineTrainer(by_id, log, versions, **SMALL))
+    key = log.key_at(1)
+    kept = trainer.learner.reservoir
+    assert key in kept.user[: kept.count].tolist()
+    log.forget("secret-person")
+    trainer.publish()
+    assert key not in kept.user[: kept.count].tolist()
+    log.close()
+    needles = (b"secret-person", np.int64(key).tobytes())
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(needle in data for needle in needles), path
