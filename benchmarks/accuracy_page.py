@@ -198,5 +198,9 @@ def _n(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}f}".lstrip("0") or "0"
 
 
+def _p(value: float) -> str:
+    return "below .001" if value < 0.001 else _n(value, 3)
+
+
 def _s(value: float) -> str:
     return ("+" if value > 0 else "−" if value < 0 else "") + _n(abs(value))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrec.realtime import exact_view
+from mmrec.realtime.index import exact_view
 from mmrec.realtime.index.exact import ExactIndex
 
 

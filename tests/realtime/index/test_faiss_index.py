@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("faiss")
 
-from mmrec.realtime import faiss_build, faiss_index
+from mmrec.realtime.index import faiss_build, faiss_index
 from mmrec.realtime.index.faiss_index import FaissIndex
 
 DIM = 16
