@@ -463,6 +463,6 @@ def test_it_behaves_as_a_list(tmp_path_factory, steps, keyed):
     assert found == [(offset, log.name_of(user), item) for offset, user, item in events]
     for user in ("ann", "bob", "ü"):
         mine = [offset for offset, who, _ in events if who == user]
-        assert [event.offset for event in log.of_user(user, 2)] == mine[-2:]
+        assert [event.offset for event in log.of_user(user, last=2)] == mine[-2:]
     log.close()
     shutil.rmtree(folder)
