@@ -45,6 +45,31 @@ def learner(run: Path, log: Path, versions: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
 
 
+def learn_a_while(run: Path, log: Path, versions: Path, seconds: float) -> bool:
+    """Start the learner and kill it some seconds after its first checkpoint.
+
+    Returns:
+        Whether it came to the end of the log before that.
+    """
+
+    def moment() -> int:
+        state = versions / STATE
+        return state.stat().st_mtime_ns if state.exists() else 0
+
+    before, process = moment(), learner(run, log, versions)
+    while process.poll() is None and moment() in (0, before):
+        time.sleep(0.01)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    if process.returncode:
+        raise RuntimeError(f"the learner failed with status {process.returncode}")
+    return True
+
+
 def main() -> None:
     """Learn twice, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -59,20 +84,11 @@ def main() -> None:
         folder = Path(place)
         log = folder / "events.db"
         write_log(log, arguments.run, arguments.events, arguments.seed)
-        start = time.perf_counter()
         assert learner(arguments.run, log, folder / "whole").wait() == 0
-        seconds = time.perf_counter() - start
-        while True:
-            process = learner(arguments.run, log, folder / "killed")
-            try:  # long enough to load, and to learn a part
-                process.wait(5 + draw.random() * seconds / arguments.times * 2)
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                kills += 1
+        while not learn_a_while(arguments.run, log, folder / "killed", draw.random()):
+            kills += 1
         whole, killed = (folder / name / STATE for name in ("whole", "killed"))
-        equal = process.returncode == 0 and whole.read_bytes() == killed.read_bytes()
+        equal = whole.read_bytes() == killed.read_bytes()
     print(f"killed {kills} times: the checkpoints are {'equal' if equal else 'NOT equal'}")
     if kills < arguments.times:
         print(f"fewer than {arguments.times} kills: take more events")
