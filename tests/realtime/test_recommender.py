@@ -172,6 +172,20 @@ def test_changed_and_removed_items(content):
         content.update_items(pl.DataFrame([{"item_id": items[5], "colour": "red"}]))
 
 
+def test_saved_and_loaded(content, tmp_path):
+    items = content.catalog.ids
+    content.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
+    content.remove_items([items[2]])
+    content.save(tmp_path / "run")
+    loaded = RealtimeRecommender.load(tmp_path / "run")
+    history = [items[0], "new"]
+    mine, theirs = content.recommend(history=history, k=50), loaded.recommend(history=history, k=50)
+    assert ids(mine) == ids(theirs)
+    assert items[2] not in ids(theirs)
+    again = RealtimeRecommender.load(tmp_path / "run", log=content.log)  # knows the changes already
+    assert ids(again.recommend(history=history, k=50)) == ids(mine)
+
+
 def test_the_trained_recommender_is_not_changed(by_content):
     size, vectors = len(by_content.catalog), by_content.vectors.clone()
     live = RealtimeRecommender(by_content)

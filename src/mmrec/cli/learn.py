@@ -1,5 +1,6 @@
 """The process that learns while others serve."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -34,7 +35,9 @@ def run_learner(
     Returns:
         The offset that was reached, the running metrics, and the version that is served.
     """
-    events, published = SqliteLog(log), Versions(versions)
+    key = os.environ.get("MMREC_USER_KEY")
+    events = SqliteLog(log, user_key=key.encode() if key else None)
+    published = Versions(versions)
     trainer = OnlineTrainer(
         Recommender.load(run), events, published, publish_every=publish_every, seed=seed
     )

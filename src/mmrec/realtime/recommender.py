@@ -23,7 +23,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.pictures import with_pictures, write_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
-from mmrec.realtime.snapshot import Snapshot
+from mmrec.realtime.snapshot import REMOVED, Snapshot
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.popular import popular_and_diverse
@@ -83,6 +83,31 @@ class RealtimeRecommender:
     def load(cls, run: str | Path, **parts: Any) -> "RealtimeRecommender":
         """Read a RUN; ``parts`` as for the class."""
         return cls(Recommender.load(run), **parts)
+
+    def save(self, directory: str | Path) -> None:
+        """Write a RUN of what is served now: items, and what was learnt.
+
+        The log stays where it is. Versions that were learnt on from the RUN before don't fit the
+        new one, which has another fingerprint.
+
+        Raises:
+            FileExistsError: ``directory`` holds something other than a RUN.
+            OSError: the RUN can't be written; what was there is as it was.
+        """
+        now, made = self._snapshot, self.recommender
+        gone = torch.nonzero(~now.available).flatten()[1:]  # index 0 is padding
+        saved = Recommender(
+            made.options,
+            now.catalog,
+            now.model,
+            now.vectors,
+            now.counts,
+            np.pad(made.slots, (0, len(now.vectors) - len(made.slots))),
+            made.config | {REMOVED: now.catalog.ids_of(gone.tolist())},
+            made.report,
+        )
+        saved.shares = now.shares
+        saved.save(directory)
 
     @property
     def version(self) -> str:

@@ -16,6 +16,9 @@ from mmrec.realtime.fold import Fold
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.recommender.recommender import Recommender
 
+REMOVED = "removed"
+"""In the ``config`` of a saved live recommender: ids that are recommended no more."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -51,7 +54,10 @@ class Snapshot:
     def of(
         cls, recommender: Recommender, make_index: Callable[[int], ItemIndex], version: str = ""
     ) -> "Snapshot":
-        """Return the first snapshot of a trained recommender; all its items are available."""
+        """Return the first snapshot of a trained recommender.
+
+        All its items are available, but for those that were removed before it was saved.
+        """
         model, vectors = recommender.model.eval(), recommender.vectors
         version = version or fingerprint(model, vectors)
         fold = Fold(
@@ -61,9 +67,12 @@ class Snapshot:
             drop_repeats=recommender.options.drop_repeats,
         )
         available = torch.arange(len(vectors)) > 0
-        keys = index_vectors(model, vectors)
-        index = make_index(keys.shape[1])
-        index.add(torch.arange(1, len(vectors)), keys[1:])
+        removed = recommender.catalog.indices_of(recommender.config.get(REMOVED, []))
+        available[torch.from_numpy(removed)] = False
+        keys = torch.nonzero(available).flatten()
+        found = index_vectors(model, vectors[keys])
+        index = make_index(found.shape[1])
+        index.add(keys, found)
         catalog = recommender.catalog.copy()
         return cls(
             version,

@@ -59,6 +59,12 @@ class Settings:
         """What clients must send: the environment's ``MMREC_TOKEN``, never in a file."""
         return os.environ.get("MMREC_TOKEN") or None
 
+    @property
+    def user_key(self) -> bytes | None:
+        """With the environment's ``MMREC_USER_KEY``, the log keeps users as keyed hashes only."""
+        key = os.environ.get("MMREC_USER_KEY")
+        return None if not key else key.encode()
+
     def to_environment(self) -> None:
         """Leave the settings to worker processes."""
         os.environ[VARIABLE] = json.dumps(asdict(self))
@@ -73,7 +79,7 @@ class Settings:
         """Return the live recommender, its log durable before an event is acknowledged."""
         return RealtimeRecommender.load(
             self.run,
-            log=SqliteLog(self.log, durability="full"),
+            log=SqliteLog(self.log, durability="full", user_key=self.user_key),
             sessions=self._sessions(),
             index=self._make_index,
         )
