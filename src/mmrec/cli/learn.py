@@ -2,9 +2,9 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from mmrec.realtime import OnlineTrainer, SqliteLog, Versions
@@ -35,16 +35,20 @@ def run_learner(
     Returns:
         The offset that was reached, the running metrics, and the version that is served.
     """
+    if not log.is_file():
+        raise FileNotFoundError(f"no event log at {log}: mmrec serve writes one")
     key = os.environ.get("MMREC_USER_KEY")
     events = SqliteLog(log, user_key=key.encode() if key else None)
     published = Versions(versions)
     trainer = OnlineTrainer(
         Recommender.load(run), events, published, publish_every=publish_every, seed=seed
     )
-    served = published.current()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: publish, then stop
+    served, stop = published.current(), Event()
+    # A signal waits for the end of a micro-batch: half of one must not be in a checkpoint.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     try:
-        while True:
+        while not stop.is_set():
             learnt = trainer.run_once()
             if published.current() != served:
                 served = published.current()
@@ -52,11 +56,9 @@ def run_learner(
             if not learnt and poll is None:
                 break
             if not learnt:
-                time.sleep(poll or 0.0)
-    except KeyboardInterrupt:
-        say("stopping")
-    finally:
+                stop.wait(poll)
         trainer.publish()
+    finally:
         events.close()
     say(_line(trainer))
     return {"offset": trainer.offset, "version": published.current()} | trainer.metrics()

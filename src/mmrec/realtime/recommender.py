@@ -1,5 +1,6 @@
 """A recommender that is alive: every event changes what comes next."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -29,6 +30,8 @@ from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import History, Where, as_rows, check_count
+
+log = logging.getLogger(__name__)
 
 LOCKS = 256
 """Users share locks by the hash of their name: few enough to hold, too many to meet often."""
@@ -365,7 +368,10 @@ class RealtimeRecommender:
                 encoded = ready[number]
             else:
                 encoded = encoded_by(self._snapshot, change, self._encode)
-            apply_change(self._snapshot, change, encoded, self._publish)
+            try:
+                apply_change(self._snapshot, change, encoded, self._publish)
+            except ValueError as error:  # two processes at once; all of them pass it over
+                log.warning("change %d of items is passed over: %s", number, error)
             self._changes = number
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -387,6 +393,10 @@ class RealtimeRecommender:
         events = self.log.of_user(user, after=kept.offset)
         if not events:
             return kept
+        if not all(event.item in now.catalog for event in events):
+            self.refresh()  # an item that another process has just added
+            if self._snapshot.version == now.version:
+                now = self._snapshot
         session = now.fold(kept, events, now.vectors, now.catalog.find)
         self.sessions.put(name, session)
         return session

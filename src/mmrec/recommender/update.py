@@ -102,6 +102,8 @@ def update_recommender(
 
 def _check_options(old: Recommender, changes: dict[str, Any]) -> None:
     """Refuse options that give the weights another shape or meaning."""
+    if old.options.epsilon is not None:
+        raise ValueError("a RUN that was trained with privacy can't be updated; fit a new one")
     fixed = {"modalities", "text_encoder", "image_encoder", "text_template", "pooling", "tuning"}
     fixed |= {"fusion", "interest", "scorer", "dim", "layers", "time_gap", "event_types", "epsilon"}
     wrong = sorted(n for n in fixed & set(changes) if changes[n] != getattr(old.options, n))

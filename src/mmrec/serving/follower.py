@@ -37,8 +37,8 @@ class Follower:
         while not self._stop.wait(self.every):
             try:
                 self._look()
-            except (ValueError, OSError, RuntimeError) as error:
-                log.warning("what others did can't be taken over yet: %s", error)
+            except Exception:  # whatever it is, the next look may do better
+                log.exception("what others did can't be taken over yet")
 
     def _look(self) -> None:
         if self.versions is None:

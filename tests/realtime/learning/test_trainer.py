@@ -65,6 +65,22 @@ def test_a_restart_neither_skips_nor_repeats(by_id, tmp_path):
     assert second.metrics() == whole.metrics()
 
 
+def test_a_restart_after_items_have_changed(by_content, tmp_path):
+    log, versions = MemoryLog(), Versions(tmp_path)
+    live = RealtimeRecommender(by_content, log=log)
+    walk(log, live.catalog.ids, steps=3)
+    run(OnlineTrainer(by_content, log, versions, **SMALL)).publish()
+    live.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
+    live.update_items(pl.DataFrame([{"item_id": live.catalog.ids[0], "title": "soft hat"}]))
+    live.observe("u1", "new")
+    second = run(OnlineTrainer(by_content, log, versions, **SMALL))
+    assert second.offset == 19
+    assert second.changes == 2
+    assert len(second.learner.vectors) == len(live.catalog) + 1
+    moved, content = second.learner.vectors[1], live._snapshot.content[1]
+    assert (moved - content).norm() < (moved - by_content.vectors[1]).norm()
+
+
 def test_the_checkpoint_is_of_one_run(by_id, by_content, versions):
     log = MemoryLog()
     walk(log, by_id.catalog.ids, steps=2)

@@ -94,10 +94,10 @@ class OnlineTrainer:
 
     def run_once(self) -> int:
         """Learn the next micro-batch; return how many events it had, 0 at the end of the log."""
-        self._follow_items()
         batch = list(self.events.read(after=self.offset, limit=self.batch_size))
         if not batch:
             return 0
+        self._follow_items()  # after reading, so that no event is ahead of its item
         self._drop_forgotten()
         known = [event for event in batch if self.catalog.find(event.item)]
         if known:
@@ -188,11 +188,16 @@ class OnlineTrainer:
         past = self.events.before(event.offset, last=length)
         return [one for one in past if self.catalog.find(one.item)]
 
-    def _follow_items(self) -> None:
-        """Take over changes of items; a removed one keeps its place."""
+    def _follow_items(self, until: int | None = None) -> None:
+        """Take over changes of items, all or up to one; a removed item keeps its place."""
         for number, change in self.events.item_changes(after=self.changes):
+            if until is not None and number > until:
+                break
             if change.action != "remove":
-                self._change(change)
+                try:
+                    self._change(change)
+                except ValueError as error:  # as every server does
+                    log.warning("change %d of items is passed over: %s", number, error)
             self.changes = number
 
     def _change(self, change: ItemChange) -> None:
@@ -238,8 +243,8 @@ class OnlineTrainer:
             flush(path)
         folder = self.versions.folder / CHECKPOINT
         old = self.versions.folder / f"{CHECKPOINT}.old"
-        shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         part.rename(folder)
         flush(self.versions.folder)
@@ -257,7 +262,7 @@ class OnlineTrainer:
                 f"{self.versions.folder} was learnt on from another RUN, {values['base']}; this "
                 f"one is {self.base}"
             )
-        self._follow_items()  # no fewer items than at the checkpoint
+        self._follow_items(until=values["changes"])  # as many items as at the checkpoint
         state = {"tensors": load_file(folder / "state"), "values": values["learner"]}
         self.learner.load_state_dict(state)
         for name, kept in values["metrics"].items():
