@@ -120,6 +120,16 @@ def test_forget(live):
     assert len(live.sessions) == 0
 
 
+def test_what_another_process_forgot_is_not_served(by_id):
+    one = RealtimeRecommender(by_id)
+    other = RealtimeRecommender(by_id, log=one.log)
+    observe_all(one, "ann", one.catalog.ids[:3])
+    assert other.recommend("ann")[0].reason == "interest"
+    one.forget("ann")
+    assert other.recommend("ann")[0].reason == "popularity"
+    assert other.sessions.get("ann") is None
+
+
 def test_a_new_item_is_recommended_by_its_content(content, pictures):
     old = content.catalog.row(content.catalog.ids[4])
     twin = {**old, "item_id": "new"}

@@ -208,9 +208,10 @@ class RealtimeRecommender:
     def forget(self, user: str) -> int:
         """Remove a user's events and state; return how many events there were."""
         with self._lock_of(user):
-            removed = self.log.forget(user)
-            self.sessions.delete(self.log.name_of(user))
-        return removed
+            try:
+                return self.log.forget(user)
+            finally:  # also where the log's file couldn't be rewritten at once
+                self.sessions.delete(self.log.name_of(user))
 
     def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
         """Say which of a user's last events, and which modality, carry the score of an item.
@@ -390,6 +391,9 @@ class RealtimeRecommender:
         kept = self.sessions.get(name)
         if kept is None or kept.version != now.version:
             kept = now.fold.start()
+        elif kept.offset and not self.log.key_at(kept.offset):
+            kept = now.fold.start()  # its events are gone: another process forgot the user
+            self.sessions.delete(name)
         events = self.log.of_user(user, after=kept.offset)
         if not events:
             return kept
