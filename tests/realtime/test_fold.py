@@ -54,6 +54,19 @@ def test_equals_the_model_over_the_whole_history(interest):
     assert (session.offset, session.item, session.time, session.events) == (6, 1, 2000, 6)
 
 
+def test_histories_say_what_the_fold_says(interest):
+    fold = make(interest)
+    past = events([1, 1, 99, 5, 2], [0.0, 3.0, 4.0, 90.0, 50.0], ["view", "x", "x", "cart", "x"])
+    rows = fold.histories([past, []], find)
+    assert rows.items.tolist() == [[1, 5, 2], [0, 0, 0]]
+    assert rows.gap[0].tolist() == [0, 90, 0]
+    assert rows.kind[0].tolist() == [2, 1, 0]
+    with torch.inference_mode():
+        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.kind)
+    session = fold(fold.start(), past, VECTORS, find)
+    assert torch.allclose(fold.interest_of(session), states[:1, 2], atol=1e-5)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     items=st.lists(st.integers(1, 8), min_size=1, max_size=9),

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.data import Histories
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 
@@ -85,6 +87,40 @@ class Fold:
         for event in events:
             session = self._step(session, event, vectors, index_of(event.item))
         return session
+
+    def histories(
+        self, pasts: Sequence[Sequence[Event]], index_of: Callable[[Any], int]
+    ) -> Histories:
+        """Return events of users as a model reads whole histories, by the rules of the fold.
+
+        Args:
+            pasts: the events of each user, in the order of the log.
+            index_of: the index of an item, 0 where it is unknown.
+        """
+        rows = [self._counted(past, index_of) for past in pasts]
+        shape = (len(rows), max([1, *map(len, rows)]))
+        items, gap, kind = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
+        for row, counted in enumerate(rows):
+            if counted:
+                times = np.maximum.accumulate([event.time for _, event in counted])
+                items[row, : len(counted)] = [item for item, _ in counted]
+                gap[row, : len(counted)] = np.diff(times, prepend=times[0])
+                kind[row, : len(counted)] = [self.kind_of(event.kind) for _, event in counted]
+        return Histories(
+            torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(kind)
+        )
+
+    def _counted(
+        self, past: Sequence[Event], index_of: Callable[[Any], int]
+    ) -> list[tuple[int, Event]]:
+        """Return the events that count, each with the index of its item."""
+        counted: list[tuple[int, Event]] = []
+        for event in past:
+            item = index_of(event.item)
+            repeated = self.drop_repeats and bool(counted) and counted[-1][0] == item
+            if item and not repeated:
+                counted.append((item, event))
+        return counted
 
     def _step(self, session: Session, event: Event, vectors: Tensor, item: int) -> Session:
         repeated = self.drop_repeats and item == session.item

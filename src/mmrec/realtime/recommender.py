@@ -346,8 +346,8 @@ class RealtimeRecommender:
         known = min(len(vectors), len(version.vectors))
         vectors[:known] = version.vectors[:known]
         for _, change in self.log.item_changes(after=version.changes):
-            rows = torch.from_numpy(now.catalog.indices_of(change.rows["item_id"].to_list()))
-            vectors[rows] = now.content[rows]
+            changed = [now.catalog.find(item) for item in change.rows["item_id"].to_list()]
+            vectors[changed] = now.content[changed]  # an unknown one is padding, which stays
         return vectors
 
     def _change(
@@ -365,11 +365,11 @@ class RealtimeRecommender:
 
     def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
         for number, change in self.log.item_changes(after=self._changes):
-            if ready is not None and number in ready:
-                encoded = ready[number]
-            else:
-                encoded = encoded_by(self._snapshot, change, self._encode)
             try:
+                if ready is not None and number in ready:
+                    encoded = ready[number]
+                else:
+                    encoded = encoded_by(self._snapshot, change, self._encode)
                 apply_change(self._snapshot, change, encoded, self._publish)
             except ValueError as error:  # two processes at once; all of them pass it over
                 log.warning("change %d of items is passed over: %s", number, error)
@@ -429,13 +429,7 @@ class RealtimeRecommender:
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
         if not events:
             return None
-        times = np.array([event.time for event in events])
-        gap = np.clip(np.diff(times, prepend=times[0]), 0, None)
-        return Histories(
-            torch.tensor([[now.catalog.find(event.item) for event in events]]),
-            torch.from_numpy(gap[None]).float(),
-            torch.tensor([[now.fold.kind_of(event.kind) for event in events]]),
-        )
+        return now.fold.histories([events], now.catalog.find)
 
     def _popular(self, now: Snapshot, k: int, allowed: Tensor) -> list[Recommendation]:
         chosen = popular_and_diverse(now.counts.float(), now.vectors, allowed, k)

@@ -61,6 +61,14 @@ def test_an_item_that_two_processes_add_at_once(by_content, log):
     assert len(live._snapshot.index) == len(live.catalog)
 
 
+def test_a_change_that_cannot_be_applied_is_passed_over(by_content, log, caplog):
+    log.change_items(ItemChange("update", lamp("nothing"), {}))
+    log.change_items(ItemChange("add", lamp("x"), {}))
+    live = RealtimeRecommender(by_content, log=log)
+    assert live.catalog.ids[-1] == "x"
+    assert "change 1 of items is passed over" in caplog.text
+
+
 def test_a_refused_change_is_not_written(by_content, log):
     live = RealtimeRecommender(by_content, log=log)
     for change in (

@@ -19,6 +19,7 @@ from mmrec.data.durable import flush
 from mmrec.data.tables import read_json
 from mmrec.evaluation import Observed
 from mmrec.metrics import rank_of_target
+from mmrec.realtime.fold import Fold
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import Event, EventLog
@@ -81,7 +82,12 @@ class OnlineTrainer:
             max_length=recommender.options.max_length,
             **learner,
         )
-        self._kinds = {name: n for n, name in enumerate(recommender.config["kinds"], 1)}
+        self.fold = Fold(
+            recommender.model.interest,
+            self.base,
+            kinds=recommender.config["kinds"],
+            drop_repeats=recommender.options.drop_repeats,
+        )
         self.changes = 0
         self._published = 0
         self._metrics = {name: deque[float](maxlen=window) for name in ("online", "frozen")}
@@ -163,30 +169,14 @@ class OnlineTrainer:
 
     def _observed(self, batch: Sequence[Event]) -> Observed:
         """Return events with what their users did before them."""
-        rows = [self._before(event) for event in batch]
-        steps = max(1, *map(len, rows))
-        shape = (len(rows), steps)
-        items, gap, kind = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
-        for row, past in enumerate(rows):
-            times = np.array([event.time for event in past])
-            items[row, : len(past)] = [self.catalog.find(event.item) for event in past]
-            kind[row, : len(past)] = [self._kinds.get(event.kind, 0) for event in past]
-            if len(past):
-                gap[row, : len(past)] = np.clip(np.diff(times, prepend=times[0]), 0, None)
+        pasts = [self.events.before(event.offset, last=self.learner.max_length) for event in batch]
         return Observed(
             user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
             item=torch.tensor([self.catalog.find(event.item) for event in batch]),
-            kind=torch.tensor([self._kinds.get(event.kind, 0) for event in batch]),
+            kind=torch.tensor([self.fold.kind_of(event.kind) for event in batch]),
             time=torch.tensor([event.time for event in batch], dtype=torch.float64),
-            histories=Histories(
-                torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(kind)
-            ),
+            histories=self.fold.histories(pasts, self.catalog.find),
         )
-
-    def _before(self, event: Event) -> list[Event]:
-        length = self.learner.max_length
-        past = self.events.before(event.offset, last=length)
-        return [one for one in past if self.catalog.find(one.item)]
 
     def _follow_items(self, until: int | None = None) -> None:
         """Take over changes of items, all or up to one; a removed item keeps its place."""
