@@ -1,3 +1,6 @@
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -55,6 +58,21 @@ def test_content_of_changed_items_is_read_again(by_content):
     assert made.catalog.row(frame["item_id"][0])["title"] == "warm scarf for the winter"
     assert not torch.allclose(made.vectors[1], by_content.vectors[1], atol=1e-3)
     assert torch.allclose(made.vectors[2:], by_content.vectors[2:], atol=1e-4)
+
+
+def test_a_folder_that_lacks_pictures_of_the_run(by_content, tmp_path):
+    log = later(by_content.catalog.ids)
+    with pytest.raises(
+        ValueError, match="must also hold the pictures of the RUN's items; it lacks"
+    ):
+        update_recommender(by_content, log, images=tmp_path)
+
+
+def test_a_private_run_is_not_updated_without_privacy(by_content):
+    private = copy(by_content)
+    private.options = replace(by_content.options, epsilon=8.0)
+    with pytest.raises(ValueError, match="trained with privacy can't be updated"):
+        update_recommender(private, later(by_content.catalog.ids))
 
 
 def test_what_must_stay(by_id):

@@ -260,11 +260,12 @@ def update(
 
     check_place(out)
     dataset = read_folder(data)
+    pictures = dataset.catalog.images
     made = update_recommender(
         Recommender.load(run),
         dataset.interactions,
         dataset.catalog,
-        images=dataset.catalog.images,
+        images=pictures if pictures is not None and pictures.is_dir() else None,
         cache=cache,
         progress=True,
         epochs=epochs,

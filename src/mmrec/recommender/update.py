@@ -116,6 +116,7 @@ def _merged(old: Catalog, items: Table | Catalog | None, images: str | Path | No
     catalog = old.copy()
     if images is not None:
         catalog.images = Path(images)
+        _check_pictures(old, catalog)
     if items is None:
         return catalog
     rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
@@ -125,6 +126,17 @@ def _merged(old: Catalog, items: Table | Catalog | None, images: str | Path | No
     if not known.all():
         catalog.append(rows.frame.filter((~known).tolist()))
     return catalog
+
+
+def _check_pictures(old: Catalog, catalog: Catalog) -> None:
+    """Refuse a folder that would take the pictures away from items that have one."""
+    pairs = zip(old.image_paths(), catalog.image_paths(), strict=True)
+    lost = sum(bool(a and a.is_file() and not (b and b.is_file())) for a, b in pairs)
+    if lost:
+        raise ValueError(
+            f"{catalog.images} must also hold the pictures of the RUN's items; it lacks {lost}, "
+            f"which are in {old.images}"
+        )
 
 
 def _vocabulary(old: Recommender, split: Split) -> np.ndarray:
