@@ -1,4 +1,6 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -288,3 +290,22 @@ def test_limits_of_lists_are_described_and_kept(connect, live):
     client = connect(live, limits=Limits(k=5))
     assert client.get("/recommend?user=ann&k=6").status_code == 422
     assert len(ids(client.get("/recommend?user=ann&k=5"))) == 5
+
+
+def test_new_items_that_take_long_hold_up_no_list(client, live, monkeypatch):
+    begun, ended = Event(), Event()
+
+    def slow(*_, **__):
+        begun.set()
+        assert ended.wait(30)
+        return []
+
+    monkeypatch.setattr(live, "add_items", slow)
+    with client, ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(client.post, "/items", json={"items": [{"item_id": "new"}]})
+        assert begun.wait(30)
+        assert client.get("/recommend", params={"user": "ann"}).status_code == 200
+        assert client.post("/observe", json={"user": "ann", "item": "i7"}).status_code == 200
+        assert not adding.done()
+        ended.set()
+        assert adding.result().status_code == 201

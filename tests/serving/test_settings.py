@@ -18,6 +18,7 @@ def no_token(monkeypatch):
     [
         ({"index": "ivf"}, "index must be one of"),
         ({"workers": 0}, "workers must be 1 or more; got 0"),
+        ({"readers": 0}, "readers must be 1 or more; got 0"),
         ({"workers": 2}, "2 workers need a Redis server"),
         ({"host": "0.0.0.0"}, "needs a token"),
     ],
@@ -41,7 +42,12 @@ def test_a_token_comes_from_the_environment_and_goes_nowhere_else(monkeypatch):
 def test_workers_get_the_same_settings(monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     settings = Settings(
-        run="run", log="log.db", redis="redis://r", workers=3, limits=Limits(body=9, k=8, rate=7)
+        run="run",
+        log="log.db",
+        redis="redis://r",
+        workers=3,
+        readers=2,
+        limits=Limits(body=9, k=8, rate=7),
     )
     settings.to_environment()
     assert Settings.from_environment() == settings

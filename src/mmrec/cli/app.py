@@ -295,6 +295,10 @@ def serve(
     index: Annotated[str, typer.Option(help="exact, or hnsw for large catalogues.")] = "exact",
     redis: Annotated[str | None, typer.Option(help="URL of a Redis server for sessions.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; several need --redis.")] = 1,
+    readers: Annotated[
+        int,
+        typer.Option(min=1, help="Lists that a process makes at once; more for large catalogues."),
+    ] = 1,
     rate: Annotated[
         int, typer.Option(min=0, help="Requests a second from one address; 0 is no limit.")
     ] = 0,
@@ -312,6 +316,7 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        readers=readers,
         limits=Limits(rate=rate),
     )
     typer.echo(f"serving {run} at http://{host}:{port}, events in {settings.log}", err=True)

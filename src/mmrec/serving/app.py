@@ -14,6 +14,7 @@ from mmrec.data import ItemId
 from mmrec.realtime import RealtimeRecommender
 from mmrec.serving.errors import REFUSED, answer_errors
 from mmrec.serving.guard import Guard, Limits, allowed_hosts
+from mmrec.serving.lanes import lane
 from mmrec.serving.metrics import Metrics, Timed
 from mmrec.serving.page import HEADERS, render_page
 from mmrec.serving.schemas import (
@@ -33,6 +34,8 @@ from mmrec.serving.schemas import (
 from mmrec.serving.shown import Shown
 
 PICTURE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+WRITERS = 16
+"""Events written at once; they wait for the disk together."""
 
 
 def create_app(
@@ -41,6 +44,7 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     host: str = "127.0.0.1",
+    readers: int = 1,
     title_column: str = "title",
     lifespan: Any = None,
 ) -> FastAPI:
@@ -51,6 +55,7 @@ def create_app(
         limits: of sizes and rates.
         token: what clients must send; None where everyone that reaches the server may ask.
         host: where it will be served, for the check of the Host header.
+        readers: lists made at once, see :func:`mmrec.serving.lanes.lane`.
         title_column: the catalogue's column of titles.
         lifespan: see :class:`fastapi.FastAPI`.
     """
@@ -63,7 +68,10 @@ def create_app(
     answer_errors(app)
     show = Shown(live, title_column)
 
+    writing, reading, changing = lane(WRITERS), lane(readers), lane(1)
+
     @app.post("/observe", summary="Observe an event")
+    @writing
     def observe(event: Observation) -> Offset:
         """Answers once the event is durable; the user's next list follows it."""
         item = show.id_of(event.item)
@@ -71,6 +79,7 @@ def create_app(
         return Offset(offset=offset)
 
     @app.get("/recommend", summary="Recommend items to a user")
+    @reading
     def recommend(
         user: Annotated[User, Query()],
         k: Annotated[int, Query(ge=1, le=limits.k)] = 10,
@@ -85,12 +94,14 @@ def create_app(
         return Recommendations(items=[show.line(line) for line in found], model=version)
 
     @app.get("/history", summary="A user's last events, oldest first")
+    @reading
     def history(
         user: Annotated[User, Query()], last: Annotated[int, Query(ge=1, le=10_000)] = 100
     ) -> History:
         return History(items=[show.past(event) for event in live.history(user, last=last)])
 
     @app.get("/explain", summary="Why an item is recommended to a user")
+    @reading
     def explain(user: Annotated[User, Query()], item: Annotated[str, Query()]) -> Explained:
         """What the score would lose without each past item, and without each modality."""
         why = live.explain(user, show.id_of(item))
@@ -100,12 +111,14 @@ def create_app(
         return Explained(item=why.item, score=why.score, history=past, modalities=why.modalities)
 
     @app.post("/items", summary="Add items", status_code=201)
+    @changing
     def add_items(rows: Rows) -> Changed:
         """They can be recommended at once, by their content."""
         pictures = _decoded(rows.pictures)
         return Changed(items=live.add_items(show.new(rows.items), pictures=pictures))
 
     @app.patch("/items", summary="Change items")
+    @changing
     def update_items(rows: Rows) -> Changed:
         """What a row leaves out stays; items that were removed come back."""
         pictures = _decoded(rows.pictures)
@@ -113,6 +126,7 @@ def create_app(
         return Changed(items=live.update_items(columns, pictures=pictures))
 
     @app.delete("/items", summary="Remove items")
+    @changing
     def remove_items(ids: Ids) -> Changed:
         """They are recommended no more."""
         items = [show.id_of(item) for item in ids.items]
@@ -120,6 +134,7 @@ def create_app(
         return Changed(items=items)
 
     @app.post("/forget", summary="Forget a user")
+    @changing
     def forget(somebody: Somebody) -> Forgotten:
         """Removes the user's events, state and name."""
         return Forgotten(events=live.forget(somebody.user))

@@ -63,5 +63,6 @@ def make_app(settings: Settings) -> FastAPI:
         limits=settings.limits,
         token=settings.token,
         host=settings.host,
+        readers=settings.readers,
         lifespan=running,
     )

@@ -27,6 +27,8 @@ class Settings:
         host: address to listen on.
         port: and its port.
         workers: processes; several need Redis to share what they know of a user.
+        readers: lists that a process makes at once; more than one pays where a catalogue is so
+            large that a search takes milliseconds.
         limits: of sizes and rates.
 
     Raises:
@@ -41,13 +43,15 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    readers: int = 1
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.index not in INDEXES:
             raise ValueError(f"index must be one of {list(INDEXES)}; got {self.index!r}")
-        if self.workers < 1:
-            raise ValueError(f"workers must be 1 or more; got {self.workers}")
+        for name in ("workers", "readers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
         if self.workers > 1 and self.redis is None:
             raise ValueError(
                 f"{self.workers} workers need a Redis server to share sessions: --redis URL"

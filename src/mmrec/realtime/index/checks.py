@@ -84,7 +84,7 @@ def check_search(
         raise ValueError(f"exclude expects keys for each of {rows} rows; got {len(exclude)}")
     seen = None
     if exclude is not None and any(len(keys) for keys in exclude):
-        seen = [torch.as_tensor(keys, device="cpu").long().unique() for keys in exclude]
+        seen = [torch.as_tensor(keys, device="cpu").long() for keys in exclude]
     return seen, None if allow is None else allow.cpu()
 
 

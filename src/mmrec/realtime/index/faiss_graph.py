@@ -49,26 +49,42 @@ class Graph:
         items = self.order[np.minimum(at, len(self.keys) - 1)]
         return np.where(self.keys[items] == keys, items, -1)
 
+    def without(
+        self, keys: Int[np.ndarray, " m"], may: Bool[np.ndarray, " n"] | None
+    ) -> Bool[np.ndarray, " n"]:
+        """The items that ``may`` come back (None: all), but for those with these keys."""
+        left = np.ones(len(self.keys), dtype=bool) if may is None else may.copy()
+        items = self.find(keys)
+        left[items[items >= 0]] = False
+        return left
+
     def vectors(self, items: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m D"]:
         """The vectors of items."""
         found: np.ndarray = self.index.reconstruct_batch(items.astype(np.int64))
         return found
 
     def search(
-        self, queries: Float[np.ndarray, "B D"], k: int, may: Bool[np.ndarray, " n"] | None
+        self,
+        queries: Float[np.ndarray, "B D"],
+        k: int,
+        may: Bool[np.ndarray, " n"] | None,
+        spare: int = 0,
     ) -> tuple[Int[Tensor, "B m"], Float[Tensor, "B m"]]:
-        """Keys and scores of at most k items a row, of those that ``may`` come back.
+        """Keys and scores of at most k + spare items a row, of those that ``may`` come back.
 
-        Where FAISS finds too few, because what it walked over was filtered out, all are scored.
+        ``spare`` are looked for beyond the candidates of k, for a caller who drops as many. Where
+        FAISS finds too few, because what it walked over was filtered out, all are scored.
         """
         left = len(self.keys) if may is None else int(may.sum())
-        k = min(k, left)
+        k = min(k + spare, left)
         if k == 0:
             nothing = torch.empty(len(queries), 0)
             return nothing.long(), nothing
         if may is not None and left <= len(self.keys) * NARROW:
             return self._all(queries, k, may)
-        scores, items = self._walk(queries, k, may, left)
+        # Of the candidates looked at, only the share that may come back counts.
+        effort = (max(self.effort, k) + spare) * len(self.keys) // left
+        scores, items = self._walk(queries, k, may, effort)
         keys, found = torch.from_numpy(self.keys[items]), torch.from_numpy(scores)
         for row in np.flatnonzero((items < 0).any(axis=1)):
             one, best = self._all(queries[row : row + 1], k, may)
@@ -76,11 +92,9 @@ class Graph:
         return keys, found
 
     def _walk(
-        self, queries: np.ndarray, k: int, may: np.ndarray | None, left: int
+        self, queries: np.ndarray, k: int, may: np.ndarray | None, effort: int
     ) -> tuple[np.ndarray, np.ndarray]:
         faiss = import_faiss()
-        # Of the candidates looked at, only the share that may come back counts.
-        effort = max(self.effort, k) * len(self.keys) // left
         options: dict[str, Any] = {}
         if may is not None:
             options["sel"] = faiss.IDSelectorBitmap(np.packbits(may, bitorder="little"))

@@ -28,6 +28,9 @@ Kind = Literal["hnsw", "ivf"]
 FRESH = (1_000, 10_000)
 """A tenth of the graph may be outside it, within these bounds, before it is built anew."""
 
+SPARE = 256
+"""Excluded items of a row up to which they are found and dropped; more are masked."""
+
 
 class _State(NamedTuple):
     """What a search reads: a graph, what of it is masked, and the items outside it."""
@@ -123,22 +126,22 @@ class FaissIndex:
         seen, allow = check_search(len(vectors), k, exclude, allow)
         queries = check_vectors(vectors, self.dim)
         graph, alive, masked, fresh = self._state
-        outside = fresh.search(queries, k, seen, allow)
         may = alive if masked else None
         if allow is not None:
             may = alive & allowed(torch.from_numpy(graph.keys), allow).numpy()
+        found = [fresh.search(queries, k, seen, allow)] if fresh.size else []
         rows = queries.contiguous().numpy()
-        if seen is None:
-            return _merged(outside, graph.search(rows, k, may), k)
-        parts = []
-        for row, drop in enumerate(seen):
-            left = (alive if may is None else may).copy()
-            items = graph.find(drop.numpy())
-            left[items[items >= 0]] = False
-            here = slice(row, row + 1)
-            known = SearchResult(outside.keys[here], outside.scores[here])
-            parts.append(_merged(known, graph.search(rows[here], k, left), k))
-        return SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        # Of k + s items at least k are left when s of them are dropped.
+        spare = 0 if seen is None else max(map(len, seen))
+        if spare <= SPARE:
+            found.append(SearchResult(*graph.search(rows, k, may, spare)))
+            return _merged(found, k, seen)
+        parts = [
+            graph.search(rows[row : row + 1], k, graph.without(drop.numpy(), may))
+            for row, drop in enumerate(seen or ())
+        ]
+        found.append(SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True))))
+        return _merged(found, k, None)
 
     def wait(self) -> None:
         """Wait for a build in the background, if there is one."""
@@ -222,8 +225,8 @@ class FaissIndex:
             self._mask(changed)
 
 
-def _merged(outside: SearchResult, inside: tuple[Tensor, Tensor], k: int) -> SearchResult:
-    keys, scores = inside
-    return rank(
-        torch.cat([outside.keys, keys], dim=1), torch.cat([outside.scores, scores], dim=1), k
-    )
+def _merged(found: list[SearchResult], k: int, seen: list[Tensor] | None) -> SearchResult:
+    keys, scores = (torch.cat(part, dim=1) for part in zip(*found, strict=True))
+    for row, drop in enumerate(seen or ()):
+        scores[row].masked_fill_(torch.isin(keys[row], drop), -torch.inf)
+    return rank(keys, scores, k)
