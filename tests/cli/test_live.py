@@ -41,11 +41,26 @@ def test_learn_and_roll_back(saved, log, tmp_path):
     assert said["offset"] == said["events"] == 20
     again = call("learn", saved, "--log", log, "--versions", versions, "--once", "--json")
     assert json.loads(again.stdout.splitlines()[-1]) == said
+    assert Versions(versions).names() == [said["version"]]  # nothing new, no new version
     assert call("rollback", versions).exit_code == 0
     assert Versions(versions).current() is None
+    assert call("rollback", versions, "--release").stdout == f"serving {said['version']}\n"
+    both = call("rollback", versions, "--release", "--to", said["version"])
+    assert "--to or --release; got both" in str(both.exception)
     refused = call("rollback", versions, "--to", "nothing")
     assert isinstance(refused.exception, ValueError)
     assert isinstance(call("rollback", tmp_path / "no").exception, FileNotFoundError)
+
+
+def test_learn_from_an_empty_log(saved, tmp_path):
+    SqliteLog(tmp_path / "empty.db").close()
+    versions = tmp_path / "versions"
+    result = call(
+        "learn", saved, "--log", tmp_path / "empty.db", "--versions", versions, "--once", "--json"
+    )
+    assert result.stdout.startswith("offset 0: no event to learn from yet")
+    said = json.loads(result.stdout.splitlines()[-1])
+    assert (said["online"], said["version"]) == (None, None)
 
 
 def test_update(saved, tmp_path):

@@ -47,7 +47,7 @@ def test_refused(catalog, pictures):
 
 def test_a_refused_change_leaves_no_file(by_content, pictures, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._snapshot.catalog.images = tmp_path
+    live._current.now.catalog.images = tmp_path
     there = pl.DataFrame({"item_id": [live.catalog.ids[0]], "title": ["red lamp"]})
     with pytest.raises(ValueError, match="in the catalogue already"):
         live.add_items(there, pictures={live.catalog.ids[0]: pictures[0].read_bytes()})

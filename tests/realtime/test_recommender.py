@@ -130,6 +130,44 @@ def test_what_another_process_forgot_is_not_served(by_id):
     assert other.sessions.get("ann") is None
 
 
+def test_a_list_waits_for_no_writing(live, monkeypatch):
+    observe_all(live, "ann", live.catalog.ids[3:6])
+    append, forget = live.log.append, live.log.forget
+    begun, ended = threading.Event(), threading.Event()
+
+    def slowly(work):
+        def slow(*args, **kwargs):
+            begun.set()
+            assert ended.wait(30)
+            return work(*args, **kwargs)
+
+        return slow
+
+    monkeypatch.setattr(live.log, "append", slowly(append))
+    monkeypatch.setattr(live.log, "forget", slowly(forget))
+    for write in (lambda: live.observe("ann", live.catalog.ids[6]), lambda: live.forget("ann")):
+        begun.clear()
+        ended.clear()
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            assert begun.wait(30)
+            assert {line.reason for line in live.recommend("ann")} == {"interest"}
+            assert not writing.done()
+            ended.set()
+            writing.result()
+    assert {line.reason for line in live.recommend("ann")} == {"popularity"}
+
+
+def test_a_session_of_another_log_is_not_served(by_id):
+    sessions, first = MemorySessions(), RealtimeRecommender(by_id)
+    observe_all(first, "ann", first.catalog.ids[3:6])
+    sessions.put("bob", first.sessions.get("ann"))  # as in a store that outlived its log
+    second = RealtimeRecommender(by_id, sessions=sessions)
+    observe_all(second, "ann", first.catalog.ids[10:13])  # the same offsets
+    assert {line.reason for line in second.recommend("bob")} == {"popularity"}
+    assert len(sessions) == 1
+
+
 def test_a_new_item_is_recommended_by_its_content(content, pictures):
     old = content.catalog.row(content.catalog.ids[4])
     twin = {**old, "item_id": "new"}
@@ -145,7 +183,7 @@ def test_a_new_item_is_recommended_by_its_content(content, pictures):
 
 def test_a_picture_comes_with_its_item(by_content, pictures, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._snapshot.catalog.images = tmp_path
+    live._current.now.catalog.images = tmp_path
     row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})
     live.add_items(row, pictures={"new": pictures[3].read_bytes()})
     path = live.catalog.image_path("new")
@@ -153,18 +191,18 @@ def test_a_picture_comes_with_its_item(by_content, pictures, tmp_path):
     bare = pl.DataFrame({"item_id": ["bare"], "title": ["red lamp"]})
     live.add_items(bare)
     assert live.catalog.image_path("bare") is None
-    vectors = live._snapshot.vectors
+    vectors = live._current.now.vectors
     assert not torch.allclose(vectors[-1], vectors[-2], atol=1e-3)
 
 
 def test_changed_and_removed_items(content):
     items = content.catalog.ids
-    before = content._snapshot.vectors.clone()
+    before = content._current.now.vectors.clone()
     other = content.catalog.row(items[7])
     content.update_items(
         pl.DataFrame([{"item_id": items[2], "title": other["title"], "image": other["image"]}])
     )
-    after = content._snapshot.vectors
+    after = content._current.now.vectors
     assert content.catalog.row(items[2])["title"] == other["title"]
     assert not torch.allclose(after[3], before[3], atol=1e-3)
     assert torch.equal(after[4:], before[4:])

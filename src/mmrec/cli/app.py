@@ -300,7 +300,10 @@ def serve(
         typer.Option(min=1, help="Lists that a process makes at once; more for large catalogues."),
     ] = 1,
     rate: Annotated[
-        int, typer.Option(min=0, help="Requests a second from one address; 0 is no limit.")
+        int,
+        typer.Option(
+            min=0, help="Requests a second from one address, for each process; 0 is no limit."
+        ),
     ] = 0,
 ) -> None:
     """Serve a RUN over HTTP, with a page: every event moves the next list."""
@@ -356,14 +359,24 @@ def rollback(
     to: Annotated[
         str | None, typer.Option(help="Name of a version; without it, the RUN itself.")
     ] = None,
+    release: Annotated[
+        bool,
+        typer.Option("--release", help="Serve what is learnt again, from the last version on."),
+    ] = False,
 ) -> None:
-    """Serve an older version of a model that learns."""
+    """Serve an older version of a model that learns, until it is released."""
     from mmrec.realtime import Versions
 
     if not versions.is_dir():
         raise FileNotFoundError(f"no versions at {versions}")
-    Versions(versions).rollback(to)
-    typer.echo(f"serving {to or 'the RUN itself'}")
+    if release and to is not None:
+        raise ValueError("rollback expects --to or --release; got both")
+    folder = Versions(versions)
+    if release:
+        folder.release()
+    else:
+        folder.rollback(to)
+    typer.echo(f"serving {folder.current() or 'the RUN itself'}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -61,11 +62,15 @@ def run_learner(
     finally:
         events.close()
     say(_line(trainer))
-    return {"offset": trainer.offset, "version": published.current()} | trainer.metrics()
+    # JSON has no NaN, which the metrics are before the first event.
+    metrics = {n: None if isnan(value) else value for n, value in trainer.metrics().items()}
+    return {"offset": trainer.offset, "version": published.current()} | metrics
 
 
 def _line(trainer: OnlineTrainer) -> str:
     now = trainer.metrics()
+    if not now["events"]:
+        return f"offset {trainer.offset}: no event to learn from yet"
     return (
         f"offset {trainer.offset}: NDCG@10 of the last {now['events']:.0f} events "
         f"{now['online']:.4f}, without learning {now['frozen']:.4f}"

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import polars as pl
 
@@ -65,11 +66,13 @@ def write_pictures(files: Mapping[Path, bytes]) -> None:
         if path.exists():
             continue
         path.parent.mkdir(exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
+        # Two requests may bring the same picture at once.
+        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
         try:
             part.write_bytes(data)
             flush(part)
             part.rename(path)
+            flush(path.parent)
         finally:
             part.unlink(missing_ok=True)
 

@@ -1,8 +1,6 @@
 """A recommender that is alive: every event changes what comes next."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,11 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId, Table
-from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
+from mmrec.realtime.current import Current
 from mmrec.realtime.explain import Explanation, explain_history, explain_modalities
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
@@ -22,16 +19,13 @@ from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
-from mmrec.realtime.pictures import with_pictures, write_pictures
+from mmrec.realtime.pictures import with_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
-from mmrec.realtime.snapshot import REMOVED, Snapshot
+from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines
-from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import History, Where, as_rows, check_count
-
-log = logging.getLogger(__name__)
 
 LOCKS = 256
 """Users share locks by the hash of their name: few enough to hold, too many to meet often."""
@@ -74,13 +68,8 @@ class RealtimeRecommender:
         self.log = MemoryLog() if log is None else log
         self.sessions = MemorySessions() if sessions is None else sessions
         self.max_length = recommender.options.max_length
-        self._make_index = index
-        self._snapshot = Snapshot.of(recommender, index)
-        self._writing = Lock()
+        self._current = Current(recommender, self.log, index)
         self._users = [Lock() for _ in range(LOCKS)]
-        self._base = self._snapshot.version
-        self._changes = 0
-        self.refresh()
 
     @classmethod
     def load(cls, run: str | Path, **parts: Any) -> "RealtimeRecommender":
@@ -97,35 +86,22 @@ class RealtimeRecommender:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; what was there is as it was.
         """
-        now, made = self._snapshot, self.recommender
-        gone = torch.nonzero(~now.available).flatten()[1:]  # index 0 is padding
-        saved = Recommender(
-            made.options,
-            now.catalog,
-            now.model,
-            now.vectors,
-            now.counts,
-            np.pad(made.slots, (0, len(now.vectors) - len(made.slots))),
-            made.config | {REMOVED: now.catalog.ids_of(gone.tolist())},
-            made.report,
-        )
-        saved.shares = now.shares
-        saved.save(directory)
+        self._current.as_recommender().save(directory)
 
     @property
     def version(self) -> str:
         """Names the model that serves."""
-        return self._snapshot.version
+        return self._current.now.version
 
     @property
     def available(self) -> Tensor:
         """Which catalogue indices can be recommended, ``(V + 1,)``."""
-        return self._snapshot.available
+        return self._current.now.available
 
     @property
     def catalog(self) -> Catalog:
         """The items as they are now, those that were removed included."""
-        return self._snapshot.catalog
+        return self._current.now.catalog
 
     def observe(
         self,
@@ -153,12 +129,12 @@ class RealtimeRecommender:
             ValueError: the item is not in the catalogue, or the log can't keep such an event.
             OSError: the log can't be written; nothing has changed.
         """
-        if item not in self._snapshot.catalog:
+        if item not in self._current.now.catalog:
             self.refresh()  # another process may have added it
-            self._snapshot.catalog.indices_of([item])
+            self._current.now.catalog.indices_of([item])
+        offset = self.log.append(user, item, kind=event, time=time, id=id)
         with self._lock_of(user):
-            offset = self.log.append(user, item, kind=event, time=time, id=id)
-            self._session(user, self._snapshot)
+            self._session(user, self._current.now)
         return offset
 
     def recommend(
@@ -189,7 +165,7 @@ class RealtimeRecommender:
         check_count(k)
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
-        now = self._snapshot
+        now = self._current.now
         if user is not None:
             state, seen = self._state_of(user, now, exclude_seen)
         else:
@@ -207,10 +183,10 @@ class RealtimeRecommender:
 
     def forget(self, user: str) -> int:
         """Remove a user's events and state; return how many events there were."""
-        with self._lock_of(user):
-            try:
-                return self.log.forget(user)
-            finally:  # also where the log's file couldn't be rewritten at once
+        try:
+            return self.log.forget(user)
+        finally:  # also where the log's file couldn't be rewritten at once
+            with self._lock_of(user):
                 self.sessions.delete(self.log.name_of(user))
 
     def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
@@ -221,7 +197,7 @@ class RealtimeRecommender:
         Raises:
             ValueError: the item is unknown.
         """
-        now = self._snapshot
+        now = self._current.now
         index = int(now.catalog.indices_of([item])[0])
         histories = self._histories(user, now, last)
         if histories is None:
@@ -264,7 +240,7 @@ class RealtimeRecommender:
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
         frame, files = with_pictures(rows, pictures, self.catalog)
-        return self._change(ItemChange("add", frame, dict(features or {})), files)
+        return self._current.change(ItemChange("add", frame, dict(features or {})), files)
 
     def update_items(
         self,
@@ -288,7 +264,7 @@ class RealtimeRecommender:
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
         frame, files = with_pictures(rows, pictures, self.catalog)
-        return self._change(ItemChange("update", frame, dict(features or {})), files)
+        return self._current.change(ItemChange("update", frame, dict(features or {})), files)
 
     def remove_items(self, items: Sequence[ItemId]) -> None:
         """Recommend these items no more; histories that hold them keep their meaning.
@@ -298,13 +274,11 @@ class RealtimeRecommender:
         """
         column = self.catalog.frame["item_id"]
         rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
-        self._change(ItemChange("remove", rows, {}))
+        self._current.change(ItemChange("remove", rows, {}))
 
     def refresh(self) -> None:
         """Take over the changes of items that other processes have written to the log."""
-        if self.log.last_change > self._changes:
-            with self._writing:
-                self._apply_changes()
+        self._current.refresh()
 
     def publish(self, version: Version | None) -> None:
         """Serve what a learner has published, or with None the trained recommender again.
@@ -315,72 +289,11 @@ class RealtimeRecommender:
         Raises:
             ValueError: the version was learnt on from another model.
         """
-        with self._writing:
-            self._apply_changes()
-            now = self._snapshot
-            vectors, counts, base = now.content, self.recommender.counts, self._base
-            model, name = self.recommender.model, base
-            if version is not None:
-                if version.base != base:
-                    raise ValueError(
-                        f"version {version.name} was learnt on from {version.base}; this is {base}"
-                    )
-                model = deepcopy(model)
-                model.load_state_dict(version.weights)
-                vectors, counts = self._learnt(version, now), version.counts
-                name = f"{base}-{version.name}"
-            counts = F.pad(counts, (0, max(0, len(vectors) - len(counts))))[: len(vectors)]
-            self._snapshot = now.with_model(model, vectors, counts, name, self._make_index)
+        self._current.publish(version)
 
     def follow(self, versions: Versions) -> None:
         """Take over what other processes did: changed items, and the version to serve."""
-        self.refresh()
-        wanted = versions.current()
-        name = self._base if wanted is None else f"{self._base}-{wanted}"
-        if name != self.version:
-            self.publish(None if wanted is None else versions.read(wanted))
-
-    def _learnt(self, version: Version, now: Snapshot) -> Tensor:
-        """Return the vectors of a version; items that it doesn't know have those of content."""
-        vectors = now.content.clone()
-        known = min(len(vectors), len(version.vectors))
-        vectors[:known] = version.vectors[:known]
-        for _, change in self.log.item_changes(after=version.changes):
-            changed = [now.catalog.find(item) for item in change.rows["item_id"].to_list()]
-            vectors[changed] = now.content[changed]  # an unknown one is padding, which stays
-        return vectors
-
-    def _change(
-        self, change: ItemChange, files: Mapping[Path, bytes] | None = None
-    ) -> list[ItemId]:
-        """Write a change to the log and apply it; all processes apply all changes in order."""
-        with self._writing:
-            self._apply_changes()
-            check_change(self._snapshot, change)
-            write_pictures(files or {})
-            encoded = encoded_by(self._snapshot, change, self._encode)
-            number = self.log.change_items(change)
-            self._apply_changes({number: encoded})
-        return change.rows["item_id"].to_list()
-
-    def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
-        for number, change in self.log.item_changes(after=self._changes):
-            try:
-                if ready is not None and number in ready:
-                    encoded = ready[number]
-                else:
-                    encoded = encoded_by(self._snapshot, change, self._encode)
-                apply_change(self._snapshot, change, encoded, self._publish)
-            except ValueError as error:  # two processes at once; all of them pass it over
-                log.warning("change %d of items is passed over: %s", number, error)
-            self._changes = number
-
-    def _publish(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def _encode(self, rows: Catalog, features: Mapping[str, np.ndarray]) -> Encoded:
-        made = self.recommender
-        return encode_rows(self._snapshot.model, made.options, made.config, rows, features)
+        self._current.follow(versions)
 
     def _lock_of(self, user: str) -> Lock:
         return self._users[hash(user) % LOCKS]
@@ -391,16 +304,20 @@ class RealtimeRecommender:
         kept = self.sessions.get(name)
         if kept is None or kept.version != now.version:
             kept = now.fold.start()
-        elif kept.offset and not self.log.key_at(kept.offset):
-            kept = now.fold.start()  # its events are gone: another process forgot the user
+        # From the last one that the session knows: if that is gone, the user was forgotten.
+        events = self.log.of_user(user, after=max(0, kept.offset - 1))
+        if kept.offset and not (events and events[0].offset == kept.offset):
+            kept = now.fold.start()
             self.sessions.delete(name)
-        events = self.log.of_user(user, after=kept.offset)
+            events = self.log.of_user(user)
+        elif kept.offset:
+            events = events[1:]
         if not events:
             return kept
         if not all(event.item in now.catalog for event in events):
             self.refresh()  # an item that another process has just added
-            if self._snapshot.version == now.version:
-                now = self._snapshot
+            if self._current.now.version == now.version:
+                now = self._current.now
         session = now.fold(kept, events, now.vectors, now.catalog.find)
         self.sessions.put(name, session)
         return session

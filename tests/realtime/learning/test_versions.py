@@ -41,6 +41,28 @@ def test_rollback(tmp_path):
         versions.rollback("9")
 
 
+def test_a_rollback_holds_until_it_is_released(tmp_path):
+    versions = Versions(tmp_path, keep=2)
+    for name in "12":
+        versions.publish(version(name))
+    versions.rollback("1")
+    for name in "34":
+        versions.publish(version(name))
+    assert versions.current() == "1"
+    assert versions.names() == ["1", "3", "4"]  # the one that is served stays
+    assert versions.read("1").name == "1"
+    versions.release()
+    versions.release()
+    assert versions.current() == "4"
+
+
+def test_a_version_is_never_written_over(tmp_path):
+    versions = Versions(tmp_path)
+    assert [versions.publish(version("1", offset)) for offset in (1, 2, 3)] == ["1", "1-2", "1-3"]
+    assert [versions.read(name).offset for name in versions.names()] == [1, 2, 3]
+    assert versions.current() == "1-3"
+
+
 def test_old_versions_go_but_the_served_one_stays(tmp_path):
     versions = Versions(tmp_path, keep=2)
     for name in "123":

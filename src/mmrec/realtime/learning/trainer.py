@@ -127,14 +127,17 @@ class OnlineTrainer:
         } | {"events": float(len(self._metrics["online"]))}
 
     def publish(self) -> bool:
-        """Write a checkpoint, and a version unless it would be worse; return whether there is one.
+        """Write a checkpoint, and a version where it is due; return whether there is one.
 
-        A version is held back where the learner isn't healthy, or ranked the last events worse
-        than the frozen model did, by more than the tolerance.
+        A version is held back where nothing was learnt since the last one, where the learner isn't
+        healthy, or where it ranked the last events worse than the frozen model did, by more than
+        the tolerance.
         """
-        self._published = self.offset
+        news, self._published = self.offset > self._published, self.offset
         self._drop_forgotten()
         self._checkpoint()
+        if not news:
+            return False
         now = self.metrics()
         worse = now["online"] < (1 - self.tolerance) * now["frozen"]
         if worse or not self.learner.healthy:

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from torch import Tensor
 from mmrec.data.durable import flush
 from mmrec.data.tables import read_json
 
-CURRENT, WEIGHTS, ABOUT = "CURRENT", "version.safetensors", "version.json"
+CURRENT, PINNED = "CURRENT", "PINNED"
+"""Files that name what was published last, and what is served in its place."""
+
+WEIGHTS, ABOUT = "version.safetensors", "version.json"
 VECTORS, COUNTS = "mmrec.vectors", "mmrec.counts"
 
 
@@ -43,9 +47,10 @@ class Version:
 
 
 class Versions:
-    """A folder of versions, and which of them is served.
+    """A folder of versions, and which of them is served: the last, unless an older one is pinned.
 
-    A version appears whole or not at all, and serving another one is one renamed file.
+    A version appears whole or not at all and is never written over; serving another one is one
+    renamed file.
 
     Args:
         folder: made where it is missing.
@@ -67,16 +72,22 @@ class Versions:
 
     def current(self) -> str | None:
         """Return the name of the version to serve; None is the RUN itself."""
-        path = self.folder / CURRENT
-        name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        return name or None
+        for name in (PINNED, CURRENT):
+            path = self.folder / name
+            if path.is_file():
+                return path.read_text(encoding="utf-8").strip() or None
+        return None
 
-    def publish(self, version: Version) -> None:
-        """Write a version and serve it from now on.
+    def publish(self, version: Version) -> str:
+        """Write a version, and serve it from now on unless another one is pinned.
+
+        Returns:
+            Its name; with a number where that was taken.
 
         Raises:
             OSError: it can't be written; the version before stays.
         """
+        version = replace(version, name=self._free(version.name))
         part = self.folder / f".{version.name}.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
@@ -92,22 +103,29 @@ class Versions:
         except (OSError, SafetensorError) as error:
             shutil.rmtree(part, ignore_errors=True)
             raise OSError(f"version {version.name} can't be written: {error}") from error
-        shutil.rmtree(self.folder / version.name, ignore_errors=True)
         part.rename(self.folder / version.name)
-        self._serve(version.name)
+        self._name(CURRENT, version.name)
         for name in self.names()[: -self.keep]:
             if name != self.current():
                 shutil.rmtree(self.folder / name)
+        return version.name
 
     def rollback(self, name: str | None) -> None:
-        """Serve an older version; None is the RUN that learning began with.
+        """Serve an older version until :meth:`release`; None is the RUN that learning began with.
+
+        Whoever learns goes on, and what it publishes meanwhile is kept but not served.
 
         Raises:
             ValueError: there is no such version.
         """
         if name is not None and name not in self.names():
             raise ValueError(f"version must be one of {self.names()}; got {name!r}")
-        self._serve(name or "")
+        self._name(PINNED, name or "")
+
+    def release(self) -> None:
+        """Serve the last version again; nothing happens where none is pinned."""
+        (self.folder / PINNED).unlink(missing_ok=True)
+        flush(self.folder)
 
     def read(self, name: str) -> Version:
         """Read a version. Nothing in it is executed.
@@ -124,9 +142,14 @@ class Versions:
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise ValueError(f"{folder} is damaged: {error}") from error
 
-    def _serve(self, name: str) -> None:
-        part = self.folder / f".{CURRENT}.part"
-        part.write_text(f"{name}\n", encoding="utf-8")
+    def _free(self, name: str) -> str:
+        """Return the name, with a number where there is such a version."""
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        return next(free for free in names if not (self.folder / free).exists())
+
+    def _name(self, file: str, version: str) -> None:
+        part = self.folder / f".{file}.part"
+        part.write_text(f"{version}\n", encoding="utf-8")
         flush(part)
-        part.rename(self.folder / CURRENT)
+        part.rename(self.folder / file)
         flush(self.folder)

@@ -1,0 +1,159 @@
+"""What is served now, and how it is replaced."""
+
+import logging
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmrec.data import Catalog, ItemId
+from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
+from mmrec.realtime.index.index import ItemIndex
+from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.events import EventLog
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.realtime.pictures import write_pictures
+from mmrec.realtime.snapshot import REMOVED, Snapshot
+from mmrec.recommender.newcomers import encode_rows
+from mmrec.recommender.recommender import Recommender
+
+log = logging.getLogger(__name__)
+
+
+class Current:
+    """The snapshot that is served, and the only one who replaces it.
+
+    Readers take :attr:`now` once a call. Changes of items and of the model wait for one another
+    here, and nobody waits for them.
+
+    Args:
+        recommender: what was trained.
+        events: the log, which has the changes of items too.
+        make_index: makes an empty item index of a width.
+    """
+
+    def __init__(
+        self, recommender: Recommender, events: EventLog, make_index: Callable[[int], ItemIndex]
+    ) -> None:
+        self.recommender, self.events = recommender, events
+        self._make_index = make_index
+        self._now = Snapshot.of(recommender, make_index)
+        self._base = self._now.version
+        self._changes = 0
+        self._writing = Lock()
+        self.refresh()
+
+    @property
+    def now(self) -> Snapshot:
+        """What is served."""
+        return self._now
+
+    def refresh(self) -> None:
+        """Take over the changes of items that other processes have written to the log."""
+        if self.events.last_change > self._changes:
+            with self._writing:
+                self._apply_changes()
+
+    def change(self, change: ItemChange, files: Mapping[Path, bytes] | None = None) -> list[ItemId]:
+        """Write a change to the log and apply it; all processes apply all changes in order.
+
+        Returns:
+            The ids of its items.
+
+        Raises:
+            ValueError: it can't be applied; nothing was written.
+        """
+        with self._writing:
+            self._apply_changes()
+            check_change(self._now, change)
+            write_pictures(files or {})
+            encoded = encoded_by(self._now, change, self._encode)
+            number = self.events.change_items(change)
+            self._apply_changes({number: encoded})
+        return change.rows["item_id"].to_list()
+
+    def publish(self, version: Version | None) -> None:
+        """Serve a version, or with None the trained recommender.
+
+        Raises:
+            ValueError: the version was learnt on from another model.
+        """
+        if version is not None and version.base != self._base:
+            raise ValueError(
+                f"version {version.name} was learnt on from {version.base}; this is {self._base}"
+            )
+        with self._writing:
+            self._apply_changes()
+            now, made = self._now, self.recommender
+            if version is None:
+                model, vectors, counts, name = made.model, now.content, made.counts, self._base
+            else:
+                model = deepcopy(made.model)
+                model.load_state_dict(version.weights)
+                vectors, counts = self._learnt(version), version.counts
+                name = self._name(version.name)
+            counts = F.pad(counts, (0, max(0, len(vectors) - len(counts))))[: len(vectors)]
+            self._now = now.with_model(model, vectors, counts, name, self._make_index)
+
+    def follow(self, versions: Versions) -> None:
+        """Take over what other processes did: changed items, and the version to serve."""
+        self.refresh()
+        wanted = versions.current()
+        name = self._base if wanted is None else self._name(wanted)
+        if name != self._now.version:
+            self.publish(None if wanted is None else versions.read(wanted))
+
+    def as_recommender(self) -> Recommender:
+        """Return what is served, as what could be saved and served again."""
+        now, made = self._now, self.recommender
+        gone = torch.nonzero(~now.available).flatten()[1:]  # index 0 is padding
+        found = Recommender(
+            made.options,
+            now.catalog,
+            now.model,
+            now.vectors,
+            now.counts,
+            np.pad(made.slots, (0, len(now.vectors) - len(made.slots))),
+            made.config | {REMOVED: now.catalog.ids_of(gone.tolist())},
+            made.report,
+        )
+        found.shares = now.shares
+        return found
+
+    def _name(self, version: str) -> str:
+        return f"{self._base}-{version}"
+
+    def _learnt(self, version: Version) -> Tensor:
+        """Return the vectors of a version; items that it doesn't know have those of content."""
+        now = self._now
+        vectors = now.content.clone()
+        known = min(len(vectors), len(version.vectors))
+        vectors[:known] = version.vectors[:known]
+        for _, change in self.events.item_changes(after=version.changes):
+            changed = [now.catalog.find(item) for item in change.rows["item_id"].to_list()]
+            vectors[changed] = now.content[changed]  # an unknown one is padding, which stays
+        return vectors
+
+    def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
+        for number, change in self.events.item_changes(after=self._changes):
+            try:
+                if ready is not None and number in ready:
+                    encoded = ready[number]
+                else:
+                    encoded = encoded_by(self._now, change, self._encode)
+                apply_change(self._now, change, encoded, self._replace)
+            except ValueError as error:  # two processes at once; all of them pass it over
+                log.warning("change %d of items is passed over: %s", number, error)
+            self._changes = number
+
+    def _replace(self, snapshot: Snapshot) -> None:
+        self._now = snapshot
+
+    def _encode(self, rows: Catalog, features: Mapping[str, np.ndarray]) -> Encoded:
+        made = self.recommender
+        return encode_rows(self._now.model, made.options, made.config, rows, features)
