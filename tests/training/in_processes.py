@@ -1,6 +1,7 @@
 """What `test_distributed.py` runs in two processes: torchrun in_processes.py FOLDER."""
 # ruff: noqa: E402 (the hook goes before the imports it checks)
 
+import os
 import pickle
 import sys
 from dataclasses import replace
@@ -20,18 +21,20 @@ from mmrec.data import (
     Catalog,
     Collator,
     Interactions,
+    Shards,
     TableSource,
     id_source,
     load_pool,
     split_by_time,
     windows,
+    write_shards,
 )
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import gru4rec
 from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UnionPool
 from mmrec.scoring import MLPScorer
-from mmrec.training import SequenceDataModule, SequentialRecommender
+from mmrec.training import SequenceDataModule, SequentialRecommender, ShardDataModule
 
 LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
@@ -170,9 +173,8 @@ class Watch(Callback):
         self.validated[-1] += batch.position.tolist()
 
 
-def train(split, max_valid=None):
-    watch = Watch()
-    data = SequenceDataModule(
+def in_memory(split, max_valid=None):
+    return SequenceDataModule(
         split,
         made_sources(split, [7]),  # most batches have no text at all
         negatives(split, "drawn"),
@@ -180,6 +182,28 @@ def train(split, max_valid=None):
         max_length=5,
         max_valid=max_valid,
     )
+
+
+def on_shards(split, folder):
+    """Shards that the first process writes and both read."""
+    if int(os.environ["RANK"]) == 0:
+        # Any catalogue will do that is as large as the split's: sequences hold indices.
+        catalog = Catalog({"item_id": range(split.catalog_size)})
+        write_shards(split.train, folder / "shards", catalog, group_events=60)
+    dist.barrier()
+    return ShardDataModule(
+        Shards.open(folder / "shards"),
+        made_sources(split, [7]),
+        negatives(split, "drawn"),
+        split=split,
+        batch_size=3,
+        max_length=5,
+        buffer=20,
+    )
+
+
+def train(split, data):
+    watch = Watch()
     module = SequentialRecommender(made_model(split, ranker=True, dropout=0.2), lr=0.01)
     trainer = Trainer(
         accelerator="cpu",
@@ -200,7 +224,11 @@ def train(split, max_valid=None):
 
 def main(folder):
     split = made_split()
-    result = {"train": train(split), "one_event": train(split, max_valid=1)}
+    result = {
+        "train": train(split, in_memory(split)),
+        "one_event": train(split, in_memory(split, max_valid=1)),
+        "shards": train(split, on_shards(split, folder)),
+    }
     for loss in LOSSES:
         result[loss] = compare(split, loss, "drawn")
     result["ranker"] = compare(split, "softmax", "drawn", ranker=True)

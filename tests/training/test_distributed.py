@@ -59,12 +59,13 @@ def test_the_cases_are_what_they_are_called(ranks):
     assert ranks[0]["absent"]["with_text"] == [True, False]
 
 
-def test_training_shares_the_windows(ranks, program):
+@pytest.mark.parametrize("run", ["train", "shards"])
+def test_training_shares_the_windows(ranks, program, run):
     split = program.made_split()
     expected = Counter()
     for start, end in windows(split.train, 5):
         expected.update(split.train.item[start + 1 : end].tolist())
-    one, other = (rank["train"] for rank in ranks)
+    one, other = (rank[run] for rank in ranks)
     assert one["steps"] == other["steps"]
     for epoch in range(2):
         assert Counter(one["epochs"][epoch] + other["epochs"][epoch]) == expected
@@ -84,7 +85,7 @@ def test_every_event_is_validated_once(ranks, program):
     assert sorted(map(len, alone)) == [0, 1]
 
 
-@pytest.mark.parametrize(("run", "most"), [("train", None), ("one_event", 1)])
+@pytest.mark.parametrize(("run", "most"), [("train", None), ("one_event", 1), ("shards", None)])
 def test_metrics_and_weights_are_those_of_one_process(ranks, program, trainer, run, most):
     one, other = (rank[run] for rank in ranks)
     assert all(torch.equal(value, other["weights"][name]) for name, value in one["weights"].items())

@@ -15,7 +15,7 @@ class Explanation:
 
     Attributes:
         item: the item that is explained.
-        score: its score for this user.
+        score: its retrieval score after the events that were looked at.
         history: past items, the one that carried most first, each with what the score loses if
             its event had not been.
         modalities: for each modality of the item, what the score loses if the item lacked it.
