@@ -1,0 +1,100 @@
+import polars as pl
+import pytest
+import torch
+
+from mmrec.realtime.current import Current
+from mmrec.realtime.index.exact import ExactIndex
+from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.realtime.log.memory_log import MemoryLog
+
+
+@pytest.fixture
+def current(by_content):
+    return Current(by_content, MemoryLog(), ExactIndex)
+
+
+def lamp(name):
+    return pl.DataFrame({"item_id": [name], "title": ["red lamp"]})
+
+
+def learnt(current, name="1", base=None, changes=0):
+    """A version in which every vector has moved."""
+    now = current.now
+    return Version(
+        name=name,
+        base=now.version if base is None else base,
+        offset=1,
+        changes=changes,
+        metrics={},
+        weights=dict(now.model.state_dict()),
+        vectors=now.vectors + 1.0,
+        counts=now.counts + 1.0,
+    )
+
+
+def test_a_reader_keeps_what_it_took(current):
+    before = current.now
+    size = len(before.vectors)
+    assert current.change(ItemChange("add", lamp("x"), {})) == ["x"]
+    assert (len(before.vectors), len(current.now.vectors)) == (size, size + 1)
+    assert "x" in current.now.catalog
+    assert "x" not in before.catalog
+
+
+def test_a_version_is_served_and_the_run_again(current):
+    run, version = current.now, learnt(current)
+    current.publish(version)
+    assert current.now.version == f"{run.version}-1"
+    assert torch.equal(current.now.vectors, version.vectors)
+    assert torch.equal(current.now.content, run.content)
+    current.publish(None)
+    assert current.now.version == run.version
+    assert torch.equal(current.now.vectors, run.vectors)
+    assert torch.equal(current.now.counts, run.counts)
+
+
+def test_a_version_of_another_model_is_refused(current):
+    before = current.now
+    with pytest.raises(ValueError, match="version 1 was learnt on from another; this is"):
+        current.publish(learnt(current, base="another"))
+    assert current.now is before
+
+
+def test_items_that_a_version_does_not_know_have_their_content(current, by_content):
+    version = learnt(current)
+    first = by_content.catalog.ids[0]
+    current.change(ItemChange("add", lamp("x"), {}))
+    current.change(ItemChange("update", pl.DataFrame({"item_id": [first], "title": ["hat"]}), {}))
+    current.publish(version)
+    now = current.now
+    for item in ("x", first):
+        index = now.catalog.find(item)
+        assert torch.equal(now.vectors[index], now.content[index])
+    assert torch.equal(now.vectors[2], version.vectors[2])
+    assert now.counts[now.catalog.find("x")] == 0
+    keys, _ = now.index.search(now.vectors[-1:], len(now.index))
+    assert set(keys[0].tolist()) == set(range(1, len(now.vectors)))
+
+
+def test_following_is_idle_where_nothing_happened(current, tmp_path):
+    versions = Versions(tmp_path)
+    current.follow(versions)
+    versions.publish(learnt(current))
+    current.follow(versions)
+    served = current.now
+    current.follow(versions)
+    assert current.now is served
+    versions.rollback(None)
+    current.follow(versions)
+    assert current.now.version == served.version.removesuffix("-1")
+
+
+def test_what_is_served_can_be_served_again(current, by_content):
+    current.change(ItemChange("add", lamp("x"), {}))
+    current.change(ItemChange("remove", pl.DataFrame({"item_id": [by_content.catalog.ids[0]]}), {}))
+    current.publish(learnt(current, changes=2))
+    again = Current(current.as_recommender(), MemoryLog(), ExactIndex)
+    assert torch.equal(again.now.vectors, current.now.vectors)
+    assert torch.equal(again.now.available, current.now.available)
+    assert again.now.catalog.ids == current.now.catalog.ids
