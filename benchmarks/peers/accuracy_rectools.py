@@ -31,6 +31,7 @@ class Select(Callback):
     def __init__(self, split: SplitFile, arguments: argparse.Namespace) -> None:
         self.split, self.length = split, arguments.max_length
         self.patience, self.minutes = arguments.patience, arguments.minutes
+        self.until = arguments.until
         self.masked = arguments.model == "bert4rec"
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
@@ -73,6 +74,8 @@ class Select(Callback):
         late = time.perf_counter() - self.start >= 60 * self.minutes > 0
         if len(CURVE) - 1 - int(np.argmax(CURVE)) >= self.patience:
             BEST["stopped_by"] = "patience"
+        elif value >= self.until:
+            BEST["stopped_by"] = "until"
         elif late and len(CURVE) < trainer.max_epochs:
             BEST["stopped_by"] = "minutes"
         trainer.should_stop = "stopped_by" in BEST
@@ -91,6 +94,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--patience", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=0.0, help="of training; 0: no limit")
+    parser.add_argument("--until", type=float, default=1.0, help="NDCG@10 on validation, to stop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

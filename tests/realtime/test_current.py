@@ -98,3 +98,23 @@ def test_what_is_served_can_be_served_again(current, by_content):
     assert torch.equal(again.now.vectors, current.now.vectors)
     assert torch.equal(again.now.available, current.now.available)
     assert again.now.catalog.ids == current.now.catalog.ids
+
+
+def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):
+    log = MemoryLog()
+    one, other = (Current(by_content, log, ExactIndex) for _ in range(2))
+    item, write = by_content.catalog.ids[2], log.change_items
+    picture = by_content.catalog.row(by_content.catalog.ids[7])["image"]
+
+    def after_the_other(change):
+        monkeypatch.setattr(log, "change_items", write)
+        title = pl.DataFrame({"item_id": [item], "title": ["soft scarf"]})
+        other.change(ItemChange("update", title, {}))
+        return write(change)
+
+    monkeypatch.setattr(log, "change_items", after_the_other)
+    one.change(ItemChange("update", pl.DataFrame({"item_id": [item], "image": [picture]}), {}))
+    other.refresh()
+    fresh = Current(by_content, log, ExactIndex)
+    for process in (one, other):
+        assert torch.allclose(process.now.vectors, fresh.now.vectors, atol=1e-6)

@@ -158,6 +158,63 @@ def test_a_list_waits_for_no_writing(live, monkeypatch):
     assert {line.reason for line in live.recommend("ann")} == {"popularity"}
 
 
+def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
+    one = RealtimeRecommender(by_content)
+    other = RealtimeRecommender(by_content, log=one.log)
+    first = one.catalog.ids[1]
+    one.add_items({"item_id": ["new"], "title": ["red lamp"]})
+    for item in (first, "new", first):
+        one.observe("ann", item)
+
+    def no_encoder(*_):
+        raise OSError("no tokenizer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(other._current, "_encode", no_encoder)
+        other.recommend("ann")
+        assert other.sessions.get("ann").offset == 1  # not past what it can't fold yet
+        offset = other.observe("bob", first)
+        assert other.observe("ann", first) == offset + 1  # kept, and folded later
+        with pytest.raises(OSError, match="no tokenizer"):
+            other.observe("ann", "new")
+        assert one.log.last_offset == offset + 1
+    other.refresh()
+    assert ids(other.recommend("ann")) == ids(one.recommend("ann"))
+
+
+def test_an_event_that_is_kept_is_never_said_to_be_lost(by_id, monkeypatch, caplog):
+    live = RealtimeRecommender(by_id)
+
+    def unreadable(*_, **__):
+        raise OSError("the log can't be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live.log, "of_user", unreadable)
+        assert live.observe("ann", live.catalog.ids[3]) == 1
+    assert "event 1 moves the interest at the next call" in caplog.text
+    assert live.recommend("ann")[0].reason == "interest"
+
+
+def test_what_another_process_forgets_meanwhile_is_not_put_back(by_id, monkeypatch):
+    class Shared(MemorySessions):
+        shared = True
+
+    sessions = Shared()
+    one = RealtimeRecommender(by_id, sessions=sessions)
+    other = RealtimeRecommender(by_id, log=one.log, sessions=sessions)
+    observe_all(one, "ann", one.catalog.ids[:5])
+    sessions.delete("ann")  # so that it has to be folded again
+    put = sessions.put
+
+    def late(user, session):
+        other.forget("ann")
+        put(user, session)
+
+    monkeypatch.setattr(sessions, "put", late)
+    one.recommend("ann")
+    assert sessions.get("ann") is None
+
+
 def test_a_session_of_another_log_is_not_served(by_id):
     sessions, first = MemorySessions(), RealtimeRecommender(by_id)
     observe_all(first, "ann", first.catalog.ids[3:6])

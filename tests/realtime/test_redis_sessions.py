@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.recommender import RealtimeRecommender
@@ -74,6 +75,24 @@ def test_what_is_damaged_counts_as_lost(store):
     assert store.get("ann") is None
     store.client.set(f"{PREFIX}ann", b'["v", 1, 2, 0.0, 1]\nbroken')
     assert store.get("ann") is None
+    for line in (b"5", b'["v", 1, 2, 0.0]', b'["v", 1, 2, 0.0, 1]'):
+        store.client.set(f"{PREFIX}ann", line + b"\n" + save({"other": torch.ones(1)}))
+        assert store.get("ann") is None
+
+
+def test_a_silent_server_is_left_alone_for_a_while(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        monkeypatch.setattr("mmrec.realtime.redis_sessions.TIMEOUT", 0.05)
+        with pytest.raises(ConnectionError, match="no Redis server answers"):
+            RedisSessions.from_url(f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        client = redis.Redis(port=silent.getsockname()[1], socket_timeout=0.05)
+        calls = []
+        ask = client.get
+        monkeypatch.setattr(client, "get", lambda name: calls.append(name) or ask(name))
+        store = RedisSessions(client)
+        assert [store.get("ann") for _ in range(5)] == [None] * 5
+        assert len(calls) == 1
+        client.close()
 
 
 def test_two_servers_share_what_they_know(by_id, url, store):

@@ -298,7 +298,7 @@ def serve(
     readers: Annotated[
         int,
         typer.Option(min=1, help="Lists that a process makes at once; more for large catalogues."),
-    ] = 1,
+    ] = 2,
     rate: Annotated[
         int,
         typer.Option(

@@ -53,9 +53,14 @@ class Current:
         """What is served."""
         return self._now
 
+    @property
+    def behind(self) -> bool:
+        """Whether other processes have changed items, and it isn't known here yet."""
+        return self.events.last_change > self._changes
+
     def refresh(self) -> None:
         """Take over the changes of items that other processes have written to the log."""
-        if self.events.last_change > self._changes:
+        if self.behind:
             with self._writing:
                 self._apply_changes()
 
@@ -74,7 +79,8 @@ class Current:
             write_pictures(files or {})
             encoded = encoded_by(self._now, change, self._encode)
             number = self.events.change_items(change)
-            self._apply_changes({number: encoded})
+            # Of another change that came between, these vectors know nothing.
+            self._apply_changes({number: encoded} if number == self._changes + 1 else None)
         return change.rows["item_id"].to_list()
 
     def publish(self, version: Version | None) -> None:

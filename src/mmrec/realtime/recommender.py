@@ -1,5 +1,6 @@
 """A recommender that is alive: every event changes what comes next."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,8 @@ from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import History, Where, as_rows, check_count
 
+log = logging.getLogger(__name__)
+
 LOCKS = 256
 """Users share locks by the hash of their name: few enough to hold, too many to meet often."""
 
@@ -36,7 +39,8 @@ class RealtimeRecommender:
 
     An event is written to the log, then it moves its user's interest by one step; the next list
     follows it. A new item can be recommended as soon as it is added, by its content. All methods
-    may be called from several threads; nothing that reads waits for something that writes.
+    may be called from several threads; nothing that reads waits for something that writes. What
+    other processes add is taken over by :meth:`refresh`, :meth:`follow` and :meth:`observe`.
 
     Args:
         recommender: what was trained; it is not changed.
@@ -133,8 +137,11 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             self._current.now.catalog.indices_of([item])
         offset = self.log.append(user, item, kind=event, time=time, id=id)
-        with self._lock_of(user):
-            self._session(user, self._current.now)
+        try:
+            with self._lock_of(user):
+                self._session(user, self._current.now)
+        except OSError as error:  # the event is kept, and nothing may say that it wasn't
+            log.warning("event %d moves the interest at the next call: %s", offset, error)
         return offset
 
     def recommend(
@@ -304,23 +311,42 @@ class RealtimeRecommender:
         kept = self.sessions.get(name)
         if kept is None or kept.version != now.version:
             kept = now.fold.start()
-        # From the last one that the session knows: if that is gone, the user was forgotten.
-        events = self.log.of_user(user, after=max(0, kept.offset - 1))
-        if kept.offset and not (events and events[0].offset == kept.offset):
-            kept = now.fold.start()
-            self.sessions.delete(name)
-            events = self.log.of_user(user)
-        elif kept.offset:
-            events = events[1:]
+        events = self._after(kept, user)
+        if events is None:  # the user was forgotten since
+            kept, events = now.fold.start(), self.log.of_user(user)
+            self._drop_session(name)
+        now, events = self._known(now, events)
         if not events:
             return kept
-        if not all(event.item in now.catalog for event in events):
-            self.refresh()  # an item that another process has just added
-            if self._current.now.version == now.version:
-                now = self._current.now
         session = now.fold(kept, events, now.vectors, now.catalog.find)
         self.sessions.put(name, session)
+        if self.sessions.shared and not self.log.key_at(session.offset):
+            self._drop_session(name)  # another process forgot the user just now
         return session
+
+    def _after(self, kept: Session, user: str) -> list[Event] | None:
+        """Return the events that a session doesn't know; None where the last it knows is gone."""
+        if not kept.offset:
+            return self.log.of_user(user)
+        events = self.log.of_user(user, after=kept.offset - 1)
+        return events[1:] if events and events[0].offset == kept.offset else None
+
+    def _known(self, now: Snapshot, events: list[Event]) -> tuple[Snapshot, list[Event]]:
+        """Return the events before the first on an item that has yet to be taken over."""
+        if all(event.item in now.catalog for event in events):
+            return now, events
+        if self._current.now.version == now.version:
+            now = self._current.now
+        if self._current.behind:
+            unknown = (n for n, event in enumerate(events) if event.item not in now.catalog)
+            events = events[: next(unknown, None)]
+        return now, events
+
+    def _drop_session(self, name: str) -> None:
+        try:
+            self.sessions.delete(name)
+        except OSError as error:  # it is never served, since its events are gone
+            log.warning("a forgotten user's session stays until it expires: %s", error)
 
     def _state_of(self, user: str, now: Snapshot, seen: bool) -> tuple[Tensor | None, np.ndarray]:
         with self._lock_of(user):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from typing import Any
 
 from safetensors import SafetensorError
@@ -12,6 +13,11 @@ from mmrec.realtime.sessions import Session
 log = logging.getLogger(__name__)
 
 PREFIX = "mmrec:session:"
+
+TIMEOUT = 0.5
+"""Seconds after which a server is silent …"""
+PAUSE = 5.0
+"""… and for which it isn't asked then: users shouldn't wait for it one by one."""
 
 
 class RedisSessions:
@@ -34,10 +40,13 @@ class RedisSessions:
         ValueError: ``ttl`` is not positive.
     """
 
+    shared = True
+
     def __init__(self, client: Any, *, ttl: int | None = 30 * 24 * 3600) -> None:
         if ttl is not None and ttl < 1:
             raise ValueError(f"RedisSessions expects a ttl of 1 second or more; got {ttl}")
         self.client, self.ttl = client, ttl
+        self._silent_until = 0.0
 
     @classmethod
     def from_url(cls, url: str, *, ttl: int | None = 30 * 24 * 3600) -> "RedisSessions":
@@ -55,7 +64,7 @@ class RedisSessions:
             import redis
         except ImportError as error:
             raise ImportError("Redis sessions need redis: pip install 'mmrec[redis]'") from error
-        client = redis.Redis.from_url(url)
+        client = redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         try:
             client.ping()
         except redis.exceptions.RedisError as error:
@@ -96,9 +105,12 @@ class RedisSessions:
         """Run a command; None where the server doesn't answer."""
         from redis.exceptions import RedisError
 
+        if time.monotonic() < self._silent_until:
+            return None
         try:
             return getattr(self.client, command)(*values, **options)
         except RedisError as error:
+            self._silent_until = time.monotonic() + PAUSE
             log.warning("Redis doesn't answer, sessions are folded from the log: %s", error)
             return None
 
@@ -113,9 +125,9 @@ def _pack(session: Session) -> bytes:
 def _unpack(data: bytes) -> Session | None:
     line, _, tensors = data.partition(b"\n")
     try:
-        version, offset, item, time, events = json.loads(line)
+        version, offset, item, moment, events = json.loads(line)
         parts = load(tensors)
-    except (ValueError, SafetensorError):
+        state = tuple(parts[str(place)] for place in range(len(parts)))
+    except (ValueError, TypeError, KeyError, SafetensorError):
         return None
-    state = tuple(parts[str(place)] for place in range(len(parts)))
-    return Session(version, offset, state, item, time, events)
+    return Session(version, offset, state, item, moment, events)

@@ -31,7 +31,13 @@ class Session:
 
 @runtime_checkable
 class SessionStore(Protocol):
-    """Keeps sessions by user. It may lose them: they are folded again from the log."""
+    """Keeps sessions by user. It may lose them: they are folded again from the log.
+
+    Attributes:
+        shared: whether other processes have the same store.
+    """
+
+    shared: bool
 
     def get(self, user: str) -> Session | None:
         """Return a user's session, or None."""
@@ -66,6 +72,8 @@ class MemorySessions:
         >>> store.get("ann") is None, store.get("bob").offset
         (True, 2)
     """
+
+    shared = False
 
     def __init__(self, capacity: int = 100_000) -> None:
         if capacity < 1:

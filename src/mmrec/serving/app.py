@@ -44,7 +44,7 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     host: str = "127.0.0.1",
-    readers: int = 1,
+    readers: int = 2,
     title_column: str = "title",
     lifespan: Any = None,
 ) -> FastAPI:
@@ -68,18 +68,19 @@ def create_app(
     answer_errors(app)
     show = Shown(live, title_column)
 
-    writing, reading, changing = lane(WRITERS), lane(readers), lane(1)
+    # Lists are computed, so their lane is narrow; the others mostly wait, for disk or encoder.
+    listing, writing, changing, forgetting = lane(readers), lane(WRITERS), lane(1), lane(1)
 
     @app.post("/observe", summary="Observe an event")
     @writing
     def observe(event: Observation) -> Offset:
         """Answers once the event is durable; the user's next list follows it."""
-        item = show.id_of(event.item)
+        item = show.id_of(event.item, refresh=True)
         offset = live.observe(event.user, item, event.event, event.time, id=event.id)
         return Offset(offset=offset)
 
     @app.get("/recommend", summary="Recommend items to a user")
-    @reading
+    @listing
     def recommend(
         user: Annotated[User, Query()],
         k: Annotated[int, Query(ge=1, le=limits.k)] = 10,
@@ -94,14 +95,13 @@ def create_app(
         return Recommendations(items=[show.line(line) for line in found], model=version)
 
     @app.get("/history", summary="A user's last events, oldest first")
-    @reading
     def history(
         user: Annotated[User, Query()], last: Annotated[int, Query(ge=1, le=10_000)] = 100
     ) -> History:
         return History(items=[show.past(event) for event in live.history(user, last=last)])
 
     @app.get("/explain", summary="Why an item is recommended to a user")
-    @reading
+    @listing
     def explain(user: Annotated[User, Query()], item: Annotated[str, Query()]) -> Explained:
         """What the score would lose without each past item, and without each modality."""
         why = live.explain(user, show.id_of(item))
@@ -129,12 +129,12 @@ def create_app(
     @changing
     def remove_items(ids: Ids) -> Changed:
         """They are recommended no more."""
-        items = [show.id_of(item) for item in ids.items]
+        items = [show.id_of(item, refresh=True) for item in ids.items]
         live.remove_items(items)
         return Changed(items=items)
 
     @app.post("/forget", summary="Forget a user")
-    @changing
+    @forgetting
     def forget(somebody: Somebody) -> Forgotten:
         """Removes the user's events, state and name."""
         return Forgotten(events=live.forget(somebody.user))

@@ -34,11 +34,15 @@ class Follower:
         self._thread.join()
 
     def _run(self) -> None:
+        said = ""
         while not self._stop.wait(self.every):
             try:
                 self._look()
-            except Exception:  # whatever it is, the next look may do better
-                log.exception("what others did can't be taken over yet")
+                said = ""
+            except Exception as error:  # whatever it is, the next look may do better
+                if repr(error) != said:
+                    log.exception("what others did can't be taken over yet")
+                said = repr(error)
 
     def _look(self) -> None:
         if self.versions is None:

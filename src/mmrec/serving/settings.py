@@ -43,7 +43,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    readers: int = 1
+    readers: int = 2
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -23,15 +23,20 @@ class Shown:
     def __init__(self, live: RealtimeRecommender, title_column: str) -> None:
         self.live, self.title_column = live, title_column
 
-    def id_of(self, item: ItemId) -> ItemId:
+    def id_of(self, item: ItemId, *, refresh: bool = False) -> ItemId:
         """Return the catalogue's id for one that was sent.
+
+        Args:
+            item: an id.
+            refresh: take over what other processes have added where the id is unknown; it takes
+                long.
 
         Raises:
             HTTPException: there is no such item.
         """
         known: ItemId = self._parsed(item)
-        if known not in self.live.catalog:
-            self.live.refresh()  # another process may have added it
+        if refresh and known not in self.live.catalog:
+            self.live.refresh()
         if known not in self.live.catalog:
             raise HTTPException(404, f"there is no item {item!r} in the catalogue")
         return known
@@ -77,31 +82,35 @@ class Shown:
 
     def title(self, item: ItemId) -> str | None:
         """Return an item's title, or None."""
-        if item not in self.live.catalog:
-            return None
-        title = self.live.catalog.row(item).get(self.title_column)
-        return None if title is None else str(title)
+        return self._look(item)[0]
 
     def line(self, line: Recommendation) -> Line:
         """Return a line of a list."""
+        title, picture = self._look(line.item)
         return Line(
-            item=line.item,
-            score=line.score,
-            title=self.title(line.item),
-            reason=line.reason,
-            picture=self._picture(line.item),
+            item=line.item, score=line.score, title=title, reason=line.reason, picture=picture
         )
 
     def past(self, event: Event) -> Past:
         """Return an event of a history."""
+        title, picture = self._look(event.item)
         return Past(
             item=event.item,
-            title=self.title(event.item),
+            title=title,
             event=event.kind,
             time=event.time,
             offset=event.offset,
-            picture=self._picture(event.item),
+            picture=picture,
         )
+
+    def _look(self, item: ItemId) -> tuple[str | None, str | None]:
+        """Return an item's title and the address of its picture; None where there is none."""
+        row, picture = self._row(item), None
+        title, name = row.get(self.title_column), str(row.get("image") or "").strip()
+        if name and self.live.catalog.images is not None:
+            # Browsers keep pictures; another file is another address.
+            picture = f"/pictures/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
+        return None if title is None else str(title), picture
 
     def _parsed(self, item: Any) -> Any:
         """Return an id as an integer where the catalogue's are: a query is always text."""
@@ -112,11 +121,3 @@ class Shown:
             return catalog.parse_ids([item])[0]
         except ValueError:
             return item
-
-    def _picture(self, item: ItemId) -> str | None:
-        catalog = self.live.catalog
-        path = catalog.image_path(item) if item in catalog else None
-        if path is None:
-            return None
-        # Browsers keep pictures; another file is another address.
-        return f"/pictures/{quote(str(item), safe='')}?v={crc32(str(path).encode()):08x}"

@@ -199,3 +199,46 @@ def test_names_the_extra(monkeypatch):
 def test_ivf_of_one_item():
     graph = faiss_build.make_index("ivf", np.ones((1, DIM), dtype=np.float32), 8)
     assert graph.nlist == 1
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+@pytest.mark.parametrize("counts", [(395, 1), (300, 0), (395, 398), (100, 20), (400, 256)])
+@pytest.mark.parametrize("filtered", [False, True])
+def test_rows_that_have_seen_more_and_less(kind, counts, filtered):
+    index, _vectors = filled(400, kind=kind)
+    rng = np.random.default_rng(0)
+    seen = [rng.permutation(400)[:count] + 1 for count in counts]
+    may = np.arange(401) <= (250 if filtered else 400)
+    allow = torch.from_numpy(may) if filtered else None
+    result = index.search(clustered(2, seed=1), 10, exclude=seen, allow=allow)
+    for keys, drop in zip(result.keys, seen, strict=True):
+        found = keys[keys > 0].tolist()
+        left = set(np.flatnonzero(may)) - {0} - set(drop.tolist())
+        assert len(found) == len(set(found)) == min(10, len(left))
+        assert set(found) <= left
+
+
+def test_a_swap_shows_nothing_half_done(monkeypatch):
+    index, _ = filled(400)
+    build, states = faiss_index.next_graph, []
+
+    def slow(*args, **kwargs):
+        graph = build(*args, **kwargs)
+        index.remove(torch.tensor([1]))
+        index.update(torch.tensor([2]), torch.ones(1, DIM))
+        return graph
+
+    class Watched(FaissIndex):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name == "_state":
+                states.append(self.search(torch.ones(1, DIM), 400).keys[0].tolist())
+
+    index.__class__ = Watched
+    monkeypatch.setattr(faiss_index, "next_graph", slow)
+    index.rebuild()
+    assert len(states) == 3  # removed, updated, swapped
+    for found in states:
+        present = [key for key in found if key]
+        assert 1 not in present
+        assert len(present) == len(set(present)) == 399

@@ -65,6 +65,28 @@ def test_a_restart_neither_skips_nor_repeats(by_id, tmp_path):
     assert second.metrics() == whole.metrics()
 
 
+def test_a_version_that_was_lost_is_made_up_for(by_id, versions, monkeypatch):
+    log = MemoryLog()
+    walk(log, by_id.catalog.ids)
+    options = SMALL | {"publish_every": 50, "tolerance": 1.0}
+
+    def full(_):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(versions, "publish", full)
+        with pytest.raises(OSError, match="no space"):
+            run(OnlineTrainer(by_id, log, versions, **options))  # its checkpoint is there
+    again = OnlineTrainer(by_id, log, versions, **options)
+    assert (again.offset, versions.names()) == (56, [])
+    run(again)
+    assert versions.current() == "000000000056"
+    last = run(OnlineTrainer(by_id, log, versions, **options))
+    assert last.publish()  # the events after it
+    assert not last.publish()
+    assert versions.names() == ["000000000056", "000000000060"]
+
+
 def test_a_restart_after_items_have_changed(by_content, tmp_path):
     log, versions = MemoryLog(), Versions(tmp_path)
     live = RealtimeRecommender(by_content, log=log)

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -54,6 +56,43 @@ def test_a_rollback_holds_until_it_is_released(tmp_path):
     versions.release()
     versions.release()
     assert versions.current() == "4"
+
+
+def test_what_was_published_last_stays_whatever_its_name(tmp_path):
+    versions = Versions(tmp_path, keep=2)
+    for name in "23":
+        versions.publish(version(name))
+    versions.rollback("3")
+    versions.publish(version("1"))  # of a log that began again
+    versions.release()
+    assert versions.current() == "1"
+    assert versions.names() == ["3", "1"]
+    assert versions.read("1").name == "1"
+
+
+def test_a_version_that_goes_while_it_is_pinned(tmp_path, monkeypatch):
+    versions = Versions(tmp_path)
+    for name in "12":
+        versions.publish(version(name))
+    pin = versions._name
+
+    def late(file, name):
+        pin(file, name)
+        shutil.rmtree(tmp_path / "1", ignore_errors=True)
+
+    monkeypatch.setattr(versions, "_name", late)
+    with pytest.raises(ValueError, match=r"one of \['2'\]; got '1'"):
+        versions.rollback("1")
+    assert versions.current() == "2"
+
+
+def test_the_offset_of_what_was_published_last(tmp_path):
+    versions = Versions(tmp_path)
+    assert versions.last_offset("b") == 0
+    versions.publish(version("1", offset=7))
+    versions.rollback(None)
+    assert versions.last_offset("b") == 7
+    assert versions.last_offset("another") == 0
 
 
 def test_a_version_is_never_written_over(tmp_path):

@@ -59,3 +59,14 @@ def test_an_id_is_one_event(log):
     assert log.name_of("a") == "a"
     with pytest.raises(ValueError, match="1 to 256"):
         log.name_of("")
+
+
+def test_looking_back_does_not_bring_a_forgotten_user_back():
+    log = MemoryLog()
+    offset = log.append("ann", "lamp")
+    key = log.key_at(offset)
+    log.forget("ann")
+    assert log.before(offset) == []
+    assert log.key_at(offset) == 0
+    assert log.known_keys([key]) == set()
+    assert log.items_of("ann") == []

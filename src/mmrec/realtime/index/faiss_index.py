@@ -28,9 +28,6 @@ Kind = Literal["hnsw", "ivf"]
 FRESH = (1_000, 10_000)
 """A tenth of the graph may be outside it, within these bounds, before it is built anew."""
 
-SPARE = 256
-"""Excluded items of a row up to which they are found and dropped; more are masked."""
-
 
 class _State(NamedTuple):
     """What a search reads: a graph, what of it is masked, and the items outside it."""
@@ -129,19 +126,12 @@ class FaissIndex:
         may = alive if masked else None
         if allow is not None:
             may = alive & allowed(torch.from_numpy(graph.keys), allow).numpy()
-        found = [fresh.search(queries, k, seen, allow)] if fresh.size else []
-        rows = queries.contiguous().numpy()
-        # Of k + s items at least k are left when s of them are dropped.
-        spare = 0 if seen is None else max(map(len, seen))
-        if spare <= SPARE:
-            found.append(SearchResult(*graph.search(rows, k, may, spare)))
-            return _merged(found, k, seen)
-        parts = [
-            graph.search(rows[row : row + 1], k, graph.without(drop.numpy(), may))
-            for row, drop in enumerate(seen or ())
-        ]
-        found.append(SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True))))
-        return _merged(found, k, None)
+        inside = graph.search(queries.contiguous().numpy(), k, may, seen)
+        if not fresh.size:
+            return inside
+        outside = fresh.search(queries, k, seen, allow)
+        keys = torch.cat([outside.keys, inside.keys], dim=1)
+        return rank(keys, torch.cat([outside.scores, inside.scores], dim=1), k)
 
     def wait(self) -> None:
         """Wait for a build in the background, if there is one."""
@@ -171,17 +161,16 @@ class FaissIndex:
                 self._fresh.add(keys[~held], vectors[~held])
             if self._changed is not None:
                 self._changed.update(numbers)
-            self._mask(keys.numpy())
+            self._serve(self._state.graph, self._state.alive, keys.numpy())
             self._start_if_due()
 
-    def _mask(self, keys: Int[np.ndarray, " m"]) -> None:
-        graph, alive, _, _ = self._state
-        items = graph.find(keys)
+    def _serve(self, graph: Graph, alive: np.ndarray, gone: Int[np.ndarray, " m"]) -> None:
+        """Search this graph from now on, without items that went; nothing is half done before."""
+        items = graph.find(gone)
         items = items[items >= 0]
         if len(items):
             alive = alive.copy()
             alive[items] = False
-        # From here on, and not before, a search finds the change.
         self._state = _State(graph, alive, int((~alive).sum()), self._fresh.view)
 
     def _start_if_due(self) -> None:
@@ -220,13 +209,4 @@ class FaissIndex:
             late = torch.isin(keys, torch.from_numpy(changed))
             self._fresh = ExactIndex(self.dim)
             self._fresh.add(keys[late], vectors[late])
-            alive = graph.keys != 0
-            self._state = _State(graph, alive, int((~alive).sum()), self._fresh.view)
-            self._mask(changed)
-
-
-def _merged(found: list[SearchResult], k: int, seen: list[Tensor] | None) -> SearchResult:
-    keys, scores = (torch.cat(part, dim=1) for part in zip(*found, strict=True))
-    for row, drop in enumerate(seen or ()):
-        scores[row].masked_fill_(torch.isin(keys[row], drop), -torch.inf)
-    return rank(keys, scores, k)
+            self._serve(graph, graph.keys != 0, changed)

@@ -89,7 +89,7 @@ class OnlineTrainer:
             drop_repeats=recommender.options.drop_repeats,
         )
         self.changes = 0
-        self._published = 0
+        self._published = self._tried = 0
         self._metrics = {name: deque[float](maxlen=window) for name in ("online", "frozen")}
         self._resume()
 
@@ -100,6 +100,8 @@ class OnlineTrainer:
 
     def run_once(self) -> int:
         """Learn the next micro-batch; return how many events it had, 0 at the end of the log."""
+        if self.offset - self._tried >= self.publish_every:
+            self.publish()
         batch = list(self.events.read(after=self.offset, limit=self.batch_size))
         if not batch:
             return 0
@@ -112,8 +114,6 @@ class OnlineTrainer:
             self.learner.update(observed, offset=batch[-1].offset)
         else:
             self.learner.offset = batch[-1].offset
-        if self.offset - self._published >= self.publish_every:
-            self.publish()
         return len(batch)
 
     def metrics(self) -> dict[str, float]:
@@ -133,10 +133,10 @@ class OnlineTrainer:
         healthy, or where it ranked the last events worse than the frozen model did, by more than
         the tolerance.
         """
-        news, self._published = self.offset > self._published, self.offset
+        self._tried = self.offset
         self._drop_forgotten()
         self._checkpoint()
-        if not news:
+        if self.offset <= self._published:
             return False
         now = self.metrics()
         worse = now["online"] < (1 - self.tolerance) * now["frozen"]
@@ -155,6 +155,7 @@ class OnlineTrainer:
             counts=ranker.popularity,
         )
         self.versions.publish(version)
+        self._published = self.offset
         return True
 
     def _test(self, observed: Observed) -> None:
@@ -260,7 +261,8 @@ class OnlineTrainer:
         self.learner.load_state_dict(state)
         for name, kept in values["metrics"].items():
             self._metrics[name].extend(kept)
-        self._published = self.offset
+        # A kill may have come between the checkpoint and the version.
+        self._published = self._tried = self.versions.last_offset(self.base)
 
 
 def _known_to(histories: Histories, size: int) -> Histories:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ CURRENT, PINNED = "CURRENT", "PINNED"
 
 WEIGHTS, ABOUT = "version.safetensors", "version.json"
 VECTORS, COUNTS = "mmrec.vectors", "mmrec.counts"
+PLAIN = ("name", "base", "offset", "changes", "metrics")
+"""What of a version is JSON."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,20 @@ class Versions:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
-        """Return the names of the versions, oldest first."""
-        return sorted(path.parent.name for path in self.folder.glob(f"*/{ABOUT}"))
+        """Return the names of the versions, in the order in which they were published."""
+        found = [(path.stat().st_mtime_ns, path.parent.name) for path in self._abouts()]
+        return [name for _, name in sorted(found)]
 
     def current(self) -> str | None:
         """Return the name of the version to serve; None is the RUN itself."""
-        for name in (PINNED, CURRENT):
-            path = self.folder / name
-            if path.is_file():
-                return path.read_text(encoding="utf-8").strip() or None
-        return None
+        pinned = self._read(PINNED)
+        return (self._read(CURRENT) if pinned is None else pinned) or None
+
+    def last_offset(self, base: str) -> int:
+        """Return the offset of what was published last, 0 if that was learnt from another model."""
+        path = self.folder / (self._read(CURRENT) or "") / ABOUT
+        about = read_json(path) if path.is_file() else {}
+        return int(about["offset"]) if about.get("base") == base else 0
 
     def publish(self, version: Version) -> str:
         """Write a version, and serve it from now on unless another one is pinned.
@@ -95,8 +101,7 @@ class Versions:
             tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
             plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
             save_file(plain, part / WEIGHTS)
-            about = asdict(version)
-            about = {n: v for n, v in about.items() if n not in ("weights", "vectors", "counts")}
+            about = {name: getattr(version, name) for name in PLAIN}
             (part / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
             for path in [*part.iterdir(), part]:
                 flush(path)
@@ -105,8 +110,9 @@ class Versions:
             raise OSError(f"version {version.name} can't be written: {error}") from error
         part.rename(self.folder / version.name)
         self._name(CURRENT, version.name)
+        served = {version.name, self._read(PINNED)}
         for name in self.names()[: -self.keep]:
-            if name != self.current():
+            if name not in served:
                 shutil.rmtree(self.folder / name)
         return version.name
 
@@ -118,9 +124,16 @@ class Versions:
         Raises:
             ValueError: there is no such version.
         """
+        before = self._read(PINNED)
+        if name is None or name in self.names():
+            self._name(PINNED, name or "")
+        # Looked for again: whoever publishes may have removed it just before it was pinned.
         if name is not None and name not in self.names():
+            if before is None:
+                self.release()
+            else:
+                self._name(PINNED, before)
             raise ValueError(f"version must be one of {self.names()}; got {name!r}")
-        self._name(PINNED, name or "")
 
     def release(self) -> None:
         """Serve the last version again; nothing happens where none is pinned."""
@@ -141,6 +154,16 @@ class Versions:
             return Version(**about, weights=tensors, vectors=vectors, counts=counts)
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise ValueError(f"{folder} is damaged: {error}") from error
+
+    def _abouts(self) -> list[Path]:
+        return list(self.folder.glob(f"*/{ABOUT}"))
+
+    def _read(self, file: str) -> str | None:
+        """Return the version that a file names, "" for the RUN itself; None without the file."""
+        try:
+            return (self.folder / file).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
 
     def _free(self, name: str) -> str:
         """Return the name, with a number where there is such a version."""

@@ -85,16 +85,20 @@ class MemoryLog:
 
     def before(self, offset: int, last: int | None = None) -> list[Event]:
         """Return what the user of an event did before it, in log order: all, or the last ones."""
-        event = self._events.get(offset)
-        past = [] if event is None else [e for e in self._users[event.user] if e.offset < offset]
+        with self._lock:
+            event = self._events.get(offset)
+            past = (
+                [] if event is None else [e for e in self._users[event.user] if e.offset < offset]
+            )
         return past if last is None else past[max(0, len(past) - last) :]
 
     def key_at(self, offset: int) -> int:
         """Return the random number that stands for the user of an event, 0 if it is gone."""
-        event = self._events.get(offset)
-        if event is None:
-            return 0
-        return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
+        with self._lock:
+            event = self._events.get(offset)
+            if event is None:
+                return 0
+            return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
 
     def known_keys(self, keys: Sequence[int]) -> set[int]:
         """Return those of ``keys`` whose user is still known."""
