@@ -45,3 +45,12 @@ def test_gradients():
         return dropout(values)
 
     assert gradcheck(same_coins, (torch.randn(3, 4, dtype=torch.float64, requires_grad=True),))
+
+
+@pytest.mark.parametrize("p", [1e-9, 1 - 1e-9])
+def test_what_is_nearly_none_or_all_is_finite(p):
+    assert Dropout(p)(torch.ones(1000)).isfinite().all()
+
+
+def test_a_tensor_without_elements():
+    assert Dropout(0.5)(torch.ones(0, 3)).shape == (0, 3)

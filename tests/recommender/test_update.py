@@ -23,7 +23,7 @@ def later(items, users=30, steps=8, seed=1):
 def test_new_users_and_items_are_learnt_from_where_it_was(by_id):
     known = by_id.catalog.ids[:10]
     items = [*known, "x", "y"]
-    made = update_recommender(by_id, later(items), {"item_id": ["x", "y"]}, epochs=8)
+    made = update_recommender(by_id, later(items), {"item_id": ["x", "y"]}, epochs=40)
     assert made.catalog.ids == [*by_id.catalog.ids, "x", "y"]
     assert len(by_id.catalog) == 30  # not changed
     old = by_id.slots > 0

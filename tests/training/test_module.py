@@ -108,6 +108,7 @@ def test_precision_on_the_cpu(split, fit, precision):
         trained={"callbacks": [steps], "precision": precision, "gradient_clip_val": 1.0},
     )
     steps.check()
+    assert loop.optimizers[0].defaults["fused"] is (True if precision == "32-true" else None)
     trained = {name for name, p in module.named_parameters() if p.requires_grad}
     assert set(steps.gradients[0]) == trained
     assert all(p.dtype == torch.float32 for p in module.parameters())

@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -59,6 +60,19 @@ def test_frozen_weights_stay():
         trained = dict(model.named_parameters()).get(name)
         still = trained is None or not trained.requires_grad or not before[name].any()
         assert torch.equal(value, before[name]) == still, name
+
+
+def test_fused_is_the_same_arithmetic():
+    plain = build()
+    fused = copy.deepcopy(plain)
+    for model, options in ((plain, {}), (fused, {"fused": True})):
+        optimizer = build_optimizer(model, 0.01, 0.001, 0.1, **options)
+        for _ in range(5):
+            optimizer.zero_grad()
+            sum(p.square().sum() for p in model.parameters() if p.requires_grad).backward()
+            optimizer.step()
+    for (name, one), other in zip(plain.named_parameters(), fused.parameters(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.1), (7, 0.5), (10, 0.0), (1, 0.05)])

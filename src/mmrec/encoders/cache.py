@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmrec.encoders.batching import raw_batches
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
+from mmrec.layers import fast_products
 
 Raw = str | Path | None
 Rows = Tensor | np.ndarray | Sequence[int] | slice
@@ -251,7 +252,7 @@ def _fill(
             failed |= {digests[i]: problem for i, problem in problems.items()}
             done += len(positions) + len(problems)
             if inputs is not None:
-                with torch.inference_mode():
+                with torch.inference_mode(), fast_products():
                     vectors: Tensor = encoder(_to(inputs, device))
                 rows = vectors.float().cpu().numpy()
                 finite = np.isfinite(rows).all(axis=1)

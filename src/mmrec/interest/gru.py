@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
+from mmrec.layers import Dropout
 
 
 class GRUInterest(nn.Module):
@@ -71,7 +72,7 @@ class GRUInterest(nn.Module):
         self.gru = nn.GRU(
             dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.inputs = EventInputs(
             dim,
             dropout=dropout,

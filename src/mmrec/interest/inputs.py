@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mmrec.layers import Dropout
+
 # log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
 DAY = 11.366754
 
@@ -36,7 +38,7 @@ class EventInputs(nn.Module):
     ) -> None:
         super().__init__()
         self.dim, self.gap_dropout = dim, gap_dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gap = nn.Linear(1, dim) if time_gap else None
         # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
         self.kind = nn.Embedding(event_types + 1, dim, padding_idx=0) if event_types else None

@@ -1,4 +1,4 @@
-"""Dropout that costs a third of ``nn.Dropout`` on a CPU."""
+"""Dropout that costs a fifth of ``nn.Dropout`` on a CPU."""
 
 import torch
 from jaxtyping import Float
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout``, whose coins on a CPU come of uniform numbers.
+    """``nn.Dropout``, whose coins on a CPU are 16 bits each of random numbers of 64.
 
-    PyTorch draws Bernoulli numbers one at a time there and uniform ones many at once, and in a
-    small transformer that is a sixth of a training step.
+    PyTorch draws Bernoulli numbers one at a time there, and in a small transformer that is a sixth
+    of a training step. The probability is ``p`` to the nearest 65,536th.
 
     Example:
         >>> dropout = Dropout(0.5)
@@ -21,9 +21,12 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Zero a share ``p`` of the elements in training; the others grow by ``1 / (1 - p)``."""
-        if not self.training or not 0 < self.p < 1 or input.device.type != "cpu":
-            dropped: Tensor = super().forward(input)
-            return dropped
-        # In float32: bfloat16 has too few numbers between 0 and 1 to compare with p.
-        coins = torch.rand(input.shape, dtype=torch.float32)
-        return input * coins.ge_(self.p).mul_(1 / (1 - self.p)).to(input.dtype)
+        dropped = round(self.p * 2**16)
+        if not self.training or not 0 < dropped < 2**16 or input.device.type != "cpu":
+            plain: Tensor = super().forward(input)
+            return plain
+        size = input.numel()
+        bits = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)
+        coins = bits.view(torch.int16)[:size].view(input.shape)
+        kept = (coins >= dropped - 2**15).to(input.dtype)
+        return input * kept.mul_(1 / (1 - dropped / 2**16))

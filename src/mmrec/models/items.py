@@ -1,6 +1,8 @@
 """The item tower: the modalities of an item → one vector."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmrec.data import Inputs, Pool, Source, load_pool
+from mmrec.layers import fast_products
 
 Features = tuple[dict[str, Tensor], dict[str, Tensor]]
 """For each modality its features, ``(P, D_m)``, and which slots have it, ``(P,)``."""
@@ -23,9 +26,9 @@ class ItemEncoder(nn.Module):
         fusion: fuses ``{name: (P, D_m)}`` and ``{name: (P,)}`` into ``(P, D)``.
         modality_dropout: in training, the probability that an item is shown without one of its
             modalities, so that the model copes with what is missing; an item keeps at least one.
-        chunk: how many inputs a trained encoder takes at once. Activations of a chunk are computed
-            again for its gradient, so that memory does not grow with the pool (gradient caching,
-            arXiv 2101.06983); None encodes the pool at once.
+        chunk: how many inputs a trained encoder takes at once, at most. Activations of all chunks
+            but the last are computed again for their gradient, so that memory does not grow with
+            the pool (gradient caching, arXiv 2101.06983); None encodes the pool at once.
 
     Shape:
         pool of P slots → ``(P, D)``. Slot 0, padding, gets a finite vector nobody reads.
@@ -94,12 +97,18 @@ class ItemEncoder(nn.Module):
         heavy = hasattr(encoder, "transform")
         if not heavy or self.chunk is None:
             return cast(Tensor, encoder(inputs))
-        trained = torch.is_grad_enabled() and any(p.requires_grad for p in encoder.parameters())
-        parts = [
-            checkpoint(encoder, part, use_reentrant=False) if trained else encoder(part)
-            for part in _split(inputs, self.chunk)
-        ]
-        return torch.cat(parts)
+        run: Callable[[Inputs], Tensor] = encoder
+        if torch.is_grad_enabled() and any(p.requires_grad for p in encoder.parameters()):
+            run = partial(
+                checkpoint,
+                encoder,
+                use_reentrant=False,
+                context_fn=lambda: (nullcontext(), fast_products()),
+            )
+        *parts, last = _split(inputs, self.chunk)
+        with fast_products():
+            # The backward pass starts with the last chunk: its activations wait for nothing.
+            return torch.cat([*(run(part) for part in parts), encoder(last)])
 
     def _drop(self, present: dict[str, Bool[Tensor, " P"]]) -> dict[str, Bool[Tensor, " P"]]:
         if not self.training or self.modality_dropout == 0 or len(present) == 1:
@@ -168,7 +177,8 @@ def encode_with_shares(
 
 
 def _split(inputs: Inputs, size: int) -> list[Inputs]:
+    """Cut inputs into as few chunks of at most ``size`` as will do, of like size."""
     if isinstance(inputs, Tensor):
-        return list(inputs.split(size))
-    parts = {name: tensor.split(size) for name, tensor in inputs.items()}
+        return list(inputs.tensor_split(max(1, -(-len(inputs) // size))))
+    parts = {name: _split(tensor, size) for name, tensor in inputs.items()}
     return [dict(zip(parts, rows, strict=True)) for rows in zip(*parts.values(), strict=True)]

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from mmrec.data import Histories
+from mmrec.layers import fast_products
 from mmrec.models.sequential import SequentialModel
 
 
@@ -38,7 +39,7 @@ class CatalogRanker:
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
         histories = self._placed(histories)
-        with evaluating(self.model):
+        with evaluating(self.model), fast_products():
             scores = self.model.scores(histories, self.vectors)
         # Rows alone, which are few or none: a choice for each score costs as much as ranking it.
         scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
@@ -60,7 +61,7 @@ class CatalogRanker:
         if self.model.ranker is None:
             return scores
         histories = self._placed(histories)
-        with evaluating(self.model):
+        with evaluating(self.model), fast_products():
             states = self.model.interests(histories, self.vectors)
             ranked = self.model.rerank(scores, states, self.vectors)
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)

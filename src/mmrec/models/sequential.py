@@ -108,12 +108,13 @@ class SequentialModel(nn.Module):
         """Score the batch's pool at every position that has a target."""
         features, present = self.items.features(batch.pool)
         vectors = self.items.fusion(features, present)
-        states = self.interest(vectors[batch.history], batch.mask, batch.gap, batch.kind)
-        valid = batch.target > 0
-        rows = states[valid]
-        return Output(
-            self.scorer(rows, vectors), batch.target[valid], rows, vectors, features, present
-        )
+        # The gradient of these two look-ups takes a fifth of the time of that of indexing.
+        events = F.embedding(batch.history, vectors)
+        states = self.interest(events, batch.mask, batch.gap, batch.kind)
+        valid = batch.target.flatten().nonzero().squeeze(1)
+        rows = states.flatten(0, 1).index_select(0, valid)
+        target = batch.target.flatten()[valid]
+        return Output(self.scorer(rows, vectors), target, rows, vectors, features, present)
 
     def interests(
         self, histories: Histories, vectors: Float[Tensor, "V1 D"]

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrec.data import Batch
 from mmrec.evaluation import HeldOut
 from mmrec.fusion import SiameseFusion
+from mmrec.layers import fast_products
 from mmrec.losses import alignment_loss, shortlist, shortlist_loss, softmax_loss
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
@@ -65,7 +66,8 @@ class SequentialRecommender(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
-        joined = join(self.model(batch), batch.pool, self.model.scorer)
+        with fast_products():
+            joined = join(self.model(batch), batch.pool, self.model.scorer)
         output = joined.output
         loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
         if self.model.ranker is not None:
@@ -116,7 +118,10 @@ class SequentialRecommender(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a warm-up and a cosine, stepped with every batch."""
-        optimizer = build_optimizer(self.model, self.lr, self.encoder_lr, self.weight_decay)
+        fused = "mixed" not in str(self.trainer.precision)
+        optimizer = build_optimizer(
+            self.model, self.lr, self.encoder_lr, self.weight_decay, fused=fused
+        )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = warmup_cosine(optimizer, steps, self.warmup)
         return {

@@ -11,12 +11,18 @@ from mmrec.models import SequentialModel
 
 
 def build_optimizer(
-    model: SequentialModel, lr: float, encoder_lr: float, weight_decay: float
+    model: SequentialModel,
+    lr: float,
+    encoder_lr: float,
+    weight_decay: float,
+    *,
+    fused: bool = False,
 ) -> AdamW:
     """Return AdamW (arXiv 1711.05101) with ``encoder_lr`` for text and picture models.
 
     Parameters of one axis (biases, norms, missing vectors) have no weight decay; frozen ones are
-    left out.
+    left out. ``fused`` takes the step of all parameters in one pass: the same arithmetic, several
+    times faster, but a trainer of mixed precision can't clip gradients with it.
     """
     heavy = {
         id(parameter)
@@ -34,7 +40,8 @@ def build_optimizer(
         [
             {"params": parameters, "lr": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
-        ]
+        ],
+        fused=fused or None,
     )
 
 

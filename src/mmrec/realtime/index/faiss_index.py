@@ -70,7 +70,7 @@ class FaissIndex:
     """
 
     def __init__(
-        self, dim: int, *, kind: Kind = "hnsw", neighbors: int = 32, effort: int = 256
+        self, dim: int, *, kind: Kind = "hnsw", neighbors: int = 32, effort: int = 384
     ) -> None:
         if min(dim, effort) < 1 or neighbors < 2:
             raise ValueError(
