@@ -1,6 +1,6 @@
 """What a live recommender costs: an event, a list, new items.
 
-    python benchmarks/realtime.py RUN [--quick] [--json] [--calls 5000] [--noise 0.3] [--effort 384]
+    python benchmarks/realtime.py RUN [--quick] [--json] [--calls 5000] [--noise 0.3] [--effort 288]
 
 All in one process and, but for the building of an HNSW graph, on one thread. Times are medians and
 99th percentiles of single calls after a warm-up, with the garbage collector off. Calls that are
@@ -305,7 +305,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=5000, help="calls of each kind")
     parser.add_argument("--noise", type=float, default=0.3, help="relative, see above")
     parser.add_argument("--isotropic", action="store_true", help="noise in all directions")
-    parser.add_argument("--effort", type=int, default=384, help="candidates of a search (HNSW)")
+    parser.add_argument("--effort", type=int, default=288, help="candidates of a search (HNSW)")
     parser.add_argument(
         "--folder", type=Path, default=Path(), help="the log lies in a new one here"
     )

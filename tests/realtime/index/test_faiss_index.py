@@ -184,9 +184,9 @@ def test_setting_of_threads_is_left_alone():
 
 
 def test_refuses_bad_options():
-    with pytest.raises(ValueError, match="got 0, 384 and 32"):
+    with pytest.raises(ValueError, match="got 0, 288 and 32"):
         FaissIndex(0)
-    with pytest.raises(ValueError, match="neighbors of 2 or more; got 4, 384 and 1"):
+    with pytest.raises(ValueError, match="neighbors of 2 or more; got 4, 288 and 1"):
         FaissIndex(4, neighbors=1)
 
 

@@ -70,7 +70,7 @@ class FaissIndex:
     """
 
     def __init__(
-        self, dim: int, *, kind: Kind = "hnsw", neighbors: int = 32, effort: int = 384
+        self, dim: int, *, kind: Kind = "hnsw", neighbors: int = 32, effort: int = 288
     ) -> None:
         if min(dim, effort) < 1 or neighbors < 2:
             raise ValueError(
