@@ -10,7 +10,8 @@ ranked, seen items filtered, ties against the model.
 
 What was searched stands in `PEERS` and on the page: a peer trains with seed 0 for each dropout
 there, validation chooses, then the other seeds follow. An epoch of RecBole trains one sample a
-prefix and takes minutes, so it runs at its own default width and length.
+prefix and takes minutes, so it runs at its own default width and length, and its SASRec for at most
+45 minutes of processor time; every other training ends in less.
 
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """
@@ -52,7 +53,11 @@ PEERS = {
     "RecTools SASRec": ("rectools", ("sasrec", "--dim", "128"), (0.2, 0.4)),
     "RecBole GRU4Rec": ("recbole", ("gru4rec", "--dim", "64", "--max-length", "50"), (0.3,)),
     "RecTools BERT4Rec": ("rectools", ("bert4rec", "--dim", "128"), (0.2,)),
-    "RecBole SASRec": ("recbole", ("sasrec", "--dim", "64", "--max-length", "50"), (0.5,)),
+    "RecBole SASRec": (
+        "recbole",
+        ("sasrec", "--dim", "64", "--max-length", "50", "--minutes", "45"),
+        (0.5,),
+    ),
 }
 """Of each: the environment, what its script is given, and the dropouts of the search."""
 

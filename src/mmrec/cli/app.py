@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
 def main() -> None:
     """Run the command; bad input gets one sentence on stderr and exit status 2."""
+    keep_freed_memory()
     try:
         app()
     except (ValueError, OSError, ImportError) as error:

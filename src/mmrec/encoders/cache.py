@@ -13,10 +13,12 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from mmrec.encoders.batching import raw_batches
+from mmrec.encoders.folding import folded
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
 from mmrec.layers import fast_products
 
 Raw = str | Path | None
+_WORTH_FOLDING = 64  # values: it takes as long as encoding a few
 Rows = Tensor | np.ndarray | Sequence[int] | slice
 
 
@@ -246,14 +248,18 @@ def _fill(
     failed: dict[bytes, str] = {}
     done = 0
     mode = encoder.training
+    quick: nn.Module | None = None if len(values) >= _WORTH_FOLDING else encoder
     encoder.eval()
     try:
         for positions, inputs, problems in raw_batches(encoder, values, batch_size):
             failed |= {digests[i]: problem for i, problem in problems.items()}
             done += len(positions) + len(problems)
             if inputs is not None:
+                inputs = _to(inputs, device)
+                if quick is None:
+                    quick = folded(encoder, inputs[:2]) if isinstance(inputs, Tensor) else encoder
                 with torch.inference_mode(), fast_products():
-                    vectors: Tensor = encoder(_to(inputs, device))
+                    vectors: Tensor = quick(inputs)
                 rows = vectors.float().cpu().numpy()
                 finite = np.isfinite(rows).all(axis=1)
                 kept = [digests[i] for i, good in zip(positions, finite, strict=True) if good]

@@ -21,8 +21,9 @@ class MemoryLog:
         >>> log = MemoryLog()
         >>> log.append("ann", "lamp", time=1.0), log.append("ann", "chair", time=2.0)
         (1, 2)
-        >>> [event.item for event in log.of_user("ann", after=1)]
-        ['chair']
+        >>> [event] = log.of_user("ann", after=1)
+        >>> event.item
+        'chair'
     """
 
     def __init__(self) -> None:
