@@ -10,8 +10,9 @@ ranked, seen items filtered, ties against the model.
 
 What was searched stands in `PEERS` and on the page: a peer trains with seed 0 for each dropout
 there, validation chooses, then the other seeds follow. An epoch of RecBole trains one sample a
-prefix and takes minutes, so it runs at its own default width and length, and its SASRec for at most
-45 minutes of processor time; every other training ends in less.
+prefix and takes minutes, so it runs at its own default width and length, its SASRec for at most 45
+minutes of processor time; every other training ends before. It keeps its state, so a training that
+was stopped goes on after its last epoch, and with more minutes.
 
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """
@@ -129,7 +130,9 @@ class Grid:
         folder = self.work / job.key
         folder.mkdir(exist_ok=True)
         start = time.perf_counter()
-        found = self._mmrec(job, folder) if job.name.startswith("mmrec") else self._peer(job)
+        found = (
+            self._mmrec(job, folder) if job.name.startswith("mmrec") else self._peer(job, folder)
+        )
         result = {"job": asdict(job), "wall": time.perf_counter() - start} | found
         (folder / "result.json.part").write_text(json.dumps(result))
         (folder / "result.json.part").rename(folder / "result.json")
@@ -157,12 +160,15 @@ class Grid:
             "seconds": report["seconds"]["train"],
         }
 
-    def _peer(self, job: Job) -> dict[str, Any]:
+    def _peer(self, job: Job, folder: Path) -> dict[str, Any]:
         peer = PEERS[job.name][0]
         script = HERE / "peers" / f"accuracy_{peer}.py"
         python, split = environment(self.peers, peer), self.split_file(job.data, job.split)
         model, *rest = job.command
-        return peer_says([python, script, model, split, *rest, "--seed", str(job.seed)])
+        rest += ["--seed", str(job.seed)]
+        if peer == "recbole":
+            rest += ["--state", str(folder / "state.pt")]
+        return peer_says([python, script, model, split, *rest])
 
     def split_file(self, data: str, split: str) -> Path:
         """What all peers read."""

@@ -15,11 +15,13 @@ Both sides of a ratio have the same events, model size, history length and numbe
   encoding them (1 would mean that decoding costs nothing);
 - ``pool_vs_occurrences``: see ``benchmarks/pool.py``.
 
-A ratio above 1 says that mmrec is faster.
+Every process keeps freed memory (``mmrec.memory``), as the ``mmrec`` command does, those of the
+peers too. A ratio above 1 says that mmrec is faster.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -44,6 +46,7 @@ from mmrec.data import (
 )
 from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
+from mmrec.memory import keep_freed_memory
 from mmrec.models import CatalogRanker, SequentialModel, encode_catalog, gru4rec, sasrec
 from mmrec.recommender.build import build_negatives
 from mmrec.recommender.content import raw_values
@@ -59,6 +62,7 @@ PEERS = {
     "rectools": ["rectools[torch]==0.19.0"],
 }
 DIM, HISTORY = 128, 50
+KEEP = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**30))
 
 
 class Epochs(Callback):
@@ -95,7 +99,8 @@ def environment(folder: Path, peer: str) -> Path:
 
 def peer_says(command: list[str | Path]) -> dict[str, Any]:
     """Run a peer's script; its last line is JSON."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    words, kept = [str(part) for part in command], os.environ | KEEP
+    done = subprocess.run(words, capture_output=True, text=True, env=kept)
     if done.returncode:
         raise SystemExit(f"{command[1]} failed:\n{done.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -330,6 +335,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     quick, threads = arguments.quick, arguments.threads
     timed: dict[str, dict[str, float]] = {}
     with TemporaryDirectory() as directory:

@@ -3,6 +3,7 @@ import os
 # Shapes in annotations are checked while the tests run, and only then.
 os.environ.setdefault("JAXTYPING_DISABLE", "0")
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,12 @@ torch.set_num_threads(1)
 hook = install_import_hook("mmrec", "beartype.beartype")
 
 WORDS = ["red", "blue", "warm", "soft", "shoes", "hat", "scarf", "lamp", "for", "the", "winter"]
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Without the check of annotations, as users run it."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="session")

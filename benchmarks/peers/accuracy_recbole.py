@@ -4,12 +4,14 @@
 
 RecBole makes a sample of every prefix and trains in batches of its own size. The best epoch by
 validation NDCG@10 is measured on the test part, once. All widths are ``--dim``, four times as much
-inside SASRec's blocks.
+inside SASRec's blocks. An epoch takes minutes: with ``--state FILE`` a training that was stopped
+goes on after its last epoch.
 """
 
 import argparse
 import contextlib
 import json
+import random
 import sys
 import tempfile
 import time
@@ -112,6 +114,30 @@ class Scorer:
         return scores
 
 
+def states(trainer: Trainer, batches: Any) -> dict[str, Any]:
+    """Everything an epoch begins with."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - what RecBole draws from
+    return {
+        "model": trainer.model.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "order": batches.generator.get_state(),
+        "torch": torch.get_rng_state(),
+        "numpy": (name, torch.from_numpy(keys), *rest),
+        "python": random.getstate(),
+    }
+
+
+def restore(state: dict[str, Any], trainer: Trainer, batches: Any) -> None:
+    """Put back what `states` gave."""
+    trainer.model.load_state_dict(state["model"])
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    batches.generator.set_state(state["order"])
+    torch.set_rng_state(state["torch"])
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy(), *rest))  # noqa: NPY002
+    random.setstate(state["python"])
+
+
 def train(arguments: argparse.Namespace, split: SplitFile, folder: Path) -> dict[str, Any]:
     """Train an epoch at a time, and measure the best."""
     write_events(split, folder / "events")
@@ -123,18 +149,34 @@ def train(arguments: argparse.Namespace, split: SplitFile, folder: Path) -> dict
     score = Scorer(model, dataset.field2id_token["item_id"], split.catalog_size)
     trainer = Trainer(config, model)
     curve: list[float] = []
-    ranks, stopped_by, start = None, "epochs", time.perf_counter()
-    for epoch in range(arguments.epochs):
+    ranks, stopped_by, taken, spent = None, "epochs", 0.0, 0.0
+    if arguments.state is not None and arguments.state.exists():
+        kept = torch.load(arguments.state, weights_only=True)
+        restore(kept, trainer, batches)
+        curve, ranks, taken, spent = (kept[key] for key in ("curve", "ranks", "taken", "spent"))
+        ranks = ranks.numpy()
+    start, spent = time.perf_counter() - taken, spent - time.process_time()
+    for epoch in range(len(curve), arguments.epochs):
         trainer.start_epoch, trainer.epochs = epoch, epoch + 1
         trainer.fit(batches, saved=False, verbose=False)
-        value = measures(split.ranks("valid", score))["ndcg@10"]
+        value = float(measures(split.ranks("valid", score))["ndcg@10"])
         if not curve or value > max(curve):
             ranks = split.ranks("test", score)
         curve.append(value)
+        if arguments.state is not None:
+            state = states(trainer, batches) | {
+                "curve": curve,
+                "ranks": torch.from_numpy(ranks),
+                "taken": time.perf_counter() - start,
+                "spent": time.process_time() + spent,
+            }
+            part = arguments.state.with_suffix(".part")
+            torch.save(state, part)
+            part.replace(arguments.state)
         if epoch - int(np.argmax(curve)) >= arguments.patience:
             stopped_by = "patience"
             break
-        late = time.process_time() >= 60 * arguments.minutes > 0
+        late = time.process_time() + spent >= 60 * arguments.minutes > 0
         if late and epoch + 1 < arguments.epochs:
             stopped_by = "minutes"
             break
@@ -160,6 +202,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--patience", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=0.0, help="of processor time; 0: no limit")
+    parser.add_argument("--state", type=Path, help="where to go on from, and to write to")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -168,6 +211,8 @@ def main() -> None:
     del sys.argv[1:]  # RecBole would read options of the same names
     torch.set_num_threads(arguments.threads)
     split = SplitFile(arguments.split)
+    if arguments.state is not None:
+        arguments.state = arguments.state.resolve()
     # RecBole writes its logs where it runs.
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         result = train(arguments, split, Path(folder))

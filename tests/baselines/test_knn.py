@@ -74,3 +74,8 @@ def test_chunks_do_not_matter(monkeypatch):
     assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
     monkeypatch.setattr(knn, "CELLS", 1)
     assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
+
+
+def test_no_neighbours_are_refused():
+    with pytest.raises(ValueError, match="at least 1 of neighbours; got 0"):
+        ItemKNN(neighbours=0)

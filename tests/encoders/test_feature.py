@@ -105,3 +105,9 @@ def test_wrong_use():
         FeatureEncoder(6).fit(torch.zeros(0, 6))
     with pytest.raises(ValueError, match="dim_in 2 and dim 3"):
         FeatureEncoder(2, 3, whiten=True)
+
+
+def test_arrays_are_features_too():
+    features = table()
+    from_array = FeatureEncoder(6).fit(features.numpy())
+    assert torch.equal(from_array(features), FeatureEncoder(6).fit(features)(features))

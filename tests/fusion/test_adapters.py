@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -50,5 +52,26 @@ def test_errors():
     features, present = {"id": torch.zeros(2, 4)}, {"id": torch.ones(2).bool()}
     with pytest.raises(ValueError, match=r"expects modalities \['id', 'text'\]; got \['id'\]"):
         check_modalities(DIMS, features, present)
-    with pytest.raises(ValueError, match="'id' features of width 5; got 4"):
+    with pytest.raises(ValueError, match=r"'id' features of shape \(items, 5\); got \(2, 4\)"):
         check_modalities({"id": 5}, features, present)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_shapes():
+    def refused(sentence, features, present):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            check_modalities(DIMS, features, present)
+
+    features = {"id": torch.zeros(2, 4), "text": torch.zeros(2, 3)}
+    present = {name: torch.ones(2).bool() for name in DIMS}
+    short, flat = features | {"text": torch.zeros(1, 3)}, features | {"id": torch.zeros(4)}
+    refused("'text' features of shape (2, 3); got (1, 3)", short, present)
+    refused("'id' features of shape (items, 4); got (4,)", flat, present)
+    for wrong, sentence in (
+        (torch.ones(1).bool(), "of shape (2,); got (1,)"),
+        (torch.ones(2, 1).bool(), "of shape (2,); got (2, 1)"),
+        (torch.ones(2), "of type torch.bool; got torch.float32"),
+    ):
+        refused("fusion expects 'id' present " + sentence, features, present | {"id": wrong})
+    with pytest.raises(ValueError, match=r"expects dims as {modality: width}; got \[3\]"):
+        check_dims([3], 4)

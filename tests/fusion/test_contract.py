@@ -155,12 +155,19 @@ def test_wrong_modalities(build):
     ):
         fusion(features, present)
     features["text"] = torch.zeros(1, 4)
-    with pytest.raises(ValueError, match="'text' features of width 5; got 4"):
+    with pytest.raises(ValueError, match=r"'text' features of shape \(1, 5\); got \(1, 4\)"):
         fusion(features, present)
     features["text"] = torch.zeros(1, 5)
     del present["id"]
     with pytest.raises(ValueError, match=r"got \['image', 'text'\]"):
         fusion(features, present)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("build", [ConcatFusion, AttentionFusion, SiameseFusion])
+def test_dims_that_name_nothing(build):
+    with pytest.raises(ValueError, match=r"expects dims as {modality: width}; got \[3\]"):
+        build([3], 8)
 
 
 @pytest.mark.parametrize("build", [ConcatFusion, AttentionFusion, SiameseFusion])

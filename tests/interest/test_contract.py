@@ -1,5 +1,7 @@
 """What every interest model must do."""
 
+import re
+
 import pytest
 import torch
 from torch.autograd import gradcheck
@@ -122,7 +124,7 @@ def test_a_planted_pattern_is_learnt_and_noise_is_not(make):
 
 def test_wrong_input_is_refused(make):
     vectors, mask, *_ = histories()
-    with pytest.raises(ValueError, match="8 wide; got 7"):
+    with pytest.raises(ValueError, match=r"\(batch, time, 8\); got \(3, 6, 7\)"):
         make()(vectors[..., :7], mask)
     with pytest.raises(ValueError, match="padding on the right"):
         make()(vectors, mask.flip(1))
@@ -130,6 +132,41 @@ def test_wrong_input_is_refused(make):
         make(time_gap=True)(vectors, mask)
     with pytest.raises(ValueError, match="expects kind; got None"):
         make(event_types=2)(vectors, mask)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_shapes_are_refused(make):
+    vectors, mask, gap, kind = histories()
+    model = make(time_gap=True, event_types=2).eval()
+    for wrong, sentence in (
+        ((vectors[0], mask, gap, kind), "vectors of shape (batch, time, 8); got (6, 8)"),
+        ((vectors[None], mask, gap, kind), "vectors of shape (batch, time, 8); got (1, 3, 6, 8)"),
+        ((vectors, mask[:1], gap, kind), "mask of shape (3, 6); got (1, 6)"),
+        ((vectors, mask.long(), gap, kind), "mask of type torch.bool; got torch.int64"),
+        ((vectors, mask, gap[:1], kind), "gap of shape (3, 6); got (1, 6)"),
+        ((vectors, mask, gap, kind[:, :1]), "kind of shape (3, 6); got (3, 1)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            model(*wrong)
+        if hasattr(model, "last"):
+            with pytest.raises(ValueError, match=re.escape(sentence)):
+                model.last(*wrong)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_step_of_wrong_shapes_is_refused(make):
+    vectors, _, gap, kind = (part[:, 0] for part in histories())
+    model = make(time_gap=True, event_types=2).eval()
+    state = model.initial_state(3)
+    for wrong, sentence in (
+        ((vectors[0], gap, kind), "vectors of shape (3, 8); got (8,)"),
+        ((vectors[:1], gap[:1], kind[:1]), "vectors of shape (3, 8); got (1, 8)"),
+        ((vectors[:, :7], gap, kind), "vectors of shape (3, 8); got (3, 7)"),
+        ((vectors, gap[:1], kind), "gap of shape (3,); got (1,)"),
+        ((vectors, gap, kind[:1]), "kind of shape (3,); got (1,)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            model.step(state, *wrong)
 
 
 def test_no_users_and_no_steps(make):

@@ -211,5 +211,7 @@ def test_errors():
         GRUInterest(4)(vectors, torch.tensor([[False, True]]))
     with pytest.raises(ValueError, match="positive dim, hidden and layers"):
         GRUInterest(4, 0)
-    with pytest.raises(ValueError, match="vectors 4 wide; got 3"):
+    with pytest.raises(ValueError, match=r"\(batch, time, 4\); got \(1, 2, 3\)"):
         unwrap(GRUInterest.forward)(GRUInterest(4), vectors[..., :3], mask)
+    with pytest.raises(ValueError, match=r"state of shape \(1, users, 4\); got \(1, 4\)"):
+        unwrap(GRUInterest.step)(GRUInterest(4), vectors.new_zeros(1, 4), vectors[0])

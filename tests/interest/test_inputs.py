@@ -43,5 +43,5 @@ def test_wrong_histories_are_refused():
     mask = torch.tensor([[False, True]])
     with pytest.raises(ValueError, match="padding on the right"):
         inputs.of_histories(torch.zeros(1, 2, 2), mask, None, None)
-    with pytest.raises(ValueError, match="2 wide; got 3"):
+    with pytest.raises(ValueError, match=r"vectors of shape \(batch, time, 2\); got \(1, 2, 3\)"):
         inputs.of_histories(torch.zeros(1, 2, 3), mask.flip(1), None, None)

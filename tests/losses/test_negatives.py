@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.losses.negatives import candidate_slots, check_shapes, split_target
 
 
@@ -42,3 +43,16 @@ def test_shapes():
         check_shapes(logits, target, slots[:3].bool())
     with pytest.raises(ValueError, match=r"log_q expects one value a slot, \(4,\); got \(1, 4\)"):
         check_shapes(logits, target, None, slots.unsqueeze(0))
+    with pytest.raises(ValueError, match=r"target expects slots, .* got torch.float32"):
+        check_shapes(logits, target.float(), None)
+    with pytest.raises(ValueError, match=r"target expects slots, .* got torch.bool"):
+        check_shapes(logits, target.bool(), None)
+    with pytest.raises(ValueError, match=r"candidates expects booleans; got torch.float32"):
+        check_shapes(logits, target, slots)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("loss", [softmax_loss, bpr_loss, bce_loss])
+def test_every_loss_refuses_a_target_that_is_no_slot(loss):
+    with pytest.raises(ValueError, match=r"target expects slots, .* got torch.float32"):
+        loss(torch.zeros(2, 4), torch.ones(2))

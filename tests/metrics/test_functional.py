@@ -98,7 +98,7 @@ def test_order_and_zeros_change_nothing_and_no_relevant_item_is_0(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_k(name):
-    with pytest.raises(ValueError, match="k expects at least 1; got 0"):
+    with pytest.raises(ValueError, match="k expects a whole number, at least 1; got 0"):
         getattr(metrics, name)(torch.tensor([1]), 0)
 
 

@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,7 +65,7 @@ def test_reset_pickle_and_states_that_sum_over_processes(kind, _):
 
 @pytest.mark.parametrize(("kind", "_"), PAIRS)
 def test_bad_k(kind, _):
-    with pytest.raises(ValueError, match="k expects at least 1; got 0"):
+    with pytest.raises(ValueError, match="k expects a whole number, at least 1; got 0"):
         kind(0)
 
 
@@ -95,3 +96,15 @@ def test_coverage_errors():
         metrics.CatalogCoverage(0)
     with pytest.raises(ValueError, match="items from 0 to 3; got 4"):
         metrics.CatalogCoverage(3).update(torch.tensor([[4]]))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("k", ["10", 2.5, None])
+def test_a_length_that_is_no_number(k):
+    with pytest.raises(ValueError, match=f"k expects a whole number, at least 1; got {k!r}"):
+        metrics.NDCG(k)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_length_may_be_numpys():
+    assert metrics.NDCG(np.int64(3)).k == 3

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
@@ -87,3 +88,9 @@ def test_the_state_dict_names_its_parts():
     names = {name.split(".")[0] for name in gru4rec(encoders(), dim=8).state_dict()}
     assert names == {"items", "interest"}
     assert torch.is_tensor(gru4rec(encoders(), dim=8).state_dict()["items.encoders.text.mean"])
+
+
+@pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
+def test_an_encoder_without_a_width(build):
+    with pytest.raises(ValueError, match=r"needs dim, .* the one for 'id', Linear, has none"):
+        build({"id": nn.Linear(3, 3)})

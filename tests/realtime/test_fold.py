@@ -112,3 +112,12 @@ def test_a_late_event_counts_as_simultaneous(interest):
     same = fold(fold.start(), events([1, 2, 3], [100.0, 100.0, 110.0]), VECTORS, find)
     assert torch.equal(late.state[0], same.state[0])
     assert late.time == 110
+
+
+def test_an_interest_that_takes_no_steps_is_refused():
+    class Mean(torch.nn.Module):
+        def readout(self, state):
+            return state
+
+    with pytest.raises(ValueError, match=r"readout; Mean lacks initial_state and step$"):
+        make(Mean())

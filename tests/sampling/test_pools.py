@@ -103,10 +103,9 @@ def test_tiny_and_certain_probabilities_stay_exact(size, rare):
     assert only.log_inclusion(np.array([1])) == 0
 
 
-def test_union_of_nothing_is_empty():
-    pool = UnionPool([])
-    assert len(pool.draw(np.random.default_rng(0))) == 0
-    assert np.isneginf(pool.log_inclusion(ITEMS)).all()
+def test_a_union_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least one pool; got none"):
+        UnionPool([])
 
 
 @pytest.mark.parametrize("name", POOLS)

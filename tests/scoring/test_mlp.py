@@ -107,3 +107,16 @@ def test_errors():
         MLPScorer(3, 4, width=0)
     with pytest.raises(ValueError, match="at least 1 row; got 0"):
         MLPScorer(3, 4).pool(torch.zeros(1, 3), torch.zeros(1, 4), chunk=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_shapes():
+    scorer, states, items = MLPScorer(3, 4), torch.zeros(2, 3), torch.zeros(2, 5, 4)
+    with pytest.raises(ValueError, match=r"states of shape \(rows, 3\); got \(2, 4\)"):
+        scorer(torch.zeros(2, 4), items)
+    with pytest.raises(ValueError, match=r"vectors of shape \(2, candidates, 4\); got \(2, 5, 3\)"):
+        scorer(states, items[..., :3])
+    with pytest.raises(ValueError, match=r"vectors of shape \(2, candidates, 4\); got \(1, 5, 4\)"):
+        scorer(states, items[:1])  # would be scored for both rows
+    with pytest.raises(ValueError, match=r"vectors of shape \(items, 4\); got \(2, 5, 4\)"):
+        scorer.pool(states, items)

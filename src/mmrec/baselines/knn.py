@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.baselines.fitted import check_fitted
 from mmrec.baselines.neighbours import NeighbourTable
 from mmrec.data import Histories, Sequences
 
@@ -27,6 +28,9 @@ class ItemKNN:
         shrink: damps similarities that rest on few users.
         decay: weight of an item against the one after it.
 
+    Raises:
+        ValueError: ``neighbours`` is less than 1.
+
     Example:
         >>> from mmrec.data import Catalog, Histories, Interactions, leave_one_out
         >>> log = Interactions({
@@ -39,6 +43,8 @@ class ItemKNN:
     """
 
     def __init__(self, *, neighbours: int = 100, shrink: float = 10.0, decay: float = 0.9) -> None:
+        if neighbours < 1:
+            raise ValueError(f"ItemKNN expects at least 1 of neighbours; got {neighbours}")
         self.neighbours, self.shrink, self.decay = neighbours, shrink, decay
 
     def fit(self, events: Sequences, catalog_size: int) -> "ItemKNN":
@@ -69,7 +75,12 @@ class ItemKNN:
         return self
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index for each history."""
+        """Return the scores of every catalogue index for each history.
+
+        Raises:
+            ValueError: ``fit`` hasn't been called.
+        """
+        check_fitted(self, "table")
         length = histories.mask.sum(1, keepdim=True)
         age = (length - 1 - torch.arange(histories.items.shape[1])).clamp(min=0)
         return self.table.scores(histories.items, self.decay ** age.float())

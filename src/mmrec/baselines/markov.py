@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.baselines.fitted import check_fitted
 from mmrec.baselines.neighbours import count_pairs
 from mmrec.data import Histories, Sequences
 
@@ -36,7 +37,12 @@ class Markov:
         return self
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index for each history."""
+        """Return the scores of every catalogue index for each history.
+
+        Raises:
+            ValueError: ``fit`` hasn't been called.
+        """
+        check_fitted(self, "table")
         last = (histories.mask.sum(1, keepdim=True) - 1).clamp(min=0)
         latest = histories.items.gather(1, last)
         # Popularity is below 1, so it only orders what the transition counts leave equal.

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.baselines.fitted import check_fitted
 from mmrec.data import Histories, Sequences
 
 
@@ -27,5 +28,10 @@ class Popularity:
         return self
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index for each history."""
+        """Return the scores of every catalogue index for each history.
+
+        Raises:
+            ValueError: ``fit`` hasn't been called.
+        """
+        check_fitted(self, "counts")
         return self.counts.expand(len(histories), -1)

@@ -1,5 +1,6 @@
 """Precomputed features: one given vector per item, standardised or whitened."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -52,8 +53,11 @@ class FeatureEncoder(nn.Module):
         self.project = nn.Linear(dim_in, dim) if dim != dim_in and not whiten else nn.Identity()
 
     @torch.no_grad()
-    def fit(self, features: Float[Tensor, "n dim_in"]) -> "FeatureEncoder":
+    def fit(
+        self, features: Float[Tensor, "n dim_in"] | Float[np.ndarray, "n dim_in"]
+    ) -> "FeatureEncoder":
         """Measure mean, scale and rotation on the features of the training items."""
+        features = torch.as_tensor(features)
         self._check(features)
         if len(features) == 0:
             raise ValueError("FeatureEncoder expects at least one item to fit; got none")

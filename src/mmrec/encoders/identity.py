@@ -20,7 +20,7 @@ class IdEncoder(nn.Module):
         inputs: `(n,)`, indices from 1 to `vocabulary_size`; output: `(n, dim)`.
 
     Raises:
-        ValueError: for a vocabulary below 0 or a width below 1.
+        ValueError: for a vocabulary below 1 or a width below 1.
 
     Example:
         >>> import torch
@@ -30,9 +30,9 @@ class IdEncoder(nn.Module):
 
     def __init__(self, vocabulary_size: int, dim: int, *, std: float = 0.02) -> None:
         super().__init__()
-        if vocabulary_size < 0 or dim < 1:
+        if vocabulary_size < 1 or dim < 1:
             raise ValueError(
-                f"IdEncoder expects a vocabulary of at least 0 ids and a width of at least 1; "
+                f"IdEncoder expects a vocabulary of at least 1 id and a width of at least 1; "
                 f"got {vocabulary_size} and {dim}"
             )
         self.vocabulary_size = vocabulary_size

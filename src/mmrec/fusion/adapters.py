@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from mmrec.layers import Size, check_shape
+
 
 class ModalityAdapters(nn.Module):
     """Brings every modality of an item to one width, and fills what is absent.
@@ -50,7 +52,7 @@ class ModalityAdapters(nn.Module):
         """Token m of an item is its modality m, or that modality's missing vector.
 
         Raises:
-            ValueError: if the modalities or a width are not those of `dims`.
+            ValueError: if the modalities or a width are not those of `dims`, or shapes disagree.
         """
         check_modalities(self.dims, features, present)
         tokens = []
@@ -70,6 +72,8 @@ def blank(
 
 def check_dims(dims: Mapping[str, int], dim: int) -> None:
     """Refuse widths and names that no fusion can work with."""
+    if not isinstance(dims, Mapping):
+        raise ValueError(f"fusion expects dims as {{modality: width}}; got {dims!r}")
     if not dims:
         raise ValueError("fusion expects at least one modality; got none")
     if dim < 1 or any(width < 1 for width in dims.values()):
@@ -86,11 +90,12 @@ def check_modalities(
     for given in (features, present):
         if set(given) != set(dims):
             raise ValueError(f"fusion expects modalities {list(dims)}; got {sorted(given)}")
+    items: Size | str = "items"
     for name, width in dims.items():
-        if features[name].shape[-1] != width:
-            raise ValueError(
-                f"fusion expects {name!r} features of width {width}; got {features[name].shape[-1]}"
-            )
+        check_shape(f"fusion expects {name!r} features", features[name], (items, width))
+        items = features[name].shape[0]  # len() would fix the size of an exported graph
+        here = f"fusion expects {name!r} present"
+        check_shape(here, present[name], (items,), dtype=torch.bool)
 
 
 def _adapter(width: int, dim: int) -> nn.Module:

@@ -49,9 +49,8 @@ class AttentionFusion(nn.Module):
         super().__init__()
         if heads < 1 or dim % heads:
             raise ValueError(f"heads must divide dim; got dim {dim} and {heads} heads")
-        self.dims = dict(dims)
-        self.dim = dim
         self.adapters = ModalityAdapters(dims, dim)
+        self.dims, self.dim = self.adapters.dims, dim
         self.kinds = nn.Parameter(torch.randn(len(dims), dim) * 0.02)
         self.query = nn.Parameter(torch.randn(dim) * 0.02)
         self.norm = nn.LayerNorm(dim)

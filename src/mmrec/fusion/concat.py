@@ -48,9 +48,8 @@ class ConcatFusion(nn.Module):
         hidden: int | None = None,
     ) -> None:
         super().__init__()
-        self.dims = dict(dims)
-        self.dim = dim
         self.adapters = ModalityAdapters(dims, dim)
+        self.dims, self.dim = self.adapters.dims, dim
         self.dropout = nn.Dropout(dropout)
         wide = len(dims) * dim
         self.mix: nn.Linear | None = None

@@ -158,11 +158,12 @@ class SelfAttentionInterest(nn.Module):
         kind: Int[Tensor, " B"] | None = None,
     ) -> WindowState:
         """The state after one more event of each user; a full window drops its oldest event."""
+        event = self.inputs.of_events(state.inputs.shape[0], vectors, gap, kind)
         full = (state.length == self.window).view(-1, 1, 1)
         inputs = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
         place = state.length.clamp(max=self.window - 1)
         rows = torch.arange(len(place), device=place.device)
-        inputs = inputs.index_put((rows, place), self.inputs(vectors, gap, kind).to(inputs.dtype))
+        inputs = inputs.index_put((rows, place), event.to(inputs.dtype))
         return WindowState(inputs, place + 1)
 
     def readout(self, state: WindowState) -> Float[Tensor, "B H"]:

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout
+from mmrec.layers import Dropout, check_shape
 
 
 class GRUInterest(nn.Module):
@@ -133,7 +133,9 @@ class GRUInterest(nn.Module):
     ) -> Float[Tensor, "layers B H"]:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
         # The cell alone: nn.GRU is made for whole histories, and takes longer for one event.
-        hidden = self._as_weights(self.inputs(vectors, gap, kind))
+        check_shape("a step expects a state", state, (self.layers, "users", self.hidden))
+        inputs = self.inputs.of_events(state.shape[1], vectors, gap, kind)
+        hidden = self._as_weights(inputs)
         states = []
         for before, weights in zip(state, self.gru.all_weights, strict=True):
             hidden = torch.gru_cell(hidden, before, *weights)

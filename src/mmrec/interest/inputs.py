@@ -1,10 +1,12 @@
 """What an interest model reads of an event: its item, its type, and the time since the last one."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mmrec.layers import Dropout
+from mmrec.layers import Dropout, Size, check_shape
 
 # log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
 DAY = 11.366754
@@ -83,12 +85,12 @@ class EventInputs(nn.Module):
         """The inputs of whole histories; what lies in padding reaches no value and no gradient.
 
         Raises:
-            ValueError: if the vectors are not D wide, or a row is padded on the left.
+            ValueError: if shapes disagree, or a row is padded on the left.
         """
-        if vectors.shape[-1] != self.dim:
-            raise ValueError(
-                f"the interest expects item vectors {self.dim} wide; got {vectors.shape[-1]}"
-            )
+        check_shape("the interest expects item vectors", vectors, ("batch", "time", self.dim))
+        places = vectors.shape[:2]
+        check_shape("the interest expects a mask", mask, places, dtype=torch.bool)
+        _check_context(places, gap, kind)
         if (mask[:, 1:] & ~mask[:, :-1]).any():
             raise ValueError(
                 "the interest expects padding on the right; got a mask with False first"
@@ -98,9 +100,31 @@ class EventInputs(nn.Module):
         kind = None if kind is None else kind.masked_fill(~mask, 0)
         return self(vectors, gap, kind)  # type: ignore[no-any-return]
 
+    def of_events(
+        self,
+        users: Size,
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None,
+        kind: Int[Tensor, " B"] | None,
+    ) -> Float[Tensor, "B D"]:
+        """The inputs of one event of each of so many users.
+
+        Raises:
+            ValueError: if shapes disagree.
+        """
+        check_shape("a step expects item vectors", vectors, (users, self.dim))
+        _check_context(vectors.shape[:1], gap, kind)
+        return self(vectors, gap, kind)  # type: ignore[no-any-return]
+
     def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """In training, make all gaps of some histories unknown."""
         if not self.training or self.gap is None or self.gap_dropout == 0:
             return gap
         dropped = torch.rand(len(gap), 1, device=gap.device) < self.gap_dropout
         return gap.masked_fill(dropped, -1)
+
+
+def _check_context(places: Sequence[Size], gap: Tensor | None, kind: Tensor | None) -> None:
+    for name, given in (("gap", gap), ("kind", kind)):
+        if given is not None:
+            check_shape(f"the interest expects {name}", given, places)

@@ -130,7 +130,7 @@ class LinearRecurrentInterest(nn.Module):
         kind: Int[Tensor, " B"] | None = None,
     ) -> RecurrentState:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
-        states = self.inputs(vectors, gap, kind)
+        states = self.inputs.of_events(state.interest.shape[0], vectors, gap, kind)
         memories = []
         for block, before in zip(self.blocks, state.memory, strict=True):
             memory, states = cast(_Block, block).step(before, states)

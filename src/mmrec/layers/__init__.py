@@ -1,15 +1,18 @@
-"""Small shared primitives: perceptron, dropout, masked mean and softmax, precision, products."""
+"""Small shared primitives: perceptron, dropout, masks, precision, products, shapes."""
 
 from mmrec.layers.dropout import Dropout
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
 from mmrec.layers.products import fast_products
+from mmrec.layers.shapes import Size, check_shape
 
 __all__ = [
     "MLP",
     "Dropout",
+    "Size",
     "at_least_float32",
+    "check_shape",
     "fast_products",
     "full_precision",
     "masked_mean",

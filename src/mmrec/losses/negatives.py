@@ -20,7 +20,10 @@ def candidate_slots(
 def check_shapes(
     logits: Tensor, target: Tensor, candidates: Tensor | None, log_q: Tensor | None = None
 ) -> None:
-    """Raises ValueError unless logits (N, P), target (N,), candidates (P,) and log_q (P,) agree."""
+    """Raises ValueError unless logits (N, P), target (N,), candidates (P,) and log_q (P,) agree.
+
+    Targets are integers, candidates booleans.
+    """
     if logits.ndim != 2 or target.shape != logits.shape[:1]:
         raise ValueError(
             "a loss expects logits (N, P) and target (N,); "
@@ -31,6 +34,10 @@ def check_shapes(
             raise ValueError(
                 f"{name} expects one value a slot, ({logits.shape[1]},); got {tuple(value.shape)}"
             )
+    if target.is_floating_point() or target.dtype == torch.bool:
+        raise ValueError(f"target expects slots, which are integers; got {target.dtype}")
+    if candidates is not None and candidates.dtype != torch.bool:
+        raise ValueError(f"candidates expects booleans; got {candidates.dtype}")
 
 
 def split_target(

@@ -5,6 +5,8 @@ order, and 0 for none. A row without relevant items scores 0; leave such rows ou
 Every function gives (B,), from 0 to 1, higher is better; ``k=None`` means the whole list.
 """
 
+from numbers import Integral
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -126,12 +128,19 @@ def exposure(recommended: Int[Tensor, "B k"], catalog_size: int) -> Int[Tensor, 
     return torch.bincount(recommended.flatten(), minlength=catalog_size + 1)[1:]
 
 
+def check_length(k: int) -> None:
+    """Raise a ``ValueError`` unless ``k`` can be the length of a list."""
+    number: object = k  # whatever a caller has passed
+    if not isinstance(number, Integral) or k < 1:
+        raise ValueError(f"k expects a whole number, at least 1; got {k!r}")
+
+
 def _hits(ranks: Tensor, k: int | None) -> tuple[Tensor, Tensor]:
     """Ranks as (B, R), R at least 1, and which of them are among the first ``k``."""
     if ranks.ndim not in (1, 2):
         raise ValueError(f"ranks expects (B,) or (B, R); got {tuple(ranks.shape)}")
-    if k is not None and k < 1:
-        raise ValueError(f"k expects at least 1; got {k}")
+    if k is not None:
+        check_length(k)
     table = ranks.unsqueeze(1) if ranks.ndim == 1 else ranks
     if table.shape[1] == 0:
         table = table.new_zeros(len(table), 1)

@@ -21,7 +21,7 @@ class RankingMetric(Metric):
         k: length of the list.
 
     Raises:
-        ValueError: if ``k`` is less than 1.
+        ValueError: if ``k`` is no whole number of 1 or more.
 
     Example:
         >>> class Top(RankingMetric):
@@ -41,8 +41,7 @@ class RankingMetric(Metric):
 
     def __init__(self, k: int = 10) -> None:
         super().__init__()
-        if k < 1:
-            raise ValueError(f"k expects at least 1; got {k}")
+        functional.check_length(k)
         self.k = k
         self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")

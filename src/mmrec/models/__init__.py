@@ -3,7 +3,7 @@
 from mmrec.models.builders import gru4rec, lrurec, sasrec
 from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_shares
 from mmrec.models.ranker import CatalogRanker
-from mmrec.models.sequential import Interest, Output, SequentialModel
+from mmrec.models.sequential import Interest, Output, SequentialModel, SteppingInterest
 
 __all__ = [
     "CatalogRanker",
@@ -11,6 +11,7 @@ __all__ = [
     "ItemEncoder",
     "Output",
     "SequentialModel",
+    "SteppingInterest",
     "encode_catalog",
     "encode_with_shares",
     "gru4rec",

@@ -7,7 +7,7 @@ from torch import nn
 
 from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.models.items import ItemEncoder
+from mmrec.models.items import ItemEncoder, widths
 from mmrec.models.sequential import SequentialModel
 from mmrec.scoring import DotScorer
 
@@ -137,7 +137,6 @@ def _model(
 ) -> SequentialModel:
     dim = cast(int, interest.dim)
     if fusion is None:
-        dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
-        fusion = ConcatFusion(dims, dim)
+        fusion = ConcatFusion(widths(encoders), dim)
     items = ItemEncoder(encoders, fusion, modality_dropout=modality_dropout)
     return SequentialModel(items, interest, DotScorer(), ranker)

@@ -34,7 +34,8 @@ class ItemEncoder(nn.Module):
         pool of P slots → ``(P, D)``. Slot 0, padding, gets a finite vector nobody reads.
 
     Raises:
-        ValueError: encoders and fusion disagree on the modalities, or the pool lacks one.
+        ValueError: encoders and fusion disagree on the modalities or a width, or the pool lacks
+            a modality.
 
     Example:
         >>> from mmrec.data import id_source, load_pool
@@ -55,11 +56,17 @@ class ItemEncoder(nn.Module):
         chunk: int | None = 64,
     ) -> None:
         super().__init__()
-        if sorted(encoders) != sorted(cast(dict[str, int], fusion.dims)):
+        dims, given = _dims(fusion), widths(encoders)
+        if sorted(given) != sorted(dims):
             raise ValueError(
-                f"fusion expects modalities {sorted(cast(dict[str, int], fusion.dims))}; "
-                f"got encoders for {sorted(encoders)}"
+                f"fusion expects modalities {sorted(dims)}; got encoders for {sorted(given)}"
             )
+        for name, width in given.items():
+            if width != dims[name]:
+                raise ValueError(
+                    f"fusion expects {name!r} features of width {dims[name]}; got an encoder of "
+                    f"width {width}"
+                )
         if not 0 <= modality_dropout < 1:
             raise ValueError(f"modality_dropout must be in [0, 1); got {modality_dropout}")
         self.encoders = nn.ModuleDict(encoders)
@@ -174,6 +181,31 @@ def encode_with_shares(
     finally:
         items.train(training)
     return vectors, shares
+
+
+def widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
+    """Return the width of what each encoder gives, by modality.
+
+    Raises:
+        ValueError: an encoder doesn't say.
+    """
+    for name, encoder in encoders.items():
+        if not isinstance(getattr(encoder, "dim", None), int):
+            raise ValueError(
+                f"an encoder needs dim, the width of its vectors; the one for {name!r}, "
+                f"{type(encoder).__name__}, has none"
+            )
+    return {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
+
+
+def _dims(fusion: nn.Module) -> Mapping[str, int]:
+    dims, dim = (getattr(fusion, name, None) for name in ("dims", "dim"))
+    if not isinstance(dims, Mapping) or not isinstance(dim, int):
+        raise ValueError(
+            "a fusion needs dims, the width of each modality by name, and dim, the width of an "
+            f"item vector; {type(fusion).__name__} lacks them"
+        )
+    return dims
 
 
 def _split(inputs: Inputs, size: int) -> list[Inputs]:

@@ -1,6 +1,6 @@
 """Items, interest and scorer, wired into a recommender."""
 
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmrec.data import Batch, Histories
 from mmrec.models.items import ItemEncoder
+from mmrec.scoring import DotScorer, MLPScorer
 
 
 class Interest(Protocol):
@@ -40,6 +41,33 @@ class LastInterest(Protocol):
         kind: Int[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B H"]:
         """Return what ``forward`` gives after the last event, zeros where there is none."""
+        ...
+
+
+@runtime_checkable
+class SteppingInterest(Protocol):
+    """An interest that takes one event at a time, as a live recommender needs it.
+
+    Folding ``step`` over a history and reading the state out gives what ``forward`` gives. A state
+    is a tensor or a named tuple of tensors.
+    """
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return the state of users without events."""
+        ...
+
+    def step(
+        self,
+        state: Any,
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None,
+        kind: Int[Tensor, " B"] | None,
+    ) -> Any:
+        """Return the state after one more event of each user."""
+        ...
+
+    def readout(self, state: Any) -> Float[Tensor, "B H"]:
+        """Return the interest that a state stands for."""
         ...
 
 
@@ -75,7 +103,7 @@ class SequentialModel(nn.Module):
         shortlist: how many candidates the ranker sees, K.
 
     Raises:
-        ValueError: the interest is made for another width of item vectors.
+        ValueError: the parts are made for different widths.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
@@ -99,8 +127,7 @@ class SequentialModel(nn.Module):
         shortlist: int = 100,
     ) -> None:
         super().__init__()
-        if interest.dim != items.dim:
-            raise ValueError(f"interest expects item vectors of {interest.dim}; got {items.dim}")
+        _check_widths(items, interest, scorer, ranker)
         self.items, self.interest, self.scorer, self.ranker = items, interest, scorer, ranker
         self.shortlist = shortlist
 
@@ -153,3 +180,26 @@ class SequentialModel(nn.Module):
         # Shifted so that the worst of the short list stays above the best of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
         return scores.scatter(1, top, torch.where(out, best, ranked + floor))
+
+
+def _check_widths(
+    items: nn.Module, interest: nn.Module, scorer: nn.Module, ranker: nn.Module | None
+) -> None:
+    """Find parts that don't fit before the first batch does."""
+    for part, names in ((items, ["dim"]), (interest, ["dim", "hidden"])):
+        lacking = [name for name in names if not isinstance(getattr(part, name, None), int)]
+        if lacking:
+            raise ValueError(
+                f"a SequentialModel expects item vectors of a width dim, and an interest with dim "
+                f"and its own width hidden; {type(part).__name__} has no {lacking[0]}"
+            )
+    dim, hidden = cast(int, items.dim), cast(int, interest.hidden)
+    if interest.dim != dim:
+        raise ValueError(f"interest expects item vectors of {interest.dim}; got {dim}")
+    if isinstance(scorer, DotScorer) and hidden != dim:
+        raise ValueError(f"DotScorer expects an interest as wide as items, {dim}; got {hidden}")
+    if isinstance(ranker, MLPScorer) and (ranker.hidden_interest, ranker.dim) != (hidden, dim):
+        raise ValueError(
+            f"the ranker expects interests and items of {ranker.hidden_interest} and {ranker.dim}; "
+            f"got {hidden} and {dim}"
+        )

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmrec.data import Histories
+from mmrec.models import SteppingInterest
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 
@@ -27,6 +28,9 @@ class Fold:
         version: names the model; goes into its sessions.
         kinds: event types that the model knows; type ``k`` is ``kinds[k - 1]``.
         drop_repeats: whether successive events on one item count once, as in training.
+
+    Raises:
+        ValueError: the interest takes no single events.
     """
 
     def __init__(
@@ -37,10 +41,17 @@ class Fold:
         kinds: Sequence[str] = (),
         drop_repeats: bool = True,
     ) -> None:
+        if not isinstance(interest, SteppingInterest):
+            needed = ("initial_state", "step", "readout")
+            lacking = [name for name in needed if not hasattr(interest, name)]
+            raise ValueError(
+                f"a live recommender needs an interest with initial_state, step and readout; "
+                f"{type(interest).__name__} lacks {' and '.join(lacking)}"
+            )
         self.interest, self.version, self.drop_repeats = interest, version, drop_repeats
         self.kinds = tuple(kinds)
         self._kinds = {name: number for number, name in enumerate(kinds, 1)}
-        self._start = interest.initial_state(1)  # type: ignore[operator]
+        self._start = interest.initial_state(1)
 
     @property
     def window(self) -> int | None:
@@ -59,7 +70,7 @@ class Fold:
     @torch.inference_mode()
     def interest_of(self, session: Session) -> Float[Tensor, "1 H"]:
         """Return the interest after the last event of a session."""
-        interest: Tensor = self.interest.readout(self._state(session))  # type: ignore[operator]
+        interest: Tensor = self.interest.readout(self._state(session))
         return interest
 
     def _state(self, session: Session) -> Any:
@@ -127,7 +138,7 @@ class Fold:
         if item == 0 or repeated:
             return replace(session, offset=event.offset)
         gap = max(event.time - session.time, 0.0) if session.events else 0.0
-        state = self.interest.step(  # type: ignore[operator]
+        state = self.interest.step(
             self._state(session),
             vectors[item : item + 1],
             torch.tensor([gap], dtype=torch.float32, device=vectors.device),

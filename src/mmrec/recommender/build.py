@@ -1,7 +1,9 @@
 """From options to the parts they name."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +25,7 @@ from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import SequentialModel, gru4rec, lrurec, sasrec
 from mmrec.recommender.options import Options
+from mmrec.recommender.parts import Build, with_own
 from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
 from mmrec.scoring import MLPScorer
 
@@ -38,9 +41,12 @@ LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
 
 def build_model(
-    options: Options, encoders: Mapping[str, nn.Module], event_types: int
+    options: Options,
+    encoders: Mapping[str, nn.Module],
+    event_types: int,
+    build: Build | None = None,
 ) -> SequentialModel:
-    """Wire the model that ``options`` describe around its encoders."""
+    """Wire the model that ``options`` describe around its encoders; ``build`` changes it."""
     dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
     shared: dict[str, Any] = {
         "dim": options.dim,
@@ -54,8 +60,18 @@ def build_model(
     if options.layers is not None:
         shared["layers"] = options.layers
     if options.interest == "sasrec":
-        return sasrec(encoders, window=options.max_length, **shared)
-    return {"gru": gru4rec, "lru": lrurec}[options.interest](encoders, **shared)
+        shared["window"] = options.max_length
+    make = {"gru": gru4rec, "sasrec": sasrec, "lru": lrurec}[options.interest]
+    return with_own(make(encoders, **shared), build)
+
+
+def check_no_folder(source: object, what: str) -> None:
+    """Refuse a folder where a table is expected, and name what reads it."""
+    if isinstance(source, str | Path) and os.path.isdir(source):  # noqa: PTH112  # a name too long
+        raise ValueError(
+            f"{what} must be rows, or a .csv or .parquet file; {source} is a folder, which "
+            f"mmrec.data.read_folder reads"
+        )
 
 
 def known_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
@@ -64,6 +80,7 @@ def known_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
     Raises:
         ValueError: an item isn't, or the rows are no log.
     """
+    check_no_folder(events, "interactions")
     log = events if isinstance(events, Interactions) else Interactions(events)
     check_known(log, catalog)
     return log

@@ -1,5 +1,6 @@
 """What a recommender is made with: everything that a run needs to be repeated."""
 
+import numbers
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -24,7 +25,8 @@ class Options:
     """Options of :meth:`Recommender.fit`, checked; their defaults are those of ``mmrec fit``.
 
     Attributes:
-        modalities: what is known of an item: ``"id"``, ``"text"``, ``"image"``.
+        modalities: what is known of an item: ``"id"``, ``"text"``, ``"image"``; a text with commas
+            becomes a tuple.
         text_encoder: Hugging Face name or path of a text model.
         image_encoder: timm name of a picture model.
         text_template: joins columns to one text; by default the usual ones that are there.
@@ -117,7 +119,9 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "modalities", tuple(self.modalities))
+        given: object = self.modalities
+        names = given.split(",") if isinstance(given, str) else self.modalities
+        object.__setattr__(self, "modalities", tuple(name.strip() for name in names))
         unknown = [name for name in self.modalities if name not in MODALITIES]
         if unknown or not self.modalities or len(set(self.modalities)) < len(self.modalities):
             raise ValueError(
@@ -137,11 +141,16 @@ class Options:
             if not _is_number(value, whole) or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
                 raise ValueError(f"{name} must be {kind} from {low} to {high}; got {value!r}")
+            object.__setattr__(self, name, int(value) if whole else float(value))
         if not TUNING.fullmatch(str(self.tuning)):
             raise ValueError(f"tuning must be 'frozen', 'last-N' or 'full'; got {self.tuning!r}")
         some = _is_number(self.devices, True) and int(self.devices) > 0
         if self.devices != "auto" and not some:
             raise ValueError(f"devices must be 1 or more, or 'auto'; got {self.devices!r}")
+        if some:
+            object.__setattr__(self, "devices", int(self.devices))
+        if self.interest == "sasrec" and self.dim % 2:
+            raise ValueError(f"dim must be even for the two heads of sasrec; got {self.dim}")
 
     @property
     def trains_encoders(self) -> bool:
@@ -168,8 +177,8 @@ class Options:
 
 
 def _is_number(value: object, whole: bool) -> bool:
-    numbers = int if whole else int | float
-    return isinstance(value, numbers) and not isinstance(value, bool)
+    kind = numbers.Integral if whole else numbers.Real
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 _LARGE = 10**9

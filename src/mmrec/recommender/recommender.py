@@ -13,15 +13,23 @@ from torch import Tensor
 
 from mmrec.data import Catalog, Interactions, ItemId, Table
 from mmrec.models import CatalogRanker, SequentialModel, encode_with_shares
-from mmrec.recommender.build import build_model, build_split, known_log, prepared, renumbered
+from mmrec.recommender.build import (
+    build_model,
+    build_split,
+    check_no_folder,
+    known_log,
+    prepared,
+    renumbered,
+)
 from mmrec.recommender.clock import Clock
 from mmrec.recommender.content import read_content, with_template
 from mmrec.recommender.describe import describe_content, describe_run, measure
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
 from mmrec.recommender.newcomers import encode_rows
 from mmrec.recommender.options import Options
+from mmrec.recommender.parts import Build, build_name, check_kept, names_of, parts_of
 from mmrec.recommender.private import check_private, train_private
-from mmrec.recommender.requests import History, Where, as_rows, check_count
+from mmrec.recommender.requests import History, Where, as_rows, check_count, check_item
 from mmrec.recommender.restore import restore
 from mmrec.recommender.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.run import Run, is_main_process, read_run, write_run
@@ -42,6 +50,15 @@ class Recommender:
             several processes.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
             it was loaded from a RUN that has none.
+        build: what put parts of one's own into the model, or None.
+
+    Example:
+        >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+        >>> items = {"item_id": [*"abc"], "title": ["A lamp", "A chair", "A desk"]}
+        >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+        >>> recommender = Recommender.fit(events, items, options=options)
+        >>> sorted(line.item for line in recommender.recommend(["a"], k=2))
+        ['b', 'c']
     """
 
     def __init__(
@@ -54,10 +71,14 @@ class Recommender:
         slots: np.ndarray,
         config: dict[str, Any],
         report: dict[str, Any],
+        build: Build | None = None,
     ) -> None:
         self.options, self.catalog, self.model = options, catalog, model.eval()
         self.vectors, self.counts, self.slots = vectors, counts, slots
-        self.config, self.report = config, report
+        self.config, self.report, self.build = config | {"parts": names_of(model)}, report, build
+        if build is not None:
+            self.config["build"] = build_name(build)
+        self._parts = parts_of(model)
         self.targets: pl.DataFrame | None = None
         self.shares: dict[str, Tensor] = {}
         self._log: Interactions | None = None
@@ -72,6 +93,7 @@ class Recommender:
         images: str | Path | None = None,
         cache: str | Path | None = None,
         options: Options | None = None,
+        build: Build | None = None,
         progress: bool = False,
         checkpoints: str | Path | None = None,
         resume: bool = False,
@@ -84,6 +106,9 @@ class Recommender:
             images: folder of the pictures that ``items`` name.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: all else; the defaults are good ones.
+            build: puts parts of your own into the model that ``options`` make: a function that
+                takes this :class:`mmrec.models.SequentialModel`, untrained, and returns it with
+                parts replaced, or another one. :meth:`load` needs the same function.
             progress: whether to show progress bars.
             checkpoints: folder in which the state of the training is kept after each epoch;
                 :meth:`save` removes it. What an earlier training left there is replaced.
@@ -92,11 +117,24 @@ class Recommender:
 
         Raises:
             ValueError: the data is not what is expected, the loss is no longer finite, or the
-                training to go on with was of other options or data; the message says what is
-                wrong.
+                training to go on with was of other options or data, or the parts of ``build``
+                don't fit; the message says what is wrong.
             ImportError: ``options`` have an epsilon, and Opacus is not installed.
             OSError: a checkpoint can't be written. The ones before are kept.
+
+        Example:
+            >>> from mmrec.interest import LinearRecurrentInterest
+            >>> def build(model):  # any module will do: see examples/own_component.py
+            ...     model.interest = LinearRecurrentInterest(model.items.dim, layers=1)
+            ...     return model
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = Recommender.fit(events, {"item_id": [*"abc"]}, options=options, build=build)
+            >>> made.config["parts"]["interest"]
+            'mmrec.interest.LinearRecurrentInterest'
         """
+        if options is not None and not isinstance(options, Options):
+            raise ValueError(f"options must be mmrec.Options(...); got {options!r}")
         options, clock, device = options or Options(), Clock(), training_device()
         folder = Path(cache) if cache else None
         place = Path(checkpoints) if checkpoints else None
@@ -104,13 +142,14 @@ class Recommender:
         check_private(options, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
+        check_no_folder(items, "items")
         # A copy, since `add_items` changes it.
         catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
         options = with_template(options, catalog)
         log = known_log(events, catalog)
         split = build_split(options, prepared(log, options), catalog)
         if place is not None:
-            open_folder(place, describe_start(options, split, catalog), resume=resume)
+            open_folder(place, describe_start(options, split, catalog, build), resume=resume)
         torch.manual_seed(options.seed)
         private = options.epsilon is not None
         # Which items have events is private, too: features are scaled by all of them.
@@ -120,7 +159,7 @@ class Recommender:
             options, catalog, trained, cache=folder, device=device, progress=progress
         )
         clock.lap("encode")
-        model = build_model(options, content.encoders, len(split.sequences.kinds))
+        model = build_model(options, content.encoders, len(split.sequences.kinds), build)
         privacy: dict[str, Any] = {}
         if private:
             history, privacy["privacy"] = train_private(model, options, split, content)
@@ -131,7 +170,7 @@ class Recommender:
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
         slots[trained] = np.arange(1, len(trained) + 1)
         config = describe_run(options, catalog, split, content)
-        made = cls(options, catalog, model, vectors, counts, slots, config, {})
+        made = cls(options, catalog, model, vectors, counts, slots, config, {}, build)
         made._log, made._checkpoints, made.shares = log, place, shares
         clock.lap("train")
         measured: dict[str, Any] = {}
@@ -157,7 +196,8 @@ class Recommender:
                 of such lists.
             k: how many.
             where: only items that meet this: ``{"genre": ["Comedy", "Drama"]}`` or a polars
-                expression over the catalogue's columns, ``pl.col("price") < 20``.
+                expression over the catalogue's columns. What was read from a CSV file is text
+                there: ``pl.col("price").cast(float) < 20``.
             exclude_seen: False if an item of the history may be recommended again.
 
         Returns:
@@ -184,9 +224,10 @@ class Recommender:
         """Return the ``k`` items whose vectors point most nearly the way of ``item``'s.
 
         Raises:
-            ValueError: the item id is unknown, or ``k`` is not positive.
+            ValueError: the item id is unknown or a list, or ``k`` is not positive.
         """
         check_count(k)
+        check_item(item)
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
         allowed[index] = False
@@ -223,21 +264,23 @@ class Recommender:
             The ids that were added.
 
         Raises:
-            ValueError: an id is there already, or an encoder is not the one of the run.
-            OSError: an encoder of the run, or its tokenizer, is not at hand.
+            ValueError: an id is there already, or an encoder is not the one of the run. Nothing is
+                added then.
+            OSError: an encoder of the run, or its tokenizer, is not at hand; likewise.
         """
         new = Catalog(rows, self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
         vectors, shares = encode_rows(self.model, self.options, self.config, new)
-        self.catalog.append(new.frame)
-        self.vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
-        self.shares = {
+        vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
+        shares = {
             name: torch.cat([share, shares[name].to(share)]) for name, share in self.shares.items()
         }
-        self.counts = F.pad(self.counts, (0, len(new)))
-        self.slots = np.pad(self.slots, (0, len(new)))
+        counts = F.pad(self.counts, (0, len(new)))
+        slots = np.pad(self.slots, (0, len(new)))
+        self.catalog.append(new.frame)  # the last that can fail
+        self.vectors, self.shares, self.counts, self.slots = vectors, shares, counts, slots
         return new.ids
 
     def save(self, directory: str | Path) -> None:
@@ -248,7 +291,9 @@ class Recommender:
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; what was at ``directory`` is as it was.
+            ValueError: a part of the model was replaced, which :meth:`load` couldn't do again.
         """
+        check_kept(self._parts, self.model)
         if not is_main_process():
             return
         weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
@@ -268,19 +313,32 @@ class Recommender:
             remove_folder(self._checkpoints)
 
     @classmethod
-    def load(cls, directory: str | Path) -> "Recommender":
+    def load(cls, directory: str | Path, *, build: Build | None = None) -> "Recommender":
         """Read a RUN. Nothing in it is executed, and no pretrained weights are needed.
 
         Adding items needs them where encoders were frozen, and else the tokenizer.
 
+        Args:
+            directory: the RUN.
+            build: what :meth:`fit` was given, if it was.
+
         Raises:
             FileNotFoundError: there is no such folder.
-            RunError: a file is missing or damaged, or the RUN is of another version.
+            RunError: a file is missing or damaged, the RUN is of another version, or its model has
+                parts that ``build`` doesn't make.
         """
         run = read_run(Path(directory))
-        options, catalog, model = restore(run, Path(directory))
+        options, catalog, model = restore(run, Path(directory), build)
         made = cls(
-            options, catalog, model, run.vectors, run.counts, run.slots, run.config, run.report
+            options,
+            catalog,
+            model,
+            run.vectors,
+            run.counts,
+            run.slots,
+            run.config,
+            run.report,
+            build,
         )
         made.targets, made.shares = run.targets, run.shares
         return made

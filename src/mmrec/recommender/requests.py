@@ -1,6 +1,6 @@
 """What a recommender is asked: one history or many, and how many items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,12 @@ def check_count(k: object) -> None:
         raise ValueError(f"k must be a whole number; got {k!r}")
     if k < 1:
         raise ValueError(f"k must be 1 or more; got {k}")
+
+
+def check_item(item: object) -> None:
+    """Raise a ``ValueError`` unless ``item`` could be the id of one item."""
+    if not isinstance(item, str | int | np.integer):
+        raise ValueError(f"item must be the id of one item; got {item!r}")
 
 
 def as_rows(history: Any) -> tuple[list[list[ItemId]], bool]:
@@ -42,6 +48,9 @@ def as_rows(history: Any) -> tuple[list[list[ItemId]], bool]:
 def _check_history(history: object) -> None:
     if isinstance(history, str):
         raise ValueError(f"a history must be a list of item ids; got the text {history!r}")
+    if hasattr(history, "columns"):
+        kind = type(history).__name__
+        raise ValueError(f"a history must be a list of item ids; got a {kind}: pass its column")
     if isinstance(history, Mapping) or not hasattr(history, "__getitem__"):
         raise ValueError(f"a history must be a list of item ids; got {history!r}")
 
@@ -49,4 +58,7 @@ def _check_history(history: object) -> None:
 def _plain(history: Any) -> list[ItemId]:
     """Return ids as Python's text and integers, whatever the history is made of."""
     _check_history(history)
+    for item in history:
+        if not isinstance(item, Hashable):
+            raise ValueError(f"a history must be a list of item ids; it holds {item!r}")
     return [item.item() if isinstance(item, np.generic) else item for item in history]

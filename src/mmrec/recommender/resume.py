@@ -11,6 +11,7 @@ import torch
 from mmrec.data import Catalog, Split
 from mmrec.data.durable import write_whole
 from mmrec.recommender.options import Options
+from mmrec.recommender.parts import Build, build_name
 from mmrec.recommender.run import is_main_process
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,14 @@ FREE = ("precision", "workers")
 """Options that may differ when a training goes on."""
 
 
-def describe_start(options: Options, split: Split, catalog: Catalog) -> dict[str, Any]:
+def describe_start(
+    options: Options, split: Split, catalog: Catalog, build: Build | None = None
+) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     items = catalog.frame.write_ndjson().encode()
     return {
         "options": options.to_dict(),
+        "build": build_name(build),
         "events": split.fingerprint,
         "items": hashlib.sha256(items).hexdigest()[:16],
     }
@@ -118,6 +122,8 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
         for name, value in started["options"].items()
         if name not in FREE and options.get(name) != value
     ]
+    if before.get("build") != started["build"]:
+        changes.append(f"build was {before.get('build')} and is {started['build']}")
     changes += [f"the {name} are others" for name, value in facts.items() if value != started[name]]
     if changes:
         raise ValueError(

@@ -1,11 +1,13 @@
 """A RUN: a trained recommender in a folder."""
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,11 @@ from mmrec.data.tables import read_json, read_table
 
 FORMAT = 1
 """Raised when a RUN of an older version can't be read any more."""
+
+T = TypeVar("T")
+
+HASHES = "sha256"
+"""Where ``config.json`` has the hash of every other file: files of two RUNs are never mixed."""
 
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 TARGETS, SHARES = "targets.parquet", "shares.safetensors"
@@ -109,13 +116,15 @@ def _write_files(run: Run, directory: Path) -> None:
     directory.mkdir()
     weights = {name: value.contiguous() for name, value in run.weights.items()}
     save_file(weights, directory / FILES[0])
-    (directory / FILES[1]).write_text(_to_json({"format": FORMAT} | run.config), encoding="utf-8")
     _with_columns(run).write_parquet(directory / FILES[2])
     (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
         run.targets.write_parquet(directory / TARGETS)
     if run.shares:
         save_file({n: s.cpu().contiguous() for n, s in run.shares.items()}, directory / SHARES)
+    hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
+    config = _to_json({"format": FORMAT} | run.config | hashes)
+    (directory / FILES[1]).write_text(config, encoding="utf-8")
     for path in [*directory.iterdir(), directory]:
         flush(path)
 
@@ -135,31 +144,59 @@ def read_run(directory: Path) -> Run:
     config = _from_json(directory / FILES[1])
     if config.get("format") != FORMAT:
         raise RunError(
-            f"{directory} must be a RUN of format {FORMAT}; it is of format {config.get('format')}"
+            f"{directory} must be a RUN of format {FORMAT!r}; it is of format "
+            f"{config.get('format')!r}"
         )
-    try:
-        weights = load_file(directory / FILES[0])
-        items = read_table(directory / FILES[2], "items")
-        vectors = np.stack(items[VECTOR].to_list()).astype(np.float32)
-        counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
-        path = directory / TARGETS
-        targets = pl.read_parquet(path) if path.is_file() else None  # older RUNs have none
-        path = directory / SHARES
-        shares = load_file(path) if path.is_file() else {}
-    except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{directory} is damaged: {reason}") from error
+    _check_hashes(directory, config.pop(HASHES, {}))  # older RUNs have none
+    items, vectors, counts, slots = _read(directory / FILES[2], _read_items)
+    targets, shares = directory / TARGETS, directory / SHARES
     return Run(
         config=config,
-        weights=weights,
-        items=items.drop(VECTOR, COUNT, SLOT),
+        weights=_read(directory / FILES[0], load_file),
+        items=items,
         vectors=torch.from_numpy(np.pad(vectors, ((1, 0), (0, 0)))),
         counts=torch.from_numpy(np.pad(counts, (1, 0))),
         slots=np.pad(slots, (1, 0)),
         report=_from_json(directory / FILES[3]),
-        targets=targets,
-        shares=shares,
+        # Older RUNs have neither.
+        targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
+        shares=_read(shares, load_file) if shares.is_file() else {},
     )
+
+
+def _check_hashes(directory: Path, hashes: object) -> None:
+    """Find a file that is not the one that was written with ``config.json``."""
+    if not isinstance(hashes, dict):
+        raise RunError(f"{directory} is damaged: {HASHES} of its {FILES[1]} is {hashes!r}")
+    for name in (*FILES, TARGETS, SHARES):
+        path = directory / name
+        if name in hashes and path.is_file() and _hash(path) != hashes[name]:
+            way = "copy the folder again" if name in FILES else "copy it again, or remove it"
+            raise RunError(
+                f"{directory} is damaged: {name} is not the file that was written with {FILES[1]}; "
+                f"{way}"
+            )
+
+
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
+    try:
+        return reader(path)
+    except (SafetensorError, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{path.parent} is damaged: {path.name}: {reason}") from error
+
+
+def _read_items(path: Path) -> tuple[pl.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the catalogue, and vectors, counts and slots of its rows."""
+    items = read_table(path, "items")
+    vectors = np.stack(items[VECTOR].to_list()).astype(np.float32)
+    counts, slots = items[COUNT].to_numpy(), items[SLOT].to_numpy()
+    return items.drop(VECTOR, COUNT, SLOT), vectors, counts, slots
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _with_columns(run: Run) -> pl.DataFrame:

@@ -82,7 +82,7 @@ def update_recommender(
     config = describe_run(options, catalog, split, content)
     _check_encoders(old.config, config)
     clock.lap("encode")
-    model = build_model(options, content.encoders, len(old.config["kinds"]))
+    model = build_model(options, content.encoders, len(old.config["kinds"]), old.build)
     _start_from(model, old.model)
     history = train(model, options, split, content, progress=progress, checkpoints=None)
     vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
@@ -90,7 +90,7 @@ def update_recommender(
     counts = counts + F.pad(old.counts.cpu(), (0, len(counts) - len(old.counts)))
     slots = np.zeros(len(catalog) + 1, dtype=np.int64)
     slots[trained] = np.arange(1, len(trained) + 1)
-    made = Recommender(options, catalog, model, vectors, counts, slots, config, {})
+    made = Recommender(options, catalog, model, vectors, counts, slots, config, {}, old.build)
     made.shares = shares
     clock.lap("train")
     measured, made.targets = measure(made.ranker, split, options, catalog)

@@ -205,6 +205,9 @@ class InBatchPool:
 class UnionPool:
     """Several pools drawn independently, for example in-batch targets and drawn negatives.
 
+    Raises:
+        ValueError: there is no pool.
+
     Example:
         >>> counts = np.array([0, 3, 1])
         >>> pool = UnionPool([InBatchPool(counts, positions=1), UniformPool(np.array([1, 2]), 1)])
@@ -213,6 +216,10 @@ class UnionPool:
     """
 
     pools: Sequence[Pool]
+
+    def __post_init__(self) -> None:
+        if not self.pools:
+            raise ValueError("UnionPool expects at least one pool; got none")
 
     def draw(self, rng: np.random.Generator) -> Items:
         """Every item that one of the pools draws."""

@@ -1,12 +1,14 @@
 """The ranking scorer: r̂ = MLP(u, c), interest and item looked at together."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmrec.layers import at_least_float32, full_precision
+from mmrec.layers import Size, at_least_float32, check_shape, full_precision
 
 # Elements of the hidden layer that exist at once in `pool`: 64 MiB of float32.
 CHUNK_ELEMENTS = 2**24
@@ -57,7 +59,7 @@ class MLPScorer(nn.Module):
                 "MLPScorer expects positive hidden_interest, dim, width and depth; "
                 f"got {hidden_interest}, {dim}, {width} and {depth}"
             )
-        self.width = width
+        self.hidden_interest, self.dim, self.width = hidden_interest, dim, width
         self.interest = nn.Linear(hidden_interest, width)
         self.item = nn.Linear(dim, width, bias=False)
         hidden: list[nn.Module] = [nn.GELU(), nn.Dropout(dropout)]
@@ -69,7 +71,12 @@ class MLPScorer(nn.Module):
     def forward(
         self, states: Float[Tensor, "N H"], candidates: Float[Tensor, "N K D"]
     ) -> Float[Tensor, "N K"]:
-        """Scores of each row's own candidates."""
+        """Scores of each row's own candidates.
+
+        Raises:
+            ValueError: if a width is another than the scorer was made for, or rows differ.
+        """
+        self._check(states, candidates, (*states.shape[:1], "candidates", self.dim))
         return self._score_pairs(self.interest(states).unsqueeze(1), self.item(candidates))
 
     def pool(
@@ -89,8 +96,10 @@ class MLPScorer(nn.Module):
             chunk: rows at a time; None for as many as fit in 64 MiB of float32.
 
         Raises:
-            ValueError: if ``chunk`` is less than 1.
+            ValueError: if ``chunk`` is less than 1, or a width is another than the scorer was made
+                for.
         """
+        self._check(states, vectors, ("items", self.dim))
         if chunk is None:
             chunk = max(1, CHUNK_ELEMENTS // max(1, len(vectors) * self.width))
         if chunk < 1:
@@ -104,6 +113,10 @@ class MLPScorer(nn.Module):
                 for rows in interests.split(chunk)
             ]
         return torch.cat(parts)
+
+    def _check(self, states: Tensor, items: Tensor, shape: Sequence[Size | str]) -> None:
+        check_shape("MLPScorer expects states", states, ("rows", self.hidden_interest))
+        check_shape("MLPScorer expects item vectors", items, shape)
 
     def _score_pairs(
         self, interests: Float[Tensor, "N 1 W"], items: Float[Tensor, "*N K W"]
