@@ -3,8 +3,9 @@
     python benchmarks/accuracy.py FOLDER --peers DIR --work DIR [--only TEXT …] [--jobs 2] [--json]
 
 FOLDER holds the data sets `ml-100k-posters` and `ml-latest-small-posters`. Each training is a job
-of its own; what it gave is kept in the work folder under a hash of everything that defines it, so
-an interrupted grid goes on where it stopped and a wider one computes what is new. Every model
+of its own; what it gave is kept in the work folder under a hash of what defines it (the defaults of
+`mmrec fit` and the versions of the peers among that), so an interrupted grid goes on where it
+stopped and a wider one computes what is new. A result says of which code it is. Every model
 chooses its epoch by NDCG@10 on validation and is measured once on the test part, whole catalogue
 ranked, seen items filtered, ties against the model.
 
@@ -26,13 +27,17 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accuracy_page import page, table
+from speed import PEERS as VERSIONS
 from speed import environment, peer_says
+
+import mmrec
+from mmrec.recommender.options import Options
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
@@ -43,6 +48,7 @@ MMREC = {
     "mmrec GRU, id": ("gru", "id"),
     "mmrec GRU, text + image": ("gru", "text,image"),
     "mmrec SASRec, all": ("sasrec", "id,text,image"),
+    "mmrec SASRec, id": ("sasrec", "id"),
     "mmrec LRU, all": ("lru", "id,text,image"),
     "mmrec GRU, text": ("gru", "text"),
     "mmrec GRU, image": ("gru", "image"),
@@ -62,6 +68,8 @@ PEERS = {
 }
 """Of each: the environment, what its script is given, and the dropouts of the search."""
 
+PEER_CELLS = [(MAIN[0], name) for name in PEERS] + [(MAIN[1], "RecTools SASRec")]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -73,6 +81,7 @@ class Job:
         name: the row of the table.
         command: arguments of the script that trains.
         seed: of everything random.
+        rest: what is not an argument: a hash of the defaults, or the peer's version.
     """
 
     data: str
@@ -80,6 +89,7 @@ class Job:
     name: str
     command: tuple[str, ...]
     seed: int
+    rest: str
 
     @property
     def key(self) -> str:
@@ -92,22 +102,39 @@ class Job:
         return f"{self.data} {self.split} | {self.name} | {' '.join(self.command)} | {self.seed}"
 
 
+def all_jobs() -> Iterator[Job]:
+    """What the grid may hold: a peer's seeds for each candidate of its search."""
+    yield from mmrec_jobs()
+    for place, name in PEER_CELLS:
+        for job in peer_search(*place, name):
+            yield from (replace(job, seed=seed) for seed in SEEDS)
+
+
 def mmrec_jobs() -> Iterator[Job]:
     """The trainings of mmrec, in the order of what they are worth."""
+    defaults = json.dumps(Options().to_dict(), sort_keys=True)
+    rest = hashlib.sha256(defaults.encode()).hexdigest()[:16]
     cells = [(name, place) for name in MMREC for place in MAIN]
     cells += [(name, place) for name in BOTH for place in OTHER]
     for name, (data, split) in cells:
         interest, modalities = MMREC[name]
         command = ("--modalities", modalities, "--interest", interest)
-        yield from (Job(data, split, name, command, seed) for seed in SEEDS)
+        yield from (Job(data, split, name, command, seed, rest) for seed in SEEDS)
 
 
 def peer_search(data: str, split: str, name: str) -> list[Job]:
     """The trainings with seed 0 of which validation chooses."""
-    _, arguments, dropouts = PEERS[name]
-    return [
-        Job(data, split, name, (*arguments, "--dropout", str(dropout)), 0) for dropout in dropouts
-    ]
+    peer, arguments, dropouts = PEERS[name]
+    commands = [(*arguments, "--dropout", str(dropout)) for dropout in dropouts]
+    return [Job(data, split, name, command, 0, VERSIONS[peer][0]) for command in commands]
+
+
+def code() -> str:
+    """Return a hash of the source of mmrec."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(mmrec.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 class Grid:
@@ -133,7 +160,8 @@ class Grid:
         found = (
             self._mmrec(job, folder) if job.name.startswith("mmrec") else self._peer(job, folder)
         )
-        result = {"job": asdict(job), "wall": time.perf_counter() - start} | found
+        wall = time.perf_counter() - start
+        result = {"job": asdict(job), "wall": wall, "code": code()} | found
         (folder / "result.json.part").write_text(json.dumps(result))
         (folder / "result.json.part").rename(folder / "result.json")
         print(f"{result['wall']:6.0f} s  {found['ndcg@10']:.4f}  {job.label}", flush=True)
@@ -183,7 +211,7 @@ class Grid:
         """A peer's jobs: the search, then the other seeds of the best on validation."""
         search = peer_search(data, split, name)
         best = max(search, key=lambda job: self.run(job)["valid"])
-        return [Job(data, split, name, best.command, seed) for seed in SEEDS]
+        return [replace(best, seed=seed) for seed in SEEDS]
 
 
 def main() -> None:
@@ -213,14 +241,11 @@ def main() -> None:
     if not arguments.no_run:
         with ThreadPoolExecutor(arguments.jobs) as pool:
             tasks = [pool.submit(grid.run, job) for job in mmrec_jobs() if wanted(job)]
-            tasks += [pool.submit(partial(peer, MAIN[0], name)) for name in PEERS]
-            tasks.append(pool.submit(partial(peer, MAIN[1], "RecTools SASRec")))
+            tasks += [pool.submit(partial(peer, *cell)) for cell in PEER_CELLS]
             for task in tasks:
                 task.result()
-    results = [
-        json.loads(path.read_text()) | {"key": path.parent.name}
-        for path in sorted(arguments.work.glob("*/result.json"))
-    ]
+    jobs = list(all_jobs())
+    results = [kept | {"key": job.key} for job in jobs if (kept := grid.result(job))]
     if arguments.page is not None:
         arguments.page.write_text(page(results, arguments.work))
     if arguments.json:

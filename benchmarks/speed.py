@@ -3,10 +3,13 @@
     python benchmarks/speed.py DATA --peers DIR [--quick] [--only PART …] [--json]
 
 DATA is a data set folder; DIR holds (or gets) the virtual environments of RecBole and RecTools.
-Both sides of a ratio have the same events, model size, history length and number of threads:
+Both sides of a ratio have the same events, model size, history length and number of threads, and
+training compares a target with the whole catalogue (mmrec's own default of sampled negatives is not
+used):
 
 - ``gru_train_vs_recbole``: an epoch of RecBole's GRU4Rec over one of mmrec's (ids, width 128,
-  history 50, every training event a target on both sides);
+  history 50, every training event a target on both sides; batches of 512 prefixes and of 128
+  windows of 50);
 - ``sasrec_train_vs_rectools``: the same for SASRec (2 blocks, 2 heads), each user's last 51 events;
 - ``evaluate_vs_rectools``: ``recommend`` plus metrics for 5,000 users over 20,000 items at history
   50 with an untrained SASRec on both sides, over ranking and measuring with mmrec;
@@ -117,7 +120,7 @@ def seconds_of_epoch(
     model: SequentialModel, split: Split, sources: dict[str, Any], epochs: int
 ) -> float:
     """Median seconds of an epoch of mmrec; validation is not part of it."""
-    options = Options(max_length=HISTORY)
+    options = Options(max_length=HISTORY, negatives="full")
     data = SequenceDataModule(
         split,
         sources,

@@ -1,28 +1,17 @@
-"""Subclass one part, keep the rest: a new interest model, trained with Lightning.
+"""Replace one part, keep the rest: a new interest model, trained, saved and loaded again.
 
 python examples/own_component.py
 """
 
-import logging
-import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
-from lightning import Trainer, seed_everything
 from torch import Tensor, nn
 
-from mmrec.baselines import Popularity
-from mmrec.data import id_source, make_shop, read_folder, split_by_time
-from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder, TextEncoder
-from mmrec.evaluation import rank_targets, summarize
-from mmrec.fusion import AttentionFusion
-from mmrec.models import CatalogRanker, ItemEncoder, SequentialModel, encode_catalog
-from mmrec.recommender.content import raw_values
-from mmrec.sampling import FullPool
-from mmrec.scoring import DotScorer
-from mmrec.training import SequenceDataModule, SequentialRecommender
+import mmrec
+from mmrec.data import make_shop, read_folder
+from mmrec.models import SequentialModel
 
 
 class FadingMean(nn.Module):
@@ -48,50 +37,27 @@ class FadingMean(nn.Module):
         return self.out(weights @ torch.where(mask.unsqueeze(-1), vectors, 0.0))
 
 
+def build(model: SequentialModel) -> SequentialModel:
+    """Put it into the model that the options make."""
+    model.interest = FadingMean(model.items.dim)
+    return model
+
+
 def main() -> None:
-    seed_everything(0, verbose=False)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # lightning 2.6 with torch 2.14
+    options = mmrec.Options(modalities=("id", "text"), dim=32, epochs=5)
     with TemporaryDirectory() as folder:
         data = read_folder(make_shop(Path(folder) / "shop", users=200, items=150))
-        split = split_by_time(data.interactions, data.catalog)
-        trained = np.flatnonzero(split.train_counts)
-
-        text = TextEncoder.from_pretrained("sentence-transformers/all-MiniLM-L6-v2")
-        texts = raw_values("text", data.catalog, None)
-        features = FeatureStore(None).encode(text, [None, *texts])  # index 0 is padding
-
-        vocabulary = {int(item): slot + 1 for slot, item in enumerate(trained)}
-        sources = {"id": id_source(vocabulary, len(data.catalog)), "text": features}
-        encoders = {
-            "id": IdEncoder(len(vocabulary), 32),
-            "text": FeatureEncoder(features.dim).fit(features[trained]),
-        }
-        fusion = AttentionFusion({"id": 32, "text": features.dim}, 32)
-        items = ItemEncoder(encoders, fusion, modality_dropout=0.2)
-        model = SequentialModel(items, FadingMean(32), DotScorer())
-
-        Trainer(
-            max_epochs=5,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        ).fit(
-            SequentialRecommender(model),
-            datamodule=SequenceDataModule(split, sources, FullPool(trained)),
-        )
-
-        counts = torch.from_numpy(split.train_counts)
-        vectors = encode_catalog(items, sources, len(data.catalog))
-        rankers = {
-            "fading mean": CatalogRanker(model, vectors, counts),
-            "popularity": Popularity().fit(split.until("valid"), len(data.catalog)),
-        }
-        for name, ranker in rankers.items():
-            metrics = summarize(rank_targets(ranker, split), len(data.catalog))
+        made = mmrec.Recommender.fit(data.interactions, data.catalog, options=options, build=build)
+        for name, metrics in {
+            "fading mean": made.report["test"],
+            **made.report["baselines"],
+        }.items():
             print(f"{name}: NDCG@10 {metrics['ndcg@10']:.3f} of {metrics['targets']} events")
+
+        made.save(Path(folder) / "RUN")
+        again = mmrec.Recommender.load(Path(folder) / "RUN", build=build)
+        for line in again.recommend(data.catalog.ids[:3], k=5):
+            print(line.item, again.catalog.row(line.item)["title"])
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def main() -> None:
             "loss_type": "CE",
             "train_neg_sample_args": None,
             "eval_args": {
-                "split": {"LS": "valid_and_test"},
+                "split": {"RS": [1, 0, 0]},
                 "order": "TO",
                 "mode": "full",
                 "group_by": "user",

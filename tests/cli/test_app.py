@@ -233,6 +233,29 @@ def test_bad_options(command, folder, quick, tmp_path, arguments, words, monkeyp
     result = command("fit", folder, "--out", tmp_path / "run", *quick, *cache, *arguments)
     refused(result, *words)
     assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run.training").exists()
+
+
+def test_places_that_cannot_be_written(command, folder, bert_folder, quick, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "run"
+    refused(command("fit", folder, "--out", out, *quick), "checkpoints can't be written to")
+    text = ["--modalities", "text", "--text-encoder", bert_folder]
+    place = ["--cache", tmp_path / "file" / "cache"]
+    result = command("fit", folder, "--out", tmp_path / "run", *quick, *text, *place)
+    refused(result, f"features can't be written to {place[1]}: Not a directory")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_list_without_items_says_why(command, run):
+    status, out, err = command("recommend", run, "--where", "kind=zzz")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "no item meets the condition"
+
+
+def test_serving_nothing_leaves_nothing(command, tmp_path):
+    refused(command("serve", tmp_path / "nope"), "no RUN at")
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_folder(command, quick, tmp_path):

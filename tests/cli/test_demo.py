@@ -122,3 +122,12 @@ def test_a_folder_of_someone_else_stays(tmp_path):
     with pytest.raises(FileExistsError, match="not made by this demo"):
         demo_shop(tmp_path, 0, 4, 6, lambda _: None)
     assert (tmp_path / "shop" / "precious.txt").read_text() == "mine"
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"holds \['notes.txt'\], not made by this demo"):
+        run_demo(tmp_path, seed=0, say=lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(FileExistsError, match=r"notes.txt is a file; a demo needs a folder"):
+        run_demo(tmp_path / "notes.txt", seed=0, say=lambda _: None)

@@ -77,6 +77,14 @@ def test_lists_have_places_scores_and_titles(catalog):
     assert nobody.startswith("without a history, what is popular:\n")
 
 
+def test_an_empty_list_says_why(catalog):
+    unmet = recommendations_table(catalog, ["a"], [], where={"title": ["A boat"]})
+    assert unmet.splitlines()[-1] == "no item meets the condition"
+    met = recommendations_table(catalog, ["a"], [], where={"title": ["A lamp"]})
+    assert met.splitlines()[-1] == "no item is left to recommend"
+    assert "no item" not in recommendations_table(catalog, ["a"], [Recommendation("b", 1, "")])
+
+
 def test_titles(catalog):
     assert title_of(catalog, "a") == "A lamp"
     assert title_of(catalog, "b") == "Chair"

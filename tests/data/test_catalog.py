@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -187,3 +189,39 @@ def test_append_adds_all_or_nothing(tmp_path, rows, message):
 
 def test_repr_says_how_much():
     assert repr(Catalog(COLUMNS)) == "Catalog(3 items, columns ['item_id', 'title'])"
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_one_id_is_no_list():
+    with pytest.raises(ValueError, match="a list of item ids is expected; got the one id '007'"):
+        Catalog(COLUMNS).indices_of("007")
+    with pytest.raises(ValueError, match="got the one id 7"):
+        Catalog(TYPED).indices_of(7)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("condition", ["title = 3", 5, None, ["title"]])
+def test_a_condition_is_a_mapping_or_an_expression(condition):
+    with pytest.raises(ValueError, match=f"where expects .* got {re.escape(repr(condition))}$"):
+        Catalog(COLUMNS).where(condition)
+
+
+def test_a_column_that_is_new_is_told(caplog):
+    Catalog(COLUMNS).append({"item_id": ["new"], "title": ["A hat"]})
+    assert not caplog.messages
+    Catalog(COLUMNS).append({"item_id": ["new"], "titel": ["A hat"]})
+    assert caplog.messages == [
+        "items have the columns ['item_id', 'title']; ['titel'] is new to them"
+    ]
+
+
+def test_a_folder_of_pictures_that_is_not_there_is_told(tmp_path, caplog):
+    named = {"item_id": [1, 2], "image": ["a.jpg", ""]}
+    Catalog(named, tmp_path)
+    Catalog(named | {"image": ["", None]}, tmp_path / "nowhere")
+    Catalog(named)
+    assert not caplog.messages
+    Catalog(named, tmp_path / "nowhere")
+    assert caplog.messages == [
+        f"1 items name a picture in {tmp_path / 'nowhere'}, which is no folder"
+    ]

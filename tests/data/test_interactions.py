@@ -88,6 +88,23 @@ def test_times_become_seconds(times):
     assert log.frame["timestamp"].to_list() == [86400.0, 90000.0]
 
 
+def test_texts_of_dates_and_times_are_utc(tmp_path):
+    (tmp_path / "log.csv").write_text(
+        "user_id,item_id,timestamp\nu,b,1970-01-02T01:00:00+01:00\nu,a,1970-01-01T00:00:01Z\n"
+    )
+    log = Interactions(tmp_path / "log.csv")
+    assert log.frame["timestamp"].to_list() == [1.0, 86400.0]
+    assert log.frame["item_id"].to_list() == ["a", "b"]
+    plain = {"user_id": ["u"] * 2, "item_id": ["a"] * 2}
+    dated = Interactions(plain | {"timestamp": ["1970-01-02", "1970-01-03"]})
+    assert dated.frame["timestamp"].to_list() == [86400.0, 172800.0]
+
+
+def test_a_position_may_be_large():
+    log = Interactions({"user_id": ["u"], "item_id": ["a"], "position": [10**15]})
+    assert log.frame["position"].to_list() == [1e15]
+
+
 def test_timestamp_goes_before_position():
     log = Interactions(
         {"user_id": [1, 1], "item_id": [1, 2], "position": [0, 1], "timestamp": [9, 3]}
@@ -102,16 +119,27 @@ def test_timestamp_goes_before_position():
         ({"user_id": None}, r"interactions must have the columns \['user_id'\]; got"),
         ({"timestamp": None}, "interactions must have a timestamp or a position column; got"),
         ({"timestamp": [1, "abc"]}, "must be a polars"),
-        ({"timestamp": ["1", "abc"]}, r"timestamp must be a finite number .*rows \[1\].*\['abc'\]"),
-        ({"timestamp": ["1", ""]}, r"timestamp must be a finite number .*rows \[1\].*\[''\]"),
-        ({"timestamp": [1.0, float("nan")]}, r"timestamp must be a finite number .*\['nan'\]"),
-        ({"timestamp": [-1, 1]}, r"timestamp must be a finite number .*rows \[0\].*\['-1'\]"),
-        ({"timestamp": [1.0, float("inf")]}, r"timestamp must be a finite number .*\['inf'\]"),
-        ({"timestamp": [1, None]}, r"timestamp must be a finite number .*rows \[1\].*\['None'\]"),
+        (
+            {"timestamp": ["1", "abc"]},
+            r"timestamp must be a finite number .*rows \[1\].* hold 'abc'$",
+        ),
+        ({"timestamp": ["1", ""]}, r"timestamp must be a finite number .*rows \[1\].* hold ''$"),
+        ({"timestamp": [1.0, float("nan")]}, r"timestamp must be a finite number .* hold 'nan'$"),
+        ({"timestamp": [-1, 1]}, r"timestamp must be a finite number .*rows \[0\].* hold '-1'$"),
+        ({"timestamp": [1.0, float("inf")]}, r"timestamp must be a finite number .* hold 'inf'$"),
+        ({"timestamp": [1, None]}, r"timestamp must be a finite number .*rows \[1\] .* hold null$"),
         ({"timestamp": [True, False]}, "timestamp must be numbers or dates and times; got Boolean"),
         ({"timestamp": [[1], [2]]}, "timestamp must be numbers or dates and times; got List"),
         ({"timestamp": [datetime.time(1)] * 2}, "timestamp must be numbers .*; got Time"),
         ({"timestamp": [datetime.date(1950, 1, 1)] * 2}, "timestamp must be a finite number"),
+        ({"timestamp": [1, 1_700_000_000_000]}, r"rows \[1\] .* looks like milliseconds$"),
+        ({"timestamp": ["1700000000000000"] * 2}, "before the year 2200; .* like microseconds$"),
+        ({"timestamp": [1.7e18] * 2}, "looks like nanoseconds$"),
+        ({"timestamp": [1e30] * 2}, r"hold '1e\+30', '1e\+30'$"),
+        ({"timestamp": [datetime.date(9999, 12, 31)] * 2}, "hold '9999-12-31', '9999-12-31'$"),
+        ({"timestamp": ["2024-05-01", "01/05/2024"]}, r"or dates .* ISO form; rows \[0, 1\]"),
+        ({"timestamp": ["2024-05-01T10:00", "2024-13-01T10:00"]}, r"rows \[1\] .*'2024-13-01T10"),
+        ({"timestamp": ["2024-05-01T10:00Z", "2024-05-01T10:00"]}, r"one ISO form; rows \[1\]"),
         ({"user_id": [None, "u"]}, r"user_id must not be empty; it is in rows \[0\]"),
         ({"item_id": [1.5, 2.0]}, "item_id must be text or integers; got Float64"),
         ({"event": [["view"], ["cart"]]}, "event must be text; got List"),
@@ -136,6 +164,7 @@ def test_bad_logs(changes, message):
         ),
         ("user_id;item_id;timestamp\nu;a;1\n", r"must have the columns \['user_id', 'item_id'\]"),
         ("user_id,item_id,timestamp\n", "must have at least one row"),
+        ("user_id,item_id,item_id,timestamp\nu,a,b,1\n", r"its header names \['item_id'\] more"),
     ],
 )
 def test_bad_csv_logs(tmp_path, content, message):

@@ -196,6 +196,18 @@ def test_fingerprints_tell_splits_apart():
     assert fingerprints(events, Catalog({"item_id": ITEMS[::-1]})) == before  # ids, not indices
 
 
+def test_types_of_events_count_in_fingerprints():
+    def made(types, names=("buy", "view")):
+        events = {"user_id": ["u"] * 4, "item_id": [*"abab"], "position": range(4)}
+        log = Interactions(events | ({"event": types} if types else {}))
+        return leave_one_out(log, Catalog({"item_id": ["a", "b"]})).fingerprint
+
+    first = ["buy", "view", "view", "buy"]
+    found = [made(None), made(first), made(first[::-1]), made(["view", "buy", "buy", "view"])]
+    assert made(first) == found[1] == found[2]  # a palindrome
+    assert len(set(found)) == 3
+
+
 def test_ids_count_in_fingerprints_with_their_type():
     def made(ids):
         rows = {"user_id": ["u"] * 4, "item_id": ids, "timestamp": [1, 2, 3, 4]}
@@ -278,3 +290,14 @@ def test_unknown_parts():
     for method in (split.targets, split.until):
         with pytest.raises(ValueError, match=r"part must be one of .*; got 'dev'"):
             method("dev")
+
+
+def test_an_empty_part_says_what_to_change():
+    times = [(f"u{number}", "a", number) for number in range(9)] + [("u0", "b", 9)]
+    with pytest.raises(
+        ValueError,
+        match=r"of 2 events \(10 before min_count\) .* train .* lower min_count, or move",
+    ):
+        split_by_time(log_of(times), CATALOG, min_count=9)
+    with pytest.raises(ValueError, match=r"three events: lower min_count, or keep repeats"):
+        leave_one_out(log_of(times[:2]), CATALOG)

@@ -159,7 +159,7 @@ def test_a_mapping_may_mix_whole_and_other_numbers():
     [
         (None, "must be a polars, pandas or pyarrow table.*; got NoneType"),
         (5, "must be a polars, pandas or pyarrow table.*; got int"),
-        ({"a": [1, 2], "b": [1]}, "must be a polars.*; got dict .*height"),
+        ({"a": [1, 2], "b": [1]}, "must be a polars.*; got dict .*columns differ in length"),
         ({"a": ["x", 1]}, "must be a polars.*; got dict"),
         ({1: [2]}, "must be a polars.*; got dict"),
         ({}, "must have at least one row; got none"),
@@ -220,3 +220,9 @@ def test_categorical_ids_become_text():
 def test_bad_ids(ids, message):
     with pytest.raises(ValueError, match=message):
         check_ids(pl.DataFrame({"id": ids}), "id", "items")
+
+
+def test_columns_of_other_lengths():
+    with pytest.raises(ValueError, match=r"columns differ in length: {'a': 2, 'b': 1}"):
+        read_table({"a": [1, 2], "b": ["x"], "c": 5}, "items")
+    assert read_table({"a": [1, 2], "c": 5}, "items")["c"].to_list() == [5, 5]

@@ -59,8 +59,9 @@ def test_a_future_event_in_the_history_is_caught(split):
         ValueError, match=r"must not hold the future; .* follow one of a later time"
     ):
         check_split(leak)
-    with pytest.raises(ValueError, match="must not hold the future"):
-        evaluate(Constant(), leak)
+    for measure in (evaluate, rank_targets):
+        with pytest.raises(ValueError, match="must not hold the future"):
+            measure(Constant(), leak)
 
 
 @by_split

@@ -54,8 +54,10 @@ def test_content(tmp_path):
     assert facts_of(Catalog({"item_id": [1]})).has == {}
 
 
-def test_vectors_are_passed_on():
-    vectors = torch.randn(2, 3)
-    facts = facts_of(Catalog({"item_id": [1]}), vectors=vectors)
-    assert facts.vectors is vectors
-    assert facts.categories is None
+def test_vectors_are_of_the_words():
+    titles = ["Red lamp", "red LAMP", "blue chair", None]
+    vectors = facts_of(Catalog({"item_id": range(4), "title": titles})).vectors
+    assert torch.equal(vectors[1], vectors[2])
+    assert not vectors[[0, 4]].any()
+    assert vectors[3].any()
+    assert facts_of(Catalog({"item_id": [1]})).vectors is None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -167,6 +169,14 @@ def test_it_can_be_followed_batch_by_batch():
     parts = list(follow(OnlineMarkov(V), SPLIT, "valid", batch_size=16))
     assert torch.cat([part.rank for part in parts]).equal(whole.rank)
     assert {len(part.rank) for part in parts[:-1]} == {16}
+
+
+def test_a_leak_of_the_future_is_caught():
+    time = SPLIT.sequences.time.copy()
+    time[1] = time.max() + 1  # the first user's second event is later than the third
+    leak = replace(SPLIT.sequences, time=time)
+    with pytest.raises(ValueError, match="must not hold the future"):
+        prequential(OnlineMarkov(V), leak, 0.0, catalog_size=V)
 
 
 def test_bad_input():

@@ -101,6 +101,23 @@ def test_names_say_what_sets_groups_apart():
     }
 
 
+def test_a_run_too_old_for_an_option_is_one_without_it():
+    old, new, big = (
+        result("old", dim=8),
+        result("new", dim=8, epsilon=None, seed=1),
+        result("big", dim=16),
+    )
+    groups = {
+        name: [run.name for run in group] for name, group in by_recipe([old, new, big]).items()
+    }
+    assert groups == {"dim 8": ["old", "new"], "dim 16": ["big"]}
+
+
+def test_names_that_say_the_same_give_way_to_folders():
+    groups = by_recipe([result("a", lr=1, dim=8), result("b", lr="1", dim=8)])
+    assert list(groups) == ["a", "b"]
+
+
 def test_where_nothing_or_too_much_differs_a_folder_names_the_group():
     assert list(by_recipe([result("a", dim=8), result("b", dim=8, seed=1)])) == ["a"]
     far = [result("a", x=1, y=1, z=1, w=1), result("b", x=2, y=2, z=2, w=2)]

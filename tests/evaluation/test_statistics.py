@@ -32,6 +32,11 @@ def test_seed_interval_equals_scipy(count, level):
     assert (low, high) == pytest.approx(expected)
 
 
+def expanded(share, size):
+    """The share of draws that few clusters leave out at each end."""
+    return stats.norm.cdf(stats.t.ppf(share, size - 1) * np.sqrt(size / (size - 1)))
+
+
 def test_cluster_bootstrap_equals_a_loop():
     rng = np.random.default_rng(1)
     values, users = users_and_values(rng, users=12)
@@ -42,15 +47,20 @@ def test_cluster_bootstrap_equals_a_loop():
     ]
     mean, low, high = cluster_bootstrap(values, users, samples=20_000, level=0.9)
     assert mean == pytest.approx(values.mean())
-    error = np.std(draws)
-    assert low == pytest.approx(np.quantile(draws, 0.05), abs=0.07 * error)
-    assert high == pytest.approx(np.quantile(draws, 0.95), abs=0.07 * error)
+    error, share = np.std(draws), expanded(0.05, 12)
+    assert low == pytest.approx(np.quantile(draws, share), abs=0.07 * error)
+    assert high == pytest.approx(np.quantile(draws, 1 - share), abs=0.07 * error)
 
 
 def test_with_one_event_a_user_it_is_scipys_bootstrap():
     values = np.random.default_rng(2).exponential(size=40)
     theirs = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0)
+        (values,),
+        np.mean,
+        method="percentile",
+        confidence_level=1 - 2 * expanded(0.025, 40),
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
     )
     ours = cluster_bootstrap(values, np.arange(40), samples=20_000)
     error = theirs.standard_error
@@ -85,7 +95,9 @@ def test_paired_bootstrap_is_the_bootstrap_of_the_difference():
     difference = paired_bootstrap(a, b, users, seed=7)
     assert difference[:3] == cluster_bootstrap(a - b, users, seed=7)
     assert difference.low > 0
-    assert difference.p == pytest.approx(2 / 10_001)
+    z = stats.norm.ppf(1 / 10_001)
+    size = len(np.unique(users))
+    assert difference.p == pytest.approx(2 * stats.t.cdf(z * np.sqrt(1 - 1 / size), size - 1))
     swapped = paired_bootstrap(b, a, users, seed=7)
     assert swapped == pytest.approx((-difference[0], -difference[2], -difference[1], difference.p))
 
@@ -160,3 +172,21 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch, function):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(ImportError, match=r"needs SciPy: pip install 'mmrec\[compare\]'"):
         function()
+
+
+@pytest.mark.parametrize("users", [2, 4, 10])
+def test_few_users_find_no_difference_more_often_than_many(users):
+    rng, found, covered, times = np.random.default_rng(8), 0, 0, 400
+    for seed in range(times):
+        gap, owner = rng.normal(size=users), np.arange(users)
+        difference = paired_bootstrap(gap, np.zeros(users), owner, samples=400, seed=seed)
+        found += difference.p < 0.05
+        covered += difference.low <= 0 <= difference.high
+    # The error of 400 trials is 1.1 %. Of two users, no draw lies beyond both.
+    assert found / times < 0.08
+    assert covered / times > (0.4 if users == 2 else 0.85)
+
+
+def test_one_user_says_nothing_of_others():
+    values, owner = np.array([0.5, 0.25]), np.zeros(2)
+    assert paired_bootstrap(values, np.zeros(2), owner) == (0.375, -np.inf, np.inf, 1.0)

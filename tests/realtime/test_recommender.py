@@ -273,6 +273,8 @@ def test_changed_and_removed_items(content):
     assert items[5] in ids(content.recommend(history=[items[0]], k=50))
     with pytest.raises(ValueError, match="not in the catalogue"):
         content.remove_items(["nothing"])
+    with pytest.raises(ValueError, match=f"list of item ids; got the one id '{items[3]}'"):
+        content.remove_items(items[3])
     with pytest.raises(ValueError, match="colour"):
         content.update_items(pl.DataFrame([{"item_id": items[5], "colour": "red"}]))
 
@@ -352,3 +354,17 @@ def test_readers_and_writers_at_once(by_content):
         mine, theirs = live.sessions.get(f"u{n}"), fresh.sessions.get(f"u{n}")
         assert mine.offset == theirs.offset
         assert torch.equal(mine.state[0], theirs.state[0])
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"log": "ev.db"}, r"log must be an EventLog such as SqliteLog\(path\); got str"),
+        ({"sessions": "redis://x"}, "sessions must be a SessionStore; got str"),
+        ({"index": "hnsw"}, "index must make an ItemIndex, as the class FaissIndex does; got str"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(by_id, parts, message):
+    with pytest.raises(ValueError, match=message):
+        RealtimeRecommender(by_id, **parts)

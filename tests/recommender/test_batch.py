@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import torch
 
-from mmrec.recommender.batch import ItemVectors, encode_items, histories_of, recommend_all
+from mmrec.recommender.batch import ItemVectors, _top, encode_items, histories_of, recommend_all
 
 
 @pytest.fixture
@@ -38,6 +38,21 @@ def test_what_is_no_history(by_id):
         recommend_all(by_id, {"user_id": ["u"]})
     with pytest.raises(ValueError, match="not in the catalogue"):
         recommend_all(by_id, {"user_id": ["u"], "history": [["nothing"]]})
+    with pytest.raises(ValueError, match="must hold item ids; 1 of 3 are null"):
+        recommend_all(by_id, {"user_id": ["u", "v"], "history": [["i1", None], ["i2"]]})
+
+
+def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypatch):
+    usual = recommend_all(by_id, everybody)
+    monkeypatch.setattr("mmrec.evaluation.bench.CELLS", 1)
+    monkeypatch.setattr("mmrec.evaluation.bench.LEAST", 2)
+    sizes = []
+    monkeypatch.setattr(
+        "mmrec.recommender.batch._top",
+        lambda ranker, rows, *rest: sizes.append(len(rows)) or _top(ranker, rows, *rest),
+    )
+    assert recommend_all(by_id, everybody).drop("score").equals(usual.drop("score"))
+    assert max(sizes) == 2
 
 
 def test_histories_are_in_the_order_of_time(chain):

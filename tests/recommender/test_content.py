@@ -82,8 +82,25 @@ def test_nobody_has_the_modality(options, tmp_path):
     empty = Catalog({"item_id": ["a", "b"], "title": ["", None]}, tmp_path)
     with pytest.raises(ValueError, match="modality 'text': none of the 2 items has it"):
         read_content(options(modalities=("text",)), empty, np.array([1]), cache=None)
-    with pytest.raises(ValueError, match="modality 'image': none of the 2 items has it"):
-        read_content(options(modalities=("image",)), empty, np.array([1]), cache=None)
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "full"])
+def test_why_nobody_has_a_picture(options, tmp_path, tuning):
+    def refused(image, images):
+        rows = {"item_id": ["a", "b", "c"]} | ({} if image is None else {"image": image})
+        chosen = options(modalities=("image",), tuning=tuning)
+        with pytest.raises(ValueError, match="'image': none of the 3 items has it: ") as error:
+            read_content(chosen, Catalog(rows, images), np.array([1]), cache=None)
+        return str(error.value).split("has it: ")[1]
+
+    some = ["a.png", " ", "c.png"]
+    assert refused(None, tmp_path) == "none names a picture in the column image"
+    assert refused([None, "", None], tmp_path) == "none names a picture in the column image"
+    assert refused(some, None).startswith("2 of them name a picture, and images is None; give")
+    assert refused(some, tmp_path / "x") == (
+        f"2 of them name a picture, and there is no folder {tmp_path / 'x'}"
+    )
+    assert refused(some, tmp_path).startswith("2 of them name a picture, and none of these can be")
 
 
 def test_the_template_is_written_down(options, catalog):

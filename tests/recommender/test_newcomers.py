@@ -63,6 +63,22 @@ def test_what_is_missing_is_missing(by_content, pictures):
     assert nothing.isfinite().all()
 
 
+def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, pictures, caplog):
+    def added(made, new):
+        caplog.clear()
+        encode_rows(made.model, made.options, made.config, new)
+        return [record.message for record in caplog.records]
+
+    new = rows("lamp", "", images=pictures[0].parent)
+    assert added(by_content, new) == []  # the second has a picture
+    bare = Catalog({"item_id": ["n", "m"], "title": ["lamp", None]})
+    (message,) = added(by_content, bare)
+    assert message.startswith("the model knows items by text and image, and 1 of the new ones have")
+    assert "first ['m']" in message
+    (message,) = added(by_id, rows("lamp"))
+    assert message.startswith("the model knows items by id, and 1 of the new ones")
+
+
 def test_another_encoder_than_that_of_the_run(by_content, pictures):
     made = by_content
     encoders = {n: d | {"fingerprint": "0" * 64} for n, d in made.config["encoders"].items()}

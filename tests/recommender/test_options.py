@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from mmrec.recommender import Options
@@ -16,6 +17,22 @@ def test_only_trained_texts_and_pictures_are_trained():
     assert Options(modalities=("id", "text"), tuning="full").trains_encoders
     assert not Options(modalities=("id", "text"), tuning="frozen").trains_encoders
     assert not Options(modalities=("id",), tuning="full").trains_encoders
+
+
+def test_modalities_in_a_text(unchecked):
+    assert Options(modalities="text, image").modalities == ("text", "image")
+    assert Options(modalities="id").modalities == ("id",)
+    with pytest.raises(ValueError, match=r"modalities must be .*; got \['text', ''\]"):
+        Options(modalities="text,")
+
+
+def test_numbers_of_numpy_are_written_as_numbers(unchecked):
+    chosen = Options(epochs=np.int64(3), lr=np.float32(0.5), devices=np.int64(2), layers=None)
+    assert chosen == Options(epochs=3, lr=0.5, devices=2)
+    assert json.loads(json.dumps(chosen.to_dict()))["epochs"] == 3
+    assert Options(dropout=0).dropout == 0.0
+    with pytest.raises(ValueError, match=r"epochs must be a whole number .*; got .*2\.0"):
+        Options(epochs=np.float64(2.0))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +66,7 @@ def test_only_trained_texts_and_pictures_are_trained():
         ({"workers": -1}, "workers must be a whole number"),
         ({"layers": 0}, "layers must be a whole number from 1 to 64; got 0"),
         ({"layers": True}, "layers must be a whole number from 1 to 64; got True"),
+        ({"dim": 7, "interest": "sasrec"}, "dim must be even for the two heads of sasrec; got 7"),
         ({"max_length": 0}, "max_length must be a whole number"),
     ],
 )

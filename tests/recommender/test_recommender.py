@@ -1,5 +1,6 @@
 import json
 import pickle
+from copy import copy
 from inspect import unwrap
 
 import numpy as np
@@ -176,7 +177,9 @@ def test_other_event_types_in_another_log(fit, chain):
     assert same["test"] == made.report["test"]
     # One more type, first in the alphabet: the others keep their numbers, and it has none.
     events["event"][0] = "aaa"
-    assert made.evaluate(events)["fingerprint"] == same["fingerprint"]
+    found = made.evaluate(events)["test"]
+    assert found["targets"] == same["test"]["targets"]
+    assert found["ndcg@10"] == pytest.approx(same["test"]["ndcg@10"], abs=0.01)
     events["event"] = [f"type {i}" for i in range(len(events["event"]))]
     assert 0 <= made.evaluate(events)["test"]["ndcg@10"] <= 1
 
@@ -313,6 +316,24 @@ def test_new_items_that_are_wrong(own):
     assert len(own.catalog) == 12
 
 
+@pytest.mark.parametrize(
+    "what", ["mmrec.recommender.recommender.encode_rows", "mmrec.data.Catalog.append", "torch.cat"]
+)
+def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
+    def fail(*arguments, **more):
+        raise ValueError("no memory")
+
+    before = own.recommend(["i3"], 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(what, fail)
+        with pytest.raises(ValueError, match="no memory"):
+            own.add_items({"item_id": ["new"], "title": ["lamp"]})
+    assert len(own.catalog) == 12
+    assert {len(held) for held in (own.vectors, own.counts, own.slots, own.shares["text"])} == {13}
+    assert own.recommend(["i3"], 20) == before
+    assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
+
+
 def test_a_new_item_of_a_model_of_ids(saved):
     made = Recommender.load(saved)
     made.add_items({"item_id": ["new"]})
@@ -406,10 +427,13 @@ def test_a_run_that_describes_no_model(saved, tmp_path):
     assert "size mismatch" in broken(lambda c: c["options"].update(dim=8))
     assert "does not describe a model" in broken(lambda c: c.update(options=7))
     assert "does not describe a model" in broken(lambda c: c.update(kinds=None))
-    assert "Missing key" in broken(lambda c: c["options"].update(scorer="mlp"))
+    assert "its ranker is missing" in broken(lambda c: c["options"].update(scorer="mlp"))
+    assert "its interest is a.B, and" in broken(lambda c: c["parts"].update(interest="a.B"))
+    assert "does not describe a model" in broken(lambda c: c.update(parts=["interest"]))
 
 
-def test_weights_of_another_shape(saved):
+def test_weights_of_another_shape(saved, forget_hashes):
+    forget_hashes(saved)
     weights = load_file(saved / "model.safetensors")
     name = next(iter(weights))
     save_file(weights | {name: torch.zeros(1, 2)}, saved / "model.safetensors")
@@ -417,7 +441,8 @@ def test_weights_of_another_shape(saved):
         Recommender.load(saved)
 
 
-def test_vectors_of_another_width(saved):
+def test_vectors_of_another_width(saved, forget_hashes):
+    forget_hashes(saved)
     items = pl.read_parquet(saved / "items.parquet")
     vectors = pl.Series(
         "mmrec_vector", np.zeros((30, 3), np.float32), dtype=pl.Array(pl.Float32, 3)
@@ -427,7 +452,9 @@ def test_vectors_of_another_width(saved):
         Recommender.load(saved)
 
 
-def test_a_run_never_runs_code(saved, tmp_path):
+def test_a_run_never_runs_code(saved, tmp_path, forget_hashes):
+    forget_hashes(saved)  # else files that were changed are not even opened
+
     class Bomb:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
@@ -470,6 +497,32 @@ def test_fitting_on_cuda_ends_on_the_cpu(fit):
     assert made.evaluate()["test"]["ndcg@10"] == pytest.approx(
         made.report["test"]["ndcg@10"], abs=0.02
     )
+
+
+def test_arguments_of_another_kind(by_id, chain, options, tmp_path, unchecked):
+    events, items = chain()
+    with pytest.raises(ValueError, match=r"options must be mmrec.Options\(...\); got {'dim': 8}"):
+        Recommender.fit(events, items, options={"dim": 8})
+    with pytest.raises(ValueError, match=r"item must be the id of one item; got \['i3'\]"):
+        by_id.similar(["i3"])
+    with pytest.raises(ValueError, match="got a DataFrame: pass its column"):
+        by_id.recommend(pl.DataFrame({"item_id": ["i3"]}))
+    for folder in (tmp_path, str(tmp_path)):
+        what = f"must be rows, or a .csv or .parquet file; {tmp_path} is a folder, which mmrec.data"
+        with pytest.raises(ValueError, match=f"interactions {what}"):
+            by_id.evaluate(folder)
+        with pytest.raises(ValueError, match=f"interactions {what}"):
+            Recommender.fit(folder, items, options=options())
+        with pytest.raises(ValueError, match=f"items {what}"):
+            Recommender.fit(events, folder, options=options())
+
+
+def test_prices_of_a_csv_file_are_text(by_id, tmp_path):
+    own = copy(by_id)
+    prices = [str(price) for price in range(len(by_id.catalog))]
+    own.catalog = Catalog(by_id.catalog.frame.with_columns(pl.Series("price", prices)))
+    cheap = pl.col("price").cast(float) < 3
+    assert set(ids(own.recommend([], 30, where=cheap))) == set(own.catalog.ids[:3])
 
 
 def test_bad_data(chain, options):

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec.recommender.requests import as_rows, check_count
+from mmrec.recommender.requests import as_rows, check_count, check_item
 
 
 @pytest.mark.parametrize("rows", [[["a", "b"], ["c", "d"]], [("a", "b"), np.array(["c", "d"])]])
@@ -26,6 +26,26 @@ def test_one_history():
 def test_what_is_no_history(history):
     with pytest.raises(ValueError, match="a history must be a list of item ids; got"):
         as_rows(history)
+
+
+def test_tables_are_no_history():
+    for table in (pl.DataFrame({"item_id": ["a"]}), pl.LazyFrame({"item_id": ["a"]})):
+        kind = type(table).__name__
+        with pytest.raises(ValueError, match=f"item ids; got a {kind}: pass its column"):
+            as_rows(table)
+
+
+def test_ids_that_are_lists():
+    with pytest.raises(ValueError, match=r"must be a list of item ids; it holds \['a'\]"):
+        as_rows([[["a"], "b"]])
+
+
+def test_one_item():
+    for item in ("a", 3, np.int64(3)):
+        check_item(item)
+    for item in (["a"], None, pl.Series(["a"]), 2.5):
+        with pytest.raises(ValueError, match="item must be the id of one item; got"):
+            check_item(item)
 
 
 def test_how_many():

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mmrec.recommender import Options, Recommender
 from mmrec.recommender.restore import restore
@@ -16,6 +17,23 @@ def test_a_run_gives_back_options_catalogue_and_model(by_id, saved):
     assert catalog.ids == by_id.catalog.ids
     for name, value in by_id.model.state_dict().items():
         assert torch.equal(model.state_dict()[name], value)
+
+
+def test_weights_that_are_no_numbers(saved, forget_hashes):
+    forget_hashes(saved)
+    weights = load_file(saved / "model.safetensors")
+    name = next(name for name, value in weights.items() if value.is_floating_point())
+    save_file(weights | {name: weights[name] * torch.nan}, saved / "model.safetensors")
+    with pytest.raises(RunError, match=f"run must hold numbers; {name} has NaN"):
+        Recommender.load(saved)
+
+
+def test_shares_of_another_shape(saved, forget_hashes):
+    forget_hashes(saved)
+    for name, width in (("id", 15), ("text", 16)):
+        save_file({name: torch.zeros(31, width)}, saved / "shares.safetensors")
+        with pytest.raises(RunError, match=rf"\(31, 16\); that of '{name}' has \(31, {width}\)"):
+            Recommender.load(saved)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import json
 import signal
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -152,6 +153,21 @@ def test_other_options_or_data_are_refused(fit, interrupted, tmp_path, changes, 
     assert names(tmp_path / "kept") == before
 
 
+def test_types_of_events_are_part_of_the_data(chain, options, tmp_path):
+    events, items = chain(users=10)
+    size = len(events["item_id"])
+
+    def run(first, second, **more):
+        types = [first, second] * (size // 2) + [first] * (size % 2)
+        chosen = options(epochs=1, event_types=True)
+        place = tmp_path / "kept"
+        Recommender.fit(events | {"event": types}, items, options=chosen, checkpoints=place, **more)
+
+    run("view", "buy")
+    with pytest.raises(ValueError, match="because the events are others"):
+        run("buy", "view", resume=True)
+
+
 def test_precision_may_change(fit, interrupted):
     interrupted(2, precision="bf16-mixed")
     assert fit(resume=True).report["training"]["epochs"] == 5
@@ -168,6 +184,35 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
     assert f"{last} can't be read" in caplog.text
     assert "training goes on after epoch 2 of 5" in caplog.text
     assert same(whole, resumed)
+
+
+def test_a_checkpoint_with_a_flipped_bit_gives_way_too(whole, fit, interrupted, tmp_path, caplog):
+    interrupted(3)
+    last = tmp_path / "kept" / "epoch-00003.ckpt"
+    with ZipFile(last) as parts:
+        tensors = [part for part in parts.infolist() if "/data/" in part.filename]
+        weights = max(tensors, key=lambda part: part.file_size)
+    damaged = bytearray(last.read_bytes())
+    damaged[weights.header_offset + weights.file_size // 2] ^= 1
+    last.write_bytes(damaged)
+    torch.load(last, weights_only=True)  # PyTorch doesn't see it
+    resumed = fit(resume=True)
+    assert f"{last} can't be read" in caplog.text
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"interest": "sasrec", "scorer": "dot"},
+        {"interest": "lru", "layers": 1, "loss": "bpr", "negatives": "in-batch"},
+        {"precision": "bf16-mixed", "workers": 1, "negatives": "uniform", "pool_size": 4},
+    ],
+)
+def test_every_kind_of_training_goes_on_to_the_same_bytes(fit, interrupted, tmp_path, changes):
+    whole = fit(**changes)
+    interrupted(2, **changes)
+    assert same(whole, fit(resume=True, **changes))
 
 
 def test_no_checkpoint_can_be_read(fit, interrupted, tmp_path):
@@ -229,7 +274,7 @@ def test_a_loss_that_is_nan(whole, fit, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setitem(LOSSES, "softmax", loss)
-        with pytest.raises(ValueError, match=r"loss is nan in epoch \d, step \d+ of .* goes on"):
+        with pytest.raises(ValueError, match=r"loss is nan in epoch \d, step \d of .*; start anew"):
             fit()
     assert same(whole, fit(resume=True))
 

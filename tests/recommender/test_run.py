@@ -63,7 +63,7 @@ def test_the_ranks_of_targets_are_a_fifth_file(made, tmp_path):
     write_run(made, tmp_path / "run")  # an older one with five files is replaced too
     assert read_run(tmp_path / "run").targets is None
     (tmp_path / "run" / runs.TARGETS).write_bytes(b"junk")
-    with pytest.raises(RunError, match="is damaged: "):
+    with pytest.raises(RunError, match=r"is damaged: targets.parquet is not the file"):
         read_run(tmp_path / "run")
 
 
@@ -97,6 +97,36 @@ def test_a_full_disk_leaves_the_older_run(made, tmp_path, monkeypatch, what, err
         write_run(made, tmp_path / "run")
     assert read_run(tmp_path / "run").report != {"second": True}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_kill_between_two_runs_loses_neither(made, tmp_path, monkeypatch):
+    run, rename = tmp_path / "run", Path.rename
+
+    def killed(self, target):
+        if self.name == ".run.new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    write_run(made, run)
+    first, made.report = made.report, {"second": True}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_run(made, run)
+    assert not run.exists()
+    assert read_run(run).report == first
+    with monkeypatch.context() as patch:
+        patch.setattr("mmrec.recommender.run.flush", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_run(made, run)
+    assert read_run(run).report == first
+    write_run(made, run)
+    assert read_run(run).report == {"second": True}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def full(*arguments):
+    raise OSError(28, "No space left on device")
 
 
 def test_other_places(made, tmp_path, monkeypatch):
@@ -149,16 +179,63 @@ def test_a_file_is_missing(made, tmp_path, name):
         read_run(tmp_path)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, runs.TARGETS, runs.SHARES])
 @pytest.mark.parametrize("junk", ["cut", "empty", "noise"])
-def test_a_file_is_damaged(made, tmp_path, name, junk):
+@pytest.mark.parametrize("older", [False, True])
+def test_a_file_is_damaged(made, tmp_path, name, junk, older, forget_hashes):
+    made.targets, made.shares = TARGETS, {"text": torch.zeros(3, 3)}
     write_run(made, tmp_path)
+    if older:
+        forget_hashes(tmp_path)
     whole = (tmp_path / name).read_bytes()
     damaged = {"cut": whole[: len(whole) // 2], "empty": b"", "noise": b"\x80\x04junk\xff" * 9}
     (tmp_path / name).write_bytes(damaged[junk])
     with pytest.raises(RunError, match="is damaged: ") as error:
         read_run(tmp_path)
     assert "\n" not in str(error.value)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "items.parquet", "report.json"])
+def test_files_of_two_runs_are_not_mixed(made, tmp_path, name):
+    write_run(made, tmp_path / "a")
+    made.weights = {key: value + 1 for key, value in made.weights.items()}
+    made.items, made.report = made.items.with_columns(year=pl.lit(2000)), {"second": True}
+    write_run(made, tmp_path / "b")
+    (tmp_path / "a" / name).write_bytes((tmp_path / "b" / name).read_bytes())
+    with pytest.raises(RunError, match=f"a is damaged: {name} is not the file .*; copy the folder"):
+        read_run(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", [runs.TARGETS, runs.SHARES])
+def test_what_a_run_can_do_without_can_be_removed(made, tmp_path, name):
+    made.targets, made.shares = TARGETS, {"text": torch.zeros(3, 3)}
+    write_run(made, tmp_path)
+    (tmp_path / name).write_bytes(b"junk")
+    with pytest.raises(RunError, match=f"{name} is not the file .*; copy it again, or remove it"):
+        read_run(tmp_path)
+    (tmp_path / name).unlink()
+    again = read_run(tmp_path)
+    assert (again.targets is None) == (name == runs.TARGETS)
+    assert (again.shares == {}) == (name == runs.SHARES)
+
+
+def test_a_run_of_before_has_no_hashes(made, tmp_path, forget_hashes):
+    write_run(made, tmp_path)
+    forget_hashes(tmp_path)
+    assert read_run(tmp_path).report == made.report
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"sha256": 7}))
+    with pytest.raises(RunError, match=r"is damaged: sha256 of its config.json is 7"):
+        read_run(tmp_path)
+
+
+def test_a_run_that_is_written_again_has_hashes_of_its_own(made, tmp_path):
+    write_run(made, tmp_path / "a")
+    again = read_run(tmp_path / "a")
+    again.report = {"second": True}
+    write_run(again, tmp_path / "b")
+    assert read_run(tmp_path / "b").report == {"second": True}
 
 
 def test_another_version(made, tmp_path):
@@ -166,6 +243,9 @@ def test_another_version(made, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": 99}))
     with pytest.raises(RunError, match="must be a RUN of format 1; it is of format 99"):
+        read_run(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config | {"format": "1"}))
+    with pytest.raises(RunError, match="must be a RUN of format 1; it is of format '1'"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RunError, match="it is of format None"):
@@ -175,8 +255,9 @@ def test_another_version(made, tmp_path):
         read_run(tmp_path)
 
 
-def test_a_table_without_its_columns(made, tmp_path):
+def test_a_table_without_its_columns(made, tmp_path, forget_hashes):
     write_run(made, tmp_path)
+    forget_hashes(tmp_path)
     made.items.write_parquet(tmp_path / "items.parquet")
     with pytest.raises(RunError, match=r"is damaged: .*mmrec_vector"):
         read_run(tmp_path)

@@ -201,6 +201,9 @@ REFUSALS = {
     "user as number": (422, "POST", "/observe", {"user": 1, "item": "i1"}),
     "unknown field": (422, "POST", "/observe", {"user": "ann", "item": "i1", "kind": "x"}),
     "known id, other event": (400, "POST", "/observe", {"user": "ann", "item": "i2", "id": "e0"}),
+    "unknown parameter": (422, "GET", "/recommend?user=ann&wher=kind:even", None),
+    "unknown parameter of a history": (422, "GET", "/history?user=ann&k=3", None),
+    "unknown parameter of an explanation": (422, "GET", "/explain?user=a&item=i1&k=3", None),
     "no k": (422, "GET", "/recommend?user=ann&k=0", None),
     "large k": (422, "GET", "/recommend?user=ann&k=1001", None),
     "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
@@ -309,3 +312,8 @@ def test_new_items_that_take_long_hold_up_no_list(client, live, monkeypatch):
         assert not adding.done()
         ended.set()
         assert adding.result().status_code == 201
+
+
+def test_an_unknown_parameter_is_named(client):
+    said = client.get("/history?user=ann&lsat=3").json()["detail"]
+    assert said == "the query has the parameters ['user', 'last']; got ['lsat']"

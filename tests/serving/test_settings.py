@@ -4,7 +4,7 @@ import pytest
 
 from mmrec.realtime import ExactIndex, MemorySessions
 from mmrec.serving import Limits, Settings
-from mmrec.serving.server import make_app, worker
+from mmrec.serving.server import make_app, serve, worker
 from mmrec.serving.settings import VARIABLE
 
 
@@ -88,3 +88,24 @@ def test_a_worker_serves_the_log_and_closes_it(saved, tmp_path, monkeypatch):
 def test_a_run_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Settings(run=str(tmp_path / "nowhere"), log=str(tmp_path / "events.db")).open()
+
+
+def test_without_a_run_no_log_is_begun(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no RUN at"):
+        Settings(run=str(tmp_path / "no"), log=str(tmp_path / "events.db")).open()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])
+def test_serving_is_said_once_the_run_could_be_read(saved, tmp_path, monkeypatch, more):
+    order = []
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: order.append("run"))
+    log = str(tmp_path / "events.db")
+    serve(Settings(run=str(saved), log=log, **more), ready=lambda: order.append("ready"))
+    assert order == ["ready", "run"]
+    with pytest.raises(FileNotFoundError, match="no RUN at"):
+        serve(
+            Settings(run=str(tmp_path / "no"), log=log, **more),
+            ready=lambda: order.append("ready"),
+        )
+    assert order == ["ready", "run"]

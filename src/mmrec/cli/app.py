@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.options import takes_options
+from mmrec.cli.places import forget_start, writing
 from mmrec.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
@@ -57,100 +59,22 @@ def _options(
 
 
 @app.command()
+@takes_options
 def fit(
+    *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; a RUN that is there is replaced.")],
-    modalities: Annotated[str, typer.Option(help="Of id, text, image.")] = "id,text,image",
-    fusion: Annotated[str, typer.Option(help="concat, attention or siamese.")] = Options.fusion,
-    interest: Annotated[str, typer.Option(help="gru, sasrec or lru.")] = Options.interest,
-    scorer: Annotated[
-        str, typer.Option(help="dot retrieves; mlp also ranks what dot retrieves.")
-    ] = Options.scorer,
-    loss: Annotated[str, typer.Option(help="softmax, bpr or bce.")] = Options.loss,
-    negatives: Annotated[
-        str, typer.Option(help="auto, full, in-batch, popularity or uniform.")
-    ] = Options.negatives,
-    pool_size: Annotated[int, typer.Option(help="Negatives drawn for a batch.")] = (
-        Options.pool_size
-    ),
-    text_encoder: Annotated[
-        str, typer.Option(help="Hugging Face name or path of a text model.")
-    ] = Options.text_encoder,
-    image_encoder: Annotated[str, typer.Option(help="timm name of a picture model.")] = (
-        Options.image_encoder
-    ),
-    text_template: Annotated[
-        str | None, typer.Option(help='Joins columns: "{title}. {description}".')
-    ] = None,
-    tuning: Annotated[str, typer.Option(help="frozen, last-N or full.")] = Options.tuning,
-    split: Annotated[str, typer.Option(help="time or leave-one-out.")] = Options.split,
-    min_count: Annotated[int, typer.Option(help="k-core filter.")] = Options.min_count,
-    dim: Annotated[int, typer.Option(help="Width of item vectors and interest.")] = Options.dim,
-    max_length: Annotated[int, typer.Option(help="Events of a history.")] = Options.max_length,
-    batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = Options.batch_size,
-    max_items: Annotated[
-        int, typer.Option(help="Unique items in a batch, where encoders are trained.")
-    ] = Options.max_items,
-    epochs: Annotated[int, typer.Option(help="Upper limit of epochs.")] = Options.epochs,
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = Options.lr,
-    encoder_lr: Annotated[
-        float, typer.Option(help="Learning rate of text and picture models.")
-    ] = Options.encoder_lr,
-    precision: Annotated[
-        str, typer.Option(help="Lightning precision: 32-true, bf16-mixed, 16-mixed.")
-    ] = Options.precision,
-    devices: Annotated[str, typer.Option(help="Number of devices, or auto.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that load batches.")] = Options.workers,
-    epsilon: Annotated[
-        float | None,
-        typer.Option(help="Train with differential privacy of users, from text and image alone."),
-    ] = None,
-    delta: Annotated[
-        float | None, typer.Option(help="Chance that the promise of epsilon fails.")
-    ] = None,
-    max_grad_norm: Annotated[
-        float, typer.Option(help="Length to which a user's gradient is clipped, with epsilon.")
-    ] = Options.max_grad_norm,
+    options: Options,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
     ] = False,
     cache: Cache = DEFAULT_CACHE,
-    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Train a recommender on a data set folder and write a RUN.
 
     While it trains, the state after each epoch is kept in a folder beside the RUN, OUT.training.
     """
-    options = Options(
-        modalities=tuple(part.strip() for part in modalities.split(",") if part.strip()),
-        fusion=fusion,
-        interest=interest,
-        scorer=scorer,
-        loss=loss,
-        negatives=negatives,
-        pool_size=pool_size,
-        text_encoder=text_encoder,
-        image_encoder=image_encoder,
-        text_template=text_template,
-        tuning=tuning,
-        split=split,
-        min_count=min_count,
-        dim=dim,
-        max_length=max_length,
-        batch_size=batch_size,
-        max_items=max_items,
-        epochs=epochs,
-        lr=lr,
-        encoder_lr=encoder_lr,
-        precision=precision,
-        devices=int(devices) if devices.isdecimal() else devices,
-        workers=workers,
-        epsilon=epsilon,
-        delta=delta,
-        max_grad_norm=max_grad_norm,
-        seed=seed,
-    )
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
@@ -160,17 +84,18 @@ def fit(
     dataset = read_folder(data)
     checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
     # A checkpoint of a private training would be one more thing to keep private.
-    kept = checkpoints if epsilon is None else None
+    kept = checkpoints if options.epsilon is None else None
     try:
-        recommender = Recommender.fit(
-            dataset.interactions,
-            dataset.catalog,
-            cache=cache,
-            options=options,
-            progress=True,
-            checkpoints=kept,
-            resume=resume,
-        )
+        with writing({"checkpoints": checkpoints, "features": cache}):
+            recommender = Recommender.fit(
+                dataset.interactions,
+                dataset.catalog,
+                cache=cache,
+                options=options,
+                progress=True,
+                checkpoints=kept,
+                resume=resume,
+            )
         recommender.config["data"] = str(data.resolve())
         recommender.save(out)
     except KeyboardInterrupt:
@@ -178,6 +103,8 @@ def fit(
         what = "the same command with --resume goes on" if some else "no epoch had ended"
         sys.stderr.write(f"\nmmrec: stopped; {what}\n")
         raise typer.Exit(130) from None
+    finally:
+        forget_start(checkpoints)
     if not is_main_process():
         return
     typer.echo(metrics_table(recommender.report))
@@ -236,7 +163,7 @@ def recommend(
     ids = recommender.catalog.parse_ids(part for part in history.split(",") if part.strip())
     conditions = _conditions(where or [])
     lines = recommender.recommend(ids, k, where=conditions, exclude_seen=not repeat)
-    typer.echo(recommendations_table(recommender.catalog, ids, lines))
+    typer.echo(recommendations_table(recommender.catalog, ids, lines, where=conditions))
     if as_json:
         rows = [line._asdict() for line in lines]
         _print_json({"history": ids, "recommendations": rows})
@@ -263,17 +190,18 @@ def update(
     check_place(out)
     dataset = read_folder(data)
     pictures = dataset.catalog.images
-    made = update_recommender(
-        Recommender.load(run),
-        dataset.interactions,
-        dataset.catalog,
-        images=pictures if pictures is not None and pictures.is_dir() else None,
-        cache=cache,
-        progress=True,
-        epochs=epochs,
-        lr=lr,
-        seed=seed,
-    )
+    with writing({"features": cache}):
+        made = update_recommender(
+            Recommender.load(run),
+            dataset.interactions,
+            dataset.catalog,
+            images=pictures if pictures is not None and pictures.is_dir() else None,
+            cache=cache,
+            progress=True,
+            epochs=epochs,
+            lr=lr,
+            seed=seed,
+        )
     made.save(out)
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
@@ -324,8 +252,8 @@ def serve(
         readers=readers,
         limits=Limits(rate=rate),
     )
-    typer.echo(f"serving {run} at http://{host}:{port}, events in {settings.log}", err=True)
-    run_server(settings)
+    said = f"serving {run} at http://{host}:{port}, events in {settings.log}"
+    run_server(settings, ready=lambda: typer.echo(said, err=True))
 
 
 @app.command()

@@ -125,8 +125,8 @@ def _slices(comparison: Comparison) -> Rows:
     for part, events in comparison.slices.items():
         row = [part, f"{events:,}", *(f"{group.slices[part]:.4f}" for group in comparison.groups)]
         for versus in comparison.versus:
-            d = versus.slices[part]
-            row.append(f"{d.mean:+.4f} ({_bounds(d)})")
+            d = versus.slices.get(part)  # none of a single user
+            row.append(f"{d.mean:+.4f} ({_bounds(d)})" if d else DASH)
         rows.append(row)
     return rows
 

@@ -31,6 +31,7 @@ MODELS = {
 MAIN = "id + text + image"
 """The one that is shown."""
 
+FRESH = ".shop.new"
 RUNS = {MAIN: "run", "text + image": "run-content"}
 """The ones that are kept, and where."""
 
@@ -69,6 +70,8 @@ def run_demo(
     check_installed()
     start = time.perf_counter()
     seconds: dict[str, float] = {}
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file; a demo needs a folder")
     out.mkdir(parents=True, exist_ok=True)
     for folder in RUNS.values():
         check_place(out / folder)  # now rather than after training
@@ -126,11 +129,14 @@ def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
             )
         say(f"Using the shop in {shop}.")
         return shop
-    if shop.exists():
-        raise FileExistsError(f"{shop} is there and not made by this demo; choose another folder")
+    names = {path.name for path in out.iterdir()} - {marker.name, FRESH}
+    if names and not marker.is_file():
+        raise FileExistsError(
+            f"{out} holds {sorted(names)[:3]}, not made by this demo; choose another folder"
+        )
     say(f"Making a shop of {items} products and {users} visitors in {shop} …")
     # Made beside its place, so that an interrupted demo leaves no half of a shop.
-    fresh = out / ".shop.new"
+    fresh = out / FRESH
     shutil.rmtree(fresh, ignore_errors=True)
     make_shop(fresh, users=users, items=items, seed=seed)
     marker.write_text(json.dumps(made_with) + "\n")

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from textwrap import fill
 from typing import Any
 
@@ -123,7 +124,8 @@ def _differences(comparison: Comparison, title: str) -> Any:
     axes.axvline(0, color=SOFT, lw=1, zorder=1)
     for row, (_, d, colour, whole) in enumerate(rows):
         fade = 1.0 if whole else 0.55
-        axes.plot([d.low, d.high], [row, row], color=colour, lw=2.4 if whole else 1.4, alpha=fade)
+        bounds = [d.low, d.high] if isfinite(d.low) else []
+        axes.plot(bounds, [row] * len(bounds), color=colour, lw=2.4 if whole else 1.4, alpha=fade)
         axes.plot([d.mean], [row], "o", color=colour, ms=7 if whole else 5, alpha=fade)
     _rows(axes, [name for name, *_ in rows])
     for label, (*_, whole) in zip(axes.get_yticklabels(), rows, strict=True):

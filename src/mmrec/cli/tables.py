@@ -1,6 +1,6 @@
 """Reports and lists as plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmrec.data import Catalog, ItemId
@@ -51,14 +51,23 @@ def _of_lists(test: dict[str, Any]) -> list[str]:
     return [f"lists of ten: {', '.join(said)}"] if said else []
 
 
-def recommendations_table(catalog: Catalog, history: Sequence[ItemId], lines: Sequence[Any]) -> str:
-    """Return a history and the list recommended for it, with titles."""
+def recommendations_table(
+    catalog: Catalog,
+    history: Sequence[ItemId],
+    lines: Sequence[Any],
+    *,
+    where: Mapping[str, Any] | None = None,
+) -> str:
+    """Return a history and the list recommended for it, with titles; or why it is empty."""
     rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
     rows += [
         f"{place:>3}. {line.score:8.3f}  {line.item}  {title_of(catalog, line.item)}"
         for place, line in enumerate(lines, 1)
     ]
+    if not lines:
+        unmet = where is not None and not catalog.where(where).any()
+        rows.append("no item meets the condition" if unmet else "no item is left to recommend")
     return "\n".join(rows)
 
 

@@ -1,5 +1,6 @@
 """The catalogue: the items that can be recommended, and what is known of them."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -11,6 +12,8 @@ from jaxtyping import Bool, Int
 
 from mmrec.data.images import resolve_image
 from mmrec.data.tables import Table, check_ids, read_table, require_columns
+
+log = logging.getLogger(__name__)
 
 ItemId = str | int
 
@@ -56,7 +59,9 @@ class Catalog:
         self._index: dict[ItemId, int] = {
             item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
         }
-        self.image_paths()  # refuses a picture outside the folder, at once
+        pictures = sum(path is not None for path in self.image_paths())  # refuses one outside it
+        if pictures and self.images is not None and not self.images.is_dir():
+            log.warning("%d items name a picture in %s, which is no folder", pictures, self.images)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -76,8 +81,11 @@ class Catalog:
         """Return the indices of ``items``.
 
         Raises:
-            ValueError: an id is not in the catalogue; names the first few.
+            ValueError: an id is not in the catalogue; names the first few. Or it is one id, no
+                list of them.
         """
+        if isinstance(items, str | int):
+            raise ValueError(f"a list of item ids is expected; got the one id {items!r}")
         wanted = list(items)
         indices = np.fromiter((self._index.get(item, 0) for item in wanted), np.int64, len(wanted))
         if len(wanted) and not indices.all():
@@ -149,8 +157,8 @@ class Catalog:
         expression over the columns says anything else.
 
         Raises:
-            ValueError: a column is not in the catalogue, or holds lists, or the expression is not
-                a condition.
+            ValueError: a column is not in the catalogue, or holds lists, or what was given is no
+                condition.
 
         Example:
             >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
@@ -159,6 +167,11 @@ class Catalog:
         """
         if isinstance(conditions, pl.Expr):
             return np.concatenate([[False], self._meets(conditions)])
+        if not isinstance(conditions, Mapping):
+            raise ValueError(
+                "where expects {column: value}, or a polars expression such as "
+                f'pl.col("price") < 20; got {conditions!r}'
+            )
         require_columns(self.frame, list(conditions), "items")
         allowed = np.ones(len(self) + 1, dtype=bool)
         allowed[0] = False
@@ -213,7 +226,9 @@ class Catalog:
         return indices
 
     def append(self, rows: Table) -> Sequence[int]:
-        """Add items at the end and return their indices; unknown columns are filled with null.
+        """Add items at the end and return their indices; what they leave out is null.
+
+        A column that the catalogue lacks is added, with a warning: it may be a slip of the pen.
 
         Raises:
             ValueError: an id is empty, occurs twice or is there already, or a column has another
@@ -228,12 +243,15 @@ class Catalog:
                 f"items: item_id must be {self.frame['item_id'].dtype} as in the catalogue; got "
                 f"{new.frame['item_id'].dtype}"
             )
-        start = len(self)
+        start, known_columns = len(self), self.frame.columns
         try:
             self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
         except pl.exceptions.PolarsError as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"items: columns must have the catalogue's types: {reason}") from error
+        added = [name for name in new.frame.columns if name not in known_columns]
+        if added:
+            log.warning("items have the columns %s; %s is new to them", known_columns, added)
         self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
         return range(start + 1, len(self) + 1)
 

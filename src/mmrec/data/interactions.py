@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mmrec.data.tables import Table, check_ids, read_table, require_columns
+from mmrec.data.times import to_seconds
 
 
 class Interactions:
@@ -17,7 +18,7 @@ class Interactions:
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
             with the columns ``user_id``, ``item_id`` and either ``timestamp`` (unix seconds, or
-            a column of dates and times) or ``position``; optional ``event`` (view, cart,
+            dates and times, as ISO texts too) or ``position``; optional ``event`` (view, cart,
             purchase …) and any further columns. Ids are text or integers and stay as they are:
             ``"007"`` is not 7.
 
@@ -26,7 +27,8 @@ class Interactions:
         order: ``"timestamp"`` or ``"position"``.
 
     Raises:
-        ValueError: a column is missing, an id is empty, a time is not a finite number ≥ 0.
+        ValueError: a column is missing, an id is empty, a time is not a finite number ≥ 0, or is
+            later than the year 2200.
 
     Example:
         >>> log = Interactions(
@@ -47,7 +49,7 @@ class Interactions:
         self.order = orders[0]
         for column in ("user_id", "item_id"):
             frame = check_ids(frame, column, "interactions")
-        frame = frame.with_columns(_to_seconds(frame[self.order]))
+        frame = frame.with_columns(to_seconds(frame[self.order], "interactions"))
         if "event" in frame.columns:
             frame = frame.with_columns(_to_names(frame["event"]))
         self.frame = frame.sort(self.order, maintain_order=True)
@@ -113,27 +115,6 @@ def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
     """
     again = (pl.col("item_id") == pl.col("item_id").shift(1).over("user_id")).fill_null(False)
     return interactions.with_frame(interactions.frame.filter(~again))
-
-
-def _to_seconds(times: pl.Series) -> pl.Series:
-    """Return times as float64 seconds, or raise for the first rows that are not."""
-    if isinstance(times.dtype, pl.Date | pl.Datetime):
-        seconds = times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
-    elif times.dtype.is_numeric() or times.dtype in (pl.String, pl.Null):
-        seconds = times.cast(pl.Float64, strict=False)
-    else:
-        raise ValueError(
-            f"interactions: {times.name} must be numbers or dates and times; got {times.dtype}"
-        )
-    bad = ~(seconds.is_finite() & (seconds >= 0)).fill_null(False)
-    if bad.any():
-        rows = bad.arg_true().head(3)
-        found = [str(times[row]) for row in rows]
-        raise ValueError(
-            f"interactions: {times.name} must be a finite number of 0 or more; rows "
-            f"{rows.to_list()} (counted from 0) hold {found}"
-        )
-    return seconds.alias(times.name)
 
 
 def _to_names(events: pl.Series) -> pl.Series:

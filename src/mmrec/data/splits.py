@@ -116,6 +116,7 @@ def split_by_time(
     sequences = to_sequences(kept, catalog)
     part = np.searchsorted(np.array(cuts), sequences.time, side="right")
     options = {"valid": valid, "test": test, "min_count": min_count, "cuts": cuts}
+    _check_parts("time", part, rows, options, "lower min_count, or move valid and test")
     return _finish("time", sequences, part, np.arange(1, len(catalog) + 1), catalog, options)
 
 
@@ -146,7 +147,27 @@ def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: in
     part[ends - 2], part[ends - 1] = VALID, TEST
     candidates = np.unique(sequences.item)
     options = {"min_count": min_count}
+    _check_parts(
+        "leave-one-out",
+        part,
+        len(interactions),
+        options,
+        "a user needs three events: lower min_count, or keep repeats (drop_repeats=False)",
+    )
     return _finish("leave-one-out", sequences, part, candidates, catalog, options)
+
+
+def _check_parts(
+    name: str, part: np.ndarray, given: int, options: dict[str, Any], advice: str
+) -> None:
+    """Refuse a split with an empty part; ``given`` counts the events before the filter."""
+    empty = [label for label, number in PARTS.items() if number not in part]
+    if empty:
+        before = "" if given == len(part) else f" ({given} before min_count)"
+        raise ValueError(
+            f"the {name} split of {len(part)} events{before} leaves no event in: "
+            f"{', '.join(empty)} (options {options}); {advice}"
+        )
 
 
 def _finish(
@@ -158,12 +179,6 @@ def _finish(
     options: dict[str, Any],
 ) -> Split:
     split = Split(name, sequences, part, candidates, len(catalog), options)
-    empty = [label for label, size in split.sizes().items() if size == 0]
-    if empty:
-        raise ValueError(
-            f"the {name} split of {len(sequences.item)} events leaves no event in: "
-            f"{', '.join(empty)} (options {options})"
-        )
     object.__setattr__(split, "fingerprint", _fingerprint(split, catalog.ids))
     return split
 
@@ -181,6 +196,9 @@ def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
         texts = (f"{type(name).__name__}{len(str(name))}:{name}" for name in names)
         digest.update("".join(texts).encode("utf-8", "surrogatepass"))
         digest.update(b"|")
+    if events.kinds:
+        types = [*events.kinds, *np.array(["", *events.kinds])[events.kind]]
+        digest.update("|".join(types).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 
 

@@ -38,6 +38,7 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
             if source is None:  # polars would make an empty frame of it
                 raise TypeError("no table was given")
             if isinstance(source, Mapping):
+                _check_lengths(source)
                 source = {name: _numbers(values) for name, values in source.items()}
             # `pl.DataFrame` takes mappings, pandas frames and pyarrow tables alike.
             frame = pl.DataFrame(source)
@@ -125,6 +126,7 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
             return _read_parquet(path)
         if suffix == ".csv":
             # Without `glob=False` a name with [ or * would mean other files.
+            _check_header(path)
             frame = pl.read_csv(path, infer_schema=False, glob=False)
             return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
     except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
@@ -132,6 +134,15 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
             f"{what}: {path.name} can't be read as a table: {_first_line(error)}"
         ) from error
     raise ValueError(f"{what} must be a .csv or .parquet file; got {path.name}")
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a CSV file that names a column twice; polars would give the second another name."""
+    first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False, glob=False)
+    names = [name for name in first.row(0) if name is not None]
+    again = sorted({name for name in names if names.count(name) > 1})
+    if again:
+        raise ValueError(f"its header names {again} more than once")
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
@@ -142,6 +153,16 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         table = file.read()
     table.validate(full=True)
     return pl.DataFrame(table)
+
+
+def _check_lengths(columns: Mapping[str, Any]) -> None:
+    lengths = {
+        name: len(values)
+        for name, values in columns.items()
+        if hasattr(values, "__len__") and not isinstance(values, str)
+    }
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns differ in length: {lengths}")
 
 
 def _numbers(values: Any) -> Any:

@@ -140,9 +140,9 @@ def compare_runs(
     users = targets[0]["user_id"].to_numpy() if paired else np.empty(0)
     draw: dict[str, Any] = {"level": level, "samples": samples, "seed": seed}
     events = {name: _per_event(group, metric) for name, group in named.items()} if paired else {}
-    groups = []
+    groups, several = [], len(np.unique(users)) > 1
     for name, group in named.items():
-        over_users = cluster_bootstrap(events[name], users, **draw) if paired else None
+        over_users = cluster_bootstrap(events[name], users, **draw) if several else None
         shown = {part: float(events[name][mask].mean()) for part, mask in parts.items()}
         groups.append(_group(name, group, metric, level, over_users, shown))
     first, *others = events or [""]
@@ -246,6 +246,7 @@ def _versus(
         slices={
             part: paired_bootstrap(values[mask], first[mask], users[mask], **draw)
             for part, mask in parts.items()
+            if len(np.unique(users[mask])) > 1
         },
     )
 
@@ -266,7 +267,8 @@ def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _named(value: Any) -> Any:
     if isinstance(value, Interval | Difference):
-        return value._asdict()
+        bounds = value._asdict()  # infinite for a single user, which JSON can't say
+        return {key: number if np.isfinite(number) else None for key, number in bounds.items()}
     if isinstance(value, dict):
         return {key: _named(inner) for key, inner in value.items()}
     return value

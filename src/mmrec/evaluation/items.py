@@ -1,4 +1,4 @@
-"""What a report knows of the items beside who met them: vectors, categories, content."""
+"""What a report knows of the items beside who met them: words, categories, content."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmrec.data import Catalog, TextTemplate
+from mmrec.evaluation.words import word_vectors
 
 CATEGORIES = ("category", "categories", "genres", "genre")
 """Columns that say what kind an item is, in the order in which they are looked for."""
@@ -34,8 +35,11 @@ class ItemFacts:
     has: Mapping[str, Bool[np.ndarray, " V1"]] = field(default_factory=dict)
 
 
-def facts_of(catalog: Catalog, *, vectors: Float[Tensor, "V1 D"] | None = None) -> ItemFacts:
+def facts_of(catalog: Catalog) -> ItemFacts:
     """Return what a catalogue's columns say.
+
+    Vectors are of the words of the texts (:func:`mmrec.evaluation.words.word_vectors`), so that
+    lists of any two models can be compared by them; there are none without a column of texts.
 
     Categories are those of the first column named ``category``, ``categories``, ``genres`` or
     ``genre``: one for an item, several between bars (``Comedy|Drama``), or a list. An item has a
@@ -53,11 +57,14 @@ def facts_of(catalog: Catalog, *, vectors: Float[Tensor, "V1 D"] | None = None) 
         >>> facts.has["text"]
         array([False,  True,  True, False])
     """
-    has = {}
+    has, vectors = {}, None
     if catalog.images is not None and "image" in catalog.frame.columns:
         has["image"] = _filled(catalog.frame, ["image"])
     with suppress(ValueError):  # no column looks like a text
-        has["text"] = _filled(catalog.frame, TextTemplate.guess(catalog.frame.columns).columns)
+        columns = catalog.frame.schema.items()
+        template = TextTemplate.guess(name for name, kind in columns if kind != pl.Struct)
+        has["text"] = _filled(catalog.frame, template.columns)
+        vectors = word_vectors(["", *template.render_all(catalog.frame)])
     return ItemFacts(vectors, _categories(catalog.frame), has)
 
 

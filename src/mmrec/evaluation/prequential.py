@@ -12,6 +12,7 @@ from torch import Tensor
 from mmrec.data import Histories, Sequences, Split
 from mmrec.data.device import OnDevice
 from mmrec.data.splits import seen_before, target_users
+from mmrec.evaluation.checks import check_split
 from mmrec.evaluation.curves import faded, metric_of_ranks, windowed
 from mmrec.metrics import rank_of_target
 
@@ -115,8 +116,10 @@ def prequential(
         filter_seen: whether items that the user has met are no candidates.
 
     Raises:
-        ValueError: no event is at or after ``start``, a part is named that is none or isn't
-            bounded in time, or the scores are not those of this catalogue.
+        ValueError: a history holds the future or a user is there twice (see
+            :func:`mmrec.evaluation.check_split`), no event is at or after ``start``, a part is
+            named that is none or isn't bounded in time, or the scores are not those of this
+            catalogue.
 
     References:
         Dawid, "Present position and potential developments: the prequential approach" (1984);
@@ -169,6 +172,7 @@ def follow(
         raise ValueError(
             f"batch_size and max_length must be 1 or more; got {batch_size} and {max_length}"
         )
+    check_split(split)
     stream = in_time_order(split, start)
     blocked = torch.ones(split.catalog_size + 1, dtype=torch.bool)
     blocked[torch.from_numpy(split.candidates)] = False

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmrec.data import Histories, Split
 from mmrec.evaluation.bench import CELLS, Bench, rows_at_once, second_stage
+from mmrec.evaluation.checks import check_split
 from mmrec.evaluation.heldout import HeldOut, held_out
 from mmrec.metrics import (
     average_precision,
@@ -129,7 +130,8 @@ def rank_targets(
         k: length of the lists.
 
     Raises:
-        ValueError: ``part`` is none, or the scores are not those of this catalogue, or are NaN.
+        ValueError: ``part`` is none, the split leaks (:func:`mmrec.evaluation.check_split`), or the
+            scores are not those of this catalogue, or are NaN.
 
     Example:
         >>> from mmrec.baselines import Popularity
@@ -172,6 +174,7 @@ def _rank(
     k: int,
 ) -> list[Ranks]:
     """Score every history of a part once, and rank it for each choice of the seen filter."""
+    check_split(split)
     if not len(split.targets(part)):
         raise ValueError(f"part must have events to be ranked; {part!r} has none")
     size = batch_size or rows_at_once(split.catalog_size)

@@ -100,20 +100,19 @@ def by_recipe(results: Sequence[Result]) -> dict[str, list[Result]]:
         >>> {name: [run.name for run in group] for name, group in by_recipe(runs).items()}
         {'dim 8': ['a', 'c'], 'dim 16': ['b']}
     """
-    groups: list[list[Result]] = []
+    options = list(dict.fromkeys(name for result in results for name in result.recipe))
+    groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        for group in groups:
-            if group[0].recipe == result.recipe:
-                group.append(result)
-                break
-        else:
-            groups.append([result])
-    recipes = [group[0].recipe for group in groups]
-    options = list(dict.fromkeys(name for recipe in recipes for name in recipe))
-    differ = [o for o in options if any(r.get(o) != recipes[0].get(o) for r in recipes)]
-    if 0 < len(differ) <= 3:
-        return {", ".join(_said(o, g[0].options) for o in differ): g for g in groups}
-    return {group[0].name: group for group in groups}
+        # An option that a RUN is too old to know is one that isn't set.
+        recipe = tuple(repr(result.recipe.get(option)) for option in options)
+        groups.setdefault(recipe, []).append(result)
+    differ = [o for o, *values in zip(options, *groups, strict=True) if len(set(values)) > 1]
+    named = {
+        ", ".join(_said(o, group[0].options) for o in differ): group for group in groups.values()
+    }
+    if 0 < len(differ) <= 3 and len(named) == len(groups):
+        return named
+    return {group[0].name: group for group in groups.values()}
 
 
 def _said(option: str, options: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
+from numbers import Integral
 from typing import cast
 
 import numpy as np
@@ -190,7 +191,7 @@ def widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
         ValueError: an encoder doesn't say.
     """
     for name, encoder in encoders.items():
-        if not isinstance(getattr(encoder, "dim", None), int):
+        if not isinstance(getattr(encoder, "dim", None), Integral):
             raise ValueError(
                 f"an encoder needs dim, the width of its vectors; the one for {name!r}, "
                 f"{type(encoder).__name__}, has none"
@@ -200,7 +201,7 @@ def widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
 
 def _dims(fusion: nn.Module) -> Mapping[str, int]:
     dims, dim = (getattr(fusion, name, None) for name in ("dims", "dim"))
-    if not isinstance(dims, Mapping) or not isinstance(dim, int):
+    if not isinstance(dims, Mapping) or not isinstance(dim, Integral):
         raise ValueError(
             "a fusion needs dims, the width of each modality by name, and dim, the width of an "
             f"item vector; {type(fusion).__name__} lacks them"

@@ -1,5 +1,6 @@
 """Items, interest and scorer, wired into a recommender."""
 
+from numbers import Integral
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
@@ -187,7 +188,7 @@ def _check_widths(
 ) -> None:
     """Find parts that don't fit before the first batch does."""
     for part, names in ((items, ["dim"]), (interest, ["dim", "hidden"])):
-        lacking = [name for name in names if not isinstance(getattr(part, name, None), int)]
+        lacking = [name for name in names if not isinstance(getattr(part, name, None), Integral)]
         if lacking:
             raise ValueError(
                 f"a SequentialModel expects item vectors of a width dim, and an interest with dim "

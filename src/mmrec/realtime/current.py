@@ -127,6 +127,7 @@ class Current:
             np.pad(made.slots, (0, len(now.vectors) - len(made.slots))),
             made.config | {REMOVED: now.catalog.ids_of(gone.tolist())},
             made.report,
+            made.build,
         )
         found.shares = now.shares
         return found

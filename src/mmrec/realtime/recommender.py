@@ -24,6 +24,7 @@ from mmrec.realtime.pictures import with_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines
+from mmrec.recommender.parts import Build
 from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import History, Where, as_rows, check_count
@@ -48,6 +49,9 @@ class RealtimeRecommender:
         sessions: where interests are kept between events; in memory by default.
         index: makes an empty item index of a width; exact search by default.
 
+    Raises:
+        ValueError: a part is none of these.
+
     Example:
         >>> import mmrec
         >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
@@ -71,14 +75,21 @@ class RealtimeRecommender:
         self.recommender = recommender
         self.log = MemoryLog() if log is None else log
         self.sessions = MemorySessions() if sessions is None else sessions
+        _check_parts(self.log, self.sessions, index)
         self.max_length = recommender.options.max_length
         self._current = Current(recommender, self.log, index)
         self._users = [Lock() for _ in range(LOCKS)]
 
     @classmethod
-    def load(cls, run: str | Path, **parts: Any) -> "RealtimeRecommender":
-        """Read a RUN; ``parts`` as for the class."""
-        return cls(Recommender.load(run), **parts)
+    def load(
+        cls, run: str | Path, *, build: Build | None = None, **parts: Any
+    ) -> "RealtimeRecommender":
+        """Read a RUN; ``build`` as for :meth:`mmrec.Recommender.load`, ``parts`` as for the class.
+
+        Raises:
+            RunError: as for :meth:`mmrec.Recommender.load`.
+        """
+        return cls(Recommender.load(run, build=build), **parts)
 
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: items, and what was learnt.
@@ -277,8 +288,10 @@ class RealtimeRecommender:
         """Recommend these items no more; histories that hold them keep their meaning.
 
         Raises:
-            ValueError: an id is unknown.
+            ValueError: an id is unknown, or it is one id, no list of them.
         """
+        if isinstance(items, str | int):
+            raise ValueError(f"remove_items expects a list of item ids; got the one id {items!r}")
         column = self.catalog.frame["item_id"]
         rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
         self._current.change(ItemChange("remove", rows, {}))
@@ -396,3 +409,14 @@ class RealtimeRecommender:
             order = scores.argsort(descending=True, stable=True)
             keys, scores = keys[order], scores[order]
         return lines(now.catalog, keys[:k], scores[:k], "interest")
+
+
+def _check_parts(log: object, sessions: object, index: object) -> None:
+    """Refuse what is no log, no store or no index before it is needed."""
+    for fits, part, wanted in (
+        (isinstance(log, EventLog), log, "log must be an EventLog such as SqliteLog(path)"),
+        (isinstance(sessions, SessionStore), sessions, "sessions must be a SessionStore"),
+        (callable(index), index, "index must make an ItemIndex, as the class FaissIndex does"),
+    ):
+        if not fits:
+            raise ValueError(f"{wanted}; got {type(part).__name__}")

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmrec.data import Catalog, Histories, Interactions, Source, Table, TableSource
 from mmrec.data.tables import read_table, require_columns
 from mmrec.encoders import FeatureStore
+from mmrec.evaluation.bench import rows_at_once
 from mmrec.models import CatalogRanker, encode_catalog
 from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
 from mmrec.recommender.recommender import Recommender
@@ -48,22 +49,29 @@ def recommend_all(
         k: how many items.
         where: only items that meet this, see :meth:`Recommender.recommend`.
         exclude_seen: False if an item of the history may be recommended again.
-        batch_size: users that are scored at once.
+        batch_size: the most users that are scored at once; fewer where the catalogue is large.
 
     Returns:
         ``user_id``, ``item_id``, ``rank`` (1 = best) and ``score``, in the order of ``histories``.
 
     Raises:
-        ValueError: a column is missing, an item id is unknown, or ``k`` isn't positive.
+        ValueError: a column is missing, an item id is unknown or null, or ``k`` isn't positive.
     """
     check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
     lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
-    items = recommender.catalog.indices_of(frame["history"].explode().drop_nulls().to_list())
+    # An empty history would leave a null behind, as one in a history does.
+    events = frame["history"].filter(lengths > 0).explode()
+    if events.null_count():
+        raise ValueError(
+            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
+        )
+    items = recommender.catalog.indices_of(events.to_list())
     rows = np.split(items, np.cumsum(lengths)[:-1])
     allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
     ranker, parts = recommender.ranker, []
+    batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of like length together: little of a batch is padding.
     order = np.argsort(lengths, kind="stable")
     known = order[lengths[order] > 0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from torch import nn
 
@@ -126,11 +127,27 @@ def read_content(
                 augment = replace(encoder.transform, augment=True)
                 content.augmented[modality] = RawSource(source.values, augment)
         if not source.present.any():
-            raise ValueError(f"modality {modality!r}: none of the {len(catalog)} items has it")
+            raise ValueError(
+                f"modality {modality!r}: none of the {len(catalog)} items has it"
+                + (_why_no_picture(catalog) if modality == "image" else "")
+            )
         content.sources[modality] = source
         content.problems |= tell_problems(catalog, problems)
     content.augmented = content.sources | content.augmented
     return content
+
+
+def _why_no_picture(catalog: Catalog) -> str:
+    """Say what is amiss where items name pictures and none is there."""
+    column = catalog.frame["image"] if "image" in catalog.frame.columns else pl.Series([""])
+    named = int((column.cast(pl.String).fill_null("").str.strip_chars() != "").sum())
+    if not named:
+        return ": none names a picture in the column image"
+    if catalog.images is None:
+        return f": {named} of them name a picture, and images is None; give the folder they are in"
+    if not catalog.images.is_dir():
+        return f": {named} of them name a picture, and there is no folder {catalog.images}"
+    return f": {named} of them name a picture, and none of these can be read in {catalog.images}"
 
 
 def raw_source(

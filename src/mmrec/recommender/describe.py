@@ -52,7 +52,7 @@ def measure(
     """Return how well a ranker does beside simple baselines, and the rank of each test target."""
     # How much of a history a model reads is its own affair: models are compared on the same one.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
-    items = facts_of(catalog, vectors=ranker.vectors)
+    items = facts_of(catalog)
     ranks, everything = rank_both(ranker, split, "test", protocol)
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),

@@ -1,5 +1,6 @@
 """Items that came after training: encoded by what is known of them."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -20,6 +21,8 @@ from mmrec.recommender.content import (
     tell_problems,
 )
 from mmrec.recommender.options import Options
+
+log = logging.getLogger(__name__)
 
 
 def rebuild_encoders(
@@ -97,8 +100,23 @@ def encode_rows(
         encoded = FeatureStore(None).encode(encoder, [None, *values])
         tell_problems(new, {index - 1: reason for index, reason in encoded.problems.items()})
         sources[modality] = encoded
+    _warn_of_unknown(new, sources)
     vectors, shares = encode_with_shares(model.items, sources, len(new))
     return vectors[1:], {name: share[1:] for name, share in shares.items()}
+
+
+def _warn_of_unknown(new: Catalog, sources: Mapping[str, Source]) -> None:
+    """Tell of items of which the model sees nothing: all of them get the same vector."""
+    seen = np.any([source.present[1:] for source in sources.values()], axis=0)
+    items = new.ids_of(np.flatnonzero(~seen) + 1)
+    if items:
+        log.warning(
+            "the model knows items by %s, and %d of the new ones have nothing of it, first %r: "
+            "their place in a list means nothing",
+            " and ".join(sources),
+            len(items),
+            items[:3],
+        )
 
 
 def _check_features(

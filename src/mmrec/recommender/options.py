@@ -119,9 +119,10 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        given: object = self.modalities
-        names = given.split(",") if isinstance(given, str) else self.modalities
-        object.__setattr__(self, "modalities", tuple(name.strip() for name in names))
+        given: Any = self.modalities
+        if isinstance(given, str):
+            given = (name.strip() for name in given.split(","))
+        object.__setattr__(self, "modalities", tuple(given))
         unknown = [name for name in self.modalities if name not in MODALITIES]
         if unknown or not self.modalities or len(set(self.modalities)) < len(self.modalities):
             raise ValueError(

@@ -7,11 +7,19 @@ import polars as pl
 
 from mmrec.recommender.batch import ItemVectors
 from mmrec.recommender.batch import recommend_all as recommend_block
+from mmrec.recommender.parts import Build
 from mmrec.recommender.recommender import Recommender
 
 
 def recommend_all(
-    run: str | Path, histories: Any, k: int = 10, *, actors: int = 2, block: int = 4096, **how: Any
+    run: str | Path,
+    histories: Any,
+    k: int = 10,
+    *,
+    build: Build | None = None,
+    actors: int = 2,
+    block: int = 4096,
+    **how: Any,
 ) -> Any:
     """Recommend to everybody, each block of users in one of several actors.
 
@@ -19,6 +27,7 @@ def recommend_all(
         run: folder of a RUN that every machine can read; an actor loads it once.
         histories: a Ray Dataset or a polars frame with ``user_id`` and ``history``.
         k: how many items.
+        build: see :meth:`Recommender.load`.
         actors: how many load the RUN and work at the same time.
         block: users that an actor is given at once.
         how: ``where``, ``exclude_seen`` and ``batch_size`` of
@@ -30,35 +39,44 @@ def recommend_all(
     Raises:
         ImportError: Ray is not installed.
     """
-    return _mapped(_Recommend, histories, actors, block, {"run": str(run), "k": k, "how": how})
+    made_with = {"run": str(run), "build": build, "k": k, "how": how}
+    return _mapped(_Recommend, histories, actors, block, made_with)
 
 
-def encode_items(run: str | Path, items: Any, *, actors: int = 2, block: int = 1024) -> Any:
+def encode_items(
+    run: str | Path,
+    items: Any,
+    *,
+    build: Build | None = None,
+    actors: int = 2,
+    block: int = 1024,
+) -> Any:
     """Encode items, each block in one of several actors; a Ray Dataset of ``item_id``, ``vector``.
 
     Args:
         run: folder of a RUN that every machine can read.
         items: a Ray Dataset or a polars frame with the columns of a catalogue; each item once.
+        build: see :meth:`Recommender.load`.
         actors: how many load the RUN and its encoders and work at the same time.
         block: items that an actor is given at once.
 
     Raises:
         ImportError: Ray is not installed.
     """
-    return _mapped(_Encode, items, actors, block, {"run": str(run)})
+    return _mapped(_Encode, items, actors, block, {"run": str(run), "build": build})
 
 
 class _Recommend:
-    def __init__(self, run: str, k: int, how: dict[str, Any]) -> None:
-        self.recommender, self.k, self.how = Recommender.load(run), k, how
+    def __init__(self, run: str, build: Build | None, k: int, how: dict[str, Any]) -> None:
+        self.recommender, self.k, self.how = Recommender.load(run, build=build), k, how
 
     def __call__(self, table: Any) -> Any:
         return recommend_block(self.recommender, table, self.k, **self.how).to_arrow()
 
 
 class _Encode:
-    def __init__(self, run: str) -> None:
-        self.vectors = ItemVectors(Recommender.load(run))
+    def __init__(self, run: str, build: Build | None) -> None:
+        self.vectors = ItemVectors(Recommender.load(run, build=build))
 
     def __call__(self, table: Any) -> Any:
         lines = self.vectors(table)

@@ -130,7 +130,8 @@ class Recommender:
             >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
             >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
             >>> made = Recommender.fit(events, {"item_id": [*"abc"]}, options=options, build=build)
-            >>> made.config["parts"]["interest"]
+            >>> parts = made.config["parts"]
+            >>> parts["interest"]
             'mmrec.interest.LinearRecurrentInterest'
         """
         if options is not None and not isinstance(options, Options):
@@ -164,7 +165,15 @@ class Recommender:
         if private:
             history, privacy["privacy"] = train_private(model, options, split, content)
         else:
-            history = train(model, options, split, content, progress=progress, checkpoints=place)
+            history = train(
+                model,
+                options,
+                split,
+                content,
+                progress=progress,
+                checkpoints=place,
+                resume=resume,
+            )
         vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)

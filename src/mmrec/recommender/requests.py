@@ -48,7 +48,7 @@ def as_rows(history: Any) -> tuple[list[list[ItemId]], bool]:
 def _check_history(history: object) -> None:
     if isinstance(history, str):
         raise ValueError(f"a history must be a list of item ids; got the text {history!r}")
-    if hasattr(history, "columns"):
+    if hasattr(type(history), "columns"):
         kind = type(history).__name__
         raise ValueError(f"a history must be a list of item ids; got a {kind}: pass its column")
     if isinstance(history, Mapping) or not hasattr(history, "__getitem__"):

@@ -63,7 +63,9 @@ def _check_own(run: Run, directory: Path, build: Build | None) -> None:
         return
     parts = run.config.get("parts")
     parts = parts if isinstance(parts, dict) else {}
-    own = [f"the {part} {kind}" for part, kind in parts.items() if not str(kind).startswith("mmrec.")]
+    own = [
+        f"the {part} {kind}" for part, kind in parts.items() if not str(kind).startswith("mmrec.")
+    ]
     raise RunError(
         f"{directory} has {' and '.join(own) or 'a model'} that {name} put there: load needs the "
         f"build= that fit was given"

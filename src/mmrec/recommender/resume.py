@@ -5,6 +5,7 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 
@@ -79,6 +80,9 @@ def last_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
     files = checkpoint_files(directory)
     for path in files:
         try:
+            with ZipFile(path) as parts:  # PyTorch's format, whose checksums it doesn't look at
+                if damaged := parts.testzip():
+                    raise ValueError(f"its part {damaged} is damaged")
             checkpoint = torch.load(path, "cpu", weights_only=True)
             if STATE not in checkpoint:
                 raise ValueError(f"it lacks {STATE!r}")

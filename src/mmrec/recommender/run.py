@@ -93,8 +93,9 @@ def write_run(run: Run, directory: Path) -> None:
     check_place(directory)
     directory = directory.resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
-    fresh = directory.parent / f".{directory.name}.new"
-    old = directory.parent / f".{directory.name}.old"
+    fresh, old = directory.parent / f".{directory.name}.new", _replaced(directory)
+    if old.exists() and not directory.exists():
+        old.rename(directory)  # a kill between the two renames below
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     try:
@@ -109,6 +110,11 @@ def write_run(run: Run, directory: Path) -> None:
     fresh.rename(directory)
     flush(directory.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _replaced(directory: Path) -> Path:
+    """Return where a RUN waits until the one that replaces it is in its place."""
+    return directory.parent / f".{directory.name}.old"
 
 
 def _write_files(run: Run, directory: Path) -> None:
@@ -136,6 +142,8 @@ def read_run(directory: Path) -> Run:
         FileNotFoundError: there is no such folder.
         RunError: a file is missing or damaged, or the RUN is of another version.
     """
+    if not directory.exists() and _replaced(directory).is_dir():
+        directory = _replaced(directory)
     if not directory.is_dir():
         raise FileNotFoundError(f"no RUN at {directory}")
     missing = [name for name in FILES if not (directory / name).is_file()]
@@ -147,7 +155,7 @@ def read_run(directory: Path) -> Run:
             f"{directory} must be a RUN of format {FORMAT!r}; it is of format "
             f"{config.get('format')!r}"
         )
-    _check_hashes(directory, config.pop(HASHES, {}))  # older RUNs have none
+    _check_hashes(directory, config.pop(HASHES, None))
     items, vectors, counts, slots = _read(directory / FILES[2], _read_items)
     targets, shares = directory / TARGETS, directory / SHARES
     return Run(
@@ -166,11 +174,13 @@ def read_run(directory: Path) -> Run:
 
 def _check_hashes(directory: Path, hashes: object) -> None:
     """Find a file that is not the one that was written with ``config.json``."""
+    if hashes is None:  # an older RUN
+        return
     if not isinstance(hashes, dict):
         raise RunError(f"{directory} is damaged: {HASHES} of its {FILES[1]} is {hashes!r}")
     for name in (*FILES, TARGETS, SHARES):
         path = directory / name
-        if name in hashes and path.is_file() and _hash(path) != hashes[name]:
+        if name != FILES[1] and path.is_file() and _hash(path) != hashes.get(name):
             way = "copy the folder again" if name in FILES else "copy it again, or remove it"
             raise RunError(
                 f"{directory} is damaged: {name} is not the file that was written with {FILES[1]}; "

@@ -57,6 +57,7 @@ def train(
     *,
     progress: bool,
     checkpoints: Path | None = None,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
@@ -66,8 +67,8 @@ def train(
         split: labelled events.
         content: sources of the catalogue.
         progress: whether to show progress bars.
-        checkpoints: folder in which the state after an epoch is kept; training goes on from the
-            last one that is there. None to keep none.
+        checkpoints: folder in which the state after an epoch is kept, or None to keep none.
+        resume: whether training goes on from the last state that is there.
 
     Returns:
         How it went: the best epoch and its validation NDCG@10, and the curve.
@@ -101,7 +102,8 @@ def train(
         alignment=options.alignment if options.fusion == "siamese" else 0.0,
     )
     kept, path = Checkpoints(checkpoints), None
-    if checkpoints and (found := last_checkpoint(checkpoints)):
+    # Of several processes one may look before another has emptied the folder.
+    if checkpoints and resume and (found := last_checkpoint(checkpoints)):
         path = found[0]
         kept.restore(found[1])
         _check_weights(module.state_dict(), kept.best, path)

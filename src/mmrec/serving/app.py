@@ -5,7 +5,7 @@ import binascii
 from importlib.resources import files
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -36,6 +36,17 @@ from mmrec.serving.shown import Shown
 PICTURE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 WRITERS = 16
 """Events written at once; they wait for the disk together."""
+
+
+def _only_known(request: Request) -> None:
+    """Refuse a query with a parameter that its address doesn't have: it may be a slip."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        raise HTTPException(422, f"the query has the parameters {known}; got {unknown[:3]}")
+
+
+STRICT = [Depends(_only_known)]
 
 
 def create_app(
@@ -79,7 +90,7 @@ def create_app(
         offset = live.observe(event.user, item, event.event, event.time, id=event.id)
         return Offset(offset=offset)
 
-    @app.get("/recommend", summary="Recommend items to a user")
+    @app.get("/recommend", summary="Recommend items to a user", dependencies=STRICT)
     @listing
     def recommend(
         user: Annotated[User, Query()],
@@ -94,13 +105,13 @@ def create_app(
         found = live.recommend(user, k=k, exclude_seen=exclude_seen, where=conditions)
         return Recommendations(items=[show.line(line) for line in found], model=version)
 
-    @app.get("/history", summary="A user's last events, oldest first")
+    @app.get("/history", summary="A user's last events, oldest first", dependencies=STRICT)
     def history(
         user: Annotated[User, Query()], last: Annotated[int, Query(ge=1, le=10_000)] = 100
     ) -> History:
         return History(items=[show.past(event) for event in live.history(user, last=last)])
 
-    @app.get("/explain", summary="Why an item is recommended to a user")
+    @app.get("/explain", summary="Why an item is recommended to a user", dependencies=STRICT)
     @listing
     def explain(user: Annotated[User, Query()], item: Annotated[str, Query()]) -> Explained:
         """What the score would lose without each past item, and without each modality."""

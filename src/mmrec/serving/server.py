@@ -1,7 +1,8 @@
 """Running the application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,16 +10,18 @@ import uvicorn
 from fastapi import FastAPI
 
 from mmrec.realtime import Versions
+from mmrec.recommender.run import read_run
 from mmrec.serving.app import create_app
 from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until the process is told to stop; requests under way are answered first.
 
     Args:
         settings: what to serve, and where.
+        ready: is called once the RUN could be read.
 
     Raises:
         FileNotFoundError: there is no such RUN.
@@ -26,8 +29,12 @@ def serve(settings: Settings) -> None:
     """
     common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}
     if settings.workers == 1:
-        uvicorn.run(make_app(settings), timeout_graceful_shutdown=10, **common)
+        app = make_app(settings)
+        ready()
+        uvicorn.run(app, timeout_graceful_shutdown=10, **common)
         return
+    read_run(Path(settings.run))  # a worker that fails would be started again and again
+    ready()
     settings.to_environment()
     uvicorn.run(
         "mmrec.serving.server:worker",

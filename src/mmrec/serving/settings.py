@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mmrec.realtime import ItemIndex, MemorySessions, RealtimeRecommender, SessionStore, SqliteLog
+from mmrec.recommender import Recommender
 from mmrec.serving.guard import Limits, check_exposure
 
 VARIABLE = "MMREC_SERVE"
@@ -81,8 +82,9 @@ class Settings:
 
     def open(self) -> RealtimeRecommender:
         """Return the live recommender, its log durable before an event is acknowledged."""
-        return RealtimeRecommender.load(
-            self.run,
+        recommender = Recommender.load(self.run)  # first: without a RUN no log is begun
+        return RealtimeRecommender(
+            recommender,
             log=SqliteLog(self.log, durability="full", user_key=self.user_key),
             sessions=self._sessions(),
             index=self._make_index,

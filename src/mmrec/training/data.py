@@ -5,11 +5,14 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
 from mmrec.data import Batch, Collator, Histories, Negatives, Source, Split, bucket_batches, windows
+from mmrec.data.device import OnDevice
 from mmrec.evaluation import HeldOut, held_out
+from mmrec.evaluation.bench import rows_at_once
 
 
 class SequenceDataModule(LightningDataModule):
@@ -83,6 +86,7 @@ class SequenceDataModule(LightningDataModule):
             batch_size=None,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
         )
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -91,6 +95,12 @@ class SequenceDataModule(LightningDataModule):
             self.split, self.max_length, self.max_valid, self._rank, self._world
         )
         return DataLoader(events, batch_size=None)
+
+    def transfer_batch_to_device(
+        self, batch: OnDevice, device: torch.device, dataloader_idx: int
+    ) -> OnDevice:
+        """Move a batch; from page-locked memory a CUDA device fetches it while it computes."""
+        return batch.to(device, non_blocking=True)
 
     @property
     def _rank(self) -> int:
@@ -220,7 +230,8 @@ class _HeldOutEvents(IterableDataset[HeldOut]):
             self.split,
             "valid",
             max_length=self.max_length,
-            batch_size=min(256, max(-(-events // self.world), 1)),  # everyone has some
+            # Everyone has some, and the scores of a large catalogue fit in memory.
+            batch_size=rows_at_once(self.split.catalog_size, max(-(-events // self.world), 1)),
             at_most=self.at_most,
         )
         while group := list(islice(batches, self.world)):

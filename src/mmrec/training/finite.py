@@ -58,9 +58,7 @@ class FiniteLoss(Callback):
             self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}")
 
     def _stop(self, trainer: Trainer, what: str, where: str) -> None:
-        advice = (
-            "a lower lr" if "32" in str(trainer.precision) else "precision 32-true or a lower lr"
-        )
-        raise ValueError(
-            f"{what} epoch {trainer.current_epoch + 1}{where}; try {advice}; {kept(self.directory)}"
-        )
+        advice = "start anew with a lower lr"  # the same steps would lead here again
+        if "32" not in str(trainer.precision):
+            advice = f"try precision 32-true ({kept(self.directory)}), or {advice}"
+        raise ValueError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")

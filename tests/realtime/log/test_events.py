@@ -7,7 +7,7 @@ from mmrec.realtime.log.events import Event, EventLog, NewEvent, check_event, ch
     "event",
     [
         NewEvent("u" * 256, "i" * 1024, "k" * 256, 0.0, "d" * 256),
-        NewEvent("ü", 2**63 - 1, time=-1.5),
+        NewEvent("ü", 2**63 - 1, time=1.5),
         NewEvent("u", -(2**63)),
     ],
 )
@@ -31,6 +31,8 @@ def test_what_is_within_the_limits_passes(event):
         (NewEvent("u", 1.0), "item: expected a text or an integer; got float"),
         (NewEvent("u", "i", time=float("nan")), "time: .* got nan"),
         (NewEvent("u", "i", time=float("-inf")), "time: .* got -inf"),
+        (NewEvent("u", "i", time=-1.5), "time: expected seconds since 1970, .* got -1.5$"),
+        (NewEvent("u", "i", time=1.7e12), "before the year 2200; .* looks like milliseconds$"),
         (NewEvent("u", "i", time=True), "time: .* got True"),
         (NewEvent("u", "i", time="1"), "time: .* got '1'"),
     ],

@@ -6,6 +6,7 @@ from numbers import Real
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from mmrec.data import ItemId
+from mmrec.data.times import LATEST, other_unit
 from mmrec.realtime.log.item_changes import ItemChange
 
 _LONGEST = 256
@@ -53,7 +54,7 @@ def check_event(event: NewEvent) -> None:
 
     Raises:
         ValueError: a text is empty, too long or not text; an item is neither a text nor an integer
-            of 64 bits; the time isn't a finite number.
+            of 64 bits; the time isn't a finite number, is below 0, or is later than the year 2200.
 
     Example:
         >>> check_event(NewEvent("ann", "lamp"))
@@ -67,8 +68,8 @@ def check_event(event: NewEvent) -> None:
     if event.id is not None:
         check_text("id", event.id)
     _check_item(event.item)
-    if event.time is not None and not _is_finite(event.time):
-        raise ValueError(f"time: expected a finite number of seconds; got {event.time!r}")
+    if event.time is not None:
+        _check_time(event.time)
 
 
 def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
@@ -104,8 +105,15 @@ def _check_item(item: object) -> None:
         raise ValueError(f"item: expected a text or an integer; got {type(item).__name__}")
 
 
-def _is_finite(time: object) -> bool:
-    return not isinstance(time, bool) and isinstance(time, Real) and isfinite(time)
+def _check_time(time: object) -> None:
+    if isinstance(time, bool) or not isinstance(time, Real) or not isfinite(time):
+        raise ValueError(f"time: expected a finite number of seconds; got {time!r}")
+    seconds = float(time)
+    if not 0 <= seconds < LATEST:
+        raise ValueError(
+            f"time: expected seconds since 1970, before the year 2200; got {time!r}"
+            f"{other_unit(seconds)}"
+        )
 
 
 @runtime_checkable
