@@ -10,7 +10,8 @@ used):
 - ``gru_train_vs_recbole``: an epoch of RecBole's GRU4Rec over one of mmrec's (ids, width 128,
   history 50, every training event a target on both sides; batches of 512 prefixes and of 128
   windows of 50);
-- ``sasrec_train_vs_rectools``: the same for SASRec (2 blocks, 2 heads), each user's last 51 events;
+- ``sasrec_train_vs_rectools``: the same for SASRec (2 blocks, 2 heads), each user's last 51 events,
+  batches of 128 windows on both sides;
 - ``evaluate_vs_rectools``: ``recommend`` plus metrics for 5,000 users over 20,000 items at history
   50 with an untrained SASRec on both sides, over ranking and measuring with mmrec;
 - ``text_encode_vs_sentence_transformers``: ``encode`` of the same texts by the same weights;
@@ -64,7 +65,7 @@ PEERS = {
     "recbole": ["recbole==1.2.1", "numpy<2", "setuptools<80"],
     "rectools": ["rectools[torch]==0.19.0"],
 }
-DIM, HISTORY = 128, 50
+DIM, HISTORY, WINDOWS = 128, 50, 128
 KEEP = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**30))
 
 
@@ -125,7 +126,7 @@ def seconds_of_epoch(
         split,
         sources,
         build_negatives(options, split),
-        batch_size=options.batch_size * options.max_length // HISTORY,
+        batch_size=WINDOWS,
         max_length=HISTORY,
     )
     timer = Epochs()

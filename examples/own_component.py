@@ -1,4 +1,4 @@
-"""Replace one part, keep the rest: a new interest model, trained, saved and loaded again.
+"""Replace one part, keep the rest: a new interest model, trained, saved, and served live.
 
 python examples/own_component.py
 """
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import mmrec
 from mmrec.data import make_shop, read_folder
 from mmrec.models import SequentialModel
+from mmrec.realtime import RealtimeRecommender
 
 
 class FadingMean(nn.Module):
@@ -36,6 +37,24 @@ class FadingMean(nn.Module):
         weights = weights / weights.sum(1, keepdim=True)
         return self.out(weights @ torch.where(mask.unsqueeze(-1), vectors, 0.0))
 
+    # The rest is for a live recommender, which adds an event to a state at the same cost whatever
+    # came before: here the sum of the faded items, and in the last column that of their weights.
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.fade.new_zeros(batch_size, self.dim + 1)
+
+    def step(
+        self,
+        state: Tensor,
+        vectors: Tensor,
+        gap: Tensor | None = None,
+        kind: Tensor | None = None,
+    ) -> Tensor:
+        one = torch.ones_like(vectors[:, :1])
+        return torch.sigmoid(self.fade) * state + torch.cat([vectors, one], dim=1)
+
+    def readout(self, state: Tensor) -> Tensor:
+        return self.out(state[:, :-1] / state[:, -1:].clamp(min=1))
+
 
 def build(model: SequentialModel) -> SequentialModel:
     """Put it into the model that the options make."""
@@ -55,9 +74,11 @@ def main() -> None:
             print(f"{name}: NDCG@10 {metrics['ndcg@10']:.3f} of {metrics['targets']} events")
 
         made.save(Path(folder) / "RUN")
-        again = mmrec.Recommender.load(Path(folder) / "RUN", build=build)
-        for line in again.recommend(data.catalog.ids[:3], k=5):
-            print(line.item, again.catalog.row(line.item)["title"])
+        live = RealtimeRecommender.load(Path(folder) / "RUN", build=build)
+        for item in data.catalog.ids[:3]:
+            live.observe("ann", item)
+        for line in live.recommend("ann", k=5):
+            print(line.item, data.catalog.row(line.item)["title"])
 
 
 if __name__ == "__main__":
