@@ -1,7 +1,7 @@
 """What `accuracy.py` found, as a table for machines and as a page for readers."""
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def table(results: Results) -> dict[str, Any]:
 
 def page(results: Results, work: Path) -> str:
     """Return the page in Markdown."""
-    parts = [HEAD]
+    parts = [HEAD, _codes(results)]
     for (data, split), rows in groups(results).items():
         own = [row for group in rows.values() for row in group if "baselines" in row]
         parts.append(f"## {data}, {split}\n")
@@ -96,6 +96,13 @@ def page(results: Results, work: Path) -> str:
         if split == "time" and own:
             parts.append(_cold(rows, own[0], work))
     return "\n".join(part for part in parts if part)
+
+
+def _codes(results: Results) -> str:
+    """Say which states of mmrec's source the results are of."""
+    count = Counter(row["code"] for row in results if "baselines" in row)
+    said = ", ".join(f"{number} of `{code}`" for code, number in count.most_common())
+    return f"Trainings of mmrec by the hash of its source (`accuracy.py`, `code`): {said}.\n"
 
 
 def _accuracy(rows: dict[str, Results], own: Results) -> str:

@@ -45,7 +45,7 @@ class Options:
         min_count: k-core filter: users and items with fewer events don't train.
         dim: width of item vectors and interest.
         layers: layers of the interest model; by default 1 of gru, 2 of the others.
-        dropout: of the interest model's input and output.
+        dropout: share of the interest model's input and output that is dropped in training.
         modality_dropout: probability that an item trains without one of its modalities.
         time_gap: whether the time since the last event is an input.
         event_types: whether the type of an event is an input.
@@ -58,7 +58,7 @@ class Options:
         patience: epochs without a better validation NDCG@10 before training stops.
         lr: learning rate.
         encoder_lr: learning rate of text and picture models.
-        weight_decay: of AdamW.
+        weight_decay: decoupled decay of the weights (AdamW).
         ema: decay of the moving average of the weights, which is what is validated and kept;
             0 keeps the weights themselves.
         alignment: weight of the alignment loss, for siamese fusion.
@@ -68,10 +68,10 @@ class Options:
         delta: chance that the promise of ``epsilon`` fails; by default a tenth of one over the
             number of users.
         max_grad_norm: length to which a user's gradient is clipped, with ``epsilon``.
-        precision: of the Lightning trainer: 32-true, bf16-mixed or 16-mixed.
+        precision: numbers that the trainer computes with: 32-true, bf16-mixed or 16-mixed.
         devices: number of devices, or auto.
         workers: processes that load batches.
-        seed: of everything random.
+        seed: decides everything random.
 
     Example:
         >>> Options(modalities=("text", "image"), tuning="last-2").modalities
