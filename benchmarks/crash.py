@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import torch
 from server import Client, Sent, Server, item_ids, lost
 
-from mmrec.realtime import Event, Fold, MemorySessions, RealtimeRecommender, SqliteLog
+from mmrec.realtime import Event, MemorySessions, RealtimeRecommender, SqliteLog
 from mmrec.recommender import Recommender
 
 LONGEST = 3.0
@@ -59,9 +59,11 @@ def differing_states(
     opened, sessions = SqliteLog(log), MemorySessions()
     try:
         live = RealtimeRecommender(made, log=opened, sessions=sessions)
-        kinds = made.config["kinds"]
+        event_types = made.config["event_types"]
         repeats = made.options.drop_repeats
-        fold = Fold(made.model.interest, live.version, kinds=kinds, drop_repeats=repeats)
+        fold = StateUpdater(
+            made.model.interest, live.version, event_types=event_types, drop_repeats=repeats
+        )
         wrong = []
         for user, body in users.items():
             own = [event for event in events if event.user == user]

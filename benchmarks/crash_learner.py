@@ -1,8 +1,8 @@
-"""`mmrec learn` killed at random moments, and started again until the log is learnt.
+"""`mmrec learn` killed at random moments, and started again until the log is learned.
 
     python benchmarks/crash_learner.py RUN [--times 20] [--events 20000] [--seed 0] [--json]
 
-A log of random events is learnt once without interruption, and once by processes that are killed
+A log of random events is learned once without interruption, and once by processes that are killed
 with SIGKILL at least `--times` times. A learner that skipped or repeated an event would end with
 other weights: both checkpoints must be equal, byte for byte.
 """

@@ -6,7 +6,7 @@ Against the size of the catalogue (a sampled pool beside the full softmax), the 
 (GRU, self-attention, linear recurrence) and the batch. Events are random; an item has 64 features,
 which lie in a memory-mapped file. Every point is a process of its own, so that its peak memory is
 its own: what the training steps hold on top of what was there before the first one, pages of files
-left out. Times are medians. `matplotlib` draws the pictures: pip install 'mmrec[compare]'.
+left out. Times are medians. `matplotlib` draws the images: pip install 'mmrec[compare]'.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def measure(point: Point) -> Point:
     from mmrec.data import Collator, Sequences, TableSource
     from mmrec.encoders import FeatureEncoder
     from mmrec.losses import softmax_loss
-    from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UnionPool
+    from mmrec.sampling import FullSampler, InBatchSampler, PopularitySampler, UnionSampler
     from mmrec.training import build_optimizer
 
     torch.manual_seed(0)
@@ -74,7 +74,7 @@ def measure(point: Point) -> Point:
     log = Sequences(
         item=rng.integers(1, items + 1, events),
         gap=np.zeros(events),
-        kind=np.zeros(events, dtype=np.int64),
+        event_type=np.zeros(events, dtype=np.int64),
         time=np.zeros(events),
         offsets=np.arange(users + 1) * (length + 1),
         users=range(users),
@@ -94,10 +94,12 @@ def measure(point: Point) -> Point:
         features = np.load(path, mmap_mode="r")
         counts = np.ones(items + 1)
         if point["pool"] == "full softmax":
-            pool: Any = FullPool(np.arange(1, items + 1))
+            pool: Any = FullSampler(np.arange(1, items + 1))
         else:
             targets = batch_size * length
-            pool = UnionPool([PopularityPool(counts, NEGATIVES), InBatchPool(counts, targets)])
+            pool = UnionSampler(
+                [PopularitySampler(counts, NEGATIVES), InBatchSampler(counts, targets)]
+            )
         pool.log_inclusion(np.array([1]))
         pool.draw(rng)
         source = TableSource(features, np.arange(items + 1) > 0)
@@ -129,7 +131,7 @@ def measure(point: Point) -> Point:
 
 
 def points(quick: bool) -> dict[str, list[Point]]:
-    """Return what is measured, by picture."""
+    """Return what is measured, by image."""
     base = {"model": "GRU", "pool": "sampled pool", "items": 100_000, "length": 20, "batch": 64}
     base |= {"steps": 4 if quick else 8}
     sizes = [1000, 10_000, 100_000] if quick else [1000, 3000, 10_000, 30_000, 100_000, 300_000]

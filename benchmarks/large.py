@@ -42,8 +42,8 @@ from mmrec.encoders import FeatureEncoder
 from mmrec.losses import softmax_loss
 from mmrec.metrics import rank_of_target
 from mmrec.models import SequentialModel, encode_catalog, gru4rec
-from mmrec.models.ranker import evaluating
-from mmrec.sampling import InBatchPool, PopularityPool, UnionPool
+from mmrec.models.catalog_scorer import evaluating
+from mmrec.sampling import InBatchSampler, PopularitySampler, UnionSampler
 from mmrec.training import build_optimizer
 
 WIDTH, CLUSTER, STAY = 512, 1000, 0.9
@@ -207,8 +207,8 @@ def main() -> None:
         prepared = {"rss": memory("VmHWM"), "anonymous": peak.anonymous}
         counts = shards.counts()
         positions = arguments.batch_size * (arguments.length - 1)
-        pool = UnionPool(
-            [PopularityPool(counts, arguments.negatives), InBatchPool(counts, positions)]
+        pool = UnionSampler(
+            [PopularitySampler(counts, arguments.negatives), InBatchSampler(counts, positions)]
         )
         stream = ShardStream(
             shards,

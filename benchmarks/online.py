@@ -1,4 +1,4 @@
-"""Online learning beside the frozen model, tested on each event before it is learnt.
+"""Online learning beside the frozen model, tested on each event before it is learned.
 
     python benchmarks/online.py DATA --out docs/images [--work DIR] [--cache DIR] [--json]
 
@@ -32,11 +32,11 @@ from mmrec.data import Dataset, Split, read_folder, split_by_time
 from mmrec.data.splits import target_users
 from mmrec.evaluation import (
     Frozen,
+    HistoryScorer,
     Learner,
     Observed,
     OnlineMarkov,
     Prequential,
-    Ranker,
     paired_bootstrap,
     prequential,
     rank_targets,
@@ -96,11 +96,11 @@ def learner_of(
     made: Recommender,
     split: Split,
     seed: int,
-    kind: type[OnlineLearner] = OnlineLearner,
+    event_type: type[OnlineLearner] = OnlineLearner,
     **options: Any,
 ) -> OnlineLearner:
     """Return a learner that starts at a recommender and remembers what that was trained on."""
-    learner = kind(made.model, made.vectors, made.counts, seed=seed, **options)
+    learner = event_type(made.model, made.vectors, made.counts, seed=seed, **options)
     learner.remember(split.train)
     return learner
 
@@ -111,9 +111,9 @@ def means(result: Prequential, chosen: np.ndarray | None = None) -> dict[str, fl
     return {metric: float(result.values(metric)[rows].mean()) for metric in METRICS}
 
 
-def old_part(ranker: Ranker, split: Split) -> float:
+def old_part(scorer: HistoryScorer, split: Split) -> float:
     """Return NDCG@10 on the events between training and stream."""
-    rank = rank_targets(ranker, split, "valid").rank
+    rank = rank_targets(scorer, split, "valid").rank
     return float(metric_of_ranks(rank, "ndcg@10", split.catalog_size).mean())
 
 
@@ -126,8 +126,8 @@ def compare(data: Dataset, seed: int, work: Path, cache: Path) -> tuple[Result, 
     """Return the figures of one seed, and the two streams."""
     split = split_of(data, 0.7, 1.0)
     made = recommender(data, 0.7, seed, work, cache)
-    learner, before = learner_of(made, split, seed), old_part(made.ranker, split)
-    frozen = streamed(Frozen(made.ranker), split)
+    learner, before = learner_of(made, split, seed), old_part(made.catalog_scorer, split)
+    frozen = streamed(Frozen(made.catalog_scorer), split)
     start = time.perf_counter()
     online = streamed(learner, split)
     seconds = time.perf_counter() - start
@@ -163,7 +163,10 @@ def baselines(data: Dataset) -> tuple[Result, Prequential]:
 def tune(data: Dataset, work: Path, cache: Path) -> list[Result]:
     """Return what each setting gives between 60 and 70 %, on a recommender that ends at 60 %."""
     split, made = split_of(data, 0.6, 0.7), recommender(data, 0.6, 0, work, cache)
-    frozen, before = means(streamed(Frozen(made.ranker), split)), old_part(made.ranker, split)
+    frozen, before = (
+        means(streamed(Frozen(made.catalog_scorer), split)),
+        old_part(made.catalog_scorer, split),
+    )
     results = []
     for options in TUNED:
         learner = learner_of(made, split, 0, **options)
@@ -212,7 +215,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--work", type=Path, default=Path("online"))
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
-    parser.add_argument("--out", type=Path, help="folder of the picture")
+    parser.add_argument("--out", type=Path, help="folder of the image")
     parser.add_argument("--tune", action="store_true", help="repeat the choice of the settings")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -1,11 +1,11 @@
-"""Training text and picture models end to end: each pool item once, against each occurrence.
+"""Training text and image models end to end: each pool item once, against each occurrence.
 
     python benchmarks/pool.py [--items 500] [--steps 5] [--json]
 
 Both sides take the same batches of the miniature shop and the same small BERT and CNN, and do the
 same forward and backward pass in turns, in one run. One encodes the unique items of a batch's
 pool, the other every occurrence of an item in a history or as a target, as a model does that
-takes `(B, T)` texts and pictures. Median seconds of a step, and their ratio, are printed.
+takes `(B, T)` texts and images. Median seconds of a step, and their ratio, are printed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from mmrec.fusion import ConcatFusion
 from mmrec.losses import softmax_loss
 from mmrec.models import SequentialModel, gru4rec
 from mmrec.recommender.content import raw_values
-from mmrec.sampling import InBatchPool
+from mmrec.sampling import InBatchSampler
 from mmrec.training import SequenceDataModule
 
 
@@ -100,7 +100,7 @@ def main() -> None:
         module = SequenceDataModule(
             split,
             sources,
-            InBatchPool(split.train_counts, positions=arguments.batch_size * 10),
+            InBatchSampler(split.train_counts, positions=arguments.batch_size * 10),
             batch_size=arguments.batch_size,
             max_length=arguments.max_length,
         )

@@ -43,7 +43,6 @@ from mmrec.realtime import (
     EventLog,
     ExactIndex,
     FaissIndex,
-    Fold,
     ItemIndex,
     MemoryLog,
     NewEvent,
@@ -55,7 +54,7 @@ from mmrec.recommender import Recommender
 USERS, EVENTS = 200, 50
 """Users who are served, and events of each."""
 LONG, SHORT, GROUP = 10_000, 10, 4
-"""Events of the two kinds of users that are compared, and how many of each take turns."""
+"""Events of the two event_types of users that are compared, and how many of each take turns."""
 HISTORY = 200
 """Events that are encoded again, against one step."""
 WARM = 300
@@ -84,10 +83,12 @@ def milliseconds(calls: Sequence[Call]) -> np.ndarray:
     return taken / 1e6
 
 
-def in_turn(*kinds: Sequence[Call], block: int = 1) -> list[np.ndarray]:
-    """Return how long the calls of each kind take, a block of each kind after the other."""
-    count, per_kind = len(kinds), len(kinds[0])
-    blocks = [kind[n : n + block] for n in range(0, per_kind, block) for kind in kinds]
+def in_turn(*event_types: Sequence[Call], block: int = 1) -> list[np.ndarray]:
+    """Return the milliseconds of the calls of each variant, in alternating blocks."""
+    count, per_kind = len(event_types), len(event_types[0])
+    blocks = [
+        event_type[n : n + block] for n in range(0, per_kind, block) for event_type in event_types
+    ]
     taken = milliseconds(list(chain.from_iterable(blocks)))
     taken = taken.reshape(-1, count, block).swapaxes(0, 1).reshape(count, -1)
     return list(taken[:, WARM:])
@@ -146,8 +147,10 @@ def observing(made: Recommender, log: EventLog, name: str, calls: int) -> dict[s
 def stepping(made: Recommender, calls: int) -> dict[str, float]:
     """Measure the update of a state by one event against encoding a whole history again."""
     draw, model = np.random.default_rng(1), made.model
-    kinds = made.config["kinds"]
-    fold = Fold(model.interest, "", kinds=kinds, drop_repeats=made.options.drop_repeats)
+    event_types = made.config["event_types"]
+    fold = StateUpdater(
+        model.interest, "", event_types=event_types, drop_repeats=made.options.drop_repeats
+    )
     indices = draw.permutation(np.resize(np.arange(1, len(made.vectors)), HISTORY + 1))
     events = [Event(n + 1, "", int(i), "view", 60.0 * n) for n, i in enumerate(indices)]
     session = fold(fold.start(), events[:-1], made.vectors, int)
@@ -201,7 +204,9 @@ def enlarged(made: Recommender, size: int, level: float, *, isotropic: bool) -> 
         made.config,
         {},
     )
-    large.shares = {name: share[rows] for name, share in made.shares.items()}
+    large.modality_contributions = {
+        name: share[rows] for name, share in made.modality_contributions.items()
+    }
     return large
 
 
@@ -302,7 +307,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a trained RUN")
     parser.add_argument("--quick", action="store_true", help="fewer calls, and no million items")
-    parser.add_argument("--calls", type=int, default=5000, help="calls of each kind")
+    parser.add_argument("--calls", type=int, default=5000, help="calls of each event_type")
     parser.add_argument("--noise", type=float, default=0.3, help="relative, see above")
     parser.add_argument("--isotropic", action="store_true", help="noise in all directions")
     parser.add_argument("--effort", type=int, default=288, help="candidates of a search (HNSW)")

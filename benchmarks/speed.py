@@ -15,7 +15,7 @@ used):
 - ``evaluate_vs_rectools``: ``recommend`` plus metrics for 5,000 users over 20,000 items at history
   50 with an untrained SASRec on both sides, over ranking and measuring with mmrec;
 - ``text_encode_vs_sentence_transformers``: ``encode`` of the same texts by the same weights;
-- ``image_encode_vs_forward``: the pure forward pass of decoded pictures over reading, decoding and
+- ``image_encode_vs_forward``: the pure forward pass of decoded images over reading, decoding and
   encoding them (1 would mean that decoding costs nothing);
 - ``pool_vs_occurrences``: see ``benchmarks/pool.py``.
 
@@ -51,7 +51,7 @@ from mmrec.data import (
 from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
 from mmrec.memory import keep_freed_memory
-from mmrec.models import CatalogRanker, SequentialModel, encode_catalog, gru4rec, sasrec
+from mmrec.models import CatalogScorer, SequentialModel, encode_catalog, gru4rec, sasrec
 from mmrec.recommender.build import build_negatives
 from mmrec.recommender.content import raw_values
 from mmrec.recommender.options import Options
@@ -231,8 +231,8 @@ def evaluating(peers: Path, work: Path, *, quick: bool, threads: int) -> dict[st
     def ours() -> None:
         vectors = encode_catalog(model.items, sources, len(catalog), batch_size=4096)
         counts = torch.from_numpy(split.train_counts)
-        ranker = CatalogRanker(model, vectors, counts, max_length=HISTORY)
-        summarize(rank_targets(ranker, split, max_length=HISTORY), len(catalog))
+        scorer = CatalogScorer(model, vectors, counts, max_length=HISTORY)
+        summarize(rank_targets(scorer, split, max_length=HISTORY), len(catalog))
 
     repeats = 3 if quick else 5
     script = [HERE / "peers" / "speed_rectools.py", "evaluate", work / "evaluate.npz"]
@@ -282,8 +282,8 @@ def texts(data: Path, *, quick: bool) -> dict[str, float]:
     return {"mmrec": mine, "peer": peers, "texts": len(values), "difference": difference}
 
 
-def pictures(data: Path, *, quick: bool) -> dict[str, float]:
-    """Reading, decoding and encoding pictures, against the forward pass alone."""
+def images(data: Path, *, quick: bool) -> dict[str, float]:
+    """Reading, decoding and encoding images, against the forward pass alone."""
     paths = [path for path in read_folder(data).catalog.image_paths() if path]
     paths = paths[: 256 if quick else 1024]
     encoder = ImageEncoder.from_timm(IMAGE_MODEL)
@@ -299,11 +299,11 @@ def pictures(data: Path, *, quick: bool) -> dict[str, float]:
 
     turns = [(median(ours, 1), median(forward, 1)) for _ in range(3)]
     mine, floor = (statistics.median(side) for side in zip(*turns, strict=True))
-    return {"mmrec": mine, "peer": floor, "pictures": len(paths)}
+    return {"mmrec": mine, "peer": floor, "images": len(paths)}
 
 
 def pool(*, quick: bool) -> dict[str, float]:
-    """Training text and picture models, by unique items and by occurrences."""
+    """Training text and image models, by unique items and by occurrences."""
     script = [sys.executable, HERE / "pool.py", "--steps", "3" if quick else "5", "--json"]
     said = peer_says(script)
     return {"mmrec": said["pool_seconds"], "peer": said["occurrence_seconds"]}
@@ -356,7 +356,7 @@ def main() -> None:
             "text": lambda: {
                 "text_encode_vs_sentence_transformers": texts(arguments.data, quick=quick)
             },
-            "image": lambda: {"image_encode_vs_forward": pictures(arguments.data, quick=quick)},
+            "image": lambda: {"image_encode_vs_forward": images(arguments.data, quick=quick)},
             "pool": lambda: {"pool_vs_occurrences": pool(quick=quick)},
         }
         for name, run in parts.items():

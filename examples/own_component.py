@@ -29,7 +29,7 @@ class FadingMean(nn.Module):
         vectors: Tensor,
         mask: Tensor,
         gap: Tensor | None = None,
-        kind: Tensor | None = None,
+        event_type: Tensor | None = None,
     ) -> Tensor:
         steps = torch.arange(vectors.shape[1], device=vectors.device)
         age = (steps[:, None] - steps).float()
@@ -47,7 +47,7 @@ class FadingMean(nn.Module):
         state: Tensor,
         vectors: Tensor,
         gap: Tensor | None = None,
-        kind: Tensor | None = None,
+        event_type: Tensor | None = None,
     ) -> Tensor:
         one = torch.ones_like(vectors[:, :1])
         return torch.sigmoid(self.fade) * state + torch.cat([vectors, one], dim=1)

@@ -24,7 +24,7 @@ class Server:
             name: onnxruntime.InferenceSession(folder / part["files"][files])
             for name, part in manifest["parts"].items()
         }
-        self.kinds = ["", *manifest["kinds"]]  # 0 is unknown
+        self.event_types = ["", *manifest["event_types"]]  # 0 is unknown
         self.drop_repeats = manifest["drop_repeats"]
         shapes = [([s if s != "B" else 1 for s in p["shape"]], p) for p in manifest["state"]]
         self.start = [np.zeros(shape, port["dtype"]) for shape, port in shapes]
@@ -37,9 +37,12 @@ class Server:
         names = [port.name for port in self.graphs[part].get_inputs()]
         return self.graphs[part].run(None, dict(zip(names, arrays, strict=True)))
 
-    def observe(self, user: str, item: str, time: float, kind: str = "") -> None:
+    def observe(self, user: str, item: str, time: float, event_type: str = "") -> None:
         state, seen, before = self.users.get(user, (self.start, [], time))
-        row, number = self.rows[item], self.kinds.index(kind) if kind in self.kinds else 0
+        row, number = (
+            self.rows[item],
+            self.event_types.index(event_type) if event_type in self.event_types else 0,
+        )
         if self.drop_repeats and seen[-1:] == [row]:
             return
         gap = np.array([max(time - before, 0.0)], np.float32)

@@ -45,14 +45,14 @@ def bert_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """Twelve pictures of different sizes and colours."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """Twelve images of different sizes and colors."""
+    folder = tmp_path_factory.mktemp("images")
     paths = [folder / f"{i}.png" for i in range(12)]
     for i, path in enumerate(paths):
-        picture = Image.new("RGB", (30 + 7 * i, 50), (20 * i, 255 - 20 * i, 90))
-        picture.paste((255, 255, 255), (0, 0, 5 + i, 20))
-        picture.save(path)
+        image = Image.new("RGB", (30 + 7 * i, 50), (20 * i, 255 - 20 * i, 90))
+        image.paste((255, 255, 255), (0, 0, 5 + i, 20))
+        image.save(path)
     return paths
 
 
@@ -60,7 +60,7 @@ def pictures(tmp_path_factory):
 def chain():
     """Make a log in which an item is followed by the next one (the last by the first).
 
-    Twelve items at most have texts and the names of `pictures`. Shuffled, every user has the same
+    Twelve items at most have texts and the names of `images`. Shuffled, every user has the same
     events in an order of chance.
     """
 
@@ -88,7 +88,7 @@ def chain():
 
 @pytest.fixture(scope="session")
 def tiny_encoders():
-    """Picture models are small and untrained here: always the same one for a name."""
+    """Image models are small and untrained here: always the same one for a name."""
 
     from mmrec.encoders import ImageEncoder, TextEncoder
 
@@ -105,7 +105,7 @@ def tiny_encoders():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mmrec.recommender.content.raw_encoder", raw_encoder)
-        patch.setattr("mmrec.recommender.newcomers.raw_encoder", raw_encoder)
+        patch.setattr("mmrec.recommender.new_items.raw_encoder", raw_encoder)
         yield
 
 
@@ -138,7 +138,7 @@ def options(bert_folder):
 
 
 @pytest.fixture(scope="session")
-def fit(chain, options, pictures, tiny_encoders):
+def fit(chain, options, images, tiny_encoders):
     """Train a recommender on a made log."""
 
     from mmrec.recommender import Recommender
@@ -148,7 +148,7 @@ def fit(chain, options, pictures, tiny_encoders):
         return Recommender.fit(
             events,
             items if catalog is None else catalog,
-            images=pictures[0].parent,
+            images=images[0].parent,
             cache=cache,
             options=options(**changes),
         )
@@ -158,13 +158,13 @@ def fit(chain, options, pictures, tiny_encoders):
 
 @pytest.fixture(scope="session")
 def by_id(fit):
-    """A recommender that has learnt from ids what follows what; don't change it."""
+    """A recommender that has learned from ids what follows what; don't change it."""
     return fit(log={"users": 60, "items": 30}, epochs=12)
 
 
 @pytest.fixture(scope="session")
 def by_content(fit):
-    """A recommender of items with texts and pictures only; don't change it."""
+    """A recommender of items with texts and images only; don't change it."""
     return fit(modalities=("text", "image"))
 
 

@@ -49,7 +49,7 @@ def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
     run = Run(
         {
             "options": Options(modalities=("id",), dim=8, time_gap=False).to_dict(),
-            "kinds": [],
+            "event_types": [],
             "feature_dims": {},
             "encoders": {},
             "images": None,
@@ -114,7 +114,7 @@ def test_imports_point_one_way(copy):
     [
         ("data/batch.py", "import mmrec.training", "Imports point one way"),
         ("fusion/concat.py", "from mmrec.interest import GRUInterest", "Imports point one way"),
-        ("models/ranker.py", "import lightning", "Only training imports lightning"),
+        ("models/catalog_scorer.py", "import lightning", "Only training imports lightning"),
         ("cli/app.py", "import lightning", "Only training imports lightning"),
         ("models/builders.py", "import timm", "Only encoders.text imports transformers"),
         ("recommender/build.py", "import timm", "Only encoders.text imports transformers"),

@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
 
     PyTorch doesn't cache memory of a CPU. Each step frees its activations, glibc hands large ones
     back to the system, and the next step waits while the system gives them out again, zeroed, a
-    page at a time. Kept, they are there at once: pictures were encoded in .4 of the time and models
+    page at a time. Kept, they are there at once: images were encoded in .4 of the time and models
     trained in .83 where this was measured. The `mmrec` command does it at its start; a program that
     imports mmrec decides for itself. Where the environment has a `MALLOC_` setting, that holds.
 

@@ -16,7 +16,7 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory, bert_folder):
-    """A small shop and a recommender that has learnt it; don't change it."""
+    """A small shop and a recommender that has learned it; don't change it."""
     dataset = read_folder(make_shop(tmp_path_factory.mktemp("shop"), users=60, items=60))
     options = Options(
         modalities=("id", "text"),

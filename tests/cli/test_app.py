@@ -13,7 +13,7 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.run import FILES, SHARES, TARGETS
+from mmrec.recommender.run import CONTRIBUTIONS, FILES, TARGETS
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
@@ -22,7 +22,7 @@ COMMANDS = [command.callback.__name__ for command in app.registered_commands]
 
 @pytest.fixture(scope="session")
 def folder(chain, tmp_path_factory):
-    """A data set folder without pictures; don't change it."""
+    """A data set folder without images; don't change it."""
     folder = tmp_path_factory.mktemp("data")
     events, items = chain(users=20, steps=10)
     pl.DataFrame(events).write_csv(folder / "interactions.csv")
@@ -140,7 +140,7 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert report["baselines"].keys() >= {"popularity", "markov"}
     assert report["seed"] == 0
     assert "RUN written to" in text
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, TARGETS, SHARES])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, TARGETS, CONTRIBUTIONS])
     assert json.loads((out / "report.json").read_text()) == report
     assert [path.name for path in out.parent.iterdir()] == ["first"]
 
@@ -221,7 +221,7 @@ def test_evaluate_on_another_log(command, run, own):
         (["--seed", "-1"], ["seed must be"]),
         (["--lr", "nan"], ["lr must be"]),
         (["--min-count", "1000"], ["leaves no event in: train"]),
-        (["--modalities", "text", "--text-template", "{colour}"], ["'colour'", "don't exist"]),
+        (["--modalities", "text", "--text-template", "{color}"], ["'color'", "don't exist"]),
         (["--modalities", "text", "--text-encoder", "no/such"], ["'no/such' is not at hand"]),
         (["--modalities", "image"], ["none of the 12 items has it"]),
         (["--modalities", "image", "--image-encoder", "no_such_net"], ["no_such_net"]),
@@ -293,7 +293,7 @@ SPOILT = {
         lambda f: replace(f / "interactions.csv", "timestamp", 7, "noon"),
         ["timestamp must be", "noon"],
     ),
-    "picture outside": (
+    "image outside": (
         lambda f: (
             pl.read_csv(f / "items.csv")
             .with_columns(image=pl.lit("../x.jpg"))
@@ -347,7 +347,7 @@ def test_bad_runs(command, run, tmp_path, name):
 def test_bad_questions(command, run, tmp_path):
     refused(command("recommend", run, "--history", "i3,nothing"), "not in the catalogue", "nothing")
     refused(command("recommend", run, "--where", "kind"), "--where must be column=value", "'kind'")
-    refused(command("recommend", run, "--where", "colour=blue"), "['colour']")
+    refused(command("recommend", run, "--where", "color=blue"), "['color']")
     refused(command("evaluate", run, "--data", tmp_path / "no"), "no data set folder")
 
 

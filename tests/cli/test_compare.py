@@ -96,8 +96,8 @@ def test_the_command_prints_and_writes(runs, tmp_path):
     text = (out / "compare.md").read_text(encoding="utf-8")
     printed = result.output.split("\n\n5 files written to")[0]
     assert text.startswith(printed)
-    for picture in re.findall(r"\]\((.*)\)", text):
-        assert (out / picture).is_file()
+    for image in re.findall(r"\]\((.*)\)", text):
+        assert (out / image).is_file()
 
 
 def test_one_run_and_another_metric(runs):

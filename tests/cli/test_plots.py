@@ -51,9 +51,9 @@ def test_plots_are_pictures_that_say_what_they_show():
     plots = draw_plots(COMPARISON, {"markov": "Markov chain"})
     assert [plot.name for plot in plots] == ["bars", "differences", "curves"]
     for plot in plots:
-        picture = np.asarray(Image.open(io.BytesIO(plot.png)).convert("L"))
-        assert picture.shape[1] == 1200
-        assert picture.std() > 10
+        image = np.asarray(Image.open(io.BytesIO(plot.png)).convert("L"))
+        assert image.shape[1] == 1200
+        assert image.std() > 10
         assert ET.fromstring(plot.svg).tag.endswith("svg")
     assert "95 % intervals over users" in plots[0].says
     assert "less that of one & <two>" in plots[1].says

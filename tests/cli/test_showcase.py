@@ -13,7 +13,7 @@ def test_people_are_shown_what_they_get(small_shop):
         items = own["item_id"].to_list()
         assert person.upcoming.item == items[-1]
         assert person.upcoming.time == own["timestamp"][-1]
-        assert person.upcoming.kind == own["event"][-1]
+        assert person.upcoming.event_type == own["event"][-1]
         assert person.events == len(items) - 1
         assert [visit.item for visit in person.history] == items[:-1][-9:]
         lines = recommender.recommend(items[:-1], 60)
@@ -35,17 +35,17 @@ def test_where_all_met_an_item_of_their_list_they_fill_up(small_shop):
 def test_newcomers_have_no_event_and_are_in_the_list_that_is_shown(small_shop):
     recommender = small_shop.recommender
     met = set(small_shop.dataset.interactions.frame["item_id"])
-    newcomers = find_newcomers(recommender, small_shop.split, count=3, shown=200, k=60)
-    assert newcomers
-    for new in newcomers:
+    new_items = find_newcomers(recommender, small_shop.split, count=3, shown=200, k=60)
+    assert new_items
+    for new in new_items:
         assert new.item not in met
         assert 0 < new.lists <= new.asked
         order = [line.item for line in recommender.recommend(new.history, 60)]
         assert order.index(new.item) + 1 == new.place
-    assert [new.lists for new in newcomers] == sorted((n.lists for n in newcomers), reverse=True)
+    assert [new.lists for new in new_items] == sorted((n.lists for n in new_items), reverse=True)
 
 
-def test_queries_differ_and_one_has_no_picture(small_shop):
+def test_queries_differ_and_one_has_no_image(small_shop):
     recommender = small_shop.recommender
     queries = find_queries(recommender, count=4)
     assert len(set(queries)) == 4

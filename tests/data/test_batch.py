@@ -9,15 +9,21 @@ from mmrec.data import (
     Catalog,
     Collator,
     Interactions,
-    Negatives,
     RawSource,
+    Sampler,
     Source,
     TableSource,
     load_pool,
     to_sequences,
     windows,
 )
-from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
+from mmrec.sampling import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    UniformSampler,
+    UnionSampler,
+)
 
 V = 30
 
@@ -54,7 +60,7 @@ def collator(sequences, negatives, seed=0, sources=None):
 
 
 def equal(one, two):
-    tensors = ["history", "target", "gap", "kind"]
+    tensors = ["history", "target", "gap", "event_type"]
     pools = ["items", "candidates", "log_q"]
     return all(torch.equal(getattr(one, name), getattr(two, name)) for name in tensors) and all(
         torch.equal(getattr(one.pool, name), getattr(two.pool, name)) for name in pools
@@ -64,15 +70,15 @@ def equal(one, two):
 @pytest.mark.parametrize(
     "negatives",
     [
-        FullPool(np.arange(1, V + 1)),
-        UniformPool(np.arange(1, V + 1), 5),
-        InBatchPool(np.ones(V + 1), 40),
-        UnionPool([InBatchPool(np.ones(V + 1), 40), UniformPool(np.arange(1, V + 1), 3)]),
+        FullSampler(np.arange(1, V + 1)),
+        UniformSampler(np.arange(1, V + 1), 5),
+        InBatchSampler(np.ones(V + 1), 40),
+        UnionSampler([InBatchSampler(np.ones(V + 1), 40), UniformSampler(np.arange(1, V + 1), 3)]),
     ],
 )
 @pytest.mark.parametrize("batch", [1, 7])
 def test_positions_point_at_the_right_items(sequences, negatives, batch):
-    assert isinstance(negatives, Negatives)
+    assert isinstance(negatives, Sampler)
     spans = windows(sequences, 6)[:batch]
     made = collator(sequences, negatives)(list(spans))
     items = made.pool.items
@@ -89,7 +95,10 @@ def test_positions_point_at_the_right_items(sequences, negatives, batch):
         assert items[made.history[row]].tolist() == expected[:-1] + [0] * rest
         assert items[made.target[row]].tolist() == expected[1:] + [0] * rest
         assert made.gap[row].tolist() == sequences.gap[start : end - 1].tolist() + [0] * rest
-        assert made.kind[row].tolist() == sequences.kind[start : end - 1].tolist() + [0] * rest
+        assert (
+            made.event_type[row].tolist()
+            == sequences.event_type[start : end - 1].tolist() + [0] * rest
+        )
         assert made.mask[row].tolist() == [True] * steps + [False] * rest
         history |= set(expected[:-1])
         targets |= set(expected[1:])
@@ -101,7 +110,7 @@ def test_positions_point_at_the_right_items(sequences, negatives, batch):
 
 
 def test_the_draw_depends_on_seed_and_windows_alone(sequences):
-    negatives = UniformPool(np.arange(1, V + 1), 5)
+    negatives = UniformSampler(np.arange(1, V + 1), 5)
     spans = list(windows(sequences, 6))
     fresh = collator(sequences, negatives)(spans[:4])
     used = collator(sequences, negatives)
@@ -135,7 +144,7 @@ def test_content_is_loaded_for_the_pool_and_present_items_only(sequences):
     assert isinstance(odd, Source)
     sources = {"text": odd, "image": none}
     spans = list(windows(sequences, 6))
-    pool = collator(sequences, InBatchPool(np.ones(V + 1), 9), sources=sources)(spans[:3]).pool
+    pool = collator(sequences, InBatchSampler(np.ones(V + 1), 9), sources=sources)(spans[:3]).pool
     expected = [item for item in pool.items.tolist() if item % 2]
     assert odd.asked == [expected]
     assert none.asked == []
@@ -147,7 +156,7 @@ def test_content_is_loaded_for_the_pool_and_present_items_only(sequences):
 
 def test_the_full_pool_is_loaded_once(sequences):
     source = Counting(np.arange(1, V + 1))
-    collate = collator(sequences, FullPool(np.arange(1, V + 1)), sources={"text": source})
+    collate = collator(sequences, FullSampler(np.arange(1, V + 1)), sources={"text": source})
     spans = list(windows(sequences, 6))
     batches = [collate(spans[start : start + 3]) for start in range(0, 12, 3)]
     assert source.asked == [list(range(1, V + 1))]
@@ -158,10 +167,10 @@ def test_the_full_pool_is_loaded_once(sequences):
 def test_raw_values_are_transformed_anew_for_each_batch(sequences):
     draws = iter(range(10))
     source = RawSource(["text"] * V, lambda values: torch.full((len(values),), next(draws)))
-    collate = collator(sequences, FullPool(np.arange(1, V + 1)), sources={"text": source})
+    collate = collator(sequences, FullSampler(np.arange(1, V + 1)), sources={"text": source})
     spans = list(windows(sequences, 6))
     made = [collate(spans[:3]).pool.content["text"][0].item() for _ in range(3)]
-    assert made == [0, 1, 2]  # an augmented picture is not the same for ever
+    assert made == [0, 1, 2]  # an augmented image is not the same for ever
 
 
 def test_load_pool_puts_items_in_order():
@@ -178,13 +187,13 @@ def test_load_pool_puts_items_in_order():
 def test_one_event_and_one_candidate():
     log = Interactions({"user_id": ["u"] * 2, "item_id": [1, 1], "position": [0, 1]})
     sequences = to_sequences(log, Catalog({"item_id": [1]}))
-    made = collator(sequences, InBatchPool(np.array([0, 2]), 1))([np.array([0, 2])])
+    made = collator(sequences, InBatchSampler(np.array([0, 2]), 1))([np.array([0, 2])])
     assert made.history.tolist() == made.target.tolist() == [[1]]
     assert made.pool.items.tolist() == [0, 1]
 
 
 def test_moving_a_batch_moves_its_pool(sequences):
-    collate = collator(sequences, FullPool(np.arange(1, V + 1)), sources={"text": Counting([1])})
+    collate = collator(sequences, FullSampler(np.arange(1, V + 1)), sources={"text": Counting([1])})
     moved = collate(list(windows(sequences, 6)[:2])).to("meta")
     assert moved.history.is_meta
     assert moved.pool.items.is_meta
@@ -196,7 +205,7 @@ def test_moving_a_batch_moves_its_pool(sequences):
 def test_worker_processes_make_the_same_batches(sequences):
     table = np.arange(V + 1, dtype=np.float32)[:, None]
     sources = {"feature": TableSource(table, np.arange(V + 1) % 3 == 1)}
-    negatives = PopularityPool(sequences.counts(V), 8)
+    negatives = PopularitySampler(sequences.counts(V), 8)
     collate = collator(sequences, negatives, sources=sources)
     spans = windows(sequences, 6)
 

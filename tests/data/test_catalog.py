@@ -68,8 +68,8 @@ def test_unknown_ids_are_named():
         ({"item_id": ["b", "a", "b", "a"]}, r"must be unique; 2 of them occur.*first \['b', 'a'\]"),
         ({"item_id": ["a", None]}, r"item_id must not be empty; it is in rows \[1\]"),
         ({"item_id": [1.0]}, "item_id must be text or integers; got Float64"),
-        ({"item_id": ["a"], "image": ["../x.jpg"]}, r"picture '../x.jpg' lies outside"),
-        ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "picture is a file name inside|a picture"),
+        ({"item_id": ["a"], "image": ["../x.jpg"]}, r"image '../x.jpg' lies outside"),
+        ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "image is a file name inside|an image"),
         ({"item_id": ["a"], "image": [["x.jpg"]]}, "items: image must be text; got List"),
     ],
 )
@@ -139,9 +139,9 @@ def test_where_finds_the_same_in_a_csv_file(tmp_path):
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ({"colour": "red"}, r"items must have the columns \['colour'\]"),
+        ({"color": "red"}, r"items must have the columns \['color'\]"),
         ({"tags": "x"}, "where: tags must hold single values; got List"),
-        (pl.col("colour") == 1, "where: the catalogue can't be filtered: .*colour"),
+        (pl.col("color") == 1, "where: the catalogue can't be filtered: .*color"),
         (pl.col("text") > 3, "where: the catalogue can't be filtered"),
         (pl.col("year"), "must give True or False for each of 4 items; got 4 rows of Int64"),
         (pl.col("year", "gaps") > 3, "got 4 rows of Boolean, Boolean"),
@@ -223,5 +223,5 @@ def test_a_folder_of_pictures_that_is_not_there_is_told(tmp_path, caplog):
     assert not caplog.messages
     Catalog(named, tmp_path / "nowhere")
     assert caplog.messages == [
-        f"1 items name a picture in {tmp_path / 'nowhere'}, which is no folder"
+        f"1 items name an image in {tmp_path / 'nowhere'}, which is no folder"
     ]

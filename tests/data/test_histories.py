@@ -17,8 +17,8 @@ def test_of_items_pads_on_the_right(rows):
             assert items.tolist() == row + [0] * (steps - len(row))
             assert mask.tolist() == [True] * len(row) + [False] * (steps - len(row))
         assert histories.gap.eq(-1).all()  # unknown
-        assert histories.kind.eq(0).all()
-        assert (histories.items.dtype, histories.gap.dtype, histories.kind.dtype) == (
+        assert histories.event_type.eq(0).all()
+        assert (histories.items.dtype, histories.gap.dtype, histories.event_type.dtype) == (
             torch.long,
             torch.float32,
             torch.long,

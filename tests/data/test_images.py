@@ -92,7 +92,7 @@ def test_half_transparent_is_blended(tmp_path):
 
 
 def test_first_frame_of_an_animation(tmp_path):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue", "lime")]
     for name in ("a.gif", "a.webp"):
         options = {"lossless": True} if name == "a.webp" else {}
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
@@ -125,12 +125,12 @@ def test_cut_off(tmp_path, suffix, keep):
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-    with pytest.raises(ImageError, match=rf"picture .*a\.{suffix} is "):
+    with pytest.raises(ImageError, match=rf"image .*a\.{suffix} is "):
         load_image(path)
     assert list(check_images([path])) == [0]
 
 
-def test_damaged_exif_does_not_lose_the_picture(tmp_path):
+def test_damaged_exif_does_not_lose_the_image(tmp_path):
     Image.fromarray(gradient()).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     assert load_image(tmp_path / "a.png").size == (40, 24)
 
@@ -139,7 +139,7 @@ def test_text_bomb_inside_a_png(tmp_path):
     info = PngImagePlugin.PngInfo()
     info.add_text("note", "x" * 70_000_000, zip=True)
     Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=info)
-    with pytest.raises(ImageError, match="picture"):
+    with pytest.raises(ImageError, match="image"):
         load_image(tmp_path / "a.png")
 
 
@@ -151,7 +151,7 @@ def test_huge_pictures_are_refused_and_pillow_is_left_alone(tmp_path, side):
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_not_pictures(tmp_path):
+def test_not_images(tmp_path):
     (tmp_path / "a.jpg").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.jpg")
@@ -190,7 +190,7 @@ def test_names_stay_inside_the_folder(tmp_path):
         "up/secret.jpg",
     ]
     for name in [*outside, "C:\\x.jpg", "\\\\host\\x.jpg", "..", ".", "", " ", "a\0b"]:
-        with pytest.raises(ValueError, match="picture") as error:
+        with pytest.raises(ValueError, match="image") as error:
             resolve_image(root, name)
         assert repr(name) in str(error.value)
 

@@ -24,8 +24,13 @@ EVENTS = st.lists(EVENT, min_size=1, max_size=40)
 
 
 def log_of(events):
-    users, items, times, kinds = zip(*events, strict=True)
-    columns = {"user_id": users, "item_id": items, "timestamp": times, "event": ("x", *kinds)[1:]}
+    users, items, times, event_types = zip(*events, strict=True)
+    columns = {
+        "user_id": users,
+        "item_id": items,
+        "timestamp": times,
+        "event": ("x", *event_types)[1:],
+    }
     return Interactions(columns)
 
 
@@ -36,7 +41,7 @@ def of_lengths(lengths):
     return Sequences(
         item=np.arange(1, count + 1),
         gap=zeros,
-        kind=zeros.astype(np.int64),
+        event_type=zeros.astype(np.int64),
         time=zeros,
         offsets=np.cumsum([0, *lengths]),
         users=list(range(len(lengths))),
@@ -47,19 +52,21 @@ def of_lengths(lengths):
 @given(EVENTS)
 def test_grouping_equals_a_loop(events):
     sequences = to_sequences(log_of(events), CATALOG)
-    kinds = sorted({kind for *_, kind in events if kind})
+    event_types = sorted({event_type for *_, event_type in events if event_type})
     by_user: dict[str, list] = {}
-    for user, item, time, kind in sorted(events, key=lambda event: event[2]):
-        by_user.setdefault(user, []).append((item, time, kind))
+    for user, item, time, event_type in sorted(events, key=lambda event: event[2]):
+        by_user.setdefault(user, []).append((item, time, event_type))
     assert list(sequences.users) == list(by_user)
-    assert sequences.kinds == tuple(kinds)
+    assert sequences.event_types == tuple(event_types)
     for row, own in enumerate(by_user.values()):
         at = slice(sequences.offsets[row], sequences.offsets[row + 1])
         times = [time for _, time, _ in own]
         assert sequences.item[at].tolist() == ["abcdef".index(item) + 1 for item, *_ in own]
         assert sequences.time[at].tolist() == times
         assert sequences.gap[at].tolist() == np.diff(times, prepend=times[0]).tolist()
-        assert sequences.kind[at].tolist() == [kinds.index(k) + 1 if k else 0 for *_, k in own]
+        assert sequences.event_type[at].tolist() == [
+            event_types.index(k) + 1 if k else 0 for *_, k in own
+        ]
         assert (sequences.owner[at] == row).all()
     assert len(sequences.item) == len(events)
 
@@ -94,13 +101,13 @@ def test_a_position_counts_within_its_user():
 
 def test_event_types_can_be_given():
     log = log_of([("u", "a", 0, "view"), ("u", "b", 1, "buy"), ("u", "c", 2, None)])
-    sequences = to_sequences(log, CATALOG, kinds=["cart", "view"])
-    assert sequences.kind.tolist() == [2, 0, 0]
-    assert sequences.kinds == ("cart", "view")
-    assert to_sequences(log, CATALOG, kinds=[]).kind.tolist() == [0, 0, 0]
+    sequences = to_sequences(log, CATALOG, event_types=["cart", "view"])
+    assert sequences.event_type.tolist() == [2, 0, 0]
+    assert sequences.event_types == ("cart", "view")
+    assert to_sequences(log, CATALOG, event_types=[]).event_type.tolist() == [0, 0, 0]
     bare = Interactions({"user_id": [1], "item_id": ["a"], "position": [0]})
-    assert to_sequences(bare, CATALOG).kind.tolist() == [0]
-    assert to_sequences(bare, CATALOG, kinds=["view"]).kinds == ("view",)
+    assert to_sequences(bare, CATALOG).event_type.tolist() == [0]
+    assert to_sequences(bare, CATALOG, event_types=["view"]).event_types == ("view",)
 
 
 def test_a_column_of_any_name_may_be_there():
@@ -136,7 +143,7 @@ def test_keep_equals_a_loop(lengths, random):
         expected = [e + 1 for e in range(start, stop) if mask[e]]
         assert kept.item[kept.offsets[row] : kept.offsets[row + 1]].tolist() == expected
     assert len(kept) == len(sequences)
-    assert len(kept.item) == len(kept.gap) == len(kept.kind) == len(kept.time) == mask.sum()
+    assert len(kept.item) == len(kept.gap) == len(kept.event_type) == len(kept.time) == mask.sum()
 
 
 def test_counts():

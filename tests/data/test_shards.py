@@ -51,7 +51,7 @@ def by_user(sequences):
             "length": stop - start,
             "items": sequences.item[start:stop].tolist(),
             "gaps": sequences.gap[start:stop].tolist(),
-            "kinds": sequences.kind[start:stop].tolist(),
+            "event_types": sequences.event_type[start:stop].tolist(),
         }
         for start, stop in pairs
         if stop > start
@@ -66,7 +66,7 @@ def test_a_row_is_a_user(tmp_path):
     assert len(groups) > 2
     assert max(groups) <= 60
     assert (shards.users, shards.events, shards.catalog_size) == (9, 200, V)
-    assert shards.kinds == sequences.kinds == ("cart", "view")
+    assert shards.event_types == sequences.event_types == ("cart", "view")
     assert shards.counts().tolist() == sequences.counts(V).tolist()
     assert Shards.open(tmp_path / "some" / "shards") == shards
 
@@ -81,7 +81,7 @@ def test_rows_hold_every_pair_of_events_once(tmp_path_factory, lengths, size, sh
     assert all(0 < events <= size for events in groups)
     assert len(shards.names) == -(-len(groups) // shard_groups)
     for row in rows:
-        assert row["length"] == len(row["items"]) == len(row["gaps"]) == len(row["kinds"])
+        assert row["length"] == len(row["items"]) == len(row["gaps"]) == len(row["event_types"])
     # The gap of an event is its number here, so that pairs tell who came after whom.
     pairs = [pair for row in rows for pair in zip(row["gaps"], row["gaps"][1:], strict=False)]
     ends = np.cumsum(lengths).tolist()
@@ -109,7 +109,7 @@ def test_a_sorted_log_on_disk_is_the_log(tmp_path, read, monkeypatch):
     assert sorted(rows, key=key) == sorted(
         json.loads(json.dumps(by_user(expected), default=int)), key=key
     )
-    assert (shards.users, shards.events, shards.kinds) == (9, 200, ("cart", "view"))
+    assert (shards.users, shards.events, shards.event_types) == (9, 200, ("cart", "view"))
     assert shards.counts().tolist() == expected.counts(V).tolist()
 
 
@@ -144,7 +144,7 @@ def test_a_log_that_is_not_valid(tmp_path, columns, message):
 def test_a_log_that_is_no_parquet_file(tmp_path):
     path = tmp_path / "log.parquet"
     with pytest.raises(FileNotFoundError, match="no file at"):
-        write_shards(path, tmp_path / "shards", CATALOG, kinds=[])
+        write_shards(path, tmp_path / "shards", CATALOG, event_types=[])
     path.write_text("user_id,item_id\n")
     with pytest.raises(ValueError, match=r"log\.parquet can't be read"):
         write_shards(path, tmp_path / "shards", CATALOG)

@@ -71,10 +71,10 @@ def test_one_look_leads_to_the_next(shop):
 def test_tastes_drift(shop):
     """Two of a user's events look more alike the closer in time they are."""
     products, events = shop
-    colour, near, far = products.visual["colour"], [], []
+    color, near, far = products.visual["color"], [], []
     for user in range(events.user.max() + 1):
         rows = np.flatnonzero(events.user == user)
-        alike = colour[events.item[rows]][:, None] == colour[events.item[rows]]
+        alike = color[events.item[rows]][:, None] == color[events.item[rows]]
         days = np.abs(events.timestamp[rows][:, None] - events.timestamp[rows]) / 86_400
         near.append(alike[(days > 0.5) & (days < 15)])  # other sessions only
         far.append(alike[days > 60])

@@ -33,10 +33,10 @@ def test_attributes_are_independent(products):
 
 
 def test_what_is_missing(products):
-    picture, text = products.has_picture, products.has_description
-    assert (~picture).mean() == pytest.approx(0.10, abs=0.002)
+    image, text = products.has_image, products.has_description
+    assert (~image).mean() == pytest.approx(0.10, abs=0.002)
     assert (~text).mean() == pytest.approx(0.10, abs=0.002)
-    assert (~picture & ~text).mean() == pytest.approx(0.02, abs=0.002)
+    assert (~image & ~text).mean() == pytest.approx(0.02, abs=0.002)
     assert np.isinf(products.launch).mean() == pytest.approx(0.04, abs=0.002)
     late = (products.launch >= 0.9) & np.isfinite(products.launch)
     assert late.mean() == pytest.approx(0.06, abs=0.002)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmrec.data.shop_pictures import _Pen
+from mmrec.data.shop_images import _Pen
 from mmrec.data.shop_shapes import SILHOUETTES
 
 every_shape = pytest.mark.parametrize("shape", SILHOUETTES)

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from mmrec.data import Catalog, Interactions, to_sequences
-from mmrec.data.sorted_log import event_types, read_sorted_log
+from mmrec.data.sorted_log import find_event_types, read_sorted_log
 
 CATALOG = Catalog({"item_id": list("abc")})
 LOG = pl.DataFrame(
@@ -26,13 +26,13 @@ def test_users_come_whole_and_once(path, rows):
     whole = to_sequences(Interactions(LOG), CATALOG, ["cart", "view"])
     parts = list(read_sorted_log(path, CATALOG, ["cart", "view"], rows=rows))
     assert [user for part in parts for user in part.users] == list(whole.users)
-    for name in ("item", "gap", "kind"):
+    for name in ("item", "gap", "event_type"):
         joined = [value for part in parts for value in getattr(part, name)]
         assert joined == getattr(whole, name).tolist()
 
 
 def test_event_types_are_sorted(path):
-    assert event_types(path) == ["cart", "view"]
+    assert find_event_types(path) == ["cart", "view"]
 
 
 def test_a_user_in_two_places_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from mmrec.data import (
     write_shards,
 )
 from mmrec.data.shard_reader import ShardReader
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.sampling import FullSampler, UniformSampler
 
 V = 4000
 CATALOG = Catalog({"item_id": range(1, V + 1)})
@@ -50,7 +50,9 @@ def stream_of(shards, **options):
     table = np.arange(V + 1, dtype=np.float32)[:, None]
     sources = {"feature": TableSource(table, np.arange(V + 1) % 3 > 0)}
     defaults = {"batch_size": 4, "max_length": 6, "buffer": 20}
-    return ShardStream(shards, sources, UniformPool(np.arange(1, V + 1), 5), **(defaults | options))
+    return ShardStream(
+        shards, sources, UniformSampler(np.arange(1, V + 1), 5), **(defaults | options)
+    )
 
 
 def rows(batch):
@@ -73,7 +75,10 @@ def equal(one, other):
     return all(
         torch.equal(a, b)
         for a, b in (
-            *((getattr(one, n), getattr(other, n)) for n in ("history", "target", "gap", "kind")),
+            *(
+                (getattr(one, n), getattr(other, n))
+                for n in ("history", "target", "gap", "event_type")
+            ),
             *((getattr(one.pool, n), getattr(other.pool, n)) for n in ("items", "candidates")),
             (one.pool.log_q, other.pool.log_q),
             (one.pool.content["feature"], other.pool.content["feature"]),
@@ -87,10 +92,10 @@ def same(ones, others):
 
 def test_a_batch_is_that_of_the_collator(log, shards):
     spans = {tuple(log.item[start:end].tolist()): (start, end) for start, end in windows(log, 6)}
-    collate = Collator(log, {}, UniformPool(np.arange(1, V + 1), 5))
+    collate = Collator(log, {}, UniformSampler(np.arange(1, V + 1), 5))
     for batch in stream_of(shards):
         expected = collate([np.array(spans[row]) for row in rows(batch)])
-        for name in ("gap", "kind", "mask"):
+        for name in ("gap", "event_type", "mask"):
             assert torch.equal(getattr(batch, name), getattr(expected, name))
         items = batch.pool.items
         assert torch.equal(items[batch.target], expected.pool.items[expected.target])
@@ -267,7 +272,7 @@ def test_a_buffer_keeps_the_full_pool(shards):
             return torch.from_numpy(items)
 
     stream = ShardStream(
-        shards, {"x": Counting()}, FullPool(np.arange(1, V + 1)), batch_size=50, buffer=100
+        shards, {"x": Counting()}, FullSampler(np.arange(1, V + 1)), batch_size=50, buffer=100
     )
     assert len(list(stream)) > 2
     assert Counting.loads == 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmrec.data.images import ImageError
-from mmrec.encoders.batching import load_pictures, load_texts, raw_batches, text_batches
+from mmrec.encoders.batching import load_images, load_texts, raw_batches, text_batches
 
 
 @given(st.lists(st.integers(0, 700), max_size=60), st.integers(1, 9))
@@ -57,7 +57,7 @@ def pixels(paths):
 def test_pictures_in_order(tmp_path, batch_size):
     paths = [tmp_path / f"{i}.png" for i in range(23)]
     seen = []
-    for positions, stacked, problems in load_pictures(paths, pixels, batch_size):
+    for positions, stacked, problems in load_images(paths, pixels, batch_size):
         assert stacked[:, 0].tolist() == positions
         assert len(positions) <= batch_size
         assert not problems
@@ -72,7 +72,7 @@ def test_unreadable_pictures_are_left_out(tmp_path):
         return pixels(paths)
 
     paths = [tmp_path / f"{i}.png" for i in (0, 3, 1, 2, 6, 4)]
-    batches = list(load_pictures(paths, transform, 2))
+    batches = list(load_images(paths, transform, 2))
     assert batches[0] == ([], None, {0: "0.png is bad", 1: "3.png is bad"})
     assert [batch[0] for batch in batches] == [[], [2, 3], [5]]
     assert batches[2][2] == {4: "6.png is bad"}
@@ -87,7 +87,7 @@ def test_no_more_than_two_batches_are_in_memory(tmp_path):
         return pixels(paths)
 
     paths = [tmp_path / f"{i}.png" for i in range(100)]
-    batches = load_pictures(paths, transform, 4)
+    batches = load_images(paths, transform, 4)
     for used in range(1, 4):
         next(batches)
         assert len(loaded) <= 4 * (used + 1)
@@ -103,7 +103,7 @@ def test_nothing_is_decoded_beside_the_encoder_on_request(tmp_path):
         return pixels(paths)
 
     paths = [tmp_path / f"{i}.png" for i in range(10)]
-    for positions, _, _ in load_pictures(paths, transform, 4, ahead=False):
+    for positions, _, _ in load_images(paths, transform, 4, ahead=False):
         assert len(loaded) == positions[-1] + 1
 
 
@@ -115,7 +115,7 @@ def test_decoding_ahead_only_beside_idle_processors(monkeypatch, threads, proces
         seen.append(ahead)
         return iter(())
 
-    monkeypatch.setattr("mmrec.encoders.batching.load_pictures", load)
+    monkeypatch.setattr("mmrec.encoders.batching.load_images", load)
     monkeypatch.setattr("mmrec.encoders.batching.cpu_count", lambda: processors)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     encoder = torch.nn.Linear(1, 1)
@@ -131,13 +131,13 @@ def test_another_error_is_not_swallowed(tmp_path):
         raise RuntimeError("out of order")
 
     with pytest.raises(RuntimeError, match="out of order"):
-        list(load_pictures([tmp_path / "1.png"], transform, 2))
+        list(load_images([tmp_path / "1.png"], transform, 2))
 
 
-def test_with_a_real_transform(pictures):
+def test_with_a_real_transform(images):
     from mmrec.encoders import ImageTransform
 
     transform = ImageTransform(16)
-    [(positions, stacked, _)] = load_pictures(pictures, transform, 50)
+    [(positions, stacked, _)] = load_images(images, transform, 50)
     assert positions == list(range(12))
-    assert torch.equal(stacked, transform([Image.open(path) for path in pictures]))
+    assert torch.equal(stacked, transform([Image.open(path) for path in images]))

@@ -169,29 +169,29 @@ def test_texts_as_encoded_one_by_one(store, bert_folder):
             assert torch.allclose(features[[i]], alone, atol=1e-5)
 
 
-def test_pictures(store, pictures, tmp_path):
+def test_images(store, images, tmp_path):
     encoder = ImageEncoder.from_timm("test_efficientnet", pretrained=False)
     copy = tmp_path / "copy.png"
-    shutil.copy(pictures[3], copy)
+    shutil.copy(images[3], copy)
     bad, cut = tmp_path / "bad.png", tmp_path / "cut.png"
     bad.write_bytes(b"nothing to see")
-    cut.write_bytes(pictures[5].read_bytes()[:60])
-    values = [*pictures, copy, bad, None, tmp_path / "none.png", cut]
+    cut.write_bytes(images[5].read_bytes()[:60])
+    values = [*images, copy, bad, None, tmp_path / "none.png", cut]
     features = store.encode(encoder, values, batch_size=5)
     assert features.present.tolist() == [True] * 13 + [False] * 4
     assert list(features.problems) == [13, 15, 16]
     assert "bad.png" in features.problems[13]
     assert "none.png" in features.problems[15]
     assert features.rows[12] == features.rows[3]
-    want = encoder(encoder.transform(pictures))
+    want = encoder(encoder.transform(images))
     assert torch.allclose(features[range(12)], want, atol=1e-4)
 
-    shutil.copy(pictures[7], bad)  # repaired: a content that is known
+    shutil.copy(images[7], bad)  # repaired: a content that is known
     again = store.encode(encoder, values)
     assert again.rows[13] == again.rows[7]
     assert list(again.problems) == [15, 16]
     other = ImageEncoder(encoder.backbone, ImageTransform(64))
-    assert not torch.allclose(store.encode(other, pictures)[:], want, atol=1e-4)
+    assert not torch.allclose(store.encode(other, images)[:], want, atol=1e-4)
 
 
 class Multiples(nn.Module):

@@ -21,27 +21,27 @@ def build(name="test_efficientnet", **options):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_any_timm_model(name, pictures):
+def test_any_timm_model(name, images):
     encoder = build(name)
-    inputs = encoder.transform(pictures[:2])
+    inputs = encoder.transform(images[:2])
     assert encoder(inputs).shape == (2, encoder.dim)
     assert encoder(inputs[:0]).shape == (0, encoder.dim)
     assert not encoder(inputs).requires_grad
 
 
 @pytest.mark.parametrize("name", MODELS[:3])
-def test_as_the_model_itself(name, pictures):
+def test_as_the_model_itself(name, images):
     model = timm.create_model(name, num_classes=0).eval()
     encoder = ImageEncoder(model, ImageTransform(160))
-    inputs = encoder.transform(pictures[:3])
+    inputs = encoder.transform(images[:3])
     with torch.no_grad():
         want = model(inputs)
     assert torch.allclose(encoder(inputs), want, atol=1e-5)
 
 
-def test_a_vector_does_not_depend_on_its_chunk(pictures):
+def test_a_vector_does_not_depend_on_its_chunk(images):
     encoder = build("test_resnet", tuning="full").train()
-    inputs = encoder.transform(pictures[:4])
+    inputs = encoder.transform(images[:4])
     alone = torch.cat([encoder(row.unsqueeze(0)) for row in inputs])
     assert torch.allclose(encoder(inputs), alone, atol=1e-4)
 
@@ -53,30 +53,30 @@ def test_the_preprocessing_is_the_models_own():
 
 @pytest.mark.parametrize("name", MODELS[:3])
 @pytest.mark.parametrize("tuning", ["frozen", "last-2", "full"])
-def test_what_learns(name, tuning, pictures):
+def test_what_learns(name, tuning, images):
     encoder = build(name, tuning=tuning).train()
     learns = {n for n, p in encoder.named_parameters() if p.requires_grad}
     if tuning == "frozen":
         assert not learns
         assert not any(part.training for part in encoder.backbone.modules())
         return
-    encoder(encoder.transform(pictures[:2])).sin().sum().backward()
+    encoder(encoder.transform(images[:2])).sin().sum().backward()
     for key, parameter in encoder.named_parameters():
         assert (parameter.grad is not None) == (key in learns), key
         assert key not in learns or parameter.grad.isfinite().all(), key
     assert (len(learns) == len(list(encoder.parameters()))) == (tuning == "full")
 
 
-def test_batch_statistics_do_not_move(pictures):
+def test_batch_statistics_do_not_move(images):
     encoder = build("test_resnet", tuning="full").train()
     before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
-    encoder(encoder.transform(pictures[:4]))
+    encoder(encoder.transform(images[:4]))
     assert all(torch.equal(before[name], buffer) for name, buffer in encoder.named_buffers())
 
 
-def test_bfloat16_autocast(pictures):
+def test_bfloat16_autocast(images):
     encoder = build()
-    inputs = encoder.transform(pictures[:2])
+    inputs = encoder.transform(images[:2])
     with torch.autocast("cpu", torch.bfloat16):
         rounded = encoder(inputs)
     assert torch.allclose(rounded.float(), encoder(inputs), atol=0.1)
@@ -84,7 +84,7 @@ def test_bfloat16_autocast(pictures):
 
 @pytest.mark.parametrize("ending", ["safetensors", "pth"])
 @pytest.mark.parametrize("classes", [0, 7, 1000])
-def test_weights_from_a_file(ending, classes, tmp_path, pictures):
+def test_weights_from_a_file(ending, classes, tmp_path, images):
     model = timm.create_model("test_efficientnet", num_classes=classes).eval()
     path = tmp_path / f"weights.{ending}"
     if ending == "pth":
@@ -93,7 +93,7 @@ def test_weights_from_a_file(ending, classes, tmp_path, pictures):
         save_file(model.state_dict(), path)
     encoder = ImageEncoder.from_timm("test_efficientnet", weights=path)
     model.reset_classifier(0)
-    inputs = encoder.transform(pictures[:2])
+    inputs = encoder.transform(images[:2])
     assert torch.allclose(encoder(inputs), model(inputs), atol=1e-5)
 
 
@@ -127,10 +127,10 @@ def test_fingerprint():
     assert encoder.fingerprint() != base
 
 
-def test_state_dict_round_trip(pictures):
+def test_state_dict_round_trip(images):
     first, second = build(), build()
     second.load_state_dict(first.state_dict())
-    inputs = first.transform(pictures[:2])
+    inputs = first.transform(images[:2])
     assert torch.equal(first(inputs), second(inputs))
 
 
@@ -151,12 +151,12 @@ def test_weights_that_are_not_at_hand():
 
 
 @needs_lite
-def test_packaged_weights_see_pictures(pictures):
+def test_packaged_weights_see_images(images):
     encoder = ImageEncoder.from_timm(LITE)
     assert encoder.dim == 1280
     assert encoder.transform.mean == (0.5, 0.5, 0.5)
-    vectors = encoder(encoder.transform(pictures))
+    vectors = encoder(encoder.transform(images))
     assert vectors.isfinite().all()
     assert vectors.std(dim=0).mean() > 0.01
     near, far = (vectors[0] - vectors[1]).norm(), (vectors[0] - vectors[11]).norm()
-    assert near < far  # neighbours have similar colours
+    assert near < far  # neighbours have similar colors

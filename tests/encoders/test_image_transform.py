@@ -17,27 +17,27 @@ def noise(width=90, height=60):
 
 
 @pytest.mark.parametrize(
-    "picture", [noise(), noise(60, 90), noise(20, 20), noise(301, 300)], ids=lambda p: str(p.size)
+    "image", [noise(), noise(60, 90), noise(20, 20), noise(301, 300)], ids=lambda p: str(p.size)
 )
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_as_timm_does(picture, interpolation):
+def test_as_timm_does(image, interpolation):
     want = create_transform(
         input_size=(3, 40, 40),
         crop_pct=0.9,
         interpolation=interpolation,
         mean=(0.1, 0.2, 0.3),
         std=(0.4, 0.5, 0.6),
-    )(picture)
+    )(image)
     transform = ImageTransform(40, 0.9, interpolation, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
-    assert torch.allclose(transform([picture])[0], want, atol=1e-5)
+    assert torch.allclose(transform([image])[0], want, atol=1e-5)
 
 
-def test_files_and_pictures(pictures):
+def test_files_and_images(images):
     transform = ImageTransform(32)
-    output = transform([pictures[0], Image.open(pictures[1]), str(pictures[2])])
+    output = transform([images[0], Image.open(images[1]), str(images[2])])
     assert output.shape == (3, 3, 32, 32)
     assert output.dtype == torch.float32
-    assert torch.equal(output[1], transform([pictures[1]])[0])
+    assert torch.equal(output[1], transform([images[1]])[0])
     assert transform([]).shape == (0, 3, 32, 32)
 
 
@@ -53,11 +53,11 @@ def test_as_torchvision_does_to_the_last_bit():
             assert np.array_equal(got, want.permute(1, 2, 0).numpy())
 
 
-def test_crops_are_stacked_in_channels_last_layout(pictures):
+def test_crops_are_stacked_in_channels_last_layout(images):
     transform = ImageTransform(32)
-    output = transform.stack([transform.crop(picture) for picture in pictures[:3]])
+    output = transform.stack([transform.crop(image) for image in images[:3]])
     assert output.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(output, transform(pictures[:3]))
+    assert torch.equal(output, transform(images[:3]))
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ def test_grey_becomes_rgb():
 
 
 def test_augmentation_is_random_and_only_on_request():
-    picture = noise()
+    image = noise()
     plain, augmented = ImageTransform(32), ImageTransform(32, augment=True)
-    assert torch.equal(plain([picture]), plain([picture]))
-    first, second = augmented([picture, picture])
+    assert torch.equal(plain([image]), plain([image]))
+    first, second = augmented([image, image])
     assert first.shape == (3, 32, 32)
     assert not torch.equal(first, second)
     assert first.isfinite().all()
 
 
 def test_unreadable(tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
+    (tmp_path / "bad.jpg").write_bytes(b"not an image")
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         ImageTransform(32)([tmp_path / "bad.jpg"])
 

@@ -5,7 +5,7 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from mmrec.encoders import tune
-from mmrec.encoders.tuning import find_blocks, hold_still
+from mmrec.encoders.tuning import find_blocks, freeze_modes
 
 BERT = BertConfig(
     vocab_size=9, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8
@@ -74,12 +74,12 @@ def test_what_does_not_learn_stays_in_eval_mode():
     model = BertModel(BERT)
     tune(model, "last-1")
     model.train()
-    hold_still(model)
+    freeze_modes(model)
     assert not model.embeddings.dropout.training
     assert not any(part.training for part in model.encoder.layer[1].modules())
     assert model.encoder.layer[2].attention.output.dropout.training
     model.eval()
-    hold_still(model)
+    freeze_modes(model)
     assert not any(part.training for part in model.modules())
 
 
@@ -87,7 +87,7 @@ def test_batch_norm_never_sees_batch_statistics():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5))
     tune(model, "full")
     model.train()
-    hold_still(model)
+    freeze_modes(model)
     assert (model[1].training, model[2].training) == (False, True)
     model(torch.randn(2, 3, 4, 4)).sum().backward()
     assert torch.equal(model[1].running_mean, torch.zeros(4))

@@ -85,18 +85,18 @@ def test_an_unknown_choice_is_refused():
 
 def test_all_at_once_equals_trec_eval():
     """Seen items filtered; ties count against what is relevant."""
-    ranker = LastItem()
+    scorer = LastItem()
     item, offsets = SPLIT.sequences.item, SPLIT.sequences.offsets
     run, truth = [], []
     for user, events in of_users().items():
         history = item[offsets[user] : events[0]]
         relevant = set(item[events].tolist())
-        scores = ranker.table[history[-1] if len(history) else 0].tolist()
+        scores = scorer.table[history[-1] if len(history) else 0].tolist()
         left = [i for i in range(1, V + 1) if i not in set(history.tolist())]
         order = sorted(left, key=lambda i: (-scores[i], i in relevant))
         run += [ir_measures.ScoredDoc(str(user), str(i), -float(p)) for p, i in enumerate(order)]
         truth += [ir_measures.Qrel(str(user), str(i), 1) for i in relevant]
-    ours = summarize(rank_targets(ranker, SPLIT, targets="all", batch_size=4), V, ks=(5, 100))
+    ours = summarize(rank_targets(scorer, SPLIT, targets="all", batch_size=4), V, ks=(5, 100))
     assert ours["lists"] == len(of_users()) < ours["targets"]
     names = {"ndcg": nDCG, "hr": Success, "mrr": RR, "recall": R, "precision": P}
     for k in (5, 100):

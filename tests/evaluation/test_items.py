@@ -50,7 +50,7 @@ def test_content(tmp_path):
     has = facts_of(Catalog(rows, tmp_path)).has
     assert has["text"].tolist() == [False, True, True, False, False]
     assert has["image"].tolist() == [False, True, False, False, True]
-    assert set(facts_of(Catalog(rows)).has) == {"text"}  # no folder of pictures
+    assert set(facts_of(Catalog(rows)).has) == {"text"}  # no folder of images
     assert facts_of(Catalog({"item_id": [1]})).has == {}
 
 

@@ -52,12 +52,12 @@ def test_half_life_equals_a_loop():
 
 def test_frozen_scores_as_its_ranker_and_does_not_change():
     events = events_of()
-    ranker = Popularity().fit(events, V)
-    frozen = Frozen(ranker)
+    scorer = Popularity().fit(events, V)
+    frozen = Frozen(scorer)
     before = frozen.scores(QUERIES).clone()
     prequential(frozen, events_of(1), 0.0, catalog_size=V)
     assert torch.equal(frozen.scores(QUERIES), before)
-    assert torch.equal(ranker.scores(QUERIES), before)
+    assert torch.equal(scorer.scores(QUERIES), before)
     assert not hasattr(frozen, "rerank")
 
 
@@ -67,9 +67,9 @@ def test_frozen_keeps_the_second_stage():
             return -scores
 
     events = events_of()
-    ranker = TwoStages().fit(events, V)
+    scorer = TwoStages().fit(events, V)
     one = prequential(Frozen(Popularity().fit(events, V)), events, 100.0, catalog_size=V)
-    two = prequential(Frozen(ranker), events, 100.0, catalog_size=V)
+    two = prequential(Frozen(scorer), events, 100.0, catalog_size=V)
     assert one.rank.tolist() != two.rank.tolist()
 
 

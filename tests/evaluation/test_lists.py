@@ -23,7 +23,9 @@ SPLIT = split_by_time(LOG, Catalog({"item_id": range(1, V + 1)}))
 SHARES = rng.dirichlet(np.ones(C), V + 1).astype(np.float32)
 SHARES[[0, 3, 4]] = 0
 FACTS = ItemFacts(
-    torch.randn(V + 1, 6), SHARES, {"image": rng.random(V + 1) < 0.5, "text": np.arange(V + 1) > 2}
+    torch.randn(V + 1, 6),
+    SHARES,
+    {"image": rng.random(V + 1) < 0.5, "text": np.arange(V + 1) > 2},
 )
 
 
@@ -92,7 +94,7 @@ def test_slices_equal_a_loop(targets):
         "short histories (1 to 9)": [0 < length < 10 for length in lengths],
         "long histories (10 or more)": [length >= 10 for length in lengths],
         "first events": [length == 0 for length in lengths],
-        "items with a picture": [FACTS.has["image"][i] for i in ranks.target],
+        "items with an image": [FACTS.has["image"][i] for i in ranks.target],
         "items without a text": [i <= 2 for i in ranks.target.tolist()],
     }
     for name, values in expected.items():

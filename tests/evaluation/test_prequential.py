@@ -102,7 +102,7 @@ def test_micro_batches_equal_a_loop(batch_size):
         batch = order[number * batch_size : (number + 1) * batch_size]
         assert seen.item.tolist() == events.item[batch].tolist()
         assert seen.user.tolist() == owner[batch].tolist()
-        assert seen.kind.tolist() == events.kind[batch].tolist()
+        assert seen.event_type.tolist() == events.event_type[batch].tolist()
         assert seen.time.tolist() == events.time[batch].tolist()
         assert seen.histories is learner.calls[2 * number][1]
         for row, event in enumerate(batch):
@@ -121,9 +121,9 @@ def test_micro_batches_equal_a_loop(batch_size):
 
 @pytest.mark.parametrize("filter_seen", [True, False])
 def test_what_does_not_learn_has_the_ranks_of_the_usual_protocol(filter_seen):
-    ranker = Markov().fit(SPLIT.train, V)
-    expected = rank_targets(ranker, SPLIT, filter_seen=filter_seen)
-    result = prequential(Frozen(ranker), SPLIT, "test", filter_seen=filter_seen, batch_size=5)
+    scorer = Markov().fit(SPLIT.train, V)
+    expected = rank_targets(scorer, SPLIT, filter_seen=filter_seen)
+    result = prequential(Frozen(scorer), SPLIT, "test", filter_seen=filter_seen, batch_size=5)
     ranks = dict(zip(expected.position.tolist(), expected.rank.tolist(), strict=True))
     assert dict(zip(result.position.tolist(), result.rank.tolist(), strict=True)) == ranks
     assert (np.diff(result.time) >= 0).all()

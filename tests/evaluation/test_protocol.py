@@ -9,7 +9,7 @@ import torch
 
 from mmrec.baselines import Markov, Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out, read_folder, split_by_time
-from mmrec.evaluation import Ranker, held_out, rank_targets, summarize
+from mmrec.evaluation import HistoryScorer, held_out, rank_targets, summarize
 
 V = 12
 CATALOG = Catalog({"item_id": range(1, V + 1)})
@@ -67,7 +67,9 @@ def test_held_out_histories_equal_a_loop(name, max_length):
             assert batch.target[row] == events.item[position]
             assert batch.histories.items[row].tolist() == kept + padding
             assert batch.histories.gap[row].tolist() == events.gap[at].tolist() + padding
-            assert batch.histories.kind[row].tolist() == events.kind[at].tolist() + padding
+            assert (
+                batch.histories.event_type[row].tolist() == events.event_type[at].tolist() + padding
+            )
             assert batch.histories.mask[row].tolist() == [True] * len(kept) + [False] * len(padding)
             assert seen.get(row, []) == history
         positions += batch.position.tolist()
@@ -78,13 +80,13 @@ def test_held_out_histories_equal_a_loop(name, max_length):
 @pytest.mark.parametrize("filter_seen", [True, False])
 @pytest.mark.parametrize("part", ["valid", "test"])
 def test_ranks_equal_a_loop(name, filter_seen, part):
-    split, ranker = SPLITS[name], LastItem()
-    assert isinstance(ranker, Ranker)
-    ranks = rank_targets(ranker, split, part, filter_seen=filter_seen, batch_size=9, k=5)
+    split, scorer = SPLITS[name], LastItem()
+    assert isinstance(scorer, HistoryScorer)
+    ranks = rank_targets(scorer, split, part, filter_seen=filter_seen, batch_size=9, k=5)
     assert sorted(ranks.position) == split.targets(part).tolist()
     for row, position in enumerate(ranks.position.tolist()):
         history = before(split, position)
-        scores = ranker.table[history[-1] if history else 0].tolist()
+        scores = scorer.table[history[-1] if history else 0].tolist()
         target = int(split.sequences.item[position])
         candidates = set(split.candidates.tolist()) - (set(history) if filter_seen else set())
         rank = 1 + sum(scores[i] >= scores[target] for i in candidates if i != target)
@@ -196,10 +198,10 @@ def five_core():
 def test_reference_numbers(five_core, name, baseline):
     split = five_core[name]
     hit_rate, ndcg = REFERENCE[name, baseline]
-    ranker = baseline().fit(split.until("valid"), split.catalog_size)
+    scorer = baseline().fit(split.until("valid"), split.catalog_size)
     ranks = []
     for rows in held_out(split, "test", max_length=200):
-        scores = ranker.scores(rows.histories)
+        scores = scorer.scores(rows.histories)
         target = scores.gather(1, rows.target[:, None]).clone()
         scores = scores.clone()
         scores[rows.seen[0], rows.seen[1]] = -torch.inf
@@ -210,6 +212,6 @@ def test_reference_numbers(five_core, name, baseline):
     assert round(len(hits) / len(ranks), 4) == hit_rate
     assert round(sum(1 / log2(1 + rank) for rank in hits) / len(ranks), 4) == ndcg
     # Here ties count against it, so no figure may be above.
-    ours = summarize(rank_targets(ranker, split), split.catalog_size)
+    ours = summarize(rank_targets(scorer, split), split.catalog_size)
     assert hit_rate - 0.005 < ours["hr@10"] <= hit_rate + 5e-5
     assert ndcg - 0.005 < ours["ndcg@10"] <= ndcg + 5e-5

@@ -130,7 +130,7 @@ def test_items_add_what_needs_them():
     items = ItemFacts(torch.eye(V + 1), None, {"image": np.arange(V + 1) % 2 == 0})
     report = evaluate(Descending(), split, items=items)
     assert report["diversity@10"] == pytest.approx(1)
-    pair = [report["slices"][f"items {word} a picture"]["targets"] for word in ("with", "without")]
+    pair = [report["slices"][f"items {word} an image"]["targets"] for word in ("with", "without")]
     assert sum(pair) == report["targets"]
     assert "miscalibration@10" not in report
 

@@ -8,9 +8,9 @@ def test_every_target_is_in_one_slice_of_each_kind():
     warm, history, image = rng.random(50) < 0.5, rng.integers(0, 20, 50), rng.random(50) < 0.3
     slices = named_slices(warm, history, {"image": image})
     names = list(slices)
-    for kind in (names[:2], names[2:5], names[5:]):
-        assert (sum(slices[name].astype(int) for name in kind) == 1).all()
-    assert (slices["items with a picture"] == image).all()
+    for event_type in (names[:2], names[2:5], names[5:]):
+        assert (sum(slices[name].astype(int) for name in event_type) == 1).all()
+    assert (slices["items with an image"] == image).all()
     assert (slices["long histories (10 or more)"] == (history >= 10)).all()
 
 

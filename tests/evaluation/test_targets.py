@@ -16,8 +16,8 @@ def ranked():
         {"user_id": list("uuuvvvv"), "item_id": list("abcabde"), "position": range(7)}
     )
     split = leave_one_out(log, CATALOG)
-    ranker = Popularity().fit(split.train, 5)
-    return split, *rank_with_and_without_seen(ranker, split)
+    scorer = Popularity().fit(split.train, 5)
+    return split, *rank_with_and_without_seen(scorer, split)
 
 
 def test_a_row_for_each_target():

@@ -68,9 +68,9 @@ class Served:
         ]
         types = [port["dtype"] for port in self.manifest["state"]]
         state = [np.zeros(size, dtype) for size, dtype in zip(sizes, types, strict=True)]
-        gap, kind = np.full(len(items), -1, np.float32), np.zeros(len(items), np.int64)
+        gap, event_type = np.full(len(items), -1, np.float32), np.zeros(len(items), np.int64)
         for event in np.array(items).T:
-            state = self.run("step", self.vectors[event - 1], gap, kind, *state)
+            state = self.run("step", self.vectors[event - 1], gap, event_type, *state)
         return self.run("readout", *state)[0]
 
     def scores(self, items):

@@ -23,7 +23,7 @@ def by_id_folder(by_id, tmp_path_factory):
 
 @pytest.mark.parametrize("rows", [ROWS, LONG])
 def test_scores_of_a_gru_are_the_recommenders(by_id, by_id_folder, served, rows):
-    expected = by_id.ranker.scores(Histories.of_items(rows))[:, 1:]
+    expected = by_id.catalog_scorer.scores(Histories.of_items(rows))[:, 1:]
     np.testing.assert_allclose(served(by_id_folder).scores(rows), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -33,7 +33,7 @@ def test_scores_of_other_interests_are_the_recommenders(fit, served, tmp_path, i
     export_recommender(recommender, tmp_path, formats=["onnx"])
     graphs = served(tmp_path)
     for rows in (ROWS, LONG):
-        expected = recommender.ranker.scores(Histories.of_items(rows))[:, 1:]
+        expected = recommender.catalog_scorer.scores(Histories.of_items(rows))[:, 1:]
         np.testing.assert_allclose(graphs.scores(rows), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_programs_of_torch_read_back(by_id, by_id_folder):
             event = vectors[item - 1 : item], torch.tensor([-1.0]), torch.tensor([0])
             memory = step(*event, memory)
         scores = scorer(readout(memory), vectors)
-    expected = by_id.ranker.scores(Histories.of_items(ROWS[:1]))[:, 1:]
+    expected = by_id.catalog_scorer.scores(Histories.of_items(ROWS[:1]))[:, 1:]
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_manifest_and_files(by_id, by_id_folder):
         "vectors.npy",
     }
     assert manifest["state"] == [{"name": "memory", "shape": [1, "B", 16], "dtype": "float32"}]
-    assert manifest["kinds"] == list(by_id.config["kinds"])
+    assert manifest["event_types"] == list(by_id.config["event_types"])
     assert manifest["catalog"]["size"] == len(by_id.catalog)
     frame = pl.read_parquet(by_id_folder / "items.parquet")
     assert frame["mmrec_count"].to_list() == by_id.counts[1:].tolist()

@@ -30,9 +30,9 @@ def test_onnx_keeps_names_and_unused_inputs_and_takes_any_number(tmp_path, small
 
 
 def test_onnx_of_tower_and_ranker(tmp_path, small_model):
-    parts = model_parts(small_model(fusion="attention", ranker=MLPScorer(8, 8)))
+    parts = model_parts(small_model(fusion="attention", reranker=MLPScorer(8, 8)))
     items = torch.tensor([3, 0, 5]), torch.randn(3, 6), torch.tensor([False, True, True])
-    given = {"items": items, "ranker": (torch.randn(1, 8), torch.randn(1, 5, 8))}
+    given = {"items": items, "reranker": (torch.randn(1, 8), torch.randn(1, 5, 8))}
     for name, tensors in given.items():
         part = parts[name]
         fed = {port.name: x.numpy() for port, x in zip(part.inputs, tensors, strict=True)}

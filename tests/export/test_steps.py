@@ -19,7 +19,7 @@ def folded(step, readout, ports, histories, vectors):
         ]
         for t in range(int(histories.mask[user].sum())):
             at = (slice(user, user + 1), t)
-            event = vectors[histories.items[at]], histories.gap[at], histories.kind[at]
+            event = vectors[histories.items[at]], histories.gap[at], histories.event_type[at]
             after = step(*event, *state)
             state = [after] if isinstance(after, torch.Tensor) else after
         interests.append(readout(*state))
@@ -27,10 +27,12 @@ def folded(step, readout, ports, histories, vectors):
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("inputs", [{}, {"time_gap": True, "event_types": 2}])
-def test_folded_history_equals_the_models_interest(small_model, histories, kind, layers, inputs):
-    model, vectors = small_model(kind, layers=layers, **inputs), torch.randn(13, 8)
+@pytest.mark.parametrize("event_type", KINDS)
+@pytest.mark.parametrize("inputs", [{}, {"time_gap": True, "num_event_types": 2}])
+def test_folded_history_equals_the_models_interest(
+    small_model, histories, event_type, layers, inputs
+):
+    model, vectors = small_model(event_type, layers=layers, **inputs), torch.randn(13, 8)
     step, readout = step_parts(model.interest)
     with torch.no_grad():
         expected = model.interests(histories, vectors)
@@ -39,9 +41,9 @@ def test_folded_history_equals_the_models_interest(small_model, histories, kind,
     assert not got[2].any()  # no events
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_exported_programs_take_any_number_of_users(small_model, histories, kind):
-    model, vectors = small_model(kind, time_gap=True, event_types=2), torch.randn(13, 8)
+@pytest.mark.parametrize("event_type", KINDS)
+def test_exported_programs_take_any_number_of_users(small_model, histories, event_type):
+    model, vectors = small_model(event_type, time_gap=True, num_event_types=2), torch.randn(13, 8)
     parts = step_parts(model.interest)
     step, readout = (to_exported_program(part).module() for part in parts)
     with torch.no_grad():

@@ -8,7 +8,7 @@ def test_is_attention_from_one_query():
     fusion = AttentionFusion({"a": 4, "b": 3}, 4, heads=1)
     features = {"a": torch.randn(3, 4), "b": torch.randn(3, 3)}
     present = {"a": torch.tensor([True, True, False]), "b": torch.tensor([True, False, False])}
-    tokens = fusion.norm(fusion.adapters(features, present) + fusion.kinds)
+    tokens = fusion.norm(fusion.adapters(features, present) + fusion.modality_embeddings)
     weights = fusion.attention.in_proj_weight.chunk(3)  # biases start at zero
     for item in range(3):
         query = weights[0] @ fusion.query

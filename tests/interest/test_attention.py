@@ -22,7 +22,7 @@ def by_hand(model, vectors):
                 logits = key[: t + 1, part] @ query[t, part] / width**0.5
                 heard.append(torch.softmax(logits, dim=0) @ value[: t + 1, part])
             row = states[t] + block.out(torch.cat(heard))
-            rows.append(row + block.feed(block.feed_norm(row)))
+            rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
         states = torch.stack(rows)
     return model.norm(states)
 
@@ -64,23 +64,23 @@ def test_nobody_has_no_last_interest():
 @settings(max_examples=30, deadline=None)
 @given(window=st.integers(1, 5), lengths=st.lists(st.integers(0, 9), min_size=1, max_size=3))
 def test_past_the_window_the_last_events_count(window, lengths):
-    model = SelfAttentionInterest(4, window=window, time_gap=True, event_types=2).eval()
+    model = SelfAttentionInterest(4, window=window, time_gap=True, num_event_types=2).eval()
     rows, steps = len(lengths), max([*lengths, 1])
     vectors, mask = (
         torch.randn(rows, steps, 4),
         torch.arange(steps) < torch.tensor(lengths)[:, None],
     )
-    gap, kind = torch.rand(rows, steps) * 1e5, torch.randint(0, 3, (rows, steps))
+    gap, event_type = torch.rand(rows, steps) * 1e5, torch.randint(0, 3, (rows, steps))
     dirty = vectors.masked_fill(~mask.unsqueeze(-1), torch.nan)
-    states = model(dirty, mask, gap, kind)
+    states = model(dirty, mask, gap, event_type)
     assert (states[~mask] == 0).all()
     state = model.initial_state(rows)
     for t in range(steps):
-        state = model.step(state, vectors[:, t], gap[:, t], kind[:, t])
+        state = model.step(state, vectors[:, t], gap[:, t], event_type[:, t])
         folded, real = model.readout(state), mask[:, t]
         torch.testing.assert_close(folded[real], states[real, t], atol=1e-5, rtol=1e-4)
         part = slice(max(t + 1 - window, 0), t + 1)
-        last = model(vectors[:, part], mask[:, part], gap[:, part], kind[:, part])[:, -1]
+        last = model(vectors[:, part], mask[:, part], gap[:, part], event_type[:, part])[:, -1]
         torch.testing.assert_close(last[real], states[real, t], atol=1e-5, rtol=1e-4)
 
 
@@ -116,5 +116,5 @@ def test_wrong_sizes_are_refused():
         SelfAttentionInterest(4, heads=3)
     with pytest.raises(ValueError, match="positive dim"):
         SelfAttentionInterest(4, layers=0)
-    with pytest.raises(ValueError, match="event_types of 0 or more; got 4, 2, 2, 0, 0"):
+    with pytest.raises(ValueError, match="num_event_types of 0 or more; got 4, 2, 2, 0, 0"):
         SelfAttentionInterest(4, window=0)

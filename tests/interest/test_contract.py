@@ -26,25 +26,25 @@ def histories(rows=3, steps=6):
     lengths = torch.tensor([steps, 2, 0][:rows])
     mask = torch.arange(steps) < lengths[:, None]
     gap = torch.rand(rows, steps) * 1e5
-    kind = torch.randint(0, 3, (rows, steps))
-    return torch.randn(rows, steps, 8), mask, gap, kind
+    event_type = torch.randint(0, 3, (rows, steps))
+    return torch.randn(rows, steps, 8), mask, gap, event_type
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(1, 1), (3, 6)])
 def test_shape_and_padding(make, rows, steps):
-    vectors, mask, gap, kind = histories(rows, steps)
-    states = make(time_gap=True, event_types=2).eval()(vectors, mask, gap, kind)
+    vectors, mask, gap, event_type = histories(rows, steps)
+    states = make(time_gap=True, num_event_types=2).eval()(vectors, mask, gap, event_type)
     assert states.shape == (rows, steps, 8)
     assert states.isfinite().all()
     assert (states[~mask] == 0).all()
 
 
 def test_what_lies_in_padding_changes_nothing(make):
-    vectors, mask, gap, kind = histories()
-    model = make(time_gap=True, event_types=2).eval()
-    clean = model(vectors, mask, gap, kind)
+    vectors, mask, gap, event_type = histories()
+    model = make(time_gap=True, num_event_types=2).eval()
+    clean = model(vectors, mask, gap, event_type)
     dirty = vectors.masked_fill(~mask.unsqueeze(-1), torch.nan).requires_grad_()
-    states = model(dirty, mask, gap.masked_fill(~mask, torch.nan), kind)
+    states = model(dirty, mask, gap.masked_fill(~mask, torch.nan), event_type)
     assert torch.equal(states, clean)
     states.sum().backward()
     assert (dirty.grad[~mask] == 0).all()
@@ -63,23 +63,23 @@ def test_no_event_sees_a_later_one(make):
 
 
 def test_folding_steps_is_forward(make):
-    vectors, mask, gap, kind = histories(1)
-    model = make(time_gap=True, event_types=2).eval()
-    states = model(vectors, mask, gap, kind)
+    vectors, mask, gap, event_type = histories(1)
+    model = make(time_gap=True, num_event_types=2).eval()
+    states = model(vectors, mask, gap, event_type)
     state = model.initial_state(1)
     for t in range(vectors.shape[1]):
-        state = model.step(state, vectors[:, t], gap[:, t], kind[:, t])
+        state = model.step(state, vectors[:, t], gap[:, t], event_type[:, t])
         torch.testing.assert_close(model.readout(state), states[:, t], atol=1e-5, rtol=1e-4)
 
 
 def test_the_last_interest_is_that_of_forward(make):
-    vectors, mask, gap, kind = histories(steps=9)  # more than the window of self-attention
-    model = make(time_gap=True, event_types=2).double().eval()
+    vectors, mask, gap, event_type = histories(steps=9)  # more than the window of self-attention
+    model = make(time_gap=True, num_event_types=2).double().eval()
     if not hasattr(model, "last"):
         pytest.skip("the last interest costs as much as all of them")
     mask = torch.cat([mask, torch.arange(9)[None] < 7])
-    vectors, gap, kind = (torch.cat([x, x[:1] + 1]) for x in (vectors, gap, kind))
-    given = mask, gap.double(), kind.clamp(max=2)
+    vectors, gap, event_type = (torch.cat([x, x[:1] + 1]) for x in (vectors, gap, event_type))
+    given = mask, gap.double(), event_type.clamp(max=2)
     states = model(vectors.double(), *given)
     rows = model.last(vectors.double().masked_fill(~mask.unsqueeze(-1), torch.nan), *given)
     assert mask.sum(1).tolist() == [9, 2, 0, 7]
@@ -95,9 +95,9 @@ def test_someone_without_events_has_finite_interest(make):
 
 
 def test_every_parameter_learns(make):
-    vectors, mask, gap, kind = histories()
-    model = make(time_gap=True, event_types=2)
-    model(vectors, mask, gap, kind).square().sum().backward()
+    vectors, mask, gap, event_type = histories()
+    model = make(time_gap=True, num_event_types=2)
+    model(vectors, mask, gap, event_type).square().sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
 
 
@@ -130,21 +130,24 @@ def test_wrong_input_is_refused(make):
         make()(vectors, mask.flip(1))
     with pytest.raises(ValueError, match="gap in seconds; got None"):
         make(time_gap=True)(vectors, mask)
-    with pytest.raises(ValueError, match="expects kind; got None"):
-        make(event_types=2)(vectors, mask)
+    with pytest.raises(ValueError, match="expects event_type; got None"):
+        make(num_event_types=2)(vectors, mask)
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_wrong_shapes_are_refused(make):
-    vectors, mask, gap, kind = histories()
-    model = make(time_gap=True, event_types=2).eval()
+    vectors, mask, gap, event_type = histories()
+    model = make(time_gap=True, num_event_types=2).eval()
     for wrong, sentence in (
-        ((vectors[0], mask, gap, kind), "vectors of shape (batch, time, 8); got (6, 8)"),
-        ((vectors[None], mask, gap, kind), "vectors of shape (batch, time, 8); got (1, 3, 6, 8)"),
-        ((vectors, mask[:1], gap, kind), "mask of shape (3, 6); got (1, 6)"),
-        ((vectors, mask.long(), gap, kind), "mask of type torch.bool; got torch.int64"),
-        ((vectors, mask, gap[:1], kind), "gap of shape (3, 6); got (1, 6)"),
-        ((vectors, mask, gap, kind[:, :1]), "kind of shape (3, 6); got (3, 1)"),
+        ((vectors[0], mask, gap, event_type), "vectors of shape (batch, time, 8); got (6, 8)"),
+        (
+            (vectors[None], mask, gap, event_type),
+            "vectors of shape (batch, time, 8); got (1, 3, 6, 8)",
+        ),
+        ((vectors, mask[:1], gap, event_type), "mask of shape (3, 6); got (1, 6)"),
+        ((vectors, mask.long(), gap, event_type), "mask of type torch.bool; got torch.int64"),
+        ((vectors, mask, gap[:1], event_type), "gap of shape (3, 6); got (1, 6)"),
+        ((vectors, mask, gap, event_type[:, :1]), "event_type of shape (3, 6); got (3, 1)"),
     ):
         with pytest.raises(ValueError, match=re.escape(sentence)):
             model(*wrong)
@@ -155,15 +158,15 @@ def test_wrong_shapes_are_refused(make):
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_step_of_wrong_shapes_is_refused(make):
-    vectors, _, gap, kind = (part[:, 0] for part in histories())
-    model = make(time_gap=True, event_types=2).eval()
+    vectors, _, gap, event_type = (part[:, 0] for part in histories())
+    model = make(time_gap=True, num_event_types=2).eval()
     state = model.initial_state(3)
     for wrong, sentence in (
-        ((vectors[0], gap, kind), "vectors of shape (3, 8); got (8,)"),
-        ((vectors[:1], gap[:1], kind[:1]), "vectors of shape (3, 8); got (1, 8)"),
-        ((vectors[:, :7], gap, kind), "vectors of shape (3, 8); got (3, 7)"),
-        ((vectors, gap[:1], kind), "gap of shape (3,); got (1,)"),
-        ((vectors, gap, kind[:1]), "kind of shape (3,); got (1,)"),
+        ((vectors[0], gap, event_type), "vectors of shape (3, 8); got (8,)"),
+        ((vectors[:1], gap[:1], event_type[:1]), "vectors of shape (3, 8); got (1, 8)"),
+        ((vectors[:, :7], gap, event_type), "vectors of shape (3, 8); got (3, 7)"),
+        ((vectors, gap[:1], event_type), "gap of shape (3,); got (1,)"),
+        ((vectors, gap, event_type[:1]), "event_type of shape (3,); got (1,)"),
     ):
         with pytest.raises(ValueError, match=re.escape(sentence)):
             model.step(state, *wrong)
@@ -177,27 +180,27 @@ def test_no_users_and_no_steps(make):
 
 
 def test_gradients_in_float64(make):
-    vectors, mask, gap, kind = histories()
-    model = make(time_gap=True, event_types=2).double().eval()
+    vectors, mask, gap, event_type = histories()
+    model = make(time_gap=True, num_event_types=2).double().eval()
     given = vectors.double().requires_grad_()
-    assert gradcheck(lambda v: model(v, mask, gap.double(), kind), (given,), fast_mode=True)
+    assert gradcheck(lambda v: model(v, mask, gap.double(), event_type), (given,), fast_mode=True)
     state = model.initial_state(3, dtype=torch.float64)
     for t in range(2):
-        state = model.step(state, given[:, t], gap[:, t].double(), kind[:, t])
-    both = model(given, mask, gap.double(), kind)[:2, 1]
+        state = model.step(state, given[:, t], gap[:, t].double(), event_type[:, t])
+    both = model(given, mask, gap.double(), event_type)[:2, 1]
     torch.testing.assert_close(model.readout(state)[:2], both, atol=1e-12, rtol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bfloat16_autocast_is_finite_and_near(make, dtype):
-    vectors, mask, gap, kind = histories()
-    model = make(time_gap=True, event_types=2).eval()
-    expected = model(vectors, mask, gap, kind)
+    vectors, mask, gap, event_type = histories()
+    model = make(time_gap=True, num_event_types=2).eval()
+    expected = model(vectors, mask, gap, event_type)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        states = model(vectors.to(dtype), mask, gap, kind)
+        states = model(vectors.to(dtype), mask, gap, event_type)
         state = model.initial_state(3)
         for t in range(2):
-            state = model.step(state, vectors[:, t].to(dtype), gap[:, t], kind[:, t])
+            state = model.step(state, vectors[:, t].to(dtype), gap[:, t], event_type[:, t])
         folded = model.readout(state)
     assert states.isfinite().all()
     assert torch.allclose(states.float(), expected, atol=0.1)

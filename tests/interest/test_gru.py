@@ -20,9 +20,9 @@ def events(batch, steps, dim, dtype=torch.float32):
     return vectors, gap, torch.randint(0, 4, (batch, steps))
 
 
-def fold(interest, state, vectors, gap, kind):
+def fold(interest, state, vectors, gap, event_type):
     for t in range(vectors.shape[1]):
-        state = interest.step(state, vectors[:, t], gap[:, t], kind[:, t])
+        state = interest.step(state, vectors[:, t], gap[:, t], event_type[:, t])
     return state
 
 
@@ -31,33 +31,33 @@ def fold(interest, state, vectors, gap, kind):
     lengths=st.lists(st.integers(0, 7), min_size=1, max_size=4),
     layers=st.integers(1, 3),
     time_gap=st.booleans(),
-    event_types=st.sampled_from([0, 3]),
+    num_event_types=st.sampled_from([0, 3]),
     hidden=st.sampled_from([None, 6]),
     cut=st.integers(0, 7),
 )
-def test_folding_step_equals_forward(lengths, layers, time_gap, event_types, hidden, cut):
+def test_folding_step_equals_forward(lengths, layers, time_gap, num_event_types, hidden, cut):
     interest = GRUInterest(
-        5, hidden, layers=layers, dropout=0.5, time_gap=time_gap, event_types=event_types
+        5, hidden, layers=layers, dropout=0.5, time_gap=time_gap, num_event_types=num_event_types
     ).eval()
-    vectors, gap, kind = events(len(lengths), max([*lengths, 1]), 5)
+    vectors, gap, event_type = events(len(lengths), max([*lengths, 1]), 5)
     mask = prefix_mask(lengths, vectors.shape[1])
-    states = interest(vectors, mask, gap, kind)
+    states = interest(vectors, mask, gap, event_type)
     assert states.shape == (*mask.shape, interest.hidden)
     assert (states[~mask] == 0).all()
     for user, length in enumerate(lengths):
         one = slice(user, user + 1)
         state = interest.initial_state(1)
         for t in range(length):
-            state = interest.step(state, vectors[one, t], gap[one, t], kind[one, t])
+            state = interest.step(state, vectors[one, t], gap[one, t], event_type[one, t])
             assert torch.allclose(interest.readout(state)[0], states[user, t], atol=1e-5)
         # From the middle: the rest of the history on the state of its beginning.
         middle = min(cut, length)
         start = fold(
             interest,
             interest.initial_state(1),
-            *(x[one, :middle] for x in (vectors, gap, kind)),
+            *(x[one, :middle] for x in (vectors, gap, event_type)),
         )
-        rest = fold(interest, start, *(x[one, middle:length] for x in (vectors, gap, kind)))
+        rest = fold(interest, start, *(x[one, middle:length] for x in (vectors, gap, event_type)))
         assert torch.allclose(rest, state, atol=1e-5)
 
 
@@ -72,12 +72,12 @@ def test_states_of_single_users_stack_on_axis_1():
 
 @pytest.mark.parametrize("garbage", [float("nan"), float("inf"), 1e30])
 def test_garbage_in_padding_changes_nothing(garbage):
-    interest = GRUInterest(4, layers=2, time_gap=True, gap_dropout=0.0, event_types=3)
-    vectors, gap, kind = events(3, 5, 4)
+    interest = GRUInterest(4, layers=2, time_gap=True, gap_dropout=0.0, num_event_types=3)
+    vectors, gap, event_type = events(3, 5, 4)
     mask = prefix_mask([5, 2, 0], 5)
     dirty = vectors.masked_fill(~mask.unsqueeze(-1), garbage).requires_grad_()
-    dirty_kind = kind.masked_fill(~mask, 10**6)
-    expected = interest(vectors, mask, gap, kind)
+    dirty_kind = event_type.masked_fill(~mask, 10**6)
+    expected = interest(vectors, mask, gap, event_type)
     got = interest(dirty, mask, gap.masked_fill(~mask, garbage), dirty_kind)
     assert torch.equal(got, expected)
     (got**2).sum().backward()
@@ -97,19 +97,21 @@ def test_the_future_changes_no_earlier_interest():
 
 
 def test_gap_and_type_count_only_where_asked_for():
-    vectors, gap, kind = events(2, 4, 4)
-    mask, other = torch.ones(2, 4, dtype=torch.bool), (kind + 1) % 4
+    vectors, gap, event_type = events(2, 4, 4)
+    mask, other = torch.ones(2, 4, dtype=torch.bool), (event_type + 1) % 4
     plain = GRUInterest(4).eval()
-    assert torch.equal(plain(vectors, mask, gap, kind), plain(vectors, mask))
+    assert torch.equal(plain(vectors, mask, gap, event_type), plain(vectors, mask))
     timed = GRUInterest(4, time_gap=True).eval()
     assert not torch.allclose(timed(vectors, mask, gap), timed(vectors, mask, gap * 100))
     torch.nn.init.ones_(timed.inputs.gap.bias)
     unknown = timed(vectors, mask, torch.full_like(gap, -1))
     assert torch.equal(unknown, timed(vectors, mask, -gap - 1))  # how negative says nothing
     assert not torch.allclose(unknown, timed(vectors, mask, gap * 0))
-    typed = GRUInterest(4, event_types=3).eval()
+    typed = GRUInterest(4, num_event_types=3).eval()
     assert not torch.allclose(
-        typed(vectors, mask, kind=kind), typed(vectors, mask, kind=other), atol=1e-4
+        typed(vectors, mask, event_type=event_type),
+        typed(vectors, mask, event_type=other),
+        atol=1e-4,
     )
 
 
@@ -125,46 +127,50 @@ def test_some_histories_train_without_their_times():
 
 
 def test_unknown_type_adds_nothing_and_is_not_trained():
-    typed, plain = GRUInterest(4, event_types=3), GRUInterest(4)
+    typed, plain = GRUInterest(4, num_event_types=3), GRUInterest(4)
     plain.gru.load_state_dict(typed.gru.state_dict())
     vectors, mask = torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
     unknown = torch.zeros(2, 3, dtype=torch.long)
-    assert torch.equal(typed(vectors, mask, kind=unknown), plain(vectors, mask))
-    typed(vectors, mask, kind=unknown).sum().backward()
-    assert (typed.inputs.kind.weight.grad == 0).all()
+    assert torch.equal(typed(vectors, mask, event_type=unknown), plain(vectors, mask))
+    typed(vectors, mask, event_type=unknown).sum().backward()
+    assert (typed.inputs.event_type.weight.grad == 0).all()
 
 
 def test_gradients():
-    interest = GRUInterest(3, 2, layers=2, time_gap=True, event_types=3).double().eval()
-    vectors, gap, kind = events(2, 3, 3, torch.float64)
+    interest = GRUInterest(3, 2, layers=2, time_gap=True, num_event_types=3).double().eval()
+    vectors, gap, event_type = events(2, 3, 3, torch.float64)
     mask = prefix_mask([3, 1], 3)
-    assert gradcheck(lambda v: interest(v, mask, gap, kind), (vectors.requires_grad_(),))
+    assert gradcheck(lambda v: interest(v, mask, gap, event_type), (vectors.requires_grad_(),))
     state = torch.randn(2, 2, 2, dtype=torch.float64, requires_grad=True)
     one = vectors[:, 0].detach().requires_grad_()
-    assert gradcheck(lambda s, v: interest.step(s, v, gap[:, 1], kind[:, 0]), (state, one))
+    assert gradcheck(lambda s, v: interest.step(s, v, gap[:, 1], event_type[:, 0]), (state, one))
 
 
 def test_every_parameter_gets_a_gradient_and_dropout_is_off_in_eval():
-    interest = GRUInterest(4, layers=2, dropout=0.3, time_gap=True, event_types=3)
-    vectors, gap, kind = events(3, 5, 4)
+    interest = GRUInterest(4, layers=2, dropout=0.3, time_gap=True, num_event_types=3)
+    vectors, gap, event_type = events(3, 5, 4)
     mask = prefix_mask([5, 3, 1], 5)
-    (interest(vectors, mask, gap, kind) ** 2).sum().backward()
+    (interest(vectors, mask, gap, event_type) ** 2).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in interest.parameters())
-    assert not torch.equal(interest(vectors, mask, gap, kind), interest(vectors, mask, gap, kind))
+    assert not torch.equal(
+        interest(vectors, mask, gap, event_type), interest(vectors, mask, gap, event_type)
+    )
     interest.eval()
-    assert torch.equal(interest(vectors, mask, gap, kind), interest(vectors, mask, gap, kind))
+    assert torch.equal(
+        interest(vectors, mask, gap, event_type), interest(vectors, mask, gap, event_type)
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bfloat16_autocast_is_finite_and_near(dtype):
-    interest = GRUInterest(8, 6, layers=2, time_gap=True, event_types=3).eval()
-    vectors, gap, kind = events(2, 4, 8)
+    interest = GRUInterest(8, 6, layers=2, time_gap=True, num_event_types=3).eval()
+    vectors, gap, event_type = events(2, 4, 8)
     mask = prefix_mask([4, 2], 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        states = interest(vectors.to(dtype), mask, gap, kind)
-        state = fold(interest, interest.initial_state(2), vectors.to(dtype), gap, kind)
+        states = interest(vectors.to(dtype), mask, gap, event_type)
+        state = fold(interest, interest.initial_state(2), vectors.to(dtype), gap, event_type)
         folded = interest.readout(state)
-    expected = interest(vectors, mask, gap, kind)
+    expected = interest(vectors, mask, gap, event_type)
     assert states.isfinite().all()
     assert torch.allclose(states.float(), expected, atol=0.05)
     assert torch.allclose(folded[0].float(), expected[0, 3], atol=0.05)
@@ -177,12 +183,14 @@ def test_no_users_and_no_steps():
 
 
 def test_state_dict_round_trip():
-    first = GRUInterest(4, 3, time_gap=True, event_types=3).eval()
-    second = GRUInterest(4, 3, time_gap=True, event_types=3).eval()
+    first = GRUInterest(4, 3, time_gap=True, num_event_types=3).eval()
+    second = GRUInterest(4, 3, time_gap=True, num_event_types=3).eval()
     second.load_state_dict(first.state_dict())
-    vectors, gap, kind = events(2, 3, 4)
+    vectors, gap, event_type = events(2, 3, 4)
     mask = torch.ones(2, 3, dtype=torch.bool)
-    assert torch.equal(first(vectors, mask, gap, kind), second(vectors, mask, gap, kind))
+    assert torch.equal(
+        first(vectors, mask, gap, event_type), second(vectors, mask, gap, event_type)
+    )
 
 
 def test_learns_which_vector_came_first():
@@ -205,8 +213,8 @@ def test_errors():
     vectors, mask = torch.zeros(1, 2, 4), torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(ValueError, match="expects gap in seconds; got None"):
         GRUInterest(4, time_gap=True)(vectors, mask)
-    with pytest.raises(ValueError, match="expects kind; got None"):
-        GRUInterest(4, event_types=2)(vectors, mask)
+    with pytest.raises(ValueError, match="expects event_type; got None"):
+        GRUInterest(4, num_event_types=2)(vectors, mask)
     with pytest.raises(ValueError, match="padding on the right"):
         GRUInterest(4)(vectors, torch.tensor([[False, True]]))
     with pytest.raises(ValueError, match="positive dim, hidden and layers"):

@@ -5,19 +5,19 @@ from mmrec.interest import EventInputs
 
 
 def test_item_type_and_time_are_added():
-    inputs = EventInputs(3, time_gap=True, event_types=2).eval()
-    vectors, gap, kind = (
+    inputs = EventInputs(3, time_gap=True, num_event_types=2).eval()
+    vectors, gap, event_type = (
         torch.randn(4, 3),
         torch.tensor([0.0, 60.0, 86400.0, -1.0]),
         torch.arange(4) % 3,
     )
     expected = vectors.clone()
     for row in range(4):
-        expected[row] += inputs.kind.weight[kind[row]]
+        expected[row] += inputs.event_type.weight[event_type[row]]
         if gap[row] >= 0:
             days = torch.log1p(gap[row]) / torch.log1p(torch.tensor(86400.0))
             expected[row] += inputs.gap.weight[:, 0] * days + inputs.gap.bias
-    torch.testing.assert_close(inputs(vectors, gap, kind), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(inputs(vectors, gap, event_type), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_without_context_it_is_the_item():

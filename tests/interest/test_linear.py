@@ -13,13 +13,13 @@ def test_blocks_by_hand():
     for block in model.blocks:
         radius = torch.exp(-torch.exp(block.decay))
         rate = torch.polar(radius, block.angle)
-        entering = block.enter(block.norm(states))
+        entering = block.input_proj(block.norm(states))
         rows, memory = [], torch.zeros(3, dtype=torch.complex64)
         for t in range(5):
             entered = torch.complex(entering[t, :3], entering[t, 3:])
             memory = rate * memory + (1 - radius**2).sqrt() * entered
             row = states[t] + block.out(torch.cat([memory.real, memory.imag]))
-            rows.append(row + block.feed(block.feed_norm(row)))
+            rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
         states = torch.stack(rows)
     torch.testing.assert_close(got, model.norm(states), atol=1e-5, rtol=1e-4)
 
@@ -56,5 +56,5 @@ def test_the_memory_fades_and_stays_bounded():
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="positive dim"):
         LinearRecurrentInterest(0)
-    with pytest.raises(ValueError, match="event_types of 0 or more; got 4, 2, 4, -1"):
-        LinearRecurrentInterest(4, event_types=-1)
+    with pytest.raises(ValueError, match="num_event_types of 0 or more; got 4, 2, 4, -1"):
+        LinearRecurrentInterest(4, num_event_types=-1)

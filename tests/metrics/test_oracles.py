@@ -20,11 +20,11 @@ MEASURES = {
 }
 
 
-def logits(kind):
+def logits(event_type):
     rng = np.random.default_rng(3)
-    if kind == "random":
+    if event_type == "random":
         return rng.normal(size=(ROWS, ITEMS))
-    if kind == "negative":
+    if event_type == "negative":
         return -np.exp(rng.normal(size=(ROWS, ITEMS)) * 3)
     return rng.integers(-2, 2, (ROWS, ITEMS)) + 0.0  # ties
 
@@ -52,10 +52,10 @@ def measured(strict, relevant, measure):
     return {int(m.query_id): m.value for m in ir_measures.iter_calc([measure], truth, run)}
 
 
-@pytest.mark.parametrize("kind", ["random", "negative", "ties"])
+@pytest.mark.parametrize("event_type", ["random", "negative", "ties"])
 @pytest.mark.parametrize("k", [1, 5, 10])
-def test_one_relevant_item(kind, k):
-    scores = logits(kind)
+def test_one_relevant_item(event_type, k):
+    scores = logits(event_type)
     target = np.random.default_rng(1).integers(0, ITEMS, ROWS)
     relevant = np.eye(ITEMS, dtype=int)[target]
     strict = worst_order(scores, relevant)
@@ -70,10 +70,10 @@ def test_one_relevant_item(kind, k):
     assert metrics.ndcg(ranks, k).mean().item() == pytest.approx(mean, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["random", "negative", "ties"])
+@pytest.mark.parametrize("event_type", ["random", "negative", "ties"])
 @pytest.mark.parametrize("name", list(MEASURES))
-def test_several_relevant_items(kind, name):
-    scores = logits(kind)
+def test_several_relevant_items(event_type, name):
+    scores = logits(event_type)
     relevant = (np.random.default_rng(2).random((ROWS, ITEMS)) < 0.1).astype(int)
     relevant[:, 7] = 1
     strict = worst_order(scores, relevant)

@@ -46,8 +46,8 @@ def test_sasrec_and_lrurec(build):
         modality_dropout=0.3,
         fusion=SiameseFusion({"id": 8, "text": 5}, 8),
     )
-    kinds = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
-    assert isinstance(model.interest, kinds[build])
+    event_types = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
+    assert isinstance(model.interest, event_types[build])
     assert isinstance(model.items.fusion, SiameseFusion)
     assert model.items.dim == model.interest.dim == model.interest.hidden == 8
     assert model.items.modality_dropout == 0.3
@@ -70,13 +70,13 @@ def test_what_sasrec_alone_has():
 
 @pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
 def test_context_and_ranker(build):
-    ranker = MLPScorer(8, 8)
-    model = build(encoders(), dim=8, time_gap=True, event_types=3, ranker=ranker)
-    assert model.ranker is ranker
+    reranker = MLPScorer(8, 8)
+    model = build(encoders(), dim=8, time_gap=True, num_event_types=3, reranker=reranker)
+    assert model.reranker is reranker
     assert model.interest.inputs.gap is not None
-    assert model.interest.inputs.kind.num_embeddings == 4
+    assert model.interest.inputs.event_type.num_embeddings == 4
     plain = build(encoders(), dim=8)
-    assert plain.ranker is plain.interest.inputs.gap is plain.interest.inputs.kind is None
+    assert plain.reranker is plain.interest.inputs.gap is plain.interest.inputs.event_type is None
 
 
 def test_a_fusion_of_another_width():

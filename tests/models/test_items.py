@@ -10,7 +10,7 @@ from mmrec.data import Collator, RawSource, Sequences, TableSource, id_source, l
 from mmrec.encoders import FeatureEncoder, IdEncoder, ImageEncoder
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.models import ItemEncoder, encode_catalog
-from mmrec.sampling import InBatchPool
+from mmrec.sampling import InBatchSampler
 
 TEXTS = ["12", "", "345", "7", "81", "9", "", "26"]
 SIZE = len(TEXTS)
@@ -64,7 +64,7 @@ def test_a_slot_is_encoded_once_however_often_it_occurs(raw_encoder):
     item = np.array([1, 3, 1, 3, 5, 1, 5, 3])
     none = np.zeros(len(item))
     log = Sequences(item, none, none.astype(np.int64), none, np.array([0, 4, 8]), ["u", "v"])
-    negatives = InBatchPool(log.counts(SIZE), 6)
+    negatives = InBatchSampler(log.counts(SIZE), 6)
     batch = Collator(log, content(encoder), negatives)([np.array([0, 4]), np.array([4, 8])])
     with torch.no_grad():
         items(batch.pool)
@@ -163,14 +163,14 @@ def test_modality_dropout_leaves_one_and_only_in_training(raw_encoder):
     pool = whole(content(encoder))
     there = torch.stack([pool.present[name] for name in items.encoders])
     torch.manual_seed(0)
-    shares = []
+    contributions = []
     for _ in range(50):
         _, present = items.features(pool)
         kept = torch.stack(list(present.values()))
         assert not (kept & ~there).any()
         assert torch.equal(kept.any(0), there.any(0))
-        shares.append(kept.sum() / there.sum())
-    assert torch.stack(shares).mean() < 0.7
+        contributions.append(kept.sum() / there.sum())
+    assert torch.stack(contributions).mean() < 0.7
     _, present = items.eval().features(pool)
     assert torch.equal(torch.stack(list(present.values())), there)
 

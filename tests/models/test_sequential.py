@@ -12,7 +12,7 @@ from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest
 from mmrec.models import ItemEncoder, SequentialModel, encode_catalog, sasrec
 from mmrec.models.sequential import LastInterest, SteppingInterest
-from mmrec.sampling import UniformPool
+from mmrec.sampling import UniformSampler
 from mmrec.scoring import DotScorer, MLPScorer
 
 SIZE, DIM = 9, 6
@@ -28,24 +28,24 @@ def sources():
     }
 
 
-def build(ranker=None, **options):
+def build(reranker=None, **options):
     encoders = {"id": IdEncoder(7, DIM), "feature": FeatureEncoder(4)}
     items = ItemEncoder(encoders, ConcatFusion({"id": DIM, "feature": 4}, DIM))
-    interest = GRUInterest(DIM, time_gap=True, event_types=2)
-    return SequentialModel(items, interest, DotScorer(), ranker, **options).eval()
+    interest = GRUInterest(DIM, time_gap=True, num_event_types=2)
+    return SequentialModel(items, interest, DotScorer(), reranker, **options).eval()
 
 
 def log():
     rng = np.random.default_rng(2)
     gap = rng.uniform(0, 1e5, len(ITEM))
     gap[OFFSETS[:-1]] = 0
-    kind = rng.integers(0, 3, len(ITEM))
-    return Sequences(ITEM, gap, kind, np.arange(11.0), OFFSETS, ["u", "v", "w"], ("a", "b"))
+    event_type = rng.integers(0, 3, len(ITEM))
+    return Sequences(ITEM, gap, event_type, np.arange(11.0), OFFSETS, ["u", "v", "w"], ("a", "b"))
 
 
 def batch():
     windows = [np.array(span) for span in pairwise(OFFSETS)]
-    return Collator(log(), sources(), UniformPool(np.arange(1, SIZE + 1), 4))(windows)
+    return Collator(log(), sources(), UniformSampler(np.arange(1, SIZE + 1), 4))(windows)
 
 
 def test_forward_is_a_loop_over_users_and_steps():
@@ -60,7 +60,7 @@ def test_forward_is_a_loop_over_users_and_steps():
                 vectors[torch.from_numpy(ITEM[past])].unsqueeze(0),
                 torch.ones(1, position + 1 - start).bool(),
                 torch.from_numpy(events.gap[past]).float().unsqueeze(0),
-                torch.from_numpy(events.kind[past]).unsqueeze(0),
+                torch.from_numpy(events.event_type[past]).unsqueeze(0),
             )[0, -1]
             rows.append([(state.detach() @ vectors[item]).item() for item in whole.pool.items[1:]])
             targets.append(ITEM[position + 1])
@@ -106,12 +106,12 @@ def test_garbage_in_padding_changes_nothing():
     garbage = replace(
         whole,
         gap=whole.gap.masked_fill(padding, torch.nan),
-        kind=whole.kind.masked_fill(padding, 2),
+        event_type=whole.event_type.masked_fill(padding, 2),
     )
     assert torch.equal(model(garbage).logits, expected.logits)
     longer = {
         name: nn.functional.pad(getattr(whole, name), (0, 3))
-        for name in ("history", "target", "gap", "kind")
+        for name in ("history", "target", "gap", "event_type")
     }
     assert torch.allclose(model(replace(whole, **longer)).logits, expected.logits, atol=1e-6)
 
@@ -121,7 +121,7 @@ def test_scores_are_those_of_the_last_state_of_forward():
     output = model(whole)
     last = (whole.target > 0).sum(1).cumsum(0) - 1
     vectors = encode_catalog(model.items, sources(), SIZE)
-    histories = Histories(whole.pool.items[whole.history], whole.gap, whole.kind)
+    histories = Histories(whole.pool.items[whole.history], whole.gap, whole.event_type)
     scores = model.scores(histories, vectors)
     assert scores.shape == (3, SIZE + 1)
     assert torch.allclose(scores[:, whole.pool.items[1:]], output.logits[last, 1:], atol=1e-5)
@@ -152,8 +152,8 @@ def test_an_interest_may_tell_the_last_one_itself():
 
 @pytest.mark.parametrize("shortlist", [1, 3, 100])
 def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
-    ranker = MLPScorer(DIM, DIM)
-    model = build(ranker, shortlist=shortlist)
+    reranker = MLPScorer(DIM, DIM)
+    model = build(reranker, shortlist=shortlist)
     vectors, states = torch.randn(SIZE + 1, DIM), torch.randn(5, DIM)
     retrieved = model.scorer(states, vectors)
     retrieved[:, 0] = 1e6  # padding is not on the short list, whatever its score
@@ -163,7 +163,7 @@ def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
     for row in range(5):
         by_retrieval = retrieved[row, 1:].argsort(descending=True) + 1
         short, rest = by_retrieval[:shortlist], by_retrieval[shortlist:]
-        ranked = ranker(states[row : row + 1], vectors[short].unsqueeze(0))[0]
+        ranked = reranker(states[row : row + 1], vectors[short].unsqueeze(0))[0]
         ranked = ranked + retrieved[row, short]
         expected = [*short[ranked.argsort(descending=True)].tolist(), *rest.tolist(), 0]
         assert scores[row].argsort(descending=True).tolist() == expected
@@ -176,7 +176,7 @@ def test_scores_are_those_of_retrieval_with_a_ranker_too():
     histories = Histories.of_items([[3, 4], [5]])
     scores, states = model.scores(histories, vectors), model.interests(histories, vectors)
     assert ((model.rerank(scores, states, vectors)[:, 1:] != scores[:, 1:]).sum(1) == 2).all()
-    model.ranker = None
+    model.reranker = None
     assert torch.equal(model.scores(histories, vectors), scores)
     assert model.rerank(scores, states, vectors) is scores
 

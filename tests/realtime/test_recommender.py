@@ -170,7 +170,7 @@ def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
         raise OSError("no tokenizer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(other._current, "_encode", no_encoder)
+        patch.setattr(other._store, "_encode", no_encoder)
         other.recommend("ann")
         assert other.sessions.get("ann").offset == 1  # not past what it can't fold yet
         offset = other.observe("bob", first)
@@ -225,7 +225,7 @@ def test_a_session_of_another_log_is_not_served(by_id):
     assert len(sessions) == 1
 
 
-def test_a_new_item_is_recommended_by_its_content(content, pictures):
+def test_a_new_item_is_recommended_by_its_content(content, images):
     old = content.catalog.row(content.catalog.ids[4])
     twin = {**old, "item_id": "new"}
     with pytest.raises(ValueError, match="are in the catalogue already"):
@@ -238,28 +238,28 @@ def test_a_new_item_is_recommended_by_its_content(content, pictures):
     assert content.recommend("ann")[0].reason == "interest"
 
 
-def test_a_picture_comes_with_its_item(by_content, pictures, tmp_path):
+def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._current.now.catalog.images = tmp_path
+    live._store.now.catalog.images = tmp_path
     row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})
-    live.add_items(row, pictures={"new": pictures[3].read_bytes()})
+    live.add_items(row, images={"new": images[3].read_bytes()})
     path = live.catalog.image_path("new")
-    assert path.read_bytes() == pictures[3].read_bytes()
+    assert path.read_bytes() == images[3].read_bytes()
     bare = pl.DataFrame({"item_id": ["bare"], "title": ["red lamp"]})
     live.add_items(bare)
     assert live.catalog.image_path("bare") is None
-    vectors = live._current.now.vectors
+    vectors = live._store.now.vectors
     assert not torch.allclose(vectors[-1], vectors[-2], atol=1e-3)
 
 
 def test_changed_and_removed_items(content):
     items = content.catalog.ids
-    before = content._current.now.vectors.clone()
+    before = content._store.now.vectors.clone()
     other = content.catalog.row(items[7])
     content.update_items(
         pl.DataFrame([{"item_id": items[2], "title": other["title"], "image": other["image"]}])
     )
-    after = content._current.now.vectors
+    after = content._store.now.vectors
     assert content.catalog.row(items[2])["title"] == other["title"]
     assert not torch.allclose(after[3], before[3], atol=1e-3)
     assert torch.equal(after[4:], before[4:])
@@ -275,8 +275,8 @@ def test_changed_and_removed_items(content):
         content.remove_items(["nothing"])
     with pytest.raises(ValueError, match=f"list of item ids; got the one id '{items[3]}'"):
         content.remove_items(items[3])
-    with pytest.raises(ValueError, match="colour"):
-        content.update_items(pl.DataFrame([{"item_id": items[5], "colour": "red"}]))
+    with pytest.raises(ValueError, match="color"):
+        content.update_items(pl.DataFrame([{"item_id": items[5], "color": "red"}]))
 
 
 def test_saved_and_loaded(content, tmp_path):
@@ -309,8 +309,8 @@ def test_explain(content):
     observe_all(content, "ann", [items[1], items[2], items[3], items[1]])
     why = content.explain("ann", items[5])
     assert {item for item, _ in why.history} == {items[1], items[2], items[3]}
-    shares = [share for _, share in why.history]
-    assert shares == sorted(shares, reverse=True)
+    contributions = [share for _, share in why.history]
+    assert contributions == sorted(contributions, reverse=True)
     assert set(why.modalities) == {"text", "image"}
     line = {x.item: x.score for x in content.recommend("ann", k=50, exclude_seen=False)}
     assert why.score == pytest.approx(line[items[5]], abs=1e-4)

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def small(tiny_encoders):
-    """No test here loads a pretrained picture model."""
+    """No test here loads a pretrained image model."""
 
 
 @pytest.fixture

@@ -44,12 +44,12 @@ def test_what_is_no_history(by_id):
 
 def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypatch):
     usual = recommend_all(by_id, everybody)
-    monkeypatch.setattr("mmrec.evaluation.bench.CELLS", 1)
-    monkeypatch.setattr("mmrec.evaluation.bench.LEAST", 2)
+    monkeypatch.setattr("mmrec.evaluation.rank_buffer.CELLS", 1)
+    monkeypatch.setattr("mmrec.evaluation.rank_buffer.LEAST", 2)
     sizes = []
     monkeypatch.setattr(
         "mmrec.recommender.batch._top",
-        lambda ranker, rows, *rest: sizes.append(len(rows)) or _top(ranker, rows, *rest),
+        lambda scorer, rows, *rest: sizes.append(len(rows)) or _top(scorer, rows, *rest),
     )
     assert recommend_all(by_id, everybody).drop("score").equals(usual.drop("score"))
     assert max(sizes) == 2

@@ -17,7 +17,7 @@ from mmrec.recommender.build import (
     renumbered,
 )
 from mmrec.recommender.options import CHOICES
-from mmrec.sampling import FullPool, InBatchPool, UnionPool
+from mmrec.sampling import FullSampler, InBatchSampler, UnionSampler
 from mmrec.scoring import MLPScorer
 
 
@@ -49,11 +49,11 @@ def test_the_model_is_what_the_options_say(options, fusion, kind):
     chosen = options(fusion=fusion, layers=2, modality_dropout=0.25, scorer="mlp", time_gap=True)
     model = build_model(chosen, encoders(), 3)
     assert isinstance(model.items.fusion, kind)
-    assert isinstance(model.ranker, MLPScorer)
+    assert isinstance(model.reranker, MLPScorer)
     assert model.items.dim == model.interest.hidden == 16
     assert model.interest.layers == 2
     assert model.interest.inputs.gap is not None
-    assert model.interest.inputs.kind is None
+    assert model.interest.inputs.event_type is None
     assert model.items.modality_dropout == 0.25
     assert model.interest.dropout.p == 0.1
 
@@ -88,8 +88,8 @@ def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest)
 
 def test_event_types(options):
     model = build_model(options(event_types=True, scorer="dot"), encoders(), 3)
-    assert model.interest.inputs.kind.num_embeddings == 4
-    assert model.ranker is None
+    assert model.interest.inputs.event_type.num_embeddings == 4
+    assert model.reranker is None
 
 
 def test_splits(chain, options):
@@ -112,8 +112,8 @@ def test_negatives_are_trained_items(split, options, negatives):
     log_q = pool.log_inclusion(np.array(sorted(trained)))
     assert np.isfinite(log_q).all()
     assert (log_q <= 0).all()
-    kinds = {"auto": FullPool, "full": FullPool, "in-batch": InBatchPool}
-    assert isinstance(pool, kinds.get(negatives, UnionPool))
+    kinds = {"auto": FullSampler, "full": FullSampler, "in-batch": InBatchSampler}
+    assert isinstance(pool, kinds.get(negatives, UnionSampler))
 
 
 def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
@@ -124,20 +124,20 @@ def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
 
 
 def test_event_types_keep_their_numbers(split):
-    assert split.sequences.kinds == ("cart", "view")
+    assert split.sequences.event_types == ("cart", "view")
     other = renumbered(split, ["view", "wish"])
-    assert other.sequences.kinds == ("view", "wish")
-    for before, after in zip(split.sequences.kind, other.sequences.kind, strict=True):
+    assert other.sequences.event_types == ("view", "wish")
+    for before, after in zip(split.sequences.event_type, other.sequences.event_type, strict=True):
         assert after == {0: 0, 1: 0, 2: 1}[int(before)]
     assert other.fingerprint == split.fingerprint
-    same = renumbered(split, split.sequences.kinds)
-    assert np.array_equal(same.sequences.kind, split.sequences.kind)
+    same = renumbered(split, split.sequences.event_types)
+    assert np.array_equal(same.sequences.event_type, split.sequences.event_type)
 
 
 def test_auto_negatives(split, options, monkeypatch):
     chosen = options(negatives="auto")
-    assert isinstance(build_negatives(chosen, split), FullPool)
+    assert isinstance(build_negatives(chosen, split), FullSampler)
     trained = options(negatives="auto", modalities=("id", "text"), tuning="full")
-    assert isinstance(build_negatives(trained, split), InBatchPool)
+    assert isinstance(build_negatives(trained, split), InBatchSampler)
     monkeypatch.setattr("mmrec.recommender.build.FULL_UP_TO", 5)
-    assert isinstance(build_negatives(chosen, split), UnionPool)
+    assert isinstance(build_negatives(chosen, split), UnionSampler)

@@ -12,11 +12,11 @@ TRAINED = np.array([1, 2, 5])
 
 
 @pytest.fixture
-def catalog(pictures, tmp_path):
-    """Five items: the second without text, the fourth without picture, the fifth's is damaged."""
+def catalog(images, tmp_path):
+    """Five items: the second without text, the fourth without image, the fifth's is damaged."""
     for number in range(3):
-        (tmp_path / f"{number}.png").write_bytes(pictures[number].read_bytes())
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+        (tmp_path / f"{number}.png").write_bytes(images[number].read_bytes())
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     rows = {
         "item_id": ["a", "b", "c", "d", "e"],
         "title": ["red shoes", None, "lamp", "lamp", "the hat " * 20_000],
@@ -42,7 +42,7 @@ def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
     assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
     assert list(content.problems) == ["e"]
     assert content.cut_texts == 1
-    assert "item e: picture left out" in caplog.text
+    assert "item e: image left out" in caplog.text
     assert feature_dims(content.encoders) == {"text": 32, "image": 64}
     text = content.sources["text"].load(np.array([3, 4, 1]))
     assert torch.equal(text[0], text[1])  # the same text, the same features
@@ -72,7 +72,7 @@ def test_trained_encoders_keep_their_input_raw(options, catalog):
     assert content.sources["text"].load(np.array([1, 5]))["input_ids"].shape == (2, 128)
     assert content.sources["image"].load(np.array([1])).ndim == 4
     assert feature_dims(content.encoders) == {}
-    # Only training sees changed pictures.
+    # Only training sees changed images.
     assert content.augmented["image"].transform.augment
     assert not content.sources["image"].transform.augment
     assert content.augmented["text"] is content.sources["text"]
@@ -85,7 +85,7 @@ def test_nobody_has_the_modality(options, tmp_path):
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "full"])
-def test_why_nobody_has_a_picture(options, tmp_path, tuning):
+def test_why_nobody_has_a_image(options, tmp_path, tuning):
     def refused(image, images):
         rows = {"item_id": ["a", "b", "c"]} | ({} if image is None else {"image": image})
         chosen = options(modalities=("image",), tuning=tuning)
@@ -94,13 +94,13 @@ def test_why_nobody_has_a_picture(options, tmp_path, tuning):
         return str(error.value).split("has it: ")[1]
 
     some = ["a.png", " ", "c.png"]
-    assert refused(None, tmp_path) == "none names a picture in the column image"
-    assert refused([None, "", None], tmp_path) == "none names a picture in the column image"
-    assert refused(some, None).startswith("2 of them name a picture, and images is None; give")
+    assert refused(None, tmp_path) == "none names an image in the column image"
+    assert refused([None, "", None], tmp_path) == "none names an image in the column image"
+    assert refused(some, None).startswith("2 of them name an image, and images is None; give")
     assert refused(some, tmp_path / "x") == (
-        f"2 of them name a picture, and there is no folder {tmp_path / 'x'}"
+        f"2 of them name an image, and there is no folder {tmp_path / 'x'}"
     )
-    assert refused(some, tmp_path).startswith("2 of them name a picture, and none of these can be")
+    assert refused(some, tmp_path).startswith("2 of them name an image, and none of these can be")
 
 
 def test_the_template_is_written_down(options, catalog):
@@ -118,5 +118,5 @@ def test_texts_are_put_together_and_cut(catalog):
     texts = raw_values("text", catalog, None)
     assert texts[:4] == ["red shoes. blue", "", "lamp", "lamp"]
     assert 1000 < len(texts[4]) <= 10_000
-    with pytest.raises(ValueError, match="template columns \\['colour'\\] don't exist"):
-        raw_values("text", catalog, "{colour}")
+    with pytest.raises(ValueError, match="template columns \\['color'\\] don't exist"):
+        raw_values("text", catalog, "{color}")

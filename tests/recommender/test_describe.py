@@ -15,28 +15,28 @@ def split(by_id, chain):
     return build_split(by_id.options, prepared(log, by_id.options), by_id.catalog)
 
 
-def test_a_run_is_described_in_json(by_id, split, pictures):
+def test_a_run_is_described_in_json(by_id, split, images):
     described = describe_run(by_id.options, by_id.catalog, split, Content())
     assert json.loads(json.dumps(described)) == described
     assert Options.from_dict(described["options"]) == by_id.options
     assert described["versions"]["mmrec"] == __version__
-    assert described["kinds"] == list(split.sequences.kinds)
-    assert described["images"] == str(pictures[0].parent.resolve())
+    assert described["event_types"] == list(split.sequences.event_types)
+    assert described["images"] == str(images[0].parent.resolve())
 
 
-def test_content_is_counted(by_content, pictures):
+def test_content_is_counted(by_content, images):
     report = describe_content(by_content.catalog, Content(problems={"i1": "cut"}, cut_texts=2))
     assert report == {
         "items": 12,
         "items_with": {},
-        "unreadable_pictures": {"i1": "cut"},
+        "unreadable_images": {"i1": "cut"},
         "cut_texts": 2,
     }
     assert by_content.report["items_with"] == {"text": 12, "image": 12}
 
 
 def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
-    report, targets = measure(by_id.ranker, split, by_id.options, by_id.catalog)
+    report, targets = measure(by_id.catalog_scorer, split, by_id.options, by_id.catalog)
     assert len(targets) == report["test"]["targets"]
     assert report["protocol"]["ties"] == "against"
     assert targets.columns[-2:] == ["has_image", "has_text"]

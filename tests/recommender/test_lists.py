@@ -4,7 +4,7 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.encoders import IdEncoder
-from mmrec.models import CatalogRanker, gru4rec
+from mmrec.models import CatalogScorer, gru4rec
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
 from mmrec.scoring import MLPScorer
 
@@ -15,10 +15,10 @@ CATALOG = Catalog({"item_id": [f"i{number}" for number in range(8)]})
 def ranker():
     """A model with a ranking scorer that sees two candidates only."""
     torch.manual_seed(0)
-    model = gru4rec({"id": IdEncoder(8, 4)}, dim=4, ranker=MLPScorer(4, 4)).eval()
+    model = gru4rec({"id": IdEncoder(8, 4)}, dim=4, reranker=MLPScorer(4, 4)).eval()
     model.shortlist = 2
     vectors = torch.cat([torch.zeros(1, 4), torch.randn(8, 4)])
-    return CatalogRanker(model, vectors, torch.tensor([0, 5, 1, 9, 2, 3, 4, 6, 7]), max_length=3)
+    return CatalogScorer(model, vectors, torch.tensor([0, 5, 1, 9, 2, 3, 4, 6, 7]), max_length=3)
 
 
 def found(ranker, rows, k=8, allowed=range(1, 9), exclude_seen=True):
@@ -41,11 +41,11 @@ def test_best_first_without_what_has_no_score():
 
 def test_the_short_list_holds_only_what_can_be_shown(ranker):
     histories, seen = [[1, 2, 3, 4]], {"i0", "i1", "i2", "i3"}
-    plain = ranker.model.ranker
-    ranker.model.ranker = None
+    plain = ranker.model.reranker
+    ranker.model.reranker = None
     retrieved = [line.item for line in found(ranker, histories)[0]]
     assert set(retrieved) == {"i4", "i5", "i6", "i7"}
-    ranker.model.ranker = plain
+    ranker.model.reranker = plain
     ranked = [line.item for line in found(ranker, histories)[0]]
     # The best two of what may be shown are ranked; the rest stays as it was retrieved.
     assert set(ranked[:2]) == set(retrieved[:2])

@@ -24,7 +24,7 @@ class Mean(nn.Module):
         self.dim = self.hidden = dim
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, vectors, mask, gap=None, kind=None):
+    def forward(self, vectors, mask, gap=None, event_type=None):
         vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
         return self.out(vectors.cumsum(1) / mask.cumsum(1).clamp(min=1).unsqueeze(-1))
 
@@ -32,12 +32,12 @@ class Mean(nn.Module):
 class LoudGRU(GRUInterest):
     """The weights of a GRU, and another answer."""
 
-    def forward(self, vectors, mask, gap=None, kind=None):
-        return super().forward(vectors, mask, gap, kind) - vectors
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask, gap, event_type) - vectors
 
-    def last(self, vectors, mask, gap=None, kind=None):
+    def last(self, vectors, mask, gap=None, event_type=None):
         last = (mask.sum(1) - 1).clamp(min=0)
-        return self(vectors, mask, gap, kind)[torch.arange(len(last)), last]
+        return self(vectors, mask, gap, event_type)[torch.arange(len(last)), last]
 
 
 class LoudConcat(ConcatFusion):
@@ -231,7 +231,7 @@ def test_a_training_goes_on_with_the_same_build(fit_own, tmp_path, monkeypatch, 
     events, items = chain(users=12)
     more = {"options": options(epochs=1), "checkpoints": tmp_path / "parts"}
     with monkeypatch.context() as patch:
-        patch.setattr("mmrec.recommender.recommender.encode_with_shares", stop)
+        patch.setattr("mmrec.recommender.recommender.encode_with_contributions", stop)
         with pytest.raises(KeyboardInterrupt):
             Recommender.fit(events, items, build=loud_interest, **more)
     with pytest.raises(ValueError, match="because build was loud_interest and is None; repeat"):
@@ -278,8 +278,8 @@ def test_a_part_is_named_as_it_is_imported(model):
         "id encoder": "mmrec.encoders.IdEncoder",
         "text encoder": "mmrec.encoders.FeatureEncoder",
     }
-    model.ranker = HalfScorer()
-    assert names_of(model)["ranker"].endswith(".HalfScorer")
+    model.reranker = HalfScorer()
+    assert names_of(model)["reranker"].endswith(".HalfScorer")
     items = ItemEncoder({"id": IdEncoder(5, 8)}, ConcatFusion({"id": 8}, 8))
     assert names_of(Warm(items, GRUInterest(8), DotScorer()))["model"].endswith(".Warm")
 

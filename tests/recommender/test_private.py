@@ -3,7 +3,7 @@ import pytest
 
 from mmrec.recommender import Recommender
 from mmrec.recommender.private import check_private, private_negatives
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.sampling import FullSampler, UniformSampler
 
 pytest.importorskip("opacus")
 
@@ -12,7 +12,7 @@ pytest.importorskip("opacus")
     ("changes", "message"),
     [
         ({"modalities": ("id", "text")}, r"epsilon=8.0\) needs no id vectors, .*: set modalities"),
-        ({"tuning": "last-1"}, "needs frozen text and picture models: set tuning='frozen'"),
+        ({"tuning": "last-1"}, "needs frozen text and image models: set tuning='frozen'"),
         ({"negatives": "popularity"}, "negatives that don't know the events: .* not 'popularity'"),
         ({"negatives": "in-batch"}, "negatives that don't know the events: .* not 'in-batch'"),
         ({"scorer": "mlp"}, "needs the scorer 'dot', not 'mlp'"),
@@ -37,13 +37,13 @@ def test_it_keeps_no_checkpoints(options, tmp_path):
 
 def test_candidates_are_of_the_whole_catalogue(options):
     small = private_negatives(options(negatives="auto"), 20)
-    assert isinstance(small, FullPool)
+    assert isinstance(small, FullSampler)
     assert small.items.tolist() == list(range(1, 21))
     large = private_negatives(options(negatives="auto", pool_size=7), 5000)
-    assert isinstance(large, UniformPool)
+    assert isinstance(large, UniformSampler)
     assert (len(large.items), len(large.draw(np.random.default_rng(0)))) == (5000, 7)
-    assert isinstance(private_negatives(options(negatives="uniform"), 20), UniformPool)
-    assert isinstance(private_negatives(options(negatives="full"), 5000), FullPool)
+    assert isinstance(private_negatives(options(negatives="uniform"), 20), UniformSampler)
+    assert isinstance(private_negatives(options(negatives="full"), 5000), FullSampler)
 
 
 def test_fit_trains_to_the_budget_and_says_so(fit, tmp_path):

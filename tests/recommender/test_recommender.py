@@ -95,8 +95,8 @@ def test_where(by_id):
     popular = by_id.recommend([], 5, where={"kind": ["odd"]})
     assert {int(item[1:]) % 2 for item in ids(popular)} == {1}
     assert by_id.recommend([], where={"kind": "blue"}) == []
-    with pytest.raises(ValueError, match=r"items must have the columns \['colour'\]"):
-        by_id.recommend(["i3"], where={"colour": "blue"})
+    with pytest.raises(ValueError, match=r"items must have the columns \['color'\]"):
+        by_id.recommend(["i3"], where={"color": "blue"})
 
 
 def test_how_many(by_id):
@@ -146,7 +146,7 @@ def test_the_report(by_id):
     report = by_id.report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert {"split", "fingerprint", "seed", "valid", "test", "baselines"} <= set(report)
-    assert {"training", "unreadable_pictures", "cut_texts", "seconds"} <= set(report)
+    assert {"training", "unreadable_images", "cut_texts", "seconds"} <= set(report)
     assert report["split"] == "time"
     assert report["seed"] == 0
     assert set(report["baselines"]) >= {"popularity", "markov"}
@@ -275,7 +275,7 @@ def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
         "item_id": ["twin", "bare"],
         "title": [title, None],
         "image": [image, None],
-        "colour": ["blue", "red"],
+        "color": ["blue", "red"],
     }
     assert own.add_items(rows) == ["twin", "bare"]
     assert own.similar("i5", 1)[0].item == "twin"
@@ -284,14 +284,14 @@ def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     place = {item: number for number, item in enumerate(ids(lines))}
     assert abs(place["twin"] - place["i5"]) == 1
     assert "bare" in place
-    assert ids(own.recommend(["twin"], 100, where={"colour": "red"})) == ["bare"]
+    assert ids(own.recommend(["twin"], 100, where={"color": "red"})) == ["bare"]
     # Those that were there are as they were.
     known = [item for item in ids(lines) if item not in ("twin", "bare")]
     assert known == ids(by_content.recommend(["i3", "i4"], 100))
     own.save(tmp_path / "own")
     again = Recommender.load(tmp_path / "own")
     assert again.recommend(["twin", "i3"], 20) == own.recommend(["twin", "i3"], 20)
-    assert again.catalog.row("twin")["colour"] == "blue"
+    assert again.catalog.row("twin")["color"] == "blue"
 
 
 def test_new_items_may_lack_columns(own):
@@ -329,7 +329,10 @@ def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
         with pytest.raises(ValueError, match="no memory"):
             own.add_items({"item_id": ["new"], "title": ["lamp"]})
     assert len(own.catalog) == 12
-    assert {len(held) for held in (own.vectors, own.counts, own.slots, own.shares["text"])} == {13}
+    assert {
+        len(held)
+        for held in (own.vectors, own.counts, own.slots, own.modality_contributions["text"])
+    } == {13}
     assert own.recommend(["i3"], 20) == before
     assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
 
@@ -351,11 +354,11 @@ def test_a_catalogue_that_was_passed_in_stays_as_it_is(fit, chain):
     assert len(catalog.indices_of(catalog.ids)) == 12
 
 
-def test_damaged_content_is_left_out_and_counted(chain, options, pictures, tmp_path):
+def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_path):
     events, items = chain(users=12)
-    for path in pictures:
+    for path in images:
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "1.png").write_bytes(pictures[1].read_bytes()[:60])
+    (tmp_path / "1.png").write_bytes(images[1].read_bytes()[:60])
     (tmp_path / "2.png").unlink()
     items["title"][3] = "warm <b>hat</b> &amp; " * 5000  # some 100,000 characters
     items["title"][4] = ""
@@ -367,8 +370,8 @@ def test_damaged_content_is_left_out_and_counted(chain, options, pictures, tmp_p
             images=tmp_path,
             options=options(modalities=("text", "image"), tuning=tuning, epochs=1),
         )
-        assert sorted(made.report["unreadable_pictures"]) == ["i1", "i2"]
-        assert "1.png" in made.report["unreadable_pictures"]["i1"]
+        assert sorted(made.report["unreadable_images"]) == ["i1", "i2"]
+        assert "1.png" in made.report["unreadable_images"]["i1"]
         assert made.report["cut_texts"] == 1
         assert made.report["items_with"] == {"text": 10, "image": 10}
         assert made.vectors.isfinite().all()
@@ -423,11 +426,11 @@ def test_a_run_that_describes_no_model(saved, tmp_path):
     assert "fusion must be one of" in broken(lambda c: c["options"].update(fusion="os.system"))
     assert "dim must be" in broken(lambda c: c["options"].update(dim=-1))
     assert "'options' is missing" in broken(lambda c: c.pop("options"))
-    assert "'kinds' is missing" in broken(lambda c: c.pop("kinds"))
+    assert "'event_types' is missing" in broken(lambda c: c.pop("event_types"))
     assert "size mismatch" in broken(lambda c: c["options"].update(dim=8))
     assert "does not describe a model" in broken(lambda c: c.update(options=7))
-    assert "does not describe a model" in broken(lambda c: c.update(kinds=None))
-    assert "its ranker is missing" in broken(lambda c: c["options"].update(scorer="mlp"))
+    assert "does not describe a model" in broken(lambda c: c.update(event_types=None))
+    assert "its reranker is missing" in broken(lambda c: c["options"].update(scorer="mlp"))
     assert "its interest is a.B, and" in broken(lambda c: c["parts"].update(interest="a.B"))
     assert "does not describe a model" in broken(lambda c: c.update(parts=["interest"]))
 

@@ -31,7 +31,7 @@ def test_weights_that_are_no_numbers(saved, forget_hashes):
 def test_shares_of_another_shape(saved, forget_hashes):
     forget_hashes(saved)
     for name, width in (("id", 15), ("text", 16)):
-        save_file({name: torch.zeros(31, width)}, saved / "shares.safetensors")
+        save_file({name: torch.zeros(31, width)}, saved / "contributions.safetensors")
         with pytest.raises(RunError, match=rf"\(31, 16\); that of '{name}' has \(31, {width}\)"):
             Recommender.load(saved)
 
@@ -88,7 +88,7 @@ def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
 def test_a_trained_picture_model_needs_no_pretrained_one(fit, tmp_path, monkeypatch):
     made = fit(log={"users": 12}, modalities=("image",), tuning="full", epochs=1)
     made.save(tmp_path / "run")
-    for place in ("content", "newcomers"):
+    for place in ("content", "new_items"):
         monkeypatch.setattr(f"mmrec.recommender.{place}.raw_encoder", None)
     again = Recommender.load(tmp_path / "run")
     assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)

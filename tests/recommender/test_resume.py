@@ -16,7 +16,7 @@ from mmrec.recommender.resume import (
     open_folder,
     remove_folder,
 )
-from mmrec.training import Checkpoints, WholeFiles
+from mmrec.training import AtomicCheckpointIO, Checkpoints
 
 
 @pytest.fixture
@@ -92,12 +92,12 @@ def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
     assert resumed.report["test"] == whole.report["test"]
 
 
-def test_trained_pictures(pictures, chain, options, tmp_path):
+def test_trained_images(images, chain, options, tmp_path):
     events, items = chain(users=10)
     chosen = options(modalities=("image",), tuning="full", epochs=2)
 
     def run(**more):
-        folder = pictures[0].parent
+        folder = images[0].parent
         return Recommender.fit(events, items, images=folder, options=chosen, **more)
 
     whole = run(checkpoints=tmp_path / "kept")
@@ -250,7 +250,7 @@ def test_a_checkpoint_never_runs_code(tmp_path):
 
 
 def test_a_full_disk(whole, fit, tmp_path, monkeypatch):
-    write = WholeFiles.save_checkpoint
+    write = AtomicCheckpointIO.save_checkpoint
 
     def full(self, checkpoint, path, storage_options=None):
         if "00004" in str(path):
@@ -258,7 +258,7 @@ def test_a_full_disk(whole, fit, tmp_path, monkeypatch):
         write(self, checkpoint, path, storage_options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(WholeFiles, "save_checkpoint", full)
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", full)
         with pytest.raises(OSError, match=r"epoch 4 .* No space left .* goes on after epoch 3"):
             fit()
     assert same(whole, fit(resume=True))

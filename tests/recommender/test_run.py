@@ -179,11 +179,11 @@ def test_a_file_is_missing(made, tmp_path, name):
         read_run(tmp_path)
 
 
-@pytest.mark.parametrize("name", [*FILES, runs.TARGETS, runs.SHARES])
+@pytest.mark.parametrize("name", [*FILES, runs.TARGETS, runs.CONTRIBUTIONS])
 @pytest.mark.parametrize("junk", ["cut", "empty", "noise"])
 @pytest.mark.parametrize("older", [False, True])
 def test_a_file_is_damaged(made, tmp_path, name, junk, older, forget_hashes):
-    made.targets, made.shares = TARGETS, {"text": torch.zeros(3, 3)}
+    made.targets, made.modality_contributions = TARGETS, {"text": torch.zeros(3, 3)}
     write_run(made, tmp_path)
     if older:
         forget_hashes(tmp_path)
@@ -207,9 +207,9 @@ def test_files_of_two_runs_are_not_mixed(made, tmp_path, name):
         read_run(tmp_path / "a")
 
 
-@pytest.mark.parametrize("name", [runs.TARGETS, runs.SHARES])
+@pytest.mark.parametrize("name", [runs.TARGETS, runs.CONTRIBUTIONS])
 def test_what_a_run_can_do_without_can_be_removed(made, tmp_path, name):
-    made.targets, made.shares = TARGETS, {"text": torch.zeros(3, 3)}
+    made.targets, made.modality_contributions = TARGETS, {"text": torch.zeros(3, 3)}
     write_run(made, tmp_path)
     (tmp_path / name).write_bytes(b"junk")
     with pytest.raises(RunError, match=f"{name} is not the file .*; copy it again, or remove it"):
@@ -217,7 +217,7 @@ def test_what_a_run_can_do_without_can_be_removed(made, tmp_path, name):
     (tmp_path / name).unlink()
     again = read_run(tmp_path)
     assert (again.targets is None) == (name == runs.TARGETS)
-    assert (again.shares == {}) == (name == runs.SHARES)
+    assert (again.modality_contributions == {}) == (name == runs.CONTRIBUTIONS)
 
 
 def test_a_run_of_before_has_no_hashes(made, tmp_path, forget_hashes):

@@ -7,7 +7,7 @@ import torch
 
 from mmrec.data import Catalog, Interactions
 from mmrec.evaluation import evaluate
-from mmrec.models import CatalogRanker, encode_catalog
+from mmrec.models import CatalogScorer, encode_catalog
 from mmrec.recommender.build import build_model, build_split
 from mmrec.recommender.content import read_content
 from mmrec.recommender.training import check_devices, quiet, train, training_device
@@ -37,8 +37,8 @@ def test_it_ends_with_the_best_epoch(parts, ema):
     assert curve[report["best_epoch"] - 1] == max(curve)
     assert not model.training
     vectors = encode_catalog(model.items, content.sources, split.catalog_size)
-    ranker = CatalogRanker(model, vectors, torch.from_numpy(split.train_counts))
-    best = evaluate(ranker, split, "valid", max_length=options.max_length)["ndcg@10"]
+    scorer = CatalogScorer(model, vectors, torch.from_numpy(split.train_counts))
+    best = evaluate(scorer, split, "valid", max_length=options.max_length)["ndcg@10"]
     assert best == pytest.approx(max(curve), abs=1e-5)
 
 

@@ -62,9 +62,7 @@ def test_content_of_changed_items_is_read_again(by_content):
 
 def test_a_folder_that_lacks_pictures_of_the_run(by_content, tmp_path):
     log = later(by_content.catalog.ids)
-    with pytest.raises(
-        ValueError, match="must also hold the pictures of the RUN's items; it lacks"
-    ):
+    with pytest.raises(ValueError, match="must also hold the images of the RUN's items; it lacks"):
         update_recommender(by_content, log, images=tmp_path)
 
 
@@ -81,5 +79,5 @@ def test_what_must_stay(by_id):
         update_recommender(by_id, log, dim=8)
     with pytest.raises(ValueError, match="not in the catalogue"):
         update_recommender(by_id, later([*by_id.catalog.ids, "z"]))
-    with pytest.raises(TypeError, match="colour"):
-        update_recommender(by_id, log, colour="red")
+    with pytest.raises(TypeError, match="color"):
+        update_recommender(by_id, log, color="red")

@@ -13,12 +13,12 @@ from mmrec.realtime import RealtimeRecommender
 
 @pytest.fixture(scope="session", autouse=True)
 def small(tiny_encoders):
-    """No test here loads a pretrained picture model."""
+    """No test here loads a pretrained image model."""
 
 
 @pytest.fixture(scope="session")
 def by_number(options):
-    """A recommender whose item ids are integers, without pictures; don't change it."""
+    """A recommender whose item ids are integers, without images; don't change it."""
     from mmrec.recommender import Recommender
 
     events = {"user_id": [*"uuuuvvvv"], "item_id": [1, 2, 3, 4, 2, 3, 1, 4], "position": range(8)}
@@ -27,12 +27,12 @@ def by_number(options):
 
 
 @pytest.fixture(scope="session")
-def shelf(tiny_encoders, options, chain, pictures, tmp_path_factory):
-    """A recommender of items with texts and pictures, in a folder of its own to write into."""
+def shelf(tiny_encoders, options, chain, images, tmp_path_factory):
+    """A recommender of items with texts and images, in a folder of its own to write into."""
     from mmrec.recommender import Recommender
 
     folder = tmp_path_factory.mktemp("shelf")
-    for path in pictures:
+    for path in images:
         shutil.copy(path, folder)
     events, items = chain()
     return Recommender.fit(
@@ -63,8 +63,8 @@ def client(live, connect):
 
 
 @pytest.fixture(scope="session")
-def sent_picture():
-    """A picture as base64."""
+def sent_image():
+    """An image as base64."""
     file = io.BytesIO()
     Image.new("RGB", (20, 30), "teal").save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
@@ -75,7 +75,7 @@ def facts():
     """Return what a request may change: of the log, the catalogue, the index and the sessions."""
 
     def look(live):
-        catalog, snapshot = live.catalog.frame, live._current.now
+        catalog, snapshot = live.catalog.frame, live._store.now
         images = live.catalog.images
         return {
             "events": list(live.log.read()),
@@ -86,7 +86,7 @@ def facts():
             "index": len(snapshot.index),
             "vectors": snapshot.vectors.sum().item(),
             "sessions": len(live.sessions),
-            "pictures": sorted(path.name for path in images.rglob("*")) if images else [],
+            "images": sorted(path.name for path in images.rglob("*")) if images else [],
         }
 
     return look

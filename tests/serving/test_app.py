@@ -42,7 +42,7 @@ def test_an_event_changes_the_list_that_follows(client, live):
 def test_an_event_is_in_the_log_as_it_was_sent(client, live):
     observe(client, "ann", "i7", event="cart", time=12.5, id="e1")
     (event,) = live.log.read()
-    assert (event.user, event.item, event.kind, event.time) == ("ann", "i7", "cart", 12.5)
+    assert (event.user, event.item, event.event_type, event.time) == ("ann", "i7", "cart", 12.5)
 
 
 def test_an_event_without_a_time_happens_now(client, live):
@@ -108,17 +108,17 @@ def test_an_explanation_names_past_items_and_modalities(connect, stocked):
     assert client.get("/explain?user=ann&item=i99").status_code == 404
 
 
-def test_new_items_can_be_recommended_at_once(connect, stocked, sent_picture):
+def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     client, rows = connect(stocked), [{"item_id": "new", "title": "red shoes"}, {"item_id": "n2"}]
-    answer = client.post("/items", json={"items": rows, "pictures": {"new": sent_picture}})
+    answer = client.post("/items", json={"items": rows, "images": {"new": sent_image}})
     assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"]})
     found = client.get("/recommend?user=ann&k=100").json()["items"]
     line = next(line for line in found if line["item"] == "new")
     assert line["title"] == "red shoes"
-    shown = client.get(line["picture"])
+    shown = client.get(line["image"])
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     assert shown.headers["x-content-type-options"] == "nosniff"
-    assert next(line for line in found if line["item"] == "n2")["picture"] is None
+    assert next(line for line in found if line["item"] == "n2")["image"] is None
     assert observe(client, "ann", "new") == 1
 
 
@@ -128,23 +128,23 @@ def test_a_column_that_first_appears_late_is_kept(connect, stocked):
     assert stocked.catalog.row("last")["title"] == "red hat"
 
 
-def test_changed_items_keep_what_a_row_leaves_out(connect, stocked, sent_picture):
+def test_changed_items_keep_what_a_row_leaves_out(connect, stocked, sent_image):
     client, before = connect(stocked), stocked.catalog.row("i1")
-    address = picture_of(client, "i1")
+    address = image_of(client, "i1")
     rows = [{"item_id": "i1", "title": "blue hat"}, {"item_id": "i2", "kind": "rare"}]
-    answer = client.patch("/items", json={"items": rows, "pictures": {"i1": sent_picture}})
+    answer = client.patch("/items", json={"items": rows, "images": {"i1": sent_image}})
     assert (answer.status_code, answer.json()) == (200, {"items": ["i1", "i2"]})
     after = stocked.catalog.row("i1")
     assert (after["title"], after["kind"]) == ("blue hat", before["kind"])
     assert after["image"] != before["image"]
     assert stocked.catalog.row("i2")["kind"] == "rare"
     assert stocked.catalog.row("i2")["image"] == "2.png"
-    assert picture_of(client, "i1") != address  # browsers keep the old one
+    assert image_of(client, "i1") != address  # browsers keep the old one
 
 
-def picture_of(client, item):
+def image_of(client, item):
     answer = client.get("/recommend", params={"user": "x", "k": 100, "where": f"item_id:{item}"})
-    return answer.json()["items"][0]["picture"]
+    return answer.json()["items"][0]["image"]
 
 
 def test_removed_items_are_gone_until_they_are_changed(client):
@@ -209,22 +209,22 @@ REFUSALS = {
     "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
     "nobody": (422, "GET", "/recommend", None),
     "where without colon": (400, "GET", "/recommend?user=ann&where=kind", None),
-    "where without column": (400, "GET", "/recommend?user=ann&where=colour:red", None),
+    "where without column": (400, "GET", "/recommend?user=ann&where=color:red", None),
     "history of none": (422, "GET", "/history?user=ann&last=0", None),
     "known item": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"item_id": "i1"}]}),
     "item twice": (400, "POST", "/items", {"items": [{"item_id": "new"}] * 2}),
     "no id": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"title": "red"}]}),
     "no items": (422, "POST", "/items", {"items": []}),
-    "unknown column": (400, "POST", "/items", {"items": [{"item_id": "new", "colour": "red"}]}),
+    "unknown column": (400, "POST", "/items", {"items": [{"item_id": "new", "color": "red"}]}),
     "list as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
-    "picture outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
-    "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "pictures": {"n": "?"}}),
-    "no picture": (400, "POST", "/items", {"items": [{"item_id": "n"}], "pictures": {"n": "YWJj"}}),
+    "image outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
+    "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "?"}}),
+    "no image": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "YWJj"}}),
     "change of none": (400, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
     "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
     "forget whom": (422, "POST", "/forget", {}),
-    "no such picture": (404, "GET", "/pictures/none", None),
-    "a picture elsewhere": (404, "GET", "/pictures/..%2F..%2Fetc%2Fpasswd", None),
+    "no such image": (404, "GET", "/images/none", None),
+    "an image elsewhere": (404, "GET", "/images/..%2F..%2Fetc%2Fpasswd", None),
     "no such path": (404, "GET", "/nothing", None),
     "no such method": (405, "PUT", "/observe", {"user": "ann", "item": "i1"}),
 }
@@ -283,7 +283,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/recommend", "/history", "/explain", "/items", "/forget", "/health"),
-        *("/metrics", "/pictures/{item}"),
+        *("/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
     assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mmrec.data import make_shop, read_folder
-from mmrec.data.shop_pictures import draw_picture
+from mmrec.data.shop_images import draw_image
 from mmrec.data.shop_texts import write_text
 from mmrec.realtime import RealtimeRecommender
 from mmrec.serving import create_app
@@ -54,7 +54,7 @@ def visits(shop):
 
 @pytest.fixture(scope="module")
 def words(shop, tmp_path_factory):
-    """A text model of one layer that has learnt nothing, but knows each word of the shop."""
+    """A text model of one layer that has learned nothing, but knows each word of the shop."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -218,10 +218,10 @@ def test_a_new_item_appears_for_those_whom_it_fits(visit, live, address):
     show_interest(fits, live, "footwear")
     show_interest(other, live, "bags")
     rng, file = np.random.default_rng(5), io.BytesIO()
-    draw_picture("boot", "green", "plain", rng).save(file, "PNG")
+    draw_image("boot", "green", "plain", rng).save(file, "PNG")
     title, description = write_text("footwear", "outdoor", "technical", "travel", rng)
     row = {"item_id": "new", "title": title, "description": description, "category": "footwear"}
-    body = {"items": [row], "pictures": {"new": base64.b64encode(file.getvalue()).decode()}}
+    body = {"items": [row], "images": {"new": base64.b64encode(file.getvalue()).decode()}}
     assert httpx.post(f"{address}/items", json=body, timeout=60).status_code == 201
     for page in (fits, other):
         page.reload()
@@ -312,6 +312,6 @@ def test_a_refusal_is_told(visit):
 def test_a_catalogue_without_pictures_shows_titles(visit, live):
     live.update_items({"item_id": live.catalog.ids, "image": [None] * len(live.catalog)})
     page = visit()
-    assert page.query_selector("#wall .picture img") is None
-    assert page.inner_text("#wall li .none") == "no picture"
+    assert page.query_selector("#wall .image img") is None
+    assert page.inner_text("#wall li .none") == "no image"
     assert page.inner_text("#wall li .title")

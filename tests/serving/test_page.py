@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mmrec.data import Catalog
-from mmrec.serving.page import picture_shape, render_page
+from mmrec.serving.page import image_shape, render_page
 
 
 def test_the_page_comes_with_all_that_it_needs(client):
@@ -52,7 +52,7 @@ def test_the_page_knows_whether_to_ask_for_a_token(live, needed):
 def test_pictures_are_shown_in_their_usual_shape(tmp_path, sizes, shape):
     for number, size in enumerate(sizes):
         Image.new("RGB", size).save(tmp_path / f"{number}.png")
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     names = [*(f"{number}.png" for number in range(len(sizes))), "text.png", "gone.png", None]
     items = {"item_id": [f"i{n}" for n in range(len(names))], "image": names}
-    assert picture_shape(Catalog(items, tmp_path)) == pytest.approx(shape)
+    assert image_shape(Catalog(items, tmp_path)) == pytest.approx(shape)

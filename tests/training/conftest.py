@@ -6,7 +6,7 @@ from mmrec.data import Catalog, Interactions, id_source, split_by_time
 from mmrec.encoders import IdEncoder
 from mmrec.models import gru4rec
 from mmrec.recommender.training import quiet
-from mmrec.sampling import FullPool
+from mmrec.sampling import FullSampler
 from mmrec.training import SequenceDataModule, SequentialRecommender
 
 
@@ -59,7 +59,7 @@ def fit(sources, trainer):
         if model is None:
             model = gru4rec({"id": IdEncoder(split.catalog_size, 16)}, dim=16, dropout=0.1)
         if negatives is None:
-            negatives = FullPool(split.candidates)
+            negatives = FullSampler(split.candidates)
         feed = {"batch_size": 8, "max_length": 6, "seed": seed} | (data or {})
         feed.setdefault("sources", sources(split))
         module = SequentialRecommender(model, **({"lr": 0.02} | options))

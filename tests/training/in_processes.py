@@ -32,7 +32,7 @@ from mmrec.data import (
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import gru4rec
-from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UnionPool
+from mmrec.sampling import FullSampler, InBatchSampler, PopularitySampler, UnionSampler
 from mmrec.scoring import MLPScorer
 from mmrec.training import SequenceDataModule, SequentialRecommender, ShardDataModule
 
@@ -65,14 +65,14 @@ def made_model(split, ranker=False, dropout=0.0):
     torch.manual_seed(0)
     encoders = {"id": IdEncoder(split.catalog_size, 8), "t": FeatureEncoder(6)}
     scorer = MLPScorer(8, 8) if ranker else None
-    return gru4rec(encoders, dim=8, dropout=dropout, modality_dropout=dropout, ranker=scorer)
+    return gru4rec(encoders, dim=8, dropout=dropout, modality_dropout=dropout, reranker=scorer)
 
 
-def negatives(split, kind):
+def negatives(split, event_type):
     counts = split.train_counts
-    if kind == "full":
-        return FullPool(np.flatnonzero(counts))
-    return UnionPool([InBatchPool(counts, 12), PopularityPool(counts, 4)])
+    if event_type == "full":
+        return FullSampler(np.flatnonzero(counts))
+    return UnionSampler([InBatchSampler(counts, 12), PopularitySampler(counts, 4)])
 
 
 def joined(batches, sources):
@@ -103,7 +103,7 @@ def joined(batches, sources):
         history=wide("history", True),
         target=wide("target", True),
         gap=wide("gap"),
-        kind=wide("kind"),
+        event_type=wide("event_type"),
         pool=pool,
     )
 
@@ -117,12 +117,12 @@ def gradients_of(model, loss):
     }
 
 
-def compare(split, loss, kind, *, ranker=False, texts=range(3, 30)):
+def compare(split, loss, event_type, *, ranker=False, texts=range(3, 30)):
     """The averaged gradients of two processes, and those of one with both batches."""
     rank = dist.get_rank()
     sources = made_sources(split, list(texts))
     model = made_model(split, ranker)
-    collate = Collator(split.train, sources, negatives(split, kind))
+    collate = Collator(split.train, sources, negatives(split, event_type))
     spans = windows(split.train, 5)
     batch = collate(list(spans[[0, 1, 2, 3, 4] if rank else [9, 10]]))
     module = SequentialRecommender(model, loss=LOSSES[loss])

@@ -7,25 +7,25 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from mmrec.training import MONITOR, MovingAverage, callbacks
 
 
-def kinds(parts):
+def types_of(parts):
     return [type(part) for part in parts]
 
 
 def test_which_they_are(tmp_path):
     average, stop, best = callbacks(tmp_path, patience=3, ema=0.9)
-    assert kinds([average, stop, best]) == [MovingAverage, EarlyStopping, ModelCheckpoint]
+    assert types_of([average, stop, best]) == [MovingAverage, EarlyStopping, ModelCheckpoint]
     assert average.decay == 0.9
     assert best.monitor == stop.monitor == MONITOR == "valid_ndcg@10"
     assert best.mode == stop.mode == "max"
     assert stop.patience == 3
-    assert kinds(callbacks(tmp_path, ema=0.0)) == [EarlyStopping, ModelCheckpoint]
+    assert types_of(callbacks(tmp_path, ema=0.0)) == [EarlyStopping, ModelCheckpoint]
 
 
 def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(split, fit, tmp_path):
     options = {"enable_checkpointing": True, "gradient_clip_val": 1.0}
     trained = options | {"callbacks": callbacks(tmp_path, patience=1, ema=0.5)}
     module, loop = fit(split(users=12), epochs=6, lr=1e-9, trained=trained)
-    assert loop.current_epoch == 2  # nothing is learnt, so nothing gets better
+    assert loop.current_epoch == 2  # nothing is learned, so nothing gets better
     assert [path.suffix for path in tmp_path.iterdir()] == [".ckpt"]
     best = Path(loop.checkpoint_callback.best_model_path)
     state = torch.load(best, weights_only=True)["state_dict"]

@@ -10,7 +10,7 @@ from lightning import Callback
 
 from mmrec.data import Catalog, Interactions, split_by_time, windows
 from mmrec.data.splits import target_users
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.sampling import FullSampler, UniformSampler
 from mmrec.training import SequenceDataModule, WindowBatches
 
 SPANS = st.lists(st.integers(2, 9), min_size=1, max_size=40)
@@ -127,7 +127,7 @@ def test_validation_counts_each_event_once(split, fit):
 
 def test_validation_histories_are_the_last_events(split, sources):
     made = split(users=5)
-    data = SequenceDataModule(made, sources(made), FullPool(made.candidates), max_length=3)
+    data = SequenceDataModule(made, sources(made), FullSampler(made.candidates), max_length=3)
     for batch in data.val_dataloader():
         users = target_users(made, batch.position)
         for row, (position, user) in enumerate(zip(batch.position, users, strict=True)):
@@ -140,7 +140,7 @@ def test_validation_histories_are_the_last_events(split, sources):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_the_same_with_any_number_of_workers(split, sources, workers):
     made = split(users=10)
-    pool = UniformPool(made.candidates, 3)
+    pool = UniformSampler(made.candidates, 3)
     expected = list(SequenceDataModule(made, sources(made), pool, batch_size=4).train_dataloader())
     data = SequenceDataModule(made, sources(made), pool, batch_size=4, workers=workers)
     got = list(data.train_dataloader())
@@ -153,7 +153,7 @@ def test_batches_are_the_same_with_any_number_of_workers(split, sources, workers
 
 def test_what_a_worker_needs_can_be_pickled(split, sources):
     made = split(users=5)
-    data = SequenceDataModule(made, sources(made), FullPool(made.candidates))
+    data = SequenceDataModule(made, sources(made), FullSampler(made.candidates))
     dataset = data.train_dataloader().dataset
     assert len(pickle.loads(pickle.dumps(dataset))[[0]]) == len(dataset[[0]]) == 1
 
@@ -162,7 +162,9 @@ def test_training_may_see_other_content(split, sources):
     made = split(users=5)
     changed = sources(made)
     changed["id"].table[1:] = changed["id"].table[:0:-1].copy()
-    data = SequenceDataModule(made, sources(made), FullPool(made.candidates), train_sources=changed)
+    data = SequenceDataModule(
+        made, sources(made), FullSampler(made.candidates), train_sources=changed
+    )
     batch = next(iter(data.train_dataloader()))
     assert batch.pool.content["id"].tolist() == list(range(12, 0, -1))
 
@@ -174,6 +176,6 @@ def test_nobody_with_two_events():
         "timestamp": list(range(10)),
     }
     made = split_by_time(Interactions(events), Catalog({"item_id": ["a", "b"]}))
-    data = SequenceDataModule(made, {}, FullPool(made.candidates))
+    data = SequenceDataModule(made, {}, FullSampler(made.candidates))
     with pytest.raises(ValueError, match="a user with two events or more"):
         data.train_dataloader()

@@ -13,7 +13,7 @@ from torch import nn
 from mmrec.data import windows
 from mmrec.recommender.training import quiet
 from mmrec.training import SequenceDataModule, SequentialRecommender
-from mmrec.training.distributed import _in_any, join, touch
+from mmrec.training.distributed import _in_any, join, keep_in_graph
 
 SCRIPT = Path(__file__).with_name("in_processes.py")
 
@@ -131,7 +131,7 @@ def test_touched_parameters_have_a_gradient():
     module = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1), nn.Linear(2, 1)])
     module[2].requires_grad_(False)
     loss = module[0](torch.ones(1, 2)).sum()
-    touched = touch(loss, module)
+    touched = keep_in_graph(loss, module)
     assert touched == loss
     touched.backward()
     assert not module[1].weight.grad.any()

@@ -10,9 +10,15 @@ from mmrec.evaluation import evaluate, rank_targets
 from mmrec.fusion import SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.metrics import ndcg
-from mmrec.models import CatalogRanker, encode_catalog, gru4rec
+from mmrec.models import CatalogScorer, encode_catalog, gru4rec
 from mmrec.recommender.training import quiet
-from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
+from mmrec.sampling import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    UniformSampler,
+    UnionSampler,
+)
 from mmrec.scoring import MLPScorer
 from mmrec.training import SequenceDataModule, SequentialRecommender
 
@@ -41,8 +47,8 @@ class Steps(Callback):
 
 def measured(module, split, sources, part="test"):
     vectors = encode_catalog(module.model.items, sources, split.catalog_size)
-    ranker = CatalogRanker(module.model, vectors, torch.from_numpy(split.train_counts))
-    return evaluate(ranker, split, part)["with_seen"]["ndcg@10"]
+    reranker = CatalogScorer(module.model, vectors, torch.from_numpy(split.train_counts))
+    return evaluate(reranker, split, part)["with_seen"]["ndcg@10"]
 
 
 def test_a_planted_pattern_is_learnt_and_an_order_of_chance_is_not(split, sources, fit):
@@ -62,12 +68,12 @@ def test_a_planted_pattern_is_learnt_and_an_order_of_chance_is_not(split, source
 def pools(split, name):
     counts = split.train_counts
     trained = np.flatnonzero(counts)
-    in_batch = InBatchPool(counts, 40)
+    in_batch = InBatchSampler(counts, 40)
     return {
-        "full": FullPool(trained),
+        "full": FullSampler(trained),
         "in-batch": in_batch,
-        "popularity": UnionPool([PopularityPool(counts, 5), in_batch]),
-        "uniform": UniformPool(trained, 5),
+        "popularity": UnionSampler([PopularitySampler(counts, 5), in_batch]),
+        "uniform": UniformSampler(trained, 5),
     }[name]
 
 
@@ -97,7 +103,7 @@ def two_modalities(split, **options):
 def test_precision_on_the_cpu(split, fit, precision):
     made, steps = split(users=16), Steps()
     model, sources = two_modalities(
-        made, modality_dropout=0.3, ranker=MLPScorer(16, 16), time_gap=True, event_types=2
+        made, modality_dropout=0.3, reranker=MLPScorer(16, 16), time_gap=True, num_event_types=2
     )
     module, loop = fit(
         made,
@@ -119,7 +125,7 @@ def test_precision_on_the_cpu(split, fit, precision):
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_precision_on_cuda(split, fit, precision):
     made, steps = split(users=16), Steps()
-    model, sources = two_modalities(made, ranker=MLPScorer(16, 16))
+    model, sources = two_modalities(made, reranker=MLPScorer(16, 16))
     trained = {"precision": precision, "accelerator": "cuda", "devices": 1, "callbacks": [steps]}
     data = {"sources": sources}
     module, loop = fit(made, epochs=2, model=model, data=data, alignment=0.5, trained=trained)
@@ -132,8 +138,8 @@ def test_validation_is_the_protocol(split, sources, fit):
     made = split(users=25, shuffled=True)
     module, loop = fit(made)
     vectors = encode_catalog(module.model.items, sources(made), made.catalog_size)
-    ranker = CatalogRanker(module.model, vectors, torch.from_numpy(made.train_counts))
-    ranks = rank_targets(ranker, made, "valid", max_length=6).rank
+    reranker = CatalogScorer(module.model, vectors, torch.from_numpy(made.train_counts))
+    ranks = rank_targets(reranker, made, "valid", max_length=6).rank
     expected = ndcg(ranks, 10).mean()
     assert float(loop.callback_metrics["valid_ndcg@10"]) == pytest.approx(float(expected))
     assert float(loop.callback_metrics["valid_hr@10"]) == pytest.approx(
@@ -144,27 +150,29 @@ def test_validation_is_the_protocol(split, sources, fit):
 def test_the_ranker_learns_without_bending_the_model(split, fit):
     made = split(users=16)
 
-    def trained(ranker):
+    def trained(reranker):
         torch.manual_seed(0)
         model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0)
-        model.ranker = ranker
-        start = None if ranker is None else ranker.score.weight.clone()
+        model.reranker = reranker
+        start = None if reranker is None else reranker.score.weight.clone()
         module, _ = fit(made, model=model)
         return module.model, start
 
     plain, _ = trained(None)
     model, start = trained(MLPScorer(16, 16))
-    assert not torch.equal(model.ranker.score.weight, start)
+    assert not torch.equal(model.reranker.score.weight, start)
     for name, value in plain.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
 
 
 def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources):
     made = split(users=6)
-    ranker = MLPScorer(16, 16)
-    model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0, ranker=ranker)
+    reranker = MLPScorer(16, 16)
+    model = gru4rec(
+        {"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0, reranker=reranker
+    )
     model.shortlist = 3
-    pool = UniformPool(made.candidates, 2)
+    pool = UniformSampler(made.candidates, 2)
     data = SequenceDataModule(made, sources(made), pool, batch_size=2)
     batch = next(iter(data.train_dataloader()))
     module = SequentialRecommender(model)
@@ -174,7 +182,7 @@ def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources
         slots = [s for s in batch.pool.candidates.nonzero().flatten().tolist() if s != target]
         slots.sort(key=lambda slot, row=row: -output.logits[row, slot].item())
         short = [target, *slots[:3]]
-        added = ranker(output.states[row : row + 1], output.vectors[short].unsqueeze(0))[0]
+        added = reranker(output.states[row : row + 1], output.vectors[short].unsqueeze(0))[0]
         scores = output.logits[row, short] + added
         expected.append(torch.logsumexp(scores, 0) - scores[0])
     loss = module._ranking_loss(output, batch.pool.candidates)
@@ -189,7 +197,7 @@ def test_alignment_brings_the_modalities_together(split, fit):
         model, sources = two_modalities(made)
         fit(made, epochs=8, model=model, data={"sources": sources}, alignment=weight)
         model.eval()
-        pool = SequenceDataModule(made, sources, FullPool(made.candidates)).train_dataloader()
+        pool = SequenceDataModule(made, sources, FullSampler(made.candidates)).train_dataloader()
         features, present = model.items.features(next(iter(pool)).pool)
         projected = model.items.fusion.project(features, present)
         both = present["text"] & present["image"]
@@ -201,7 +209,7 @@ def test_alignment_brings_the_modalities_together(split, fit):
 
 def test_a_step_computes_the_loss_it_was_given(split, sources):
     made = split(users=6)
-    data = SequenceDataModule(made, sources(made), UniformPool(made.candidates, 3), batch_size=3)
+    data = SequenceDataModule(made, sources(made), UniformSampler(made.candidates, 3), batch_size=3)
     batch = next(iter(data.train_dataloader()))
     seen = {}
 
@@ -227,13 +235,13 @@ def test_same_seed_same_weights(split, fit):
 
 
 @pytest.mark.parametrize("tuning", ["full", "last-1", "frozen"])
-def test_text_and_pictures_end_to_end(split, fit, bert_folder, pictures, tuning):
+def test_text_and_pictures_end_to_end(split, fit, bert_folder, images, tuning):
     made, steps = split(users=12), Steps()
     text = TextEncoder.from_pretrained(str(bert_folder), max_length=16, tuning=tuning)
     image = ImageEncoder.from_timm("test_vit", pretrained=False, tuning=tuning)
     sources = {
         "text": RawSource(["red shoes", "", *["warm hat a", "lamp"] * 5], text.transform),
-        "image": RawSource([*pictures[:11], None], image.transform),
+        "image": RawSource([*images[:11], None], image.transform),
     }
     model = gru4rec({"text": text, "image": image}, dim=16, modality_dropout=0.1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -267,7 +275,7 @@ def test_checkpoints_load_as_plain_tensors(split, fit, trainer, sources, tmp_pat
         gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.1)
     )
     other.load_state_dict(state)
-    data = SequenceDataModule(made, sources(made), FullPool(made.candidates), max_length=6)
+    data = SequenceDataModule(made, sources(made), FullSampler(made.candidates), max_length=6)
     with quiet():
         result = trainer().validate(other, datamodule=data, verbose=False)
     assert result[0]["valid_ndcg@10"] == pytest.approx(

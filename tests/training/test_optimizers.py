@@ -23,7 +23,7 @@ class Text(nn.Module):
 
 def build():
     encoders = {"id": IdEncoder(3, 8), "text": Text(), "feature": FeatureEncoder(5, 8)}
-    return gru4rec(encoders, dim=8, ranker=MLPScorer(8, 8))
+    return gru4rec(encoders, dim=8, reranker=MLPScorer(8, 8))
 
 
 def test_each_parameter_has_its_rate_and_decay():

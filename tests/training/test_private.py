@@ -10,8 +10,8 @@ from mmrec.data import TableSource, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder, TextEncoder
 from mmrec.evaluation import evaluate
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
-from mmrec.models import CatalogRanker, encode_catalog, gru4rec, lrurec, sasrec
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.models import CatalogScorer, encode_catalog, gru4rec, lrurec, sasrec
+from mmrec.sampling import FullSampler, UniformSampler
 from mmrec.scoring import MLPScorer
 from mmrec.training import UserBatches, train_privately
 from mmrec.training.private import (
@@ -45,14 +45,14 @@ def features():
 
 def model_of(build=gru4rec, **options):
     torch.manual_seed(0)
-    defaults = {"dim": 16, "dropout": 0.0, "time_gap": True, "event_types": 2}
+    defaults = {"dim": 16, "dropout": 0.0, "time_gap": True, "num_event_types": 2}
     encoders = {"text": FeatureEncoder(24), "image": FeatureEncoder(10)}
     return build(encoders, **(defaults | options))
 
 
 def batches_of(made, sources, negatives=None, **options):
     items = np.arange(1, made.catalog_size + 1)
-    negatives = FullPool(items) if negatives is None else negatives
+    negatives = FullSampler(items) if negatives is None else negatives
     return UserBatches(made.train, sources, negatives, **({"batch_size": 99} | options))
 
 
@@ -61,7 +61,7 @@ def batches_of(made, sources, negatives=None, **options):
 def test_gradients_are_those_of_each_user_alone(split, features, interest, loss):
     made = split(users=5, steps=8, items=20)
     sources, model = features(20), model_of(BUILDERS[interest]).eval()
-    batches = batches_of(made, sources, UniformPool(np.arange(1, 21), 4), max_length=4)
+    batches = batches_of(made, sources, UniformSampler(np.arange(1, 21), 4), max_length=4)
     pool, users = batches.draw()
     found = list(user_gradients(model, loss, pool, users))
     drawn = pool.items[pool.candidates].numpy()
@@ -76,7 +76,7 @@ def test_gradients_are_those_of_each_user_alone(split, features, interest, loss)
             torch.searchsorted(alone.items, pool.items[slots])
             for slots in (user.history, user.target)
         )
-        batch = type(user)(history, target, user.gap, user.kind, alone)
+        batch = type(user)(history, target, user.gap, user.event_type, alone)
         model.zero_grad()
         output = model(batch)
         loss(output.logits, output.target, alone.candidates, alone.log_q).backward()
@@ -120,7 +120,7 @@ def test_noise_is_of_the_promised_size_and_there_where_nobody_takes_part():
 
 
 def trained(made, sources, **options):
-    model = model_of(event_types=0, dropout=0.1, **options.pop("model", {}))
+    model = model_of(num_event_types=0, dropout=0.1, **options.pop("model", {}))
     batches = batches_of(made, sources, batch_size=options.pop("batch_size", 20))
     defaults = {"epsilon": 8.0, "delta": 1e-4, "epochs": 1}
     return model, train_privately(model, batches, softmax_loss, **(defaults | options))
@@ -143,7 +143,7 @@ def test_a_pattern_is_learnt_with_a_large_budget(split, features):
     budget = {"epsilon": 500.0, "epochs": 10, "batch_size": 25}
     model, _ = trained(made, sources, lr=0.03, ema=0.8, **budget)
     vectors = encode_catalog(model.items, sources, 12)
-    ranker = CatalogRanker(model, vectors, torch.from_numpy(made.train_counts))
+    ranker = CatalogScorer(model, vectors, torch.from_numpy(made.train_counts))
     popular = evaluate(Popularity().fit(made.train, 12), made)["with_seen"]["ndcg@10"]
     assert evaluate(ranker, made)["with_seen"]["ndcg@10"] > 0.7 > 0.5 > popular
 
@@ -156,7 +156,7 @@ def test_a_known_seed_does_not_tell_the_noise_and_is_left_as_it_was(split, featu
         model, _ = trained(made, sources)
         weights.append(torch.cat([value.flatten() for value in trained_parameters(model)]))
         after = torch.rand(1)
-        model_of(event_types=0, dropout=0.1)  # seeds as `trained` did
+        model_of(num_event_types=0, dropout=0.1)  # seeds as `trained` did
         assert torch.equal(after, torch.rand(1))
     assert not torch.equal(*weights)
 
@@ -167,8 +167,8 @@ def test_models_that_would_tell_are_refused(bert_folder):
         check_model(ids)
     with pytest.raises(ValueError, match=r"needs frozen features; \['text'\] have encoders"):
         check_model(gru4rec({"text": TextEncoder.from_pretrained(str(bert_folder))}, dim=8))
-    with pytest.raises(ValueError, match="needs the scorer 'dot'; the model has a ranker"):
-        check_model(model_of(ranker=MLPScorer(16, 16)))
+    with pytest.raises(ValueError, match="needs the scorer 'dot'; the model has a reranker"):
+        check_model(model_of(reranker=MLPScorer(16, 16)))
 
 
 def test_weights_that_are_not_finite_stop_it(split, features):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmrec.data import Catalog, Interactions, TableSource, to_sequences
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.sampling import FullSampler, UniformSampler
 from mmrec.training import UserBatches
 from mmrec.training.private_batches import last_windows
 
@@ -21,7 +21,7 @@ def sequences(lengths):
 def made(lengths, negatives=None, **options):
     rows = np.arange(ITEMS + 1)
     source = {"text": TableSource(rows[:, None].astype(np.float32), rows > 0)}
-    negatives = FullPool(rows[1:]) if negatives is None else negatives
+    negatives = FullSampler(rows[1:]) if negatives is None else negatives
     return UserBatches(sequences(lengths), source, negatives, **options)
 
 
@@ -36,7 +36,9 @@ def test_users_without_a_target_are_left_out_and_one_is_needed():
 
 
 def test_sequences_are_those_of_the_log():
-    batches = made([2, 9, 5], UniformPool(np.arange(1, ITEMS + 1), 4), batch_size=9, max_length=6)
+    batches = made(
+        [2, 9, 5], UniformSampler(np.arange(1, ITEMS + 1), 4), batch_size=9, max_length=6
+    )
     assert batches.sample_rate == 1.0
     pool, users = batches.draw()
     log = batches.sequences

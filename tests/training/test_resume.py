@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from mmrec.training import MONITOR, Checkpoints, MovingAverage, WholeFiles, checkpoint_files
+from mmrec.training import MONITOR, AtomicCheckpointIO, Checkpoints, MovingAverage, checkpoint_files
 from mmrec.training.resume import STATE, kept, random_state, set_random_state
 
 
@@ -16,7 +16,7 @@ def train(split, fit):
 
     def run(*callbacks, **options):
         trained = {"enable_checkpointing": True, "callbacks": list(callbacks)}
-        trained["plugins"] = [WholeFiles()]
+        trained["plugins"] = [AtomicCheckpointIO()]
         return fit(split(users=12), trained=trained, **options)
 
     return run
@@ -78,14 +78,14 @@ def test_the_folder_holds_the_last_two(train, tmp_path):
 
 
 def test_a_failed_checkpoint_leaves_those_before(train, tmp_path, monkeypatch):
-    write = WholeFiles.save_checkpoint
+    write = AtomicCheckpointIO.save_checkpoint
 
     def full(self, checkpoint, path, storage_options=None):
         if "00003" in str(path):
             raise OSError(28, "No space left on device")
         write(self, checkpoint, path, storage_options)
 
-    monkeypatch.setattr(WholeFiles, "save_checkpoint", full)
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", full)
     with pytest.raises(OSError, match=r"epoch 3 can't .* No space left .* on after epoch 2"):
         train(Checkpoints(tmp_path), epochs=4)
     assert [path.stem for path in checkpoint_files(tmp_path)] == ["epoch-00002", "epoch-00001"]

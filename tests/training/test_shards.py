@@ -7,7 +7,7 @@ from mmrec.data import Catalog, write_shards
 from mmrec.encoders import IdEncoder
 from mmrec.models import gru4rec
 from mmrec.recommender.training import quiet
-from mmrec.sampling import FullPool
+from mmrec.sampling import FullSampler
 from mmrec.training import SequentialRecommender, ShardDataModule
 
 
@@ -42,7 +42,7 @@ def train(made, shards, sources, trainer, *, watch, resume=None, epochs=3, split
     data = ShardDataModule(
         shards,
         sources(made),
-        FullPool(made.candidates),
+        FullSampler(made.candidates),
         split=made if split else None,
         **({"batch_size": 8, "max_length": 6, "buffer": 30} | options),
     )
@@ -91,11 +91,11 @@ def test_processes_share_an_epoch(made, shards, sources):
 
     windows = []
     for rank in range(3):
-        data = ShardDataModule(shards, sources(made), FullPool(made.candidates), batch_size=8)
+        data = ShardDataModule(shards, sources(made), FullSampler(made.candidates), batch_size=8)
         data.trainer = Trainer(rank)
         loader = data.train_dataloader()
         windows.append(sum(len(batch) for batch in loader))
         assert data.val_dataloader() == []
-    alone = ShardDataModule(shards, sources(made), FullPool(made.candidates)).train_dataloader()
+    alone = ShardDataModule(shards, sources(made), FullSampler(made.candidates)).train_dataloader()
     assert sum(windows) == sum(len(batch) for batch in alone)
     assert max(windows) - min(windows) <= len(loader)

@@ -13,7 +13,7 @@ from mmrec.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
 app = typer.Typer(
-    help="Multimodal recommendation: texts, pictures and event histories to ranked lists.",
+    help="Multimodal recommendation: texts, images and event histories to ranked lists.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -189,13 +189,13 @@ def update(
 
     check_place(out)
     dataset = read_folder(data)
-    pictures = dataset.catalog.images
+    images = dataset.catalog.images
     with writing({"features": cache}):
         made = update_recommender(
             Recommender.load(run),
             dataset.interactions,
             dataset.catalog,
-            images=pictures if pictures is not None and pictures.is_dir() else None,
+            images=images if images is not None and images.is_dir() else None,
             cache=cache,
             progress=True,
             epochs=epochs,
@@ -267,7 +267,7 @@ def learn(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Learn on from the events of a log, and publish what was learnt for servers to follow."""
+    """Learn on from the events of a log, and publish what was learned for servers to follow."""
     from mmrec.cli.learn import run_learner
 
     said = run_learner(
@@ -291,7 +291,7 @@ def rollback(
     ] = None,
     release: Annotated[
         bool,
-        typer.Option("--release", help="Serve what is learnt again, from the last version on."),
+        typer.Option("--release", help="Serve what is learned again, from the last version on."),
     ] = False,
 ) -> None:
     """Serve an older version of a model that learns, until it is released."""
@@ -317,7 +317,7 @@ def demo(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Make a miniature shop, learn it from texts and pictures, and write report.html."""
+    """Make a miniature shop, learn it from texts and images, and write report.html."""
     from mmrec.cli.demo import run_demo
 
     summary = run_demo(out, seed=seed, say=typer.echo)

@@ -1,4 +1,4 @@
-"""The demo: a made-up shop, learnt from its texts and pictures, and a page that shows it."""
+"""The demo: a made-up shop, learned from its texts and images, and a page that shows it."""
 
 import json
 import shutil
@@ -35,10 +35,10 @@ FRESH = ".shop.new"
 RUNS = {MAIN: "run", "text + image": "run-content"}
 """The ones that are kept, and where."""
 
-TITLE = "A shop, learnt from its texts and pictures"
+TITLE = "A shop, learned from its texts and images"
 LEAD = (
-    "mmrec made up this shop: its products, their pictures and texts, and the people who visit it. "
-    "A model then learnt what they look at next, and below is what it would show them."
+    "mmrec made up this shop: its products, their images and texts, and the people who visit it. "
+    "A model then learned what they look at next, and below is what it would show them."
 )
 
 

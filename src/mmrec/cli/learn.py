@@ -22,7 +22,7 @@ def run_learner(
     seed: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Follow a log until the process is told to stop; what was learnt is published at the end.
+    """Follow a log until the process is told to stop; what was learned is published at the end.
 
     Args:
         run: the RUN to learn on from.
@@ -50,13 +50,13 @@ def run_learner(
         signal.signal(number, lambda *_: stop.set())
     try:
         while not stop.is_set():
-            learnt = trainer.run_once()
+            learned = trainer.run_once()
             if published.current() != served:
                 served = published.current()
                 say(_line(trainer))
-            if not learnt and poll is None:
+            if not learned and poll is None:
                 break
-            if not learnt:
+            if not learned:
                 stop.wait(poll)
         trainer.publish()
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from mmrec.evaluation.comparison import Comparison
 
 INK, SOFT, LINE, BASELINE = "#1d1c1a", "#66625b", "#e2dfd8", "#b9b4a9"
-# Okabe and Ito's colours, told apart by the colour-blind too; the first is that of the report.
+# Okabe and Ito's colors, told apart by the color-blind too; the first is that of the report.
 COLOURS = ("#0d6b62", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -31,7 +31,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture, twice.
+    """An image, twice.
 
     Attributes:
         name: of its file, without suffix.
@@ -86,9 +86,9 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
     baselines = {n: v for n, v in comparison.baselines.items() if v is not None}
     labels = [g.name for g in groups] + [names.get(n, n) for n in baselines]
     values = [g.mean for g in groups] + list(baselines.values())
-    colours = [_colour(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
+    colors = [_colour(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
     figure, axes = _figure(0.9 + 0.42 * len(labels), title)
-    axes.barh(range(len(labels)), values, 0.62, color=colours, zorder=2)
+    axes.barh(range(len(labels)), values, 0.62, color=colors, zorder=2)
     ends = list(values)
     for row, group in enumerate(groups):
         if len(group.values) > 1:
@@ -122,11 +122,11 @@ def _differences(comparison: Comparison, title: str) -> Any:
         rows += [(part, d, _colour(place), False) for part, d in versus.slices.items()]
     figure, axes = _figure(0.9 + 0.3 * len(rows), title)
     axes.axvline(0, color=SOFT, lw=1, zorder=1)
-    for row, (_, d, colour, whole) in enumerate(rows):
+    for row, (_, d, color, whole) in enumerate(rows):
         fade = 1.0 if whole else 0.55
         bounds = [d.low, d.high] if isfinite(d.low) else []
-        axes.plot(bounds, [row] * len(bounds), color=colour, lw=2.4 if whole else 1.4, alpha=fade)
-        axes.plot([d.mean], [row], "o", color=colour, ms=7 if whole else 5, alpha=fade)
+        axes.plot(bounds, [row] * len(bounds), color=color, lw=2.4 if whole else 1.4, alpha=fade)
+        axes.plot([d.mean], [row], "o", color=color, ms=7 if whole else 5, alpha=fade)
     _rows(axes, [name for name, *_ in rows])
     for label, (*_, whole) in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(INK if whole else SOFT)

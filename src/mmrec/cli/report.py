@@ -1,12 +1,12 @@
-"""A page to look at: what a recommender knows, with pictures, in one file."""
+"""A page to look at: what a recommender knows, with images, in one file."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmrec.cli.images import Thumbnails
 from mmrec.cli.pages import template
-from mmrec.cli.pictures import Thumbnails
 from mmrec.cli.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
 from mmrec.cli.story import Line, Step, Story, is_new, tell_story
 from mmrec.cli.tables import title_of
@@ -31,12 +31,12 @@ def write_report(
 ) -> Path:
     """Write a page about a recommender: results, people, a story of clicks, new and similar items.
 
-    The page is one file: pictures lie in it as small JPEGs, and it loads nothing.
+    The page is one file: images lie in it as small JPEGs, and it loads nothing.
 
     Args:
         recommender: a trained recommender; the page shows its lists.
         split: the split of its data.
-        dataset: its data; titles and pictures come from here.
+        dataset: its data; titles and images come from here.
         path: the file to write.
         title: heading of the page.
         lead: a sentence or two below it.
@@ -61,7 +61,7 @@ def write_report(
         "people": [page.person(person) for person in find_people(recommender, split)],
         "hit_rate": recommender.report["test"].get("hr@10"),
         "story": page.story(story or tell_story(recommender, split)),
-        "newcomers": [page.newcomer(new) for new in find_newcomers(recommender, split)],
+        "new_items": [page.newcomer(new) for new in find_newcomers(recommender, split)],
         "queries": [page.query(item) for item in find_queries(recommender)],
         "aspect": page.thumbnails.aspect,
     }
@@ -83,7 +83,7 @@ class _Page:
         """One item; ``mark`` is "", "next" (the held-out item) or "first" (what a row is about)."""
         return {
             "title": title_of(self.catalog, item) or str(item),
-            "picture": self.thumbnails[item],
+            "image": self.thumbnails[item],
             "new": is_new(self.recommender, item),
             "note": note,
             "kind": kind,
@@ -93,7 +93,7 @@ class _Page:
     def person(self, person: Person) -> Values:
         upcoming = person.upcoming
         visits = [*person.history, upcoming]
-        history = [self.tile(v.item, self._day(v.time), v.kind) for v in visits]
+        history = [self.tile(v.item, self._day(v.time), v.event_type) for v in visits]
         history[-1]["mark"] = "next"
         recommended = [
             self.tile(item, str(place), mark="next" if item == upcoming.item else "")
@@ -176,7 +176,7 @@ def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
     encoders = {"text": options.text_encoder, "image": options.image_encoder}
     used = [f"{name}: {encoders[name]}" for name in options.modalities if name in encoders]
     return {
-        "Items": f"{len(recommender.catalog):,}, {shown:,} of them with a picture",
+        "Items": f"{len(recommender.catalog):,}, {shown:,} of them with an image",
         "Users": f"{len(split.sequences):,}",
         "Events": f"{sizes['train']:,} to train, {sizes['valid']:,} to choose the best epoch, "
         f"{sizes['test']:,} to test",

@@ -22,12 +22,12 @@ class Visit:
 
     Attributes:
         item: the item's id.
-        kind: type of the event; "" where it is not known.
+        event_type: type of the event; "" where it is not known.
         time: unix seconds, or position.
     """
 
     item: ItemId
-    kind: str
+    event_type: str
     time: float
 
 
@@ -114,7 +114,7 @@ def find_newcomers(
 
 
 def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
-    """Return popular items that differ; the last is one without a picture, if there is one."""
+    """Return popular items that differ; the last is one without an image, if there is one."""
     ids, counts = recommender.catalog.ids, recommender.counts.float().cpu()
     allowed = torch.ones(len(ids) + 1, dtype=torch.bool)
     allowed[0] = False
@@ -156,5 +156,5 @@ def _visits(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]
     events, ids = split.sequences, recommender.catalog.ids
     owner = int(target_users(split, np.array([end - 1]))[0])
     for at in range(int(events.offsets[owner]), end):
-        kind = events.kinds[events.kind[at] - 1] if events.kind[at] else ""
-        yield Visit(ids[events.item[at] - 1], kind, float(events.time[at]))
+        event_type = events.event_types[events.event_type[at] - 1] if events.event_type[at] else ""
+        yield Visit(ids[events.item[at] - 1], event_type, float(events.time[at]))

@@ -71,7 +71,7 @@ def tell_story(recommender: Recommender, split: Split, *, clicks: int = 3, k: in
 
     The user is drawn by the seed of the recommender. The first click is the item least like the
     top ``k``; each further click is the item of the new list that is most like the one before.
-    Items with a picture are preferred.
+    Items with an image are preferred.
 
     Raises:
         ValueError: nobody in the test part has a history.
@@ -146,7 +146,7 @@ def closest(recommender: Recommender, item: ItemId, choices: Sequence[ItemId]) -
 
 
 def _pictured(recommender: Recommender, items: Sequence[ItemId]) -> Sequence[ItemId]:
-    """The items with a picture, since a story is looked at; all of them if none has one."""
+    """The items with an image, since a story is looked at; all of them if none has one."""
     paths = recommender.catalog.image_paths()
     rows = recommender.catalog.indices_of(items)
     shown = [item for item, row in zip(items, rows, strict=True) if paths[row - 1] is not None]

@@ -1,11 +1,11 @@
-"""Events, items and pictures: read, checked, split, and put into batches.
+"""Events, items and images: read, checked, split, and put into batches.
 
 A data set becomes a :class:`Dataset` of :class:`Interactions` and a :class:`Catalog`; a
 :class:`Split` labels its events; a :class:`Collator` turns windows of them into a :class:`Batch`
 with its own pool of items.
 """
 
-from mmrec.data.batch import Batch, Collator, Negatives, Pool, load_pool
+from mmrec.data.batch import Batch, Collator, ItemPool, Sampler, load_pool
 from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.folder import Dataset, check_known, read_folder
 from mmrec.data.histories import Histories
@@ -30,9 +30,9 @@ __all__ = [
     "Inputs",
     "Interactions",
     "ItemId",
-    "Negatives",
-    "Pool",
+    "ItemPool",
     "RawSource",
+    "Sampler",
     "Sequences",
     "ShardLoader",
     "ShardStream",

@@ -15,7 +15,7 @@ from mmrec.data.sequences import Sequences
 
 
 @dataclass(frozen=True)
-class Pool(OnDevice):
+class ItemPool(OnDevice):
     """The unique items of a batch. Slot 0 is padding and never a candidate.
 
     Attributes:
@@ -45,15 +45,15 @@ class Batch(OnDevice):
         history: ``(B, T)``.
         target: the event after each history event, ``(B, T)``.
         gap: seconds since the event before, ``(B, T)``.
-        kind: event type, 0 = unknown, ``(B, T)``.
+        event_type: event type, 0 = unknown, ``(B, T)``.
         pool: the items.
     """
 
     history: Int[Tensor, "B T"]
     target: Int[Tensor, "B T"]
     gap: Float[Tensor, "B T"]
-    kind: Int[Tensor, "B T"]
-    pool: Pool
+    event_type: Int[Tensor, "B T"]
+    pool: ItemPool
 
     @property
     def mask(self) -> Bool[Tensor, "B T"]:
@@ -65,7 +65,7 @@ class Batch(OnDevice):
 
 
 @runtime_checkable
-class Negatives(Protocol):
+class Sampler(Protocol):
     """Draws the items that join a batch's pool; see :mod:`mmrec.sampling`."""
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
@@ -82,7 +82,7 @@ def load_pool(
     sources: Mapping[str, Source],
     candidates: Bool[np.ndarray, " N"] | None = None,
     log_q: Float[np.ndarray, " N"] | None = None,
-) -> Pool:
+) -> ItemPool:
     """Load the content of ``items`` into a pool; slot ``n + 1`` holds ``items[n]``."""
     slots = np.concatenate([[0], items]).astype(np.int64)
     present = {name: source.present[slots] for name, source in sources.items()}
@@ -93,7 +93,7 @@ def load_pool(
     }
     mask = np.ones(len(items), dtype=bool) if candidates is None else candidates
     weights = np.zeros(len(items)) if log_q is None else log_q
-    return Pool(
+    return ItemPool(
         items=torch.from_numpy(slots),
         candidates=torch.from_numpy(np.concatenate([[False], mask])),
         log_q=torch.from_numpy(np.concatenate([[0.0], weights]).astype(np.float32)),
@@ -117,7 +117,7 @@ class Collator:
         self,
         sequences: Sequences,
         sources: Mapping[str, Source],
-        negatives: Negatives,
+        negatives: Sampler,
         *,
         seed: int = 0,
     ) -> None:
@@ -125,7 +125,7 @@ class Collator:
         self.negatives, self.seed = negatives, seed
         # What a transform makes of raw values is large, and may differ each time.
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
-        self._last: tuple[np.ndarray, Pool] | None = None
+        self._last: tuple[np.ndarray, ItemPool] | None = None
 
     def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
         """Return the batch of ``windows``, spans of events."""
@@ -143,11 +143,11 @@ class Collator:
             history=_slots(history, slot_items),
             target=_slots(target, slot_items),
             gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], 0.0)).float(),
-            kind=torch.from_numpy(np.where(mask, self.sequences.kind[positions], 0)),
+            event_type=torch.from_numpy(np.where(mask, self.sequences.event_type[positions], 0)),
             pool=pool,
         )
 
-    def _pool(self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> Pool:
+    def _pool(self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> ItemPool:
         drawn = self.negatives.draw(rng)
         candidates = np.union1d(drawn, target[target > 0])
         items = np.union1d(candidates, history[history > 0])

@@ -21,7 +21,7 @@ FEW = 100
 
 
 class Catalog:
-    """Items with free columns and an optional picture; ids ↔ indices.
+    """Items with free columns and an optional image; ids ↔ indices.
 
     The item in row ``r`` has the index ``r + 1``: index 0 is padding. A catalogue only ever grows
     at its end, so that an index stays valid.
@@ -29,14 +29,14 @@ class Catalog:
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
             with the column ``item_id`` and any others; ``image`` is a file name in ``images``.
-        images: folder of the pictures.
+        images: folder of the images.
 
     Attributes:
         frame: the items, a polars frame.
-        images: folder of the pictures, or None.
+        images: folder of the images, or None.
 
     Raises:
-        ValueError: no ``item_id`` column, an id that is empty or occurs twice, a picture outside
+        ValueError: no ``item_id`` column, an id that is empty or occurs twice, an image outside
             the folder.
 
     Example:
@@ -59,9 +59,9 @@ class Catalog:
         self._index: dict[ItemId, int] = {
             item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
         }
-        pictures = sum(path is not None for path in self.image_paths())  # refuses one outside it
-        if pictures and self.images is not None and not self.images.is_dir():
-            log.warning("%d items name a picture in %s, which is no folder", pictures, self.images)
+        named = sum(path is not None for path in self.image_paths())  # refuses one outside it
+        if named and self.images is not None and not self.images.is_dir():
+            log.warning("%d items name an image in %s, which is no folder", named, self.images)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -131,10 +131,10 @@ class Catalog:
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
 
     def image_paths(self) -> list[Path | None]:
-        """Return the picture file of each row; None where there is none.
+        """Return the image file of each row; None where there is none.
 
         Raises:
-            ValueError: names are no text, or one leads outside the folder of pictures.
+            ValueError: names are no text, or one leads outside the folder of images.
         """
         if self.images is None or "image" not in self.frame.columns:
             return [None] * len(self)
@@ -145,7 +145,7 @@ class Catalog:
         return [resolve_image(self.images, name) if name else None for name in names]
 
     def image_path(self, item: ItemId) -> Path | None:
-        """Return the picture file of one item; None where there is none."""
+        """Return the image file of one item; None where there is none."""
         name = str(self.row(item).get("image") or "").strip()
         return resolve_image(self.images, name) if name and self.images is not None else None
 

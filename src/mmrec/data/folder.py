@@ -1,4 +1,4 @@
-"""A data set on disk: interactions, items and pictures in one folder."""
+"""A data set on disk: interactions, items and images in one folder."""
 
 from dataclasses import dataclass
 from pathlib import Path

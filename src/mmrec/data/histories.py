@@ -18,12 +18,12 @@ class Histories(OnDevice):
     Attributes:
         items: catalogue indices, 0 = padding, ``(B, T)``.
         gap: seconds since the event before, 0 for the first, negative = unknown, ``(B, T)``.
-        kind: event type, 0 = unknown, ``(B, T)``.
+        event_type: event type, 0 = unknown, ``(B, T)``.
     """
 
     items: Int[Tensor, "B T"]
     gap: Float[Tensor, "B T"]
-    kind: Int[Tensor, "B T"]
+    event_type: Int[Tensor, "B T"]
 
     @property
     def mask(self) -> Bool[Tensor, "B T"]:

@@ -55,7 +55,7 @@ class TableSource:
 
 
 class RawSource:
-    """Raw values (texts, picture files) that an encoder's transform turns into inputs.
+    """Raw values (texts, image files) that an encoder's transform turns into inputs.
 
     Args:
         values: the raw value of each catalogue row; None or "" where it is missing, ``V`` long.

@@ -18,20 +18,20 @@ class Sequences:
     Attributes:
         item: catalogue index of each event, ``(E,)``.
         gap: seconds since the user's previous event, 0 for the first, ``(E,)``.
-        kind: event type of each event, 0 where unknown, ``(E,)``.
+        event_type: event type of each event, 0 where unknown, ``(E,)``.
         time: unix seconds (or position) of each event, ``(E,)``.
         offsets: user ``u`` owns the events ``offsets[u]:offsets[u + 1]``, ``(U + 1,)``.
         users: the id of each user.
-        kinds: the names of the event types; type ``k`` is ``kinds[k - 1]``.
+        event_types: the names of the event types; type ``k`` is ``event_types[k - 1]``.
     """
 
     item: Int[np.ndarray, " E"]
     gap: Float[np.ndarray, " E"]
-    kind: Int[np.ndarray, " E"]
+    event_type: Int[np.ndarray, " E"]
     time: Float[np.ndarray, " E"]
     offsets: Int[np.ndarray, " U1"]
     users: Sequence[str | int]
-    kinds: Sequence[str] = ()
+    event_types: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.users)
@@ -48,11 +48,11 @@ class Sequences:
         return Sequences(
             self.item[mask],
             self.gap[mask],
-            self.kind[mask],
+            self.event_type[mask],
             self.time[mask],
             np.concatenate([[0], np.cumsum(counts)]),
             self.users,
-            self.kinds,
+            self.event_types,
         )
 
     def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
@@ -61,14 +61,14 @@ class Sequences:
 
 
 def to_sequences(
-    interactions: Interactions, catalog: Catalog, kinds: Sequence[str] | None = None
+    interactions: Interactions, catalog: Catalog, event_types: Sequence[str] | None = None
 ) -> Sequences:
     """Group a log by user (in order of first appearance) and look up the items' indices.
 
     Args:
         interactions: the log.
         catalog: the items.
-        kinds: names of the event types that are known; by default those of the log, sorted.
+        event_types: names of the event types that are known; by default those of the log, sorted.
 
     Raises:
         ValueError: an event's item is not in the catalogue.
@@ -82,8 +82,8 @@ def to_sequences(
         (array([1, 2, 1]), array([0, 2, 3]))
     """
     columns = ["user_id", "item_id", interactions.order]
-    has_kinds = "event" in interactions.frame.columns
-    frame = interactions.frame.select(columns + ["event"] * has_kinds)
+    has_event_types = "event" in interactions.frame.columns
+    frame = interactions.frame.select(columns + ["event"] * has_event_types)
     users = frame["user_id"].unique(maintain_order=True)
     ranks = pl.DataFrame({"user_id": users, "_user": np.arange(len(users))})
     frame = frame.join(ranks, on="user_id", how="left", maintain_order="left")
@@ -92,21 +92,21 @@ def to_sequences(
     time = frame[interactions.order].to_numpy()
     first = np.diff(owner, prepend=-1) != 0
     gap = np.where(first, 0.0, np.diff(time, prepend=time[:1]))
-    kind = np.zeros(len(owner), dtype=np.int64)
-    if has_kinds:
-        if kinds is None:
-            kinds = sorted(set(frame["event"].drop_nulls().unique()) - {""})
-        names = pl.Series(kinds, dtype=pl.String)
-        kind = _look_up(frame["event"], names, np.arange(1, len(names) + 1))
+    event_type = np.zeros(len(owner), dtype=np.int64)
+    if has_event_types:
+        if event_types is None:
+            event_types = sorted(set(frame["event"].drop_nulls().unique()) - {""})
+        names = pl.Series(event_types, dtype=pl.String)
+        event_type = _look_up(frame["event"], names, np.arange(1, len(names) + 1))
     items = frame["item_id"].unique(maintain_order=True)
     return Sequences(
         item=_look_up(frame["item_id"], items, catalog.indices_of(items.to_list())),
         gap=gap,
-        kind=kind,
+        event_type=event_type,
         time=time,
         offsets=np.r_[np.flatnonzero(first), len(owner)].astype(np.int64),
         users=users.to_list(),
-        kinds=tuple(kinds or ()),
+        event_types=tuple(event_types or ()),
     )
 
 

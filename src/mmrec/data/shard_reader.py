@@ -46,7 +46,7 @@ class ShardReader:
                 counts.append(int((-(-(lengths - 1) // max_length)).clip(0).sum()))
         self.counts = np.array(counts, dtype=np.int64)
         nothing = np.zeros(0, dtype=np.int64)
-        self.none = _sequences(nothing, nothing, nothing, np.zeros(1, np.int64), shards.kinds)
+        self.none = _sequences(nothing, nothing, nothing, np.zeros(1, np.int64), shards.event_types)
         self._last: tuple[_Group, Sequences, np.ndarray] | None = None
 
     @property
@@ -77,12 +77,12 @@ class ShardReader:
                 parts.append((log, spans[max(start - before, 0) : stop - before]))
         at = [(log, events_of(spans)) for log, spans in parts]
         lengths = np.concatenate([spans[:, 1] - spans[:, 0] for _, spans in parts])
-        item, gap, kind = (
+        item, gap, event_type = (
             np.concatenate([getattr(log, name)[events] for log, events in at])
-            for name in ("item", "gap", "kind")
+            for name in ("item", "gap", "event_type")
         )
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        log = _sequences(item, gap, kind, offsets, self.shards.kinds)
+        log = _sequences(item, gap, event_type, offsets, self.shards.event_types)
         return log, np.stack([offsets[:-1], offsets[1:]], axis=1)
 
     def _group(self, group: _Group) -> tuple[Sequences, np.ndarray]:
@@ -122,14 +122,16 @@ def _read(group: _Group, shards: Shards) -> Sequences:
     # Threads of pyarrow and forked workers don't go together.
     with ParquetFile(group.path, page_checksum_verification=True) as file:
         table = file.read_row_group(group.number, use_threads=False)
-    item, gap, kind = (_flat(table, name) for name in ("items", "gaps", "kinds"))
+    item, gap, event_type = (_flat(table, name) for name in ("items", "gaps", "event_types"))
     lengths = table.column("length").to_numpy().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    if not len(item) == len(gap) == len(kind) == offsets[-1]:
+    if not len(item) == len(gap) == len(event_type) == offsets[-1]:
         raise ValueError("its lists are not as long as its lengths say")
     if len(item) and not 0 < item.min() <= item.max() <= shards.catalog_size:
         raise ValueError(f"it has items that are not in a catalogue of {shards.catalog_size}")
-    return _sequences(item.astype(np.int64), gap, kind.astype(np.int64), offsets, shards.kinds)
+    return _sequences(
+        item.astype(np.int64), gap, event_type.astype(np.int64), offsets, shards.event_types
+    )
 
 
 def _flat(table: "pa.Table", name: str) -> np.ndarray:
@@ -138,12 +140,12 @@ def _flat(table: "pa.Table", name: str) -> np.ndarray:
 
 
 def _sequences(
-    item: np.ndarray, gap: np.ndarray, kind: np.ndarray, offsets: np.ndarray, kinds: Any
+    item: np.ndarray, gap: np.ndarray, event_type: np.ndarray, offsets: np.ndarray, event_types: Any
 ) -> Sequences:
     """Return a log without times, whose users are rows."""
     gap = gap.astype(np.float64)
     users = range(len(offsets) - 1)
-    return Sequences(item, gap, kind, np.zeros(len(item)), offsets, users, kinds)
+    return Sequences(item, gap, event_type, np.zeros(len(item)), offsets, users, event_types)
 
 
 def _broken(path: Path, error: Exception) -> ValueError:

@@ -13,7 +13,7 @@ from mmrec.data.catalog import Catalog
 from mmrec.data.durable import write_whole
 from mmrec.data.interactions import Interactions
 from mmrec.data.sequences import Sequences, to_sequences
-from mmrec.data.sorted_log import event_types, read_sorted_log
+from mmrec.data.sorted_log import find_event_types, read_sorted_log
 
 if TYPE_CHECKING:  # takes a while to import
     import pyarrow as pa
@@ -27,14 +27,14 @@ class Shards:
     """A folder of shards. Written by :func:`write_shards`, streamed by :class:`ShardStream`.
 
     A shard is a Parquet file with one row a user (or a part of a long one): ``length``, and lists
-    of so many ``items`` (catalogue indices), ``gaps`` (seconds) and ``kinds``. Rows lie in groups
-    of a bounded number of events.
+    of so many ``items`` (catalogue indices), ``gaps`` (seconds) and ``event_types``. Rows lie in
+    groups of a bounded number of events.
 
     Attributes:
         folder: where they lie.
         names: the files.
         catalog_size: number of items that indices were looked up in, V.
-        kinds: names of the event types; type ``k`` is ``kinds[k - 1]``.
+        event_types: names of the event types; type ``k`` is ``event_types[k - 1]``.
         users: how many users there are.
         events: how many events they have.
     """
@@ -42,7 +42,7 @@ class Shards:
     folder: Path
     names: tuple[str, ...]
     catalog_size: int
-    kinds: tuple[str, ...]
+    event_types: tuple[str, ...]
     users: int
     events: int
 
@@ -59,7 +59,7 @@ class Shards:
             index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
             if index.pop("format") != FORMAT:
                 raise ValueError("another format")
-            index |= {"names": tuple(index["names"]), "kinds": tuple(index["kinds"])}
+            index |= {"names": tuple(index["names"]), "event_types": tuple(index["event_types"])}
             return cls(folder=folder, **index)
         except FileNotFoundError as error:
             raise FileNotFoundError(
@@ -84,7 +84,7 @@ def write_shards(
     folder: str | Path,
     catalog: Catalog,
     *,
-    kinds: Sequence[str] | None = None,
+    event_types: Sequence[str] | None = None,
     group_events: int = 1 << 16,
     shard_groups: int = 64,
 ) -> Shards:
@@ -97,7 +97,7 @@ def write_shards(
             the order of their rows.
         folder: an empty or new folder.
         catalog: the items.
-        kinds: names of the event types that are known; by default those of the log, sorted.
+        event_types: names of the event types that are known; by default those of the log, sorted.
         group_events: events in a row group, at most: what a reader takes at once. A user with more
             is cut into rows that share one event, so that none is lost as a target.
         shard_groups: row groups in a file.
@@ -125,8 +125,8 @@ def write_shards(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"write_shards expects an empty folder; {folder} holds something")
-    parts, kinds = _parts(source, catalog, kinds)
-    found = Shards(folder, (), len(catalog), tuple(kinds), 0, 0)
+    parts, event_types = _parts(source, catalog, event_types)
+    found = Shards(folder, (), len(catalog), tuple(event_types), 0, 0)
     counts = np.zeros(len(catalog) + 1, dtype=np.int64)
 
     def counted() -> Iterator[Sequences]:
@@ -148,14 +148,16 @@ def write_shards(
 
 
 def _parts(
-    source: Sequences | Interactions | str | Path, catalog: Catalog, kinds: Sequence[str] | None
+    source: Sequences | Interactions | str | Path,
+    catalog: Catalog,
+    event_types: Sequence[str] | None,
 ) -> tuple[Iterable[Sequences], Sequence[str]]:
     """Return a log as sequences of some of its users at a time, and the event types."""
     if isinstance(source, Interactions):
-        source = to_sequences(source, catalog, kinds)
+        source = to_sequences(source, catalog, event_types)
     if isinstance(source, Sequences):
-        return [source], source.kinds
-    known = event_types(source) if kinds is None else kinds
+        return [source], source.event_types
+    known = find_event_types(source) if event_types is None else event_types
     return read_sorted_log(source, catalog, known), known
 
 
@@ -203,15 +205,15 @@ def _table(part: Sequences, spans: np.ndarray) -> "pa.Table":
     at = events_of(spans)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
 
-    def lists(values: np.ndarray, kind: Any) -> "pa.ListArray":
-        return pa.ListArray.from_arrays(offsets, pa.array(values[at].astype(kind)))
+    def lists(values: np.ndarray, event_type: Any) -> "pa.ListArray":
+        return pa.ListArray.from_arrays(offsets, pa.array(values[at].astype(event_type)))
 
     return pa.table(
         {
             "length": pa.array(lengths.astype(np.int32)),
             "items": lists(part.item, np.int32),
             "gaps": lists(part.gap, np.float32),  # as a batch has them
-            "kinds": lists(part.kind, np.int16),
+            "event_types": lists(part.event_type, np.int16),
         }
     )
 

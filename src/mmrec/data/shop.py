@@ -1,4 +1,4 @@
-"""The miniature shop: a small data set with pictures, texts and events, made in seconds."""
+"""The miniature shop: a small data set with images, texts and events, made in seconds."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mmrec.data.shop_events import EVENTS, Events, draw_events
+from mmrec.data.shop_images import draw_image
 from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL, Products, draw_products
-from mmrec.data.shop_pictures import draw_picture
 from mmrec.data.shop_texts import write_text
 
 __all__ = ["draw_shop", "make_shop"]
@@ -17,15 +17,15 @@ __all__ = ["draw_shop", "make_shop"]
 def make_shop(directory: str | Path, *, users: int = 900, items: int = 600, seed: int = 0) -> Path:
     """Write a made-up shop as a data set folder: real files, known laws.
 
-    Every picture is drawn and every text written for it. A visitor's taste covers what is seen
-    (shape, colour, pattern) and what is told (style, material, use), and the two are independent:
-    pictures and texts each predict a part of the next event, together more. Tastes drift from
+    Every image is drawn and every text written for it. A visitor's taste covers what is seen
+    (shape, color, pattern) and what is told (style, material, use), and the two are independent:
+    images and texts each predict a part of the next event, together more. Tastes drift from
     session to session, and what was just looked at leads to what is looked at next. Some items
-    lack their picture, their description or both; some appear late or have no event yet.
+    lack their image, their description or both; some appear late or have no event yet.
 
     The folder holds ``interactions.csv`` (user_id, item_id, timestamp in unix seconds, event:
     the furthest a visit got, view, cart or purchase), ``items.csv`` (item_id, title,
-    description, category, price, image) and the pictures in ``images/``. The same arguments give
+    description, category, price, image) and the images in ``images/``. The same arguments give
     the same bytes. The default has some 20,000 events and takes about 15 seconds.
 
     Args:
@@ -66,7 +66,7 @@ def make_shop(directory: str | Path, *, users: int = 900, items: int = 600, seed
 
 
 def draw_shop(*, users: int = 900, items: int = 600, seed: int = 0) -> tuple[Products, Events]:
-    """Draw the ground truth behind :func:`make_shop`, without texts and pictures.
+    """Draw the ground truth behind :func:`make_shop`, without texts and images.
 
     >>> products, events = draw_shop(users=5, items=8)
     >>> len(products)
@@ -80,22 +80,22 @@ def draw_shop(*, users: int = 900, items: int = 600, seed: int = 0) -> tuple[Pro
 
 
 def _item_rows(folder: Path, products: Products, seed: int) -> Iterable[Sequence[object]]:
-    """Rows of items.csv; draws the pictures on the way."""
+    """Rows of items.csv; draws the images on the way."""
     for item in range(len(products)):
         rng = np.random.default_rng((seed, 1, item))
         category = CATEGORIES[products.category[item]]
         style, material, use = (VERBAL[name][code[item]] for name, code in products.verbal.items())
         title, description = write_text(category, style, material, use, rng)
-        image = ""
-        if products.has_picture[item]:
-            shape, colour, pattern = (
+        name = ""
+        if products.has_image[item]:
+            shape, color, pattern = (
                 VISUAL[name][code[item]] for name, code in products.visual.items()
             )
-            picture = draw_picture(shape, colour, pattern, rng)
-            image = _item_id(item) + (".png" if rng.random() < 0.1 else ".jpg")
-            picture.save(folder / image, quality=90)
+            drawn = draw_image(shape, color, pattern, rng)
+            name = _item_id(item) + (".png" if rng.random() < 0.1 else ".jpg")
+            drawn.save(folder / name, quality=90)
         told = description if products.has_description[item] else ""
-        yield _item_id(item), title, told, category, f"{products.price[item]:.2f}", image
+        yield _item_id(item), title, told, category, f"{products.price[item]:.2f}", name
 
 
 def _event_rows(events: Events) -> Iterable[Sequence[object]]:

@@ -14,13 +14,13 @@ DAYS = 150
 
 # How much the favourite value of an attribute counts, in units of the noise in a choice.
 _WEIGHTS = {
-    **{"shape": 1.5, "colour": 2.8, "pattern": 2.2},
+    **{"shape": 1.5, "color": 2.8, "pattern": 2.2},
     **{"style": 2.8, "material": 2.2, "use": 1.5},
 }
 _VALUES = {name: len(values) for name, values in (VISUAL | VERBAL).items()}
 _DRIFT = 0.12  # chance that a favourite changes from one session to the next, per attribute
 _NEXT_CATEGORY, _SAME_CATEGORY = 2.4, 1.2  # after a lamp people look at seats, or at more lamps
-_ECHO = {"colour": 0.8, "style": 0.8}  # what was just looked at is in the mind
+_ECHO = {"color": 0.8, "style": 0.8}  # what was just looked at is in the mind
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ from jaxtyping import Float, Int
 
 CATEGORIES = ("tableware", "lighting", "seating", "bags", "tops", "footwear")
 
-# Seen in the picture, never told in the text. A category has two shapes: 2 c and 2 c + 1.
+# Seen in the image, never told in the text. A category has two shapes: 2 c and 2 c + 1.
 VISUAL = {
     "shape": (
         *("mug", "teapot", "table lamp", "pendant lamp", "chair", "armchair"),
         *("tote", "backpack", "t-shirt", "hoodie", "sneaker", "boot"),
     ),
-    "colour": ("red", "yellow", "green", "blue", "purple", "pink", "charcoal"),
+    "color": ("red", "yellow", "green", "blue", "purple", "pink", "charcoal"),
     "pattern": ("plain", "stripes", "dots", "checks", "waves", "triangles"),
 }
 
-# Told in the text, never seen in the picture.
+# Told in the text, never seen in the image.
 VERBAL = {
     "style": ("outdoor", "minimalist", "vintage", "smart", "playful", "luxury"),
     "material": ("plant", "recycled", "technical", "animal"),
@@ -37,7 +37,7 @@ class Products:
         visual: Position in ``VISUAL[name]``, by name.
         verbal: Position in ``VERBAL[name]``, by name.
         price: In euros.
-        has_picture: Whether the shop has its picture.
+        has_image: Whether the shop has its image.
         has_description: Whether the shop has more than its title.
         launch: When it can be bought, as a fraction of the shop's life; infinite for those that
             are listed and that nobody has met yet.
@@ -48,7 +48,7 @@ class Products:
     visual: dict[str, Int[np.ndarray, " N"]]
     verbal: dict[str, Int[np.ndarray, " N"]]
     price: Float[np.ndarray, " N"]
-    has_picture: np.ndarray
+    has_image: np.ndarray
     has_description: np.ndarray
     launch: Float[np.ndarray, " N"]
     popularity: Float[np.ndarray, " N"]
@@ -60,12 +60,12 @@ class Products:
 def draw_products(items: int, rng: np.random.Generator) -> Products:
     """Draw products whose attributes are independent of each other.
 
-    One in ten has no picture, one in ten no description, one in fifty neither; 4 % have no event
+    One in ten has no image, one in ten no description, one in fifty neither; 4 % have no event
     at all and 6 % appear in the last tenth of the time.
     """
     shape = rng.permutation(np.arange(items) % len(VISUAL["shape"]))
     visual = {"shape": shape}
-    for name in ("colour", "pattern"):
+    for name in ("color", "pattern"):
         visual[name] = rng.permutation(np.arange(items) % len(VISUAL[name]))
     verbal = {
         name: rng.permutation(np.arange(items) % len(values)) for name, values in VERBAL.items()
@@ -81,7 +81,7 @@ def draw_products(items: int, rng: np.random.Generator) -> Products:
         visual=visual,
         verbal=verbal,
         price=np.round(base * np.exp(0.25 * rng.standard_normal(items))) - 0.05,
-        has_picture=lack >= 0.10,
+        has_image=lack >= 0.10,
         has_description=(lack < 0.08) | (lack >= 0.18),
         launch=np.where(age >= 0.96, np.inf, launch),
         popularity=0.5 * rng.standard_normal(items),

@@ -1,10 +1,10 @@
-"""Titles and descriptions of the miniature shop: what a picture of the product can't show."""
+"""Titles and descriptions of the miniature shop: what an image of the product can't show."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# No word of this file names a colour, a pattern or a shape: a text and a picture of the same
+# No word of this file names a color, a pattern or a shape: a text and an image of the same
 # product have only its category in common.
 
 _BRANDS = (

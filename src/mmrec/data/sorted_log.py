@@ -16,7 +16,7 @@ ROWS = 1 << 17
 """Events that are read at once."""
 
 
-def event_types(path: str | Path) -> list[str]:
+def find_event_types(path: str | Path) -> list[str]:
     """Return the names of the event types in a log on disk, sorted."""
     names: set[str] = set()
     for frame in _pieces(Path(path), {"event"}):
@@ -25,14 +25,14 @@ def event_types(path: str | Path) -> list[str]:
 
 
 def read_sorted_log(
-    path: str | Path, catalog: Catalog, kinds: Sequence[str], *, rows: int = ROWS
+    path: str | Path, catalog: Catalog, event_types: Sequence[str], *, rows: int = ROWS
 ) -> Iterator[Sequences]:
     """Yield the users of a log that is sorted by ``user_id``, all events of some users at a time.
 
     Args:
         path: a Parquet file with the columns of :class:`Interactions`.
         catalog: the items.
-        kinds: names of the event types that are known.
+        event_types: names of the event types that are known.
         rows: how many events are read at once. A user's events have to fit in memory.
 
     Raises:
@@ -57,18 +57,18 @@ def read_sorted_log(
         # The last user may go on in the next piece.
         last = int(users.search_sorted(users[-1], side="left"))
         if last:
-            yield _sequences(frame[:last], path, read, catalog, kinds)
+            yield _sequences(frame[:last], path, read, catalog, event_types)
         rest = frame[last:]
     if rest is None:
         raise ValueError(f"interactions must have at least one row; {path.name} has none")
-    yield _sequences(rest, path, read, catalog, kinds)
+    yield _sequences(rest, path, read, catalog, event_types)
 
 
 def _sequences(
-    frame: pl.DataFrame, path: Path, read: int, catalog: Catalog, kinds: Sequence[str]
+    frame: pl.DataFrame, path: Path, read: int, catalog: Catalog, event_types: Sequence[str]
 ) -> Sequences:
     try:
-        return to_sequences(Interactions(frame), catalog, kinds)
+        return to_sequences(Interactions(frame), catalog, event_types)
     except ValueError as error:
         rows = f"the {len(frame)} rows before row {read}"
         raise ValueError(f"{path.name}, in {rows}, counted from there: {error}") from error

@@ -187,8 +187,8 @@ def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
     """Hash what the split holds: ids, not indices, so that the catalogue's order says nothing."""
     digest = hashlib.sha256(split.name.encode())
     events = split.sequences
-    for array, kind in ((split.part, "<i8"), (events.offsets, "<i8"), (events.time, "<f8")):
-        digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+    for array, event_type in ((split.part, "<i8"), (events.offsets, "<i8"), (events.time, "<f8")):
+        digest.update(np.ascontiguousarray(array, dtype=event_type).tobytes())
     ranked = [ids[index - 1] for index in split.candidates]
     met = [ids[index - 1] for index in events.item]
     for names in (events.users, met, sorted(ranked, key=str)):
@@ -196,8 +196,8 @@ def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
         texts = (f"{type(name).__name__}{len(str(name))}:{name}" for name in names)
         digest.update("".join(texts).encode("utf-8", "surrogatepass"))
         digest.update(b"|")
-    if events.kinds:
-        types = [*events.kinds, *np.array(["", *events.kinds])[events.kind]]
+    if events.event_types:
+        types = [*events.event_types, *np.array(["", *events.event_types])[events.event_type]]
         digest.update("|".join(types).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mmrec.data.batch import Batch, Collator, Negatives
+from mmrec.data.batch import Batch, Collator, Sampler
 from mmrec.data.modalities import Source
 from mmrec.data.shard_reader import ShardReader
 from mmrec.data.shards import Shards
@@ -48,7 +48,7 @@ class ShardStream(IterableDataset[Batch]):
         self,
         shards: Shards,
         sources: Mapping[str, Source],
-        negatives: Negatives,
+        negatives: Sampler,
         *,
         batch_size: int = 64,
         max_length: int = 200,

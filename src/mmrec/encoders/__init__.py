@@ -2,7 +2,7 @@
 
 An encoder is an `nn.Module` with `dim` (the width of its vectors) and `forward(inputs)`, which
 takes the inputs of the `n` items that have the modality and gives `(n, dim)`. One that owns raw
-input (texts, pictures) also has `transform`, a picklable callable that turns raw values into
+input (texts, images) also has `transform`, a picklable callable that turns raw values into
 inputs in a data-loader worker. Importing this package loads neither transformers nor timm: each
 name is loaded when it is first used.
 """

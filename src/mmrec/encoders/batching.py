@@ -1,4 +1,4 @@
-"""Raw values in batches: texts by a budget of tokens, pictures loaded ahead on threads."""
+"""Raw values in batches: texts by a budget of tokens, images loaded ahead on threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mmrec.data.images import ImageError
 
-_TOKENS = 64  # tokens that stand for one picture of a batch
-_MOST_TEXTS = 16  # short texts that may stand for one picture
+_TOKENS = 64  # tokens that stand for one image of a batch
+_MOST_TEXTS = 16  # short texts that may stand for one image
 _BLOCK = 10_000  # texts tokenised at once
 
 
@@ -69,24 +69,24 @@ def load_texts(
             yield [start + i for i in batch], load([rows[i] for i in batch])
 
 
-def load_pictures(
+def load_images(
     paths: Sequence[Path],
     transform: Callable[[Sequence[Path]], Tensor],
     batch_size: int,
     *,
     ahead: bool = True,
 ) -> Iterator[tuple[list[int], Tensor | None, dict[int, str]]]:
-    """Transformed pictures in batches, decoded on threads.
+    """Transformed images in batches, decoded on threads.
 
     Args:
-        paths: picture files.
-        transform: pictures to pixels, the transform of an encoder; one that can `crop` a picture
+        paths: image files.
+        transform: images to pixels, the transform of an encoder; one that can `crop` an image
             and `stack` crops separately normalises a batch at once.
-        batch_size: pictures in a batch.
+        batch_size: images in a batch.
         ahead: decode the next batch while one is used.
 
     Yields:
-        positions of the pictures of a batch, their pixels (None if there are none), and by
+        positions of the images of a batch, their pixels (None if there are none), and by
         position why the unreadable ones are left out.
     """
     split: Any = transform if hasattr(transform, "crop") else None
@@ -124,15 +124,15 @@ def raw_batches(
 ) -> Iterator[tuple[list[int], Any, dict[int, str]]]:
     """Raw values in batches: positions, inputs for the encoder, and problems by position."""
     texts = [i for i, value in enumerate(values) if isinstance(value, str)]
-    pictures = [i for i, value in enumerate(values) if not isinstance(value, str)]
+    images = [i for i, value in enumerate(values) if not isinstance(value, str)]
     if texts:
         strings = [str(values[i]) for i in texts]
         for batch, inputs in load_texts(strings, encoder.transform, batch_size):
             yield [texts[i] for i in batch], inputs, {}
-    paths = [Path(values[i]) for i in pictures]
+    paths = [Path(values[i]) for i in images]
     ahead = not _fills_processors(encoder)
-    for batch, pixels, problems in load_pictures(paths, encoder.transform, batch_size, ahead=ahead):
-        yield [pictures[i] for i in batch], pixels, {pictures[i]: p for i, p in problems.items()}
+    for batch, pixels, problems in load_images(paths, encoder.transform, batch_size, ahead=ahead):
+        yield [images[i] for i in batch], pixels, {images[i]: p for i, p in problems.items()}
 
 
 def _fills_processors(encoder: Any) -> bool:

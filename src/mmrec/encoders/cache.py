@@ -81,7 +81,7 @@ class Features:
 
 
 class FeatureStore:
-    """Keeps the vectors that frozen encoders give to texts and pictures.
+    """Keeps the vectors that frozen encoders give to texts and images.
 
     Each content is encoded once for each encoder, whatever its item; a changed item is encoded
     anew. Encoding can be killed at any instant and goes on where it was, and processes that share
@@ -93,7 +93,7 @@ class FeatureStore:
     Example:
         >>> from mmrec.encoders import ImageEncoder
         >>> encoder = ImageEncoder.from_timm("test_vit", pretrained=False)
-        >>> features = FeatureStore(None).encode(encoder, [None, Path("no-such-picture.jpg")])
+        >>> features = FeatureStore(None).encode(encoder, [None, Path("no-such-image.jpg")])
         >>> features.present, sorted(features.problems)
         (array([False, False]), [1])
     """
@@ -116,10 +116,10 @@ class FeatureStore:
 
         Args:
             encoder: a frozen encoder with `transform`, `dim` and `fingerprint()`.
-            values: texts, or paths of pictures; None and "" are missing.
+            values: texts, or paths of images; None and "" are missing.
             keys: names the content of each value, in place of a hash of the text or of the
-                picture file (which then isn't read to find out that it is known).
-            batch_size: pictures encoded at once, or texts of 64 tokens; by default 16 on a CPU,
+                image file (which then isn't read to find out that it is known).
+            batch_size: images encoded at once, or texts of 64 tokens; by default 16 on a CPU,
                 where more no longer fit its caches, and 128 elsewhere.
             progress: show on stderr how far it is.
             shard: `(rank, world)`: encode only this process' part of what the store lacks, without
@@ -127,7 +127,7 @@ class FeatureStore:
                 order of values. When all ranks are done a call without it finds everything.
 
         Returns:
-            The vectors. A picture that cannot be read is missing, and in `problems`; in a sharded
+            The vectors. An image that cannot be read is missing, and in `problems`; in a sharded
             call, so is what nobody has encoded yet, but not in `problems`.
 
         Raises:
@@ -201,7 +201,7 @@ def _digest(
         with value.open("rb") as file:
             return file_digest(file, "sha256").digest()
     except OSError as error:
-        problems[position] = f"picture {value} cannot be read: {error.strerror}"
+        problems[position] = f"image {value} cannot be read: {error.strerror}"
         return None
 
 

@@ -1,4 +1,4 @@
-"""Pictures: any timm model without its classifier."""
+"""Images: any timm model without its classifier."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.image_transform import ImageTransform
 from mmrec.encoders.packaged import load_in_order, packaged_image_weights
-from mmrec.encoders.tuning import hold_still, tune
+from mmrec.encoders.tuning import freeze_modes, tune
 
 
 class ImageEncoder(nn.Module):
-    """Encodes a picture by a timm model without its classifier.
+    """Encodes an image by a timm model without its classifier.
 
     Args:
         backbone: a model that turns `(n, 3, size, size)` into `(n, dim)`; changed in place by
             `tuning`, and kept in channels-last layout (several times faster on a CPU).
-        transform: pictures to pixels.
+        transform: images to pixels.
         tuning: "frozen", "last-N" or "full", see `mmrec.encoders.tuning.tune`. What is frozen,
             and every batch norm, stays in eval mode whatever the mode of the module.
 
@@ -42,7 +42,7 @@ class ImageEncoder(nn.Module):
     ) -> None:
         super().__init__()
         tune(backbone, tuning)
-        hold_still(backbone)
+        freeze_modes(backbone)
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.transform = transform
         self.tuning = tuning
@@ -67,7 +67,7 @@ class ImageEncoder(nn.Module):
             weights: a state dict (safetensors or PyTorch) to load instead, with or without the
                 classifier; code in it never runs.
             tuning: see the class.
-            augment: let the transform change pictures at random, for training.
+            augment: let the transform change images at random, for training.
 
         Raises:
             ValueError: if timm doesn't know the name, or the weights don't fit.
@@ -103,7 +103,7 @@ class ImageEncoder(nn.Module):
         return cls(backbone, transform, tuning=tuning)
 
     def forward(self, inputs: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
-        """One vector per picture."""
+        """One vector per image."""
         if len(inputs) == 0:
             return torch.zeros(0, self.dim, device=inputs.device)
         vectors: Tensor = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
@@ -112,7 +112,7 @@ class ImageEncoder(nn.Module):
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Set the mode of what learns; the rest stays in eval mode."""
         super().train(mode)
-        hold_still(self.backbone)
+        freeze_modes(self.backbone)
         return self
 
     def fingerprint(self) -> str:
@@ -140,7 +140,7 @@ def _not_found(name: str) -> OSError:
     kind, _, folder = name.partition(":")
     if kind.lower() == "local-dir" and not Path(folder, "config.json").is_file():
         return OSError(
-            f"the picture model {name!r} is not at hand: its folder, which describes its "
+            f"the image model {name!r} is not at hand: its folder, which describes its "
             f"architecture, is gone"
         )
     return OSError(

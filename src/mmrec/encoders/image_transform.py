@@ -1,4 +1,4 @@
-"""Pictures to normalised pixels, as a timm model expects them."""
+"""Images to normalised pixels, as a timm model expects them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,19 +24,19 @@ RESAMPLING = {
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """Pictures to normalised pixels, in a data-loader worker.
+    """Images to normalised pixels, in a data-loader worker.
 
     The shorter side is scaled to `size / crop_pct` and the centre is cut out. With `augment`, a
-    random part (at least a quarter) of the picture is scaled to `size`, flipped half of the time,
-    and its colours are changed a little: for training end to end only.
+    random part (at least a quarter) of the image is scaled to `size`, flipped half of the time,
+    and its colors are changed a little: for training end to end only.
 
     Args:
         size: height and width of the output, in pixels.
-        crop_pct: share of the scaled picture that the crop keeps.
+        crop_pct: share of the scaled image that the crop keeps.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
-        mean: of each colour, pixels being 0 to 1.
-        std: of each colour.
-        augment: change the pictures at random.
+        mean: of each color, pixels being 0 to 1.
+        std: of each color.
+        augment: change the images at random.
 
     Raises:
         ValueError: for another interpolation or crop_pct.
@@ -50,7 +50,7 @@ class ImageTransform:
     augment: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an unknown interpolation and a crop that is larger than the picture."""
+        """Refuse an unknown interpolation and a crop that is larger than the image."""
         if self.interpolation not in RESAMPLING:
             raise ValueError(
                 f"interpolation is one of {', '.join(RESAMPLING)}; got {self.interpolation!r}"
@@ -61,21 +61,21 @@ class ImageTransform:
     def __call__(
         self, values: Sequence[Path | str | Image.Image]
     ) -> Float[Tensor, "n 3 size size"]:
-        """Pixels of the pictures.
+        """Pixels of the images.
 
         Raises:
-            mmrec.data.images.ImageError: if a file is not a picture that can be read.
+            mmrec.data.images.ImageError: if a file is not an image that can be read.
         """
         return self.stack([self.crop(value) for value in values])
 
     def crop(self, value: Path | str | Image.Image) -> UInt8[np.ndarray, "size size 3"]:
-        """The part of a picture that the encoder sees, in its size.
+        """The part of an image that the encoder sees, in its size.
 
         Raises:
-            mmrec.data.images.ImageError: if a file is not a picture that can be read.
+            mmrec.data.images.ImageError: if a file is not an image that can be read.
         """
-        picture = value.convert("RGB") if isinstance(value, Image.Image) else load_image(value)
-        return np.array(self._augmented(picture) if self.augment else self._centre(picture))
+        image = value.convert("RGB") if isinstance(value, Image.Image) else load_image(value)
+        return np.array(self._augmented(image) if self.augment else self._centre(image))
 
     def stack(
         self, crops: Sequence[UInt8[np.ndarray, "size size 3"]]
@@ -89,13 +89,13 @@ class ImageTransform:
         rows.mul_(1 / (255 * std)).sub_(mean / std)
         return rows.view(len(crops), self.size, self.size, 3).permute(0, 3, 1, 2)
 
-    def _centre(self, picture: Image.Image) -> Image.Image:
+    def _centre(self, image: Image.Image) -> Image.Image:
         # Cutting first would do less, but rounds otherwise: stored features would go stale.
         scaled = floor(self.size / self.crop_pct)
-        width, height = (scaled * side // min(picture.size) for side in picture.size)
+        width, height = (scaled * side // min(image.size) for side in image.size)
         left, upper = (round((side - self.size) / 2) for side in (width, height))
         box = (left, upper, left + self.size, upper + self.size)
-        return picture.resize((width, height), RESAMPLING[self.interpolation]).crop(box)
+        return image.resize((width, height), RESAMPLING[self.interpolation]).crop(box)
 
     @cached_property
     def _augmented(self) -> Any:

@@ -15,7 +15,7 @@ from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.encoders.pooling import POOLINGS, pool
-from mmrec.encoders.tuning import hold_still, tune
+from mmrec.encoders.tuning import freeze_modes, tune
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -137,7 +137,7 @@ class TextEncoder(nn.Module):
         self.dim = int(config.hidden_size)
         self.query = nn.Parameter(torch.zeros(self.dim)) if pooling == "attention" else None
         tune(backbone, tuning)
-        hold_still(backbone)
+        freeze_modes(backbone)
 
     @classmethod
     def from_pretrained(
@@ -221,7 +221,7 @@ class TextEncoder(nn.Module):
     def train(self, mode: bool = True) -> "TextEncoder":
         """Set the mode of what learns; the rest stays in eval mode."""
         super().train(mode)
-        hold_still(self.backbone)
+        freeze_modes(self.backbone)
         return self
 
     def fingerprint(self) -> str:

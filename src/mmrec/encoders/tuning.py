@@ -85,7 +85,7 @@ def _is_list(module: nn.Module) -> bool:
     return isinstance(module, nn.ModuleList | nn.Sequential) and bool(entries) and composed
 
 
-def hold_still(module: nn.Module) -> None:
+def freeze_modes(module: nn.Module) -> None:
     """Put what doesn't learn into eval mode; call it after `module.train(mode)`.
 
     That is every part without a trainable parameter, the dropout before the first part that has

@@ -8,7 +8,7 @@ from mmrec.evaluation.lists import describe_lists
 from mmrec.evaluation.prequential import Learner, Observed, Prequential, follow, prequential
 from mmrec.evaluation.protocol import (
     HeldOut,
-    Ranker,
+    HistoryScorer,
     Ranks,
     held_out,
     rank_targets,
@@ -42,6 +42,7 @@ __all__ = [
     "Difference",
     "Frozen",
     "HeldOut",
+    "HistoryScorer",
     "Interval",
     "ItemFacts",
     "Learner",
@@ -49,7 +50,6 @@ __all__ = [
     "OnlineMarkov",
     "Outcome",
     "Prequential",
-    "Ranker",
     "RankingProtocol",
     "Ranks",
     "Result",

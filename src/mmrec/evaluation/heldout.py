@@ -106,5 +106,5 @@ def _histories(split: Split, stops: np.ndarray, max_length: int) -> Histories:
     return Histories(
         items=torch.from_numpy(np.where(mask, events.item[at], 0)),
         gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
-        kind=torch.from_numpy(np.where(mask, events.kind[at], 0)),
+        event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
     )

@@ -43,7 +43,7 @@ def facts_of(catalog: Catalog) -> ItemFacts:
 
     Categories are those of the first column named ``category``, ``categories``, ``genres`` or
     ``genre``: one for an item, several between bars (``Comedy|Drama``), or a list. An item has a
-    picture where the catalogue has a folder of them and it names one, and a text where a column
+    image where the catalogue has a folder of them and it names one, and a text where a column
     that texts are usually made of isn't empty.
 
     Example:

@@ -9,25 +9,25 @@ from torch import Tensor
 
 from mmrec.data import Histories, Sequences
 from mmrec.evaluation.prequential import Observed
-from mmrec.evaluation.protocol import Ranker
+from mmrec.evaluation.protocol import HistoryScorer
 
 
 class Frozen:
-    """A ranker that stays as it is: what learning on from a stream is compared with.
+    """A scorer that stays as it is: what learning on from a stream is compared with.
 
     Example:
         >>> from mmrec.baselines import Popularity
         >>> Frozen(Popularity()).update(None)
     """
 
-    def __init__(self, ranker: Ranker) -> None:
-        self.ranker = ranker
-        if hasattr(ranker, "rerank"):
-            self.rerank = ranker.rerank
+    def __init__(self, scorer: HistoryScorer) -> None:
+        self.catalog_scorer = scorer
+        if hasattr(scorer, "rerank"):
+            self.rerank = scorer.rerank
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the ranker's scores."""
-        return self.ranker.scores(histories)
+        """Return the scorer's scores."""
+        return self.catalog_scorer.scores(histories)
 
     def update(self, events: Observed | None) -> None:
         """Do nothing."""

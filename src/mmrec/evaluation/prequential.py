@@ -24,14 +24,14 @@ class Observed(OnDevice):
     Attributes:
         user: row of the sequences' ``users``, ``(B,)``.
         item: catalogue index, ``(B,)``.
-        kind: event type, 0 = unknown, ``(B,)``.
+        event_type: event type, 0 = unknown, ``(B,)``.
         time: unix seconds, ``(B,)``.
         histories: the user's last events before each event.
     """
 
     user: Int[Tensor, " B"]
     item: Int[Tensor, " B"]
-    kind: Int[Tensor, " B"]
+    event_type: Int[Tensor, " B"]
     time: Float[Tensor, " B"]
     histories: Histories
 
@@ -41,7 +41,7 @@ class Observed(OnDevice):
 
 @runtime_checkable
 class Learner(Protocol):
-    """A ranker that goes on learning; see :mod:`mmrec.evaluation.learners` for some."""
+    """A scorer that goes on learning; see :mod:`mmrec.evaluation.learners` for some."""
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index; higher is better."""
@@ -96,10 +96,10 @@ def prequential(
     Events come in time order over all users; those of one instant keep the order of the
     sequences: by user (in order of first appearance), and within a user as in the log. They are
     taken in micro-batches. All events of a micro-batch are ranked before the learner gets any of
-    them, so it is tested on what it has learnt from the micro-batches before.
+    them, so it is tested on what it has learned from the micro-batches before.
 
     The history of an event is everything its user did before it, earlier events of the same
-    micro-batch included: a service knows what a user has just done before a model has learnt from
+    micro-batch included: a service knows what a user has just done before a model has learned from
     it. The same events are what the seen filter takes out. Ties count against the learner, and an
     event on a filtered item is a miss, as in :func:`mmrec.evaluation.rank_targets`.
 
@@ -107,7 +107,7 @@ def prequential(
     first in the stream is a candidate all along, as one that is listed before anybody met it.
 
     Args:
-        learner: has learnt from what lies before ``start``, or nothing.
+        learner: has learned from what lies before ``start``, or nothing.
         events: the log. Of a split, its candidates are ranked; of sequences, the catalogue.
         start: an instant, or the part of a split by time at whose first event the stream begins.
         catalog_size: V, for sequences.
@@ -167,7 +167,7 @@ def follow(
     max_length: int = 200,
     filter_seen: bool = True,
 ) -> Iterator[Prequential]:
-    """Do :func:`prequential` on a split, yielding each micro-batch once it has been learnt."""
+    """Do :func:`prequential` on a split, yielding each micro-batch once it has been learned."""
     if batch_size < 1 or max_length < 1:
         raise ValueError(
             f"batch_size and max_length must be 1 or more; got {batch_size} and {max_length}"
@@ -225,12 +225,12 @@ def _observe(split: Split, targets: np.ndarray, max_length: int) -> Observed:
     histories = Histories(
         items=torch.from_numpy(np.where(mask, events.item[at], 0)),
         gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
-        kind=torch.from_numpy(np.where(mask, events.kind[at], 0)),
+        event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
     )
-    columns = (users, events.item[targets], events.kind[targets])
-    user, item, kind = (torch.from_numpy(column) for column in columns)
+    columns = (users, events.item[targets], events.event_type[targets])
+    user, item, event_type = (torch.from_numpy(column) for column in columns)
     time = torch.from_numpy(events.time[targets].astype(np.float64))
-    return Observed(user, item, kind, time, histories)
+    return Observed(user, item, event_type, time, histories)
 
 
 def _test(learner: Learner, observed: Observed, exclude: Bool[Tensor, "B V1"]) -> Tensor:

@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.data import Histories, Split
-from mmrec.evaluation.bench import CELLS, Bench, rows_at_once, second_stage
 from mmrec.evaluation.checks import check_split
 from mmrec.evaluation.heldout import HeldOut, held_out
+from mmrec.evaluation.rank_buffer import CELLS, RankBuffer, rows_at_once, second_stage
 from mmrec.metrics import (
     average_precision,
     catalog_coverage,
@@ -24,7 +24,7 @@ from mmrec.metrics import (
 
 __all__ = [
     "HeldOut",
-    "Ranker",
+    "HistoryScorer",
     "Ranks",
     "held_out",
     "rank_targets",
@@ -38,13 +38,13 @@ MISS = 2**31
 
 
 @runtime_checkable
-class Ranker(Protocol):
+class HistoryScorer(Protocol):
     """Anything that scores the catalogue for histories: a model, a baseline."""
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index; higher is better.
 
-        A ranker of two stages also has ``rerank(scores, histories, exclude)``, which gives the
+        A scorer of two stages also has ``rerank(scores, histories, exclude)``, which gives the
         final scores once it is known which items (``(B, V + 1)``, True) are not to be ranked.
         """
         ...
@@ -101,7 +101,7 @@ class Ranks:
 
 
 def rank_targets(
-    ranker: Ranker,
+    scorer: HistoryScorer,
     split: Split,
     part: str = "test",
     *,
@@ -117,7 +117,7 @@ def rank_targets(
     candidates; a target that is one of them can't be recommended, so it is a miss.
 
     Args:
-        ranker: gives the scores.
+        scorer: gives the scores.
         split: labelled events.
         part: what is ranked.
         filter_seen: whether items that the user has met are left out.
@@ -143,11 +143,11 @@ def rank_targets(
         >>> rank_targets(Popularity().fit(split.train, 3), split, filter_seen=False).rank
         tensor([3])
     """
-    return _rank(ranker, split, part, (filter_seen,), targets, max_length, batch_size, k)[0]
+    return _rank(scorer, split, part, (filter_seen,), targets, max_length, batch_size, k)[0]
 
 
 def rank_with_and_without_seen(
-    ranker: Ranker,
+    scorer: HistoryScorer,
     split: Split,
     part: str = "test",
     *,
@@ -158,13 +158,13 @@ def rank_with_and_without_seen(
 ) -> tuple[Ranks, Ranks]:
     """Do :func:`rank_targets` with seen items filtered, and with all items, scoring once."""
     both = (True, False)
-    filtered, everything = _rank(ranker, split, part, both, targets, max_length, batch_size, k)
+    filtered, everything = _rank(scorer, split, part, both, targets, max_length, batch_size, k)
     return filtered, everything
 
 
 @torch.no_grad()
 def _rank(
-    ranker: Ranker,
+    scorer: HistoryScorer,
     split: Split,
     part: str,
     filters: tuple[bool, ...],
@@ -178,18 +178,18 @@ def _rank(
     if not len(split.targets(part)):
         raise ValueError(f"part must have events to be ranked; {part!r} has none")
     size = batch_size or rows_at_once(split.catalog_size)
-    k, stage = min(k, len(split.candidates)), second_stage(ranker)
+    k, stage = min(k, len(split.candidates)), second_stage(scorer)
     parts: list[list[Ranks]] = [[] for _ in filters]
-    bench: Bench | None = None
+    bench: RankBuffer | None = None
     for rows in held_out(split, part, max_length=max_length, batch_size=size, targets=targets):
-        scores = ranker.scores(rows.histories).float()
+        scores = scorer.scores(rows.histories).float()
         shape = (len(rows.histories), split.catalog_size + 1)
         if scores.shape != shape:
             raise ValueError(
                 f"scores must be {shape}, one column an index; got {tuple(scores.shape)}"
             )
         # The first batch has the shortest histories, and is a full one if any is.
-        bench = bench or Bench(split, len(scores), scores.device)
+        bench = bench or RankBuffer(split, len(scores), scores.device)
         target, met = rows.target.to(scores.device), rows.seen.to(scores.device)
         for filter_seen, ranked in zip(filters, parts, strict=True):
             seen = met if filter_seen else None

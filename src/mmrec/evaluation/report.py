@@ -11,7 +11,7 @@ from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
 from mmrec.evaluation.items import ItemFacts
 from mmrec.evaluation.lists import describe_lists
-from mmrec.evaluation.protocol import Ranker, Ranks, rank_with_and_without_seen, summarize
+from mmrec.evaluation.protocol import HistoryScorer, Ranks, rank_with_and_without_seen, summarize
 from mmrec.evaluation.rules import RankingProtocol
 from mmrec.evaluation.slices import slices_of_targets
 
@@ -20,7 +20,7 @@ BEFORE = {"valid": "train", "test": "valid"}
 
 
 def evaluate(
-    ranker: Ranker,
+    scorer: HistoryScorer,
     split: Split,
     part: str = "test",
     *,
@@ -28,10 +28,10 @@ def evaluate(
     max_length: int | None = None,
     items: ItemFacts | None = None,
 ) -> dict[str, Any]:
-    """Measure a ranker on a part.
+    """Measure a scorer on a part.
 
     Args:
-        ranker: gives the scores.
+        scorer: gives the scores.
         split: labelled events; one that leaks is refused.
         part: ``"valid"`` or ``"test"``.
         protocol: which events are targets, whether seen items are ranked, cut-offs; by default
@@ -47,16 +47,16 @@ def evaluate(
             not those of its catalogue.
     """
     rules = _rules(protocol, max_length)
-    ranks, everything = rank_both(ranker, split, part, rules)
+    ranks, everything = rank_both(scorer, split, part, rules)
     return summarize_ranks(ranks, everything, split, protocol=rules, items=items)
 
 
 def rank_both(
-    ranker: Ranker, split: Split, part: str, protocol: RankingProtocol
+    scorer: HistoryScorer, split: Split, part: str, protocol: RankingProtocol
 ) -> tuple[Ranks, Ranks]:
     """Do :func:`mmrec.evaluation.rank_with_and_without_seen` by a protocol."""
     return rank_with_and_without_seen(
-        ranker,
+        scorer,
         split,
         part,
         targets=protocol.targets,
@@ -121,7 +121,7 @@ def evaluate_baselines(
     if part not in BEFORE:
         raise ValueError(f"part must be one of {sorted(BEFORE)}; got {part!r}")
     events = split.until(BEFORE[part])
-    baselines: Mapping[str, Ranker] = {
+    baselines: Mapping[str, HistoryScorer] = {
         "popularity": Popularity().fit(events, split.catalog_size),
         "markov": Markov().fit(events, split.catalog_size),
         "item-knn": ItemKNN().fit(events, split.catalog_size),

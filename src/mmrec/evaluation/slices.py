@@ -13,7 +13,7 @@ from mmrec.evaluation.protocol import Ranks
 LONG = 10
 """Events of a history that is called long."""
 
-WITH = {"image": "a picture", "text": "a text"}
+WITH = {"image": "an image", "text": "a text"}
 
 
 def slices_of_targets(

@@ -32,7 +32,7 @@ def target_table(
         with_seen: the same targets with all items ranked.
         split: where they are from.
         ids: the id of each catalogue row.
-        has_image: which catalogue indices have a picture, ``(V + 1,)``.
+        has_image: which catalogue indices have an image, ``(V + 1,)``.
         has_text: which have a text, ``(V + 1,)``.
 
     Raises:

@@ -17,7 +17,7 @@ def word_vectors(texts: Sequence[str], dim: int = DIM) -> Float[Tensor, "n dim"]
 
     Each different word adds its inverse document frequency, with the sign that a hash says, at the
     place that a hash says (Weinberger et al., "Feature hashing for large scale multitask learning",
-    arXiv 0902.2206). Nothing is learnt, so equal texts have equal vectors in each run.
+    arXiv 0902.2206). Nothing is learned, so equal texts have equal vectors in each run.
 
     Example:
         >>> texts = ["a red lamp", "The red lamp!", "blue chair", ""]

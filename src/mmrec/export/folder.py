@@ -115,8 +115,8 @@ def _describe(
         "interest": options.interest,
         "max_length": options.max_length,
         "drop_repeats": options.drop_repeats,
-        "kinds": recommender.config["kinds"],
-        "shortlist": None if model.ranker is None else model.shortlist,
+        "event_types": recommender.config["event_types"],
+        "shortlist": None if model.reranker is None else model.shortlist,
         "catalog": {"items": ITEMS, "vectors": VECTORS, "size": len(recommender.catalog)},
         "state": [port.describe() for port in parts["readout"].inputs],
         "parts": {

@@ -12,7 +12,7 @@ def model_parts(model: SequentialModel) -> dict[str, Part]:
     """Return the parts of a model, by name.
 
     They are ``items`` (features → item vectors), ``step`` and ``readout`` (events → interest) and
-    ``scorer`` (interests and item vectors → scores), and ``ranker`` (interests and candidates of
+    ``scorer`` (interests and item vectors → scores), and ``reranker`` (interests and candidates of
     each → what is added to their scores) where the model has one.
 
     Raises:
@@ -36,10 +36,10 @@ def model_parts(model: SequentialModel) -> dict[str, Part]:
             [Port("scores", ("B", "N"))],
         ),
     ]
-    if model.ranker is not None:
+    if model.reranker is not None:
         candidates = Port("candidates", ("B", "K", dim))
         added = Port("scores", ("B", "K"))
-        parts.append(Part("ranker", model.ranker, [interest, candidates], [added]))
+        parts.append(Part("reranker", model.reranker, [interest, candidates], [added]))
     return {part.name: part for part in parts}
 
 

@@ -28,11 +28,11 @@ class GRUStep(nn.Module):
         self,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"],
-        kind: Int[Tensor, " B"],
+        event_type: Int[Tensor, " B"],
         memory: Float[Tensor, "layers B H"],
     ) -> Float[Tensor, "layers B H"]:
         """Return the state after an event."""
-        below, after = self.inputs(vectors, gap, kind), []
+        below, after = self.inputs(vectors, gap, event_type), []
         for layer, before in enumerate(memory.unbind(0)):
             below = self._cell(layer, below, before)
             after.append(below)
@@ -64,12 +64,12 @@ class LinearStep(nn.Module):
         self,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"],
-        kind: Int[Tensor, " B"],
+        event_type: Int[Tensor, " B"],
         memory: Float[Tensor, "layers B N2"],
         last: Float[Tensor, "B D"],
     ) -> tuple[Float[Tensor, "layers B N2"], Float[Tensor, "B D"]]:
         """Return the state after an event; the interest before it isn't read."""
-        states, after = self.inputs(vectors, gap, kind), []
+        states, after = self.inputs(vectors, gap, event_type), []
         for block, before in zip(self.blocks, memory.unbind(0), strict=True):
             states, kept = block(states, before)
             after.append(kept)
@@ -85,8 +85,8 @@ class _RealBlock(nn.Module):
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
-        self.norm, self.enter, self.out = block.norm, block.enter, block.out
-        self.feed_norm, self.feed = block.feed_norm, block.feed
+        self.norm, self.input_proj, self.out = block.norm, block.input_proj, block.out
+        self.feed_forward_norm, self.feed_forward = block.feed_forward_norm, block.feed_forward
         decay = cast(Tensor, block.decay).detach().double().exp()
         angle = cast(Tensor, block.angle).detach().double()
         scale = (-torch.expm1(-2 * decay)).clamp(min=1e-6).sqrt()
@@ -101,6 +101,6 @@ class _RealBlock(nn.Module):
             real * self.real - imaginary * self.imaginary,
             real * self.imaginary + imaginary * self.real,
         ]
-        memory = torch.cat(turned, dim=-1) + self.enter(self.norm(states)) * self.scale  # type: ignore[operator]
+        memory = torch.cat(turned, dim=-1) + self.input_proj(self.norm(states)) * self.scale  # type: ignore[operator]
         states = states + self.out(memory)  # type: ignore[operator]
-        return states + self.feed(self.feed_norm(states)), memory  # type: ignore[operator]
+        return states + self.feed_forward(self.feed_forward_norm(states)), memory  # type: ignore[operator]

@@ -31,7 +31,7 @@ def step_parts(interest: nn.Module) -> list[Part]:
     event = [
         Port("vectors", ("B", interest.dim)),  # type: ignore[arg-type]
         Port("gap", ("B",)),
-        Port("kind", ("B",), "int64"),
+        Port("event_type", ("B",), "int64"),
     ]
     after = [port._replace(name=f"next_{port.name}") for port in state]
     out = Port("interest", ("B", interest.hidden))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def tower_part(items: ItemEncoder) -> Part:
     The modality of ids takes slots of the vocabulary, 0 for an item without one. Any other takes
     features and which items have them; what lies in the rows of the others changes nothing.
     Features are those of the frozen model, or what a model that was trained gives: texts and
-    pictures aren't read.
+    images aren't read.
 
     Example:
         >>> from mmrec.fusion import ConcatFusion
@@ -82,7 +82,7 @@ class _Standardize(nn.Module):
 
 
 def _head(encoder: nn.Module) -> nn.Module:
-    """Return what is left of an encoder; a text or picture model stays behind."""
+    """Return what is left of an encoder; a text or image model stays behind."""
     if isinstance(encoder, FeatureEncoder):
         return _Standardize(encoder)
     return encoder if isinstance(encoder, IdEncoder) else nn.Identity()
@@ -92,7 +92,7 @@ def _attend(
     fusion: AttentionFusion, features: dict[str, Tensor], present: dict[str, Tensor]
 ) -> Tensor:
     """Return what the fusion gives; its own `len(tokens)` would fix the number of items."""
-    tokens = fusion.norm(fusion.adapters(features, present) + fusion.kinds)
+    tokens = fusion.norm(fusion.adapters(features, present) + fusion.modality_embeddings)
     query = fusion.query.expand(tokens.shape[0], 1, -1)
     attended: Tensor = fusion.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
     fused: Tensor = attended + fusion.mlp(attended)

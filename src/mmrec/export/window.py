@@ -22,12 +22,12 @@ class WindowStep(nn.Module):
         self,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"],
-        kind: Int[Tensor, " B"],
+        event_type: Int[Tensor, " B"],
         events: Float[Tensor, "B W D"],
         length: Int[Tensor, " B"],
     ) -> tuple[Float[Tensor, "B W D"], Int[Tensor, " B"]]:
         """Return the state after an event."""
-        newest = self.inputs(vectors, gap, kind).unsqueeze(1)
+        newest = self.inputs(vectors, gap, event_type).unsqueeze(1)
         full = (length == self.window).view(-1, 1, 1)
         moved = torch.cat([events[:, 1:], events[:, :1]], dim=1)
         place = length.clamp(max=self.window - 1)

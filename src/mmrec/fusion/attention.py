@@ -51,7 +51,7 @@ class AttentionFusion(nn.Module):
             raise ValueError(f"heads must divide dim; got dim {dim} and {heads} heads")
         self.adapters = ModalityAdapters(dims, dim)
         self.dims, self.dim = self.adapters.dims, dim
-        self.kinds = nn.Parameter(torch.randn(len(dims), dim) * 0.02)
+        self.modality_embeddings = nn.Parameter(torch.randn(len(dims), dim) * 0.02)
         self.query = nn.Parameter(torch.randn(dim) * 0.02)
         self.norm = nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
@@ -61,7 +61,7 @@ class AttentionFusion(nn.Module):
         self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
     ) -> Float[Tensor, "P D"]:
         """One vector per item."""
-        tokens = self.norm(self.adapters(features, present) + self.kinds)
+        tokens = self.norm(self.adapters(features, present) + self.modality_embeddings)
         query = self.query.expand(len(tokens), 1, -1)
         attended: Tensor = self.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
         fused: Tensor = attended + self.mlp(attended)

@@ -14,7 +14,7 @@ class SiameseFusion(nn.Module):
     """Fuses the modalities of an item as the mean of their vectors in one shared space.
 
     A small adapter (layer norm and linear) brings each modality to one width; the same tower
-    takes all of them into the shared space. There the text and the picture of an item can be
+    takes all of them into the shared space. There the text and the image of an item can be
     compared and drawn together: give two of the vectors of `project` to
     `mmrec.losses.alignment_loss`. An item's vector is the mean over the modalities that it has,
     and one learned missing vector if it has none.

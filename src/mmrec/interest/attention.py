@@ -38,7 +38,7 @@ class SelfAttentionInterest(nn.Module):
         dropout: of inputs and of what each block adds, in training.
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
-        event_types: number of known event types; 0 for events without a type.
+        num_event_types: number of known event types; 0 for events without a type.
 
     Raises:
         ValueError: a size is not positive, or ``heads`` doesn't divide ``dim``.
@@ -67,13 +67,14 @@ class SelfAttentionInterest(nn.Module):
         dropout: float = 0.0,
         time_gap: bool = False,
         gap_dropout: float = 0.1,
-        event_types: int = 0,
+        num_event_types: int = 0,
     ) -> None:
         super().__init__()
-        if min(dim, layers, heads, window) < 1 or event_types < 0:
+        if min(dim, layers, heads, window) < 1 or num_event_types < 0:
             raise ValueError(
                 "SelfAttentionInterest expects positive dim, layers, heads and window and "
-                f"event_types of 0 or more; got {dim}, {layers}, {heads}, {window}, {event_types}"
+                f"num_event_types of 0 or more; got {dim}, {layers}, {heads}, {window}, "
+                f"{num_event_types}"
             )
         if dim % heads:
             raise ValueError(f"heads must divide dim; got {heads} heads and dim {dim}")
@@ -84,7 +85,7 @@ class SelfAttentionInterest(nn.Module):
             dropout=dropout,
             time_gap=time_gap,
             gap_dropout=gap_dropout,
-            event_types=event_types,
+            num_event_types=num_event_types,
         )
         self.positions = nn.Parameter(torch.randn(window, dim) * 0.02)
         self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(layers))
@@ -95,7 +96,7 @@ class SelfAttentionInterest(nn.Module):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None = None,
-        kind: Int[Tensor, "B T"] | None = None,
+        event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
         """The interest after each event; see :meth:`GRUInterest.forward`.
 
@@ -107,7 +108,7 @@ class SelfAttentionInterest(nn.Module):
             ValueError: a gap or type is needed and missing, a row is padded on the left, or the
                 vectors are not ``dim`` wide.
         """
-        inputs = self.inputs.of_histories(vectors, mask, gap, kind)
+        inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
         states = self._attend(inputs[:, : self.window])
         if vectors.shape[1] > self.window:
             late = mask[:, self.window :]
@@ -123,14 +124,14 @@ class SelfAttentionInterest(nn.Module):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None = None,
-        kind: Int[Tensor, "B T"] | None = None,
+        event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B H"]:
         """The interest after the last event of each history, zeros where there is none.
 
         What ``forward`` gives there, for half of the cost with two blocks. Arguments and errors
         are those of :meth:`forward`.
         """
-        inputs, length = self.inputs.of_histories(vectors, mask, gap, kind), mask.sum(1)
+        inputs, length = self.inputs.of_histories(vectors, mask, gap, event_type), mask.sum(1)
         if inputs.shape[1] > self.window:
             first = (length - self.window).clamp(min=0).view(-1, 1, 1)
             at = first + torch.arange(self.window, device=first.device).unsqueeze(-1)
@@ -155,10 +156,10 @@ class SelfAttentionInterest(nn.Module):
         state: WindowState,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None = None,
-        kind: Int[Tensor, " B"] | None = None,
+        event_type: Int[Tensor, " B"] | None = None,
     ) -> WindowState:
         """The state after one more event of each user; a full window drops its oldest event."""
-        event = self.inputs.of_events(state.inputs.shape[0], vectors, gap, kind)
+        event = self.inputs.of_events(state.inputs.shape[0], vectors, gap, event_type)
         full = (state.length == self.window).view(-1, 1, 1)
         inputs = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
         place = state.length.clamp(max=self.window - 1)
@@ -194,9 +195,9 @@ class _Block(nn.Module):
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.attention_norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention_norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+        self.feed_forward = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
         self.dropout = Dropout(dropout)
 
     def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
@@ -238,5 +239,5 @@ class _Block(nn.Module):
         self, states: Float[Tensor, "*B D"], heard: Float[Tensor, "*B D"]
     ) -> Float[Tensor, "*B D"]:
         states = states + self.dropout(self.out(heard))
-        added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
+        added: Tensor = states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
         return added

@@ -24,10 +24,10 @@ class GRUInterest(nn.Module):
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: with ``time_gap``, the probability that a history trains as if its times were
             unknown, so that a bare list of items can be scored too.
-        event_types: number of known event types; 0 for events without a type.
+        num_event_types: number of known event types; 0 for events without a type.
 
     Raises:
-        ValueError: if a size is not positive, or ``event_types`` is negative.
+        ValueError: if a size is not positive, or ``num_event_types`` is negative.
 
     References:
         Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks"
@@ -56,14 +56,14 @@ class GRUInterest(nn.Module):
         dropout: float = 0.0,
         time_gap: bool = False,
         gap_dropout: float = 0.1,
-        event_types: int = 0,
+        num_event_types: int = 0,
     ) -> None:
         super().__init__()
         hidden = dim if hidden is None else hidden
-        if min(dim, hidden, layers) < 1 or event_types < 0:
+        if min(dim, hidden, layers) < 1 or num_event_types < 0:
             raise ValueError(
-                "GRUInterest expects positive dim, hidden and layers and event_types of 0 or more; "
-                f"got {dim}, {hidden}, {layers} and {event_types}"
+                "GRUInterest expects positive dim, hidden and layers and num_event_types of 0 or "
+                f"more; got {dim}, {hidden}, {layers} and {num_event_types}"
             )
         self.dim = dim
         self.hidden = hidden
@@ -78,7 +78,7 @@ class GRUInterest(nn.Module):
             dropout=dropout,
             time_gap=time_gap,
             gap_dropout=gap_dropout,
-            event_types=event_types,
+            num_event_types=num_event_types,
         )
 
     def forward(
@@ -86,7 +86,7 @@ class GRUInterest(nn.Module):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None = None,
-        kind: Int[Tensor, "B T"] | None = None,
+        event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
         """The interest after each event.
 
@@ -95,7 +95,7 @@ class GRUInterest(nn.Module):
             mask: True for real events; what lies in the other places changes nothing.
             gap: seconds since the user's previous event, 0 for the first; negative where it is
                 unknown. Ignored without ``time_gap``.
-            kind: event types, 0 for unknown. Ignored without ``event_types``.
+            event_type: event types, 0 for unknown. Ignored without ``num_event_types``.
 
         Returns:
             (B, T, H); zeros where ``mask`` is False.
@@ -105,7 +105,7 @@ class GRUInterest(nn.Module):
                 vectors are not ``dim`` wide.
         """
         # Padding is on the right, so no real step comes after it and there is nothing to pack.
-        inputs = self.inputs.of_histories(vectors, mask, gap, kind)
+        inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
         if inputs.numel() == 0:
             return vectors.new_zeros(*vectors.shape[:2], self.hidden)
         states, _ = self.gru(self._as_weights(inputs))
@@ -129,12 +129,12 @@ class GRUInterest(nn.Module):
         state: Float[Tensor, "layers B H"],
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None = None,
-        kind: Int[Tensor, " B"] | None = None,
+        event_type: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "layers B H"]:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
         # The cell alone: nn.GRU is made for whole histories, and takes longer for one event.
         check_shape("a step expects a state", state, (self.layers, "users", self.hidden))
-        inputs = self.inputs.of_events(state.shape[1], vectors, gap, kind)
+        inputs = self.inputs.of_events(state.shape[1], vectors, gap, event_type)
         hidden = self._as_weights(inputs)
         states = []
         for before, weights in zip(state, self.gru.all_weights, strict=True):

@@ -20,7 +20,7 @@ class EventInputs(nn.Module):
         dropout: probability that an element of an item vector is dropped in training.
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: the probability that a history trains as if its times were unknown.
-        event_types: number of known event types; 0 for events without a type.
+        num_event_types: number of known event types; 0 for events without a type.
 
     Example:
         >>> inputs = EventInputs(4, time_gap=True).eval()
@@ -36,26 +36,28 @@ class EventInputs(nn.Module):
         dropout: float = 0.0,
         time_gap: bool = False,
         gap_dropout: float = 0.1,
-        event_types: int = 0,
+        num_event_types: int = 0,
     ) -> None:
         super().__init__()
         self.dim, self.gap_dropout = dim, gap_dropout
         self.dropout = Dropout(dropout)
         self.gap = nn.Linear(1, dim) if time_gap else None
         # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
-        self.kind = nn.Embedding(event_types + 1, dim, padding_idx=0) if event_types else None
+        self.event_type = (
+            nn.Embedding(num_event_types + 1, dim, padding_idx=0) if num_event_types else None
+        )
         # Both are added to item vectors, so they start small beside them.
         if self.gap is not None:
             nn.init.normal_(self.gap.weight, std=0.02)
             nn.init.zeros_(self.gap.bias)
-        if self.kind is not None:
-            nn.init.normal_(self.kind.weight[1:], std=0.02)
+        if self.event_type is not None:
+            nn.init.normal_(self.event_type.weight[1:], std=0.02)
 
     def forward(
         self,
         vectors: Float[Tensor, "*batch D"],
         gap: Float[Tensor, "*batch"] | None,
-        kind: Int[Tensor, "*batch"] | None,
+        event_type: Int[Tensor, "*batch"] | None,
     ) -> Float[Tensor, "*batch D"]:
         """An event's item, type and time gap as one vector.
 
@@ -69,10 +71,10 @@ class EventInputs(nn.Module):
             days = (gap.clamp(min=0).log1p() / DAY).to(self.gap.weight.dtype)
             timed: Tensor = self.gap(days.unsqueeze(-1))
             inputs = inputs + timed.masked_fill((gap < 0).unsqueeze(-1), 0)
-        if self.kind is not None:
-            if kind is None:
-                raise ValueError("an interest with event_types expects kind; got None")
-            inputs = inputs + self.kind(kind)
+        if self.event_type is not None:
+            if event_type is None:
+                raise ValueError("an interest with num_event_types expects event_type; got None")
+            inputs = inputs + self.event_type(event_type)
         return inputs
 
     def of_histories(
@@ -80,7 +82,7 @@ class EventInputs(nn.Module):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None,
-        kind: Int[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B T D"]:
         """The inputs of whole histories; what lies in padding reaches no value and no gradient.
 
@@ -90,22 +92,22 @@ class EventInputs(nn.Module):
         check_shape("the interest expects item vectors", vectors, ("batch", "time", self.dim))
         places = vectors.shape[:2]
         check_shape("the interest expects a mask", mask, places, dtype=torch.bool)
-        _check_context(places, gap, kind)
+        _check_context(places, gap, event_type)
         if (mask[:, 1:] & ~mask[:, :-1]).any():
             raise ValueError(
                 "the interest expects padding on the right; got a mask with False first"
             )
         vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
         gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
-        kind = None if kind is None else kind.masked_fill(~mask, 0)
-        return self(vectors, gap, kind)  # type: ignore[no-any-return]
+        event_type = None if event_type is None else event_type.masked_fill(~mask, 0)
+        return self(vectors, gap, event_type)  # type: ignore[no-any-return]
 
     def of_events(
         self,
         users: Size,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None,
-        kind: Int[Tensor, " B"] | None,
+        event_type: Int[Tensor, " B"] | None,
     ) -> Float[Tensor, "B D"]:
         """The inputs of one event of each of so many users.
 
@@ -113,8 +115,8 @@ class EventInputs(nn.Module):
             ValueError: if shapes disagree.
         """
         check_shape("a step expects item vectors", vectors, (users, self.dim))
-        _check_context(vectors.shape[:1], gap, kind)
-        return self(vectors, gap, kind)  # type: ignore[no-any-return]
+        _check_context(vectors.shape[:1], gap, event_type)
+        return self(vectors, gap, event_type)  # type: ignore[no-any-return]
 
     def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """In training, make all gaps of some histories unknown."""
@@ -124,7 +126,7 @@ class EventInputs(nn.Module):
         return gap.masked_fill(dropped, -1)
 
 
-def _check_context(places: Sequence[Size], gap: Tensor | None, kind: Tensor | None) -> None:
-    for name, given in (("gap", gap), ("kind", kind)):
+def _check_context(places: Sequence[Size], gap: Tensor | None, event_type: Tensor | None) -> None:
+    for name, given in (("gap", gap), ("event_type", event_type)):
         if given is not None:
             check_shape(f"the interest expects {name}", given, places)

@@ -38,7 +38,7 @@ class LinearRecurrentInterest(nn.Module):
         dropout: of inputs and of what each block adds, in training.
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
-        event_types: number of known event types; 0 for events without a type.
+        num_event_types: number of known event types; 0 for events without a type.
 
     Raises:
         ValueError: a size is not positive.
@@ -70,14 +70,14 @@ class LinearRecurrentInterest(nn.Module):
         dropout: float = 0.0,
         time_gap: bool = False,
         gap_dropout: float = 0.1,
-        event_types: int = 0,
+        num_event_types: int = 0,
     ) -> None:
         super().__init__()
         width = dim if hidden is None else hidden
-        if min(dim, layers, width) < 1 or event_types < 0:
+        if min(dim, layers, width) < 1 or num_event_types < 0:
             raise ValueError(
-                "LinearRecurrentInterest expects positive dim, layers and hidden and event_types "
-                f"of 0 or more; got {dim}, {layers}, {width}, {event_types}"
+                "LinearRecurrentInterest expects positive dim, layers and hidden and "
+                f"num_event_types of 0 or more; got {dim}, {layers}, {width}, {num_event_types}"
             )
         self.dim = self.hidden = dim
         self.width = width
@@ -86,7 +86,7 @@ class LinearRecurrentInterest(nn.Module):
             dropout=dropout,
             time_gap=time_gap,
             gap_dropout=gap_dropout,
-            event_types=event_types,
+            num_event_types=num_event_types,
         )
         self.blocks = nn.ModuleList(_Block(dim, width, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
@@ -96,10 +96,10 @@ class LinearRecurrentInterest(nn.Module):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None = None,
-        kind: Int[Tensor, "B T"] | None = None,
+        event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
         """The interest after each event; see :meth:`GRUInterest.forward`."""
-        states = self.inputs.of_histories(vectors, mask, gap, kind)
+        states = self.inputs.of_histories(vectors, mask, gap, event_type)
         for block in self.blocks:
             states = block(states)
         normed: Tensor = self.norm(states)
@@ -127,10 +127,10 @@ class LinearRecurrentInterest(nn.Module):
         state: RecurrentState,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None = None,
-        kind: Int[Tensor, " B"] | None = None,
+        event_type: Int[Tensor, " B"] | None = None,
     ) -> RecurrentState:
         """The state after one more event of each user; arguments as in :meth:`forward`."""
-        states = self.inputs.of_events(state.interest.shape[0], vectors, gap, kind)
+        states = self.inputs.of_events(state.interest.shape[0], vectors, gap, event_type)
         memories = []
         for block, before in zip(self.blocks, state.memory, strict=True):
             memory, states = cast(_Block, block).step(before, states)
@@ -147,9 +147,11 @@ class _Block(nn.Module):
 
     def __init__(self, dim: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.enter, self.out = nn.Linear(dim, 2 * hidden), nn.Linear(2 * hidden, dim)
-        self.feed = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.input_proj, self.out = nn.Linear(dim, 2 * hidden), nn.Linear(2 * hidden, dim)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
+        )
         self.dropout = Dropout(dropout)
         # |λ| between .8 and .99: memories of five to a hundred events.
         radius = torch.empty(hidden).uniform_(0.8**2, 0.99**2).sqrt()
@@ -172,7 +174,7 @@ class _Block(nn.Module):
         return torch.complex(-at_least_float32(self.decay).exp(), at_least_float32(self.angle))
 
     def _enter(self, states: Tensor) -> Tensor:
-        real, imaginary = at_least_float32(self.enter(self.norm(states))).chunk(2, dim=-1)
+        real, imaginary = at_least_float32(self.input_proj(self.norm(states))).chunk(2, dim=-1)
         # γ = √(1 - |λ|²) keeps the memory as large as what enters it (arXiv 2303.06349).
         scale = (-torch.expm1(-2 * at_least_float32(self.decay).exp())).clamp(min=1e-6).sqrt()
         return torch.complex(real * scale, imaginary * scale)
@@ -180,5 +182,5 @@ class _Block(nn.Module):
     def _finish(self, states: Tensor, memory: Tensor) -> Tensor:
         flat = torch.cat([memory.real, memory.imag], dim=-1).to(states.dtype)
         states = states + self.dropout(self.out(flat))
-        added: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
+        added: Tensor = states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
         return added

@@ -18,7 +18,7 @@ def alignment_loss(
 
     Args:
         first: one vector an item, for example of its text; any length, cosines are compared.
-        second: the other vector of the same items, for example of their pictures.
+        second: the other vector of the same items, for example of their images.
         present: True where an item has both; the other rows change nothing.
         temperature: divides the cosines; positive.
 

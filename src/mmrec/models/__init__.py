@@ -1,19 +1,19 @@
 """Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders by name."""
 
 from mmrec.models.builders import gru4rec, lrurec, sasrec
-from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_shares
-from mmrec.models.ranker import CatalogRanker
+from mmrec.models.catalog_scorer import CatalogScorer
+from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_contributions
 from mmrec.models.sequential import Interest, Output, SequentialModel, SteppingInterest
 
 __all__ = [
-    "CatalogRanker",
+    "CatalogScorer",
     "Interest",
     "ItemEncoder",
     "Output",
     "SequentialModel",
     "SteppingInterest",
     "encode_catalog",
-    "encode_with_shares",
+    "encode_with_contributions",
     "gru4rec",
     "lrurec",
     "sasrec",

@@ -21,8 +21,8 @@ def gru4rec(
     modality_dropout: float = 0.0,
     fusion: nn.Module | None = None,
     time_gap: bool = False,
-    event_types: int = 0,
-    ranker: nn.Module | None = None,
+    num_event_types: int = 0,
+    reranker: nn.Module | None = None,
 ) -> SequentialModel:
     """Build a GRU over item vectors, scored by dot product.
 
@@ -36,8 +36,8 @@ def gru4rec(
         modality_dropout: see :class:`ItemEncoder`.
         fusion: fuses the modalities into ``dim``; concatenation by default.
         time_gap: whether the time between events is an input.
-        event_types: how many event types are an input.
-        ranker: ranking scorer on top, see :class:`SequentialModel`.
+        num_event_types: how many event types are an input.
+        reranker: ranking scorer on top, see :class:`SequentialModel`.
 
     Example:
         >>> from mmrec.encoders import FeatureEncoder, IdEncoder
@@ -46,9 +46,9 @@ def gru4rec(
         16
     """
     interest = GRUInterest(
-        dim, layers=layers, dropout=dropout, time_gap=time_gap, event_types=event_types
+        dim, layers=layers, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types
     )
-    return _model(encoders, interest, modality_dropout, fusion, ranker)
+    return _model(encoders, interest, modality_dropout, fusion, reranker)
 
 
 def sasrec(
@@ -62,8 +62,8 @@ def sasrec(
     modality_dropout: float = 0.0,
     fusion: nn.Module | None = None,
     time_gap: bool = False,
-    event_types: int = 0,
-    ranker: nn.Module | None = None,
+    num_event_types: int = 0,
+    reranker: nn.Module | None = None,
 ) -> SequentialModel:
     """Build causal self-attention over item vectors, scored by dot product.
 
@@ -80,8 +80,8 @@ def sasrec(
         modality_dropout: see :class:`ItemEncoder`.
         fusion: fuses the modalities into ``dim``; concatenation by default.
         time_gap: whether the time between events is an input.
-        event_types: how many event types are an input.
-        ranker: ranking scorer on top, see :class:`SequentialModel`.
+        num_event_types: how many event types are an input.
+        reranker: ranking scorer on top, see :class:`SequentialModel`.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
@@ -95,9 +95,9 @@ def sasrec(
         window=window,
         dropout=dropout,
         time_gap=time_gap,
-        event_types=event_types,
+        num_event_types=num_event_types,
     )
-    return _model(encoders, interest, modality_dropout, fusion, ranker)
+    return _model(encoders, interest, modality_dropout, fusion, reranker)
 
 
 def lrurec(
@@ -109,8 +109,8 @@ def lrurec(
     modality_dropout: float = 0.0,
     fusion: nn.Module | None = None,
     time_gap: bool = False,
-    event_types: int = 0,
-    ranker: nn.Module | None = None,
+    num_event_types: int = 0,
+    reranker: nn.Module | None = None,
 ) -> SequentialModel:
     """Build a linear recurrence over item vectors, scored by dot product.
 
@@ -123,9 +123,9 @@ def lrurec(
         True
     """
     interest = LinearRecurrentInterest(
-        dim, layers=layers, dropout=dropout, time_gap=time_gap, event_types=event_types
+        dim, layers=layers, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types
     )
-    return _model(encoders, interest, modality_dropout, fusion, ranker)
+    return _model(encoders, interest, modality_dropout, fusion, reranker)
 
 
 def _model(
@@ -133,10 +133,10 @@ def _model(
     interest: nn.Module,
     modality_dropout: float,
     fusion: nn.Module | None,
-    ranker: nn.Module | None,
+    reranker: nn.Module | None,
 ) -> SequentialModel:
     dim = cast(int, interest.dim)
     if fusion is None:
         fusion = ConcatFusion(widths(encoders), dim)
     items = ItemEncoder(encoders, fusion, modality_dropout=modality_dropout)
-    return SequentialModel(items, interest, DotScorer(), ranker)
+    return SequentialModel(items, interest, DotScorer(), reranker)

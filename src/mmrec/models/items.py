@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmrec.data import Inputs, Pool, Source, load_pool
+from mmrec.data import Inputs, ItemPool, Source, load_pool
 from mmrec.layers import fast_products
 
 Features = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -79,12 +79,12 @@ class ItemEncoder(nn.Module):
         """Width D of an item vector."""
         return cast(int, self.fusion.dim)
 
-    def forward(self, pool: Pool) -> Float[Tensor, "P D"]:
+    def forward(self, pool: ItemPool) -> Float[Tensor, "P D"]:
         """Return the vector of every slot."""
         vectors: Tensor = self.fusion(*self.features(pool))
         return vectors
 
-    def features(self, pool: Pool) -> Features:
+    def features(self, pool: ItemPool) -> Features:
         """Encode each modality of the pool; what is absent is zero."""
         lacking = sorted(set(self.encoders) - set(pool.present))
         if lacking:
@@ -136,11 +136,11 @@ def encode_catalog(
     batch_size: int = 256,
 ) -> Float[Tensor, "V1 D"]:
     """Return the vector of every catalogue index, ``(V + 1, D)`` float32, in evaluation mode."""
-    return encode_with_shares(items, sources, catalog_size, (), batch_size=batch_size)[0]
+    return encode_with_contributions(items, sources, catalog_size, (), batch_size=batch_size)[0]
 
 
 @torch.no_grad()
-def encode_with_shares(
+def encode_with_contributions(
     items: ItemEncoder,
     sources: Mapping[str, Source],
     catalog_size: int,
@@ -157,7 +157,7 @@ def encode_with_shares(
         items: the item tower.
         sources: the content of the catalogue.
         catalog_size: V.
-        modalities: whose shares are wanted; None for all.
+        modalities: whose contributions are wanted; None for all.
         batch_size: items that are encoded at once.
 
     Returns:
@@ -166,7 +166,7 @@ def encode_with_shares(
     names = list(items.encoders if modalities is None else modalities)
     device = next(items.parameters()).device
     vectors = torch.zeros(catalog_size + 1, items.dim, device=device)
-    shares = {name: torch.zeros_like(vectors, dtype=torch.float16) for name in names}
+    contributions = {name: torch.zeros_like(vectors, dtype=torch.float16) for name in names}
     training = items.training
     items.eval()
     try:
@@ -178,10 +178,10 @@ def encode_with_shares(
             for name in names:
                 lacking = present | {name: torch.zeros_like(present[name])}
                 without = items.fusion(features, lacking)[1:].float()
-                shares[name][rows] = (vectors[rows] - without).half()
+                contributions[name][rows] = (vectors[rows] - without).half()
     finally:
         items.train(training)
-    return vectors, shares
+    return vectors, contributions
 
 
 def widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:

@@ -24,7 +24,7 @@ class Interest(Protocol):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None,
-        kind: Int[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B T H"]:
         """Return the interest after each event."""
         ...
@@ -39,7 +39,7 @@ class LastInterest(Protocol):
         vectors: Float[Tensor, "B T D"],
         mask: Bool[Tensor, "B T"],
         gap: Float[Tensor, "B T"] | None,
-        kind: Int[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B H"]:
         """Return what ``forward`` gives after the last event, zeros where there is none."""
         ...
@@ -62,7 +62,7 @@ class SteppingInterest(Protocol):
         state: Any,
         vectors: Float[Tensor, "B D"],
         gap: Float[Tensor, " B"] | None,
-        kind: Int[Tensor, " B"] | None,
+        event_type: Int[Tensor, " B"] | None,
     ) -> Any:
         """Return the state after one more event of each user."""
         ...
@@ -99,9 +99,9 @@ class SequentialModel(nn.Module):
         items: encodes a pool into ``(P, D)``.
         interest: turns ``(B, T, D)`` into ``(B, T, H)``.
         scorer: the retrieval scorer, a product: ``(N, H), (P, D)`` → ``(N, P)``.
-        ranker: an optional ranking scorer for the short list that the retrieval scorer finds:
+        reranker: an optional ranking scorer for the short list that the retrieval scorer finds:
             ``(N, H), (N, K, D)`` → ``(N, K)``, added to the retrieval scores.
-        shortlist: how many candidates the ranker sees, K.
+        shortlist: how many candidates the reranker sees, K.
 
     Raises:
         ValueError: the parts are made for different widths.
@@ -123,13 +123,13 @@ class SequentialModel(nn.Module):
         items: ItemEncoder,
         interest: nn.Module,
         scorer: nn.Module,
-        ranker: nn.Module | None = None,
+        reranker: nn.Module | None = None,
         *,
         shortlist: int = 100,
     ) -> None:
         super().__init__()
-        _check_widths(items, interest, scorer, ranker)
-        self.items, self.interest, self.scorer, self.ranker = items, interest, scorer, ranker
+        _check_widths(items, interest, scorer, reranker)
+        self.items, self.interest, self.scorer, self.reranker = items, interest, scorer, reranker
         self.shortlist = shortlist
 
     def forward(self, batch: Batch) -> Output:
@@ -138,7 +138,7 @@ class SequentialModel(nn.Module):
         vectors = self.items.fusion(features, present)
         # The gradient of these two look-ups takes a fifth of the time of that of indexing.
         events = F.embedding(batch.history, vectors)
-        states = self.interest(events, batch.mask, batch.gap, batch.kind)
+        states = self.interest(events, batch.mask, batch.gap, batch.event_type)
         valid = batch.target.flatten().nonzero().squeeze(1)
         rows = states.flatten(0, 1).index_select(0, valid)
         target = batch.target.flatten()[valid]
@@ -148,7 +148,7 @@ class SequentialModel(nn.Module):
         self, histories: Histories, vectors: Float[Tensor, "V1 D"]
     ) -> Float[Tensor, "B H"]:
         """Return the interest after the last event of each history; zeros where there is none."""
-        given = vectors[histories.items], histories.mask, histories.gap, histories.kind
+        given = vectors[histories.items], histories.mask, histories.gap, histories.event_type
         if isinstance(self.interest, LastInterest):
             return self.interest.last(*given)
         states = self.interest(*given)
@@ -166,25 +166,25 @@ class SequentialModel(nn.Module):
         states: Float[Tensor, "B H"],
         vectors: Float[Tensor, "V1 D"],
     ) -> Float[Tensor, "B V1"]:
-        """Put the short list first, in the order of ``scores`` plus what the ranker adds.
+        """Put the short list first, in the order of ``scores`` plus what the reranker adds.
 
-        Without a ranker nothing changes. Items with a score of ``-inf`` are not to be recommended
+        Without a reranker nothing changes. Items with a score of ``-inf`` are not to be recommended
         and stay where they are.
         """
-        if self.ranker is None:
+        if self.reranker is None:
             return scores
         # Padding is never on a short list; the caller's scores stay as they are.
         scores = F.pad(scores[:, 1:], (1, 0), value=-torch.inf)
         best, top = scores.topk(min(self.shortlist, scores.shape[1] - 1))
         out = best == -torch.inf
-        ranked = best.masked_fill(out, 0) + self.ranker(states, vectors[top]).float()
+        ranked = best.masked_fill(out, 0) + self.reranker(states, vectors[top]).float()
         # Shifted so that the worst of the short list stays above the best of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
         return scores.scatter(1, top, torch.where(out, best, ranked + floor))
 
 
 def _check_widths(
-    items: nn.Module, interest: nn.Module, scorer: nn.Module, ranker: nn.Module | None
+    items: nn.Module, interest: nn.Module, scorer: nn.Module, reranker: nn.Module | None
 ) -> None:
     """Find parts that don't fit before the first batch does."""
     for part, names in ((items, ["dim"]), (interest, ["dim", "hidden"])):
@@ -199,8 +199,9 @@ def _check_widths(
         raise ValueError(f"interest expects item vectors of {interest.dim}; got {dim}")
     if isinstance(scorer, DotScorer) and hidden != dim:
         raise ValueError(f"DotScorer expects an interest as wide as items, {dim}; got {hidden}")
-    if isinstance(ranker, MLPScorer) and (ranker.hidden_interest, ranker.dim) != (hidden, dim):
+    if isinstance(reranker, MLPScorer) and (reranker.interest_dim, reranker.dim) != (hidden, dim):
         raise ValueError(
-            f"the ranker expects interests and items of {ranker.hidden_interest} and {ranker.dim}; "
+            f"the reranker expects interests and items of {reranker.interest_dim} and "
+            f"{reranker.dim}; "
             f"got {hidden} and {dim}"
         )

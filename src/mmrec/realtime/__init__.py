@@ -5,13 +5,13 @@ sessions, indexes of items.
 """
 
 from mmrec.realtime.explain import Explanation
-from mmrec.realtime.fold import Fold
 from mmrec.realtime.index import ExactIndex, FaissIndex, ItemIndex, LanceIndex, SearchResult
 from mmrec.realtime.learning import OnlineLearner, OnlineTrainer, Version, Versions
 from mmrec.realtime.log import Event, EventLog, ItemChange, MemoryLog, NewEvent, SqliteLog
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.redis_sessions import RedisSessions
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
+from mmrec.realtime.state_updater import StateUpdater
 
 __all__ = [
     "Event",
@@ -19,7 +19,6 @@ __all__ = [
     "ExactIndex",
     "Explanation",
     "FaissIndex",
-    "Fold",
     "ItemChange",
     "ItemIndex",
     "LanceIndex",
@@ -34,6 +33,7 @@ __all__ = [
     "Session",
     "SessionStore",
     "SqliteLog",
+    "StateUpdater",
     "Version",
     "Versions",
 ]

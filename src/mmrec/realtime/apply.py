@@ -12,7 +12,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.snapshot import Snapshot, index_vectors
 
 Encoded = tuple[Tensor, dict[str, Tensor]]
-"""Vectors of items, ``(N, D)``, and the shares of their modalities."""
+"""Vectors of items, ``(N, D)``, and the contributions of their modalities."""
 
 Encode = Callable[[Catalog, Mapping[str, np.ndarray]], Encoded]
 
@@ -59,14 +59,14 @@ def apply_change(
         _remove(now, change, publish)
         return
     known = np.array([item in now.catalog for item in change.rows["item_id"].to_list()])
-    vectors, shares = encoded
+    vectors, contributions = encoded
     if not known.all():
         new = torch.from_numpy(np.flatnonzero(~known))
-        part = {name: share[new] for name, share in shares.items()}
+        part = {name: share[new] for name, share in contributions.items()}
         now = _add(now, change.rows.filter(pl.Series(~known)), vectors[new], part, publish)
     if known.any():
         old = torch.from_numpy(np.flatnonzero(known))
-        part = {name: share[old] for name, share in shares.items()}
+        part = {name: share[old] for name, share in contributions.items()}
         _update(now, change.rows.filter(pl.Series(known)), vectors[old], part, publish)
 
 
@@ -74,12 +74,12 @@ def _add(
     now: Snapshot,
     rows: pl.DataFrame,
     vectors: Tensor,
-    shares: dict[str, Tensor],
+    contributions: dict[str, Tensor],
     publish: Callable[[Snapshot], None],
 ) -> Snapshot:
     catalog = now.catalog.copy()
     keys = torch.tensor(catalog.append(rows))
-    after = now.with_items(catalog, vectors, shares)
+    after = now.with_items(catalog, vectors, contributions)
     # First what readers look items up in, then what makes them find these items.
     publish(after)
     after.index.add(keys, index_vectors(after.model, vectors))
@@ -90,12 +90,12 @@ def _update(
     now: Snapshot,
     rows: pl.DataFrame,
     vectors: Tensor,
-    shares: dict[str, Tensor],
+    contributions: dict[str, Tensor],
     publish: Callable[[Snapshot], None],
 ) -> None:
     catalog = now.catalog.copy()
     indices = catalog.update(rows)
-    publish(now.with_changes(catalog, indices, vectors, shares))
+    publish(now.with_changes(catalog, indices, vectors, contributions))
     keys, there = torch.from_numpy(indices), now.available[torch.from_numpy(indices)]
     found = index_vectors(now.model, vectors)
     now.index.update(keys[there], found[there])

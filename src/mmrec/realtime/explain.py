@@ -47,7 +47,7 @@ def explain_history(
     shorter = Histories(
         *(
             torch.nn.functional.pad(part.expand(steps, -1)[kept].view(steps, steps - 1), (0, 1))
-            for part in (histories.items, histories.gap, histories.kind)
+            for part in (histories.items, histories.gap, histories.event_type)
         )
     )
     whole = [torch.cat([getattr(histories, n), getattr(shorter, n)]) for n in _PARTS]
@@ -58,7 +58,7 @@ def explain_history(
 
 @torch.inference_mode()
 def explain_modalities(
-    model: SequentialModel, state: Tensor, vector: Tensor, shares: dict[str, Tensor]
+    model: SequentialModel, state: Tensor, vector: Tensor, contributions: dict[str, Tensor]
 ) -> dict[str, float]:
     """Return what the score of an item loses without each of its modalities.
 
@@ -66,14 +66,16 @@ def explain_modalities(
         model: the model.
         state: the user's interest, ``(1, H)``.
         vector: of the item, ``(D,)``.
-        shares: for each modality, the part of the vector that goes without it, ``(D,)``.
+        contributions: for each modality, the part of the vector that goes without it, ``(D,)``.
     """
-    if not shares:
+    if not contributions:
         return {}
-    without = torch.stack([vector, *(vector - share.to(vector) for share in shares.values())])
+    without = torch.stack(
+        [vector, *(vector - share.to(vector) for share in contributions.values())]
+    )
     scores = model.scorer(state, without)[0].float()
     lost = (scores[0] - scores[1:]).tolist()
-    return dict(zip(shares, lost, strict=True))
+    return dict(zip(contributions, lost, strict=True))
 
 
-_PARTS = ("items", "gap", "kind")
+_PARTS = ("items", "gap", "event_type")

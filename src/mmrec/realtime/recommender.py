@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId, Table
-from mmrec.realtime.current import Current
 from mmrec.realtime.explain import Explanation, explain_history, explain_modalities
+from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
-from mmrec.realtime.pictures import with_pictures
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.snapshot import Snapshot
+from mmrec.realtime.snapshot_store import SnapshotStore
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.parts import Build
 from mmrec.recommender.popular import popular_and_diverse
@@ -77,7 +77,7 @@ class RealtimeRecommender:
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
         self.max_length = recommender.options.max_length
-        self._current = Current(recommender, self.log, index)
+        self._store = SnapshotStore(recommender, self.log, index)
         self._users = [Lock() for _ in range(LOCKS)]
 
     @classmethod
@@ -92,31 +92,31 @@ class RealtimeRecommender:
         return cls(Recommender.load(run, build=build), **parts)
 
     def save(self, directory: str | Path) -> None:
-        """Write a RUN of what is served now: items, and what was learnt.
+        """Write a RUN of what is served now: items, and what was learned.
 
-        The log stays where it is. Versions that were learnt on from the RUN before don't fit the
+        The log stays where it is. Versions that were learned on from the RUN before don't fit the
         new one, which has another fingerprint.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; what was there is as it was.
         """
-        self._current.as_recommender().save(directory)
+        self._store.as_recommender().save(directory)
 
     @property
     def version(self) -> str:
         """Names the model that serves."""
-        return self._current.now.version
+        return self._store.now.version
 
     @property
     def available(self) -> Tensor:
         """Which catalogue indices can be recommended, ``(V + 1,)``."""
-        return self._current.now.available
+        return self._store.now.available
 
     @property
     def catalog(self) -> Catalog:
         """The items as they are now, those that were removed included."""
-        return self._current.now.catalog
+        return self._store.now.catalog
 
     def observe(
         self,
@@ -144,13 +144,13 @@ class RealtimeRecommender:
             ValueError: the item is not in the catalogue, or the log can't keep such an event.
             OSError: the log can't be written; nothing has changed.
         """
-        if item not in self._current.now.catalog:
+        if item not in self._store.now.catalog:
             self.refresh()  # another process may have added it
-            self._current.now.catalog.indices_of([item])
-        offset = self.log.append(user, item, kind=event, time=time, id=id)
+            self._store.now.catalog.indices_of([item])
+        offset = self.log.append(user, item, event_type=event, time=time, id=id)
         try:
             with self._lock_of(user):
-                self._session(user, self._current.now)
+                self._session(user, self._store.now)
         except OSError as error:  # the event is kept, and nothing may say that it wasn't
             log.warning("event %d moves the interest at the next call: %s", offset, error)
         return offset
@@ -183,7 +183,7 @@ class RealtimeRecommender:
         check_count(k)
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
-        now = self._current.now
+        now = self._store.now
         if user is not None:
             state, seen = self._state_of(user, now, exclude_seen)
         else:
@@ -215,7 +215,7 @@ class RealtimeRecommender:
         Raises:
             ValueError: the item is unknown.
         """
-        now = self._current.now
+        now = self._store.now
         index = int(now.catalog.indices_of([item])[0])
         histories = self._histories(user, now, last)
         if histories is None:
@@ -229,7 +229,7 @@ class RealtimeRecommender:
             now.model,
             now.model.interests(histories, now.vectors),
             now.vectors[index],
-            {name: share[index] for name, share in now.shares.items()},
+            {name: share[index] for name, share in now.modality_contributions.items()},
         )
         ordered = sorted(carried.items(), key=lambda pair: -pair[1])
         return Explanation(item, score, ordered, modalities)
@@ -238,15 +238,15 @@ class RealtimeRecommender:
         self,
         rows: Table,
         *,
-        pictures: Mapping[ItemId, bytes] | None = None,
+        images: Mapping[ItemId, bytes] | None = None,
         features: Mapping[str, np.ndarray] | None = None,
     ) -> list[ItemId]:
         """Add items; they can be recommended at once, by their content.
 
         Args:
-            rows: as for :class:`mmrec.data.Catalog`; the pictures that they name lie in the
+            rows: as for :class:`mmrec.data.Catalog`; the images that they name lie in the
                 catalogue's folder.
-            pictures: JPEG, PNG or WebP files by item id, which are put into that folder.
+            images: JPEG, PNG or WebP files by item id, which are put into that folder.
             features: what the frozen encoders would give for these rows, by modality,
                 ``(N, D_m)``, where that is known already.
 
@@ -257,21 +257,21 @@ class RealtimeRecommender:
             ValueError: an id is there already, or the rows or features don't fit.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        frame, files = with_pictures(rows, pictures, self.catalog)
-        return self._current.change(ItemChange("add", frame, dict(features or {})), files)
+        frame, files = with_images(rows, images, self.catalog)
+        return self._store.change(ItemChange("add", frame, dict(features or {})), files)
 
     def update_items(
         self,
         rows: Table,
         *,
-        pictures: Mapping[ItemId, bytes] | None = None,
+        images: Mapping[ItemId, bytes] | None = None,
         features: Mapping[str, np.ndarray] | None = None,
     ) -> list[ItemId]:
         """Change the content of items; those that were removed can be recommended again.
 
         Args:
             rows: ``item_id`` and the columns that change.
-            pictures: as for :meth:`add_items`.
+            images: as for :meth:`add_items`.
             features: as for :meth:`add_items`.
 
         Returns:
@@ -281,8 +281,8 @@ class RealtimeRecommender:
             ValueError: an id or a column is unknown.
             OSError: an encoder of the run, or its tokenizer, is not at hand.
         """
-        frame, files = with_pictures(rows, pictures, self.catalog)
-        return self._current.change(ItemChange("update", frame, dict(features or {})), files)
+        frame, files = with_images(rows, images, self.catalog)
+        return self._store.change(ItemChange("update", frame, dict(features or {})), files)
 
     def remove_items(self, items: Sequence[ItemId]) -> None:
         """Recommend these items no more; histories that hold them keep their meaning.
@@ -294,11 +294,11 @@ class RealtimeRecommender:
             raise ValueError(f"remove_items expects a list of item ids; got the one id {items!r}")
         column = self.catalog.frame["item_id"]
         rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
-        self._current.change(ItemChange("remove", rows, {}))
+        self._store.change(ItemChange("remove", rows, {}))
 
     def refresh(self) -> None:
         """Take over the changes of items that other processes have written to the log."""
-        self._current.refresh()
+        self._store.refresh()
 
     def publish(self, version: Version | None) -> None:
         """Serve what a learner has published, or with None the trained recommender again.
@@ -307,13 +307,13 @@ class RealtimeRecommender:
         log at the next one.
 
         Raises:
-            ValueError: the version was learnt on from another model.
+            ValueError: the version was learned on from another model.
         """
-        self._current.publish(version)
+        self._store.publish(version)
 
     def follow(self, versions: Versions) -> None:
         """Take over what other processes did: changed items, and the version to serve."""
-        self._current.follow(versions)
+        self._store.follow(versions)
 
     def _lock_of(self, user: str) -> Lock:
         return self._users[hash(user) % LOCKS]
@@ -323,15 +323,15 @@ class RealtimeRecommender:
         name = self.log.name_of(user)
         kept = self.sessions.get(name)
         if kept is None or kept.version != now.version:
-            kept = now.fold.start()
+            kept = now.updater.start()
         events = self._after(kept, user)
         if events is None:  # the user was forgotten since
-            kept, events = now.fold.start(), self.log.of_user(user)
+            kept, events = now.updater.start(), self.log.of_user(user)
             self._drop_session(name)
         now, events = self._known(now, events)
         if not events:
             return kept
-        session = now.fold(kept, events, now.vectors, now.catalog.find)
+        session = now.updater(kept, events, now.vectors, now.catalog.find)
         self.sessions.put(name, session)
         if self.sessions.shared and not self.log.key_at(session.offset):
             self._drop_session(name)  # another process forgot the user just now
@@ -348,9 +348,9 @@ class RealtimeRecommender:
         """Return the events before the first on an item that has yet to be taken over."""
         if all(event.item in now.catalog for event in events):
             return now, events
-        if self._current.now.version == now.version:
-            now = self._current.now
-        if self._current.behind:
+        if self._store.now.version == now.version:
+            now = self._store.now
+        if self._store.behind:
             unknown = (n for n, event in enumerate(events) if event.item not in now.catalog)
             events = events[: next(unknown, None)]
         return now, events
@@ -368,7 +368,7 @@ class RealtimeRecommender:
             return None, np.empty(0, dtype=np.int64)
         met = self.log.items_of(user) if seen else []
         indices = np.array([now.catalog.find(item) for item in met], dtype=np.int64)
-        return now.fold.interest_of(session), indices
+        return now.updater.interest_of(session), indices
 
     def _state_of_history(self, history: Any, now: Snapshot) -> tuple[Tensor | None, np.ndarray]:
         rows, many = as_rows(history)
@@ -385,7 +385,7 @@ class RealtimeRecommender:
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
         if not events:
             return None
-        return now.fold.histories([events], now.catalog.find)
+        return now.updater.histories([events], now.catalog.find)
 
     def _popular(self, now: Snapshot, k: int, allowed: Tensor) -> list[Recommendation]:
         chosen = popular_and_diverse(now.counts.float(), now.vectors, allowed, k)
@@ -396,16 +396,16 @@ class RealtimeRecommender:
     def _search(
         self, now: Snapshot, state: Tensor, k: int, seen: np.ndarray | None, allow: Tensor | None
     ) -> list[Recommendation]:
-        ranker = now.model.ranker
-        wanted = k if ranker is None else max(k, now.model.shortlist)
+        reranker = now.model.reranker
+        wanted = k if reranker is None else max(k, now.model.shortlist)
         exclude = None if seen is None else [seen[seen > 0]]
         query = now.model.scorer.index_queries(state)  # type: ignore[operator]
         keys, scores = now.index.search(query, wanted, exclude=exclude, allow=allow)
         # An item that was added since this snapshot may be in the index already.
         found = (keys[0] > 0) & (keys[0] < len(now.vectors))
         keys, scores = keys[0][found], scores[0][found]
-        if ranker is not None:
-            scores = scores + ranker(state, now.vectors[keys].unsqueeze(0))[0].float()
+        if reranker is not None:
+            scores = scores + reranker(state, now.vectors[keys].unsqueeze(0))[0].float()
             order = scores.argsort(descending=True, stable=True)
             keys, scores = keys[order], scores[order]
         return lines(now.catalog, keys[:k], scores[:k], "interest")

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmrec.data import Catalog
 from mmrec.models import SequentialModel
-from mmrec.realtime.fold import Fold
 from mmrec.realtime.index.index import ItemIndex
+from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender.recommender import Recommender
 
 REMOVED = "removed"
@@ -29,26 +29,26 @@ class Snapshot:
     Attributes:
         version: names the model.
         model: in evaluation mode.
-        fold: makes sessions of this model.
+        updater: makes sessions of this model.
         catalog: the items, those that were removed included.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         content: what the encoders gave, from which learning may have moved the vectors away.
         counts: events of each item, by which someone without a history is served, ``(V + 1,)``.
         available: which items can be recommended, ``(V + 1,)``.
         index: finds the best of these items.
-        shares: for each modality, the part of the vectors that goes without it, ``(V + 1, D)``.
+        modality_contributions: what each modality adds to the vectors, ``(V + 1, D)``.
     """
 
     version: str
     model: SequentialModel
-    fold: Fold
+    updater: StateUpdater
     catalog: Catalog
     vectors: Float[Tensor, "V1 D"]
     content: Float[Tensor, "V1 D"]
     counts: Num[Tensor, " V1"]
     available: Bool[Tensor, " V1"]
     index: ItemIndex
-    shares: dict[str, Tensor] = field(default_factory=dict)
+    modality_contributions: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -60,10 +60,10 @@ class Snapshot:
         """
         model, vectors = recommender.model.eval(), recommender.vectors
         version = version or fingerprint(model, vectors)
-        fold = Fold(
+        updater = StateUpdater(
             model.interest,
             version,
-            kinds=recommender.config["kinds"],
+            event_types=recommender.config["event_types"],
             drop_repeats=recommender.options.drop_repeats,
         )
         available = torch.arange(len(vectors)) > 0
@@ -77,14 +77,14 @@ class Snapshot:
         return cls(
             version,
             model,
-            fold,
+            updater,
             catalog,
             vectors,
             vectors,
             recommender.counts,
             available,
             index,
-            recommender.shares,
+            recommender.modality_contributions,
         )
 
     def with_model(
@@ -95,9 +95,12 @@ class Snapshot:
         version: str,
         make_index: Callable[[int], ItemIndex],
     ) -> "Snapshot":
-        """Return a snapshot of the same items with what was learnt since."""
-        fold = Fold(
-            model.interest, version, kinds=self.fold.kinds, drop_repeats=self.fold.drop_repeats
+        """Return a snapshot of the same items with what was learned since."""
+        updater = StateUpdater(
+            model.interest,
+            version,
+            event_types=self.updater.event_types,
+            drop_repeats=self.updater.drop_repeats,
         )
         keys = torch.nonzero(self.available).flatten()
         found = index_vectors(model, vectors[keys])
@@ -107,14 +110,14 @@ class Snapshot:
             self,
             version=version,
             model=model.eval(),
-            fold=fold,
+            updater=updater,
             vectors=vectors,
             counts=counts,
             index=index,
         )
 
     def with_items(
-        self, catalog: Catalog, vectors: Tensor, shares: dict[str, Tensor]
+        self, catalog: Catalog, vectors: Tensor, contributions: dict[str, Tensor]
     ) -> "Snapshot":
         """Return a snapshot with further items at the end of the catalogue."""
         count = len(vectors)
@@ -125,11 +128,18 @@ class Snapshot:
             content=torch.cat([self.content, vectors.to(self.content)]),
             counts=F.pad(self.counts, (0, count)),
             available=F.pad(self.available, (0, count), value=True),
-            shares={n: torch.cat([s, shares[n].to(s)]) for n, s in self.shares.items()},
+            modality_contributions={
+                n: torch.cat([s, contributions[n].to(s)])
+                for n, s in self.modality_contributions.items()
+            },
         )
 
     def with_changes(
-        self, catalog: Catalog, indices: np.ndarray, vectors: Tensor, shares: dict[str, Tensor]
+        self,
+        catalog: Catalog,
+        indices: np.ndarray,
+        vectors: Tensor,
+        contributions: dict[str, Tensor],
     ) -> "Snapshot":
         """Return a snapshot in which some items have other content, and are available."""
         rows = torch.from_numpy(indices)
@@ -139,7 +149,10 @@ class Snapshot:
             vectors=self.vectors.index_copy(0, rows, vectors.to(self.vectors)),
             content=self.content.index_copy(0, rows, vectors.to(self.content)),
             available=self.available.index_fill(0, rows, True),
-            shares={n: s.index_copy(0, rows, shares[n].to(s)) for n, s in self.shares.items()},
+            modality_contributions={
+                n: s.index_copy(0, rows, contributions[n].to(s))
+                for n, s in self.modality_contributions.items()
+            },
         )
 
     def without_items(self, indices: np.ndarray) -> "Snapshot":
@@ -156,7 +169,7 @@ def index_vectors(model: SequentialModel, vectors: Float[Tensor, "N D"]) -> Floa
 
 
 def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
-    """Return a name for what a model has learnt: equal for equal weights and item vectors."""
+    """Return a name for what a model has learned: equal for equal weights and item vectors."""
     digest = hashlib.sha256()
     for tensor in [*model.state_dict().values(), vectors]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

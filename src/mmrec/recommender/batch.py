@@ -11,8 +11,8 @@ from torch import Tensor
 from mmrec.data import Catalog, Histories, Interactions, Source, Table, TableSource
 from mmrec.data.tables import read_table, require_columns
 from mmrec.encoders import FeatureStore
-from mmrec.evaluation.bench import rows_at_once
-from mmrec.models import CatalogRanker, encode_catalog
+from mmrec.evaluation.rank_buffer import rows_at_once
+from mmrec.models import CatalogScorer, encode_catalog
 from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import Where, check_count
@@ -70,14 +70,14 @@ def recommend_all(
     items = recommender.catalog.indices_of(events.to_list())
     rows = np.split(items, np.cumsum(lengths)[:-1])
     allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
-    ranker, parts = recommender.ranker, []
+    scorer, parts = recommender.catalog_scorer, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of like length together: little of a batch is padding.
     order = np.argsort(lengths, kind="stable")
     known = order[lengths[order] > 0]
     for start in range(0, len(known), batch_size):
         users = known[start : start + batch_size]
-        top = _top(ranker, [rows[user] for user in users], k, allowed, exclude_seen)
+        top = _top(scorer, [rows[user] for user in users], k, allowed, exclude_seen)
         parts.append(_lines(users, *top))
     unknown = order[lengths[order] == 0]
     if len(unknown):
@@ -156,19 +156,19 @@ class ItemVectors:
 
 
 def _top(
-    ranker: CatalogRanker,
+    scorer: CatalogScorer,
     rows: list[np.ndarray],
     k: int,
     allowed: Bool[Tensor, " V1"],
     exclude_seen: bool,
 ) -> tuple[Int[np.ndarray, "B K"], np.ndarray]:
     """Return indices and scores of the best ``k``; a score of ``-inf`` is no item."""
-    histories = Histories.of_items([row[-ranker.max_length :] for row in rows])
-    exclude = (~allowed).to(ranker.vectors.device).repeat(len(rows), 1)
+    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
+    exclude = (~allowed).to(scorer.vectors.device).repeat(len(rows), 1)
     if exclude_seen:
         numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
         exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(rows))] = True
-    scores = ranker.rerank(ranker.scores(histories), histories, exclude)
+    scores = scorer.rerank(scorer.scores(histories), histories, exclude)
     top = scores.topk(min(k, scores.shape[1] - 1))
     return top.indices.cpu().numpy(), top.values.cpu().numpy()
 

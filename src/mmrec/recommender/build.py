@@ -12,7 +12,7 @@ from torch import nn
 from mmrec.data import (
     Catalog,
     Interactions,
-    Negatives,
+    Sampler,
     Split,
     Table,
     check_known,
@@ -26,7 +26,13 @@ from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import SequentialModel, gru4rec, lrurec, sasrec
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Build, with_own
-from mmrec.sampling import FullPool, InBatchPool, PopularityPool, UniformPool, UnionPool
+from mmrec.sampling import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    UniformSampler,
+    UnionSampler,
+)
 from mmrec.scoring import MLPScorer
 
 FUSIONS: dict[str, Callable[[dict[str, int], int], nn.Module]] = {
@@ -54,8 +60,8 @@ def build_model(
         "modality_dropout": options.modality_dropout,
         "fusion": FUSIONS[options.fusion](dims, options.dim),
         "time_gap": options.time_gap,
-        "event_types": event_types if options.event_types else 0,
-        "ranker": MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,
+        "num_event_types": event_types if options.event_types else 0,
+        "reranker": MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,
     }
     if options.layers is not None:
         shared["layers"] = options.layers
@@ -98,16 +104,16 @@ def build_split(options: Options, interactions: Interactions, catalog: Catalog) 
     return leave_one_out(interactions, catalog, min_count=options.min_count)
 
 
-def renumbered(split: Split, kinds: Sequence[str]) -> Split:
-    """Return the split with its event types numbered as in ``kinds``; others are unknown, 0."""
+def renumbered(split: Split, event_types: Sequence[str]) -> Split:
+    """Return the split with event types numbered as in ``event_types``; others become 0."""
     events = split.sequences
-    numbers = {name: number for number, name in enumerate(kinds, 1)}
-    table = np.array([0, *(numbers.get(name, 0) for name in events.kinds)])
-    sequences = replace(events, kind=table[events.kind], kinds=tuple(kinds))
+    numbers = {name: number for number, name in enumerate(event_types, 1)}
+    table = np.array([0, *(numbers.get(name, 0) for name in events.event_types)])
+    sequences = replace(events, event_type=table[events.event_type], event_types=tuple(event_types))
     return replace(split, sequences=sequences)
 
 
-def build_negatives(options: Options, split: Split) -> Negatives:
+def build_negatives(options: Options, split: Split) -> Sampler:
     """Return what a target is compared with; never an item without training events.
 
     The targets of a batch are candidates too, so a drawn pool is joined with them.
@@ -120,15 +126,15 @@ def build_negatives(options: Options, split: Split) -> Negatives:
     elif kind == "auto":
         kind = "full" if len(trained) <= FULL_UP_TO else "popularity"
     if kind == "full":
-        return FullPool(trained)
+        return FullSampler(trained)
     spans = windows(split.train, options.max_length)
     steps = (spans[:, 1] - spans[:, 0] - 1).mean() if len(spans) else 1
-    in_batch = InBatchPool(counts, max(round(options.batch_size * steps), 1))
+    in_batch = InBatchSampler(counts, max(round(options.batch_size * steps), 1))
     if kind == "in-batch":
         return in_batch
     drawn = (
-        UniformPool(trained, options.pool_size)
+        UniformSampler(trained, options.pool_size)
         if kind == "uniform"
-        else PopularityPool(counts, options.pool_size)
+        else PopularitySampler(counts, options.pool_size)
     )
-    return UnionPool([in_batch, drawn])
+    return UnionSampler([in_batch, drawn])

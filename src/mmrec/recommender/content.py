@@ -1,4 +1,4 @@
-"""The content of a catalogue: text and picture models, and what they make of its items."""
+"""The content of a catalogue: text and image models, and what they make of its items."""
 
 import json
 import logging
@@ -35,11 +35,11 @@ class Content:
 
     Attributes:
         sources: the content of the catalogue, by modality.
-        augmented: the same for training: pictures of a trained encoder are changed at random.
+        augmented: the same for training: images of a trained encoder are changed at random.
         encoders: what encodes it in the model, by modality.
-        described: what is needed to build the text and picture models again and to encode an item
+        described: what is needed to build the text and image models again and to encode an item
             never seen, for ``config.json``.
-        problems: pictures that can't be read: item id → reason.
+        problems: images that can't be read: item id → reason.
         cut_texts: how many items have a text that is too long, and was cut.
     """
 
@@ -52,7 +52,7 @@ class Content:
 
 
 def raw_encoder(modality: str, options: Options) -> TextEncoder | ImageEncoder:
-    """Load the pretrained text or picture model that ``options`` name."""
+    """Load the pretrained text or image model that ``options`` name."""
     if modality == "text":
         return TextEncoder.from_pretrained(
             options.text_encoder, pooling=options.pooling, tuning=options.tuning
@@ -61,7 +61,7 @@ def raw_encoder(modality: str, options: Options) -> TextEncoder | ImageEncoder:
 
 
 def raw_values(modality: str, catalog: Catalog, template: str | None) -> list[Any]:
-    """Return the text ("" where there is none) or the picture file of each row."""
+    """Return the text ("" where there is none) or the image file of each row."""
     if modality == "image":
         return catalog.image_paths()
     return template_of(catalog, template).render_all(catalog.frame)
@@ -129,7 +129,7 @@ def read_content(
         if not source.present.any():
             raise ValueError(
                 f"modality {modality!r}: none of the {len(catalog)} items has it"
-                + (_why_no_picture(catalog) if modality == "image" else "")
+                + (_why_no_image(catalog) if modality == "image" else "")
             )
         content.sources[modality] = source
         content.problems |= tell_problems(catalog, problems)
@@ -137,33 +137,33 @@ def read_content(
     return content
 
 
-def _why_no_picture(catalog: Catalog) -> str:
-    """Say what is amiss where items name pictures and none is there."""
+def _why_no_image(catalog: Catalog) -> str:
+    """Say what is amiss where items name images and none is there."""
     column = catalog.frame["image"] if "image" in catalog.frame.columns else pl.Series([""])
     named = int((column.cast(pl.String).fill_null("").str.strip_chars() != "").sum())
     if not named:
-        return ": none names a picture in the column image"
+        return ": none names an image in the column image"
     if catalog.images is None:
-        return f": {named} of them name a picture, and images is None; give the folder they are in"
+        return f": {named} of them name an image, and images is None; give the folder they are in"
     if not catalog.images.is_dir():
-        return f": {named} of them name a picture, and there is no folder {catalog.images}"
-    return f": {named} of them name a picture, and none of these can be read in {catalog.images}"
+        return f": {named} of them name an image, and there is no folder {catalog.images}"
+    return f": {named} of them name an image, and none of these can be read in {catalog.images}"
 
 
 def raw_source(
     modality: str, values: list[Any], transform: Transform
 ) -> tuple[RawSource, dict[int, str]]:
-    """Return the source of a trained encoder's input, and why pictures are left out, by row."""
+    """Return the source of a trained encoder's input, and why images are left out, by row."""
     problems = check_images(values) if modality == "image" else {}
     readable = [None if row in problems else value for row, value in enumerate(values)]
     return RawSource(readable, transform), problems
 
 
 def tell_problems(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
-    """Warn of the pictures that are left out, by row; return the reasons by item id."""
+    """Warn of the images that are left out, by row; return the reasons by item id."""
     items = catalog.ids_of([row + 1 for row in problems])
     for item, reason in zip(items, problems.values(), strict=True):
-        log.warning("item %s: picture left out, %s", item, reason)
+        log.warning("item %s: image left out, %s", item, reason)
     return dict(zip(map(str, items), problems.values(), strict=True))
 
 
@@ -189,11 +189,11 @@ def describe(encoder: TextEncoder | ImageEncoder, options: Options) -> dict[str,
 def bare_encoder(
     modality: str, options: Options, described: Mapping[str, Any]
 ) -> TextEncoder | ImageEncoder:
-    """Build a text or picture model as :func:`describe` recorded it, without its weights.
+    """Build a text or image model as :func:`describe` recorded it, without its weights.
 
     Raises:
         ValueError: no model is described.
-        OSError: the picture model's architecture is read from a folder, which is gone.
+        OSError: the image model's architecture is read from a folder, which is gone.
     """
     if modality == "text":
         return TextEncoder.from_architecture(

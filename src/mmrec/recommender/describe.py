@@ -17,7 +17,7 @@ from mmrec.evaluation import (
     summarize_ranks,
     target_table,
 )
-from mmrec.models import CatalogRanker
+from mmrec.models import CatalogScorer
 from mmrec.recommender.content import Content, feature_dims
 from mmrec.recommender.options import Options
 
@@ -29,7 +29,7 @@ def describe_run(
     return {
         "versions": {"mmrec": __version__, "torch": str(torch.__version__)},
         "options": options.to_dict(),
-        "kinds": list(split.sequences.kinds),
+        "event_types": list(split.sequences.event_types),
         "feature_dims": feature_dims(content.encoders),
         "encoders": content.described,
         "images": str(catalog.images.resolve()) if catalog.images else None,
@@ -41,23 +41,23 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     return {
         "items": len(catalog),
         "items_with": {name: int(s.present.sum()) for name, s in content.sources.items()},
-        "unreadable_pictures": content.problems,
+        "unreadable_images": content.problems,
         "cut_texts": content.cut_texts,
     }
 
 
 def measure(
-    ranker: CatalogRanker, split: Split, options: Options, catalog: Catalog
+    scorer: CatalogScorer, split: Split, options: Options, catalog: Catalog
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return how well a ranker does beside simple baselines, and the rank of each test target."""
+    """Return how well a scorer does beside simple baselines, and the rank of each test target."""
     # How much of a history a model reads is its own affair: models are compared on the same one.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
     items = facts_of(catalog)
-    ranks, everything = rank_both(ranker, split, "test", protocol)
+    ranks, everything = rank_both(scorer, split, "test", protocol)
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
         "seed": options.seed,
-        "valid": evaluate(ranker, split, "valid", protocol=protocol, items=items),
+        "valid": evaluate(scorer, split, "valid", protocol=protocol, items=items),
         "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
         "baselines": evaluate_baselines(split, "test", protocol=protocol, items=items),
     }

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId
-from mmrec.models import CatalogRanker
+from mmrec.models import CatalogScorer
 from mmrec.recommender.popular import popular_and_diverse
 
 
@@ -27,7 +27,7 @@ class Recommendation(NamedTuple):
 
 
 def recommend_lists(
-    ranker: CatalogRanker,
+    scorer: CatalogScorer,
     catalog: Catalog,
     rows: list[np.ndarray],
     k: int,
@@ -39,20 +39,20 @@ def recommend_lists(
 
     What is excluded is excluded before the short list is drawn: all of it can be shown.
     """
-    histories = Histories.of_items([row[-ranker.max_length :] for row in rows])
+    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
     exclude = (~allowed).repeat(len(rows), 1)
     if exclude_seen:
         for number, row in enumerate(rows):
             exclude[number, torch.from_numpy(row).to(exclude.device)] = True
-    scores = ranker.rerank(ranker.scores(histories), histories, exclude)
+    scores = scorer.rerank(scorer.scores(histories), histories, exclude)
     lists = []
     for row, line in zip(rows, scores, strict=True):
         if len(row):
             lists.append(top_list(catalog, line, k, "interest"))
             continue
-        chosen = popular_and_diverse(ranker.popularity, ranker.vectors, allowed, k)
-        chosen = chosen[ranker.popularity[chosen].argsort(descending=True, stable=True)]
-        lists.append(lines(catalog, chosen, ranker.popularity[chosen], "popularity"))
+        chosen = popular_and_diverse(scorer.popularity, scorer.vectors, allowed, k)
+        chosen = chosen[scorer.popularity[chosen].argsort(descending=True, stable=True)]
+        lists.append(lines(catalog, chosen, scorer.popularity[chosen], "popularity"))
     return lists
 
 

@@ -28,17 +28,17 @@ class Options:
         modalities: what is known of an item: ``"id"``, ``"text"``, ``"image"``; a text with commas
             becomes a tuple.
         text_encoder: Hugging Face name or path of a text model.
-        image_encoder: timm name of a picture model.
+        image_encoder: timm name of an image model.
         text_template: joins columns to one text; by default the usual ones that are there.
         pooling: how token vectors become one: mean, cls, max or attention.
-        tuning: how text and picture models learn: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        tuning: how text and image models learn: ``"frozen"``, ``"last-N"`` or ``"full"``.
         fusion: how modalities become one vector: concat, attention or siamese.
         interest: how a history becomes an interest: gru, sasrec (self-attention over the last
             ``max_length`` events) or lru (a linear recurrence).
         scorer: ``"dot"`` retrieves; ``"mlp"`` also ranks the short list that dot retrieves.
         loss: softmax, bpr or bce.
         negatives: what a target is compared with: full (every trained item), in-batch, popularity
-            or uniform; auto is in-batch where text or picture models are trained, else full up
+            or uniform; auto is in-batch where text or image models are trained, else full up
             to 1,000 trained items, else popularity.
         pool_size: how many negatives are drawn for a batch.
         split: time or leave-one-out.
@@ -52,12 +52,12 @@ class Options:
         drop_repeats: whether successive events on one item count once.
         max_length: events of a history that count.
         batch_size: windows in a batch.
-        max_items: unique items of a batch, where text or picture models are trained.
+        max_items: unique items of a batch, where text or image models are trained.
         max_valid: validation events that choose the best epoch, a fixed draw of them all.
         epochs: upper limit of epochs.
         patience: epochs without a better validation NDCG@10 before training stops.
         lr: learning rate.
-        encoder_lr: learning rate of text and picture models.
+        encoder_lr: learning rate of text and image models.
         weight_decay: decoupled decay of the weights (AdamW).
         ema: decay of the moving average of the weights, which is what is validated and kept;
             0 keeps the weights themselves.
@@ -155,7 +155,7 @@ class Options:
 
     @property
     def trains_encoders(self) -> bool:
-        """Whether text or picture models learn."""
+        """Whether text or image models learn."""
         return self.tuning != "frozen" and self.modalities != ("id",)
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def with_own(model: SequentialModel, build: Build | None) -> SequentialModel:
     if type(own.items) is ItemEncoder:  # wired anew: these classes check that parts fit
         ItemEncoder(dict(own.items.encoders.items()), own.items.fusion)
     if type(own) is SequentialModel:
-        SequentialModel(own.items, own.interest, own.scorer, own.ranker)
+        SequentialModel(own.items, own.interest, own.scorer, own.reranker)
     return own
 
 
@@ -37,8 +37,8 @@ def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
         "interest": model.interest,
         "scorer": model.scorer,
     }
-    if model.ranker is not None:
-        found["ranker"] = model.ranker
+    if model.reranker is not None:
+        found["reranker"] = model.reranker
     return found | {f"{name} encoder": part for name, part in model.items.encoders.items()}
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data import Negatives, Split
+from mmrec.data import Sampler, Split
 from mmrec.models import SequentialModel
 from mmrec.recommender.build import FULL_UP_TO, LOSSES
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
-from mmrec.sampling import FullPool, UniformPool
+from mmrec.sampling import FullSampler, UniformSampler
 
 
 def check_private(options: Options, checkpoints: Path | None = None) -> None:
@@ -29,7 +29,7 @@ def check_private(options: Options, checkpoints: Path | None = None) -> None:
     problems = {
         "no id vectors, because an item's would tell of the few users who met it: set modalities "
         "to ('text', 'image') or one of them": "id" in options.modalities,
-        "frozen text and picture models: set tuning='frozen'": options.trains_encoders,
+        "frozen text and image models: set tuning='frozen'": options.trains_encoders,
         "negatives that don't know the events: set negatives to 'auto', 'full' or "
         f"'uniform', not {options.negatives!r}": options.negatives in ("in-batch", "popularity"),
         "the scorer 'dot', not 'mlp'": options.scorer == "mlp",
@@ -47,13 +47,13 @@ def check_private(options: Options, checkpoints: Path | None = None) -> None:
     needs_opacus()
 
 
-def private_negatives(options: Options, catalog_size: int) -> Negatives:
+def private_negatives(options: Options, catalog_size: int) -> Sampler:
     """Return candidates that are the same whatever the events: all of the catalogue, or a draw."""
     items = np.arange(1, catalog_size + 1)
     kind = options.negatives
     if kind == "auto":
         kind = "full" if catalog_size <= FULL_UP_TO else "uniform"
-    return FullPool(items) if kind == "full" else UniformPool(items, options.pool_size)
+    return FullSampler(items) if kind == "full" else UniformSampler(items, options.pool_size)
 
 
 def train_private(

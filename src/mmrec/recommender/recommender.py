@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, Interactions, ItemId, Table
-from mmrec.models import CatalogRanker, SequentialModel, encode_with_shares
+from mmrec.models import CatalogScorer, SequentialModel, encode_with_contributions
 from mmrec.recommender.build import (
     build_model,
     build_split,
@@ -25,7 +25,7 @@ from mmrec.recommender.clock import Clock
 from mmrec.recommender.content import read_content, with_template
 from mmrec.recommender.describe import describe_content, describe_run, measure
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
-from mmrec.recommender.newcomers import encode_rows
+from mmrec.recommender.new_items import encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Build, build_name, check_kept, names_of, parts_of
 from mmrec.recommender.private import check_private, train_private
@@ -44,8 +44,7 @@ class Recommender:
         catalog: the items that can be recommended.
         model: the trained model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        shares: for each modality, the part of these vectors that goes without it; empty if it was
-            loaded from a RUN of before.
+        modality_contributions: what each modality adds to these vectors.
         report: how training and evaluation went; without the metrics in all but the first of
             several processes.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
@@ -80,7 +79,7 @@ class Recommender:
             self.config["build"] = build_name(build)
         self._parts = parts_of(model)
         self.targets: pl.DataFrame | None = None
-        self.shares: dict[str, Tensor] = {}
+        self.modality_contributions: dict[str, Tensor] = {}
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
 
@@ -103,7 +102,7 @@ class Recommender:
         Args:
             events: the log, see :class:`mmrec.data.Interactions`.
             items: the catalogue, see :class:`mmrec.data.Catalog`.
-            images: folder of the pictures that ``items`` name.
+            images: folder of the images that ``items`` name.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: all else; the defaults are good ones.
             build: puts parts of your own into the model that ``options`` make: a function that
@@ -160,7 +159,7 @@ class Recommender:
             options, catalog, trained, cache=folder, device=device, progress=progress
         )
         clock.lap("encode")
-        model = build_model(options, content.encoders, len(split.sequences.kinds), build)
+        model = build_model(options, content.encoders, len(split.sequences.event_types), build)
         privacy: dict[str, Any] = {}
         if private:
             history, privacy["privacy"] = train_private(model, options, split, content)
@@ -174,17 +173,19 @@ class Recommender:
                 checkpoints=place,
                 resume=resume,
             )
-        vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
+        vectors, contributions = encode_with_contributions(
+            model.to(device).items, content.sources, len(catalog)
+        )
         counts = torch.from_numpy(split.train_counts)
         slots = np.zeros(len(catalog) + 1, dtype=np.int64)
         slots[trained] = np.arange(1, len(trained) + 1)
         config = describe_run(options, catalog, split, content)
         made = cls(options, catalog, model, vectors, counts, slots, config, {}, build)
-        made._log, made._checkpoints, made.shares = log, place, shares
+        made._log, made._checkpoints, made.modality_contributions = log, place, contributions
         clock.lap("train")
         measured: dict[str, Any] = {}
         if is_main_process():  # the others have the same model, and write nothing
-            measured, made.targets = measure(made.ranker, split, options, catalog)
+            measured, made.targets = measure(made.catalog_scorer, split, options, catalog)
         made.report = measured | {"training": history} | privacy
         clock.lap("evaluate")
         made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}
@@ -218,12 +219,12 @@ class Recommender:
         """
         check_count(k)
         rows, many = as_rows(history)
-        allowed, ranker = self._allowed(where), self.ranker
+        allowed, scorer = self._allowed(where), self.catalog_scorer
         lists: list[list[Recommendation]] = []
         for start in range(0, len(rows), 256):
             indices = [self.catalog.indices_of(row) for row in rows[start : start + 256]]
             lists += recommend_lists(
-                ranker, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
+                scorer, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
             )
         return lists if many else lists[0]
 
@@ -260,14 +261,14 @@ class Recommender:
             raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
         log = known_log(events, self.catalog)
         split = build_split(self.options, prepared(log, self.options), self.catalog)
-        split = renumbered(split, self.config["kinds"])
-        return measure(self.ranker, split, self.options, self.catalog)[0]
+        split = renumbered(split, self.config["event_types"])
+        return measure(self.catalog_scorer, split, self.options, self.catalog)[0]
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
 
         Args:
-            rows: as for :class:`mmrec.data.Catalog`; pictures lie in the catalogue's folder.
+            rows: as for :class:`mmrec.data.Catalog`; images lie in the catalogue's folder.
 
         Returns:
             The ids that were added.
@@ -281,15 +282,21 @@ class Recommender:
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
-        vectors, shares = encode_rows(self.model, self.options, self.config, new)
+        vectors, contributions = encode_rows(self.model, self.options, self.config, new)
         vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
-        shares = {
-            name: torch.cat([share, shares[name].to(share)]) for name, share in self.shares.items()
+        contributions = {
+            name: torch.cat([share, contributions[name].to(share)])
+            for name, share in self.modality_contributions.items()
         }
         counts = F.pad(self.counts, (0, len(new)))
         slots = np.pad(self.slots, (0, len(new)))
         self.catalog.append(new.frame)  # the last that can fail
-        self.vectors, self.shares, self.counts, self.slots = vectors, shares, counts, slots
+        self.vectors, self.modality_contributions, self.counts, self.slots = (
+            vectors,
+            contributions,
+            counts,
+            slots,
+        )
         return new.ids
 
     def save(self, directory: str | Path) -> None:
@@ -315,7 +322,7 @@ class Recommender:
             self.slots,
             self.report,
             self.targets,
-            self.shares,
+            self.modality_contributions,
         )
         write_run(run, Path(directory))
         if self._checkpoints is not None:
@@ -349,7 +356,7 @@ class Recommender:
             run.report,
             build,
         )
-        made.targets, made.shares = run.targets, run.shares
+        made.targets, made.modality_contributions = run.targets, run.modality_contributions
         return made
 
     def to(self, device: str | torch.device) -> "Recommender":
@@ -357,13 +364,15 @@ class Recommender:
         self.model.to(device)
         self.vectors = self.vectors.to(device)
         self.counts = self.counts.to(device)
-        self.shares = {name: share.to(device) for name, share in self.shares.items()}
+        self.modality_contributions = {
+            name: share.to(device) for name, share in self.modality_contributions.items()
+        }
         return self
 
     @property
-    def ranker(self) -> CatalogRanker:
+    def catalog_scorer(self) -> CatalogScorer:
         """The model over the catalogue as it is now."""
-        return CatalogRanker(
+        return CatalogScorer(
             self.model, self.vectors, self.counts, max_length=self.options.max_length
         )
 

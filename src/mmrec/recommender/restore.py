@@ -5,7 +5,7 @@ from pathlib import Path
 from mmrec.data import Catalog
 from mmrec.models import SequentialModel
 from mmrec.recommender.build import build_model
-from mmrec.recommender.newcomers import rebuild_encoders
+from mmrec.recommender.new_items import rebuild_encoders
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Build, check_recorded
 from mmrec.recommender.run import Run, RunError
@@ -30,7 +30,7 @@ def restore(
     try:
         options = Options.from_dict(run.config["options"])
         encoders = rebuild_encoders(options, run.config, int(run.slots.max()))
-        model = build_model(options, encoders, len(run.config["kinds"]), build)
+        model = build_model(options, encoders, len(run.config["event_types"]), build)
         if (parts := run.config.get("parts")) is not None:  # older RUNs name none
             check_recorded(parts, model, build)
         model.load_state_dict(run.weights)
@@ -47,10 +47,10 @@ def restore(
     for name, value in {**run.weights, "the item vectors": run.vectors}.items():
         if value.isnan().any():
             raise RunError(f"{directory} must hold numbers; {name} has NaN")
-    for name, share in run.shares.items():
+    for name, share in run.modality_contributions.items():
         if name not in options.modalities or share.shape != run.vectors.shape:
             raise RunError(
-                f"{directory} must hold shares of {list(options.modalities)} in the shape "
+                f"{directory} must hold contributions of {list(options.modalities)} in the shape "
                 f"{tuple(run.vectors.shape)}; that of {name!r} has {tuple(share.shape)}"
             )
     return options, catalog, model

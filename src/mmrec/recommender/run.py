@@ -28,7 +28,7 @@ HASHES = "sha256"
 """Where ``config.json`` has the hash of every other file: files of two RUNs are never mixed."""
 
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
-TARGETS, SHARES = "targets.parquet", "shares.safetensors"
+TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -49,8 +49,8 @@ class Run:
         slots: position in the id vocabulary of every catalogue index, 0 = none, ``(V + 1,)``.
         report: how it went.
         targets: the rank of each test target, written as ``targets.parquet`` where it is known.
-        shares: for each modality, the part of ``vectors`` that goes without it; written as
-            ``shares.safetensors``.
+        modality_contributions: what each modality adds to ``vectors``; written as
+            ``contributions.safetensors``.
     """
 
     config: dict[str, Any]
@@ -61,7 +61,7 @@ class Run:
     slots: np.ndarray
     report: dict[str, Any]
     targets: pl.DataFrame | None = None
-    shares: dict[str, Tensor] = field(default_factory=dict)
+    modality_contributions: dict[str, Tensor] = field(default_factory=dict)
 
 
 def is_main_process() -> bool:
@@ -76,7 +76,7 @@ def check_place(directory: Path) -> None:
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held - {TARGETS, SHARES} != set(FILES):
+    if held and held - {TARGETS, CONTRIBUTIONS} != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
@@ -126,8 +126,11 @@ def _write_files(run: Run, directory: Path) -> None:
     (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
         run.targets.write_parquet(directory / TARGETS)
-    if run.shares:
-        save_file({n: s.cpu().contiguous() for n, s in run.shares.items()}, directory / SHARES)
+    if run.modality_contributions:
+        save_file(
+            {n: s.cpu().contiguous() for n, s in run.modality_contributions.items()},
+            directory / CONTRIBUTIONS,
+        )
     hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
     config = _to_json({"format": FORMAT} | run.config | hashes)
     (directory / FILES[1]).write_text(config, encoding="utf-8")
@@ -157,7 +160,7 @@ def read_run(directory: Path) -> Run:
         )
     _check_hashes(directory, config.pop(HASHES, None))
     items, vectors, counts, slots = _read(directory / FILES[2], _read_items)
-    targets, shares = directory / TARGETS, directory / SHARES
+    targets, contributions = directory / TARGETS, directory / CONTRIBUTIONS
     return Run(
         config=config,
         weights=_read(directory / FILES[0], load_file),
@@ -168,7 +171,7 @@ def read_run(directory: Path) -> Run:
         report=_from_json(directory / FILES[3]),
         # Older RUNs have neither.
         targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
-        shares=_read(shares, load_file) if shares.is_file() else {},
+        modality_contributions=_read(contributions, load_file) if contributions.is_file() else {},
     )
 
 
@@ -178,7 +181,7 @@ def _check_hashes(directory: Path, hashes: object) -> None:
         return
     if not isinstance(hashes, dict):
         raise RunError(f"{directory} is damaged: {HASHES} of its {FILES[1]} is {hashes!r}")
-    for name in (*FILES, TARGETS, SHARES):
+    for name in (*FILES, TARGETS, CONTRIBUTIONS):
         path = directory / name
         if name != FILES[1] and path.is_file() and _hash(path) != hashes.get(name):
             way = "copy the folder again" if name in FILES else "copy it again, or remove it"

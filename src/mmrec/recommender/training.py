@@ -134,7 +134,7 @@ def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer"
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from mmrec.training import FiniteLoss, WholeFiles, average_and_stop
+    from mmrec.training import AtomicCheckpointIO, FiniteLoss, average_and_stop
 
     usual = average_and_stop(patience=options.patience, ema=options.ema)
     try:
@@ -144,7 +144,7 @@ def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer"
             devices=options.devices,
             gradient_clip_val=1.0,
             callbacks=[*usual, FiniteLoss(kept.directory), kept],
-            plugins=[WholeFiles()],
+            plugins=[AtomicCheckpointIO()],
             num_sanity_val_steps=0,
             logger=False,
             enable_model_summary=False,

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from mmrec.data import Catalog, Interactions, Split, Table
-from mmrec.models import SequentialModel, encode_with_shares
+from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.build import build_model, build_split, known_log, prepared, renumbered
 from mmrec.recommender.clock import Clock
 from mmrec.recommender.content import read_content
@@ -41,7 +41,7 @@ def update_recommender(
         old: what to go on from.
         events: the new log; also of known users.
         items: rows of new or changed items, if there are any.
-        images: folder of their pictures; by default that of ``old``'s catalogue.
+        images: folder of their images; by default that of ``old``'s catalogue.
         cache: folder in which the features of frozen encoders are kept.
         progress: whether to show progress bars.
         **changes: options that are other than ``old``'s, such as ``epochs`` and ``lr``.
@@ -50,7 +50,7 @@ def update_recommender(
         A recommender of its own, measured on the test part of the new log.
 
     Raises:
-        ValueError: the data is not what is expected, a text or picture model is another one than
+        ValueError: the data is not what is expected, a text or image model is another one than
             that of ``old``, or what changes is no such option.
 
     Example:
@@ -68,7 +68,7 @@ def update_recommender(
     catalog = _merged(old.catalog, items, images)
     log = known_log(events, catalog)
     split = build_split(options, prepared(log, options), catalog)
-    split = renumbered(split, old.config["kinds"])
+    split = renumbered(split, old.config["event_types"])
     torch.manual_seed(options.seed)
     trained = _vocabulary(old, split)
     content = read_content(
@@ -82,18 +82,20 @@ def update_recommender(
     config = describe_run(options, catalog, split, content)
     _check_encoders(old.config, config)
     clock.lap("encode")
-    model = build_model(options, content.encoders, len(old.config["kinds"]), old.build)
+    model = build_model(options, content.encoders, len(old.config["event_types"]), old.build)
     _start_from(model, old.model)
     history = train(model, options, split, content, progress=progress, checkpoints=None)
-    vectors, shares = encode_with_shares(model.to(device).items, content.sources, len(catalog))
+    vectors, contributions = encode_with_contributions(
+        model.to(device).items, content.sources, len(catalog)
+    )
     counts = torch.from_numpy(split.train_counts)
     counts = counts + F.pad(old.counts.cpu(), (0, len(counts) - len(old.counts)))
     slots = np.zeros(len(catalog) + 1, dtype=np.int64)
     slots[trained] = np.arange(1, len(trained) + 1)
     made = Recommender(options, catalog, model, vectors, counts, slots, config, {}, old.build)
-    made.shares = shares
+    made.modality_contributions = contributions
     clock.lap("train")
-    measured, made.targets = measure(made.ranker, split, options, catalog)
+    measured, made.targets = measure(made.catalog_scorer, split, options, catalog)
     clock.lap("evaluate")
     made.report = measured | {"training": history} | describe_content(catalog, content)
     made.report |= {"seconds": clock.seconds}
@@ -116,7 +118,7 @@ def _merged(old: Catalog, items: Table | Catalog | None, images: str | Path | No
     catalog = old.copy()
     if images is not None:
         catalog.images = Path(images)
-        _check_pictures(old, catalog)
+        _check_images(old, catalog)
     if items is None:
         return catalog
     rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
@@ -128,13 +130,13 @@ def _merged(old: Catalog, items: Table | Catalog | None, images: str | Path | No
     return catalog
 
 
-def _check_pictures(old: Catalog, catalog: Catalog) -> None:
-    """Refuse a folder that would take the pictures away from items that have one."""
+def _check_images(old: Catalog, catalog: Catalog) -> None:
+    """Refuse a folder that would take the images away from items that have one."""
     pairs = zip(old.image_paths(), catalog.image_paths(), strict=True)
     lost = sum(bool(a and a.is_file() and not (b and b.is_file())) for a, b in pairs)
     if lost:
         raise ValueError(
-            f"{catalog.images} must also hold the pictures of the RUN's items; it lacks {lost}, "
+            f"{catalog.images} must also hold the images of the RUN's items; it lacks {lost}, "
             f"which are in {old.images}"
         )
 

@@ -5,21 +5,21 @@ an item is among them, which :func:`mmrec.losses.softmax_loss` takes as ``log_q`
 """
 
 from mmrec.sampling.inclusion import union_log_inclusion
-from mmrec.sampling.pools import (
-    FullPool,
-    InBatchPool,
-    Pool,
-    PopularityPool,
-    UniformPool,
-    UnionPool,
+from mmrec.sampling.samplers import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    Sampler,
+    UniformSampler,
+    UnionSampler,
 )
 
 __all__ = [
-    "FullPool",
-    "InBatchPool",
-    "Pool",
-    "PopularityPool",
-    "UniformPool",
-    "UnionPool",
+    "FullSampler",
+    "InBatchSampler",
+    "PopularitySampler",
+    "Sampler",
+    "UniformSampler",
+    "UnionSampler",
     "union_log_inclusion",
 ]

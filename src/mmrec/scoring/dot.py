@@ -20,7 +20,7 @@ class DotScorer(nn.Module):
 
     Args:
         dim: width of an item vector; needed for ``item_bias`` only.
-        temperature: if given, scores are divided by it, and it is learnt from there; kept as the
+        temperature: if given, scores are divided by it, and it is learned from there; kept as the
             logarithm of its inverse, so it stays positive.
         normalize: whether to compare directions (cosine) rather than vectors.
         item_bias: whether to add a bias, a linear function of the item's vector: so a new item

@@ -23,7 +23,7 @@ class MLPScorer(nn.Module):
     Scores are float32 or wider, under autocast too.
 
     Args:
-        hidden_interest: width of an interest, H.
+        interest_dim: width of an interest, H.
         dim: width of an item vector, D.
         width: width of a hidden layer.
         depth: number of hidden layers.
@@ -37,7 +37,7 @@ class MLPScorer(nn.Module):
         ranking a retrieved short list with a perceptron.
 
     Example:
-        >>> scorer = MLPScorer(hidden_interest=4, dim=8)
+        >>> scorer = MLPScorer(interest_dim=4, dim=8)
         >>> scorer(torch.randn(2, 4), torch.randn(2, 5, 8)).shape  # five candidates a row
         torch.Size([2, 5])
         >>> scorer.pool(torch.randn(2, 4), torch.randn(7, 8)).shape  # seven items for all rows
@@ -46,7 +46,7 @@ class MLPScorer(nn.Module):
 
     def __init__(
         self,
-        hidden_interest: int,
+        interest_dim: int,
         dim: int,
         *,
         width: int = 128,
@@ -54,13 +54,13 @@ class MLPScorer(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(hidden_interest, dim, width, depth) < 1:
+        if min(interest_dim, dim, width, depth) < 1:
             raise ValueError(
-                "MLPScorer expects positive hidden_interest, dim, width and depth; "
-                f"got {hidden_interest}, {dim}, {width} and {depth}"
+                "MLPScorer expects positive interest_dim, dim, width and depth; "
+                f"got {interest_dim}, {dim}, {width} and {depth}"
             )
-        self.hidden_interest, self.dim, self.width = hidden_interest, dim, width
-        self.interest = nn.Linear(hidden_interest, width)
+        self.interest_dim, self.dim, self.width = interest_dim, dim, width
+        self.interest = nn.Linear(interest_dim, width)
         self.item = nn.Linear(dim, width, bias=False)
         hidden: list[nn.Module] = [nn.GELU(), nn.Dropout(dropout)]
         for _ in range(depth - 1):
@@ -115,7 +115,7 @@ class MLPScorer(nn.Module):
         return torch.cat(parts)
 
     def _check(self, states: Tensor, items: Tensor, shape: Sequence[Size | str]) -> None:
-        check_shape("MLPScorer expects states", states, ("rows", self.hidden_interest))
+        check_shape("MLPScorer expects states", states, ("rows", self.interest_dim))
         check_shape("MLPScorer expects item vectors", items, shape)
 
     def _score_pairs(

@@ -14,6 +14,7 @@ from mmrec.data import ItemId
 from mmrec.realtime import RealtimeRecommender
 from mmrec.serving.errors import REFUSED, answer_errors
 from mmrec.serving.guard import Guard, Limits, allowed_hosts
+from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.metrics import Metrics, Timed
 from mmrec.serving.page import HEADERS, render_page
@@ -31,7 +32,6 @@ from mmrec.serving.schemas import (
     Somebody,
     User,
 )
-from mmrec.serving.shown import Shown
 
 PICTURE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 WRITERS = 16
@@ -77,7 +77,7 @@ def create_app(
     app.add_middleware(Timed, metrics=metrics)
     app.mount("/static", StaticFiles(directory=str(files("mmrec.serving") / "static")))
     answer_errors(app)
-    show = Shown(live, title_column)
+    show = ItemPresenter(live, title_column)
 
     # Lists are computed, so their lane is narrow; the others mostly wait, for disk or encoder.
     listing, writing, changing, forgetting = lane(readers), lane(WRITERS), lane(1), lane(1)
@@ -125,16 +125,16 @@ def create_app(
     @changing
     def add_items(rows: Rows) -> Changed:
         """They can be recommended at once, by their content."""
-        pictures = _decoded(rows.pictures)
-        return Changed(items=live.add_items(show.new(rows.items), pictures=pictures))
+        images = _decoded(rows.images)
+        return Changed(items=live.add_items(show.new(rows.items), images=images))
 
     @app.patch("/items", summary="Change items")
     @changing
     def update_items(rows: Rows) -> Changed:
         """What a row leaves out stays; items that were removed come back."""
-        pictures = _decoded(rows.pictures)
-        columns = show.changed(rows.items, pictures=bool(pictures))
-        return Changed(items=live.update_items(columns, pictures=pictures))
+        images = _decoded(rows.images)
+        columns = show.changed(rows.items, images=bool(images))
+        return Changed(items=live.update_items(columns, images=images))
 
     @app.delete("/items", summary="Remove items")
     @changing
@@ -164,11 +164,11 @@ def create_app(
     def figures() -> Response:
         return Response(metrics.text(), media_type=metrics.media_type)
 
-    @app.get("/pictures/{item:path}", summary="An item's picture", response_class=FileResponse)
-    def picture(item: str) -> FileResponse:
+    @app.get("/images/{item:path}", summary="An item's image", response_class=FileResponse)
+    def image(item: str) -> FileResponse:
         path = live.catalog.image_path(show.id_of(item))
         if path is None or not path.is_file():
-            raise HTTPException(404, f"item {item!r} has no picture")
+            raise HTTPException(404, f"item {item!r} has no image")
         return FileResponse(path, headers=PICTURE_HEADERS)
 
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
@@ -189,9 +189,9 @@ def _conditions(where: list[str]) -> dict[str, Any] | None:
     return conditions or None
 
 
-def _decoded(pictures: dict[str, str]) -> dict[ItemId, bytes]:
-    """Return pictures that were sent as base64."""
+def _decoded(images: dict[str, str]) -> dict[ItemId, bytes]:
+    """Return images that were sent as base64."""
     try:
-        return {item: base64.b64decode(text, validate=True) for item, text in pictures.items()}
+        return {item: base64.b64decode(text, validate=True) for item, text in images.items()}
     except (binascii.Error, ValueError) as error:
-        raise ValueError("pictures must be base64 of JPEG, PNG or WebP files") from error
+        raise ValueError("images must be base64 of JPEG, PNG or WebP files") from error

@@ -13,7 +13,7 @@ from mmrec.serving.errors import problem
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
 """Paths that tell nothing about users, and need no token."""
-OPEN_UNDER = ("/static/", "/pictures/")
+OPEN_UNDER = ("/static/", "/images/")
 
 
 @dataclass(frozen=True)

@@ -25,27 +25,27 @@ def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
     """
     text = (files("mmrec.serving") / "templates" / "index.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(text)
-    shape = f"{picture_shape(live.catalog):.3f}"
+    shape = f"{image_shape(live.catalog):.3f}"
     return template.render(needs_token=needs_token, items=len(live.catalog), shape=shape)
 
 
-def picture_shape(catalog: Catalog, count: int = 9) -> float:
-    """Return the usual width of a catalogue's pictures over their height, from 0.6 to 1.5.
+def image_shape(catalog: Catalog, count: int = 9) -> float:
+    """Return the usual width of a catalogue's images over their height, from 0.6 to 1.5.
 
     Args:
         catalog: the items.
         count: how many items are looked at: the first.
 
     Example:
-        >>> picture_shape(Catalog({"item_id": ["a"]}))
+        >>> image_shape(Catalog({"item_id": ["a"]}))
         1.0
     """
     shapes = []
     for item in catalog.frame["item_id"].head(count).to_list():
         path = catalog.image_path(item)
         try:
-            with Image.open(path or "", formats=("JPEG", "PNG", "WEBP", "GIF")) as picture:
-                shapes.append(picture.width / picture.height)
+            with Image.open(path or "", formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
+                shapes.append(image.width / image.height)
         except (OSError, ValueError):  # there is none, or it can't be read
             continue
     return min(max(median(shapes), 0.6), 1.5) if shapes else 1.0

@@ -50,7 +50,7 @@ class Line(BaseModel):
     score: float
     title: str | None
     reason: str
-    picture: Annotated[str | None, Field(description="Path of its picture on this server.")]
+    image: Annotated[str | None, Field(description="Path of its image on this server.")]
 
 
 class Recommendations(BaseModel):
@@ -68,7 +68,7 @@ class Past(BaseModel):
     event: str
     time: float
     offset: int
-    picture: str | None
+    image: str | None
 
 
 class History(BaseModel):
@@ -90,7 +90,7 @@ class Rows(_Strict):
     """Items: ``item_id`` and columns of the catalogue."""
 
     items: Annotated[list[Row], Field(min_length=1, max_length=10_000)]
-    pictures: Annotated[
+    images: Annotated[
         dict[str, StrictStr],
         Field(description="Base64 of a JPEG, PNG or WebP for items of this request, by id."),
     ] = {}

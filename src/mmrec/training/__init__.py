@@ -8,11 +8,12 @@ from mmrec.training.module import Loss, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
-from mmrec.training.resume import MONITOR, Checkpoints, WholeFiles, checkpoint_files
+from mmrec.training.resume import MONITOR, AtomicCheckpointIO, Checkpoints, checkpoint_files
 from mmrec.training.shards import ShardDataModule
 
 __all__ = [
     "MONITOR",
+    "AtomicCheckpointIO",
     "Checkpoints",
     "FiniteLoss",
     "Loss",
@@ -21,7 +22,6 @@ __all__ = [
     "SequentialRecommender",
     "ShardDataModule",
     "UserBatches",
-    "WholeFiles",
     "WindowBatches",
     "average_and_stop",
     "build_optimizer",

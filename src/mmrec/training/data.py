@@ -9,10 +9,10 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
-from mmrec.data import Batch, Collator, Histories, Negatives, Source, Split, bucket_batches, windows
+from mmrec.data import Batch, Collator, Histories, Sampler, Source, Split, bucket_batches, windows
 from mmrec.data.device import OnDevice
 from mmrec.evaluation import HeldOut, held_out
-from mmrec.evaluation.bench import rows_at_once
+from mmrec.evaluation.rank_buffer import rows_at_once
 
 
 class SequenceDataModule(LightningDataModule):
@@ -24,7 +24,7 @@ class SequenceDataModule(LightningDataModule):
     Args:
         split: labelled events.
         sources: the content of the catalogue, by modality.
-        train_sources: the same for training batches, where it differs (augmented pictures).
+        train_sources: the same for training batches, where it differs (augmented images).
         negatives: which items join a batch's pool, see :mod:`mmrec.sampling`.
         batch_size: windows in a batch.
         max_length: events in a window's history.
@@ -40,7 +40,7 @@ class SequenceDataModule(LightningDataModule):
         self,
         split: Split,
         sources: Mapping[str, Source],
-        negatives: Negatives,
+        negatives: Sampler,
         *,
         train_sources: Mapping[str, Source] | None = None,
         batch_size: int = 64,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mmrec.data import Pool
+from mmrec.data import ItemPool
 from mmrec.layers import at_least_float32
 from mmrec.models.sequential import Output
 
@@ -40,7 +40,7 @@ def several_processes() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def join(output: Output, pool: Pool, scorer: Scorer) -> Joined:
+def join(output: Output, pool: ItemPool, scorer: Scorer) -> Joined:
     """Score the candidates of all processes; alone, return what the batch holds.
 
     An item counts once, whoever drew it, and the vector of one that is drawn elsewhere is a
@@ -80,7 +80,7 @@ def join(output: Output, pool: Pool, scorer: Scorer) -> Joined:
     )
 
 
-def touch(loss: Tensor, module: nn.Module) -> Tensor:
+def keep_in_graph(loss: Tensor, module: nn.Module) -> Tensor:
     """Return ``loss`` with a graph that holds every trained parameter.
 
     DDP waits for the gradient of each of them in every process; an encoder that one batch has no
@@ -101,7 +101,7 @@ class _Pools(NamedTuple):
     weight: float
 
 
-def _all_pools(pool: Pool, targets: int) -> _Pools:
+def _all_pools(pool: ItemPool, targets: int) -> _Pools:
     """Tell the others what is in the pool, and hear it of theirs: two small messages."""
     world, device = dist.get_world_size(), pool.items.device
     sizes = _gathered(torch.tensor([len(pool), targets], device=device))

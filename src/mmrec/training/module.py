@@ -14,9 +14,9 @@ from mmrec.fusion import SiameseFusion
 from mmrec.layers import fast_products
 from mmrec.losses import alignment_loss, shortlist, shortlist_loss, softmax_loss
 from mmrec.metrics import NDCG, HitRate, rank_of_target
-from mmrec.models import CatalogRanker, SequentialModel, encode_catalog
+from mmrec.models import CatalogScorer, SequentialModel, encode_catalog
 from mmrec.models.sequential import Output
-from mmrec.training.distributed import join, several_processes, touch
+from mmrec.training.distributed import join, keep_in_graph, several_processes
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -34,7 +34,7 @@ class SequentialRecommender(LightningModule):
         model: the model.
         loss: of the logits of a pool, see :mod:`mmrec.losses`.
         lr: learning rate of everything but trained encoders.
-        encoder_lr: learning rate of trained encoders (text and picture models).
+        encoder_lr: learning rate of trained encoders (text and image models).
         weight_decay: of AdamW; biases, norms and vectors of missing modalities have none.
         warmup: share of the steps in which the learning rate rises, before its cosine falls.
         alignment: weight of the alignment loss between the modalities of a
@@ -70,24 +70,24 @@ class SequentialRecommender(LightningModule):
             joined = join(self.model(batch), batch.pool, self.model.scorer)
         output = joined.output
         loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
-        if self.model.ranker is not None:
+        if self.model.reranker is not None:
             loss = loss + self._ranking_loss(output, joined.candidates)
         loss = joined.weight * loss
         fusion = self.model.items.fusion
         if self.alignment and isinstance(fusion, SiameseFusion):
             loss = loss + self.alignment * _alignment_loss(fusion, output)
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
-        return touch(loss, self.model) if several_processes() else loss
+        return keep_in_graph(loss, self.model) if several_processes() else loss
 
     def _ranking_loss(self, output: Output, candidates: Tensor) -> Tensor:
         """Softmax over the target and the short list that the retrieval scorer would find."""
-        assert self.model.ranker is not None
+        assert self.model.reranker is not None
         # A draw of the rows: each costs a short list, a hundred times what it costs to retrieve.
         rows = torch.randperm(len(output.target), device=output.target.device)[:RANKED_ROWS]
         logits, target, states = output.logits[rows], output.target[rows], output.states[rows]
         short = shortlist(logits, target, candidates, self.model.shortlist)
-        # Two stages: the ranker reads interests and vectors but doesn't bend them.
-        added = self.model.ranker(states.detach(), output.vectors.detach()[short])
+        # Two stages: the reranker reads interests and vectors but doesn't bend them.
+        added = self.model.reranker(states.detach(), output.vectors.detach()[short])
         return shortlist_loss(logits.detach().gather(1, short) + added)
 
     def on_validation_epoch_start(self) -> None:
@@ -95,7 +95,7 @@ class SequentialRecommender(LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         vectors = encode_catalog(self.model.items, data.sources, data.split.catalog_size)
         counts = torch.from_numpy(data.split.train_counts)
-        self.ranker = CatalogRanker(self.model, vectors, counts, max_length=data.max_length)
+        self.catalog_scorer = CatalogScorer(self.model, vectors, counts, max_length=data.max_length)
         self.blocked = torch.ones(len(vectors), dtype=torch.bool, device=vectors.device)
         self.blocked[torch.from_numpy(data.split.candidates).to(vectors.device)] = False
 
@@ -103,10 +103,10 @@ class SequentialRecommender(LightningModule):
         """Rank every candidate for a batch of held-out events, seen items filtered."""
         if not len(batch.target):
             return
-        scores = self.ranker.scores(batch.histories)
+        scores = self.catalog_scorer.scores(batch.histories)
         exclude = self.blocked.repeat(len(scores), 1)
         exclude[batch.seen[0], batch.seen[1]] = True
-        scores = self.ranker.rerank(scores, batch.histories, exclude)
+        scores = self.catalog_scorer.rerank(scores, batch.histories, exclude)
         ranks = rank_of_target(scores, batch.target, exclude)
         self.ndcg.update(ranks)
         self.hit_rate.update(ranks)

@@ -18,7 +18,7 @@ def build_optimizer(
     *,
     fused: bool = False,
 ) -> AdamW:
-    """Return AdamW (arXiv 1711.05101) with ``encoder_lr`` for text and picture models.
+    """Return AdamW (arXiv 1711.05101) with ``encoder_lr`` for text and image models.
 
     Parameters of one axis (biases, norms, missing vectors) have no weight decay; frozen ones are
     left out. ``fused`` takes the step of all parameters in one pass: the same arithmetic, several

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from mmrec.data import Batch, Pool
+from mmrec.data import Batch, ItemPool
 from mmrec.models import SequentialModel
 from mmrec.training.averaging import MovingAverage
 from mmrec.training.module import Loss
@@ -68,7 +68,7 @@ def train_privately(
 
     Raises:
         ImportError: Opacus is not installed.
-        ValueError: the model has ids, trained encoders or a ranker, the budget is too low, or the
+        ValueError: the model has ids, trained encoders or a reranker, the budget is too low, or the
             weights are no longer finite.
 
     References:
@@ -127,7 +127,7 @@ def train_privately(
 
 
 def user_gradients(
-    model: SequentialModel, loss: Loss, pool: Pool, users: Iterable[Batch]
+    model: SequentialModel, loss: Loss, pool: ItemPool, users: Iterable[Batch]
 ) -> Iterator[tuple[Tensor, ...]]:
     """Yield for each user the gradient of the loss of their sequence, one tensor a parameter.
 
@@ -142,7 +142,7 @@ def user_gradients(
     """
     parameters, vectors = trained_parameters(model), model.items(pool)
     for user in users:
-        states = model.interest(vectors[user.history], user.mask, user.gap, user.kind)
+        states = model.interest(vectors[user.history], user.mask, user.gap, user.event_type)
         logits = model.scorer(states[0], vectors)
         value = loss(logits, user.target[0], pool.candidates, pool.log_q)
         yield torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
@@ -186,5 +186,5 @@ def check_model(model: SequentialModel) -> None:
     trained = [name for name, part in model.items.encoders.items() if hasattr(part, "transform")]
     if trained:
         raise ValueError(f"training with privacy needs frozen features; {trained} have encoders")
-    if model.ranker is not None:
-        raise ValueError("training with privacy needs the scorer 'dot'; the model has a ranker")
+    if model.reranker is not None:
+        raise ValueError("training with privacy needs the scorer 'dot'; the model has a reranker")

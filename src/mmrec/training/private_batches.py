@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from mmrec.data import Batch, Negatives, Pool, Sequences, Source, load_pool
+from mmrec.data import Batch, ItemPool, Sampler, Sequences, Source, load_pool
 
 
 class UserBatches:
@@ -23,8 +23,8 @@ class UserBatches:
         sequences: the training events.
         sources: the content of the catalogue, by modality.
         negatives: draws candidates. It must not know the events: a
-            :class:`mmrec.sampling.FullPool` or :class:`mmrec.sampling.UniformPool` of the whole
-            catalogue.
+            :class:`mmrec.sampling.FullSampler` or a
+            :class:`mmrec.sampling.UniformSampler` of the whole catalogue.
         batch_size: how many users take part in a step on average.
         max_length: events in a history.
         device: where what is drawn is put.
@@ -40,7 +40,7 @@ class UserBatches:
         self,
         sequences: Sequences,
         sources: Mapping[str, Source],
-        negatives: Negatives,
+        negatives: Sampler,
         *,
         batch_size: int = 64,
         max_length: int = 200,
@@ -56,14 +56,14 @@ class UserBatches:
         self.device = device
         self.sample_rate = min(batch_size / len(self.spans), 1.0)
         self._rng = np.random.default_rng()
-        self._last: tuple[np.ndarray, Pool] | None = None
+        self._last: tuple[np.ndarray, ItemPool] | None = None
 
     @property
     def users(self) -> int:
         """How many users there are."""
         return len(self.spans)
 
-    def draw(self) -> tuple[Pool, list[Batch]]:
+    def draw(self) -> tuple[ItemPool, list[Batch]]:
         """Return the pool of a step, and a batch of one sequence for each user who takes part."""
         spans = self.spans[self._rng.random(self.users) < self.sample_rate]
         drawn = np.unique(self.negatives.draw(self._rng))
@@ -71,7 +71,7 @@ class UserBatches:
         pool = self._pool(drawn, np.unique(np.concatenate([drawn, *met])))
         return pool, [self._sequence(start, end, pool) for start, end in spans.tolist()]
 
-    def _pool(self, drawn: np.ndarray, items: np.ndarray) -> Pool:
+    def _pool(self, drawn: np.ndarray, items: np.ndarray) -> ItemPool:
         if self._last is not None and np.array_equal(self._last[0], items):
             return self._last[1]  # a pool that is the whole catalogue is loaded once
         chosen = np.isin(items, drawn, assume_unique=True)
@@ -80,17 +80,17 @@ class UserBatches:
         self._last = (items, pool) if chosen.all() else None
         return pool
 
-    def _sequence(self, start: int, end: int, pool: Pool) -> Batch:
+    def _sequence(self, start: int, end: int, pool: ItemPool) -> Batch:
         events = slice(start, end - 1)
         items = torch.from_numpy(self.sequences.item[start:end].astype(np.int64))
         slots = torch.searchsorted(pool.items, items.to(self.device)).unsqueeze(0)
         gap = torch.from_numpy(self.sequences.gap[events]).float()
-        kind = torch.from_numpy(self.sequences.kind[events])
+        event_type = torch.from_numpy(self.sequences.event_type[events])
         return Batch(
             history=slots[:, :-1],
             target=slots[:, 1:],
             gap=gap.to(self.device).unsqueeze(0),
-            kind=kind.to(self.device).unsqueeze(0),
+            event_type=event_type.to(self.device).unsqueeze(0),
             pool=pool,
         )
 

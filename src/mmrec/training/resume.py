@@ -31,10 +31,10 @@ class Checkpoints(Checkpoint):
 
     A checkpoint is a file of tensors and plain containers: weights, moving average, optimiser,
     schedule, early stopping, the states of the random number generators, the validation curve and
-    the best weights. It is written when an epoch has ended, with :class:`WholeFiles`, so that a
+    the best weights. It is written when an epoch has ended, with :class:`AtomicCheckpointIO`, so a
     kill leaves the last one or the one before. On a CPU, with ``trainer.fit(module, data,
     ckpt_path=checkpoint_files(directory)[0], weights_only=True)``, training goes on bit for bit
-    as it would have. Where loader processes change pictures at random, it goes on with other
+    as it would have. Where loader processes change images at random, it goes on with other
     changes.
 
     Args:
@@ -119,8 +119,8 @@ class Checkpoints(Checkpoint):
         self.ended, self._random = state["ended"], state["random"]
 
 
-class WholeFiles(TorchCheckpointIO):
-    """Writes checkpoints whole or not at all: ``Trainer(plugins=[WholeFiles()])``."""
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all: ``Trainer(plugins=[AtomicCheckpointIO()])``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None

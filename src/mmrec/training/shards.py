@@ -6,7 +6,7 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from mmrec.data import Negatives, ShardLoader, Shards, ShardStream, Source, Split
+from mmrec.data import Sampler, ShardLoader, Shards, ShardStream, Source, Split
 from mmrec.training.data import SequenceDataModule
 
 
@@ -35,7 +35,7 @@ class ShardDataModule(LightningDataModule):
         self,
         shards: Shards,
         sources: Mapping[str, Source],
-        negatives: Negatives,
+        negatives: Sampler,
         *,
         split: Split | None = None,
         batch_size: int = 64,

@@ -27,8 +27,8 @@ def of_log(events, targets, lengths):
     return Observed(owner, item, torch.zeros_like(item), time.double(), Histories.of_items(rows))
 
 
-def learnt(examples):
-    """(user, items before, target) of everything that is to be learnt."""
+def learned(examples):
+    """(user, items before, target) of everything that is to be learned."""
     found = []
     for row, targets in enumerate(examples.targets.tolist()):
         for place, target in enumerate(targets):
@@ -61,7 +61,7 @@ def test_a_batch_is_learnt_as_if_event_by_event(seed, cut):
         for at, length in zip(targets, lengths, strict=True)
         if length
     )
-    assert learnt(examples_of(of_log(events, targets, lengths))) == expected
+    assert learned(examples_of(of_log(events, targets, lengths))) == expected
 
 
 @given(seed=st.integers(0, 1000), window=st.integers(1, 8))
@@ -70,7 +70,7 @@ def test_windows_have_every_event_but_a_users_first_as_target_once(seed, window)
     events = random_log(seed)
     examples = windows_of(events, window)
     assert examples.histories.items.shape[1] <= window
-    found = sorted((user, target) for user, _, target in learnt(examples))
+    found = sorted((user, target) for user, _, target in learned(examples))
     later = np.ones(len(events.item), dtype=bool)
     later[events.offsets[:-1]] = False
     pairs = zip(events.owner[later].tolist(), events.item[later].tolist(), strict=True)
@@ -80,7 +80,7 @@ def test_windows_have_every_event_but_a_users_first_as_target_once(seed, window)
 def test_joined_keeps_the_targets_of_both():
     first, second = numbered([1, 2], steps=2), numbered([3], steps=5, fresh=4)
     both = joined(first, second)
-    assert learnt(both) == sorted(learnt(first) + learnt(second))
+    assert learned(both) == sorted(learned(first) + learned(second))
     assert len(both) == 3
 
 

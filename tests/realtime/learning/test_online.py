@@ -11,7 +11,7 @@ from mmrec.encoders import IdEncoder
 from mmrec.evaluation import Frozen, Learner, Observed, prequential
 from mmrec.fusion import ConcatFusion
 from mmrec.interest import SelfAttentionInterest
-from mmrec.models import CatalogRanker, ItemEncoder, SequentialModel, gru4rec
+from mmrec.models import CatalogScorer, ItemEncoder, SequentialModel, gru4rec
 from mmrec.realtime.learning.online import PARTS, OnlineLearner
 from mmrec.scoring import DotScorer, MLPScorer
 
@@ -84,8 +84,8 @@ def equal(one, other):
 def test_it_is_a_learner_that_starts_as_the_ranker():
     learner = learner_of()
     assert isinstance(learner, Learner)
-    ranker = CatalogRanker(learner.model, learner.vectors, torch.ones(V + 1))
-    assert torch.equal(learner.scores(QUERIES), ranker.scores(QUERIES))
+    scorer = CatalogScorer(learner.model, learner.vectors, torch.ones(V + 1))
+    assert torch.equal(learner.scores(QUERIES), scorer.scores(QUERIES))
 
 
 def test_a_planted_pattern_is_learnt_and_a_shuffled_one_is_not():
@@ -104,7 +104,7 @@ def test_a_drift_is_followed():
     prequential(learner, walks(users=60), 0.0, catalog_size=V, batch_size=16, filter_seen=False)
     after = walks(users=60, step=3, seed=1)
     result = prequential(learner, after, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
-    frozen = Frozen(learner_of().ranker)
+    frozen = Frozen(learner_of().catalog_scorer)
     static = prequential(frozen, after, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
     assert result.values()[-150:].mean() > static.values()[-150:].mean() + 0.2
 
@@ -247,7 +247,7 @@ def test_replay_keeps_what_was_learnt_before():
         first = walks(users=60)
         prequential(learner, first, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
         prequential(learner, walks(users=60, step=5, seed=2), 0.0, catalog_size=V, batch_size=16)
-        frozen = Frozen(learner.ranker)
+        frozen = Frozen(learner.catalog_scorer)
         again = prequential(frozen, first, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
         kept[replay] = again.values().mean()
     assert kept[200] > kept[0] + 0.05
@@ -297,11 +297,11 @@ def test_first_events_alone_are_counted_and_teach_nothing():
 
 def test_a_ranking_scorer_still_ranks():
     torch.manual_seed(0)
-    learner = learner_of(model=model_of(ranker=MLPScorer(D, D)))
-    weights = [p.clone() for p in learner.model.ranker.parameters()]
+    learner = learner_of(model=model_of(reranker=MLPScorer(D, D)))
+    weights = [p.clone() for p in learner.model.reranker.parameters()]
     result = prequential(learner, walks(), 0.0, catalog_size=V)
     assert len(result.rank) == 240
-    assert all(map(torch.equal, weights, learner.model.ranker.parameters()))
+    assert all(map(torch.equal, weights, learner.model.reranker.parameters()))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ def numbered(users, steps=3, fresh=1):
     return Examples(user, Histories.of_items(items), user + 100, torch.full_like(user, fresh))
 
 
-def learnt(examples):
-    """(user, items before, target) of everything that is to be learnt."""
+def learned(examples):
+    """(user, items before, target) of everything that is to be learned."""
     found = []
     for row, targets in enumerate(examples.targets.tolist()):
         for place, target in enumerate(targets):
@@ -30,7 +30,7 @@ def learnt(examples):
 def test_the_last_events_of_a_history_are_kept():
     reservoir = Reservoir(4, window=2)
     reservoir.add(numbered([7], steps=6, fresh=6), np.random.default_rng(0))
-    assert learnt(reservoir.sample(1, np.random.default_rng(0))) == [
+    assert learned(reservoir.sample(1, np.random.default_rng(0))) == [
         (7, (12,), 13),
         (7, (12, 13), 107),
     ]

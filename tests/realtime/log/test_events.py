@@ -22,7 +22,7 @@ def test_what_is_within_the_limits_passes(event):
         (NewEvent("u" * 257, "i"), "user: .* got 257 characters"),
         (NewEvent("\ud800", "i"), "user: .* UTF-8"),
         (NewEvent(5, "i"), "user: .* got int"),
-        (NewEvent("u", "i", kind=""), "kind: .* got 0 characters"),
+        (NewEvent("u", "i", event_type=""), "event_type: .* got 0 characters"),
         (NewEvent("u", "i", id=""), "id: .* got 0 characters"),
         (NewEvent("u", ""), "item: .* 1 to 1,024 characters; got 0"),
         (NewEvent("u", "i" * 1025), "item: .* got 1,025 characters"),

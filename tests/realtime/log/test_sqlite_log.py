@@ -41,7 +41,7 @@ def test_events_come_back_as_written_in_the_order_of_the_log(log):
     assert log.last_offset == 0
     before = time()
     assert log.append("ann", "007", time=50.5) == 1
-    assert log.append("bob", 7, kind="cart", time=40.0) == 2  # late: stays where it arrived
+    assert log.append("bob", 7, event_type="cart", time=40.0) == 2  # late: stays where it arrived
     assert log.append("ann", "ü\0'") == 3
     first, second, third = log.read()
     assert first == Event(1, "ann", "007", "view", 50.5)
@@ -90,7 +90,7 @@ def test_an_id_makes_an_event_once(log):
     [
         ({"user": "bob"}, "offset 1; got another user"),
         ({"item": "1"}, "another item"),
-        ({"kind": "cart", "item": 2}, "another item and kind"),
+        ({"event_type": "cart", "item": 2}, "another item and event_type"),
         ({"time": 6.0}, "another time"),
     ],
 )

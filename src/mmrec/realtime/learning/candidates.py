@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.realtime.learning.examples import Examples
-from mmrec.sampling import PopularityPool
+from mmrec.sampling import PopularitySampler
 
 ALPHA = 0.5
-"""Negatives are drawn by count ** ALPHA."""
+"""Sampler are drawn by count ** ALPHA."""
 
 
 class DrawnPool(NamedTuple):
@@ -51,7 +51,7 @@ def draw_pool(
         >>> pool.items, pool.candidates
         (tensor([0, 2, 3, 4, 5]), tensor([False,  True, False, False, False]))
     """
-    pool = PopularityPool(counts.cpu().numpy(), negatives, ALPHA)
+    pool = PopularitySampler(counts.cpu().numpy(), negatives, ALPHA)
     drawn = pool.draw(rng)
     read = (examples.histories.items, examples.item)
     items = np.unique(np.concatenate([[0], drawn, *(r.cpu().numpy().ravel() for r in read)]))

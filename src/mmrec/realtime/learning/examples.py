@@ -14,7 +14,7 @@ from mmrec.evaluation import Observed
 
 @dataclass(frozen=True)
 class Examples(OnDevice):
-    """What users met, and how many of the last events are to be learnt.
+    """What users met, and how many of the last events are to be learned.
 
     Attributes:
         user: the user's number, ``(B,)``.
@@ -39,7 +39,7 @@ class Examples(OnDevice):
 
     @property
     def targets(self) -> Int[Tensor, "B T"]:
-        """The item after each event of the histories; 0 where it isn't to be learnt.
+        """The item after each event of the histories; 0 where it isn't to be learned.
 
         Example:
             >>> histories = Histories.of_items([[3, 1, 2], [4]])
@@ -62,9 +62,9 @@ def examples_of(events: Observed) -> Examples:
 
     Example:
         >>> of_items = Histories.of_items([[], [5], [7, 8]])
-        >>> user, kind = torch.tensor([1, 1, 2]), torch.tensor([0, 0, 0])
+        >>> user, event_type = torch.tensor([1, 1, 2]), torch.tensor([0, 0, 0])
         >>> found = examples_of(
-        ...     Observed(user, torch.tensor([5, 6, 9]), kind, kind.double(), of_items)
+        ...     Observed(user, torch.tensor([5, 6, 9]), event_type, event_type.double(), of_items)
         ... )
         >>> found.user, found.item, found.fresh
         (tensor([1, 2]), tensor([6, 9]), tensor([1, 1]))
@@ -88,7 +88,7 @@ def joined(first: Examples, second: Examples) -> Examples:
     """Return the examples of both, one after the other."""
     steps = max(first.histories.items.shape[1], second.histories.items.shape[1])
     parts = [padded(part.histories, steps) for part in (first, second)]
-    one, two = ((h.items, h.gap, h.kind) for h in parts)
+    one, two = ((h.items, h.gap, h.event_type) for h in parts)
     histories = Histories(*(torch.cat(pair) for pair in zip(one, two, strict=True)))
     return Examples(
         torch.cat([first.user, second.user]),
@@ -105,7 +105,7 @@ def windows_of(events: Sequences, window: int) -> Examples:
     steps = np.arange(max(int(length.max(initial=1)), 1))
     mask = steps < length[:, None]
     at = np.where(mask, spans[:, :1] + steps, 0)
-    columns = (events.item, events.gap.astype(np.float32), events.kind)
+    columns = (events.item, events.gap.astype(np.float32), events.event_type)
     histories = Histories(
         *(torch.from_numpy(np.where(mask, c[at], 0).astype(c.dtype)) for c in columns)
     )
@@ -120,11 +120,13 @@ def cut_to_last(histories: Histories, steps: int) -> Histories:
         return histories
     first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
     at = first + torch.arange(steps, device=first.device)
-    return Histories(*(t.gather(1, at) for t in (histories.items, histories.gap, histories.kind)))
+    return Histories(
+        *(t.gather(1, at) for t in (histories.items, histories.gap, histories.event_type))
+    )
 
 
 def _rows(histories: Histories, rows: Tensor) -> Histories:
-    return Histories(histories.items[rows], histories.gap[rows], histories.kind[rows])
+    return Histories(histories.items[rows], histories.gap[rows], histories.event_type[rows])
 
 
 def padded(histories: Histories, steps: int) -> Histories:
@@ -132,5 +134,5 @@ def padded(histories: Histories, steps: int) -> Histories:
     more = (0, steps - histories.items.shape[1])
     pad = torch.nn.functional.pad
     return Histories(
-        pad(histories.items, more), pad(histories.gap, more), pad(histories.kind, more)
+        pad(histories.items, more), pad(histories.gap, more), pad(histories.event_type, more)
     )

@@ -24,7 +24,7 @@ class Detector(Protocol):
 class LossMonitor:
     """The mean loss of lately tested events, beside what it was when the model was published.
 
-    A loss is that of events which have not been learnt yet, so its mean is a test as well.
+    A loss is that of events which have not been learned yet, so its mean is a test as well.
 
     Args:
         fade: what one more loss leaves of the mean.
@@ -68,7 +68,7 @@ class LossMonitor:
             log.info("drift %d: the loss has changed, its mean is %.3f", self.drifts, self.mean)
 
     def refuse(self) -> None:
-        """Take note of a batch that could not be learnt."""
+        """Take note of a batch that could not be learned."""
         self.refused_in_a_row += 1
 
     def mark(self) -> None:
@@ -77,7 +77,7 @@ class LossMonitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether batches can be learnt, and the loss isn't far above the reference."""
+        """Whether batches can be learned, and the loss isn't far above the reference."""
         if self.refused_in_a_row >= 3:
             return False
         return (

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmrec.data import Histories, Sequences
 from mmrec.evaluation import Observed
 from mmrec.losses import softmax_loss
-from mmrec.models import CatalogRanker, SequentialModel
+from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.realtime.learning.candidates import DrawnPool, draw_pool
 from mmrec.realtime.learning.examples import Examples, examples_of, joined, windows_of
 from mmrec.realtime.learning.monitor import Detector, LossMonitor
@@ -33,7 +33,7 @@ class OnlineLearner:
 
     It owns its weights; the model it starts from stays as it is. Encoders and fusion don't learn.
     Item vectors are a table that starts at what they gave: an item starts at its content and moves
-    from there once it is met, so that neither encoders nor texts and pictures are needed.
+    from there once it is met, so that neither encoders nor texts and images are needed.
 
     An update is a few steps, each on the new events and, against forgetting, on examples drawn from
     a reservoir of all that came before, by a softmax over negatives that are drawn by how often
@@ -46,7 +46,7 @@ class OnlineLearner:
     A ranking scorer is kept but doesn't learn.
 
     Args:
-        model: what is learnt on from.
+        model: what is learned on from.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         popularity: how often each item was met so far, ``(V + 1,)``.
         learn: which parts learn: of ``"interest"``, ``"scorer"`` and ``"items"``.
@@ -63,7 +63,7 @@ class OnlineLearner:
         seed: of everything random.
 
     Attributes:
-        offset: of the last event that was learnt; None before the first.
+        offset: of the last event that was learned; None before the first.
         updates: how many updates there were.
         skipped: how many updates met a loss or gradient that isn't finite.
         monitor: the running mean of the loss, and drifts.
@@ -117,7 +117,7 @@ class OnlineLearner:
         self.parts = nn.ModuleDict(
             {name: getattr(self.model, name) for name in PARTS[:2] if name in learn}
         )
-        for name in ("interest", "scorer", "ranker"):
+        for name in ("interest", "scorer", "reranker"):
             part = getattr(self.model, name)
             if part is not None:
                 part.eval().requires_grad_(name in learn)
@@ -140,31 +140,31 @@ class OnlineLearner:
 
     @property
     def healthy(self) -> bool:
-        """Whether batches can be learnt, and the loss isn't far above that of the last publish."""
+        """Whether batches can be learned, and the loss isn't far above that of the last publish."""
         return self.monitor.healthy
 
     @property
-    def ranker(self) -> CatalogRanker:
+    def catalog_scorer(self) -> CatalogScorer:
         """The model over the catalogue as it is now."""
         counts = self.counts.float()
-        return CatalogRanker(self.model, self.vectors, counts, max_length=self.max_length)
+        return CatalogScorer(self.model, self.vectors, counts, max_length=self.max_length)
 
-    def publish(self) -> CatalogRanker:
-        """Return a copy of what has been learnt, for readers; health is measured against it."""
+    def publish(self) -> CatalogScorer:
+        """Return a copy of what has been learned, for readers; health is measured against it."""
         model = deepcopy(self.model, {id(self.model.items): self.model.items})
         self.monitor.mark()
         counts, vectors = self.counts.float(), self.vectors.clone()
-        return CatalogRanker(model, vectors, counts, max_length=self.max_length)
+        return CatalogScorer(model, vectors, counts, max_length=self.max_length)
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the retrieval score of every catalogue index, see :class:`CatalogRanker`."""
-        return self.ranker.scores(histories)
+        """Return the retrieval score of every catalogue index, see :class:`CatalogScorer`."""
+        return self.catalog_scorer.scores(histories)
 
     def rerank(
         self, scores: Float[Tensor, "B V1"], histories: Histories, exclude: Bool[Tensor, "B V1"]
     ) -> Float[Tensor, "B V1"]:
-        """Return the final scores, see :class:`CatalogRanker`."""
-        return self.ranker.rerank(scores, histories, exclude)
+        """Return the final scores, see :class:`CatalogScorer`."""
+        return self.catalog_scorer.rerank(scores, histories, exclude)
 
     def remember(self, events: Sequences) -> None:
         """Put events that the model was trained on in the reservoir.
@@ -182,7 +182,7 @@ class OnlineLearner:
         """
         rng = self._rng(0)
         new = examples_of(events)
-        # What can't be learnt must not come back from the reservoir either.
+        # What can't be learned must not come back from the reservoir either.
         if all(self._learn(new, rng) for _ in range(self.steps)):
             self._count(events.item.to(self.counts.device))
             self.reservoir.add(new, rng)
@@ -230,7 +230,7 @@ class OnlineLearner:
         """Take what :meth:`state_dict` of a learner with the same arguments gave.
 
         Raises:
-            ValueError: other parts learnt, or the reservoir is of another size.
+            ValueError: other parts learned, or the reservoir is of another size.
         """
         tensors, values = state["tensors"], state["values"]
         if tuple(values["learn"]) != self.learn:
@@ -281,7 +281,7 @@ class OnlineLearner:
         pool: DrawnPool,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss of the first ``new`` examples, and that of both kinds together."""
+        """Return the loss of the first ``new`` examples, and that of both event_types together."""
         histories, targets = examples.histories, examples.targets
         valid = targets > 0
         device = self.vectors.device
@@ -292,7 +292,7 @@ class OnlineLearner:
                 vectors[torch.searchsorted(pool.items, histories.items)],
                 histories.mask,
                 histories.gap,
-                histories.kind,
+                histories.event_type,
             )
             logits = self.model.scorer(states[valid], vectors)
             self.parts.eval()

@@ -44,7 +44,7 @@ class Reservoir:
         self.count = self.seen = 0
         self.items = np.zeros((size, window + 1), dtype=np.int64)  # the last column: the target
         self.gap = np.zeros((size, window), dtype=np.float32)
-        self.kind = np.zeros((size, window), dtype=np.int64)
+        self.event_type = np.zeros((size, window), dtype=np.int64)
         self.user = np.zeros(size, dtype=np.int64)
         self.fresh = np.zeros(size, dtype=np.int64)
 
@@ -69,7 +69,7 @@ class Reservoir:
         rows = rng.choice(self.count, min(number, self.count), replace=False, shuffle=False)
         rows = np.sort(rows)
         steps = int((self.items[rows, :-1] > 0).sum(1).max(initial=1))
-        columns = (self.items[rows, :steps], self.gap[rows, :steps], self.kind[rows, :steps])
+        columns = (self.items[rows, :steps], self.gap[rows, :steps], self.event_type[rows, :steps])
         return Examples(
             torch.from_numpy(self.user[rows]),
             Histories(*(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)),
@@ -113,13 +113,13 @@ class Reservoir:
 
     @property
     def _arrays(self) -> dict[str, np.ndarray]:
-        names = ("items", "gap", "kind", "user", "fresh")
+        names = ("items", "gap", "event_type", "user", "fresh")
         return {name: getattr(self, name) for name in names}
 
     def _write(self, slots: np.ndarray, examples: Examples, rows: np.ndarray) -> None:
         chosen = examples.to("cpu").at(torch.from_numpy(rows))
         cut = padded(cut_to_last(chosen.histories, self.window), self.window)
         self.items[slots, :-1], self.items[slots, -1] = cut.items.numpy(), chosen.item.numpy()
-        self.gap[slots], self.kind[slots] = cut.gap.numpy(), cut.kind.numpy()
+        self.gap[slots], self.event_type[slots] = cut.gap.numpy(), cut.event_type.numpy()
         self.user[slots] = chosen.user.numpy()
         self.fresh[slots] = chosen.fresh.clamp(max=self.window).numpy()

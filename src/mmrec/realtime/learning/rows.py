@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class RowAdagrad:
-    """Adagrad with one rate a row: a row that has learnt little so far moves more.
+    """Adagrad with one rate a row: a row that has learned little so far moves more.
 
     The step of row ``i`` is ``lr · g_i / sqrt(start + Σ mean(g_i²))``, the sum over the gradients
     that the row has had. A step costs what its rows cost, whatever the size of the table, and rows

@@ -19,13 +19,13 @@ from mmrec.data.durable import flush
 from mmrec.data.tables import read_json
 from mmrec.evaluation import Observed
 from mmrec.metrics import rank_of_target
-from mmrec.realtime.fold import Fold
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.snapshot import fingerprint
-from mmrec.recommender.newcomers import encode_rows
+from mmrec.realtime.state_updater import StateUpdater
+from mmrec.recommender.new_items import encode_rows
 from mmrec.recommender.recommender import Recommender
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,11 @@ CHECKPOINT = ".checkpoint"
 
 
 class OnlineTrainer:
-    """Follows an event log and publishes what it has learnt.
+    """Follows an event log and publishes what it has learned.
 
     Each micro-batch is ranked by the learner and by the frozen model of the RUN before it is
-    learnt (prequential evaluation, Dawid 1984). A checkpoint holds the learner and the offset of
-    the last event that it has learnt, written together: a restart neither skips nor repeats an
+    learned (prequential evaluation, Dawid 1984). A checkpoint holds the learner and the offset of
+    the last event that it has learned, written together: a restart neither skips nor repeats an
     event. Users are known to it by the log's random numbers alone, and an example whose user was
     forgotten is dropped before the next update.
 
@@ -82,10 +82,10 @@ class OnlineTrainer:
             max_length=recommender.options.max_length,
             **learner,
         )
-        self.fold = Fold(
+        self.updater = StateUpdater(
             recommender.model.interest,
             self.base,
-            kinds=recommender.config["kinds"],
+            event_types=recommender.config["event_types"],
             drop_repeats=recommender.options.drop_repeats,
         )
         self.changes = 0
@@ -95,7 +95,7 @@ class OnlineTrainer:
 
     @property
     def offset(self) -> int:
-        """The last event that was learnt, 0 before the first."""
+        """The last event that was learned, 0 before the first."""
         return self.learner.offset or 0
 
     def run_once(self) -> int:
@@ -119,7 +119,7 @@ class OnlineTrainer:
     def metrics(self) -> dict[str, float]:
         """Return the running NDCG@10 of the learner and of the frozen model, and how many events.
 
-        Each event was ranked before it was learnt: whole catalogue, seen items filtered.
+        Each event was ranked before it was learned: whole catalogue, seen items filtered.
         """
         return {
             name: float(np.mean(values)) if values else math.nan
@@ -129,7 +129,7 @@ class OnlineTrainer:
     def publish(self) -> bool:
         """Write a checkpoint, and a version where it is due; return whether there is one.
 
-        A version is held back where nothing was learnt since the last one, where the learner isn't
+        A version is held back where nothing was learned since the last one, where the learner isn't
         healthy, or where it ranked the last events worse than the frozen model did, by more than
         the tolerance.
         """
@@ -143,25 +143,25 @@ class OnlineTrainer:
         if worse or not self.learner.healthy:
             log.warning("offset %d is not published: %s", self.offset, json.dumps(now))
             return False
-        ranker = self.learner.publish()
+        scorer = self.learner.publish()
         version = Version(
             name=f"{self.offset:012d}",
             base=self.base,
             offset=self.offset,
             changes=self.changes,
             metrics=now,
-            weights=dict(ranker.model.state_dict()),
-            vectors=ranker.vectors,
-            counts=ranker.popularity,
+            weights=dict(scorer.model.state_dict()),
+            vectors=scorer.vectors,
+            counts=scorer.popularity,
         )
         self.versions.publish(version)
         self._published = self.offset
         return True
 
     def _test(self, observed: Observed) -> None:
-        frozen = self.recommender.ranker
-        for name, ranker in (("online", self.learner.ranker), ("frozen", frozen)):
-            scores = ranker.scores(_known_to(observed.histories, len(ranker.vectors)))
+        frozen = self.recommender.catalog_scorer
+        for name, scorer in (("online", self.learner.catalog_scorer), ("frozen", frozen)):
+            scores = scorer.scores(_known_to(observed.histories, len(scorer.vectors)))
             missing = len(self.learner.vectors) - scores.shape[1]
             scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
             exclude = torch.zeros_like(scores, dtype=torch.bool)
@@ -177,9 +177,11 @@ class OnlineTrainer:
         return Observed(
             user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
             item=torch.tensor([self.catalog.find(event.item) for event in batch]),
-            kind=torch.tensor([self.fold.kind_of(event.kind) for event in batch]),
+            event_type=torch.tensor(
+                [self.updater.event_type_id(event.event_type) for event in batch]
+            ),
             time=torch.tensor([event.time for event in batch], dtype=torch.float64),
-            histories=self.fold.histories(pasts, self.catalog.find),
+            histories=self.updater.histories(pasts, self.catalog.find),
         )
 
     def _follow_items(self, until: int | None = None) -> None:
@@ -253,7 +255,7 @@ class OnlineTrainer:
         values = read_json(folder / "state.json")
         if values["base"] != self.base:
             raise ValueError(
-                f"{self.versions.folder} was learnt on from another RUN, {values['base']}; this "
+                f"{self.versions.folder} was learned on from another RUN, {values['base']}; this "
                 f"one is {self.base}"
             )
         self._follow_items(until=values["changes"])  # as many items as at the checkpoint
@@ -273,6 +275,6 @@ def _known_to(histories: Histories, size: int) -> Histories:
     order = unknown.long().argsort(dim=1, stable=True)
     parts = (
         part.masked_fill(unknown, 0).gather(1, order)
-        for part in (histories.items, histories.gap, histories.kind)
+        for part in (histories.items, histories.gap, histories.event_type)
     )
     return Histories(*parts)

@@ -29,10 +29,10 @@ class Version:
 
     Attributes:
         name: of its folder, and of the model that serves it.
-        base: fingerprint of the model that it was learnt on from.
-        offset: the last event that it has learnt.
+        base: fingerprint of the model that it was learned on from.
+        offset: the last event that it has learned.
         changes: the last change of items that its catalogue knows.
-        metrics: how it did on the events before it learnt them.
+        metrics: how it did on the events before it learned them.
         weights: the model's state dict.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         counts: how often each item was met, ``(V + 1,)``.
@@ -79,7 +79,7 @@ class Versions:
         return (self._read(CURRENT) if pinned is None else pinned) or None
 
     def last_offset(self, base: str) -> int:
-        """Return the offset of what was published last, 0 if that was learnt from another model."""
+        """Return the offset of the last version, 0 if it was learned from another model."""
         path = self.folder / (self._read(CURRENT) or "") / ABOUT
         about = read_json(path) if path.is_file() else {}
         return int(about["offset"]) if about.get("base") == base else 0

@@ -20,14 +20,14 @@ class Event(NamedTuple):
         offset: Its place in the log, from 1; later events have larger ones.
         user: Who met the item (a keyed hash where the log hides users).
         item: Which item, as it was written: ``"007"`` is not ``7``.
-        kind: What happened ("view", "cart", …).
+        event_type: What happened ("view", "cart", …).
         time: When, in seconds since 1970; not necessarily in the order of the log.
     """
 
     offset: int
     user: str
     item: ItemId
-    kind: str
+    event_type: str
     time: float
 
 
@@ -37,14 +37,14 @@ class NewEvent(NamedTuple):
     Attributes:
         user: Who met the item: a text of 1 to 256 characters.
         item: Which item: a text of 1 to 1,024 characters, or an integer of 64 bits.
-        kind: What happened: a text of 1 to 256 characters.
+        event_type: What happened: a text of 1 to 256 characters.
         time: When, in seconds since 1970; None is the moment of writing.
         id: The sender's name for this event, 1 to 256 characters; the same name twice is one event.
     """
 
     user: str
     item: ItemId
-    kind: str = "view"
+    event_type: str = "view"
     time: float | None = None
     id: str | None = None
 
@@ -64,7 +64,7 @@ def check_event(event: NewEvent) -> None:
         ValueError: time: expected a finite number of seconds; got nan
     """
     check_text("user", event.user)
-    check_text("kind", event.kind)
+    check_text("event_type", event.event_type)
     if event.id is not None:
         check_text("id", event.id)
     _check_item(event.item)
@@ -138,7 +138,7 @@ class EventLog(Protocol):
         user: str,
         item: ItemId,
         *,
-        kind: str = "view",
+        event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
     ) -> int:

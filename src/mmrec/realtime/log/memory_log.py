@@ -40,12 +40,12 @@ class MemoryLog:
         user: str,
         item: ItemId,
         *,
-        kind: str = "view",
+        event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
     ) -> int:
         """Store an event and return its offset; see :meth:`EventLog.append`."""
-        return self.append_many([NewEvent(user, item, kind, time, id)])[0]
+        return self.append_many([NewEvent(user, item, event_type, time, id)])[0]
 
     def append_many(self, events: Sequence[NewEvent]) -> list[int]:
         """Store events, all or none; see :meth:`EventLog.append_many`."""
@@ -144,7 +144,7 @@ class MemoryLog:
             return known.offset
         self._last += 1
         moment = clock.time() if event.time is None else float(event.time)
-        stored = Event(self._last, event.user, event.item, event.kind, moment)
+        stored = Event(self._last, event.user, event.item, event.event_type, moment)
         self._events[self._last] = stored
         self._users[event.user].append(stored)
         if event.id is not None:
@@ -159,6 +159,6 @@ def _check_same(
     if event.id is None:
         return
     known = stored.get(event.id) or new.setdefault(event.id, event)
-    same = (known.user, known.item, known.kind) == (event.user, event.item, event.kind)
+    same = (known.user, known.item, known.event_type) == (event.user, event.item, event.event_type)
     if not same or (event.time is not None and known.time not in (None, event.time)):
         raise ValueError(f"id: {event.id!r} names another event already; got other content")

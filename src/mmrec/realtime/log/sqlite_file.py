@@ -14,7 +14,7 @@ APPLICATION = int.from_bytes(b"mmre", "big")
 SCHEMA = 1
 WAIT = 10.0  # seconds that a writer waits for another process
 
-# The columns offset, kind, … are read by name in sqlite_log.py. `item` has no type, so that a
+# The columns offset, event_type, … are read by name in sqlite_log.py. `item` has no type, so that a
 # text stays a text and an integer an integer.
 _TABLES = """
 CREATE TABLE users (key INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE);
@@ -22,7 +22,7 @@ CREATE TABLE events (
     offset INTEGER PRIMARY KEY AUTOINCREMENT,
     user_key INTEGER NOT NULL REFERENCES users (key),
     item NOT NULL,
-    kind TEXT NOT NULL,
+    event_type TEXT NOT NULL,
     time REAL NOT NULL,
     id TEXT
 );

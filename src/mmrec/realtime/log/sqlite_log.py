@@ -58,7 +58,8 @@ class SqliteLog:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     log = SqliteLog(Path(folder, "events.db"))
-        ...     offsets = [log.append("ann", "007", id="a1"), log.append("bob", 7, kind="cart")]
+        ...     offsets = [log.append("ann", "007", id="a1")]
+        ...     offsets.append(log.append("bob", 7, event_type="cart"))
         ...     again = log.append("ann", "007", id="a1")  # sent twice, stored once
         ...     items = [event.item for event in log.read()]
         ...     forgotten = log.forget("ann")
@@ -97,12 +98,12 @@ class SqliteLog:
         user: str,
         item: ItemId,
         *,
-        kind: str = "view",
+        event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
     ) -> int:
         """Store an event and return its offset; see :class:`EventLog`."""
-        return self._group([self._row(NewEvent(user, item, kind, time, id))])[0]
+        return self._group([self._row(NewEvent(user, item, event_type, time, id))])[0]
 
     def append_many(self, events: Sequence[NewEvent]) -> list[int]:
         """Store events, all or none, in one commit; see :class:`EventLog`."""
@@ -238,11 +239,11 @@ class SqliteLog:
 
     def _row(self, event: NewEvent) -> Row:
         check_event(event)
-        user, item, kind, time, id = event
+        user, item, event_type, time, id = event
         return Row(
             user=self._hide(user) or user,
             item=item,
-            kind=kind,
+            event_type=event_type,
             time=now() if time is None else float(time),
             id=id if id is None else self._hide(id) or id,
             timed=time is not None,

@@ -8,7 +8,7 @@ from mmrec.data import ItemId
 from mmrec.realtime.log.events import Event
 
 SELECT = """
-SELECT offset, user, item, kind, time
+SELECT offset, user, item, event_type, time
 FROM events CROSS JOIN users ON users.key = events.user_key
 """  # CROSS: in this order, so that a read follows the offsets
 
@@ -18,7 +18,7 @@ class Row(NamedTuple):
 
     user: str
     item: ItemId
-    kind: str
+    event_type: str
     time: float
     id: str | None
     timed: bool
@@ -67,8 +67,8 @@ def _insert(db: sqlite3.Connection, row: Row) -> int:
     if not found:
         db.execute("INSERT INTO users VALUES (?, ?)", (key, row.user))
     cursor = db.execute(
-        "INSERT INTO events (user_key, item, kind, time, id) VALUES (?, ?, ?, ?, ?)",
-        (key, row.item, row.kind, row.time, row.id),
+        "INSERT INTO events (user_key, item, event_type, time, id) VALUES (?, ?, ?, ?, ?)",
+        (key, row.item, row.event_type, row.time, row.id),
     )
     return int(cursor.lastrowid or 0)
 
@@ -79,7 +79,7 @@ def _known(db: sqlite3.Connection, row: Row) -> int | None:
     if found is None:
         return None
     stored = Event._make(found)
-    names = ["user", "item", "kind", *(["time"] if row.timed else [])]
+    names = ["user", "item", "event_type", *(["time"] if row.timed else [])]
     other = [name for name in names if getattr(stored, name) != getattr(row, name)]
     if other:
         raise ValueError(

@@ -3,7 +3,7 @@
 
 const SHOWN = 36;
 const EXPLAINED = 24;
-const NAMES = { text: "text", image: "picture", id: "others' histories" };
+const NAMES = { text: "text", image: "image", id: "others' histories" };
 const $ = (id) => document.getElementById(id);
 
 // Not crypto.randomUUID: browsers have it only on this machine, or over HTTPS.
@@ -48,11 +48,11 @@ function fill(tile, item) {
   const lost = () => {
     image.remove();
     none.hidden = false;
-    none.textContent = "no picture";
+    none.textContent = "no image";
   };
-  if (item.picture) {
+  if (item.image) {
     image.addEventListener("error", lost);
-    image.src = item.picture;
+    image.src = item.image;
   } else {
     lost();
   }

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.data import Histories, Split
-from mmrec.models import CatalogRanker
+from mmrec.models import CatalogScorer
 
 CELLS = 2**22
 """Scores that are held at once: 16 MB, which stay in a cache …"""
@@ -30,17 +30,17 @@ def rows_at_once(catalog_size: int, at_most: int = 256) -> int:
     return min(at_most, max(LEAST, CELLS // (catalog_size + 1)))
 
 
-def second_stage(ranker: Any) -> Stage | None:
-    """Return what makes a ranker's scores final; None where they are already."""
-    rerank = getattr(ranker, "rerank", None)
+def second_stage(scorer: Any) -> Stage | None:
+    """Return what makes a scorer's scores final; None where they are already."""
+    rerank = getattr(scorer, "rerank", None)
     first = getattr(rerank, "__self__", None)
-    same = getattr(rerank, "__func__", None) is CatalogRanker.rerank
+    same = getattr(rerank, "__func__", None) is CatalogScorer.rerank
     # It would only mask a copy of the scores, which is done here.
-    plain = same and isinstance(first, CatalogRanker) and first.model.ranker is None
+    plain = same and isinstance(first, CatalogScorer) and first.model.reranker is None
     return None if plain else cast("Stage | None", rerank)
 
 
-class Bench:
+class RankBuffer:
     """Two tables of ``(rows, V + 1)`` that every batch is written into.
 
     What is no candidate is at ``-inf``, and no score of a candidate is below the least finite

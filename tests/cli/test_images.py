@@ -4,7 +4,7 @@ import io
 import pytest
 from PIL import Image
 
-from mmrec.cli.pictures import Thumbnails
+from mmrec.cli.images import Thumbnails
 from mmrec.data import Catalog
 
 
@@ -18,17 +18,17 @@ def decoded(uri):
 def catalog(tmp_path):
     Image.new("RGB", (300, 600), "red").save(tmp_path / "tall.png")
     Image.new("RGB", (40, 20), "blue").save(tmp_path / "small.jpg")
-    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "broken.jpg").write_bytes(b"not an image")
     rows = {"item_id": ["a", "b", "c", "d", "e"]}
     rows["image"] = ["tall.png", "small.jpg", "broken.jpg", "gone.jpg", ""]
     return Catalog(rows, tmp_path)
 
 
-def test_a_thumbnail_is_a_small_jpeg_of_the_picture(catalog):
-    picture = decoded(Thumbnails(catalog, size=100)["a"])
-    assert picture.format == "JPEG"
-    assert picture.size == (50, 100)
-    red, green, blue = picture.getpixel((25, 50))
+def test_a_thumbnail_is_a_small_jpeg_of_the_image(catalog):
+    image = decoded(Thumbnails(catalog, size=100)["a"])
+    assert image.format == "JPEG"
+    assert image.size == (50, 100)
+    red, green, blue = image.getpixel((25, 50))
     assert red > 240
     assert max(green, blue) < 15
 
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_has_none(catalog):
 def test_a_picture_is_made_once(catalog, monkeypatch):
     thumbnails = Thumbnails(catalog)
     first = thumbnails["a"]
-    monkeypatch.setattr("mmrec.cli.pictures.load_image", None)
+    monkeypatch.setattr("mmrec.cli.images.load_image", None)
     assert thumbnails["a"] is first
 
 

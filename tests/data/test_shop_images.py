@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
+from mmrec.data.shop_images import draw_image
 from mmrec.data.shop_items import VISUAL
-from mmrec.data.shop_pictures import draw_picture
 from mmrec.data.shop_shapes import SILHOUETTES
 
 
-def pixels(shape, colour, pattern, seed):
-    picture = draw_picture(shape, colour, pattern, np.random.default_rng(seed))
-    return np.asarray(picture).astype(float)
+def pixels(shape, color, pattern, seed):
+    image = draw_image(shape, color, pattern, np.random.default_rng(seed))
+    return np.asarray(image).astype(float)
 
 
-def middle(picture):
-    height, width, _ = picture.shape
-    return picture[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5]
+def middle(image):
+    height, width, _ = image.shape
+    return image[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5]
 
 
-def test_every_shape_has_a_silhouette_inside_the_picture():
+def test_every_shape_has_a_silhouette_inside_the_image():
     assert tuple(SILHOUETTES) == VISUAL["shape"]
     for parts in SILHOUETTES.values():
         assert any(part.layer == "body" for part in parts)
@@ -28,20 +28,20 @@ def test_every_shape_has_a_silhouette_inside_the_picture():
 
 @pytest.mark.parametrize("shape", VISUAL["shape"])
 def test_pictures_are_small_square_rgb_and_deterministic(shape):
-    picture = draw_picture(shape, "red", "checks", np.random.default_rng(0))
-    assert picture.mode == "RGB"
-    assert picture.width == picture.height
-    assert 128 <= picture.width <= 192
-    again = draw_picture(shape, "red", "checks", np.random.default_rng(0))
-    assert again.tobytes() == picture.tobytes()
+    image = draw_image(shape, "red", "checks", np.random.default_rng(0))
+    assert image.mode == "RGB"
+    assert image.width == image.height
+    assert 128 <= image.width <= 192
+    again = draw_image(shape, "red", "checks", np.random.default_rng(0))
+    assert again.tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("colour", "strongest"), [("red", 0), ("green", 1), ("blue", 2), ("yellow", None), ("pink", 0)]
+    ("color", "strongest"), [("red", 0), ("green", 1), ("blue", 2), ("yellow", None), ("pink", 0)]
 )
-def test_colour_is_seen(colour, strongest):
+def test_colour_is_seen(color, strongest):
     for seed in range(4):
-        mean = middle(pixels("t-shirt", colour, "plain", seed)).mean(axis=(0, 1))
+        mean = middle(pixels("t-shirt", color, "plain", seed)).mean(axis=(0, 1))
         if strongest is not None:
             assert mean.argmax() == strongest
         else:
@@ -62,9 +62,9 @@ def test_pattern_is_seen():
 
 
 def test_background_says_nothing_of_the_product():
-    """The corners, where no product reaches, are a light neutral for every colour."""
-    for colour in VISUAL["colour"]:
+    """The corners, where no product reaches, are a light neutral for every color."""
+    for color in VISUAL["color"]:
         for seed in range(3):
-            corner = pixels("mug", colour, "plain", seed)[:6, :6].reshape(-1, 3).mean(axis=0)
+            corner = pixels("mug", color, "plain", seed)[:6, :6].reshape(-1, 3).mean(axis=0)
             assert corner.min() > 190
             assert np.ptp(corner) < 30

@@ -13,19 +13,19 @@ from torch import Tensor
 
 from mmrec.data import Catalog, ItemId
 from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
+from mmrec.realtime.images import write_images
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import EventLog
 from mmrec.realtime.log.item_changes import ItemChange
-from mmrec.realtime.pictures import write_pictures
 from mmrec.realtime.snapshot import REMOVED, Snapshot
-from mmrec.recommender.newcomers import encode_rows
+from mmrec.recommender.new_items import encode_rows
 from mmrec.recommender.recommender import Recommender
 
 log = logging.getLogger(__name__)
 
 
-class Current:
+class SnapshotStore:
     """The snapshot that is served, and the only one who replaces it.
 
     Readers take :attr:`now` once a call. Changes of items and of the model wait for one another
@@ -76,7 +76,7 @@ class Current:
         with self._writing:
             self._apply_changes()
             check_change(self._now, change)
-            write_pictures(files or {})
+            write_images(files or {})
             encoded = encoded_by(self._now, change, self._encode)
             number = self.events.change_items(change)
             # Of another change that came between, these vectors know nothing.
@@ -87,11 +87,11 @@ class Current:
         """Serve a version, or with None the trained recommender.
 
         Raises:
-            ValueError: the version was learnt on from another model.
+            ValueError: the version was learned on from another model.
         """
         if version is not None and version.base != self._base:
             raise ValueError(
-                f"version {version.name} was learnt on from {version.base}; this is {self._base}"
+                f"version {version.name} was learned on from {version.base}; this is {self._base}"
             )
         with self._writing:
             self._apply_changes()
@@ -129,7 +129,7 @@ class Current:
             made.report,
             made.build,
         )
-        found.shares = now.shares
+        found.modality_contributions = now.modality_contributions
         return found
 
     def _name(self, version: str) -> str:

@@ -12,7 +12,7 @@ from mmrec.recommender.lists import Recommendation
 from mmrec.serving.schemas import Line, Past, Row
 
 
-class Shown:
+class ItemPresenter:
     """The items of a live recommender as clients see them.
 
     Args:
@@ -57,18 +57,18 @@ class Shown:
         made = [row | {"item_id": self._parsed(row["item_id"])} for row in rows]
         return {name: [row.get(name) for row in made] for name in known if name in sent}
 
-    def changed(self, rows: list[Row], *, pictures: bool) -> dict[str, list[Any]]:
+    def changed(self, rows: list[Row], *, images: bool) -> dict[str, list[Any]]:
         """Return changes that were sent as columns; what a row leaves out stays as it is.
 
         Args:
             rows: items, and what changes of them.
-            pictures: whether some of them also get other pictures.
+            images: whether some of them also get other images.
 
         Raises:
             ValueError: a row has no id, or a column that the catalogue lacks.
         """
         columns = self.new(rows)
-        if pictures and "image" in self.live.catalog.frame.columns:
+        if images and "image" in self.live.catalog.frame.columns:
             columns.setdefault("image", [])
         now = [self._row(item) for item in columns["item_id"]]
         return {
@@ -86,31 +86,29 @@ class Shown:
 
     def line(self, line: Recommendation) -> Line:
         """Return a line of a list."""
-        title, picture = self._look(line.item)
-        return Line(
-            item=line.item, score=line.score, title=title, reason=line.reason, picture=picture
-        )
+        title, image = self._look(line.item)
+        return Line(item=line.item, score=line.score, title=title, reason=line.reason, image=image)
 
     def past(self, event: Event) -> Past:
         """Return an event of a history."""
-        title, picture = self._look(event.item)
+        title, image = self._look(event.item)
         return Past(
             item=event.item,
             title=title,
-            event=event.kind,
+            event=event.event_type,
             time=event.time,
             offset=event.offset,
-            picture=picture,
+            image=image,
         )
 
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
-        """Return an item's title and the address of its picture; None where there is none."""
-        row, picture = self._row(item), None
+        """Return an item's title and the address of its image; None where there is none."""
+        row, image = self._row(item), None
         title, name = row.get(self.title_column), str(row.get("image") or "").strip()
         if name and self.live.catalog.images is not None:
-            # Browsers keep pictures; another file is another address.
-            picture = f"/pictures/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
-        return None if title is None else str(title), picture
+            # Browsers keep images; another file is another address.
+            image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
+        return None if title is None else str(title), image
 
     def _parsed(self, item: Any) -> Any:
         """Return an id as an integer where the catalogue's are: a query is always text."""

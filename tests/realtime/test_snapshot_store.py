@@ -2,23 +2,23 @@ import polars as pl
 import pytest
 import torch
 
-from mmrec.realtime.current import Current
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
+from mmrec.realtime.snapshot_store import SnapshotStore
 
 
 @pytest.fixture
 def current(by_content):
-    return Current(by_content, MemoryLog(), ExactIndex)
+    return SnapshotStore(by_content, MemoryLog(), ExactIndex)
 
 
 def lamp(name):
     return pl.DataFrame({"item_id": [name], "title": ["red lamp"]})
 
 
-def learnt(current, name="1", base=None, changes=0):
+def learned(current, name="1", base=None, changes=0):
     """A version in which every vector has moved."""
     now = current.now
     return Version(
@@ -43,7 +43,7 @@ def test_a_reader_keeps_what_it_took(current):
 
 
 def test_a_version_is_served_and_the_run_again(current):
-    run, version = current.now, learnt(current)
+    run, version = current.now, learned(current)
     current.publish(version)
     assert current.now.version == f"{run.version}-1"
     assert torch.equal(current.now.vectors, version.vectors)
@@ -56,13 +56,13 @@ def test_a_version_is_served_and_the_run_again(current):
 
 def test_a_version_of_another_model_is_refused(current):
     before = current.now
-    with pytest.raises(ValueError, match="version 1 was learnt on from another; this is"):
-        current.publish(learnt(current, base="another"))
+    with pytest.raises(ValueError, match="version 1 was learned on from another; this is"):
+        current.publish(learned(current, base="another"))
     assert current.now is before
 
 
 def test_items_that_a_version_does_not_know_have_their_content(current, by_content):
-    version = learnt(current)
+    version = learned(current)
     first = by_content.catalog.ids[0]
     current.change(ItemChange("add", lamp("x"), {}))
     current.change(ItemChange("update", pl.DataFrame({"item_id": [first], "title": ["hat"]}), {}))
@@ -80,7 +80,7 @@ def test_items_that_a_version_does_not_know_have_their_content(current, by_conte
 def test_following_is_idle_where_nothing_happened(current, tmp_path):
     versions = Versions(tmp_path)
     current.follow(versions)
-    versions.publish(learnt(current))
+    versions.publish(learned(current))
     current.follow(versions)
     served = current.now
     current.follow(versions)
@@ -93,8 +93,8 @@ def test_following_is_idle_where_nothing_happened(current, tmp_path):
 def test_what_is_served_can_be_served_again(current, by_content):
     current.change(ItemChange("add", lamp("x"), {}))
     current.change(ItemChange("remove", pl.DataFrame({"item_id": [by_content.catalog.ids[0]]}), {}))
-    current.publish(learnt(current, changes=2))
-    again = Current(current.as_recommender(), MemoryLog(), ExactIndex)
+    current.publish(learned(current, changes=2))
+    again = SnapshotStore(current.as_recommender(), MemoryLog(), ExactIndex)
     assert torch.equal(again.now.vectors, current.now.vectors)
     assert torch.equal(again.now.available, current.now.available)
     assert again.now.catalog.ids == current.now.catalog.ids
@@ -102,9 +102,9 @@ def test_what_is_served_can_be_served_again(current, by_content):
 
 def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):
     log = MemoryLog()
-    one, other = (Current(by_content, log, ExactIndex) for _ in range(2))
+    one, other = (SnapshotStore(by_content, log, ExactIndex) for _ in range(2))
     item, write = by_content.catalog.ids[2], log.change_items
-    picture = by_content.catalog.row(by_content.catalog.ids[7])["image"]
+    image = by_content.catalog.row(by_content.catalog.ids[7])["image"]
 
     def after_the_other(change):
         monkeypatch.setattr(log, "change_items", write)
@@ -113,8 +113,8 @@ def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):
         return write(change)
 
     monkeypatch.setattr(log, "change_items", after_the_other)
-    one.change(ItemChange("update", pl.DataFrame({"item_id": [item], "image": [picture]}), {}))
+    one.change(ItemChange("update", pl.DataFrame({"item_id": [item], "image": [image]}), {}))
     other.refresh()
-    fresh = Current(by_content, log, ExactIndex)
+    fresh = SnapshotStore(by_content, log, ExactIndex)
     for process in (one, other):
         assert torch.allclose(process.now.vectors, fresh.now.vectors, atol=1e-6)

@@ -5,22 +5,24 @@ from hypothesis import strategies as st
 
 from mmrec.data import Histories
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.realtime.fold import Fold
 from mmrec.realtime.log.events import Event
+from mmrec.realtime.state_updater import StateUpdater
 
 VECTORS = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))
 INTERESTS = {
-    "gru": lambda: GRUInterest(8, layers=2, time_gap=True, event_types=2),
-    "lru": lambda: LinearRecurrentInterest(8, time_gap=True, event_types=2),
-    "sasrec": lambda: SelfAttentionInterest(8, window=4, time_gap=True, event_types=2),
+    "gru": lambda: GRUInterest(8, layers=2, time_gap=True, num_event_types=2),
+    "lru": lambda: LinearRecurrentInterest(8, time_gap=True, num_event_types=2),
+    "sasrec": lambda: SelfAttentionInterest(8, window=4, time_gap=True, num_event_types=2),
 }
 
 
-def events(items, times=None, kinds=None):
+def events(items, times=None, event_types=None):
     times = [10.0 * n for n in range(len(items))] if times is None else times
-    kinds = ["view"] * len(items) if kinds is None else kinds
-    rows = zip(items, kinds, times, strict=True)
-    return [Event(n, "u", item, kind, time) for n, (item, kind, time) in enumerate(rows, 1)]
+    event_types = ["view"] * len(items) if event_types is None else event_types
+    rows = zip(items, event_types, times, strict=True)
+    return [
+        Event(n, "u", item, event_type, time) for n, (item, event_type, time) in enumerate(rows, 1)
+    ]
 
 
 def find(item):
@@ -34,7 +36,7 @@ def interest(request):
 
 
 def make(interest, **more):
-    return Fold(interest, "v", kinds=["cart", "view"], **more)
+    return StateUpdater(interest, "v", event_types=["cart", "view"], **more)
 
 
 def test_equals_the_model_over_the_whole_history(interest):
@@ -49,7 +51,7 @@ def test_equals_the_model_over_the_whole_history(interest):
         torch.tensor([[2, 1, 0, 2, 1, 0]]),
     )
     with torch.inference_mode():
-        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.kind)
+        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.event_type)
     assert torch.allclose(fold.interest_of(session), states[:, -1], atol=1e-5)
     assert (session.offset, session.item, session.time, session.events) == (6, 1, 2000, 6)
 
@@ -60,9 +62,9 @@ def test_histories_say_what_the_fold_says(interest):
     rows = fold.histories([past, []], find)
     assert rows.items.tolist() == [[1, 5, 2], [0, 0, 0]]
     assert rows.gap[0].tolist() == [0, 90, 0]
-    assert rows.kind[0].tolist() == [2, 1, 0]
+    assert rows.event_type[0].tolist() == [2, 1, 0]
     with torch.inference_mode():
-        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.kind)
+        states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.event_type)
     session = fold(fold.start(), past, VECTORS, find)
     assert torch.allclose(fold.interest_of(session), states[:1, 2], atol=1e-5)
 

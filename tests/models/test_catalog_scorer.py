@@ -3,7 +3,7 @@ import torch
 
 from mmrec.data import Histories
 from mmrec.encoders import IdEncoder
-from mmrec.models import CatalogRanker, gru4rec, sasrec
+from mmrec.models import CatalogScorer, gru4rec, sasrec
 from mmrec.scoring import MLPScorer
 
 SIZE, DIM = 6, 4
@@ -26,14 +26,14 @@ def popularity():
 
 
 def test_without_a_history_items_are_ranked_by_popularity(model, vectors, popularity):
-    scores = CatalogRanker(model, vectors, popularity).scores(Histories.of_items(ROWS))
+    scores = CatalogScorer(model, vectors, popularity).scores(Histories.of_items(ROWS))
     assert scores[1].tolist() == popularity.tolist()
-    alone = CatalogRanker(model, vectors, popularity).scores(Histories.of_items([[]]))
+    alone = CatalogScorer(model, vectors, popularity).scores(Histories.of_items([[]]))
     assert alone[0].tolist() == popularity.tolist()
 
 
 def test_with_a_history_the_model_scores(model, vectors, popularity):
-    scores = CatalogRanker(model, vectors, popularity).scores(Histories.of_items(ROWS))
+    scores = CatalogScorer(model, vectors, popularity).scores(Histories.of_items(ROWS))
     for row in (0, 2, 3):
         alone = model.eval().scores(Histories.of_items([ROWS[row]]), vectors)[0]
         assert torch.allclose(scores[row], alone, atol=1e-6)
@@ -42,19 +42,19 @@ def test_with_a_history_the_model_scores(model, vectors, popularity):
 
 @pytest.mark.parametrize("max_length", [1, 2, 4])
 def test_only_the_last_events_count(model, vectors, popularity, max_length):
-    ranker = CatalogRanker(model, vectors, popularity, max_length=max_length)
+    reranker = CatalogScorer(model, vectors, popularity, max_length=max_length)
     histories = Histories.of_items(ROWS)
     histories.gap.uniform_(0, 1e6)
-    scores = ranker.scores(histories)
+    scores = reranker.scores(histories)
     for row, items in enumerate(ROWS):
         kept = slice(max(len(items) - max_length, 0), len(items))
         alone = Histories(
             histories.items[row : row + 1, kept],
             histories.gap[row : row + 1, kept],
-            histories.kind[row : row + 1, kept],
+            histories.event_type[row : row + 1, kept],
         )
         if items:
-            assert torch.allclose(scores[row], ranker.scores(alone)[0], atol=1e-6)
+            assert torch.allclose(scores[row], reranker.scores(alone)[0], atol=1e-6)
         else:
             assert scores[row].tolist() == popularity.tolist()
 
@@ -62,30 +62,30 @@ def test_only_the_last_events_count(model, vectors, popularity, max_length):
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_the_model_stays(model, vectors, popularity, training):
     model.train(training)
-    ranker = CatalogRanker(model, vectors, popularity)
-    first = ranker.scores(Histories.of_items(ROWS))
-    assert torch.equal(ranker.scores(Histories.of_items(ROWS)), first)  # no dropout
+    reranker = CatalogScorer(model, vectors, popularity)
+    first = reranker.scores(Histories.of_items(ROWS))
+    assert torch.equal(reranker.scores(Histories.of_items(ROWS)), first)  # no dropout
     assert model.training == model.interest.training == training
     with pytest.raises(IndexError):
-        ranker.scores(Histories.of_items([[SIZE + 1]]))
+        reranker.scores(Histories.of_items([[SIZE + 1]]))
     assert model.training == training
 
 
 def test_another_type_of_vectors(model, vectors, popularity):
-    ranker = CatalogRanker(model.double(), vectors.double(), popularity)
-    assert ranker.popularity.dtype == torch.float64
-    assert ranker.scores(Histories.of_items(ROWS)).isfinite().all()
+    reranker = CatalogScorer(model.double(), vectors.double(), popularity)
+    assert reranker.popularity.dtype == torch.float64
+    assert reranker.scores(Histories.of_items(ROWS)).isfinite().all()
 
 
 def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popularity):
-    model.ranker, model.shortlist = MLPScorer(DIM, DIM), 2
-    ranker = CatalogRanker(model, vectors, popularity)
+    model.reranker, model.shortlist = MLPScorer(DIM, DIM), 2
+    reranker = CatalogScorer(model, vectors, popularity)
     histories = Histories.of_items(ROWS)
-    scores = ranker.scores(histories)
+    scores = reranker.scores(histories)
     exclude = torch.zeros_like(scores, dtype=torch.bool)
     exclude[:, 0] = True
     exclude.scatter_(1, scores[:, 1:].topk(2).indices + 1, True)  # the best two by retrieval
-    final = ranker.rerank(scores, histories, exclude)
+    final = reranker.rerank(scores, histories, exclude)
     assert (final[exclude] == -torch.inf).all()
     for row, items in enumerate(ROWS):
         left = scores[row].masked_fill(exclude[row], -torch.inf)
@@ -96,25 +96,25 @@ def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popul
             continue
         state = model.eval().interests(Histories.of_items([items]), vectors)
         short = torch.tensor(by_retrieval[:2])
-        ranked = scores[row, short] + model.ranker(state, vectors[short].unsqueeze(0))[0]
+        ranked = scores[row, short] + model.reranker(state, vectors[short].unsqueeze(0))[0]
         by_ranker = short[ranked.argsort(descending=True)]
         assert order == [*by_ranker.tolist(), *by_retrieval[2:]]
 
 
 def test_fewer_items_than_the_short_list_holds(model, vectors, popularity):
-    model.ranker = MLPScorer(DIM, DIM)
-    ranker = CatalogRanker(model, vectors, popularity)
+    model.reranker = MLPScorer(DIM, DIM)
+    reranker = CatalogScorer(model, vectors, popularity)
     histories = Histories.of_items([[1, 2]])
     exclude = torch.ones(1, SIZE + 1, dtype=torch.bool)
     exclude[0, 4] = False
-    final = ranker.rerank(ranker.scores(histories), histories, exclude)
+    final = reranker.rerank(reranker.scores(histories), histories, exclude)
     assert final.isfinite().nonzero().tolist() == [[0, 4]]
 
 
 def test_without_a_ranking_scorer_reranking_only_excludes(model, vectors, popularity):
-    ranker = CatalogRanker(model, vectors, popularity)
+    reranker = CatalogScorer(model, vectors, popularity)
     histories = Histories.of_items(ROWS)
-    scores = ranker.scores(histories)
+    scores = reranker.scores(histories)
     exclude = torch.rand(scores.shape) < 0.5
     expected = scores.masked_fill(exclude, -torch.inf)
-    assert torch.equal(ranker.rerank(scores, histories, exclude), expected)
+    assert torch.equal(reranker.rerank(scores, histories, exclude), expected)

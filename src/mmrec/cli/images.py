@@ -1,4 +1,4 @@
-"""Small pictures inside a page: thumbnails as data URIs."""
+"""Small images inside a page: thumbnails as data URIs."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from mmrec.data import Catalog, ImageError, ItemId, load_image
 
 
 class Thumbnails:
-    """The pictures of a catalogue, small enough to be written into a page.
+    """The images of a catalogue, small enough to be written into a page.
 
     Args:
         catalog: the items.
@@ -27,7 +27,7 @@ class Thumbnails:
         self._aspects: list[float] = []
 
     def __getitem__(self, item: ItemId) -> str | None:
-        """Return the picture of an item as a ``data:`` URI; None if none can be read."""
+        """Return the image of an item as a ``data:`` URI; None if none can be read."""
         if item not in self._made:
             path = self._paths[item]
             self._made[item] = None if path is None else self._make(path)
@@ -35,16 +35,16 @@ class Thumbnails:
 
     @property
     def aspect(self) -> float:
-        """Usual width divided by height of the pictures made so far; 1 if there are none."""
+        """Usual width divided by height of the images made so far; 1 if there are none."""
         return round(min(max(median(self._aspects or [1.0]), 0.66), 1.5), 2)
 
     def _make(self, path: Path) -> str | None:
         try:
-            picture = load_image(path)
+            image = load_image(path)
         except ImageError:
             return None
-        self._aspects.append(picture.width / picture.height)
-        picture.thumbnail((self.size, self.size))
+        self._aspects.append(image.width / image.height)
+        image.thumbnail((self.size, self.size))
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=82, optimize=True)
+        image.save(file, "JPEG", quality=82, optimize=True)
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -23,7 +23,7 @@ Items = NDArray[np.integer[Any]]
 
 
 @runtime_checkable
-class Pool(Protocol):
+class Sampler(Protocol):
     """What a sampler of negatives must do."""
 
     def draw(self, rng: np.random.Generator) -> Items:
@@ -34,7 +34,7 @@ class Pool(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class FullPool:
+class FullSampler:
     """Every given item, every time: the softmax is exact.
 
     Args:
@@ -44,7 +44,7 @@ class FullPool:
         ValueError: if ``items`` is empty or has an index less than 1.
 
     Example:
-        >>> pool = FullPool(np.array([3, 1, 2]))
+        >>> pool = FullSampler(np.array([3, 1, 2]))
         >>> pool.draw(np.random.default_rng(0))
         array([1, 2, 3])
         >>> pool.log_inclusion(np.array([1, 7]))
@@ -66,7 +66,7 @@ class FullPool:
 
 
 @dataclass(frozen=True, eq=False)
-class UniformPool:
+class UniformSampler:
     """``size`` different items, all sets of them equally likely.
 
     Args:
@@ -77,7 +77,7 @@ class UniformPool:
         ValueError: if ``items`` is empty or has an index less than 1, or ``size`` is less than 1.
 
     Example:
-        >>> pool = UniformPool(np.arange(1, 101), size=5)
+        >>> pool = UniformSampler(np.arange(1, 101), size=5)
         >>> len(pool.draw(np.random.default_rng(0)))
         5
         >>> np.exp(pool.log_inclusion(np.array([1])))
@@ -104,7 +104,7 @@ class UniformPool:
 
 
 @dataclass(frozen=True, eq=False)
-class PopularityPool:
+class PopularitySampler:
     """The different items among ``size`` draws with replacement from count ** alpha.
 
     Args:
@@ -122,7 +122,7 @@ class PopularityPool:
         their Compositionality" (arXiv 1310.4546).
 
     Example:
-        >>> pool = PopularityPool(np.array([0, 9, 1, 0]), size=2)  # p is 3/4 and 1/4
+        >>> pool = PopularitySampler(np.array([0, 9, 1, 0]), size=2)  # p is 3/4 and 1/4
         >>> np.exp(pool.log_inclusion(np.array([1, 2, 3])))
         array([0.9375, 0.4375, 0.    ])
     """
@@ -159,7 +159,7 @@ class PopularityPool:
 
 
 @dataclass(frozen=True, eq=False)
-class InBatchPool:
+class InBatchSampler:
     """Draws nothing: the batch's own targets are the negatives of each other.
 
     The targets are taken as independent draws by popularity, the usual approximation: real
@@ -174,7 +174,7 @@ class InBatchPool:
             one, or ``positions`` is less than 1.
 
     Example:
-        >>> pool = InBatchPool(np.array([0, 3, 1]), positions=2)
+        >>> pool = InBatchSampler(np.array([0, 3, 1]), positions=2)
         >>> np.exp(pool.log_inclusion(np.array([1, 2])))
         array([0.9375, 0.4375])
         >>> pool.draw(np.random.default_rng(0))
@@ -202,7 +202,7 @@ class InBatchPool:
 
 
 @dataclass(frozen=True, eq=False)
-class UnionPool:
+class UnionSampler:
     """Several pools drawn independently, for example in-batch targets and drawn negatives.
 
     Raises:
@@ -210,16 +210,17 @@ class UnionPool:
 
     Example:
         >>> counts = np.array([0, 3, 1])
-        >>> pool = UnionPool([InBatchPool(counts, positions=1), UniformPool(np.array([1, 2]), 1)])
+        >>> in_batch = InBatchSampler(counts, positions=1)
+        >>> pool = UnionSampler([in_batch, UniformSampler(np.array([1, 2]), 1)])
         >>> np.exp(pool.log_inclusion(np.array([1, 2])))  # 1 - 1/4 × 1/2, 1 - 3/4 × 1/2
         array([0.875, 0.625])
     """
 
-    pools: Sequence[Pool]
+    pools: Sequence[Sampler]
 
     def __post_init__(self) -> None:
         if not self.pools:
-            raise ValueError("UnionPool expects at least one pool; got none")
+            raise ValueError("UnionSampler expects at least one pool; got none")
 
     def draw(self, rng: np.random.Generator) -> Items:
         """Every item that one of the pools draws."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmrec.data import Catalog, Source, TableSource, TextTemplate
 from mmrec.encoders import FeatureEncoder, FeatureStore, IdEncoder
-from mmrec.models import SequentialModel, encode_with_shares
+from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.content import (
     Transform,
     bare_encoder,
@@ -32,7 +32,7 @@ def rebuild_encoders(
 
     Raises:
         ValueError: the ``config`` of the run describes none.
-        OSError: a picture model's architecture is read from a folder, which is gone.
+        OSError: an image model's architecture is read from a folder, which is gone.
     """
     feature_dims = config["feature_dims"]
     encoders: dict[str, nn.Module] = {}
@@ -53,7 +53,7 @@ def encode_rows(
     new: Catalog,
     features: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the vectors of new items, ``(N, D)``, and the shares of their modalities in them.
+    """Return the vectors of new items, ``(N, D)``, and what each modality adds to them.
 
     They have no id.
 
@@ -101,8 +101,8 @@ def encode_rows(
         tell_problems(new, {index - 1: reason for index, reason in encoded.problems.items()})
         sources[modality] = encoded
     _warn_of_unknown(new, sources)
-    vectors, shares = encode_with_shares(model.items, sources, len(new))
-    return vectors[1:], {name: share[1:] for name, share in shares.items()}
+    vectors, contributions = encode_with_contributions(model.items, sources, len(new))
+    return vectors[1:], {name: share[1:] for name, share in contributions.items()}
 
 
 def _warn_of_unknown(new: Catalog, sources: Mapping[str, Source]) -> None:

@@ -15,7 +15,7 @@ from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 
 
-class Fold:
+class StateUpdater:
     """Folds events into a session, one step of the interest model each.
 
     Observing an event, rebuilding a lost session, going over to another model: all of them fold,
@@ -26,7 +26,7 @@ class Fold:
     Args:
         interest: the interest model, in evaluation mode.
         version: names the model; goes into its sessions.
-        kinds: event types that the model knows; type ``k`` is ``kinds[k - 1]``.
+        event_types: event types that the model knows; type ``k`` is ``event_types[k - 1]``.
         drop_repeats: whether successive events on one item count once, as in training.
 
     Raises:
@@ -38,7 +38,7 @@ class Fold:
         interest: nn.Module,
         version: str,
         *,
-        kinds: Sequence[str] = (),
+        event_types: Sequence[str] = (),
         drop_repeats: bool = True,
     ) -> None:
         if not isinstance(interest, SteppingInterest):
@@ -49,8 +49,8 @@ class Fold:
                 f"{type(interest).__name__} lacks {' and '.join(lacking)}"
             )
         self.interest, self.version, self.drop_repeats = interest, version, drop_repeats
-        self.kinds = tuple(kinds)
-        self._kinds = {name: number for number, name in enumerate(kinds, 1)}
+        self.event_types = tuple(event_types)
+        self._event_types = {name: number for number, name in enumerate(event_types, 1)}
         self._start = interest.initial_state(1)
 
     @property
@@ -59,9 +59,9 @@ class Fold:
         window: int | None = getattr(self.interest, "window", None)
         return window
 
-    def kind_of(self, name: str) -> int:
+    def event_type_id(self, name: str) -> int:
         """Return the number of an event type, 0 where the model hasn't met it."""
-        return self._kinds.get(name, 0)
+        return self._event_types.get(name, 0)
 
     def start(self) -> Session:
         """Return the session of someone without events."""
@@ -110,15 +110,17 @@ class Fold:
         """
         rows = [self._counted(past, index_of) for past in pasts]
         shape = (len(rows), max([1, *map(len, rows)]))
-        items, gap, kind = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
+        items, gap, event_type = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
         for row, counted in enumerate(rows):
             if counted:
                 times = np.maximum.accumulate([event.time for _, event in counted])
                 items[row, : len(counted)] = [item for item, _ in counted]
                 gap[row, : len(counted)] = np.diff(times, prepend=times[0])
-                kind[row, : len(counted)] = [self.kind_of(event.kind) for _, event in counted]
+                event_type[row, : len(counted)] = [
+                    self.event_type_id(event.event_type) for _, event in counted
+                ]
         return Histories(
-            torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(kind)
+            torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(event_type)
         )
 
     def _counted(
@@ -142,7 +144,7 @@ class Fold:
             self._state(session),
             vectors[item : item + 1],
             torch.tensor([gap], dtype=torch.float32, device=vectors.device),
-            torch.tensor([self.kind_of(event.kind)], device=vectors.device),
+            torch.tensor([self.event_type_id(event.event_type)], device=vectors.device),
         )
         time = max(event.time, session.time) if session.events else event.time
         return Session(self.version, event.offset, _parts(state), item, time, session.events + 1)

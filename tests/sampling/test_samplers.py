@@ -6,25 +6,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.sampling import (
-    FullPool,
-    InBatchPool,
-    Pool,
-    PopularityPool,
-    UniformPool,
-    UnionPool,
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    Sampler,
+    UniformSampler,
+    UnionSampler,
 )
 
 COUNTS = np.array([999, 50, 0, 7, 1, 20, 3, 0])  # index 0 is padding, 2 and 7 are cold
 ITEMS = np.arange(1, 8)
 
 POOLS = {
-    "full": FullPool(np.array([5, 1, 3])),
-    "uniform": UniformPool(np.array([6, 1, 2, 4]), size=3),
-    "uniform, all": UniformPool(np.array([6, 1]), size=9),
-    "popularity": PopularityPool(COUNTS, size=4),
-    "popularity, linear": PopularityPool(COUNTS, size=3, alpha=1.0),
-    "popularity, flat": PopularityPool(COUNTS, size=3, alpha=0.0),
-    "union": UnionPool([PopularityPool(COUNTS, size=2), UniformPool(ITEMS, size=2)]),
+    "full": FullSampler(np.array([5, 1, 3])),
+    "uniform": UniformSampler(np.array([6, 1, 2, 4]), size=3),
+    "uniform, all": UniformSampler(np.array([6, 1]), size=9),
+    "popularity": PopularitySampler(COUNTS, size=4),
+    "popularity, linear": PopularitySampler(COUNTS, size=3, alpha=1.0),
+    "popularity, flat": PopularitySampler(COUNTS, size=3, alpha=0.0),
+    "union": UnionSampler([PopularitySampler(COUNTS, size=2), UniformSampler(ITEMS, size=2)]),
 }
 
 
@@ -47,7 +47,7 @@ def test_in_batch_inclusion_is_that_of_targets_drawn_by_popularity():
     frequency = COUNTS[1:] / COUNTS[1:].sum()
     batches = rng.choice(ITEMS, (rounds, positions), p=frequency)
     seen = (batches[:, :, None] == ITEMS).any(1).mean(0)
-    pool = InBatchPool(COUNTS, positions)
+    pool = InBatchSampler(COUNTS, positions)
     expected = np.exp(pool.log_inclusion(ITEMS))
     error = np.sqrt(expected * (1 - expected) / rounds)
     assert (np.abs(seen - expected) <= 4.5 * error).all()
@@ -57,15 +57,15 @@ def test_in_batch_inclusion_is_that_of_targets_drawn_by_popularity():
 def test_popularity_follows_the_exponent():
     weights = COUNTS[1:] ** 0.5
     p = weights / weights.sum()
-    got = PopularityPool(COUNTS, size=4).log_inclusion(ITEMS)
+    got = PopularitySampler(COUNTS, size=4).log_inclusion(ITEMS)
     assert np.exp(got) == pytest.approx(1 - (1 - p) ** 4)
 
 
 def test_cold_and_padding_are_never_drawn_and_newer_items_have_no_chance():
-    pool = PopularityPool(COUNTS, size=10_000)
+    pool = PopularitySampler(COUNTS, size=10_000)
     drawn = pool.draw(np.random.default_rng(0))
     assert drawn.tolist() == [1, 3, 4, 5, 6]
-    for other in (pool, InBatchPool(COUNTS, 5), FullPool(drawn), UniformPool(drawn, 3)):
+    for other in (pool, InBatchSampler(COUNTS, 5), FullSampler(drawn), UniformSampler(drawn, 3)):
         assert np.isneginf(other.log_inclusion(np.array([0, 2, 7, 8, 10**6]))).all()
 
 
@@ -84,7 +84,7 @@ class Extreme(np.random.Generator):
 
 
 def test_extreme_keys_give_the_first_and_last_item_with_events():
-    pool = PopularityPool(COUNTS, size=3)
+    pool = PopularitySampler(COUNTS, size=3)
     assert pool.draw(Extreme(0.0)).tolist() == [1]
     assert pool.draw(Extreme(np.nextafter(1.0, 0.0))).tolist() == [6]
 
@@ -93,25 +93,25 @@ def test_extreme_keys_give_the_first_and_last_item_with_events():
 @given(st.integers(1, 10**6), st.floats(1e-300, 1))
 def test_tiny_and_certain_probabilities_stay_exact(size, rare):
     counts = np.array([0, 1.0, rare])
-    got = PopularityPool(counts, size, alpha=1.0).log_inclusion(np.array([1, 2]))
+    got = PopularitySampler(counts, size, alpha=1.0).log_inclusion(np.array([1, 2]))
     assert np.isfinite(got).all()
     assert (got <= 0).all()
     p = rare / (1 + rare)
     if size * p < 1e-9:  # 1 - (1 - p) ** n is n × p there
         assert got[1] == pytest.approx(np.log(size) + np.log(p), rel=1e-6)
-    only = PopularityPool(np.array([0, 3]), size)
+    only = PopularitySampler(np.array([0, 3]), size)
     assert only.log_inclusion(np.array([1])) == 0
 
 
 def test_a_union_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one pool; got none"):
-        UnionPool([])
+        UnionSampler([])
 
 
 @pytest.mark.parametrize("name", POOLS)
 def test_same_generator_same_pool_also_after_pickling(name):
     pool = POOLS[name]
-    assert isinstance(pool, Pool)
+    assert isinstance(pool, Sampler)
     copy = pickle.loads(pickle.dumps(pool))
     first, second = pool.draw(np.random.default_rng(3)), copy.draw(np.random.default_rng(3))
     assert np.array_equal(first, second)
@@ -121,15 +121,15 @@ def test_same_generator_same_pool_also_after_pickling(name):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FullPool(np.array([0, 1])), r"indices of 1 or more; got \[0 1\]"),
-        (lambda: UniformPool(np.array([], dtype=int), 3), r"indices of 1 or more; got \[\]"),
-        (lambda: UniformPool(ITEMS, 0), "size expects at least 1; got 0"),
-        (lambda: PopularityPool(COUNTS, 0), "size expects at least 1; got 0"),
-        (lambda: InBatchPool(COUNTS, 0), "positions expects at least 1; got 0"),
-        (lambda: PopularityPool(np.array([5, 0]), 1), "one of them positive"),
-        (lambda: PopularityPool(np.array([5, -1, 2]), 1), "0 or more"),
-        (lambda: InBatchPool(np.array([5, np.nan]), 1), "finite values"),
-        (lambda: InBatchPool(np.ones((2, 2)), 1), r"one value an item, \(V\+1,\); got shape"),
+        (lambda: FullSampler(np.array([0, 1])), r"indices of 1 or more; got \[0 1\]"),
+        (lambda: UniformSampler(np.array([], dtype=int), 3), r"indices of 1 or more; got \[\]"),
+        (lambda: UniformSampler(ITEMS, 0), "size expects at least 1; got 0"),
+        (lambda: PopularitySampler(COUNTS, 0), "size expects at least 1; got 0"),
+        (lambda: InBatchSampler(COUNTS, 0), "positions expects at least 1; got 0"),
+        (lambda: PopularitySampler(np.array([5, 0]), 1), "one of them positive"),
+        (lambda: PopularitySampler(np.array([5, -1, 2]), 1), "0 or more"),
+        (lambda: InBatchSampler(np.array([5, np.nan]), 1), "finite values"),
+        (lambda: InBatchSampler(np.ones((2, 2)), 1), r"one value an item, \(V\+1,\); got shape"),
     ],
 )
 def test_errors(make, message):

@@ -12,7 +12,7 @@ from mmrec.layers import fast_products
 from mmrec.models.sequential import SequentialModel
 
 
-class CatalogRanker:
+class CatalogScorer:
     """A model with the vectors of a catalogue.
 
     A user without history gets the items by popularity: the model has nothing to go by.
@@ -58,7 +58,7 @@ class CatalogRanker:
         list. Without a ranking scorer, or without a history, the order of ``scores`` stays.
         """
         scores = scores.masked_fill(exclude, -torch.inf)
-        if self.model.ranker is None:
+        if self.model.reranker is None:
             return scores
         histories = self._placed(histories)
         with evaluating(self.model), fast_products():
@@ -87,4 +87,6 @@ def _last(histories: Histories, steps: int) -> Histories:
         return histories
     first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
     at = first + torch.arange(steps, device=first.device)
-    return Histories(*(t.gather(1, at) for t in (histories.items, histories.gap, histories.kind)))
+    return Histories(
+        *(t.gather(1, at) for t in (histories.items, histories.gap, histories.event_type))
+    )

@@ -6,10 +6,10 @@ from mmrec.baselines import Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out
 from mmrec.encoders import IdEncoder
 from mmrec.evaluation import rank_targets
-from mmrec.evaluation.bench import CELLS, Bench, rows_at_once, second_stage, spread
 from mmrec.evaluation.learners import Frozen
+from mmrec.evaluation.rank_buffer import CELLS, RankBuffer, rows_at_once, second_stage, spread
 from mmrec.metrics import rank_of_target
-from mmrec.models import CatalogRanker, gru4rec
+from mmrec.models import CatalogScorer, gru4rec
 from mmrec.scoring import MLPScorer
 
 V = 20
@@ -42,7 +42,7 @@ def case(seed, values=None):
 def test_ranks_equal_those_of_a_mask(values, filtered):
     for seed in range(5):
         scores, target, seen = case(seed, values)
-        bench = Bench(SPLIT, 8, scores.device)
+        bench = RankBuffer(SPLIT, 8, scores.device)
         chosen = seen if filtered else None
         before = scores.clone()
         bench.place(scores, chosen)
@@ -59,7 +59,7 @@ def test_ranks_equal_those_of_a_mask(values, filtered):
 def test_a_score_that_is_no_number_is_named_unless_it_is_padding():
     scores = case(0)[0]
     scores[:, 0] = torch.nan
-    bench = Bench(SPLIT, 6, scores.device)
+    bench = RankBuffer(SPLIT, 6, scores.device)
     bench.place(scores, None)
     bench.top(3)
     scores[2, int(SPLIT.candidates[4])] = torch.nan
@@ -76,12 +76,12 @@ def test_the_scores_of_a_million_items_stay_small():
 
 
 def test_rows_of_a_batch_do_not_matter():
-    ranker = Popularity().fit(SPLIT.train, V)
+    scorer = Popularity().fit(SPLIT.train, V)
     for targets in ("per-step", "last", "all"):
         found = [
             dict(zip(ranks.position.tolist(), ranks.rank.tolist(), strict=True))
             for ranks in (
-                rank_targets(ranker, SPLIT, targets=targets, batch_size=size)
+                rank_targets(scorer, SPLIT, targets=targets, batch_size=size)
                 for size in (1, 2, None)
             )
         ]
@@ -97,18 +97,18 @@ def test_tied_targets_of_a_row_have_ranks_of_their_own():
 
 def model_ranker(**options):
     model = gru4rec({"id": IdEncoder(V, 8)}, dim=8, **options)
-    return CatalogRanker(model, torch.randn(V + 1, 8), torch.arange(V + 1))
+    return CatalogScorer(model, torch.randn(V + 1, 8), torch.arange(V + 1))
 
 
 def test_only_a_ranker_of_two_stages_has_a_second():
     plain, two = model_ranker(), model_ranker()
-    two.model.ranker = MLPScorer(8, 8)
+    two.model.reranker = MLPScorer(8, 8)
     assert second_stage(Popularity()) is None
     assert second_stage(plain) is None
     assert second_stage(Frozen(plain)) is None
     assert second_stage(two) == two.rerank
 
-    class Own(CatalogRanker):
+    class Own(CatalogScorer):
         def rerank(self, scores, histories, exclude):
             return -scores
 
@@ -118,12 +118,12 @@ def test_only_a_ranker_of_two_stages_has_a_second():
 
 
 def test_the_second_stage_ranks():
-    ranker = model_ranker()
-    ranker.model.ranker = MLPScorer(8, 8)
+    scorer = model_ranker()
+    scorer.model.reranker = MLPScorer(8, 8)
     first = rank_targets(model_ranker(), SPLIT)
-    assert len(first.rank) == len(rank_targets(ranker, SPLIT).rank)
-    ranker.model.shortlist = 3
-    ranks = rank_targets(ranker, SPLIT, k=3)
-    ranker.model.ranker = None
-    plain = rank_targets(ranker, SPLIT, k=3)
+    assert len(first.rank) == len(rank_targets(scorer, SPLIT).rank)
+    scorer.model.shortlist = 3
+    ranks = rank_targets(scorer, SPLIT, k=3)
+    scorer.model.reranker = None
+    plain = rank_targets(scorer, SPLIT, k=3)
     assert [set(row) for row in ranks.top.tolist()] == [set(row) for row in plain.top.tolist()]

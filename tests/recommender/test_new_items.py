@@ -5,7 +5,7 @@ import torch
 from mmrec.data import Catalog
 from mmrec.encoders import FeatureEncoder, IdEncoder, TextEncoder
 from mmrec.recommender.content import describe
-from mmrec.recommender.newcomers import encode_rows, rebuild_encoders
+from mmrec.recommender.new_items import encode_rows, rebuild_encoders
 
 
 def rows(*titles, images=None, **columns):
@@ -26,20 +26,20 @@ def test_rebuilt_encoders_fit_the_weights(options):
     assert encoders["image"].dim_in == 7
 
 
-def test_the_content_of_a_known_item_gives_its_vector(by_content, pictures):
+def test_the_content_of_a_known_item_gives_its_vector(by_content, images):
     made = by_content
     frame = made.catalog.frame.with_columns(item_id="n" + made.catalog.frame["item_id"])
-    new = Catalog(frame, pictures[0].parent)
-    vectors, shares = encode_rows(made.model, made.options, made.config, new)
+    new = Catalog(frame, images[0].parent)
+    vectors, contributions = encode_rows(made.model, made.options, made.config, new)
     assert torch.allclose(vectors, made.vectors[1:], atol=1e-5)
-    for name, share in made.shares.items():
-        assert torch.allclose(shares[name], share[1:], atol=1e-3)
+    for name, share in made.modality_contributions.items():
+        assert torch.allclose(contributions[name], share[1:], atol=1e-3)
 
 
-def test_given_features_need_no_encoder(by_content, pictures, monkeypatch):
+def test_given_features_need_no_encoder(by_content, images, monkeypatch):
     made = by_content
-    monkeypatch.setattr("mmrec.recommender.newcomers.raw_encoder", None)
-    new = rows("red shoes a", "", images=pictures[0].parent)
+    monkeypatch.setattr("mmrec.recommender.new_items.raw_encoder", None)
+    new = rows("red shoes a", "", images=images[0].parent)
     width = made.config["feature_dims"]
     features = {name: np.full((2, dim), 0.5) for name, dim in width.items()}
     vectors, _ = encode_rows(made.model, made.options, made.config, new, features)
@@ -52,25 +52,25 @@ def test_given_features_need_no_encoder(by_content, pictures, monkeypatch):
         encode_rows(made.model, made.options, made.config, new, {"sound": np.ones((2, 3))})
 
 
-def test_what_is_missing_is_missing(by_content, pictures):
+def test_what_is_missing_is_missing(by_content, images):
     made = by_content
-    new = rows("red shoes a", "", images=pictures[0].parent)
+    new = rows("red shoes a", "", images=images[0].parent)
     vectors, _ = encode_rows(made.model, made.options, made.config, new)
     assert vectors.isfinite().all()
     assert not torch.allclose(vectors[0], vectors[1], atol=1e-3)
-    bare = Catalog({"item_id": ["n"]}, pictures[0].parent)  # neither column is there
+    bare = Catalog({"item_id": ["n"]}, images[0].parent)  # neither column is there
     nothing, _ = encode_rows(made.model, made.options, made.config, bare)
     assert nothing.isfinite().all()
 
 
-def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, pictures, caplog):
+def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, images, caplog):
     def added(made, new):
         caplog.clear()
         encode_rows(made.model, made.options, made.config, new)
         return [record.message for record in caplog.records]
 
-    new = rows("lamp", "", images=pictures[0].parent)
-    assert added(by_content, new) == []  # the second has a picture
+    new = rows("lamp", "", images=images[0].parent)
+    assert added(by_content, new) == []  # the second has an image
     bare = Catalog({"item_id": ["n", "m"], "title": ["lamp", None]})
     (message,) = added(by_content, bare)
     assert message.startswith("the model knows items by text and image, and 1 of the new ones have")
@@ -79,7 +79,7 @@ def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, pict
     assert message.startswith("the model knows items by id, and 1 of the new ones")
 
 
-def test_another_encoder_than_that_of_the_run(by_content, pictures):
+def test_another_encoder_than_that_of_the_run(by_content, images):
     made = by_content
     encoders = {n: d | {"fingerprint": "0" * 64} for n, d in made.config["encoders"].items()}
     with pytest.raises(ValueError, match="the text encoder must have the fingerprint 000000000000"):
@@ -87,16 +87,16 @@ def test_another_encoder_than_that_of_the_run(by_content, pictures):
             made.model,
             made.options,
             made.config | {"encoders": encoders},
-            rows("lamp", images=pictures[0].parent),
+            rows("lamp", images=images[0].parent),
         )
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "last-1"])
 def test_a_damaged_picture_counts_as_missing(fit, tmp_path, caplog, tuning):
     made = fit(modalities=("text", "image"), tuning=tuning, epochs=1, log={"users": 12})
-    (tmp_path / "0.png").write_bytes(b"no picture")
+    (tmp_path / "0.png").write_bytes(b"no image")
     new = rows("lamp", images=tmp_path)
     damaged, _ = encode_rows(made.model, made.options, made.config, new)
     without, _ = encode_rows(made.model, made.options, made.config, rows("lamp"))
     assert torch.equal(damaged, without)
-    assert "item n0: picture left out" in caplog.text
+    assert "item n0: image left out" in caplog.text

@@ -1,4 +1,4 @@
-"""Pictures of the miniature shop's products: a silhouette, its colour and pattern, a scene."""
+"""Images of the miniature shop's products: a silhouette, its color and pattern, a scene."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _TRIMS: tuple[Colour, ...] = ((104, 74, 56), (70, 70, 76), (178, 146, 92), (226,
 _WALLS: tuple[Colour, ...] = ((240, 236, 228), (228, 228, 226), (234, 226, 212), (222, 218, 210))
 
 
-def draw_picture(shape: str, colour: str, pattern: str, rng: np.random.Generator) -> Image.Image:
+def draw_image(shape: str, color: str, pattern: str, rng: np.random.Generator) -> Image.Image:
     """Draw one product, square, 128 to 160 pixels wide.
 
     Shade, trim, size, place, direction and background vary freely.
@@ -40,21 +40,21 @@ def draw_picture(shape: str, colour: str, pattern: str, rng: np.random.Generator
         mirrored=bool(rng.random() < 0.5),
     )
     parts = SILHOUETTES[shape]
-    base = _PALETTE[colour][rng.integers(3)]
+    base = _PALETTE[color][rng.integers(3)]
     trim = _TRIMS[rng.integers(len(_TRIMS))]
-    picture = _scene(pen, rng)
-    _shadow(picture, pen, parts)
+    image = _scene(pen, rng)
+    _shadow(image, pen, parts)
     body = pen.mask([part for part in parts if part.layer == "body"])
-    picture.paste(trim, mask=pen.mask([part for part in parts if part.layer == "back"]))
-    picture.paste(_mix(base, (0, 0, 0), 0.3), mask=_swell(body, pen.size // 200))
-    picture.paste(_cloth(pattern, base, pen.size, rng), mask=body)
-    picture.paste(_mix(base, (0, 0, 0), 0.5), mask=_dim(_light(pen.size), body, 0.5))
+    image.paste(trim, mask=pen.mask([part for part in parts if part.layer == "back"]))
+    image.paste(_mix(base, (0, 0, 0), 0.3), mask=_swell(body, pen.size // 200))
+    image.paste(_cloth(pattern, base, pen.size, rng), mask=body)
+    image.paste(_mix(base, (0, 0, 0), 0.5), mask=_dim(_light(pen.size), body, 0.5))
     seams = pen.mask([part for part in parts if part.layer == "seam"])
-    picture.paste(_mix(base, (0, 0, 0), 0.6), mask=_dim(seams, body, 0.7))
+    image.paste(_mix(base, (0, 0, 0), 0.6), mask=_dim(seams, body, 0.7))
     opening = pen.mask([part for part in parts if part.layer == "dark"])
-    picture.paste(_mix(base, (20, 16, 16), 0.65), mask=opening)
-    picture.paste(trim, mask=pen.mask([part for part in parts if part.layer == "front"]))
-    return picture.resize((size, size), Image.Resampling.BOX)
+    image.paste(_mix(base, (20, 16, 16), 0.65), mask=opening)
+    image.paste(trim, mask=pen.mask([part for part in parts if part.layer == "front"]))
+    return image.resize((size, size), Image.Resampling.BOX)
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def _smooth(points: list[tuple[float, float]], *, closed: bool) -> list[tuple[fl
     return [(x, y) for x, y in (flat if closed else [*flat, points[-1]])]
 
 
-def _mix(colour: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(colour, other, strict=True))
+def _mix(color: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(color, other, strict=True))
     return red, green, blue
 
 
@@ -139,11 +139,11 @@ def _light(size: int) -> Image.Image:
 
 
 def _cloth(pattern: str, base: Colour, size: int, rng: np.random.Generator) -> Image.Image:
-    """The product's surface: its colour, with a paler pattern."""
+    """The product's surface: its color, with a paler pattern."""
     cloth = Image.new("RGB", (size, size), base)
     if pattern == "plain":
         return cloth
-    count = rng.uniform(9.0, 12.0)  # repeats across the picture
+    count = rng.uniform(9.0, 12.0)  # repeats across the image
     y, x = np.mgrid[:size, :size].astype(np.float32) * np.float32(count / size)
     if pattern == "stripes":
         ink = (x % 1 < 0.5) * 1.0 if rng.random() < 0.5 else (y % 1 < 0.5) * 1.0
@@ -183,10 +183,10 @@ def _scene(pen: _Pen, rng: np.random.Generator) -> Image.Image:
     return scene
 
 
-def _shadow(picture: Image.Image, pen: _Pen, parts: Sequence[Part]) -> None:
+def _shadow(image: Image.Image, pen: _Pen, parts: Sequence[Part]) -> None:
     """Soft shadow of the whole silhouette, down and away from the light."""
     small = (pen.size // 8, pen.size // 8)  # blurred anyway
     mask = pen.mask([part for part in parts if part.layer != "seam"]).resize(small)
     mask = ImageChops.offset(mask, small[0] // 30 + 1, small[1] // 26 + 1)
-    soft = mask.filter(ImageFilter.GaussianBlur(small[0] / 28)).resize(picture.size)
-    picture.paste((70, 62, 58), mask=soft.point(lambda value: round(0.42 * value)))
+    soft = mask.filter(ImageFilter.GaussianBlur(small[0] / 28)).resize(image.size)
+    image.paste((70, 62, 58), mask=soft.point(lambda value: round(0.42 * value)))

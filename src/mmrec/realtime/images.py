@@ -1,4 +1,4 @@
-"""Pictures that come with new items, put where the catalogue's pictures lie."""
+"""Images that come with new items, put where the catalogue's images lie."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,52 +12,52 @@ from mmrec.data import Catalog, ItemId, Table, load_image
 from mmrec.data.durable import flush
 
 FOLDER = "added"
-"""Inside the catalogue's folder of pictures."""
+"""Inside the catalogue's folder of images."""
 
 SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
-def with_pictures(
-    rows: Table, pictures: Mapping[ItemId, bytes] | None, catalog: Catalog
+def with_images(
+    rows: Table, images: Mapping[ItemId, bytes] | None, catalog: Catalog
 ) -> tuple[pl.DataFrame, dict[Path, bytes]]:
-    """Return rows whose ``image`` names their pictures, and the files that are to be written.
+    """Return rows whose ``image`` names their images, and the files that are to be written.
 
-    A row without a picture keeps the one that its item has.
+    A row without an image keeps the one that its item has.
 
     Args:
         rows: items.
-        pictures: JPEG, PNG or WebP files by item id; an id may be written as text.
+        images: JPEG, PNG or WebP files by item id; an id may be written as text.
         catalog: what the rows are to be added to, or changed in.
 
     Raises:
-        ValueError: a picture is of no item of these, or can't be read, or the catalogue has no
-            folder of pictures.
+        ValueError: an image is of no item of these, or can't be read, or the catalogue has no
+            folder of images.
     """
-    images = catalog.images
-    frame = Catalog(rows, images).frame
-    if not pictures:
+    folder = catalog.images
+    frame = Catalog(rows, folder).frame
+    if not images:
         return frame, {}
-    if images is None:
-        raise ValueError("pictures need a catalogue with a folder of pictures; this one has none")
+    if folder is None:
+        raise ValueError("images need a catalogue with a folder of images; this one has none")
     ids = frame["item_id"].to_list()
     row_of = {str(item): row for row, item in enumerate(ids)}
-    unknown = [item for item in pictures if str(item) not in row_of]
+    unknown = [item for item in images if str(item) not in row_of]
     if unknown:
-        raise ValueError(f"pictures must be of the items in the request; got {unknown[:3]!r}")
+        raise ValueError(f"images must be of the items in the request; got {unknown[:3]!r}")
     if "image" in frame.columns:
         names = frame["image"].cast(pl.String).to_list()
     else:
         names = [catalog.row(item).get("image") if item in catalog else None for item in ids]
     files = {}
-    for item, data in pictures.items():
-        path = images / _name(item, data)
+    for item, data in images.items():
+        path = folder / _name(item, data)
         files[path] = data
-        names[row_of[str(item)]] = str(path.relative_to(images))
+        names[row_of[str(item)]] = str(path.relative_to(folder))
     return frame.with_columns(pl.Series("image", names, dtype=pl.String)), files
 
 
-def write_pictures(files: Mapping[Path, bytes]) -> None:
-    """Write pictures, each whole or not at all; one that is there already is the same.
+def write_images(files: Mapping[Path, bytes]) -> None:
+    """Write images, each whole or not at all; one that is there already is the same.
 
     Raises:
         OSError: one can't be written.
@@ -66,7 +66,7 @@ def write_pictures(files: Mapping[Path, bytes]) -> None:
         if path.exists():
             continue
         path.parent.mkdir(exist_ok=True)
-        # Two requests may bring the same picture at once.
+        # Two requests may bring the same image at once.
         part = path.with_name(f".{path.name}.{uuid4().hex}.part")
         try:
             part.write_bytes(data)
@@ -78,12 +78,12 @@ def write_pictures(files: Mapping[Path, bytes]) -> None:
 
 
 def _name(item: ItemId, data: bytes) -> str:
-    """Return a file name for a picture that can be read."""
+    """Return a file name for an image that can be read."""
     suffix = next((s for start, s in SUFFIXES.items() if data.startswith(start)), None)
     if suffix is None:
-        raise ValueError(f"the picture of {item!r} must be a JPEG, PNG or WebP file")
+        raise ValueError(f"the image of {item!r} must be a JPEG, PNG or WebP file")
     with TemporaryDirectory() as folder:
-        path = Path(folder, f"picture{suffix}")
+        path = Path(folder, f"image{suffix}")
         path.write_bytes(data)
         try:
             load_image(path)
