@@ -1,6 +1,7 @@
 """Small shared primitives: perceptron, dropout, masks, precision, products, shapes."""
 
 from mmrec.layers.dropout import Dropout
+from mmrec.layers.init_args import record_init_args
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
@@ -17,4 +18,5 @@ __all__ = [
     "full_precision",
     "masked_mean",
     "masked_softmax",
+    "record_init_args",
 ]

@@ -1,0 +1,38 @@
+"""The arguments that a part was made with, kept so that the same part can be made again."""
+
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar
+
+T = TypeVar("T", bound=type)
+
+
+def record_init_args(cls: T) -> T:
+    """Keep the constructor's arguments of a class in ``init_args`` of its instances.
+
+    A RUN stores them as JSON and calls the constructor with them when it is loaded. Arguments that
+    were left at their default are kept too. A subclass with a constructor of its own needs the
+    decorator itself: the arguments of its base class would not make it again.
+
+    Example:
+        >>> @record_init_args
+        ... class Scale:
+        ...     def __init__(self, factor, *, bias=0.0):
+        ...         self.factor, self.bias = factor, bias
+        >>> Scale(2.0).init_args
+        {'factor': 2.0, 'bias': 0.0}
+    """
+    plain = cls.__init__  # type: ignore[misc]
+    parameters = signature(plain)
+
+    @wraps(plain)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        plain(self, *args, **kwargs)
+        if type(self).__init__ is init:
+            bound = parameters.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            _, *given = bound.arguments.items()
+            self.init_args = dict(given)
+
+    cls.__init__ = init  # type: ignore[misc]
+    return cls
