@@ -1,4 +1,8 @@
-"""One call: rows in, recommendations out."""
+"""One call: rows in, recommendations out.
+
+``content/`` is what is encoded, ``parts/`` what a model is made of, ``pipeline/`` what is done, and
+``artifact/`` what is kept.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -7,12 +11,19 @@ from mmrec.recommender.options import Options
 
 if TYPE_CHECKING:
     from mmrec.recommender.lists import Recommendation
+    from mmrec.recommender.artifact import RecommenderState, RunError
+    from mmrec.recommender.parts import Parts
     from mmrec.recommender.recommender import Recommender
-    from mmrec.recommender.run import RunError
 
-__all__ = ["Options", "Recommendation", "Recommender", "RunError"]
+__all__ = ["Options", "Parts", "Recommendation", "Recommender", "RecommenderState", "RunError"]
 
-_FILES = {"Recommendation": "lists", "Recommender": "recommender", "RunError": "run"}
+_FILES = {
+    "Parts": "parts",
+    "Recommendation": "lists",
+    "Recommender": "recommender",
+    "RecommenderState": "artifact",
+    "RunError": "artifact",
+}
 
 
 def __getattr__(name: str) -> Any:

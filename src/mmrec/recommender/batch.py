@@ -1,19 +1,16 @@
 """Everybody's recommendations at once, and the vectors of a whole catalogue."""
 
-from typing import Any, cast
-
 import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mmrec.data import Catalog, Histories, Interactions, Source, Table, TableSource
+from mmrec.data import Catalog, Histories, Interactions, Table
 from mmrec.data.tables import read_table, require_columns
-from mmrec.encoders import FeatureStore
 from mmrec.evaluation.rank_buffer import rows_at_once
-from mmrec.models import CatalogScorer, encode_catalog
-from mmrec.recommender.content import Transform, raw_encoder, raw_source, raw_values
+from mmrec.models import CatalogScorer
+from mmrec.recommender.content import encode_rows
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import Where, check_count
 
@@ -114,45 +111,22 @@ def encode_items(recommender: Recommender, items: Table | None = None) -> pl.Dat
 
 
 class ItemVectors:
-    """Encodes blocks of items; a pretrained encoder is loaded once. See :func:`encode_items`."""
+    """Encodes blocks of items; see :func:`encode_items`."""
 
     def __init__(self, recommender: Recommender) -> None:
-        self.recommender = recommender
-        self._encoders: dict[str, Any] = {}
+        self.state = recommender.state
 
     def __call__(self, items: Table) -> pl.DataFrame:
         """Return ``item_id`` and ``vector`` of a block."""
-        made = self.recommender
-        block = Catalog(items, made.catalog.images)
-        sources = {name: self._source(name, block) for name in made.options.modalities}
-        vectors = encode_catalog(made.model.items, sources, len(block))[1:].cpu().numpy()
-        shape = pl.Array(pl.Float32, vectors.shape[1])
-        return block.frame.select("item_id", pl.Series("vector", vectors, dtype=shape))
-
-    def _source(self, modality: str, block: Catalog) -> Source:
-        made = self.recommender
-        if modality == "id":
-            rows = [made.catalog.indices_of([i])[0] if i in made.catalog else 0 for i in block.ids]
-            slots = made.slots[np.array([0, *rows], dtype=np.int64)]
-            return TableSource(slots, slots > 0)
-        values = raw_values(modality, block, made.options.text_template)
-        if made.options.tuning != "frozen":
-            transform = cast(Transform, made.model.items.encoders[modality].transform)
-            return raw_source(modality, values, transform)[0]
-        return FeatureStore(None).encode(self._encoder(modality), [None, *values])
-
-    def _encoder(self, modality: str) -> Any:
-        if modality not in self._encoders:
-            made = self.recommender
-            encoder = raw_encoder(modality, made.options)
-            wanted = made.config["encoders"][modality]["fingerprint"]
-            if encoder.fingerprint() != wanted:
-                raise ValueError(
-                    f"the {modality} encoder must have the fingerprint {wanted[:12]} that the run "
-                    f"was trained with; the one at hand has {encoder.fingerprint()[:12]}"
-                )
-            self._encoders[modality] = encoder.to(made.vectors.device)
-        return self._encoders[modality]
+        state = self.state
+        block = Catalog(items, state.catalog.images)
+        known = [state.catalog.find(item) for item in block.ids]
+        vectors, _ = encode_rows(
+            state.model, state.modalities, block, slots=state.slots[np.array(known, dtype=np.int64)]
+        )
+        table = vectors.cpu().numpy()
+        shape = pl.Array(pl.Float32, table.shape[1])
+        return block.frame.select("item_id", pl.Series("vector", table, dtype=shape))
 
 
 def _top(

@@ -1,211 +1,278 @@
-"""What a recommender is made with: everything that a run needs to be repeated."""
+"""The options of a recommender, in groups: numbers and choices that a run needs to be repeated.
 
-import numbers
-import re
+Which encoders, fusion, interest model, scorer, loss and negatives a recommender has is not an option
+but a part, see :mod:`mmrec.recommender.parts`.
+"""
+
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-MODALITIES = ("id", "text", "image")
-CHOICES = {
-    "fusion": ("concat", "attention", "siamese"),
-    "interest": ("gru", "sasrec", "lru"),
-    "scorer": ("dot", "mlp"),
-    "loss": ("softmax", "bpr", "bce"),
-    "negatives": ("auto", "full", "in-batch", "popularity", "uniform"),
-    "split": ("time", "leave-one-out"),
-    "pooling": ("mean", "cls", "max", "attention"),
-    "precision": ("32-true", "32", "bf16-mixed", "16-mixed"),
-}
-TUNING = re.compile(r"frozen|full|last-[1-9][0-9]*")
+import numpy as np
+from annotated_types import Ge, Le
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+LARGE = 10**9
+PARTS = ("encoders", "fusion", "interest", "scorer", "reranker", "loss", "negatives")
+"""What :mod:`mmrec.recommender.parts` makes; named here to tell who looks for it here."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options of :meth:`Recommender.fit`, checked; their defaults are those of ``mmrec fit``.
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
 
-    Attributes:
-        modalities: what is known of an item: ``"id"``, ``"text"``, ``"image"``; a text with commas
-            becomes a tuple.
-        text_encoder: Hugging Face name or path of a text model.
-        image_encoder: timm name of an image model.
-        text_template: joins columns to one text; by default the usual ones that are there.
-        pooling: how token vectors become one: mean, cls, max or attention.
-        tuning: how text and image models learn: ``"frozen"``, ``"last-N"`` or ``"full"``.
-        fusion: how modalities become one vector: concat, attention or siamese.
-        interest: how a history becomes an interest: gru, sasrec (self-attention over the last
-            ``max_length`` events) or lru (a linear recurrence).
-        scorer: ``"dot"`` retrieves; ``"mlp"`` also ranks the short list that dot retrieves.
-        loss: softmax, bpr or bce.
-        negatives: what a target is compared with: full (every trained item), in-batch, popularity
-            or uniform; auto is in-batch where text or image models are trained, else full up
-            to 1,000 trained items, else popularity.
-        pool_size: how many negatives are drawn for a batch.
-        split: time or leave-one-out.
-        min_count: k-core filter: users and items with fewer events don't train.
-        dim: width of item vectors and interest.
-        layers: layers of the interest model; by default 1 of gru, 2 of the others.
-        dropout: share of the interest model's input and output that is dropped in training.
-        modality_dropout: probability that an item trains without one of its modalities.
-        time_gap: whether the time since the last event is an input.
-        event_types: whether the type of an event is an input.
-        drop_repeats: whether successive events on one item count once.
-        max_length: events of a history that count.
-        batch_size: windows in a batch.
-        max_items: unique items of a batch, where text or image models are trained.
-        max_valid: validation events that choose the best epoch, a fixed draw of them all.
-        epochs: upper limit of epochs.
-        patience: epochs without a better validation NDCG@10 before training stops.
-        lr: learning rate.
-        encoder_lr: learning rate of text and image models.
-        weight_decay: decoupled decay of the weights (AdamW).
-        ema: decay of the moving average of the weights, which is what is validated and kept;
-            0 keeps the weights themselves.
-        alignment: weight of the alignment loss, for siamese fusion.
-        epsilon: trains with differential privacy of users to this budget, see
-            :func:`mmrec.training.train_privately`; None trains without. Ids, popularity as
-            negatives and the choice of the best epoch are left out there.
-        delta: chance that the promise of ``epsilon`` fails; by default a tenth of one over the
-            number of users.
-        max_grad_norm: length to which a user's gradient is clipped, with ``epsilon``.
-        precision: numbers that the trainer computes with: 32-true, bf16-mixed or 16-mixed.
-        devices: number of devices, or auto.
-        workers: processes that load batches.
-        seed: decides everything random.
+
+def _names(value: Any) -> Any:
+    """Return modalities as a tuple; text is split at commas."""
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(","))
+    return tuple(value) if isinstance(value, list) else value
+
+
+Count = Annotated[int, BeforeValidator(_plain), Ge(1), Le(LARGE)]
+Share = Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(0.99)]
+Rate = Annotated[float, BeforeValidator(_plain), Ge(1e-9), Le(10.0)]
+
+
+class _Group(BaseModel):
+    """Frozen, typed options; a wrong value gets one sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ValueError(_sentence(type(self), error)) from None
+
+
+class DataOptions(_Group):
+    """Which events count, and how they are split."""
+
+    split: Literal["time", "leave-one-out"] = Field(
+        "time", description="How events are divided into training, validation and test."
+    )
+    min_count: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
+        0, description="k-core filter: users and items with fewer events are not trained on."
+    )
+    drop_repeats: bool = Field(
+        True, description="Count successive events on the same item once."
+    )
+    max_length: Count = Field(200, description="Events of a history that are read, the last ones.")
+
+
+class ContentOptions(_Group):
+    """What is encoded of an item."""
+
+    modalities: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        ("id", "text", "image"),
+        description="What is used of an item: id, text, image, category; separated by commas.",
+    )
+    text_template: str | None = Field(
+        None,
+        description="Joins columns to one text, such as '{title}. {brand}'; by default the usual "
+        "text columns that are there.",
+    )
+    pooling: Literal["mean", "cls", "max", "attention"] = Field(
+        "mean", description="How token vectors become one text vector."
+    )
+    tuning: Annotated[str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*)$")] = Field(
+        "frozen",
+        description="What is trained of text and image models: 'frozen', 'last-N' layers or 'full'.",
+    )
+
+
+class ModelOptions(_Group):
+    """Sizes and inputs of the model, given to the parts that take them."""
+
+    dim: Annotated[int, BeforeValidator(_plain), Ge(1), Le(65536)] = Field(
+        128, description="Width of item vectors."
+    )
+    layers: Annotated[int | None, BeforeValidator(_plain), Ge(1), Le(64)] = Field(
+        None, description="Layers of the interest model; by default its own default."
+    )
+    dropout: Share = Field(
+        0.4, description="Dropout probability of the interest model's input and output."
+    )
+    modality_dropout: Share = Field(
+        0.1, description="Probability that an item is trained without one of its modalities."
+    )
+    time_gap: bool = Field(True, description="Use the time since the last event as an input.")
+    event_types: bool = Field(False, description="Use the type of an event as an input.")
+
+
+class TrainingOptions(_Group):
+    """How the model is trained."""
+
+    pool_size: Count = Field(512, description="Negatives that are drawn for a batch.")
+    batch_size: Count = Field(32, description="Windows in a batch.")
+    max_items: Count = Field(
+        256, description="Unique items of a batch, where text or image models are trained."
+    )
+    max_valid: Count = Field(
+        2000, description="Validation events, a fixed draw, that choose the best epoch."
+    )
+    epochs: Count = Field(40, description="Upper limit of epochs.")
+    patience: Count = Field(
+        8, description="Epochs without a better validation NDCG@10 before training stops."
+    )
+    lr: Rate = Field(3e-3, description="Learning rate.")
+    encoder_lr: Rate = Field(2e-5, description="Learning rate of text and image models.")
+    weight_decay: Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(10.0)] = Field(
+        0.01, description="Decoupled weight decay (AdamW)."
+    )
+    ema: Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(0.999999)] = Field(
+        0.98,
+        description="Decay of the moving average of the weights, which is validated and kept; 0 "
+        "keeps the weights themselves.",
+    )
+
+
+class PrivacyOptions(_Group):
+    """Differential privacy of users, see :func:`mmrec.training.train_privately`."""
+
+    epsilon: Annotated[float | None, BeforeValidator(_plain), Ge(0.01), Le(1000.0)] = Field(
+        None, description="Privacy budget; without it, training is not private."
+    )
+    delta: Annotated[float | None, BeforeValidator(_plain), Ge(1e-15), Le(0.1)] = Field(
+        None,
+        description="Probability that the guarantee of epsilon fails; by default a tenth of one "
+        "over the number of users.",
+    )
+    max_grad_norm: Annotated[float, BeforeValidator(_plain), Ge(1e-6), Le(1e6)] = Field(
+        1.0, description="Norm to which the gradient of a user is clipped, with epsilon."
+    )
+
+
+class RuntimeOptions(_Group):
+    """Where and how it computes."""
+
+    precision: Literal["32-true", "32", "bf16-mixed", "16-mixed"] = Field(
+        "32-true", description="Number format that the trainer computes with."
+    )
+    devices: Annotated[int, Ge(1), Le(LARGE)] | Annotated[Literal["auto"], "auto"] = Field(
+        "auto", description="Number of devices, or auto."
+    )
+    workers: Annotated[int, BeforeValidator(_plain), Ge(0), Le(1024)] = Field(
+        0, description="Processes that load batches."
+    )
+    seed: Annotated[int, BeforeValidator(_plain), Ge(0), Le(2**32 - 1)] = Field(
+        0, description="Seed of everything random."
+    )
+
+
+class Options(
+    DataOptions, ContentOptions, ModelOptions, TrainingOptions, PrivacyOptions, RuntimeOptions
+):
+    """Options of :meth:`Recommender.fit`: all groups in one, with the defaults of ``mmrec fit``.
+
+    A function that needs one group is annotated with it, and takes all options as well.
+
+    Raises:
+        ValueError: an option is unknown, or a value is not what is expected.
 
     Example:
-        >>> Options(modalities=("text", "image"), tuning="last-2").modalities
+        >>> Options(modalities="text, image", tuning="last-2").modalities
         ('text', 'image')
+        >>> Options(epochs=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: epochs must be a whole number from 1 to 1000000000; got 0
     """
 
-    modalities: tuple[str, ...] = MODALITIES
-    text_encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
-    image_encoder: str = "tf_efficientnet_lite0"
-    text_template: str | None = None
-    pooling: str = "mean"
-    tuning: str = "frozen"
-    fusion: str = "concat"
-    interest: str = "gru"
-    scorer: str = "dot"
-    loss: str = "softmax"
-    negatives: str = "auto"
-    pool_size: int = 512
-    split: str = "time"
-    min_count: int = 0
-    dim: int = 128
-    layers: int | None = None
-    dropout: float = 0.4
-    modality_dropout: float = 0.1
-    time_gap: bool = True
-    event_types: bool = False
-    drop_repeats: bool = True
-    max_length: int = 200
-    batch_size: int = 32
-    max_items: int = 256
-    max_valid: int = 2000
-    epochs: int = 40
-    patience: int = 8
-    lr: float = 3e-3
-    encoder_lr: float = 2e-5
-    weight_decay: float = 0.01
-    ema: float = 0.98
-    alignment: float = 0.1
-    epsilon: float | None = None
-    delta: float | None = None
-    max_grad_norm: float = 1.0
-    precision: str = "32-true"
-    devices: int | str = "auto"
-    workers: int = 0
-    seed: int = 0
+    groups: ClassVar[dict[str, type[_Group]]] = {
+        "data": DataOptions,
+        "content": ContentOptions,
+        "model": ModelOptions,
+        "training": TrainingOptions,
+        "privacy": PrivacyOptions,
+        "runtime": RuntimeOptions,
+    }
 
-    def __post_init__(self) -> None:
-        given: Any = self.modalities
-        if isinstance(given, str):
-            given = (name.strip() for name in given.split(","))
-        object.__setattr__(self, "modalities", tuple(given))
-        unknown = [name for name in self.modalities if name not in MODALITIES]
-        if unknown or not self.modalities or len(set(self.modalities)) < len(self.modalities):
+    def __init__(self, **values: Any) -> None:
+        if "devices" in values:
+            values["devices"] = _plain(values["devices"])
+        super().__init__(**values)
+        if not self.modalities or len(set(self.modalities)) < len(self.modalities):
             raise ValueError(
-                f"modalities must be different ones of {list(MODALITIES)}; "
-                f"got {list(self.modalities)}"
+                f"modalities must be one or more different names; got {list(self.modalities)}"
             )
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be one of {list(allowed)}; got {getattr(self, name)!r}"
-                )
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            whole = isinstance(low, int)
-            if not _is_number(value, whole) or not low <= value <= high:
-                kind = "a whole number" if whole else "a number"
-                raise ValueError(f"{name} must be {kind} from {low} to {high}; got {value!r}")
-            object.__setattr__(self, name, int(value) if whole else float(value))
-        if not TUNING.fullmatch(str(self.tuning)):
-            raise ValueError(f"tuning must be 'frozen', 'last-N' or 'full'; got {self.tuning!r}")
-        some = _is_number(self.devices, True) and int(self.devices) > 0
-        if self.devices != "auto" and not some:
-            raise ValueError(f"devices must be 1 or more, or 'auto'; got {self.devices!r}")
-        if some:
-            object.__setattr__(self, "devices", int(self.devices))
-        if self.interest == "sasrec" and self.dim % 2:
-            raise ValueError(f"dim must be even for the two heads of sasrec; got {self.dim}")
 
     @property
     def trains_encoders(self) -> bool:
-        """Whether text or image models learn."""
-        return self.tuning != "frozen" and self.modalities != ("id",)
+        """Whether text or image models are trained."""
+        return self.tuning != "frozen" and bool({"text", "image"} & set(self.modalities))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return options in which some values are others, checked.
+
+        Example:
+            >>> Options(epochs=3).replace(lr=0.1).epochs
+            3
+        """
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**(given | changes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self) | {"modalities": list(self.modalities)}
+        """Return plain values for JSON, by group.
+
+        Example:
+            >>> Options(seed=3).to_dict()["runtime"]["seed"]
+            3
+        """
+        return {
+            name: {field: _json(getattr(self, field)) for field in group.model_fields}
+            for name, group in self.groups.items()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Options":
-        """Return the options that ``to_dict`` gave.
+        """Return the options that :meth:`to_dict` gave.
 
         Raises:
-            ValueError: there is an option that this version doesn't know.
+            ValueError: a group or an option is unknown to this version.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"options {unknown} are unknown to this version of mmrec")
-        modalities = tuple(values.get("modalities", MODALITIES))
-        return cls(**{**values, "modalities": modalities})
+        flat: dict[str, Any] = {}
+        for name, group in values.items():
+            if name not in cls.groups or not isinstance(group, Mapping):
+                raise ValueError(f"options {[name]} are unknown to this version of mmrec")
+            unknown = sorted(set(group) - set(cls.groups[name].model_fields))
+            if unknown:
+                raise ValueError(f"options {unknown} are unknown to this version of mmrec")
+            flat |= group
+        return cls(**flat)
 
 
-def _is_number(value: object, whole: bool) -> bool:
-    kind = numbers.Integral if whole else numbers.Real
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
-_LARGE = 10**9
-_OPTIONAL = ("layers", "epsilon", "delta")
-# An option whose bounds are whole numbers is one.
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("pool_size", 1, _LARGE),
-    ("min_count", 0, _LARGE),
-    ("dim", 1, 65536),
-    ("layers", 1, 64),
-    ("dropout", 0.0, 0.99),
-    ("modality_dropout", 0.0, 0.99),
-    ("max_length", 1, _LARGE),
-    ("batch_size", 1, _LARGE),
-    ("max_items", 1, _LARGE),
-    ("max_valid", 1, _LARGE),
-    ("epochs", 1, _LARGE),
-    ("patience", 1, _LARGE),
-    ("lr", 1e-9, 10.0),
-    ("encoder_lr", 1e-9, 10.0),
-    ("weight_decay", 0.0, 10.0),
-    ("ema", 0.0, 0.999999),
-    ("alignment", 0.0, 1000.0),
-    ("epsilon", 0.01, 1000.0),
-    ("delta", 1e-15, 0.1),
-    ("max_grad_norm", 1e-6, 1e6),
-    ("workers", 0, 1024),
-    ("seed", 0, 2**32 - 1),
-)
+def _sentence(group: type[BaseModel], error: ValidationError) -> str:
+    """Turn the first error of a validation into one sentence."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    if name in PARTS:
+        return f"{name} is a part, not an option: give it to Recommender.fit beside the options"
+    if name not in group.model_fields:
+        return f"options must be among {list(group.model_fields)}; got {name!r}"
+    return f"{name} must be {_expected(name, group.model_fields[name])}; got {first['input']!r}"
+
+
+def _expected(name: str, field: FieldInfo) -> str:
+    """Say what values a field takes."""
+    if name == "tuning":
+        return "'frozen', 'last-N' or 'full'"
+    if name == "devices":
+        return "1 or more, or 'auto'"
+    if name == "modalities":
+        return "names in a tuple, or in a text with commas"
+    kinds = get_args(field.annotation) or (field.annotation,)
+    if get_origin(field.annotation) is Literal:
+        return f"one of {list(kinds)}"
+    if bool in kinds:
+        return "True or False"
+    bounds = [m.ge if isinstance(m, Ge) else m.le for m in field.metadata if isinstance(m, Ge | Le)]
+    if not bounds:
+        return "text"
+    kind = "a whole number" if int in kinds else "a number"
+    return f"{kind} from {bounds[0]} to {bounds[1]}"

@@ -1,5 +1,6 @@
 """The functions of :mod:`mmrec.recommender.batch` over blocks on Ray Data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,6 @@ import polars as pl
 
 from mmrec.recommender.batch import ItemVectors
 from mmrec.recommender.batch import recommend_all as recommend_block
-from mmrec.recommender.parts import Build
 from mmrec.recommender.recommender import Recommender
 
 
@@ -16,7 +16,7 @@ def recommend_all(
     histories: Any,
     k: int = 10,
     *,
-    build: Build | None = None,
+    parts: Sequence[Any] = (),
     actors: int = 2,
     block: int = 4096,
     **how: Any,
@@ -27,7 +27,7 @@ def recommend_all(
         run: folder of a RUN that every machine can read; an actor loads it once.
         histories: a Ray Dataset or a polars frame with ``user_id`` and ``history``.
         k: how many items.
-        build: see :meth:`Recommender.load`.
+        parts: see :meth:`Recommender.load`.
         actors: how many load the RUN and work at the same time.
         block: users that an actor is given at once.
         how: ``where``, ``exclude_seen`` and ``batch_size`` of
@@ -39,7 +39,7 @@ def recommend_all(
     Raises:
         ImportError: Ray is not installed.
     """
-    made_with = {"run": str(run), "build": build, "k": k, "how": how}
+    made_with = {"run": str(run), "parts": parts, "k": k, "how": how}
     return _mapped(_Recommend, histories, actors, block, made_with)
 
 
@@ -47,7 +47,7 @@ def encode_items(
     run: str | Path,
     items: Any,
     *,
-    build: Build | None = None,
+    parts: Sequence[Any] = (),
     actors: int = 2,
     block: int = 1024,
 ) -> Any:
@@ -56,27 +56,27 @@ def encode_items(
     Args:
         run: folder of a RUN that every machine can read.
         items: a Ray Dataset or a polars frame with the columns of a catalogue; each item once.
-        build: see :meth:`Recommender.load`.
+        parts: see :meth:`Recommender.load`.
         actors: how many load the RUN and its encoders and work at the same time.
         block: items that an actor is given at once.
 
     Raises:
         ImportError: Ray is not installed.
     """
-    return _mapped(_Encode, items, actors, block, {"run": str(run), "build": build})
+    return _mapped(_Encode, items, actors, block, {"run": str(run), "parts": parts})
 
 
 class _Recommend:
-    def __init__(self, run: str, build: Build | None, k: int, how: dict[str, Any]) -> None:
-        self.recommender, self.k, self.how = Recommender.load(run, build=build), k, how
+    def __init__(self, run: str, parts: Sequence[Any], k: int, how: dict[str, Any]) -> None:
+        self.recommender, self.k, self.how = Recommender.load(run, parts=parts), k, how
 
     def __call__(self, table: Any) -> Any:
         return recommend_block(self.recommender, table, self.k, **self.how).to_arrow()
 
 
 class _Encode:
-    def __init__(self, run: str, build: Build | None) -> None:
-        self.vectors = ItemVectors(Recommender.load(run, build=build))
+    def __init__(self, run: str, parts: Sequence[Any]) -> None:
+        self.vectors = ItemVectors(Recommender.load(run, parts=parts))
 
     def __call__(self, table: Any) -> Any:
         lines = self.vectors(table)

@@ -1,9 +1,10 @@
 """Rows in, recommendations out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import polars as pl
@@ -11,45 +12,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog, Interactions, ItemId, Table
-from mmrec.models import CatalogScorer, SequentialModel, encode_with_contributions
-from mmrec.recommender.build import (
-    build_model,
-    build_split,
-    check_no_folder,
-    known_log,
-    prepared,
-    renumbered,
-)
-from mmrec.recommender.clock import Clock
-from mmrec.recommender.content import read_content, with_template
-from mmrec.recommender.describe import describe_content, describe_run, measure
+from mmrec.data import Catalog, Interactions, ItemId, Source, Split, Table
+from mmrec.models import CatalogScorer, SequentialModel
+from mmrec.recommender.artifact.convert import from_run, to_run
+from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content import Modality, modalities_of
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
-from mmrec.recommender.new_items import encode_rows
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import Build, build_name, check_kept, names_of, parts_of
-from mmrec.recommender.private import check_private, train_private
-from mmrec.recommender.requests import History, Where, as_rows, check_count, check_item
-from mmrec.recommender.restore import restore
-from mmrec.recommender.resume import describe_start, open_folder, remove_folder
-from mmrec.recommender.run import Run, is_main_process, read_run, write_run
-from mmrec.recommender.training import check_devices, train, training_device
+from mmrec.recommender.parts import Parts
+from mmrec.recommender.pipeline.adopt import adopt
+from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
+from mmrec.recommender.pipeline.data import check_no_folder, read_log, renumbered, split_log
+from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
+from mmrec.recommender.pipeline.measure import measure
+from mmrec.recommender.pipeline.private import check_private
+from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
+from mmrec.recommender.pipeline.train import check_devices
+from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.requests import History, Where, as_history, check_count, check_item
 
 
 class Recommender:
-    """A trained recommender with its catalogue. Make one with :meth:`fit` or :meth:`load`.
+    """A trained recommender with its catalogue.
+
+    Make one with :meth:`fit`, :meth:`from_model` or :meth:`load`.
+
+    Args:
+        state: everything that it is.
 
     Attributes:
-        options: what it was made with.
-        catalog: the items that can be recommended.
-        model: the trained model.
-        vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        modality_contributions: what each modality adds to these vectors.
-        report: how training and evaluation went; without the metrics in all but the first of
-            several processes.
-        targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`; None if
-            it was loaded from a RUN that has none.
-        build: what put parts of one's own into the model, or None.
+        state: the same; :meth:`add_items` replaces it.
 
     Example:
         >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
@@ -60,26 +53,9 @@ class Recommender:
         ['b', 'c']
     """
 
-    def __init__(
-        self,
-        options: Options,
-        catalog: Catalog,
-        model: SequentialModel,
-        vectors: Tensor,
-        counts: Tensor,
-        slots: np.ndarray,
-        config: dict[str, Any],
-        report: dict[str, Any],
-        build: Build | None = None,
-    ) -> None:
-        self.options, self.catalog, self.model = options, catalog, model.eval()
-        self.vectors, self.counts, self.slots = vectors, counts, slots
-        self.config, self.report, self.build = config | {"parts": names_of(model)}, report, build
-        if build is not None:
-            self.config["build"] = build_name(build)
-        self._parts = parts_of(model)
-        self.targets: pl.DataFrame | None = None
-        self.modality_contributions: dict[str, Tensor] = {}
+    def __init__(self, state: RecommenderState) -> None:
+        self.state = state
+        self._parts = parts_of(state.model)
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
 
@@ -92,10 +68,10 @@ class Recommender:
         images: str | Path | None = None,
         cache: str | Path | None = None,
         options: Options | None = None,
-        build: Build | None = None,
         progress: bool = False,
         checkpoints: str | Path | None = None,
         resume: bool = False,
+        **parts: Unpack[Parts],
     ) -> "Recommender":
         """Train a recommender and measure it on the test part of its split.
 
@@ -104,106 +80,167 @@ class Recommender:
             items: the catalogue, see :class:`mmrec.data.Catalog`.
             images: folder of the images that ``items`` name.
             cache: folder in which the features of frozen encoders are kept for the next run.
-            options: all else; the defaults are good ones.
-            build: puts parts of your own into the model that ``options`` make: a function that
-                takes this :class:`mmrec.models.SequentialModel`, untrained, and returns it with
-                parts replaced, or another one. :meth:`load` needs the same function.
+            options: numbers and choices; the defaults are good ones.
             progress: whether to show progress bars.
             checkpoints: folder in which the state of the training is kept after each epoch;
                 :meth:`save` removes it. What an earlier training left there is replaced.
             resume: go on from the last checkpoint in that folder instead. On a CPU the result is
                 that of a training that was never interrupted, bit for bit.
+            **parts: ``encoders``, ``fusion``, ``interest``, ``scorer``, ``reranker``, ``loss`` and
+                ``negatives``, each a short name (``"gru4rec"``), a built part, a class or
+                :func:`functools.partial` of one, or ``{"class_path": …, "init_args": {…}}``, see
+                :class:`mmrec.recommender.Parts`. :meth:`load` needs parts that are not ours again.
 
         Raises:
-            ValueError: the data is not what is expected, the loss is no longer finite, or the
-                training to go on with was of other options or data, or the parts of ``build``
-                don't fit; the message says what is wrong.
+            ValueError: the data is not what is expected, the loss is no longer finite, the
+                training to go on with was of other options, parts or data, or parts don't fit; the
+                message says what is wrong.
             ImportError: ``options`` have an epsilon, and Opacus is not installed.
             OSError: a checkpoint can't be written. The ones before are kept.
 
         Example:
+            >>> from functools import partial
             >>> from mmrec.interest import LinearRecurrentInterest
-            >>> def build(model):  # any module will do: see examples/own_component.py
-            ...     model.interest = LinearRecurrentInterest(model.items.dim, layers=1)
-            ...     return model
             >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
             >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
-            >>> made = Recommender.fit(events, {"item_id": [*"abc"]}, options=options, build=build)
-            >>> parts = made.config["parts"]
-            >>> parts["interest"]
+            >>> interest = partial(LinearRecurrentInterest, layers=1)
+            >>> made = Recommender.fit(
+            ...     events, {"item_id": [*"abc"]}, options=options, interest=interest
+            ... )
+            >>> made.state.specs["interest"].class_path
             'mmrec.interest.LinearRecurrentInterest'
         """
         if options is not None and not isinstance(options, Options):
             raise ValueError(f"options must be mmrec.Options(...); got {options!r}")
-        options, clock, device = options or Options(), Clock(), training_device()
-        folder = Path(cache) if cache else None
+        options, recipe = options or Options(), Recipe(parts)
         place = Path(checkpoints) if checkpoints else None
         check_devices(options.devices)
-        check_private(options, place)
+        check_private(options, recipe, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         check_no_folder(items, "items")
-        # A copy, since `add_items` changes it.
+        # A copy, so that the caller's catalogue stays as it is.
         catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
-        options = with_template(options, catalog)
-        log = known_log(events, catalog)
-        split = build_split(options, prepared(log, options), catalog)
-        if place is not None:
-            open_folder(place, describe_start(options, split, catalog, build), resume=resume)
-        torch.manual_seed(options.seed)
-        private = options.epsilon is not None
+        log = read_log(events, catalog)
+        split = split_log(log, options, catalog)
         # Which items have events is private, too: features are scaled by all of them.
+        private = options.epsilon is not None
         known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
         trained = np.flatnonzero(known[1:]) + 1
-        content = read_content(
-            options, catalog, trained, cache=folder, device=device, progress=progress
-        )
-        clock.lap("encode")
-        model = build_model(options, content.encoders, len(split.sequences.event_types), build)
-        privacy: dict[str, Any] = {}
-        if private:
-            history, privacy["privacy"] = train_private(model, options, split, content)
-        else:
-            history = train(
-                model,
-                options,
-                split,
-                content,
-                progress=progress,
-                checkpoints=place,
-                resume=resume,
-            )
-        vectors, contributions = encode_with_contributions(
-            model.to(device).items, content.sources, len(catalog)
-        )
-        counts = torch.from_numpy(split.train_counts)
-        slots = np.zeros(len(catalog) + 1, dtype=np.int64)
-        slots[trained] = np.arange(1, len(trained) + 1)
-        config = describe_run(options, catalog, split, content)
-        made = cls(options, catalog, model, vectors, counts, slots, config, {}, build)
-        made._log, made._checkpoints, made.modality_contributions = log, place, contributions
-        clock.lap("train")
-        measured: dict[str, Any] = {}
-        if is_main_process():  # the others have the same model, and write nothing
-            measured, made.targets = measure(made.catalog_scorer, split, options, catalog)
-        made.report = measured | {"training": history} | privacy
-        clock.lap("evaluate")
-        made.report |= describe_content(catalog, content) | {"seconds": clock.seconds}
-        return made.to("cpu")
+        modalities = modalities_of(options, parts.get("encoders"))
+        plan = Plan(options, recipe, modalities, catalog, split, trained)
+        plan.check()
+        if place is not None:
+            open_folder(place, describe_start(options, recipe, split, catalog), resume=resume)
+        how = Execution(Path(cache) if cache else None, place, resume, progress)
+        made = cls(carry_out(plan, how))
+        made._log, made._checkpoints = log, place
+        return made
+
+    @classmethod
+    def from_model(
+        cls,
+        model: SequentialModel,
+        catalog: Catalog,
+        split: Split,
+        sources: Mapping[str, Source],
+        *,
+        options: Options | None = None,
+        modalities: Mapping[str, Modality] | None = None,
+        report: Mapping[str, Any] | None = None,
+    ) -> "Recommender":
+        """Take a model that was put together and trained by hand, and measure it.
+
+        It is saved, ranked, served, exported and compared like any other. :meth:`load` needs the
+        parts that are not ours, or that don't record their arguments.
+
+        Args:
+            model: the trained model.
+            catalog: the items.
+            split: the labelled events that it was trained on.
+            sources: the inputs of its encoders for the catalogue, by modality.
+            options: what is known of how it was made; ``max_length``, ``seed`` and ``split`` are
+                used.
+            modalities: how items that come later are encoded. By default they have no id, and other
+                modalities must be given as ``features``.
+            report: further facts for the report, such as how training went.
+
+        Raises:
+            ValueError: sources or modalities aren't those of the model.
+
+        Example:
+            >>> from mmrec.data import id_source, leave_one_out
+            >>> from mmrec.encoders import IdEncoder
+            >>> from mmrec.models import gru4rec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> catalog = Catalog({"item_id": [*"abc"]})
+            >>> split = leave_one_out(Interactions(events), catalog)
+            >>> model = gru4rec({"id": IdEncoder(3, 8)}, dim=8)
+            >>> sources = {"id": id_source({1: 1, 2: 2, 3: 3}, 3)}
+            >>> made = Recommender.from_model(model, catalog, split, sources)
+            >>> len(made.recommend(["a"], k=2))
+            2
+        """
+        return cls(adopt(model, catalog, split, sources, options, modalities, report))
+
+    def update(
+        self,
+        events: Table | Interactions,
+        items: Table | Catalog | None = None,
+        *,
+        images: str | Path | None = None,
+        cache: str | Path | None = None,
+        progress: bool = False,
+        options: Mapping[str, Any] | None = None,
+        **parts: Unpack[Parts],
+    ) -> "Recommender":
+        """Train on with new events; this recommender isn't changed.
+
+        The catalogue grows by the items that are new, and takes over what ``items`` say of the
+        others. Everything starts at the present weights; ids get a vector of their own once they
+        have training events. Nothing of the events before is read, so what the model knows and the
+        new events don't show may fade: fewer epochs and a lower learning rate keep more of it.
+
+        Args:
+            events: the new log; also of known users.
+            items: rows of new or changed items, if there are any.
+            images: folder of their images; by default that of the catalogue.
+            cache: folder in which the features of frozen encoders are kept.
+            progress: whether to show progress bars.
+            options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
+            **parts: ``loss`` and ``negatives``; needed again where they are not ours.
+
+        Returns:
+            A recommender of its own, measured on the test part of the new log.
+
+        Raises:
+            ValueError: the data is not what is expected, a text or image model is another one than
+                before, or what changes is no such option.
+
+        Example:
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = Recommender.fit(log, {"item_id": [*"abc"]}, options=options)
+            >>> later = {"user_id": [*"wwwwxxxx"], "item_id": [*"abdabdab"], "position": range(8)}
+            >>> len(made.update(later, {"item_id": ["d"]}, options={"epochs": 2}).catalog)
+            4
+        """
+        how = Execution(Path(cache) if cache else None, progress=progress)
+        changes = {} if options is None else options
+        return Recommender(update_state(self.state, events, items, images, parts, changes, how))
 
     def recommend(
         self,
-        history: History | Sequence[History],
+        history: History,
         k: int = 10,
         *,
         where: Where | None = None,
         exclude_seen: bool = True,
-    ) -> list[Any]:
-        """Recommend ``k`` items to someone with this history, or to many at once.
+    ) -> list[Recommendation]:
+        """Recommend ``k`` items to someone with this history.
 
         Args:
-            history: item ids, oldest first, in a list, NumPy array or polars series; or a list
-                of such lists.
+            history: item ids, oldest first, in a list, NumPy array or polars series.
             k: how many.
             where: only items that meet this: ``{"genre": ["Comedy", "Drama"]}`` or a polars
                 expression over the catalogue's columns. What was read from a CSV file is text
@@ -211,14 +248,26 @@ class Recommender:
             exclude_seen: False if an item of the history may be recommended again.
 
         Returns:
-            A list of :class:`Recommendation`, or a list of such lists. It is shorter than ``k``
-            only where fewer items are allowed. An empty history gets popular, diverse items.
+            The best first. The list is shorter than ``k`` only where fewer items are allowed. An
+            empty history gets popular, diverse items.
 
         Raises:
             ValueError: an item id is unknown, a history is no list, or ``k`` isn't positive.
         """
+        row = as_history(history)
+        return self.recommend_many([row], k, where=where, exclude_seen=exclude_seen)[0]
+
+    def recommend_many(
+        self,
+        histories: Sequence[History] | np.ndarray | pl.Series,
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        exclude_seen: bool = True,
+    ) -> list[list[Recommendation]]:
+        """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`."""
         check_count(k)
-        rows, many = as_rows(history)
+        rows = [as_history(history) for history in histories]
         allowed, scorer = self._allowed(where), self.catalog_scorer
         lists: list[list[Recommendation]] = []
         for start in range(0, len(rows), 256):
@@ -226,12 +275,12 @@ class Recommender:
             lists += recommend_lists(
                 scorer, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
             )
-        return lists if many else lists[0]
+        return lists
 
     def similar(
         self, item: ItemId, k: int = 10, *, where: Where | None = None
     ) -> list[Recommendation]:
-        """Return the ``k`` items whose vectors point most nearly the way of ``item``'s.
+        """Return the ``k`` items whose vectors have the greatest cosine with that of ``item``.
 
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
@@ -259,9 +308,9 @@ class Recommender:
         events = self._log if events is None else events
         if events is None:
             raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
-        log = known_log(events, self.catalog)
-        split = build_split(self.options, prepared(log, self.options), self.catalog)
-        split = renumbered(split, self.config["event_types"])
+        log = read_log(events, self.catalog)
+        split = split_log(log, self.options, self.catalog)
+        split = renumbered(split, self.state.event_types)
         return measure(self.catalog_scorer, split, self.options, self.catalog)[0]
 
     def add_items(self, rows: Table) -> list[ItemId]:
@@ -282,99 +331,89 @@ class Recommender:
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
-        vectors, contributions = encode_rows(self.model, self.options, self.config, new)
-        vectors = torch.cat([self.vectors, vectors.to(self.vectors)])
-        contributions = {
-            name: torch.cat([share, contributions[name].to(share)])
-            for name, share in self.modality_contributions.items()
-        }
-        counts = F.pad(self.counts, (0, len(new)))
-        slots = np.pad(self.slots, (0, len(new)))
-        self.catalog.append(new.frame)  # the last that can fail
-        self.vectors, self.modality_contributions, self.counts, self.slots = (
-            vectors,
-            contributions,
-            counts,
-            slots,
-        )
+        self.state = self.state.with_items(new.frame, *self.state.encode(new))
         return new.ids
 
-    def save(self, directory: str | Path) -> None:
+    def save(self, directory: str | Path, **about: Any) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
 
         Where a script runs once for each of several devices, the first process writes it.
+
+        Args:
+            directory: where; a RUN that is there is replaced.
+            **about: further facts for ``config.json``, in JSON values.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; what was at ``directory`` is as it was.
             ValueError: a part of the model was replaced, which :meth:`load` couldn't do again.
         """
+        if about:
+            self.state = replace(self.state, about={**self.state.about, **about})
         check_kept(self._parts, self.model)
         if not is_main_process():
             return
-        weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
-        run = Run(
-            self.config,
-            weights,
-            self.catalog.frame,
-            self.vectors,
-            self.counts,
-            self.slots,
-            self.report,
-            self.targets,
-            self.modality_contributions,
-        )
-        write_run(run, Path(directory))
+        write_run(to_run(self.state), Path(directory))
         if self._checkpoints is not None:
             remove_folder(self._checkpoints)
 
     @classmethod
-    def load(cls, directory: str | Path, *, build: Build | None = None) -> "Recommender":
+    def load(cls, directory: str | Path, *, parts: Sequence[Any] = ()) -> "Recommender":
         """Read a RUN. Nothing in it is executed, and no pretrained weights are needed.
 
         Adding items needs them where encoders were frozen, and else the tokenizer.
 
         Args:
             directory: the RUN.
-            build: what :meth:`fit` was given, if it was.
+            parts: the classes of parts that are not ours, ``[FadingMean]``, or objects of them where
+                a RUN doesn't know their arguments.
 
         Raises:
             FileNotFoundError: there is no such folder.
             RunError: a file is missing or damaged, the RUN is of another version, or its model has
-                parts that ``build`` doesn't make.
+                parts that are not handed over.
         """
-        run = read_run(Path(directory))
-        options, catalog, model = restore(run, Path(directory), build)
-        made = cls(
-            options,
-            catalog,
-            model,
-            run.vectors,
-            run.counts,
-            run.slots,
-            run.config,
-            run.report,
-            build,
-        )
-        made.targets, made.modality_contributions = run.targets, run.modality_contributions
-        return made
+        return cls(from_run(read_run(Path(directory)), Path(directory), list(parts)))
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""
-        self.model.to(device)
-        self.vectors = self.vectors.to(device)
-        self.counts = self.counts.to(device)
-        self.modality_contributions = {
-            name: share.to(device) for name, share in self.modality_contributions.items()
-        }
+        self.state = self.state.to(device)
         return self
+
+    @property
+    def options(self) -> Options:
+        """What it was made with."""
+        return self.state.options
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items that can be recommended."""
+        return self.state.catalog
+
+    @property
+    def model(self) -> SequentialModel:
+        """The trained model."""
+        return self.state.model
+
+    @property
+    def vectors(self) -> Tensor:
+        """The vector of every catalogue index, ``(V + 1, D)``."""
+        return self.state.vectors
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """How training and evaluation went; empty of metrics in all but the first process."""
+        return dict(self.state.report)
+
+    @property
+    def targets(self) -> pl.DataFrame | None:
+        """The rank of each test target, see :func:`mmrec.evaluation.target_table`."""
+        return self.state.targets
 
     @property
     def catalog_scorer(self) -> CatalogScorer:
         """The model over the catalogue as it is now."""
-        return CatalogScorer(
-            self.model, self.vectors, self.counts, max_length=self.options.max_length
-        )
+        return self.state.scorer
 
     def _allowed(self, where: Where | None) -> Tensor:
         mask = self.catalog.where({} if where is None else where)

@@ -26,23 +26,24 @@ def check_item(item: object) -> None:
         raise ValueError(f"item must be the id of one item; got {item!r}")
 
 
-def as_rows(history: Any) -> tuple[list[list[ItemId]], bool]:
-    """Return one :data:`History` or a list of them as lists of ids, and whether it was a list.
+def as_history(history: Any) -> list[ItemId]:
+    """Return a :data:`History` as a list of ids: Python's text and integers.
 
     Raises:
-        ValueError: a history is something other than a list of ids.
+        ValueError: it is something other than a list of ids.
 
     Example:
-        >>> as_rows(np.array([3, 4]))
-        ([[3, 4]], False)
-        >>> as_rows([["a"], []])
-        ([['a'], []], True)
+        >>> as_history(np.array([3, 4]))
+        [3, 4]
     """
     _check_history(history)
-    many = len(history) > 0 and isinstance(history[0], Sequence | np.ndarray | pl.Series)
-    many = many and not isinstance(history[0], str)
-    rows = history if many else [history]
-    return [_plain(row) for row in rows], many
+    for item in history:
+        if not isinstance(item, Hashable) or isinstance(item, tuple):
+            raise ValueError(
+                f"a history must be a list of item ids; it holds {item!r}: recommend_many takes "
+                f"many histories"
+            )
+    return [item.item() if isinstance(item, np.generic) else item for item in history]
 
 
 def _check_history(history: object) -> None:
@@ -53,12 +54,3 @@ def _check_history(history: object) -> None:
         raise ValueError(f"a history must be a list of item ids; got a {kind}: pass its column")
     if isinstance(history, Mapping) or not hasattr(history, "__getitem__"):
         raise ValueError(f"a history must be a list of item ids; got {history!r}")
-
-
-def _plain(history: Any) -> list[ItemId]:
-    """Return ids as Python's text and integers, whatever the history is made of."""
-    _check_history(history)
-    for item in history:
-        if not isinstance(item, Hashable):
-            raise ValueError(f"a history must be a list of item ids; it holds {item!r}")
-    return [item.item() if isinstance(item, np.generic) else item for item in history]

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from mmrec.data import Split
 from mmrec.models import SequentialModel
-from mmrec.recommender.build import LOSSES, build_negatives
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
-from mmrec.recommender.resume import last_checkpoint
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
+from mmrec.recommender.pipeline.resume import last_checkpoint
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -52,6 +53,7 @@ def check_devices(devices: int | str) -> None:
 def train(
     model: SequentialModel,
     options: Options,
+    recipe: Recipe,
     split: Split,
     content: Content,
     *,
@@ -64,6 +66,7 @@ def train(
     Args:
         model: the model.
         options: all else.
+        recipe: gives the loss and the negatives.
         split: labelled events.
         content: sources of the catalogue.
         progress: whether to show progress bars.
@@ -84,8 +87,8 @@ def train(
     data = SequenceDataModule(
         split,
         content.sources,
-        build_negatives(options, split),
-        train_sources=content.augmented,
+        make_sampler(recipe, options, split),
+        train_sources=content.train_sources,
         batch_size=options.batch_size,
         max_length=options.max_length,
         max_items=options.max_items if options.trains_encoders else None,
@@ -95,11 +98,10 @@ def train(
     )
     module = SequentialRecommender(
         model,
-        loss=LOSSES[options.loss],
+        loss=make_loss(recipe),
         lr=options.lr,
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
-        alignment=options.alignment if options.fusion == "siamese" else 0.0,
     )
     kept, path = Checkpoints(checkpoints), None
     # Of several processes one may look before another has emptied the folder.

@@ -11,9 +11,9 @@ import torch
 
 from mmrec.data import Catalog, Split
 from mmrec.data.durable import write_whole
+from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import Build, build_name
-from mmrec.recommender.run import is_main_process
+from mmrec.recommender.pipeline.assemble import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,13 @@ FREE = ("precision", "workers")
 
 
 def describe_start(
-    options: Options, split: Split, catalog: Catalog, build: Build | None = None
+    options: Options, recipe: Recipe, split: Split, catalog: Catalog
 ) -> dict[str, Any]:
     """Return what must be the same for a training to go on."""
     items = catalog.frame.write_ndjson().encode()
     return {
         "options": options.to_dict(),
-        "build": build_name(build),
+        "recipe": recipe.to_dict(),
         "events": split.fingerprint,
         "items": hashlib.sha256(items).hexdigest()[:16],
     }
@@ -115,22 +115,26 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
     """Raise a ValueError that names what differs."""
     try:
         before = json.loads((directory / STARTED).read_text(encoding="utf-8"))
-        options, facts = dict(before["options"]), {n: before[n] for n in ("events", "items")}
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        was, facts = _flat(before), {name: before[name] for name in ("events", "items")}
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{directory / STARTED} can't be read, which says what the training was started with; "
             f"start anew, without resume"
         ) from error
     changes = [
-        f"{name} was {options.get(name)!r} and is {value!r}"
-        for name, value in started["options"].items()
-        if name not in FREE and options.get(name) != value
+        f"{name} was {was.get(name)!r} and is {value!r}"
+        for name, value in _flat(started).items()
+        if name not in FREE and was.get(name) != value
     ]
-    if before.get("build") != started["build"]:
-        changes.append(f"build was {before.get('build')} and is {started['build']}")
-    changes += [f"the {name} are others" for name, value in facts.items() if value != started[name]]
+    changes += [f"the {name} differ" for name, value in facts.items() if value != started[name]]
     if changes:
         raise ValueError(
             f"the training in {directory} can't go on, because {'; '.join(changes)}; repeat what "
             f"it was started with, or start anew, without resume"
         )
+
+
+def _flat(started: dict[str, Any]) -> dict[str, Any]:
+    """Return options and parts by name."""
+    options = {name: v for group in started["options"].values() for name, v in group.items()}
+    return options | started["recipe"]

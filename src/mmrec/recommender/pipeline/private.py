@@ -1,20 +1,24 @@
 """A recommender whose training keeps its users private: which options go with that, and how."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmrec.data import Sampler, Split
+from mmrec.data import Source, Split
 from mmrec.models import SequentialModel
-from mmrec.recommender.build import FULL_UP_TO, LOSSES
-from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
-from mmrec.sampling import FullSampler, UniformSampler
+from mmrec.recommender.parts import SLOTS
+from mmrec.recommender.parts.slots import FULL_UP_TO
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.negatives import make_loss
+from mmrec.recommender.pipeline.train import training_device
+from mmrec.sampling import FullSampler, Sampler, UniformSampler
 
 
-def check_private(options: Options, checkpoints: Path | None = None) -> None:
-    """Raise a ValueError that names the first option that doesn't go with privacy.
+def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = None) -> None:
+    """Raise a ValueError that names the first option or part that doesn't go with privacy.
 
     Nothing is checked where ``options`` have no epsilon.
 
@@ -26,14 +30,17 @@ def check_private(options: Options, checkpoints: Path | None = None) -> None:
     # Imported here, so that a recommender that only serves doesn't load Lightning.
     from mmrec.training.private_budget import needs_opacus
 
+    negatives = recipe.of("negatives")
     problems = {
-        "no id vectors, because an item's would tell of the few users who met it: set modalities "
-        "to ('text', 'image') or one of them": "id" in options.modalities,
+        "no id vectors, because an item's would tell of the few users who interacted with it: set "
+        "modalities to ('text', 'image') or one of them": "id" in options.modalities,
         "frozen text and image models: set tuning='frozen'": options.trains_encoders,
-        "negatives that don't know the events: set negatives to 'auto', 'full' or "
-        f"'uniform', not {options.negatives!r}": options.negatives in ("in-batch", "popularity"),
-        "the scorer 'dot', not 'mlp'": options.scorer == "mlp",
-        "no alignment loss: set alignment=0.0": options.fusion == "siamese" and options.alignment,
+        "negatives that don't depend on the events: set negatives to 'auto', 'full' or "
+        f"'uniform', not {negatives!r}": negatives in ("in-batch", "popularity"),
+        "no reranker": recipe.of("reranker") is not None,
+        "no auxiliary loss: give fusion=partial(SiameseFusion, alignment=0.0)": (
+            recipe.of("fusion") == "siamese"
+        ),
         "min_count=0, because that filter lets one user decide about another's events": (
             options.min_count > 0
         ),
@@ -47,17 +54,29 @@ def check_private(options: Options, checkpoints: Path | None = None) -> None:
     needs_opacus()
 
 
-def private_negatives(options: Options, catalog_size: int) -> Sampler:
-    """Return candidates that are the same whatever the events: all of the catalogue, or a draw."""
-    items = np.arange(1, catalog_size + 1)
-    kind = options.negatives
-    if kind == "auto":
-        kind = "full" if catalog_size <= FULL_UP_TO else "uniform"
-    return FullSampler(items) if kind == "full" else UniformSampler(items, options.pool_size)
+def private_sampler(recipe: Recipe, options: Options, catalog_size: int) -> Sampler:
+    """Return candidates that are the same whatever the events: all of the catalogue, or a draw.
+
+    Raises:
+        ValueError: a factory needs what would tell of the events.
+    """
+    items, given = np.arange(1, catalog_size + 1), recipe.of("negatives")
+    if given == "auto":
+        given = "full" if catalog_size <= FULL_UP_TO else "uniform"
+    given = {"full": FullSampler, "uniform": UniformSampler}.get(given, given) if isinstance(
+        given, str
+    ) else given
+    known = {"items": items, "size": options.pool_size}
+    sampler: Sampler = SLOTS["negatives"].make(given, known)[0]
+    return sampler
 
 
 def train_private(
-    model: SequentialModel, options: Options, split: Split, content: Content
+    model: SequentialModel,
+    options: Options,
+    recipe: Recipe,
+    split: Split,
+    sources: Mapping[str, Source],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train ``model`` in place with the options' epsilon; see :func:`train_privately`.
 
@@ -67,15 +86,15 @@ def train_private(
     Raises:
         ValueError: the budget is too low, or the weights are no longer finite.
     """
-    from mmrec.recommender.training import training_device
     from mmrec.training.private import train_privately
     from mmrec.training.private_batches import UserBatches
 
-    assert options.epsilon is not None
+    if options.epsilon is None:
+        raise ValueError("private training needs epsilon; got None")
     batches = UserBatches(
         split.train,
-        content.sources,
-        private_negatives(options, split.catalog_size),
+        sources,
+        private_sampler(recipe, options, split.catalog_size),
         batch_size=options.batch_size,
         max_length=options.max_length,
         device=training_device(),
@@ -83,7 +102,7 @@ def train_private(
     privacy = train_privately(
         model.to(training_device()),
         batches,
-        LOSSES[options.loss],
+        make_loss(recipe),
         epsilon=options.epsilon,
         delta=0.1 / batches.users if options.delta is None else options.delta,
         max_grad_norm=options.max_grad_norm,

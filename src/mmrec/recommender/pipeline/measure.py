@@ -1,11 +1,9 @@
-"""What a recommender says of itself: its ``config.json`` and its ``report.json``."""
+"""What ``report.json`` says: how well a recommender ranks, and what its content is."""
 
 from typing import Any
 
 import polars as pl
-import torch
 
-from mmrec import __version__
 from mmrec.data import Catalog, Split
 from mmrec.evaluation import (
     RankingProtocol,
@@ -18,22 +16,8 @@ from mmrec.evaluation import (
     target_table,
 )
 from mmrec.models import CatalogScorer
-from mmrec.recommender.content import Content, feature_dims
+from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
-
-
-def describe_run(
-    options: Options, catalog: Catalog, split: Split, content: Content
-) -> dict[str, Any]:
-    """Return everything needed to rebuild the model and to repeat the run."""
-    return {
-        "versions": {"mmrec": __version__, "torch": str(torch.__version__)},
-        "options": options.to_dict(),
-        "event_types": list(split.sequences.event_types),
-        "feature_dims": feature_dims(content.encoders),
-        "encoders": content.described,
-        "images": str(catalog.images.resolve()) if catalog.images else None,
-    }
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""Between a state and a RUN."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmrec import __version__
+from mmrec.data import Catalog
+from mmrec.recommender.artifact.run import COUNT, SLOT, VECTOR, Run, RunError, with_columns
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content import FittedModality
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.pipeline.assemble import assemble
+
+
+def to_run(state: RecommenderState) -> Run:
+    """Return what is written of a state."""
+    items = with_columns(state.catalog.frame, state.vectors, state.counts, state.slots)
+    return Run(
+        describe(state),
+        dict(state.model.state_dict()),
+        items,
+        dict(state.report),
+        state.targets,
+        dict(state.modality_contributions),
+    )
+
+
+def describe(state: RecommenderState) -> dict[str, Any]:
+    """Return ``config.json``: what makes the model again, and what repeats the run."""
+    images = state.catalog.images
+    return {
+        "versions": {"mmrec": __version__, "torch": str(torch.__version__)},
+        "options": state.options.to_dict(),
+        "recipe": dict(state.recipe),
+        "parts": {name: spec.to_dict() for name, spec in state.specs.items()},
+        "modalities": {name: fitted.to_dict() for name, fitted in state.modalities.items()},
+        "event_types": list(state.event_types),
+        "images": str(images.resolve()) if images else None,
+        "about": dict(state.about),
+    }
+
+
+def from_run(run: Run, directory: Path, own: Sequence[Any] = ()) -> RecommenderState:
+    """Return the state that a RUN describes.
+
+    Args:
+        run: what was read.
+        directory: where, for messages.
+        own: classes or objects of parts that are not ours. No code comes from a RUN.
+
+    Raises:
+        RunError: it does not describe a model, or what it needs is gone; the message names
+            ``directory``.
+    """
+    try:
+        state = _state(run, own)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise RunError(f"{directory} does not describe a model: {_reason(error)}") from error
+    except OSError as error:
+        raise RunError(f"{directory} cannot be loaded: {error}") from error
+    _check_numbers(run.weights, state, directory)
+    return state
+
+
+def _state(run: Run, own: Sequence[Any]) -> RecommenderState:
+    config = run.config
+    options = Options.from_dict(config["options"])
+    modalities = {
+        name: FittedModality.from_dict(name, values, own)
+        for name, values in config["modalities"].items()
+    }
+    encoders = {
+        name: fitted.modality.rebuild(fitted.facts) for name, fitted in modalities.items()
+    }
+    specs = {name: PartSpec.from_dict(values) for name, values in config["parts"].items()}
+    model = assemble(specs, encoders, own)
+    model.load_state_dict(run.weights)
+    return RecommenderState(
+        options=options,
+        recipe=config["recipe"],
+        specs=specs,
+        modalities=modalities,
+        model=model.eval(),
+        catalog=Catalog(run.items.drop(VECTOR, COUNT, SLOT), config["images"]),
+        vectors=run.vectors,
+        counts=run.counts,
+        slots=run.slots,
+        event_types=tuple(config["event_types"]),
+        report=run.report,
+        targets=run.targets,
+        modality_contributions=run.contributions,
+        about=config["about"],
+    )
+
+
+def _check_numbers(
+    weights: Mapping[str, torch.Tensor], state: RecommenderState, directory: Path
+) -> None:
+    dim = state.model.items.dim
+    if state.vectors.shape[1] != dim:
+        raise RunError(
+            f"{directory} must hold item vectors of width {dim}; they have {state.vectors.shape[1]}"
+        )
+    for name, value in {**weights, "the item vectors": state.vectors}.items():
+        if value.isnan().any():
+            raise RunError(f"{directory} must hold numbers; {name} has NaN")
+    for name, added in state.modality_contributions.items():
+        if name not in state.modalities or added.shape != state.vectors.shape:
+            raise RunError(
+                f"{directory} must hold contributions of {list(state.modalities)} in the shape "
+                f"{tuple(state.vectors.shape)}; that of {name!r} has {tuple(added.shape)}"
+            )
+
+
+def _reason(error: Exception) -> str:
+    # The first line of a state dict's error only says that there is one.
+    lines = str(error).splitlines() or [type(error).__name__]
+    reason = lines[min(len(lines), 2) - 1].strip()
+    return f"{reason} is missing" if isinstance(error, KeyError) else reason

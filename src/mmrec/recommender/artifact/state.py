@@ -1,0 +1,102 @@
+"""A trained recommender as one value: what is written, read, served, exported and trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmrec.data import Catalog
+from mmrec.models import CatalogScorer, SequentialModel
+from mmrec.recommender.content import FittedModality, encode_rows
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import PartSpec
+
+
+@dataclass(frozen=True)
+class RecommenderState:
+    """Everything that a trained recommender is. Whoever changes something makes another one.
+
+    Attributes:
+        options: what it was made with.
+        recipe: what was given for each slot, as JSON: RUNs with the same options and recipe differ
+            by chance alone.
+        specs: the class and arguments of each part, from which a RUN makes the model again.
+        modalities: what is encoded of an item, and how.
+        model: the trained model.
+        catalog: the items.
+        vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        counts: training events of every catalogue index, ``(V + 1,)``.
+        slots: position in the id vocabulary of every catalogue index, 0 = none, ``(V + 1,)``.
+        event_types: names of the event types; number ``k`` is ``event_types[k - 1]``.
+        report: how training and evaluation went.
+        targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`, or None.
+        modality_contributions: what each modality adds to ``vectors``, ``(V + 1, D)``.
+        about: further facts for ``config.json``: where the data lies, which items were removed.
+    """
+
+    options: Options
+    recipe: Mapping[str, Any]
+    specs: Mapping[str, PartSpec]
+    modalities: Mapping[str, FittedModality]
+    model: SequentialModel
+    catalog: Catalog
+    vectors: Tensor
+    counts: Tensor
+    slots: np.ndarray
+    event_types: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+    targets: pl.DataFrame | None = None
+    modality_contributions: Mapping[str, Tensor] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scorer(self) -> CatalogScorer:
+        """The model over the catalogue as it is here."""
+        return CatalogScorer(
+            self.model, self.vectors, self.counts, max_length=self.options.max_length
+        )
+
+    def encode(
+        self, items: Catalog, features: Mapping[str, np.ndarray] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return vectors of items that have no id, ``(N, D)``, and what each modality adds."""
+        return encode_rows(self.model, self.modalities, items, features=features)
+
+    def with_items(
+        self, rows: pl.DataFrame, vectors: Tensor, contributions: Mapping[str, Tensor]
+    ) -> "RecommenderState":
+        """Return a state with further items at the end of the catalogue.
+
+        Raises:
+            ValueError: an id is in the catalogue already, or a column has another type.
+        """
+        catalog, count = self.catalog.copy(), len(vectors)
+        catalog.append(rows)
+        return replace(
+            self,
+            catalog=catalog,
+            vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            counts=F.pad(self.counts, (0, count)),
+            slots=np.pad(self.slots, (0, count)),
+            modality_contributions={
+                name: torch.cat([added, contributions[name].to(added)])
+                for name, added in self.modality_contributions.items()
+            },
+        )
+
+    def to(self, device: str | torch.device) -> "RecommenderState":
+        """Return the state with its tensors on a device; the model is moved in place."""
+        return replace(
+            self,
+            model=self.model.to(device),
+            vectors=self.vectors.to(device),
+            counts=self.counts.to(device),
+            modality_contributions={
+                name: added.to(device) for name, added in self.modality_contributions.items()
+            },
+        )

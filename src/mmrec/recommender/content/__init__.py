@@ -1,0 +1,32 @@
+"""What is encoded: the modalities of a recommender."""
+
+from mmrec.recommender.content.category import CategoryEncoder, CategoryModality
+from mmrec.recommender.content.given import GivenModality
+from mmrec.recommender.content.identity import IdModality
+from mmrec.recommender.content.image import ImageModality
+from mmrec.recommender.content.modality import Context, Modality, Prepared
+from mmrec.recommender.content.read import (
+    Content,
+    FittedModality,
+    encode_rows,
+    modalities_of,
+    read_content,
+)
+from mmrec.recommender.content.text import TextModality
+
+__all__ = [
+    "CategoryEncoder",
+    "CategoryModality",
+    "Content",
+    "Context",
+    "FittedModality",
+    "GivenModality",
+    "IdModality",
+    "ImageModality",
+    "Modality",
+    "Prepared",
+    "TextModality",
+    "encode_rows",
+    "modalities_of",
+    "read_content",
+]

@@ -1,0 +1,119 @@
+"""What a recommender knows of one modality: from a column of a catalogue to a vector of an item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import nn
+
+from mmrec.data import Catalog, Source
+from mmrec.encoders import Encoder
+
+Facts = Mapping[str, Any]
+"""What a RUN keeps of a modality beside its arguments: plain JSON values."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What modalities are prepared with.
+
+    Attributes:
+        dim: width of an item vector; that of encoders that are embeddings.
+        trained: catalogue indices of the items with training events.
+        cache: folder in which the features of frozen encoders are kept, or None for memory.
+        device: where frozen encoders run.
+        progress: whether to show progress bars.
+        before: the facts of a recommender that is trained on, or None.
+    """
+
+    dim: int
+    trained: np.ndarray
+    cache: Path | None = None
+    device: str | torch.device = "cpu"
+    progress: bool = False
+    before: Facts | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One modality of a catalogue, ready to train on.
+
+    Attributes:
+        source: the inputs of the encoder.
+        encoder: part of the model.
+        facts: see :data:`Facts`.
+        train_source: the same for training, where it differs (augmented images).
+        problems: why the value of a row is left out, by row.
+        cut: how many values were too long and were cut.
+    """
+
+    source: Source
+    encoder: Encoder
+    facts: dict[str, Any]
+    train_source: Source | None = None
+    problems: dict[int, str] = field(default_factory=dict)
+    cut: int = 0
+
+
+@runtime_checkable
+class Modality(Protocol):
+    """A modality of a recommender. A new one is a file with a class of these methods.
+
+    Its constructor takes plain JSON values, or keeps a built encoder: a RUN makes it again from the
+    arguments that :func:`mmrec.layers.record_init_args` records.
+    """
+
+    @property
+    def has_content(self) -> bool:
+        """Whether an item without events has it. An id has not."""
+        ...
+
+    def prepare(self, catalog: Catalog, context: Context) -> Prepared:
+        """Read a catalogue for training.
+
+        Raises:
+            ValueError: the catalogue lacks what it reads.
+        """
+        ...
+
+    def rebuild(self, facts: Facts) -> nn.Module:
+        """Make the encoder of a RUN again; its weights are loaded later."""
+        ...
+
+    def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
+        """Return the facts of an encoder that was trained by hand on a catalogue.
+
+        Raises:
+            ValueError: they can't be told from the encoder.
+        """
+        ...
+
+    def source_of(
+        self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
+    ) -> tuple[Source, dict[int, str]]:
+        """Return the source of further items, and why values are left out, by row.
+
+        Args:
+            items: these items.
+            encoder: what the model encodes this modality with.
+            facts: what the RUN keeps.
+            slots: position of each in the id vocabulary, 0 for none, ``(N,)``.
+
+        Raises:
+            ValueError: a pretrained encoder isn't the one of the RUN.
+            OSError: it, or its tokenizer, is not at hand.
+        """
+        ...
+
+
+def check_fingerprint(name: str, found: str, facts: Facts) -> None:
+    """Raise a ``ValueError`` unless an encoder is the one that a RUN was trained with."""
+    wanted = facts.get("fingerprint")
+    if wanted is not None and found != wanted:
+        raise ValueError(
+            f"the {name} encoder must have the fingerprint {wanted[:12]} that the RUN was trained "
+            f"with; the one at hand has {found[:12]}"
+        )

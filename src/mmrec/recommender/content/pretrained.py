@@ -1,0 +1,187 @@
+"""What modalities with a pretrained encoder have in common: texts and images."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import nn
+
+from mmrec.data import Catalog, Inputs, RawSource, Source
+from mmrec.encoders import FeatureEncoder, Features, FeatureStore, ImageTransform, RawEncoder
+from mmrec.recommender.content.modality import Context, Facts, Prepared, check_fingerprint
+
+Transform = Callable[[Sequence[Any]], Inputs]
+
+
+class PretrainedModality(ABC):
+    """Values of a column → a pretrained encoder → features that are computed once, or training.
+
+    With ``tuning="frozen"`` the encoder runs once over the catalogue and the model holds a
+    :class:`FeatureEncoder`; otherwise the encoder is part of the model and is trained.
+
+    Subclasses say what the values are and how the encoder is loaded and rebuilt.
+    """
+
+    has_content = True
+    name: str
+    encoder: str | RawEncoder | Mapping[str, Any]
+    tuning: str
+
+    @abstractmethod
+    def values(self, items: Catalog, facts: Facts) -> list[Any]:
+        """Return the raw value of each row; None or "" where there is none."""
+
+    @abstractmethod
+    def load(self) -> RawEncoder:
+        """Load the pretrained encoder by its name."""
+
+    @abstractmethod
+    def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
+        """Describe an encoder in plain values, if it can be built from them without weights."""
+
+    @abstractmethod
+    def build(self, architecture: Mapping[str, Any]) -> nn.Module:
+        """Build the encoder that ``architecture`` describes, without weights."""
+
+    def find_problems(self, values: Sequence[Any]) -> dict[int, str]:
+        """Return why values can't be read, by row."""
+        return {}
+
+    def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
+        """Return further facts for the RUN; ``before`` has those of one that is trained on."""
+        return {}
+
+    def count_cut(self, catalog: Catalog, facts: Facts) -> int:
+        """Return how many values are cut because they are too long."""
+        return 0
+
+    def why_nobody(self, catalog: Catalog) -> str:
+        """Say why no item has the modality."""
+        return ""
+
+    def prepare(self, catalog: Catalog, context: Context) -> Prepared:
+        """Encode the catalogue, or prepare its raw values for training."""
+        facts = dict(self.extra_facts(catalog, context.before))
+        values, cut = self.values(catalog, facts), self.count_cut(catalog, facts)
+        encoder = self.pretrained()
+        facts |= self.describe(encoder)
+        if self.tuning == "frozen":
+            store = FeatureStore(context.cache)
+            # Index 0 is padding, so the features are the catalogue's source as they are.
+            features = store.encode(
+                encoder.to(context.device), [None, *values], progress=context.progress
+            )
+            problems = {index - 1: reason for index, reason in features.problems.items()}
+            facts["feature_dim"] = features.dim
+            prepared = Prepared(
+                features, fitted(features, context.trained), facts, problems=problems, cut=cut
+            )
+        else:
+            source, problems = self._raw(values, encoder.transform)
+            changed = _augmented(source)
+            prepared = Prepared(source, encoder, facts, changed, problems, cut)
+        if not prepared.source.present.any():
+            raise ValueError(
+                f"modality {self.name!r}: none of the {len(catalog)} items has it"
+                f"{self.why_nobody(catalog)}"
+            )
+        return prepared
+
+    def rebuild(self, facts: Facts) -> nn.Module:
+        """Make the feature encoder, or the trained encoder without weights."""
+        if "feature_dim" in facts:
+            return FeatureEncoder(facts["feature_dim"])
+        if "architecture" in facts:
+            return self.build(facts["architecture"])
+        return cast(nn.Module, self.built())
+
+    def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
+        """Describe the encoder of a model that was trained by hand."""
+        facts = self.extra_facts(catalog, None)
+        if isinstance(encoder, FeatureEncoder):
+            return facts | self.describe(self.pretrained()) | {"feature_dim": encoder.dim_in}
+        if not isinstance(encoder, RawEncoder):
+            raise ValueError(
+                f"{type(self).__name__} expects a FeatureEncoder or an encoder of raw values; got "
+                f"{type(encoder).__name__}"
+            )
+        return facts | self.describe(encoder)
+
+    def source_of(
+        self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
+    ) -> tuple[Source, dict[int, str]]:
+        """Encode further items with the encoder of the RUN."""
+        values = self.values(items, facts)
+        if isinstance(encoder, RawEncoder):
+            return self._raw(values, encoder.transform)
+        raw = self.pretrained()
+        check_fingerprint(self.name, raw.fingerprint(), facts)
+        device = next(encoder.buffers()).device
+        features = FeatureStore(None).encode(raw.to(device), [None, *values])
+        return features, {index - 1: reason for index, reason in features.problems.items()}
+
+    def pretrained(self) -> RawEncoder:
+        """Return the pretrained encoder; a frozen one is loaded once a process."""
+        if not isinstance(self.encoder, str):
+            return self.built()
+        if self.tuning != "frozen":
+            return self.load()
+        return _loaded_once(type(self), json.dumps(vars(self)["init_args"]), _stamp(self.encoder))
+
+    def built(self) -> RawEncoder:
+        """Return the encoder that was given built.
+
+        Raises:
+            ValueError: it is known by its class alone.
+        """
+        if isinstance(self.encoder, RawEncoder):
+            return self.encoder
+        raise ValueError(
+            f"the {self.name} encoder was given built, and a RUN can't bring it along: hand it over "
+            f"in parts=[...]; got {self.encoder!r}"
+        )
+
+    def describe(self, encoder: RawEncoder) -> dict[str, Any]:
+        """Return what a RUN keeps of an encoder, in values of JSON."""
+        described: dict[str, Any] = {"fingerprint": encoder.fingerprint()}
+        if (architecture := self.architecture(encoder)) is not None:
+            described["architecture"] = architecture
+        plain: dict[str, Any] = json.loads(json.dumps(described))
+        return plain
+
+    def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
+        problems = self.find_problems(values)
+        readable = [None if row in problems else value for row, value in enumerate(values)]
+        return RawSource(readable, transform), problems
+
+
+@lru_cache(maxsize=4)
+def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) -> RawEncoder:
+    return kind(**json.loads(arguments)).load()
+
+
+def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when the files of an encoder in a folder do."""
+    folder = Path(name.partition(":")[2] or name)
+    if not folder.is_dir():
+        return ()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files)
+
+
+def _augmented(source: RawSource) -> RawSource | None:
+    if isinstance(source.transform, ImageTransform):
+        return RawSource(source.values, replace(source.transform, augment=True))
+    return None
+
+
+def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:
+    """Return a feature encoder that is fitted to the trained items."""
+    rows = trained[features.present[trained]]
+    encoder = FeatureEncoder(features.dim)
+    return encoder.fit(features[rows]) if len(rows) else encoder

@@ -1,0 +1,176 @@
+"""The slots of a recommender: what may be given for each, and the short names of ours."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+from torch import nn
+
+from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
+from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.losses import Loss, bce_loss, bpr_loss, softmax_loss
+from mmrec.recommender.parts.spec import PartSpec, call_factory, import_path, spec_of_object
+from mmrec.sampling import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    Sampler,
+    UniformSampler,
+    UnionSampler,
+)
+from mmrec.scoring import DotScorer, MLPScorer, Reranker, RetrievalScorer
+
+log = logging.getLogger(__name__)
+
+FULL_UP_TO = 1_000
+"""Trained items up to which every one of them is a negative, by default."""
+
+
+class Parts(TypedDict, total=False):
+    """What :meth:`mmrec.Recommender.fit` takes for each slot.
+
+    A short name of ours, a built part, a class or :func:`functools.partial` of one, or
+    ``{"class_path": …, "init_args": {…}}``. A class or function is called by the rule of
+    :func:`mmrec.recommender.parts.call_factory`.
+    """
+
+    encoders: Mapping[str, Any]
+    fusion: str | Mapping[str, Any] | Fusion | Callable[..., Fusion]
+    interest: str | Mapping[str, Any] | Interest | Callable[..., Interest]
+    scorer: str | Mapping[str, Any] | RetrievalScorer | Callable[..., RetrievalScorer]
+    reranker: str | Mapping[str, Any] | Reranker | Callable[..., Reranker] | None
+    loss: str | Mapping[str, Any] | Loss
+    negatives: str | Mapping[str, Any] | Sampler | Callable[..., Sampler]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place for a part.
+
+    Attributes:
+        name: of the slot.
+        names: what a short name of ours stands for.
+        default: the short name that is used where nothing is given; None for no part.
+        room: the module whose public classes a RUN may name.
+        is_built: whether something given is a part rather than a factory of one.
+    """
+
+    name: str
+    names: Mapping[str, Callable[..., Any]]
+    default: str | None
+    room: str
+    is_built: Callable[[Any], bool] = field(default=lambda given: isinstance(given, nn.Module))
+
+    def factory(self, given: Any) -> Any:
+        """Return the part or factory that was given, by name or as it is.
+
+        Raises:
+            ValueError: it is none of what a slot takes.
+        """
+        if isinstance(given, str):
+            if given in self.names:
+                return self.names[given]
+            if "." in given:
+                return import_path(given)
+        elif isinstance(given, Mapping):
+            return PartSpec.from_dict(given).factory()
+        elif self.is_built(given) or callable(given):
+            return given
+        raise ValueError(
+            f"{self.name} must be one of {list(self.names)}, a part, a class or function that "
+            f"makes one, or {{'class_path', 'init_args'}}; got {given!r}"
+        )
+
+    def make(self, given: Any, known: Mapping[str, Any]) -> tuple[Any, PartSpec]:
+        """Return the part, and the spec from which a RUN makes it again."""
+        made = self.factory(given)
+        if self.is_built(made):
+            return made, spec_of_object(made)
+        return call_factory(self.name, made, known)
+
+    def recipe(self, given: Any) -> Any:
+        """Return what was given as JSON: RUNs whose recipes agree differ by chance alone."""
+        if given is None or (isinstance(given, str) and given in self.names):
+            return given
+        made = self.factory(given)
+        if self.is_built(made):
+            return spec_of_object(made).to_dict()
+        return spec_of_object(made).to_dict()
+
+
+def is_loss(given: Any) -> bool:
+    """Whether a loss is given: a function is one, a class makes one."""
+    return callable(given) and not isinstance(given, type)
+
+
+def popularity_sampler(
+    counts: np.ndarray, positions: int, size: int, alpha: float = 0.5
+) -> UnionSampler:
+    """Return the targets of the batch, and items drawn by popularity."""
+    in_batch = InBatchSampler(counts, positions)
+    return UnionSampler([in_batch, PopularitySampler(counts, size, alpha)])
+
+
+def uniform_sampler(
+    items: np.ndarray, counts: np.ndarray, positions: int, size: int
+) -> UnionSampler:
+    """Return the targets of the batch, and items drawn uniformly."""
+    return UnionSampler([InBatchSampler(counts, positions), UniformSampler(items, size)])
+
+
+def auto_sampler(
+    items: np.ndarray, counts: np.ndarray, positions: int, size: int, trains_encoders: bool
+) -> Sampler:
+    """Return in-batch negatives where encoders are trained, else all items or a draw of them."""
+    if trains_encoders:
+        return InBatchSampler(counts, positions)
+    if len(items) <= FULL_UP_TO:
+        return FullSampler(items)
+    return popularity_sampler(counts, positions, size)
+
+
+SLOTS = {
+    slot.name: slot
+    for slot in (
+        Slot(
+            "fusion",
+            {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion},
+            "concat",
+            "mmrec.fusion",
+        ),
+        Slot(
+            "interest",
+            {
+                "gru4rec": GRUInterest,
+                "sasrec": SelfAttentionInterest,
+                "lrurec": LinearRecurrentInterest,
+            },
+            "gru4rec",
+            "mmrec.interest",
+        ),
+        Slot("scorer", {"dot": DotScorer}, "dot", "mmrec.scoring"),
+        Slot("reranker", {"mlp": MLPScorer}, None, "mmrec.scoring"),
+        Slot(
+            "loss",
+            {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss},
+            "softmax",
+            "mmrec.losses",
+            is_loss,
+        ),
+        Slot(
+            "negatives",
+            {
+                "auto": auto_sampler,
+                "full": FullSampler,
+                "in-batch": InBatchSampler,
+                "popularity": popularity_sampler,
+                "uniform": uniform_sampler,
+            },
+            "auto",
+            "mmrec.sampling",
+            lambda given: isinstance(given, Sampler) and not isinstance(given, type),
+        ),
+    )
+}

@@ -1,0 +1,236 @@
+"""How a part is named in a RUN, and how it is made from what was given."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """The class of a part and the arguments that make it again, as LightningCLI writes them.
+
+    Attributes:
+        class_path: the name by which the class or function is imported.
+        init_args: plain JSON values; None for a part that was given built and that does not record
+            its arguments, see :func:`mmrec.layers.record_init_args`.
+
+    Example:
+        >>> PartSpec("mmrec.interest.GRUInterest", {"dim": 8}).to_dict()
+        {'class_path': 'mmrec.interest.GRUInterest', 'init_args': {'dim': 8}}
+    """
+
+    class_path: str
+    init_args: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"class_path": self.class_path, "init_args": self.init_args}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "PartSpec":
+        """Return the spec that ``to_dict`` gave, or that a file or a command line holds.
+
+        Raises:
+            ValueError: these are other values.
+        """
+        if not isinstance(values, Mapping) or not set(values) <= {"class_path", "init_args"}:
+            raise ValueError(f"a part must be {{'class_path', 'init_args'}}; got {values!r}")
+        path, args = values.get("class_path"), values.get("init_args", {})
+        if not isinstance(path, str) or not isinstance(args, Mapping | None):
+            raise ValueError(f"a part must have a class_path and a map init_args; got {values!r}")
+        return cls(path, None if args is None else dict(args))
+
+    @property
+    def name(self) -> str:
+        """The class name alone."""
+        return self.class_path.rpartition(".")[2]
+
+    def factory(self) -> Callable[..., Any]:
+        """Import the class; its given arguments are set.
+
+        Only what a user typed may come here: what a RUN holds goes through :func:`remake`.
+
+        Raises:
+            ValueError: there is no such class.
+        """
+        return partial(import_path(self.class_path), **(self.init_args or {}))
+
+
+def import_path(path: str) -> Any:
+    """Return the class or function of a dotted name.
+
+    Raises:
+        ValueError: it can't be imported.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"part {path!r} can't be imported: {error}") from error
+
+
+def path_of(thing: Any) -> str:
+    """Return the name by which a class or function is imported; ours by their room.
+
+    Example:
+        >>> from mmrec.interest import GRUInterest
+        >>> path_of(GRUInterest)
+        'mmrec.interest.GRUInterest'
+    """
+    module = thing.__module__
+    if module.startswith("mmrec."):
+        room = ".".join(module.split(".")[:2])
+        public = room if room != "mmrec.recommender" else ".".join(module.split(".")[:3])
+        if getattr(import_module(public), thing.__name__, None) is thing:
+            module = public
+    return f"{module}.{thing.__qualname__}"
+
+
+def call_factory(
+    slot: str, factory: Callable[..., Any], known: Mapping[str, Any]
+) -> tuple[Any, PartSpec]:
+    """Make a part: the rule by which every factory is called.
+
+    The factory is called with keywords alone: those of ``known`` that its signature names, and those
+    that :func:`functools.partial` has set, which win.
+
+    Args:
+        slot: what the part is for, in messages.
+        factory: a class, a function or a partial of one.
+        known: what is known when the part is made, by the names that factories use.
+
+    Raises:
+        ValueError: the factory needs something that is not known, or its arguments are not JSON.
+
+    Example:
+        >>> from mmrec.interest import GRUInterest
+        >>> part, spec = call_factory("interest", partial(GRUInterest, layers=2), {"dim": 8, "x": 1})
+        >>> spec.init_args
+        {'dim': 8, 'layers': 2}
+    """
+    target, given = _unwrapped(slot, factory)
+    try:
+        parameters = signature(target).parameters.values()
+    except ValueError as error:
+        raise ValueError(f"{slot}: {path_of(target)} has no signature to read") from error
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    arguments = {name: known[name] for name in names if name in known} | given
+    lacking = [
+        p.name
+        for p in parameters
+        if p.name in names and p.default is Parameter.empty and p.name not in arguments
+    ]
+    if lacking:
+        raise ValueError(
+            f"{slot}: {path_of(target)} needs {lacking}, and a factory for {slot} gets "
+            f"{sorted(known)}; set the others with functools.partial"
+        )
+    return target(**arguments), PartSpec(path_of(target), _plain(slot, target, arguments))
+
+
+def spec_of_object(part: Any) -> PartSpec:
+    """Return the spec of a part that was given built.
+
+    A function, such as a loss, is its own spec: there is nothing to make.
+    """
+    if isinstance(part, partial) or hasattr(part, "__qualname__"):
+        target, given = _unwrapped("part", part)
+        return PartSpec(path_of(target), _plain("part", target, given))
+    args = getattr(part, "init_args", None)
+    try:
+        recorded = None if args is None else json.loads(json.dumps(args))
+    except TypeError:
+        recorded = None
+    return PartSpec(path_of(type(part)), recorded)
+
+
+def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Sequence[Any]) -> Any:
+    """Make a part of a RUN again; weights are loaded later.
+
+    What a RUN names is imported only where it is public in one of our ``rooms``. Anything else must
+    be handed over in ``own``: a class, which is called with the arguments of the RUN, or an object,
+    which is used as it is.
+
+    Raises:
+        ValueError: it is not handed over, or the arguments don't make it.
+    """
+    target = _handed_over(spec, own)
+    if target is not None and not isinstance(target, type) and not _is_function(target):
+        return target
+    if target is None:
+        target = _ours(slot, spec, rooms)
+    if spec.init_args is None:
+        raise ValueError(
+            f"the {slot} {spec.class_path} was given as an object whose arguments are unknown: "
+            f"hand over an object made in the same way, parts=[{spec.name}(...)]"
+        )
+    if _is_function(target) and slot in ("loss",):
+        return partial(target, **spec.init_args) if spec.init_args else target
+    try:
+        return target(**spec.init_args)
+    except TypeError as error:
+        raise ValueError(
+            f"the {slot} {spec.class_path} can't be made with {sorted(spec.init_args)}: {error}"
+        ) from error
+
+
+def _handed_over(spec: PartSpec, own: Sequence[Any]) -> Any:
+    """Return the own part of this name; a class may have moved from a script to a module."""
+    paths = {path_of(part if _names_itself(part) else type(part)): part for part in own}
+    if spec.class_path in paths:
+        return paths[spec.class_path]
+    if spec.class_path.startswith("mmrec."):
+        return None
+    moved = [part for path, part in paths.items() if path.rpartition(".")[2] == spec.name]
+    return moved[0] if len(moved) == 1 else None
+
+
+def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
+    room, _, name = spec.class_path.rpartition(".")
+    if room in rooms and name in getattr(import_module(room), "__all__", ()):
+        return getattr(import_module(room), name)
+    raise ValueError(
+        f"its {slot} is {spec.class_path}, which a RUN can't bring along: hand over the class, "
+        f"parts=[{spec.name}]"
+    )
+
+
+def _unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
+    """Return what a partial calls, and the keywords that it sets."""
+    given: dict[str, Any] = {}
+    while isinstance(factory, partial):
+        if factory.args:
+            raise ValueError(f"{slot}: functools.partial must set keywords; got {factory.args!r}")
+        given = {**factory.keywords, **given}
+        factory = factory.func
+    return factory, given
+
+
+def _plain(slot: str, target: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as JSON gives them back."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(arguments), default=_number))
+    except TypeError as error:
+        raise ValueError(
+            f"{slot}: arguments of {path_of(target)} must be plain JSON values, so that a RUN can "
+            f"make it again; {error}. Give the built part instead"
+        ) from error
+    return plain
+
+
+def _number(value: Any) -> Any:
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is none")
+
+
+def _is_function(thing: Any) -> bool:
+    return callable(thing) and hasattr(thing, "__qualname__") and not isinstance(thing, type)
+
+
+def _names_itself(part: Any) -> bool:
+    return isinstance(part, type) or _is_function(part)

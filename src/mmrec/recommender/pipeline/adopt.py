@@ -1,0 +1,68 @@
+"""From a model that was put together by hand to the state of a recommender."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mmrec.data import Catalog, Source, Split
+from mmrec.encoders import IdEncoder
+from mmrec.models import SequentialModel
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content import Content, GivenModality, IdModality, Modality
+from mmrec.recommender.options import Options
+from mmrec.recommender.pipeline.assemble import Recipe, specs_of_model
+from mmrec.recommender.pipeline.fit import Plan, finish
+from mmrec.recommender.pipeline.measure import describe_content, measure
+
+
+def adopt(
+    model: SequentialModel,
+    catalog: Catalog,
+    split: Split,
+    sources: Mapping[str, Source],
+    options: Options | None = None,
+    modalities: Mapping[str, Modality] | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> RecommenderState:
+    """Return the state of a trained model; see :meth:`mmrec.Recommender.from_model`."""
+    encoders, options = dict(model.items.encoders.items()), options or Options()
+    given = {name: _default(encoder) for name, encoder in encoders.items()} | dict(modalities or {})
+    for what, names in (("sources", set(sources)), ("modalities", set(given))):
+        if names != set(encoders):
+            raise ValueError(
+                f"{what} must be of the model's modalities, {sorted(encoders)}; got {sorted(names)}"
+            )
+    options = options.replace(modalities=tuple(encoders), dim=model.items.dim, split=split.name)
+    facts = {name: given[name].facts_of(catalog, encoder) for name, encoder in encoders.items()}
+    content = Content(sources=dict(sources), encoders=encoders, facts=facts)
+    plan = Plan(options, Recipe(), given, catalog.copy(), split, np.zeros(0, dtype=np.int64))
+    state = finish(plan, content, model, specs_of_model(model))
+    recipe = {name: spec.to_dict() for name, spec in state.specs.items()}
+    measured, targets = measure(state.scorer, split, options, catalog)
+    return replace(
+        state,
+        slots=_slots(encoders, sources, len(catalog)),
+        recipe=recipe | {"loss": None, "negatives": None},
+        report=measured | describe_content(catalog, content) | dict(report or {}),
+        targets=targets,
+    )
+
+
+def _default(encoder: nn.Module) -> Modality:
+    """Return what an encoder says of its modality."""
+    return IdModality() if isinstance(encoder, IdEncoder) else GivenModality(encoder)
+
+
+def _slots(
+    encoders: Mapping[str, nn.Module], sources: Mapping[str, Source], size: int
+) -> np.ndarray:
+    """Return the position in the id vocabulary of each catalogue index."""
+    slots = np.zeros(size + 1, dtype=np.int64)
+    for name, encoder in encoders.items():
+        if isinstance(encoder, IdEncoder):
+            known = np.flatnonzero(sources[name].present)
+            slots[known] = np.asarray(sources[name].load(known))
+    return slots

@@ -1,0 +1,213 @@
+"""The parts of a model, made and wired: for training, and again from a RUN."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from mmrec.encoders import Encoder
+from mmrec.models import ItemEncoder, SequentialModel
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
+
+MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer")
+"""The slots that are parts of the model, in the order in which they are made: a seed's draws depend
+on it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What was given for each slot; what wasn't is ours by default.
+
+    Example:
+        >>> Recipe({"interest": "sasrec"}).to_dict()["fusion"]
+        'concat'
+    """
+
+    given: Parts = field(default_factory=lambda: Parts())
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.given) - {*SLOTS, "encoders"})
+        if unknown:
+            raise ValueError(f"parts must be among {['encoders', *SLOTS]}; got {unknown}")
+
+    def of(self, slot: str) -> Any:
+        """Return what was given for a slot, or the name of the default; None for no part."""
+        given: Any = self.given.get(slot)
+        return SLOTS[slot].default if given is None else given
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        made = {name: slot.recipe(self.of(name)) for name, slot in SLOTS.items()}
+        encoders = self.given.get("encoders") or {}
+        return made | {"encoders": {name: _plain(given) for name, given in encoders.items()}}
+
+
+def _plain(given: Any) -> Any:
+    return dict(given) if isinstance(given, Mapping) else _named(given)
+
+
+def _named(given: Any) -> Any:
+    return given if isinstance(given, str) else spec_of_object(given).to_dict()
+
+
+def build_model(
+    recipe: Recipe,
+    options: Options,
+    encoders: Mapping[str, Encoder],
+    *,
+    event_types: int = 0,
+    content: Sequence[str] = (),
+) -> tuple[SequentialModel, dict[str, PartSpec]]:
+    """Make the parts of a recipe and wire them; return the model and the spec of each part.
+
+    Args:
+        recipe: what was given.
+        options: sizes and inputs.
+        encoders: an encoder for each modality.
+        event_types: how many event types there are.
+        content: the modalities that an item without events has, which a fusion may align.
+
+    Raises:
+        ValueError: a part can't be made, or the parts don't fit one another.
+    """
+    dims = {name: encoder.dim for name, encoder in encoders.items()}
+    known = {"dims": dims, "aligned": list(content)} | known_sizes(options, event_types)
+    parts: dict[str, nn.Module] = {}
+    specs: dict[str, PartSpec] = {}
+    for slot in MODEL_SLOTS:
+        if (given := recipe.of(slot)) is not None:
+            parts[slot], specs[slot] = SLOTS[slot].make(given, known)
+            if slot == "interest":
+                known["interest_dim"] = getattr(parts[slot], "interest_dim", options.dim)
+    items = ItemEncoder(
+        encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout
+    )
+    model = SequentialModel(items, parts["interest"], parts["scorer"], parts.get("reranker"))
+    return model, specs | specs_of_wiring(model)
+
+
+def known_sizes(options: Options, event_types: int) -> dict[str, Any]:
+    """Return what factories of interest models and scorers are called with."""
+    known: dict[str, Any] = {
+        "dim": options.dim,
+        "interest_dim": options.dim,
+        "dropout": options.dropout,
+        "time_gap": options.time_gap,
+        "num_event_types": event_types if options.event_types else 0,
+        "window": options.max_length,
+    }
+    return known if options.layers is None else known | {"layers": options.layers}
+
+
+def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:
+    """Return the spec of each part of a model that was put together by hand."""
+    parts = parts_of(model)
+    found = {slot: spec_of_object(parts[slot]) for slot in MODEL_SLOTS if slot in parts}
+    return found | specs_of_wiring(model)
+
+
+def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
+    """Return the spec of the item tower and of the model around the parts."""
+    items = model.items
+    tower = {"modality_dropout": items.modality_dropout, "chunk": items.chunk}
+    return {
+        "items": PartSpec(path_of(type(items)), tower),
+        "model": PartSpec(path_of(type(model)), {"shortlist": model.shortlist}),
+    }
+
+
+def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
+    """Return the parts of a model by slot, itself and its encoders included."""
+    items = model.items
+    found = {"model": model, "items": items, "fusion": items.fusion, "interest": model.interest}
+    found |= {"scorer": model.scorer}
+    if model.reranker is not None:
+        found["reranker"] = model.reranker
+    return found | {f"{name} encoder": part for name, part in items.encoders.items()}
+
+
+def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:
+    """Refuse a model in which a part was replaced: a RUN couldn't make it again.
+
+    Raises:
+        ValueError: a part is another object than when the recommender was ``made``.
+    """
+    parts = parts_of(model)
+    for name in dict.fromkeys([*parts, *made]):
+        if parts.get(name) is not made.get(name):
+            raise ValueError(
+                f"the {name} was replaced by {type(parts.get(name)).__name__} after the recommender "
+                f"was made, which a RUN could not make again: give it to fit, or use from_model"
+            )
+
+
+def assemble(
+    specs: Mapping[str, PartSpec], encoders: Mapping[str, Any], own: Sequence[Any]
+) -> SequentialModel:
+    """Make a model again from the specs of its parts; its weights are loaded later.
+
+    Raises:
+        ValueError: a part is not ours and not handed over, or parts don't fit.
+    """
+    parts = {
+        slot: remake(slot, specs[slot], [SLOTS[slot].room], own)
+        for slot in MODEL_SLOTS
+        if slot in specs
+    }
+    fusion = parts.pop("fusion")
+    items = _wire("items", specs["items"], own, encoders, fusion)
+    wired: SequentialModel = _wire(
+        "model",
+        specs["model"],
+        own,
+        items,
+        parts["interest"],
+        parts["scorer"],
+        parts.get("reranker"),
+    )
+    return wired
+
+
+def model_from(
+    old: SequentialModel, specs: Mapping[str, PartSpec], encoders: Mapping[str, Any]
+) -> SequentialModel:
+    """Return a model of the same parts with the old weights; rows of new ids start at random."""
+    own = [
+        deepcopy(part) if specs[slot].init_args is None else type(part)
+        for slot, part in parts_of(old).items()
+        if slot in specs
+    ]
+    model = assemble(specs, encoders, own)
+    weights = model.state_dict()
+    for name, value in old.state_dict().items():
+        if weights[name].shape == value.shape:
+            weights[name] = value.cpu()
+        else:  # a longer vocabulary
+            weights[name] = weights[name].clone()
+            weights[name][: len(value)] = value.cpu()
+    model.load_state_dict(weights)
+    return model
+
+
+def _wire(slot: str, spec: PartSpec, own: Sequence[Any], *parts: Any) -> Any:
+    """Call the class of a tower or a model with its parts."""
+    kind = remake_class(slot, spec, own)
+    return kind(*parts, **(spec.init_args or {}))
+
+
+def remake_class(slot: str, spec: PartSpec, own: Sequence[Any]) -> Any:
+    """Return the class of a tower or a model: ours, or one that was handed over."""
+    ours = {path_of(kind): kind for kind in (ItemEncoder, SequentialModel)}
+    classes = [kind for kind in own if isinstance(kind, type)]
+    if spec.class_path in ours:
+        return ours[spec.class_path]
+    found = [kind for kind in classes if kind.__name__ == spec.name]
+    if len(found) != 1:
+        raise ValueError(
+            f"its {slot} is {spec.class_path}, which a RUN can't bring along: hand over the class, "
+            f"parts=[{spec.name}]"
+        )
+    return found[0]

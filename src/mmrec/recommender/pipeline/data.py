@@ -1,0 +1,61 @@
+"""The log and the catalogue, as a recommender reads them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mmrec.data import (
+    Catalog,
+    Interactions,
+    Split,
+    Table,
+    check_known,
+    drop_consecutive_duplicates,
+    leave_one_out,
+    split_by_time,
+)
+from mmrec.recommender.options import DataOptions
+
+
+def check_no_folder(source: object, what: str) -> None:
+    """Refuse a folder where a table is expected, and name what reads it."""
+    if isinstance(source, str | Path) and os.path.isdir(source):  # noqa: PTH112  # a name too long
+        raise ValueError(
+            f"{what} must be rows, or a .csv or .parquet file; {source} is a folder, which "
+            f"mmrec.data.read_folder reads"
+        )
+
+
+def read_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
+    """Return the log; all of its items are in the catalogue.
+
+    Raises:
+        ValueError: an item isn't, or the rows are no log.
+    """
+    check_no_folder(events, "interactions")
+    log = events if isinstance(events, Interactions) else Interactions(events)
+    check_known(log, catalog)
+    return log
+
+
+def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
+    """Split a log as ``options`` say."""
+    if options.drop_repeats:
+        log = drop_consecutive_duplicates(log)
+    if options.split == "time":
+        return split_by_time(log, catalog, min_count=options.min_count)
+    return leave_one_out(log, catalog, min_count=options.min_count)
+
+
+def renumbered(split: Split, event_types: Sequence[str]) -> Split:
+    """Return the split with event types numbered as in ``event_types``; others become 0."""
+    events = split.sequences
+    numbers = {name: number for number, name in enumerate(event_types, 1)}
+    table = np.array([0, *(numbers.get(name, 0) for name in events.event_types)])
+    sequences = replace(
+        events, event_type=table[events.event_type], event_types=tuple(event_types)
+    )
+    return replace(split, sequences=sequences)

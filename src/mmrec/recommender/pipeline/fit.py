@@ -1,0 +1,199 @@
+"""The one pipeline: parts → content → model → training → vectors → measurement → state."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmrec.data import Catalog, Split
+from mmrec.models import SequentialModel, encode_with_contributions
+from mmrec.recommender.artifact.run import is_main_process
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content import Content, Context, FittedModality, Modality, read_content
+from mmrec.recommender.content.modality import check_fingerprint
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import SLOTS, PartSpec
+from mmrec.recommender.pipeline.assemble import Recipe, build_model, known_sizes, model_from
+from mmrec.recommender.pipeline.clock import Clock
+from mmrec.recommender.pipeline.measure import describe_content, measure
+from mmrec.recommender.pipeline.private import train_private
+from mmrec.recommender.pipeline.train import train, training_device
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recommender is to be made of.
+
+    Attributes:
+        options: numbers and choices.
+        recipe: what was given for each slot.
+        modalities: what is encoded of an item.
+        catalog: the items.
+        split: the labelled events.
+        trained: catalogue indices of the items that get an id vector.
+    """
+
+    options: Options
+    recipe: Recipe
+    modalities: dict[str, Modality]
+    catalog: Catalog
+    split: Split
+    trained: np.ndarray
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> list[str]:
+        """The modalities that an item without events has."""
+        return [name for name, modality in self.modalities.items() if modality.has_content]
+
+    def check(self) -> None:
+        """Make the parts that need no encoder once, so that a mistake is found before encoding.
+
+        Raises:
+            ValueError: a part can't be made.
+        """
+        known = known_sizes(self.options, len(self.split.sequences.event_types))
+        with seeded(0):
+            for slot in ("interest", "scorer", "reranker"):
+                given = self.recipe.of(slot)
+                if given is not None and not SLOTS[slot].is_built(given):
+                    SLOTS[slot].make(given, known)
+        for slot in ("fusion", "loss", "negatives"):
+            SLOTS[slot].factory(self.recipe.of(slot))
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a plan is carried out.
+
+    Attributes:
+        cache: folder in which the features of frozen encoders are kept, or None.
+        checkpoints: folder in which the state after an epoch is kept, or None.
+        resume: whether training goes on from the last checkpoint.
+        progress: whether to show progress bars.
+    """
+
+    cache: Path | None = None
+    checkpoints: Path | None = None
+    resume: bool = False
+    progress: bool = False
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed PyTorch's generators for a while; the caller's go on afterwards as if nothing was."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+def carry_out(
+    plan: Plan, how: Execution, start: RecommenderState | None = None
+) -> RecommenderState:
+    """Train what a plan says, and measure it.
+
+    Args:
+        plan: what to train.
+        how: where and how.
+        start: a recommender whose weights training starts from, see :mod:`.update`.
+
+    Raises:
+        ValueError: the content lacks a modality, parts don't fit, or the loss is not finite.
+        OSError: a checkpoint can't be written.
+    """
+    plan.check()
+    clock, device = Clock(), training_device()
+    with seeded(plan.options.seed):
+        context = Context(plan.options.dim, plan.trained, how.cache, device, how.progress)
+        before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
+        content = read_content(plan.modalities, plan.catalog, context, before)
+        clock.lap("encode")
+        model, specs = _model(plan, content, start)
+        history, privacy = _train(plan, content, model, how)
+    state = finish(plan, content, model, specs, device=device)
+    clock.lap("train")
+    report: dict[str, Any] = {}
+    targets = None
+    if is_main_process():  # the others have the same model, and write nothing
+        report, targets = measure(state.scorer, plan.split, plan.options, plan.catalog)
+    clock.lap("evaluate")
+    report |= {"training": history} | privacy | describe_content(plan.catalog, content)
+    report["seconds"] = clock.seconds
+    return replace(state, report=report, targets=targets).to("cpu")
+
+
+def finish(
+    plan: Plan,
+    content: Content,
+    model: SequentialModel,
+    specs: dict[str, PartSpec],
+    *,
+    device: str | torch.device = "cpu",
+) -> RecommenderState:
+    """Return the state of a trained model: the catalogue is encoded, nothing is measured."""
+    size = len(plan.catalog)
+    vectors, contributions = encode_with_contributions(
+        model.to(device).items, content.sources, size
+    )
+    slots = np.zeros(size + 1, dtype=np.int64)
+    slots[plan.trained] = np.arange(1, len(plan.trained) + 1)
+    return RecommenderState(
+        options=plan.options,
+        recipe=plan.recipe.to_dict(),
+        specs=specs,
+        modalities={
+            name: FittedModality(modality, content.facts[name])
+            for name, modality in plan.modalities.items()
+        },
+        model=model.eval(),
+        catalog=plan.catalog,
+        vectors=vectors,
+        counts=torch.from_numpy(plan.split.train_counts),
+        slots=slots,
+        event_types=tuple(plan.split.sequences.event_types),
+        modality_contributions=contributions,
+        about=plan.about,
+    )
+
+
+def _model(
+    plan: Plan, content: Content, start: RecommenderState | None
+) -> tuple[SequentialModel, dict[str, PartSpec]]:
+    if start is None:
+        return build_model(
+            plan.recipe,
+            plan.options,
+            content.encoders,
+            event_types=len(plan.split.sequences.event_types),
+            content=plan.content,
+        )
+    for name, fitted in start.modalities.items():
+        if (fingerprint := content.facts[name].get("fingerprint")) is not None:
+            check_fingerprint(name, fingerprint, fitted.facts)
+    return model_from(start.model, start.specs, content.encoders), dict(start.specs)
+
+
+def _train(
+    plan: Plan, content: Content, model: SequentialModel, how: Execution
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train the model in place; return how it went, and the privacy that was reached."""
+    if plan.options.epsilon is not None:
+        history, privacy = train_private(
+            model, plan.options, plan.recipe, plan.split, content.sources
+        )
+        return history, {"privacy": privacy}
+    history = train(
+        model,
+        plan.options,
+        plan.recipe,
+        plan.split,
+        content,
+        progress=how.progress,
+        checkpoints=how.checkpoints,
+        resume=how.resume,
+    )
+    return history, {}

@@ -1,0 +1,43 @@
+"""The loss and the negatives of a recipe, made for a split."""
+
+from typing import Any
+
+import numpy as np
+
+from mmrec.data import Split, windows
+from mmrec.losses import Loss
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import SLOTS
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.sampling import Sampler
+
+
+def make_loss(recipe: Recipe) -> Loss:
+    """Return the loss of a recipe; a class is called without arguments."""
+    loss: Loss = SLOTS["loss"].make(recipe.of("loss"), {})[0]
+    return loss
+
+
+def make_sampler(recipe: Recipe, options: Options, split: Split) -> Sampler:
+    """Return what a target is compared with; ours never draw an item without training events."""
+    sampler: Sampler = SLOTS["negatives"].make(
+        recipe.of("negatives"), known_negatives(options, split)
+    )[0]
+    return sampler
+
+
+def known_negatives(options: Options, split: Split) -> dict[str, Any]:
+    """Return what factories of samplers are called with.
+
+    ``items`` are the trained items, ``counts`` the training events of every index, ``size`` is how
+    many to draw, ``positions`` how many targets a batch has on average.
+    """
+    spans = windows(split.train, options.max_length)
+    steps = (spans[:, 1] - spans[:, 0] - 1).mean() if len(spans) else 1
+    return {
+        "items": np.flatnonzero(split.train_counts),
+        "counts": split.train_counts,
+        "size": options.pool_size,
+        "positions": max(round(options.batch_size * steps), 1),
+        "trains_encoders": options.trains_encoders,
+    }

@@ -1,0 +1,125 @@
+"""Training on from a recommender when there is new data: new users, new items, a longer catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+
+from mmrec.data import Catalog, Interactions, Split, Table
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import Parts
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.data import read_log, renumbered, split_log
+from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
+from mmrec.recommender.pipeline.train import check_devices
+
+FIXED = (
+    "modalities",
+    "text_template",
+    "pooling",
+    "tuning",
+    "dim",
+    "layers",
+    "time_gap",
+    "event_types",
+    "epsilon",
+)
+"""Options that give the weights another shape or meaning."""
+
+
+def update_state(
+    old: RecommenderState,
+    events: Table | Interactions,
+    items: Table | Catalog | None,
+    images: str | Path | None,
+    parts: Parts,
+    changes: Mapping[str, Any],
+    how: Execution,
+) -> RecommenderState:
+    """Train on from a state; see :meth:`mmrec.Recommender.update`."""
+    options = _changed(old, changes)
+    check_devices(options.devices)
+    catalog = merged(old.catalog, items, images)
+    log = read_log(events, catalog)
+    split = renumbered(split_log(log, options, catalog), old.event_types)
+    plan = Plan(
+        options,
+        _recipe(old, parts),
+        {name: fitted.modality for name, fitted in old.modalities.items()},
+        catalog,
+        split,
+        _vocabulary(old, split),
+        {name: value for name, value in old.about.items() if name != "data"},
+    )
+    made = carry_out(plan, how, old)
+    counts = made.counts + F.pad(old.counts.cpu(), (0, len(made.counts) - len(old.counts)))
+    return replace(made, counts=counts, recipe=old.recipe)
+
+
+def _changed(old: RecommenderState, changes: Mapping[str, Any]) -> Options:
+    if old.options.epsilon is not None:
+        raise ValueError("a RUN that was trained with privacy can't be updated; fit a new one")
+    options = old.options.replace(**changes)
+    wrong = sorted(n for n in FIXED if getattr(options, n) != getattr(old.options, n))
+    if wrong:
+        raise ValueError(f"an update must keep {wrong} of the RUN; fit a new one to change them")
+    return options
+
+
+def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
+    """Return what the recommender was made of; own losses and negatives must be given again."""
+    unknown = sorted(set(parts) - {"loss", "negatives"})
+    if unknown:
+        raise ValueError(
+            f"an update keeps the parts of the RUN, all but loss and negatives; got {unknown}"
+        )
+    given: Parts = {}
+    for slot in ("loss", "negatives"):
+        wanted = parts.get(slot, old.recipe[slot])
+        if slot not in parts and not isinstance(wanted, str):
+            raise ValueError(
+                f"the {slot} of the RUN is {wanted['class_path']}, which it can't bring along: give "
+                f"{slot}= again"
+            )
+        given[slot] = wanted  # type: ignore[literal-required]
+    return Recipe(given)
+
+
+def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | None) -> Catalog:
+    """Return the catalogue with changed rows in their places and new ones at the end."""
+    catalog = old.copy()
+    if images is not None:
+        catalog.images = Path(images)
+        _check_images(old, catalog)
+    if items is None:
+        return catalog
+    rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
+    known = np.array([item in catalog for item in rows.ids], dtype=bool)
+    if known.any():
+        catalog.update(rows.frame.filter(known.tolist()))
+    if not known.all():
+        catalog.append(rows.frame.filter((~known).tolist()))
+    return catalog
+
+
+def _check_images(old: Catalog, catalog: Catalog) -> None:
+    """Refuse a folder that would take the images away from items that have one."""
+    pairs = zip(old.image_paths(), catalog.image_paths(), strict=True)
+    lost = sum(bool(a and a.is_file() and not (b and b.is_file())) for a, b in pairs)
+    if lost:
+        raise ValueError(
+            f"{catalog.images} must also hold the images of the RUN's items; it lacks {lost}, "
+            f"which are in {old.images}"
+        )
+
+
+def _vocabulary(old: RecommenderState, split: Split) -> np.ndarray:
+    """Return catalogue indices in the order of their ids' slots: old ones keep theirs."""
+    before = np.flatnonzero(old.slots)
+    before = before[np.argsort(old.slots[before])]
+    now = np.flatnonzero(split.train_counts)
+    return np.concatenate([before, np.setdiff1d(now, before)])
