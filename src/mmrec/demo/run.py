@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmrec import __version__
-from mmrec.cli.report import write_report
-from mmrec.cli.story import Story, tell_story
-from mmrec.cli.transcript import Metrics, comparison_table, story_text, verdict
-from mmrec.data import Dataset, Split, make_shop, read_folder
+from mmrec.data import Dataset, Split, read_folder
+from mmrec.demo.report import write_report
+from mmrec.demo.shop import make_shop
+from mmrec.demo.story import Story, tell_story
+from mmrec.demo.transcript import Metrics, comparison_table, story_text, verdict
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Options, Recommender
 from mmrec.recommender.build import build_split, prepared
