@@ -51,6 +51,12 @@ def read(folder):
     return (whole_folder(folder) / "inner" / "note").read_text()
 
 
+def fail(folder, error, **options):
+    with atomic_folder(folder, replace=True, **options) as fresh:
+        (fresh / "half").write_text("two")
+        raise error
+
+
 def test_a_folder_appears_and_is_replaced(tmp_path):
     folder = tmp_path / "some" / "folder"
     write(folder, "one")
@@ -91,14 +97,10 @@ def test_a_full_disk_leaves_the_older_folder(tmp_path, error):
     folder = tmp_path / "folder"
     write(folder, "one")
     message = r"the notes can't be written to .*folder: .*No space left"
-    with (
-        pytest.raises(OSError, match=message),
-        atomic_folder(folder, replace=True, what="the notes") as fresh,
-    ):
-        (fresh / "half").write_text("two")
-        raise error
-    with pytest.raises(type(error)), atomic_folder(folder, replace=True):
-        raise error
+    with pytest.raises(OSError, match=message):
+        fail(folder, error, what="the notes")
+    with pytest.raises(type(error)):
+        fail(folder, error)
     assert read(folder) == "one"
     assert list(tmp_path.iterdir()) == [folder]
 

@@ -134,5 +134,5 @@ def _check_place(directory: Path, replace: bool) -> None:
         return
     if not directory.is_dir() or (not replace and any(directory.iterdir())):
         raise FileExistsError(f"{directory} must be a new or empty folder")
-    if directory.is_mount():
+    if directory.resolve().is_mount():  # "." alone would look like one
         raise OSError(f"{directory} is a mount point, which can't be renamed; use a folder in it")

@@ -129,10 +129,8 @@ def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
             )
         say(f"Using the shop in {shop}.")
         return shop
-    names = {path.name for path in out.iterdir()} - {
-        marker.name,
-        ".shop.new",
-    }  # a killed demo leaves it
+    # An interrupted demo leaves the folder that it was making.
+    names = {path.name for path in out.iterdir()} - {marker.name, ".shop.new"}
     if names and not marker.is_file():
         raise FileExistsError(
             f"{out} holds {sorted(names)[:3]}, not made by this demo; choose another folder"
