@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from mmrec.data import Batch, RawSource, Source, load_pool, make_shop, read_folder, split_by_time
+from mmrec.data import Batch, RawSource, Source, load_pool, read_folder, split_by_time
+from mmrec.demo import make_shop
 from mmrec.encoders import ImageEncoder, TextEncoder, TextTransform
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.fusion import ConcatFusion

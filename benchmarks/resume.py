@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mmrec.data import make_shop
+from mmrec.demo import make_shop
 
 OPTIONS = ["--modalities", "id", "--scorer", "mlp", "--negatives", "popularity"]
 OPTIONS += ["--dim", "64", "--epochs", "10", "--batch-size", "8", "--devices", "1"]

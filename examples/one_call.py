@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 import mmrec
-from mmrec.data import make_shop
+from mmrec.demo import make_shop
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import mmrec
-from mmrec.data import make_shop, read_folder
+from mmrec.data import read_folder
+from mmrec.demo import make_shop
 from mmrec.models import SequentialModel
 from mmrec.realtime import RealtimeRecommender
 

@@ -61,7 +61,7 @@ class Server:
 def make(folder: Path) -> None:
     """Train a recommender and export it; the one place that needs torch."""
     import mmrec
-    from mmrec.data import make_shop
+    from mmrec.demo import make_shop
     from mmrec.export import export_recommender
 
     shop = make_shop(folder / "shop", users=150, items=100)

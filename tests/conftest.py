@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 # Shapes in annotations are checked while the tests run, and only then.
 os.environ.setdefault("JAXTYPING_DISABLE", "0")
@@ -173,3 +174,27 @@ def saved(by_id, tmp_path):
     """A RUN in a folder of its own."""
     by_id.save(tmp_path / "run")
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def small_shop(tmp_path_factory, bert_folder):
+    """A small shop and a recommender that has learned it; don't change it."""
+    from mmrec.data import read_folder
+    from mmrec.demo import make_shop
+    from mmrec.recommender import Options, Recommender
+    from mmrec.recommender.build import build_split, prepared
+
+    dataset = read_folder(make_shop(tmp_path_factory.mktemp("shop"), users=60, items=60))
+    options = Options(
+        modalities=("id", "text"),
+        text_encoder=str(bert_folder),
+        text_template="{title} {description} {price}",
+        negatives="full",
+        dim=16,
+        epochs=2,
+        drop_repeats=False,
+        devices=1,
+    )
+    recommender = Recommender.fit(dataset.interactions, dataset.catalog, options=options)
+    split = build_split(options, prepared(dataset.interactions, options), dataset.catalog)
+    return SimpleNamespace(recommender=recommender, split=split, dataset=dataset)

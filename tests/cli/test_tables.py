@@ -1,6 +1,6 @@
 import pytest
 
-from mmrec.cli.tables import metrics_table, recommendations_table, title_of
+from mmrec.cli.tables import metrics_table, recommendations_table
 from mmrec.data import Catalog
 from mmrec.recommender import Recommendation
 
@@ -83,9 +83,3 @@ def test_an_empty_list_says_why(catalog):
     met = recommendations_table(catalog, ["a"], [], where={"title": ["A lamp"]})
     assert met.splitlines()[-1] == "no item is left to recommend"
     assert "no item" not in recommendations_table(catalog, ["a"], [Recommendation("b", 1, "")])
-
-
-def test_titles(catalog):
-    assert title_of(catalog, "a") == "A lamp"
-    assert title_of(catalog, "b") == "Chair"
-    assert title_of(Catalog({"item_id": [1]}), 1) == ""

@@ -15,9 +15,10 @@ import httpx
 import numpy as np
 import pytest
 
-from mmrec.data import make_shop, read_folder
-from mmrec.data.shop_images import draw_image
-from mmrec.data.shop_texts import write_text
+from mmrec.data import read_folder
+from mmrec.demo import make_shop
+from mmrec.demo.shop.images import draw_image
+from mmrec.demo.shop.texts import write_text
 from mmrec.realtime import RealtimeRecommender
 from mmrec.serving import create_app
 

@@ -318,7 +318,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Make a miniature shop, learn it from texts and images, and write report.html."""
-    from mmrec.cli.demo import run_demo
+    from mmrec.demo import run_demo
 
     summary = run_demo(out, seed=seed, say=typer.echo)
     if as_json:

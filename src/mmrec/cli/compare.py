@@ -4,12 +4,11 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmrec.cli.pages import template
 from mmrec.cli.plots import draw_plots
+from mmrec.display import BASELINE_NAMES, load_template
 from mmrec.evaluation.comparison import Comparison, Group
 from mmrec.evaluation.statistics import Difference, Interval
 
-NAMES = {"popularity": "Popularity", "markov": "Markov chain", "item-knn": "Item-kNN"}
 DASH = "–"
 Rows = list[list[str]]
 
@@ -22,8 +21,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         ImportError: matplotlib or jinja2 is not installed.
     """
-    page_template = template("compare.html.j2", "compare")
-    plots = draw_plots(comparison, NAMES)
+    page_template = load_template("mmrec.cli", "compare.html.j2", extra="compare")
+    plots = draw_plots(comparison, BASELINE_NAMES)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for plot in plots:
@@ -92,7 +91,7 @@ def _means(comparison: Comparison) -> Rows:
         rows.append([group.name, str(len(group.runs)), mean, *bounds])
     for name, value in comparison.baselines.items():
         shown = DASH if value is None else f"{value:.4f}"
-        rows.append([NAMES.get(name, name), "", shown, "", ""])
+        rows.append([BASELINE_NAMES.get(name, name), "", shown, "", ""])
     return rows
 
 

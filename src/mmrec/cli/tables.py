@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmrec.data import Catalog, ItemId
+from mmrec.display import title_of
 
 COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 LISTS = {
@@ -69,9 +70,3 @@ def recommendations_table(
         unmet = where is not None and not catalog.where(where).any()
         rows.append("no item meets the condition" if unmet else "no item is left to recommend")
     return "\n".join(rows)
-
-
-def title_of(catalog: Catalog, item: ItemId) -> str:
-    """Return the title of an item; "" where it has none."""
-    row = catalog.row(item)
-    return str(row.get("title") or row.get("name") or "")

@@ -14,7 +14,6 @@ from mmrec.data.interactions import Interactions, drop_consecutive_duplicates, k
 from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
 from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
 from mmrec.data.shards import Shards, write_shards
-from mmrec.data.shop import make_shop
 from mmrec.data.splits import Split, leave_one_out, split_by_time
 from mmrec.data.stream import ShardLoader, ShardStream
 from mmrec.data.tables import Table
@@ -52,7 +51,6 @@ __all__ = [
     "leave_one_out",
     "load_image",
     "load_pool",
-    "make_shop",
     "read_folder",
     "resolve_image",
     "split_by_time",

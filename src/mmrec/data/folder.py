@@ -34,7 +34,7 @@ def read_folder(directory: str | Path) -> Dataset:
 
     Example:
         >>> from tempfile import TemporaryDirectory
-        >>> from mmrec.data import make_shop
+        >>> from mmrec.demo import make_shop
         >>> with TemporaryDirectory() as folder:
         ...     data = read_folder(make_shop(folder, users=20, items=30))
         >>> len(data.catalog)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from mmrec.data.catalog import Catalog
-from mmrec.data.durable import write_whole
+from mmrec.data.durable import atomic_folder
 from mmrec.data.interactions import Interactions
 from mmrec.data.sequences import Sequences, to_sequences
 from mmrec.data.sorted_log import find_event_types, read_sorted_log
@@ -95,7 +95,7 @@ def write_shards(
             :class:`Interactions`. A log is read piece by piece: its rows must be sorted by
             ``user_id``, the events of one user have to fit in memory, and events of one time keep
             the order of their rows.
-        folder: an empty or new folder.
+        folder: an empty or new folder; it appears whole or not at all.
         catalog: the items.
         event_types: names of the event types that are known; by default those of the log, sorted.
         group_events: events in a row group, at most: what a reader takes at once. A user with more
@@ -122,9 +122,20 @@ def write_shards(
             f"{group_events} and {shard_groups}"
         )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise FileExistsError(f"write_shards expects an empty folder; {folder} holds something")
+    with atomic_folder(folder) as fresh:
+        _write_log(source, fresh, catalog, event_types, group_events, shard_groups)
+    return Shards.open(folder)
+
+
+def _write_log(
+    source: Sequences | Interactions | str | Path,
+    folder: Path,
+    catalog: Catalog,
+    event_types: Sequence[str] | None,
+    group_events: int,
+    shard_groups: int,
+) -> None:
+    """Write a log's shards, the counts of its items, and the index."""
     parts, event_types = _parts(source, catalog, event_types)
     found = Shards(folder, (), len(catalog), tuple(event_types), 0, 0)
     counts = np.zeros(len(catalog) + 1, dtype=np.int64)
@@ -142,9 +153,7 @@ def write_shards(
     np.save(folder / COUNTS, counts)
     index = {"format": FORMAT} | vars(found) | {"names": names}
     del index["folder"]
-    # Last: a folder with an index is a whole one.
-    write_whole(folder / INDEX, json.dumps(index, indent=1).encode())
-    return Shards.open(folder)
+    (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
 
 
 def _parts(

@@ -11,6 +11,8 @@ from zlib import crc32
 import numpy as np
 from jaxtyping import Float32
 
+from mmrec.data.durable import write_whole
+
 FORMAT = 1
 COMMIT = 1024  # rows that one commit may hold, and so all that a power cut can have torn
 _RECORD = struct.Struct("<32sII")  # key, crc of its row, crc of both
@@ -114,12 +116,7 @@ class RowLog:
     def _write_header(self) -> None:
         for old in (self.path, self._keys):
             old.unlink(missing_ok=True)
-        draft = self.folder / "header.json.new"
-        with draft.open("w") as file:
-            json.dump(self.header, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.folder / "header.json")
+        write_whole(self.folder / "header.json", json.dumps(self.header).encode())
 
 
 class RowMemory:

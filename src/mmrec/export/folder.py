@@ -1,7 +1,6 @@
 """A folder from which a recommender is served without this library."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
 from mmrec.export.parts import model_parts
@@ -53,25 +53,12 @@ def export_recommender(
     _check(formats, int8)
     if "onnx" in formats:
         import_onnx()
-    place = Path(directory).resolve()
-    if place.is_file() or (place.is_dir() and any(place.iterdir())):
-        raise FileExistsError(f"{directory} must be a new or empty folder to export to")
-    parts = model_parts(recommender.model)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.parent / f".{place.name}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    try:
+    with atomic_folder(Path(directory), what="the export") as fresh:
+        parts = model_parts(recommender.model)
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}
         _write_catalog(recommender, fresh)
         manifest = _describe(recommender, parts, files)
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        if place.exists():
-            place.rmdir()
-        fresh.rename(place)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
 
 
 def _check(formats: Sequence[str], int8: bool) -> None:

@@ -4,12 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import polars as pl
 
 from mmrec.data import Catalog, ItemId, Table, load_image
-from mmrec.data.durable import flush
+from mmrec.data.durable import write_whole
 
 FOLDER = "added"
 """Inside the catalogue's folder of images."""
@@ -67,14 +66,7 @@ def write_images(files: Mapping[Path, bytes]) -> None:
             continue
         path.parent.mkdir(exist_ok=True)
         # Two requests may bring the same image at once.
-        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        try:
-            part.write_bytes(data)
-            flush(part)
-            part.rename(path)
-            flush(path.parent)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, data, unique=True)
 
 
 def _name(item: ItemId, data: bytes) -> str:

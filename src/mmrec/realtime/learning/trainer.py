@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import shutil
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories
-from mmrec.data.durable import flush
+from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json
 from mmrec.evaluation import Observed
 from mmrec.metrics import rank_of_target
@@ -224,32 +223,18 @@ class OnlineTrainer:
 
     def _checkpoint(self) -> None:
         state = self.learner.state_dict()
-        part = self.versions.folder / f"{CHECKPOINT}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        save_file({n: t.contiguous() for n, t in state["tensors"].items()}, part / "state")
         values = {
             "base": self.base,
             "changes": self.changes,
             "learner": state["values"],
             "metrics": {name: list(kept) for name, kept in self._metrics.items()},
         }
-        (part / "state.json").write_text(json.dumps(values), encoding="utf-8")
-        for path in [*part.iterdir(), part]:
-            flush(path)
-        folder = self.versions.folder / CHECKPOINT
-        old = self.versions.folder / f"{CHECKPOINT}.old"
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        part.rename(folder)
-        flush(self.versions.folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with atomic_folder(self.versions.folder / CHECKPOINT, replace=True) as fresh:
+            save_file({n: t.contiguous() for n, t in state["tensors"].items()}, fresh / "state")
+            (fresh / "state.json").write_text(json.dumps(values), encoding="utf-8")
 
     def _resume(self) -> None:
-        folder = self.versions.folder / CHECKPOINT
-        if not folder.exists():
-            folder = self.versions.folder / f"{CHECKPOINT}.old"  # killed between two renames
+        folder = whole_folder(self.versions.folder / CHECKPOINT)
         if not folder.exists():
             return
         values = read_json(folder / "state.json")

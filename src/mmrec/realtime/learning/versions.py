@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mmrec.data.durable import flush
+from mmrec.data.durable import atomic_folder, flush, write_whole
 from mmrec.data.tables import read_json
 
 CURRENT, PINNED = "CURRENT", "PINNED"
@@ -94,21 +94,12 @@ class Versions:
             OSError: it can't be written; the version before stays.
         """
         version = replace(version, name=self._free(version.name))
-        part = self.folder / f".{version.name}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        try:
-            tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
+        tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
+        about = {name: getattr(version, name) for name in PLAIN}
+        with atomic_folder(self.folder / version.name, what=f"version {version.name}") as fresh:
             plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-            save_file(plain, part / WEIGHTS)
-            about = {name: getattr(version, name) for name in PLAIN}
-            (part / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-            for path in [*part.iterdir(), part]:
-                flush(path)
-        except (OSError, SafetensorError) as error:
-            shutil.rmtree(part, ignore_errors=True)
-            raise OSError(f"version {version.name} can't be written: {error}") from error
-        part.rename(self.folder / version.name)
+            save_file(plain, fresh / WEIGHTS)
+            (fresh / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         self._name(CURRENT, version.name)
         served = {version.name, self._read(PINNED)}
         for name in self.names()[: -self.keep]:
@@ -171,8 +162,4 @@ class Versions:
         return next(free for free in names if not (self.folder / free).exists())
 
     def _name(self, file: str, version: str) -> None:
-        part = self.folder / f".{file}.part"
-        part.write_text(f"{version}\n", encoding="utf-8")
-        flush(part)
-        part.rename(self.folder / file)
-        flush(self.folder)
+        write_whole(self.folder / file, f"{version}\n".encode())

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmrec.cli.story import Story
-from mmrec.cli.tables import title_of
+from mmrec.demo.story import Story
+from mmrec.display import title_of
 from mmrec.recommender import Recommender
 
 Metrics = Mapping[str, Mapping[str, Any]]

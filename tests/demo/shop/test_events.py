@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmrec.data.shop import draw_shop
-from mmrec.data.shop_events import DAYS, EVENTS, START, draw_events
-from mmrec.data.shop_items import CATEGORIES, draw_products
+from mmrec.demo.shop.events import DAYS, EVENTS, START, draw_events
+from mmrec.demo.shop.folder import draw_shop
+from mmrec.demo.shop.products import CATEGORIES, draw_products
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mmrec.data.shop_images import _Pen
-from mmrec.data.shop_shapes import SILHOUETTES
+from mmrec.demo.shop.images import _Pen
+from mmrec.demo.shop.shapes import SILHOUETTES
 
 every_shape = pytest.mark.parametrize("shape", SILHOUETTES)
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmrec.data.shop_images import draw_image
-from mmrec.data.shop_items import VISUAL
-from mmrec.data.shop_shapes import SILHOUETTES
+from mmrec.demo.shop.images import draw_image
+from mmrec.demo.shop.products import VISUAL
+from mmrec.demo.shop.shapes import SILHOUETTES
 
 
 def pixels(shape, color, pattern, seed):

@@ -4,8 +4,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL
-from mmrec.data.shop_texts import write_text
+from mmrec.demo.shop.products import CATEGORIES, VERBAL, VISUAL
+from mmrec.demo.shop.texts import write_text
 
 COLOURS = (
     "black white grey gray brown orange beige navy crimson teal turquoise violet golden silver"

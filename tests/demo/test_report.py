@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from mmrec.cli.report import write_report
-from mmrec.cli.showcase import find_people
-from mmrec.cli.story import tell_story
 from mmrec.data import Dataset, read_folder
+from mmrec.demo.report import write_report
+from mmrec.demo.showcase import find_people
+from mmrec.demo.story import tell_story
 from mmrec.recommender import Options, Recommender
 from mmrec.recommender.build import build_split
 

@@ -1,7 +1,6 @@
 """The demo: a made-up shop, learned from its texts and images, and a page that shows it."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -9,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mmrec import __version__
-from mmrec.cli.report import write_report
-from mmrec.cli.story import Story, tell_story
-from mmrec.cli.transcript import Metrics, comparison_table, story_text, verdict
-from mmrec.data import Dataset, Split, make_shop, read_folder
+from mmrec.data import Dataset, Split, read_folder
+from mmrec.data.durable import atomic_folder
+from mmrec.demo.report import write_report
+from mmrec.demo.shop import make_shop
+from mmrec.demo.story import Story, tell_story
+from mmrec.demo.transcript import Metrics, comparison_table, story_text, verdict
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Options, Recommender
 from mmrec.recommender.build import build_split, prepared
@@ -31,7 +32,6 @@ MODELS = {
 MAIN = "id + text + image"
 """The one that is shown."""
 
-FRESH = ".shop.new"
 RUNS = {MAIN: "run", "text + image": "run-content"}
 """The ones that are kept, and where."""
 
@@ -129,18 +129,16 @@ def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
             )
         say(f"Using the shop in {shop}.")
         return shop
-    names = {path.name for path in out.iterdir()} - {marker.name, FRESH}
+    # An interrupted demo leaves the folder that it was making.
+    names = {path.name for path in out.iterdir()} - {marker.name, ".shop.new"}
     if names and not marker.is_file():
         raise FileExistsError(
             f"{out} holds {sorted(names)[:3]}, not made by this demo; choose another folder"
         )
     say(f"Making a shop of {items} products and {users} visitors in {shop} …")
-    # Made beside its place, so that an interrupted demo leaves no half of a shop.
-    fresh = out / FRESH
-    shutil.rmtree(fresh, ignore_errors=True)
-    make_shop(fresh, users=users, items=items, seed=seed)
-    marker.write_text(json.dumps(made_with) + "\n")
-    fresh.rename(shop)
+    with atomic_folder(shop) as fresh:
+        make_shop(fresh, users=users, items=items, seed=seed)
+        marker.write_text(json.dumps(made_with) + "\n")
     return shop
 
 

@@ -1,5 +1,5 @@
-from mmrec.cli.story import tell_story
-from mmrec.cli.transcript import comparison_table, story_text, verdict
+from mmrec.demo.story import tell_story
+from mmrec.demo.transcript import comparison_table, story_text, verdict
 
 
 def metrics(ndcg, cold=None):

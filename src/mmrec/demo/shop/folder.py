@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrec.data.shop_events import EVENTS, Events, draw_events
-from mmrec.data.shop_images import draw_image
-from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL, Products, draw_products
-from mmrec.data.shop_texts import write_text
+from mmrec.demo.shop.events import EVENTS, Events, draw_events
+from mmrec.demo.shop.images import draw_image
+from mmrec.demo.shop.products import CATEGORIES, VERBAL, VISUAL, Products, draw_products
+from mmrec.demo.shop.texts import write_text
 
 __all__ = ["draw_shop", "make_shop"]
 

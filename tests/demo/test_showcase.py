@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmrec.cli.showcase import find_newcomers, find_people, find_queries
+from mmrec.demo.showcase import find_newcomers, find_people, find_queries
 
 
 def test_people_are_shown_what_they_get(small_shop):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL, draw_products
+from mmrec.demo.shop.products import CATEGORIES, VERBAL, VISUAL, draw_products
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import io
 import pytest
 from PIL import Image
 
-from mmrec.cli.images import Thumbnails
 from mmrec.data import Catalog
+from mmrec.demo.thumbnails import Thumbnails
 
 
 def decoded(uri):
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_has_none(catalog):
 def test_a_picture_is_made_once(catalog, monkeypatch):
     thumbnails = Thumbnails(catalog)
     first = thumbnails["a"]
-    monkeypatch.setattr("mmrec.cli.images.load_image", None)
+    monkeypatch.setattr("mmrec.demo.thumbnails.load_image", None)
     assert thumbnails["a"] is first
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mmrec.data.shop_items import CATEGORIES, VERBAL, VISUAL, Products
+from mmrec.demo.shop.products import CATEGORIES, VERBAL, VISUAL, Products
 
 EVENTS = ("view", "cart", "purchase")
 START = 1_736_121_600  # Monday 6 January 2025, in unix seconds

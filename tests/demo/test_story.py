@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmrec.cli.story import closest, farthest, is_new, pick_user, places_after, tell_story
 from mmrec.data import Catalog, Interactions, split_by_time
+from mmrec.demo.story import closest, farthest, is_new, pick_user, places_after, tell_story
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from mmrec.data.shop_shapes import SILHOUETTES, Part
+from mmrec.demo.shop.shapes import SILHOUETTES, Part
 
 Colour = tuple[int, int, int]
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mmrec.data.images import check_images, resolve_image
-from mmrec.data.shop import draw_shop, make_shop
-from mmrec.data.shop_items import CATEGORIES
+from mmrec.demo.shop.folder import draw_shop, make_shop
+from mmrec.demo.shop.products import CATEGORIES
 
 
 def files(folder: Path):

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from mmrec.cli.demo import check, check_installed, demo_shop, run_demo
 from mmrec.data import read_folder
+from mmrec.demo.run import check, check_installed, demo_shop, run_demo
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Options, Recommender
 
@@ -58,7 +58,7 @@ def test_what_is_missing_is_said_before_any_work(tmp_path, monkeypatch, missing)
     }
     for name, package in found.items():
         value = None if package == missing else "there"
-        monkeypatch.setattr(f"mmrec.cli.demo.{name}", lambda _, value=value: value)
+        monkeypatch.setattr(f"mmrec.demo.run.{name}", lambda _, value=value: value)
     said = []
     with pytest.raises(ImportError, match=rf'demo needs {missing}: pip install "mmrec\[demo\]"'):
         run_demo(tmp_path / "out", seed=0, say=said.append)
@@ -68,7 +68,7 @@ def test_what_is_missing_is_said_before_any_work(tmp_path, monkeypatch, missing)
 
 def test_nothing_is_missing_where_all_is_there(monkeypatch):
     for name in ("packaged_text_model", "packaged_image_weights", "find_spec"):
-        monkeypatch.setattr(f"mmrec.cli.demo.{name}", lambda _: "there")
+        monkeypatch.setattr(f"mmrec.demo.run.{name}", lambda _: "there")
     assert check_installed() is None
 
 

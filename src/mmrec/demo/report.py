@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmrec.cli.images import Thumbnails
-from mmrec.cli.pages import template
-from mmrec.cli.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
-from mmrec.cli.story import Line, Step, Story, is_new, tell_story
-from mmrec.cli.tables import title_of
 from mmrec.data import Dataset, ItemId, Split
+from mmrec.demo.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
+from mmrec.demo.story import Line, Step, Story, is_new, tell_story
+from mmrec.demo.thumbnails import Thumbnails
+from mmrec.display import BASELINE_NAMES, load_template, title_of
 from mmrec.recommender import Recommender
 
 Values = dict[str, Any]
-NAMES = {"popularity": "Popularity", "markov": "Markov chain", "item-knn": "Item-kNN"}
 
 
 def write_report(
@@ -50,7 +48,7 @@ def write_report(
     Raises:
         ImportError: jinja2 is not installed.
     """
-    page_template = template("report.html.j2", "demo")
+    page_template = load_template("mmrec.demo", "report.html.j2", extra="demo")
     page = _Page(recommender, dataset)
     models = models or {"This model": recommender.report["test"]}
     values = {
@@ -148,7 +146,7 @@ def _moved(line: Line) -> tuple[str, str]:
 def _results(
     models: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
 ) -> Values:
-    named = {NAMES.get(name, name): metrics for name, metrics in baselines.items()}
+    named = {BASELINE_NAMES.get(name, name): metrics for name, metrics in baselines.items()}
     rows = [_row(name, metrics, "baseline") for name, metrics in named.items()]
     rows += [_row(name, metrics, "model") for name, metrics in models.items()]
     rows[-1]["kind"] = "main"
