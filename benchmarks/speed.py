@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, Trainer
+from mmrec.recommender.build import build_negatives
 
 from mmrec.data import (
     Catalog,
@@ -52,10 +53,9 @@ from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
 from mmrec.memory import keep_freed_memory
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog, gru4rec, sasrec
-from mmrec.recommender.build import build_negatives
 from mmrec.recommender.content import raw_values
 from mmrec.recommender.options import Options
-from mmrec.recommender.training import quiet
+from mmrec.recommender.pipeline.train import quiet
 from mmrec.training import SequenceDataModule, SequentialRecommender
 
 HERE = Path(__file__).parent

@@ -91,27 +91,21 @@ def chain():
 def tiny_encoders():
     """Image models are small and untrained here: always the same one for a name."""
 
-    from mmrec.encoders import ImageEncoder, TextEncoder
+    from mmrec.encoders import ImageEncoder
+    from mmrec.recommender.content import ImageModality
 
-    def raw_encoder(modality, options):
-        if modality == "text":
-            return TextEncoder.from_pretrained(
-                options.text_encoder, pooling=options.pooling, tuning=options.tuning
-            )
+    def load(self):
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            return ImageEncoder.from_timm(
-                options.image_encoder, pretrained=False, tuning=options.tuning
-            )
+            return ImageEncoder.from_timm(self.encoder, pretrained=False, tuning=self.tuning)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmrec.recommender.content.raw_encoder", raw_encoder)
-        patch.setattr("mmrec.recommender.new_items.raw_encoder", raw_encoder)
+        patch.setattr(ImageModality, "load", load)
         yield
 
 
 @pytest.fixture(scope="session")
-def options(bert_folder):
+def options():
     """Small options, all of them stated that cost time."""
 
     from mmrec.recommender import Options
@@ -119,9 +113,6 @@ def options(bert_folder):
     def make(**changes):
         small = {
             "modalities": ("id",),
-            "text_encoder": str(bert_folder),
-            "image_encoder": "test_vit",
-            "negatives": "full",
             "dim": 16,
             "dropout": 0.1,
             "max_length": 6,
@@ -139,19 +130,38 @@ def options(bert_folder):
 
 
 @pytest.fixture(scope="session")
-def fit(chain, options, images, tiny_encoders):
-    """Train a recommender on a made log."""
+def parts(bert_folder):
+    """The parts among some changes, with small encoders for the modalities in use."""
+
+    from mmrec.recommender.options import PARTS
+
+    def make(changes):
+        small = {"text": str(bert_folder), "image": "test_vit"}
+        given = {name: changes.pop(name) for name in PARTS if name in changes}
+        used = changes.get("modalities", ("id",))
+        encoders = {name: value for name, value in small.items() if name in used}
+        encoders |= given.get("encoders", {})
+        return {"negatives": "full", **given, "encoders": encoders}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fit(chain, options, parts, images, tiny_encoders):
+    """Train a recommender on a made log; changes are options and parts."""
 
     from mmrec.recommender import Recommender
 
     def run(*, log=None, cache=None, catalog=None, **changes):
         events, items = chain(**(log or {}))
+        given = parts(changes)
         return Recommender.fit(
             events,
             items if catalog is None else catalog,
             images=images[0].parent,
             cache=cache,
             options=options(**changes),
+            **given,
         )
 
     return run
@@ -179,10 +189,11 @@ def saved(by_id, tmp_path):
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory, bert_folder):
     """A small shop and a recommender that has learned it; don't change it."""
+    from mmrec.recommender.build import build_split, prepared
+
     from mmrec.data import read_folder
     from mmrec.demo import make_shop
     from mmrec.recommender import Options, Recommender
-    from mmrec.recommender.build import build_split, prepared
 
     dataset = read_folder(make_shop(tmp_path_factory.mktemp("shop"), users=60, items=60))
     options = Options(

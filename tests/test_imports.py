@@ -42,7 +42,7 @@ def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
     import torch
 
     from mmrec.recommender import Options
-    from mmrec.recommender.run import Run, write_run
+    from mmrec.recommender.artifact.run import Run, write_run
 
     torch.manual_seed(0)
     model = gru4rec({"id": IdEncoder(3, 8)}, dim=8)

@@ -13,7 +13,7 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.run import CONTRIBUTIONS, FILES, TARGETS
+from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]

@@ -4,13 +4,13 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from mmrec.recommender.build import build_split
 
 from mmrec.data import Dataset, read_folder
 from mmrec.demo.report import write_report
 from mmrec.demo.showcase import find_people
 from mmrec.demo.story import tell_story
 from mmrec.recommender import Options, Recommender
-from mmrec.recommender.build import build_split
 
 VOID = {"meta", "img", "br", "link"}
 

@@ -52,5 +52,5 @@ def test_queries_differ_and_one_has_no_image(small_shop):
     paths = recommender.catalog.image_paths()
     rows = recommender.catalog.indices_of(queries) - 1
     assert any(paths[row] is None for row in rows)
-    counts = recommender.counts[1:].numpy()
+    counts = recommender.state.counts[1:].numpy()
     assert (counts[rows[:-1]] >= np.median(counts)).all()

@@ -17,7 +17,7 @@ FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": Siam
 def small_model():
     """Make an untrained model of ids and features of width 6."""
 
-    def make(interest="gru", fusion="concat", **changes):
+    def make(interest="gru4rec", fusion="concat", **changes):
         torch.manual_seed(0)
         encoders = {
             "id": IdEncoder(12, 8),

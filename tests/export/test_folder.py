@@ -91,10 +91,10 @@ def test_manifest_and_files(by_id, by_id_folder):
         "vectors.npy",
     }
     assert manifest["state"] == [{"name": "memory", "shape": [1, "B", 16], "dtype": "float32"}]
-    assert manifest["event_types"] == list(by_id.config["event_types"])
+    assert manifest["event_types"] == list(by_id.state.event_types)
     assert manifest["catalog"]["size"] == len(by_id.catalog)
     frame = pl.read_parquet(by_id_folder / "items.parquet")
-    assert frame["mmrec_count"].to_list() == by_id.counts[1:].tolist()
+    assert frame["mmrec_count"].to_list() == by_id.state.counts[1:].tolist()
 
 
 def test_bad_requests_leave_nothing(by_id, tmp_path, monkeypatch):

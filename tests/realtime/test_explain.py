@@ -5,7 +5,7 @@ from mmrec.data import Histories
 from mmrec.realtime.explain import explain_history, explain_modalities
 
 
-@pytest.fixture(scope="module", params=["gru", "sasrec"])
+@pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
 def made(request, fit):
     return fit(interest=request.param, log={"users": 20, "items": 12}, epochs=1)
 
@@ -41,7 +41,9 @@ def test_without_its_only_event_a_score_is_that_of_nobody(made):
 def test_what_a_modality_carries_is_lost_without_its_share(by_content):
     model, vector = by_content.model, by_content.vectors[4]
     state = model.interests(Histories.of_items([[1, 2, 3]]), by_content.vectors)
-    contributions = {name: share[4] for name, share in by_content.modality_contributions.items()}
+    contributions = {
+        name: share[4] for name, share in by_content.state.modality_contributions.items()
+    }
     found = explain_modalities(model, state, vector, contributions)
     assert set(found) == {"text", "image"}
     for name, share in contributions.items():

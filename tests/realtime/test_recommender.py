@@ -52,7 +52,7 @@ def test_a_history_is_served_as_the_recommender_does(live, by_id):
 
 
 def test_an_mlp_ranks_the_short_list(fit):
-    made = fit(scorer="mlp", log={"users": 30, "items": 30})
+    made = fit(reranker="mlp", log={"users": 30, "items": 30})
     live = RealtimeRecommender(made)
     history = made.catalog.ids[2:7]
     assert ids(live.recommend(history=history)) == ids(made.recommend(history))

@@ -51,7 +51,7 @@ def test_a_version_is_served_and_the_run_again(current):
     current.publish(None)
     assert current.now.version == run.version
     assert torch.equal(current.now.vectors, run.vectors)
-    assert torch.equal(current.now.counts, run.counts)
+    assert torch.equal(current.now.counts, run.state.counts)
 
 
 def test_a_version_of_another_model_is_refused(current):

@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 import torch
 
+from mmrec.data import Catalog
 from mmrec.recommender.batch import ItemVectors, _top, encode_items, histories_of, recommend_all
 
 
@@ -19,7 +20,7 @@ def everybody():
 def test_lists_are_those_of_recommend(by_id, everybody, how, batch_size, k):
     lines = recommend_all(by_id, everybody, k, batch_size=batch_size, **how)
     assert lines.columns == ["user_id", "item_id", "rank", "score"]
-    want = by_id.recommend(everybody["history"].to_list(), k, **how)
+    want = by_id.recommend_many(everybody["history"].to_list(), k, **how)
     for user, expected in zip(everybody["user_id"], want, strict=True):
         mine = lines.filter(pl.col("user_id") == user)
         assert mine["item_id"].to_list() == [line.item for line in expected]
@@ -63,27 +64,19 @@ def test_histories_are_in_the_order_of_time(chain):
         assert history == met
 
 
-@pytest.fixture
-def loaded(monkeypatch):
-    """Encoders are those of the fixtures, and it is written down which were loaded."""
-    from mmrec.recommender import batch, content
-
-    names = []
-    load = content.raw_encoder  # see conftest
-    monkeypatch.setattr(batch, "raw_encoder", lambda m, o: names.append(m) or load(m, o))
-    return names
-
-
 @pytest.mark.parametrize("kind", ["by_id", "by_content"])
-def test_vectors_are_those_of_the_recommender(request, kind, loaded):
+def test_vectors_are_those_of_the_recommender(request, kind):
     made = request.getfixturevalue(kind)
     vectors = encode_items(made)
     assert vectors["item_id"].to_list() == made.catalog.ids
     assert torch.allclose(torch.tensor(vectors["vector"].to_numpy()), made.vectors[1:], atol=1e-5)
 
 
-def test_an_encoder_is_loaded_once(by_content, loaded):
+def test_an_encoder_is_loaded_once_a_process(by_content, monkeypatch):
     encode = ItemVectors(by_content)
+    encode(by_content.catalog.frame.head(2))
+    monkeypatch.setattr("mmrec.recommender.content.TextModality.load", None)
+    monkeypatch.setattr("mmrec.recommender.content.ImageModality.load", None)
     for part in by_content.catalog.frame.iter_slices(5):
         encode(part)
-    assert sorted(loaded) == ["image", "text"]
+    by_content.state.encode(Catalog(by_content.catalog.frame.head(1), by_content.catalog.images))

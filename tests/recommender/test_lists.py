@@ -12,7 +12,7 @@ CATALOG = Catalog({"item_id": [f"i{number}" for number in range(8)]})
 
 
 @pytest.fixture
-def ranker():
+def scorer():
     """A model with a ranking scorer that sees two candidates only."""
     torch.manual_seed(0)
     model = gru4rec({"id": IdEncoder(8, 4)}, dim=4, reranker=MLPScorer(4, 4)).eval()
@@ -21,11 +21,11 @@ def ranker():
     return CatalogScorer(model, vectors, torch.tensor([0, 5, 1, 9, 2, 3, 4, 6, 7]), max_length=3)
 
 
-def found(ranker, rows, k=8, allowed=range(1, 9), exclude_seen=True):
+def found(scorer, rows, k=8, allowed=range(1, 9), exclude_seen=True):
     mask = torch.zeros(9, dtype=torch.bool)
     mask[list(allowed)] = True
     rows = [np.array(row, dtype=np.int64) for row in rows]
-    return recommend_lists(ranker, CATALOG, rows, k, allowed=mask, exclude_seen=exclude_seen)
+    return recommend_lists(scorer, CATALOG, rows, k, allowed=mask, exclude_seen=exclude_seen)
 
 
 def test_best_first_without_what_has_no_score():
@@ -39,26 +39,26 @@ def test_best_first_without_what_has_no_score():
     assert top_list(CATALOG, scores, 2, "interest") == lines[:2]
 
 
-def test_the_short_list_holds_only_what_can_be_shown(ranker):
+def test_the_short_list_holds_only_what_can_be_shown(scorer):
     histories, seen = [[1, 2, 3, 4]], {"i0", "i1", "i2", "i3"}
-    plain = ranker.model.reranker
-    ranker.model.reranker = None
-    retrieved = [line.item for line in found(ranker, histories)[0]]
+    plain = scorer.model.reranker
+    scorer.model.reranker = None
+    retrieved = [line.item for line in found(scorer, histories)[0]]
     assert set(retrieved) == {"i4", "i5", "i6", "i7"}
-    ranker.model.reranker = plain
-    ranked = [line.item for line in found(ranker, histories)[0]]
+    scorer.model.reranker = plain
+    ranked = [line.item for line in found(scorer, histories)[0]]
     # The best two of what may be shown are ranked; the rest stays as it was retrieved.
     assert set(ranked[:2]) == set(retrieved[:2])
     assert ranked[2:] == retrieved[2:]
-    everything = [line.item for line in found(ranker, histories, exclude_seen=False)[0]]
+    everything = [line.item for line in found(scorer, histories, exclude_seen=False)[0]]
     assert seen < set(everything)
-    some = found(ranker, histories, allowed=[2, 6, 7], exclude_seen=True)[0]
+    some = found(scorer, histories, allowed=[2, 6, 7], exclude_seen=True)[0]
     assert {line.item for line in some} == {"i5", "i6"}
 
 
-def test_somebody_without_history_gets_counts(ranker):
-    lists = found(ranker, [[], [1]], k=3, allowed=[1, 2, 3, 4])
+def test_somebody_without_history_gets_counts(scorer):
+    lists = found(scorer, [[], [1]], k=3, allowed=[1, 2, 3, 4])
     assert lists[0][0] == Recommendation("i2", 9.0, "popularity")
     assert {line.item for line in lists[0]} < {"i0", "i1", "i2", "i3"}
     assert [line.reason for line in lists[1]] == ["interest"] * 3
-    assert found(ranker, [[]], allowed=[]) == [[]]
+    assert found(scorer, [[]], allowed=[]) == [[]]

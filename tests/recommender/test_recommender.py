@@ -1,6 +1,6 @@
 import json
 import pickle
-from copy import copy
+from dataclasses import replace
 from inspect import unwrap
 
 import numpy as np
@@ -29,15 +29,15 @@ def test_it_has_learnt_what_follows(by_id):
 
 def test_many_histories_are_as_one_by_one(by_id):
     histories = [["i3"], [], ["i1", "i2", "i9"]]
-    together = by_id.recommend(histories, 5)
+    together = by_id.recommend_many(histories, 5)
     for history, lines in zip(histories, together, strict=True):
         alone = by_id.recommend(history, 5)
         assert ids(alone) == ids(lines)
         assert [x.score for x in alone] == pytest.approx([x.score for x in lines], abs=1e-4)
-    many = by_id.recommend([["i3"]] * 600, 2)
+    many = by_id.recommend_many([["i3"]] * 600, 2)
     assert len(many) == 600
     assert all(ids(lines) == ids(many[0]) for lines in many)
-    assert by_id.recommend([[]], 3)[0] == by_id.recommend([], 3)
+    assert by_id.recommend_many([[]], 3)[0] == by_id.recommend([], 3)
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,24 @@ def test_many_histories_are_as_one_by_one(by_id):
 def test_histories_of_other_kinds(by_id, history):
     expected = by_id.recommend(["i3", "i4"], 3)
     assert by_id.recommend(history, 3) == expected
-    assert [ids(lines) for lines in by_id.recommend([history, history], 3)] == [ids(expected)] * 2
+    assert [ids(lines) for lines in by_id.recommend_many([history, history], 3)] == [
+        ids(expected)
+    ] * 2
     assert by_id.recommend(history[:0], 3) == by_id.recommend([], 3)
 
 
 def test_rows_of_a_matrix_and_of_a_column(by_id):
     rows = [["i3", "i4"], ["i7", "i8"]]
-    expected = by_id.recommend(rows, 3)
-    assert by_id.recommend(np.array(rows), 3) == expected
-    assert by_id.recommend(pl.Series(rows), 3) == expected
+    expected = by_id.recommend_many(rows, 3)
+    assert by_id.recommend_many(np.array(rows), 3) == expected
+    assert by_id.recommend_many(pl.Series(rows), 3) == expected
 
 
 def test_integer_ids(fit, chain, options):
     events, items = chain()
     events["item_id"] = [int(item[1:]) for item in events["item_id"]]
     items["item_id"] = [int(item[1:]) for item in items["item_id"]]
-    made = Recommender.fit(events, items, options=options(epochs=1))
+    made = Recommender.fit(events, items, options=options(epochs=1), negatives="full")
     expected = made.recommend([3, 4], 2)
     assert made.recommend(np.array([3, 4]), 2) == made.recommend(pl.Series([3, 4]), 2) == expected
     assert all(type(item) is int for item in ids(expected))
@@ -126,7 +128,7 @@ def test_unknown_items_and_a_bare_text(by_id):
 def test_nobody_gets_what_is_popular(by_id):
     lines = by_id.recommend([], 3)
     assert [line.reason for line in lines] == ["popularity"] * 3
-    counts = dict(zip(by_id.catalog.ids, by_id.counts[1:].tolist(), strict=True))
+    counts = dict(zip(by_id.catalog.ids, by_id.state.counts[1:].tolist(), strict=True))
     assert lines[0].score == counts[lines[0].item] == max(counts.values())
 
 
@@ -198,13 +200,15 @@ def test_every_loss_with_all_negatives(fit, loss, negatives):
 
 
 @pytest.mark.parametrize("fusion", ["concat", "attention", "siamese"])
-@pytest.mark.parametrize("scorer", ["dot", "mlp"])
-def test_fusions_and_scorers_survive_saving(fit, fusion, scorer, tmp_path):
+@pytest.mark.parametrize("reranker", [None, "mlp"])
+def test_fusions_and_rerankers_survive_saving(fit, fusion, reranker, tmp_path):
     modalities = ("id", "text", "image")
-    made = fit(log={"users": 12}, modalities=modalities, fusion=fusion, scorer=scorer, epochs=1)
+    made = fit(log={"users": 12}, modalities=modalities, fusion=fusion, reranker=reranker, epochs=1)
     made.save(tmp_path / "run")
     again = Recommender.load(tmp_path / "run")
-    assert again.recommend([["i1", "i5"], []], 12) == made.recommend([["i1", "i5"], []], 12)
+    assert again.recommend_many([["i1", "i5"], []], 12) == made.recommend_many(
+        [["i1", "i5"], []], 12
+    )
     assert again.similar("i2") == made.similar("i2")
     assert again.options == made.options
     assert again.report == made.report
@@ -298,7 +302,7 @@ def test_new_items_may_lack_columns(own):
     own.add_items({"item_id": ["told"], "title": [own.catalog.row("i7")["title"]]})
     own.add_items({"item_id": ["nothing"]})
     assert own.vectors.isfinite().all()
-    assert len(own.vectors) == len(own.counts) == len(own.slots) == 15
+    assert len(own.vectors) == len(own.state.counts) == len(own.state.slots) == 15
 
 
 def test_new_items_that_are_wrong(own):
@@ -317,7 +321,8 @@ def test_new_items_that_are_wrong(own):
 
 
 @pytest.mark.parametrize(
-    "what", ["mmrec.recommender.recommender.encode_rows", "mmrec.data.Catalog.append", "torch.cat"]
+    "what",
+    ["mmrec.recommender.artifact.state.encode_rows", "mmrec.data.Catalog.append", "torch.cat"],
 )
 def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
     def fail(*arguments, **more):
@@ -331,7 +336,12 @@ def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
     assert len(own.catalog) == 12
     assert {
         len(held)
-        for held in (own.vectors, own.counts, own.slots, own.modality_contributions["text"])
+        for held in (
+            own.vectors,
+            own.state.counts,
+            own.state.slots,
+            own.state.modality_contributions["text"],
+        )
     } == {13}
     assert own.recommend(["i3"], 20) == before
     assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
@@ -354,7 +364,7 @@ def test_a_catalogue_that_was_passed_in_stays_as_it_is(fit, chain):
     assert len(catalog.indices_of(catalog.ids)) == 12
 
 
-def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_path):
+def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_path, bert_folder):
     events, items = chain(users=12)
     for path in images:
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -369,6 +379,7 @@ def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_pat
             items,
             images=tmp_path,
             options=options(modalities=("text", "image"), tuning=tuning, epochs=1),
+            encoders={"text": str(bert_folder), "image": "test_vit"},
         )
         assert sorted(made.report["unreadable_images"]) == ["i1", "i2"]
         assert "1.png" in made.report["unreadable_images"]["i1"]
@@ -380,11 +391,13 @@ def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_pat
 def test_saving_and_loading(by_id, saved):
     again = Recommender.load(saved)
     histories = [["i3", "i4"], [], ["i9"]]
-    assert again.recommend(histories, 30) == by_id.recommend(histories, 30)
+    assert again.recommend_many(histories, 30) == by_id.recommend_many(histories, 30)
     assert torch.equal(again.vectors, by_id.vectors)
     assert not again.model.training
     again.save(saved)  # over itself
-    assert Recommender.load(saved).recommend(histories, 30) == by_id.recommend(histories, 30)
+    assert Recommender.load(saved).recommend_many(histories, 30) == by_id.recommend_many(
+        histories, 30
+    )
 
 
 def test_a_run_names_the_versions_it_was_made_with(saved):
@@ -422,17 +435,28 @@ def test_a_run_that_describes_no_model(saved, tmp_path):
         assert "\n" not in str(error.value)
         return str(error.value)
 
+    def model(values):
+        return values["options"]["model"]
+
+    def interest(values):
+        return values["parts"]["interest"]
+
     assert "options ['sparkle'] are unknown" in broken(lambda c: c["options"].update(sparkle=1))
-    assert "fusion must be one of" in broken(lambda c: c["options"].update(fusion="os.system"))
-    assert "dim must be" in broken(lambda c: c["options"].update(dim=-1))
+    assert "options ['sparkle'] are unknown" in broken(lambda c: model(c).update(sparkle=1))
+    assert "dim must be" in broken(lambda c: model(c).update(dim=-1))
     assert "'options' is missing" in broken(lambda c: c.pop("options"))
     assert "'event_types' is missing" in broken(lambda c: c.pop("event_types"))
-    assert "size mismatch" in broken(lambda c: c["options"].update(dim=8))
+    assert "'fusion' is missing" in broken(lambda c: c["parts"].pop("fusion"))
+    assert "expects item vectors of 8" in broken(lambda c: interest(c)["init_args"].update(dim=8))
+    assert "can't be made with" in broken(lambda c: interest(c)["init_args"].update(sparkle=1))
     assert "does not describe a model" in broken(lambda c: c.update(options=7))
     assert "does not describe a model" in broken(lambda c: c.update(event_types=None))
-    assert "its reranker is missing" in broken(lambda c: c["options"].update(scorer="mlp"))
-    assert "its interest is a.B, and" in broken(lambda c: c["parts"].update(interest="a.B"))
     assert "does not describe a model" in broken(lambda c: c.update(parts=["interest"]))
+    assert "its interest is a.B, which" in broken(lambda c: interest(c).update(class_path="a.B"))
+    for path in ("os.system", "mmrec.cli.main", "mmrec.data.make_shop", "mmrec.interest.torch"):
+        assert f"its interest is {path}, which a RUN can't" in broken(
+            lambda c, path=path: interest(c).update(class_path=path)
+        )
 
 
 def test_weights_of_another_shape(saved, forget_hashes):
@@ -485,9 +509,11 @@ def test_moving_to_a_device(saved):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_serving_on_cuda(saved):
     made = Recommender.load(saved)
-    before = made.recommend([["i3"], []], 5)
+    before = made.recommend_many([["i3"], []], 5)
     made.to("cuda")
-    assert [ids(lines) for lines in made.recommend([["i3"], []], 5)] == [ids(x) for x in before]
+    assert [ids(lines) for lines in made.recommend_many([["i3"], []], 5)] == [
+        ids(x) for x in before
+    ]
     made.add_items({"item_id": ["new"]})
     assert len(made.similar("new", 3)) == 3
 
@@ -495,7 +521,7 @@ def test_serving_on_cuda(saved):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_fitting_on_cuda_ends_on_the_cpu(fit):
     made = fit(modalities=("id", "text", "image"), epochs=1)
-    held = [made.vectors, made.counts, *made.model.state_dict().values()]
+    held = [made.vectors, made.state.counts, *made.model.state_dict().values()]
     assert {tensor.device.type for tensor in held} == {"cpu"}
     assert made.evaluate()["test"]["ndcg@10"] == pytest.approx(
         made.report["test"]["ndcg@10"], abs=0.02
@@ -521,9 +547,9 @@ def test_arguments_of_another_kind(by_id, chain, options, tmp_path, unchecked):
 
 
 def test_prices_of_a_csv_file_are_text(by_id, tmp_path):
-    own = copy(by_id)
     prices = [str(price) for price in range(len(by_id.catalog))]
-    own.catalog = Catalog(by_id.catalog.frame.with_columns(pl.Series("price", prices)))
+    catalog = Catalog(by_id.catalog.frame.with_columns(pl.Series("price", prices)))
+    own = Recommender(replace(by_id.state, catalog=catalog))
     cheap = pl.col("price").cast(float) < 3
     assert set(ids(own.recommend([], 30, where=cheap))) == set(own.catalog.ids[:3])
 

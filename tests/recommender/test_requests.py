@@ -2,42 +2,33 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec.recommender.requests import as_rows, check_count, check_item
+from mmrec.recommender.requests import as_history, check_count, check_item
 
 
-@pytest.mark.parametrize("rows", [[["a", "b"], ["c", "d"]], [("a", "b"), np.array(["c", "d"])]])
-def test_many_histories(rows):
-    expected = [["a", "b"], ["c", "d"]], True
-    assert as_rows(rows) == as_rows(np.array(rows)) == as_rows(pl.Series(rows)) == expected
-
-
-def test_one_history():
+def test_a_history_of_any_kind():
     for history in (["a", "b"], ("a", "b"), np.array(["a", "b"]), pl.Series(["a", "b"])):
-        assert as_rows(history) == ([["a", "b"]], False)
-        assert as_rows(history[:0]) == ([[]], False)
-    rows, many = as_rows(np.array([3, 4]))
-    assert [type(item) for item in rows[0]] == [int, int]
-    assert not many
+        assert as_history(history) == ["a", "b"]
+        assert as_history(history[:0]) == []
+    assert [type(item) for item in as_history(np.array([3, 4]))] == [int, int]
 
 
-@pytest.mark.parametrize(
-    "history", [None, 3, {"a": 1}, {"a"}, iter("a"), [["a"], None], [["a"], "b"], "a"]
-)
+@pytest.mark.parametrize("history", [None, 3, {"a": 1}, {"a"}, iter("a"), "a"])
 def test_what_is_no_history(history):
     with pytest.raises(ValueError, match="a history must be a list of item ids; got"):
-        as_rows(history)
+        as_history(history)
+
+
+@pytest.mark.parametrize("many", [[["a"], ["b"]], [["a"], None], [("a",)], np.array([["a"]])])
+def test_many_histories_are_for_another_method(many):
+    with pytest.raises(ValueError, match="it holds .*: recommend_many takes many histories"):
+        as_history(many)
 
 
 def test_tables_are_no_history():
     for table in (pl.DataFrame({"item_id": ["a"]}), pl.LazyFrame({"item_id": ["a"]})):
         kind = type(table).__name__
         with pytest.raises(ValueError, match=f"item ids; got a {kind}: pass its column"):
-            as_rows(table)
-
-
-def test_ids_that_are_lists():
-    with pytest.raises(ValueError, match=r"must be a list of item ids; it holds \['a'\]"):
-        as_rows([[["a"], "b"]])
+            as_history(table)
 
 
 def test_one_item():

@@ -5,7 +5,7 @@ from lightning import Trainer
 from mmrec.data import Catalog, Interactions, id_source, split_by_time
 from mmrec.encoders import IdEncoder
 from mmrec.models import gru4rec
-from mmrec.recommender.training import quiet
+from mmrec.recommender.pipeline.train import quiet
 from mmrec.sampling import FullSampler
 from mmrec.training import SequenceDataModule, SequentialRecommender
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mmrec.data import windows
-from mmrec.recommender.training import quiet
+from mmrec.recommender.pipeline.train import quiet
 from mmrec.training import SequenceDataModule, SequentialRecommender
 from mmrec.training.distributed import _in_any, join, keep_in_graph
 

@@ -11,7 +11,7 @@ from mmrec.fusion import SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.metrics import ndcg
 from mmrec.models import CatalogScorer, encode_catalog, gru4rec
-from mmrec.recommender.training import quiet
+from mmrec.recommender.pipeline.train import quiet
 from mmrec.sampling import (
     FullSampler,
     InBatchSampler,

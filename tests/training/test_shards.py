@@ -6,7 +6,7 @@ from lightning import Callback
 from mmrec.data import Catalog, write_shards
 from mmrec.encoders import IdEncoder
 from mmrec.models import gru4rec
-from mmrec.recommender.training import quiet
+from mmrec.recommender.pipeline.train import quiet
 from mmrec.sampling import FullSampler
 from mmrec.training import SequentialRecommender, ShardDataModule
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrec.cli.options import takes_options
+from mmrec.cli.options import import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.memory import keep_freed_memory
 from mmrec.recommender.options import Options
@@ -16,12 +16,14 @@ app = typer.Typer(
     help="Multimodal recommendation: texts, images and event histories to ranked lists.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-NoSeed = Annotated[int, typer.Option("--seed", help="Changes nothing: nothing here is random.")]
+Own = Annotated[
+    list[str] | None,
+    typer.Option("--part", help="Class path of a part that is not ours; may be given again."),
+]
 Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
 DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
@@ -65,6 +67,7 @@ def fit(
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; a RUN that is there is replaced.")],
     options: Options,
+    parts: dict[str, Any],
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
     ] = False,
@@ -78,7 +81,7 @@ def fit(
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
-    from mmrec.recommender.run import check_place, is_main_process
+    from mmrec.recommender.artifact.run import check_place, is_main_process
 
     check_place(out)  # now rather than after training
     dataset = read_folder(data)
@@ -95,9 +98,9 @@ def fit(
                 progress=True,
                 checkpoints=kept,
                 resume=resume,
+                **parts,
             )
-        recommender.config["data"] = str(data.resolve())
-        recommender.save(out)
+        recommender.save(out, data=str(data.resolve()))
     except KeyboardInterrupt:
         some = any(checkpoints.glob("epoch-*.ckpt"))
         what = "the same command with --resume goes on" if some else "no epoch had ended"
@@ -119,7 +122,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Data set folder; by default the one it was trained on.")
     ] = None,
-    seed: NoSeed = 0,
+    part: Own = None,
     as_json: Json = False,
 ) -> None:
     """Measure a RUN on the validation and test parts of its data set."""
@@ -127,8 +130,8 @@ def evaluate(
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
-    recommender = Recommender.load(run)
-    folder = data or recommender.config.get("data")
+    recommender = Recommender.load(run, parts=import_parts(part))
+    folder = data or recommender.state.about.get("data")
     if folder is None:
         raise ValueError(f"{run} doesn't say what it was trained on; pass --data FOLDER")
     report = recommender.evaluate(read_folder(folder).interactions)
@@ -152,14 +155,14 @@ def recommend(
     repeat: Annotated[
         bool, typer.Option("--repeat", help="Items of the history may be recommended again.")
     ] = False,
-    seed: NoSeed = 0,
+    part: Own = None,
     as_json: Json = False,
 ) -> None:
     """Recommend items to someone with the given history."""
     from mmrec.cli.tables import recommendations_table
     from mmrec.recommender import Recommender
 
-    recommender = Recommender.load(run)
+    recommender = Recommender.load(run, parts=import_parts(part))
     ids = recommender.catalog.parse_ids(part for part in history.split(",") if part.strip())
     conditions = _conditions(where or [])
     lines = recommender.recommend(ids, k, where=conditions, exclude_seen=not repeat)
@@ -178,31 +181,28 @@ def update(
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
+    part: Own = None,
     as_json: Json = False,
 ) -> None:
     """Train on from a RUN with new data: new users, new items, a longer catalogue."""
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
-    from mmrec.recommender.run import check_place
-    from mmrec.recommender.update import update_recommender
+    from mmrec.recommender.artifact.run import check_place
 
     check_place(out)
     dataset = read_folder(data)
     images = dataset.catalog.images
     with writing({"features": cache}):
-        made = update_recommender(
-            Recommender.load(run),
+        made = Recommender.load(run, parts=import_parts(part)).update(
             dataset.interactions,
             dataset.catalog,
             images=images if images is not None and images.is_dir() else None,
             cache=cache,
             progress=True,
-            epochs=epochs,
-            lr=lr,
-            seed=seed,
+            options={"epochs": epochs, "lr": lr, "seed": seed},
         )
-    made.save(out)
+    made.save(out, data=str(data.resolve()))
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
     if as_json:

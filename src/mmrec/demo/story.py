@@ -126,7 +126,7 @@ def places_after(recommender: Recommender, history: Sequence[ItemId]) -> dict[It
 
 def is_new(recommender: Recommender, item: ItemId) -> bool:
     """Whether nobody had met the item when the recommender was trained."""
-    return int(recommender.counts[recommender.catalog.indices_of([item])[0]]) == 0
+    return int(recommender.state.counts[recommender.catalog.indices_of([item])[0]]) == 0
 
 
 def farthest(recommender: Recommender, places: dict[ItemId, int], k: int) -> ItemId:

@@ -13,8 +13,8 @@ from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
 from mmrec.export.parts import model_parts
+from mmrec.recommender.artifact.run import COUNT, SLOT
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.run import COUNT, SLOT
 
 FORMAT = 1
 """Raised when a reader of an older folder would misread one."""
@@ -86,8 +86,8 @@ def _write(part: Part, folder: Path, formats: Sequence[str], int8: bool) -> dict
 
 def _write_catalog(recommender: Recommender, folder: Path) -> None:
     frame = recommender.catalog.frame.with_columns(
-        pl.Series(COUNT, recommender.counts[1:].cpu().numpy().astype(np.int64)),
-        pl.Series(SLOT, recommender.slots[1:].astype(np.int64)),
+        pl.Series(COUNT, recommender.state.counts[1:].cpu().numpy().astype(np.int64)),
+        pl.Series(SLOT, recommender.state.slots[1:].astype(np.int64)),
     )
     frame.write_parquet(folder / ITEMS)
     np.save(folder / VECTORS, recommender.vectors[1:].float().cpu().numpy(), allow_pickle=False)
@@ -99,10 +99,10 @@ def _describe(
     options, model = recommender.options, recommender.model
     return {
         "format": FORMAT,
-        "interest": options.interest,
+        "interest": recommender.state.specs["interest"].class_path,
         "max_length": options.max_length,
         "drop_repeats": options.drop_repeats,
-        "event_types": recommender.config["event_types"],
+        "event_types": list(recommender.state.event_types),
         "shortlist": None if model.reranker is None else model.shortlist,
         "catalog": {"items": ITEMS, "vectors": VECTORS, "size": len(recommender.catalog)},
         "state": [port.describe() for port in parts["readout"].inputs],

@@ -77,9 +77,8 @@ def _add(
     contributions: dict[str, Tensor],
     publish: Callable[[Snapshot], None],
 ) -> Snapshot:
-    catalog = now.catalog.copy()
-    keys = torch.tensor(catalog.append(rows))
-    after = now.with_items(catalog, vectors, contributions)
+    after = now.with_items(rows, vectors, contributions)
+    keys = torch.arange(len(now.vectors), len(after.vectors))
     # First what readers look items up in, then what makes them find these items.
     publish(after)
     after.index.add(keys, index_vectors(after.model, vectors))

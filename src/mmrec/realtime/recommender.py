@@ -24,10 +24,9 @@ from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
 from mmrec.recommender.lists import Recommendation, lines
-from mmrec.recommender.parts import Build
 from mmrec.recommender.popular import popular_and_diverse
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import History, Where, as_rows, check_count
+from mmrec.recommender.requests import History, Where, as_history, check_count
 
 log = logging.getLogger(__name__)
 
@@ -77,19 +76,19 @@ class RealtimeRecommender:
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
         self.max_length = recommender.options.max_length
-        self._store = SnapshotStore(recommender, self.log, index)
+        self._store = SnapshotStore(recommender.state, self.log, index)
         self._users = [Lock() for _ in range(LOCKS)]
 
     @classmethod
     def load(
-        cls, run: str | Path, *, build: Build | None = None, **parts: Any
+        cls, run: str | Path, *, parts: Sequence[Any] = (), **more: Any
     ) -> "RealtimeRecommender":
-        """Read a RUN; ``build`` as for :meth:`mmrec.Recommender.load`, ``parts`` as for the class.
+        """Read a RUN; ``parts`` as for :meth:`mmrec.Recommender.load`, ``more`` as for the class.
 
         Raises:
             RunError: as for :meth:`mmrec.Recommender.load`.
         """
-        return cls(Recommender.load(run, build=build), **parts)
+        return cls(Recommender.load(run, parts=parts), **more)
 
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: items, and what was learned.
@@ -101,7 +100,7 @@ class RealtimeRecommender:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; what was there is as it was.
         """
-        self._store.as_recommender().save(directory)
+        Recommender(self._store.to_state()).save(directory)
 
     @property
     def version(self) -> str:
@@ -371,10 +370,7 @@ class RealtimeRecommender:
         return now.updater.interest_of(session), indices
 
     def _state_of_history(self, history: Any, now: Snapshot) -> tuple[Tensor | None, np.ndarray]:
-        rows, many = as_rows(history)
-        if many:
-            raise ValueError("recommend expects one history; got a list of histories")
-        indices = now.catalog.indices_of(rows[0])
+        indices = now.catalog.indices_of(as_history(history))
         if not len(indices):
             return None, indices
         histories = Histories.of_items([indices[-self.max_length :]]).to(now.vectors.device)

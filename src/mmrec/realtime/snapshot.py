@@ -1,10 +1,11 @@
 """Everything that a reader needs, unchanged for as long as it is being read."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Num
@@ -14,78 +15,75 @@ from mmrec.data import Catalog
 from mmrec.models import SequentialModel
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.state_updater import StateUpdater
-from mmrec.recommender.recommender import Recommender
+from mmrec.recommender import RecommenderState
 
 REMOVED = "removed"
-"""In the ``config`` of a saved live recommender: ids that are recommended no more."""
+"""In ``about`` of a saved live recommender: ids that are recommended no more."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A model with a catalogue. Whoever changes something makes another snapshot.
+    """A recommender that is served. Whoever changes something makes another snapshot.
 
     A reader takes the reference once and is never blocked; a writer swaps it.
 
     Attributes:
         version: names the model.
-        model: in evaluation mode.
-        updater: makes sessions of this model.
-        catalog: the items, those that were removed included.
-        vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        content: what the encoders gave, from which learning may have moved the vectors away.
-        counts: events of each item, by which someone without a history is served, ``(V + 1,)``.
+        state: model, catalogue and item vectors; items that were removed included.
+        updater: turns events into the states of users.
+        content: the item vectors that the encoders gave, from which learning may have moved those
+            of ``state`` away, ``(V + 1, D)``.
         available: which items can be recommended, ``(V + 1,)``.
         index: finds the best of these items.
-        modality_contributions: what each modality adds to the vectors, ``(V + 1, D)``.
     """
 
     version: str
-    model: SequentialModel
+    state: RecommenderState
     updater: StateUpdater
-    catalog: Catalog
-    vectors: Float[Tensor, "V1 D"]
     content: Float[Tensor, "V1 D"]
-    counts: Num[Tensor, " V1"]
     available: Bool[Tensor, " V1"]
     index: ItemIndex
-    modality_contributions: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def model(self) -> SequentialModel:
+        """The model, in evaluation mode."""
+        return self.state.model
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items, those that were removed included."""
+        return self.state.catalog
+
+    @property
+    def vectors(self) -> Float[Tensor, "V1 D"]:
+        """The vector of every catalogue index."""
+        return self.state.vectors
+
+    @property
+    def counts(self) -> Num[Tensor, " V1"]:
+        """Events of each item, by which someone without a history is served."""
+        return self.state.counts
+
+    @property
+    def modality_contributions(self) -> Mapping[str, Tensor]:
+        """What each modality adds to the vectors."""
+        return self.state.modality_contributions
 
     @classmethod
     def of(
-        cls, recommender: Recommender, make_index: Callable[[int], ItemIndex], version: str = ""
+        cls, state: RecommenderState, make_index: Callable[[int], ItemIndex], version: str = ""
     ) -> "Snapshot":
         """Return the first snapshot of a trained recommender.
 
         All its items are available, but for those that were removed before it was saved.
         """
-        model, vectors = recommender.model.eval(), recommender.vectors
-        version = version or fingerprint(model, vectors)
-        updater = StateUpdater(
-            model.interest,
-            version,
-            event_types=recommender.config["event_types"],
-            drop_repeats=recommender.options.drop_repeats,
-        )
-        available = torch.arange(len(vectors)) > 0
-        removed = recommender.catalog.indices_of(recommender.config.get(REMOVED, []))
+        available = torch.arange(len(state.vectors)) > 0
+        removed = state.catalog.indices_of(state.about.get(REMOVED, []))
         available[torch.from_numpy(removed)] = False
-        keys = torch.nonzero(available).flatten()
-        found = index_vectors(model, vectors[keys])
-        index = make_index(found.shape[1])
-        index.add(keys, found)
-        catalog = recommender.catalog.copy()
-        return cls(
-            version,
-            model,
-            updater,
-            catalog,
-            vectors,
-            vectors,
-            recommender.counts,
-            available,
-            index,
-            recommender.modality_contributions,
-        )
+        state = replace(state, model=state.model.eval(), catalog=state.catalog.copy())
+        version = version or fingerprint(state.model, state.vectors)
+        index = _filled(make_index, state.model, state.vectors, available)
+        return cls(version, state, _updater(state, version), state.vectors, available, index)
 
     def with_model(
         self,
@@ -96,42 +94,21 @@ class Snapshot:
         make_index: Callable[[int], ItemIndex],
     ) -> "Snapshot":
         """Return a snapshot of the same items with what was learned since."""
-        updater = StateUpdater(
-            model.interest,
-            version,
-            event_types=self.updater.event_types,
-            drop_repeats=self.updater.drop_repeats,
-        )
-        keys = torch.nonzero(self.available).flatten()
-        found = index_vectors(model, vectors[keys])
-        index = make_index(found.shape[1])
-        index.add(keys, found)
+        state = replace(self.state, model=model.eval(), vectors=vectors, counts=counts)
+        index = _filled(make_index, model, vectors, self.available)
         return replace(
-            self,
-            version=version,
-            model=model.eval(),
-            updater=updater,
-            vectors=vectors,
-            counts=counts,
-            index=index,
+            self, version=version, state=state, updater=_updater(state, version), index=index
         )
 
     def with_items(
-        self, catalog: Catalog, vectors: Tensor, contributions: dict[str, Tensor]
+        self, rows: pl.DataFrame, vectors: Tensor, contributions: Mapping[str, Tensor]
     ) -> "Snapshot":
         """Return a snapshot with further items at the end of the catalogue."""
-        count = len(vectors)
         return replace(
             self,
-            catalog=catalog,
-            vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            state=self.state.with_items(rows, vectors, contributions),
             content=torch.cat([self.content, vectors.to(self.content)]),
-            counts=F.pad(self.counts, (0, count)),
-            available=F.pad(self.available, (0, count), value=True),
-            modality_contributions={
-                n: torch.cat([s, contributions[n].to(s)])
-                for n, s in self.modality_contributions.items()
-            },
+            available=F.pad(self.available, (0, len(vectors)), value=True),
         )
 
     def with_changes(
@@ -139,20 +116,24 @@ class Snapshot:
         catalog: Catalog,
         indices: np.ndarray,
         vectors: Tensor,
-        contributions: dict[str, Tensor],
+        contributions: Mapping[str, Tensor],
     ) -> "Snapshot":
         """Return a snapshot in which some items have other content, and are available."""
         rows = torch.from_numpy(indices)
-        return replace(
-            self,
+        state = replace(
+            self.state,
             catalog=catalog,
             vectors=self.vectors.index_copy(0, rows, vectors.to(self.vectors)),
+            modality_contributions={
+                name: added.index_copy(0, rows, contributions[name].to(added))
+                for name, added in self.modality_contributions.items()
+            },
+        )
+        return replace(
+            self,
+            state=state,
             content=self.content.index_copy(0, rows, vectors.to(self.content)),
             available=self.available.index_fill(0, rows, True),
-            modality_contributions={
-                n: s.index_copy(0, rows, contributions[n].to(s))
-                for n, s in self.modality_contributions.items()
-            },
         )
 
     def without_items(self, indices: np.ndarray) -> "Snapshot":
@@ -160,12 +141,17 @@ class Snapshot:
         rows = torch.from_numpy(indices)
         return replace(self, available=self.available.index_fill(0, rows, False))
 
+    def to_state(self) -> RecommenderState:
+        """Return what is served, as what can be saved and served again."""
+        gone = torch.nonzero(~self.available).flatten()[1:]  # index 0 is padding
+        removed = self.catalog.ids_of(gone.tolist())
+        return replace(self.state, about={**self.state.about, REMOVED: removed})
+
 
 @torch.inference_mode()
 def index_vectors(model: SequentialModel, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
     """Return what an index holds of items: what their product with a query scores."""
-    keys: Tensor = model.scorer.index_vectors(vectors)  # type: ignore[operator]
-    return keys.contiguous()
+    return model.scorer.index_vectors(vectors).contiguous()
 
 
 def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
@@ -174,3 +160,26 @@ def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
     for tensor in [*model.state_dict().values(), vectors]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def _updater(state: RecommenderState, version: str) -> StateUpdater:
+    return StateUpdater(
+        state.model.interest,
+        version,
+        event_types=state.event_types,
+        drop_repeats=state.options.drop_repeats,
+    )
+
+
+def _filled(
+    make_index: Callable[[int], ItemIndex],
+    model: SequentialModel,
+    vectors: Tensor,
+    available: Tensor,
+) -> ItemIndex:
+    """Return an index of the available items."""
+    keys = torch.nonzero(available).flatten()
+    found = index_vectors(model, vectors[keys])
+    index = make_index(found.shape[1])
+    index.add(keys, found)
+    return index

@@ -7,7 +7,6 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,9 +17,8 @@ from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import EventLog
 from mmrec.realtime.log.item_changes import ItemChange
-from mmrec.realtime.snapshot import REMOVED, Snapshot
-from mmrec.recommender.new_items import encode_rows
-from mmrec.recommender.recommender import Recommender
+from mmrec.realtime.snapshot import Snapshot
+from mmrec.recommender import RecommenderState
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +30,17 @@ class SnapshotStore:
     here, and nobody waits for them.
 
     Args:
-        recommender: what was trained.
+        state: what was trained.
         events: the log, which has the changes of items too.
         make_index: makes an empty item index of a width.
     """
 
     def __init__(
-        self, recommender: Recommender, events: EventLog, make_index: Callable[[int], ItemIndex]
+        self, state: RecommenderState, events: EventLog, make_index: Callable[[int], ItemIndex]
     ) -> None:
-        self.recommender, self.events = recommender, events
+        self.state, self.events = state, events
         self._make_index = make_index
-        self._now = Snapshot.of(recommender, make_index)
+        self._now = Snapshot.of(state, make_index)
         self._base = self._now.version
         self._changes = 0
         self._writing = Lock()
@@ -95,7 +93,7 @@ class SnapshotStore:
             )
         with self._writing:
             self._apply_changes()
-            now, made = self._now, self.recommender
+            now, made = self._now, self.state
             if version is None:
                 model, vectors, counts, name = made.model, now.content, made.counts, self._base
             else:
@@ -114,23 +112,9 @@ class SnapshotStore:
         if name != self._now.version:
             self.publish(None if wanted is None else versions.read(wanted))
 
-    def as_recommender(self) -> Recommender:
-        """Return what is served, as what could be saved and served again."""
-        now, made = self._now, self.recommender
-        gone = torch.nonzero(~now.available).flatten()[1:]  # index 0 is padding
-        found = Recommender(
-            made.options,
-            now.catalog,
-            now.model,
-            now.vectors,
-            now.counts,
-            np.pad(made.slots, (0, len(now.vectors) - len(made.slots))),
-            made.config | {REMOVED: now.catalog.ids_of(gone.tolist())},
-            made.report,
-            made.build,
-        )
-        found.modality_contributions = now.modality_contributions
-        return found
+    def to_state(self) -> RecommenderState:
+        """Return what is served, as what can be saved and served again."""
+        return self._now.to_state()
 
     def _name(self, version: str) -> str:
         return f"{self._base}-{version}"
@@ -162,5 +146,4 @@ class SnapshotStore:
         self._now = snapshot
 
     def _encode(self, rows: Catalog, features: Mapping[str, np.ndarray]) -> Encoded:
-        made = self.recommender
-        return encode_rows(self._now.model, made.options, made.config, rows, features)
+        return self._now.state.encode(rows, features)

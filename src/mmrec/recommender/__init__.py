@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mmrec.recommender.options import Options
 
 if TYPE_CHECKING:
-    from mmrec.recommender.lists import Recommendation
     from mmrec.recommender.artifact import RecommenderState, RunError
+    from mmrec.recommender.lists import Recommendation
     from mmrec.recommender.parts import Parts
     from mmrec.recommender.recommender import Recommender
 

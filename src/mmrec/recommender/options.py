@@ -1,7 +1,7 @@
 """The options of a recommender, in groups: numbers and choices that a run needs to be repeated.
 
-Which encoders, fusion, interest model, scorer, loss and negatives a recommender has is not an option
-but a part, see :mod:`mmrec.recommender.parts`.
+Encoders, fusion, interest model, scorer, loss and negatives are not options but parts, see
+:mod:`mmrec.recommender.parts`.
 """
 
 from collections.abc import Mapping
@@ -55,9 +55,7 @@ class DataOptions(_Group):
     min_count: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
         0, description="k-core filter: users and items with fewer events are not trained on."
     )
-    drop_repeats: bool = Field(
-        True, description="Count successive events on the same item once."
-    )
+    drop_repeats: bool = Field(True, description="Count successive events on the same item once.")
     max_length: Count = Field(200, description="Events of a history that are read, the last ones.")
 
 
@@ -78,7 +76,7 @@ class ContentOptions(_Group):
     )
     tuning: Annotated[str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*)$")] = Field(
         "frozen",
-        description="What is trained of text and image models: 'frozen', 'last-N' layers or 'full'.",
+        description="What is trained of text and image models: 'frozen', 'last-N' or 'full'.",
     )
 
 

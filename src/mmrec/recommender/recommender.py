@@ -365,8 +365,8 @@ class Recommender:
 
         Args:
             directory: the RUN.
-            parts: the classes of parts that are not ours, ``[FadingMean]``, or objects of them where
-                a RUN doesn't know their arguments.
+            parts: the classes of parts that are not ours, ``[FadingMean]``, or objects of them
+                where a RUN doesn't know their arguments.
 
         Raises:
             FileNotFoundError: there is no such folder.

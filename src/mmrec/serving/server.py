@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from mmrec.realtime import Versions
-from mmrec.recommender.run import read_run
+from mmrec.recommender.artifact.run import read_run
 from mmrec.serving.app import create_app
 from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings

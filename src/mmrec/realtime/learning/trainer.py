@@ -24,7 +24,6 @@ from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.snapshot import fingerprint
 from mmrec.realtime.state_updater import StateUpdater
-from mmrec.recommender.new_items import encode_rows
 from mmrec.recommender.recommender import Recommender
 
 log = logging.getLogger(__name__)
@@ -77,14 +76,14 @@ class OnlineTrainer:
         self.learner = OnlineLearner(
             recommender.model,
             recommender.vectors,
-            recommender.counts,
+            recommender.state.counts,
             max_length=recommender.options.max_length,
             **learner,
         )
         self.updater = StateUpdater(
             recommender.model.interest,
             self.base,
-            event_types=recommender.config["event_types"],
+            event_types=recommender.state.event_types,
             drop_repeats=recommender.options.drop_repeats,
         )
         self.changes = 0
@@ -213,7 +212,7 @@ class OnlineTrainer:
         made = self.recommender
         features = {name: values[which] for name, values in change.features.items()}
         new = Catalog(rows, self.catalog.images)
-        return encode_rows(made.model, made.options, made.config, new, features)[0]
+        return made.state.encode(new, features)[0]
 
     def _drop_forgotten(self) -> None:
         kept = self.learner.reservoir

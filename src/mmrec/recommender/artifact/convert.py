@@ -73,9 +73,7 @@ def _state(run: Run, own: Sequence[Any]) -> RecommenderState:
         name: FittedModality.from_dict(name, values, own)
         for name, values in config["modalities"].items()
     }
-    encoders = {
-        name: fitted.modality.rebuild(fitted.facts) for name, fitted in modalities.items()
-    }
+    encoders = {name: fitted.modality.rebuild(fitted.facts) for name, fitted in modalities.items()}
     specs = {name: PartSpec.from_dict(values) for name, values in config["parts"].items()}
     model = assemble(specs, encoders, own)
     model.load_state_dict(run.weights)

@@ -3,7 +3,7 @@
 from mmrec.recommender.content.category import CategoryEncoder, CategoryModality
 from mmrec.recommender.content.given import GivenModality
 from mmrec.recommender.content.identity import IdModality
-from mmrec.recommender.content.image import ImageModality
+from mmrec.recommender.content.image import DEFAULT_IMAGE_ENCODER, ImageModality
 from mmrec.recommender.content.modality import Context, Modality, Prepared
 from mmrec.recommender.content.read import (
     Content,
@@ -12,9 +12,11 @@ from mmrec.recommender.content.read import (
     modalities_of,
     read_content,
 )
-from mmrec.recommender.content.text import TextModality
+from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 
 __all__ = [
+    "DEFAULT_IMAGE_ENCODER",
+    "DEFAULT_TEXT_ENCODER",
     "CategoryEncoder",
     "CategoryModality",
     "Content",

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -45,9 +44,9 @@ class CategoryModality:
         rows = self._values(catalog, column)
         known = {value for item in context.trained for value in rows[item - 1]}
         # A model that is trained on has as many vectors as it had.
-        values = sorted(known) if context.before is None else context.before["values"]
+        values: list[str] = sorted(known) if context.before is None else context.before["values"]
         facts = {"column": column, "values": values, "dim": context.dim}
-        source = self._source(rows, facts["values"])
+        source = self._source(rows, values)
         if not source.present.any():
             raise ValueError(f"modality 'category': no trained item has a value in {column!r}")
         return Prepared(source, self.rebuild(facts), facts)

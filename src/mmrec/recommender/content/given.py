@@ -13,7 +13,7 @@ from mmrec.recommender.content.modality import Context, Facts, Prepared
 
 @record_init_args
 class GivenModality:
-    """An encoder of a model that was put together by hand, see :meth:`mmrec.Recommender.from_model`.
+    """An encoder of a hand-made model, see :meth:`mmrec.Recommender.from_model`.
 
     Items that come later need ``features``: nothing says how their inputs are read.
 

@@ -72,9 +72,7 @@ class ImageModality(PretrainedModality):
 
     def build(self, architecture: Mapping[str, Any]) -> ImageEncoder:
         """Build the timm model."""
-        encoder = ImageEncoder.from_timm(
-            architecture["name"], pretrained=False, tuning=self.tuning
-        )
+        encoder = ImageEncoder.from_timm(architecture["name"], pretrained=False, tuning=self.tuning)
         fields = dict(architecture["transform"])
         fields |= {name: tuple(fields[name]) for name in ("mean", "std")}
         encoder.transform = ImageTransform(**fields)

@@ -142,8 +142,8 @@ class PretrainedModality(ABC):
         if isinstance(self.encoder, RawEncoder):
             return self.encoder
         raise ValueError(
-            f"the {self.name} encoder was given built, and a RUN can't bring it along: hand it over "
-            f"in parts=[...]; got {self.encoder!r}"
+            f"the {self.name} encoder was given built, and a RUN can't bring it along: hand it "
+            f"over in parts=[...]; got {self.encoder!r}"
         )
 
     def describe(self, encoder: RawEncoder) -> dict[str, Any]:

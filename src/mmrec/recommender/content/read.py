@@ -88,8 +88,8 @@ def _modality(name: str, options: ContentOptions, given: Any) -> Modality:
     if given is None and name in KINDS:
         return cast(Modality, import_path(KINDS[name])())
     raise ValueError(
-        f"modality {name!r} must be one of {['id', 'text', 'image', *KINDS]}, or have a Modality in "
-        f"encoders; got {given!r}"
+        f"modality {name!r} must be one of {['id', 'text', 'image', *KINDS]}, or have a Modality "
+        f"in encoders; got {given!r}"
     )
 
 
@@ -228,8 +228,8 @@ def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source]) -> None:
     unseen = items.ids_of(np.flatnonzero(~seen) + 1)
     if unseen:
         log.warning(
-            "the model reads %s, and %d of the new items have none of it, first %r: their rank in a "
-            "list means nothing",
+            "the model reads %s, and %d of the new items have none of it, first %r: their rank in "
+            "a list means nothing",
             " and ".join(sources),
             len(unseen),
             unseen[:3],
@@ -254,5 +254,3 @@ def _check_features(
                 f"features of {name} must be {(count, frozen[name])}, one row an item; got "
                 f"{np.shape(table)}"
             )
-
-

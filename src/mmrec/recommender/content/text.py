@@ -65,9 +65,7 @@ class TextModality(PretrainedModality):
     def load(self) -> TextEncoder:
         """Load the Hugging Face model."""
         assert isinstance(self.encoder, str)
-        return TextEncoder.from_pretrained(
-            self.encoder, pooling=self.pooling, tuning=self.tuning
-        )
+        return TextEncoder.from_pretrained(self.encoder, pooling=self.pooling, tuning=self.tuning)
 
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
         """Describe the Hugging Face model; an own encoder can't be."""
@@ -75,6 +73,4 @@ class TextModality(PretrainedModality):
 
     def build(self, architecture: Mapping[str, Any]) -> TextEncoder:
         """Build the Hugging Face model."""
-        return TextEncoder.from_architecture(
-            architecture, pooling=self.pooling, tuning=self.tuning
-        )
+        return TextEncoder.from_architecture(architecture, pooling=self.pooling, tuning=self.tuning)

@@ -95,8 +95,8 @@ def call_factory(
 ) -> tuple[Any, PartSpec]:
     """Make a part: the rule by which every factory is called.
 
-    The factory is called with keywords alone: those of ``known`` that its signature names, and those
-    that :func:`functools.partial` has set, which win.
+    The factory is called with keywords alone: those of ``known`` that its signature names, and
+    those that :func:`functools.partial` has set, which win.
 
     Args:
         slot: what the part is for, in messages.
@@ -108,7 +108,8 @@ def call_factory(
 
     Example:
         >>> from mmrec.interest import GRUInterest
-        >>> part, spec = call_factory("interest", partial(GRUInterest, layers=2), {"dim": 8, "x": 1})
+        >>> factory = partial(GRUInterest, layers=2)
+        >>> part, spec = call_factory("interest", factory, {"dim": 8, "other": 1})
         >>> spec.init_args
         {'dim': 8, 'layers': 2}
     """

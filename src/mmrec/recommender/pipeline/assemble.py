@@ -82,9 +82,7 @@ def build_model(
             parts[slot], specs[slot] = SLOTS[slot].make(given, known)
             if slot == "interest":
                 known["interest_dim"] = getattr(parts[slot], "interest_dim", options.dim)
-    items = ItemEncoder(
-        encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout
-    )
+    items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
     model = SequentialModel(items, parts["interest"], parts["scorer"], parts.get("reranker"))
     return model, specs | specs_of_wiring(model)
 
@@ -139,8 +137,8 @@ def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:
     for name in dict.fromkeys([*parts, *made]):
         if parts.get(name) is not made.get(name):
             raise ValueError(
-                f"the {name} was replaced by {type(parts.get(name)).__name__} after the recommender "
-                f"was made, which a RUN could not make again: give it to fit, or use from_model"
+                f"the {name} was replaced by {type(parts.get(name)).__name__} after training, and "
+                f"a RUN could not make it again: give it to fit, or use from_model"
             )
 
 

@@ -55,7 +55,5 @@ def renumbered(split: Split, event_types: Sequence[str]) -> Split:
     events = split.sequences
     numbers = {name: number for number, name in enumerate(event_types, 1)}
     table = np.array([0, *(numbers.get(name, 0) for name in events.event_types)])
-    sequences = replace(
-        events, event_type=table[events.event_type], event_types=tuple(event_types)
-    )
+    sequences = replace(events, event_type=table[events.event_type], event_types=tuple(event_types))
     return replace(split, sequences=sequences)

@@ -63,9 +63,11 @@ def private_sampler(recipe: Recipe, options: Options, catalog_size: int) -> Samp
     items, given = np.arange(1, catalog_size + 1), recipe.of("negatives")
     if given == "auto":
         given = "full" if catalog_size <= FULL_UP_TO else "uniform"
-    given = {"full": FullSampler, "uniform": UniformSampler}.get(given, given) if isinstance(
-        given, str
-    ) else given
+    given = (
+        {"full": FullSampler, "uniform": UniformSampler}.get(given, given)
+        if isinstance(given, str)
+        else given
+    )
     known = {"items": items, "size": options.pool_size}
     sampler: Sampler = SLOTS["negatives"].make(given, known)[0]
     return sampler

@@ -137,4 +137,4 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
 def _flat(started: dict[str, Any]) -> dict[str, Any]:
     """Return options and parts by name."""
     options = {name: v for group in started["options"].values() for name, v in group.items()}
-    return options | started["recipe"]
+    return {**options, **started["recipe"]}

@@ -142,7 +142,7 @@ def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer"
     try:
         return Trainer(
             max_epochs=options.epochs,
-            precision=options.precision,  # type: ignore[arg-type]
+            precision=options.precision,
             devices=options.devices,
             gradient_clip_val=1.0,
             callbacks=[*usual, FiniteLoss(kept.directory), kept],

@@ -1,9 +1,9 @@
-"""Training on from a recommender when there is new data: new users, new items, a longer catalogue."""
+"""Training on from a recommender with new data: new users, new items, a longer catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch.nn.functional as F
@@ -77,16 +77,18 @@ def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
         raise ValueError(
             f"an update keeps the parts of the RUN, all but loss and negatives; got {unknown}"
         )
-    given: Parts = {}
+    given: dict[str, Any] = dict(parts)
     for slot in ("loss", "negatives"):
-        wanted = parts.get(slot, old.recipe[slot])
-        if slot not in parts and not isinstance(wanted, str):
+        kept = old.recipe[slot]
+        if slot in given or kept is None:
+            continue
+        if not isinstance(kept, str):
             raise ValueError(
-                f"the {slot} of the RUN is {wanted['class_path']}, which it can't bring along: give "
+                f"the {slot} of the RUN is {kept['class_path']}, which it can't bring along: give "
                 f"{slot}= again"
             )
-        given[slot] = wanted  # type: ignore[literal-required]
-    return Recipe(given)
+        given[slot] = kept
+    return Recipe(cast(Parts, given))
 
 
 def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | None) -> Catalog:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mmrec.recommender import Recommender
-from mmrec.recommender.private import check_private, private_negatives
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.private import check_private, private_sampler
 from mmrec.sampling import FullSampler, UniformSampler
 
 pytest.importorskip("opacus")
@@ -13,10 +14,6 @@ pytest.importorskip("opacus")
     [
         ({"modalities": ("id", "text")}, r"epsilon=8.0\) needs no id vectors, .*: set modalities"),
         ({"tuning": "last-1"}, "needs frozen text and image models: set tuning='frozen'"),
-        ({"negatives": "popularity"}, "negatives that don't know the events: .* not 'popularity'"),
-        ({"negatives": "in-batch"}, "negatives that don't know the events: .* not 'in-batch'"),
-        ({"scorer": "mlp"}, "needs the scorer 'dot', not 'mlp'"),
-        ({"fusion": "siamese"}, r"needs no alignment loss: set alignment=0.0"),
         ({"min_count": 2}, "needs min_count=0, because"),
         ({"devices": 2}, "needs one device: set devices=1"),
         ({"precision": "bf16-mixed"}, "needs float32: set precision='32-true'"),
@@ -24,26 +21,44 @@ pytest.importorskip("opacus")
 )
 def test_options_that_do_not_go_with_privacy(options, changes, message):
     private = {"modalities": ("text", "image"), "epsilon": 8.0}
-    check_private(options(**private))
-    check_private(options(**(private | changes | {"epsilon": None})))
+    check_private(options(**private), Recipe())
+    check_private(options(**(private | changes | {"epsilon": None})), Recipe())
     with pytest.raises(ValueError, match=message):
-        check_private(options(**(private | changes)))
+        check_private(options(**(private | changes)), Recipe())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"negatives": "popularity"}, "negatives that don't depend on the .* not 'popularity'"),
+        ({"negatives": "in-batch"}, "negatives that don't depend on the events: .* not 'in-batch'"),
+        ({"reranker": "mlp"}, "needs no reranker"),
+        ({"fusion": "siamese"}, "needs no auxiliary loss: give fusion=partial"),
+    ],
+)
+def test_parts_that_do_not_go_with_privacy(options, given, message):
+    private = options(modalities=("text", "image"), epsilon=8.0)
+    check_private(options(modalities=("text",)), Recipe(given))
+    with pytest.raises(ValueError, match=message):
+        check_private(private, Recipe(given))
 
 
 def test_it_keeps_no_checkpoints(options, tmp_path):
     with pytest.raises(ValueError, match="needs no checkpoints: it can't go on"):
-        check_private(options(modalities=("text",), epsilon=8.0), tmp_path)
+        check_private(options(modalities=("text",), epsilon=8.0), Recipe(), tmp_path)
 
 
 def test_candidates_are_of_the_whole_catalogue(options):
-    small = private_negatives(options(negatives="auto"), 20)
+    small = private_sampler(Recipe(), options(), 20)
     assert isinstance(small, FullSampler)
     assert small.items.tolist() == list(range(1, 21))
-    large = private_negatives(options(negatives="auto", pool_size=7), 5000)
+    large = private_sampler(Recipe(), options(pool_size=7), 5000)
     assert isinstance(large, UniformSampler)
     assert (len(large.items), len(large.draw(np.random.default_rng(0)))) == (5000, 7)
-    assert isinstance(private_negatives(options(negatives="uniform"), 20), UniformSampler)
-    assert isinstance(private_negatives(options(negatives="full"), 5000), FullSampler)
+    assert isinstance(
+        private_sampler(Recipe({"negatives": "uniform"}), options(), 20), UniformSampler
+    )
+    assert isinstance(private_sampler(Recipe({"negatives": "full"}), options(), 5000), FullSampler)
 
 
 def test_fit_trains_to_the_budget_and_says_so(fit, tmp_path):

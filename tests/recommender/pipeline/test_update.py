@@ -1,4 +1,3 @@
-from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +5,9 @@ import polars as pl
 import pytest
 import torch
 
-from mmrec.recommender.update import ID_TABLE, update_recommender
+from mmrec.recommender import Recommender
+
+ID_TABLE = "items.encoders.id.table.weight"
 
 
 def later(items, users=30, steps=8, seed=1):
@@ -23,38 +24,38 @@ def later(items, users=30, steps=8, seed=1):
 def test_new_users_and_items_are_learnt_from_where_it_was(by_id):
     known = by_id.catalog.ids[:10]
     items = [*known, "x", "y"]
-    made = update_recommender(by_id, later(items), {"item_id": ["x", "y"]}, epochs=40)
+    made = by_id.update(later(items), {"item_id": ["x", "y"]}, options={"epochs": 40})
     assert made.catalog.ids == [*by_id.catalog.ids, "x", "y"]
     assert len(by_id.catalog) == 30  # not changed
-    old = by_id.slots > 0
-    assert np.array_equal(made.slots[: len(by_id.slots)][old], by_id.slots[old])
-    assert made.slots[-1] > by_id.slots.max()
-    assert made.counts[:31].sum() > by_id.counts.sum()
+    old = by_id.state.slots > 0
+    assert np.array_equal(made.state.slots[: len(by_id.state.slots)][old], by_id.state.slots[old])
+    assert made.state.slots[-1] > by_id.state.slots.max()
+    assert made.state.counts[:31].sum() > by_id.state.counts.sum()
     assert "x" in [line.item for line in made.recommend(["y"], k=3)]
     assert made.report["test"]["targets"] > 0
 
 
 def test_without_an_epoch_of_weight_it_says_what_it_said(by_id):
-    made = update_recommender(by_id, later(by_id.catalog.ids), epochs=1, lr=1e-9)
+    made = by_id.update(later(by_id.catalog.ids), options={"epochs": 1, "lr": 1e-9})
     before, after = by_id.model.state_dict(), made.model.state_dict()
     for name, value in before.items():
         assert torch.allclose(after[name], value, atol=1e-6), name
 
 
 def test_saved_and_loaded(by_id, tmp_path):
-    made = update_recommender(by_id, later(["x", *by_id.catalog.ids]), {"item_id": ["x"]}, epochs=1)
+    made = by_id.update(later(["x", *by_id.catalog.ids]), {"item_id": ["x"]}, options={"epochs": 1})
     made.save(tmp_path / "run")
     loaded = type(made).load(tmp_path / "run")
     history = ["x", by_id.catalog.ids[3]]
     assert loaded.recommend(history) == made.recommend(history)
-    assert len(loaded.model.state_dict()[ID_TABLE]) == loaded.slots.max() + 1
+    assert len(loaded.model.state_dict()[ID_TABLE]) == loaded.state.slots.max() + 1
 
 
 def test_content_of_changed_items_is_read_again(by_content):
     frame = by_content.catalog.frame
     row = frame[0].with_columns(title=pl.lit("warm scarf for the winter"))
     log = later(by_content.catalog.ids)
-    made = update_recommender(by_content, log, row, epochs=1, lr=1e-9)
+    made = by_content.update(log, row, options={"epochs": 1, "lr": 1e-9})
     assert made.catalog.row(frame["item_id"][0])["title"] == "warm scarf for the winter"
     assert not torch.allclose(made.vectors[1], by_content.vectors[1], atol=1e-3)
     assert torch.allclose(made.vectors[2:], by_content.vectors[2:], atol=1e-4)
@@ -63,21 +64,23 @@ def test_content_of_changed_items_is_read_again(by_content):
 def test_a_folder_that_lacks_pictures_of_the_run(by_content, tmp_path):
     log = later(by_content.catalog.ids)
     with pytest.raises(ValueError, match="must also hold the images of the RUN's items; it lacks"):
-        update_recommender(by_content, log, images=tmp_path)
+        by_content.update(log, images=tmp_path)
 
 
 def test_a_private_run_is_not_updated_without_privacy(by_content):
-    private = copy(by_content)
-    private.options = replace(by_content.options, epsilon=8.0)
+    options = by_content.options.replace(epsilon=8.0)
+    private = Recommender(replace(by_content.state, options=options))
     with pytest.raises(ValueError, match="trained with privacy can't be updated"):
-        update_recommender(private, later(by_content.catalog.ids))
+        private.update(later(by_content.catalog.ids))
 
 
 def test_what_must_stay(by_id):
     log = later(by_id.catalog.ids)
     with pytest.raises(ValueError, match=r"must keep \['dim'\] of the RUN"):
-        update_recommender(by_id, log, dim=8)
+        by_id.update(log, options={"dim": 8})
     with pytest.raises(ValueError, match="not in the catalogue"):
-        update_recommender(by_id, later([*by_id.catalog.ids, "z"]))
-    with pytest.raises(TypeError, match="color"):
-        update_recommender(by_id, log, color="red")
+        by_id.update(later([*by_id.catalog.ids, "z"]))
+    with pytest.raises(ValueError, match="options must be among .*; got 'color'"):
+        by_id.update(log, options={"color": "red"})
+    with pytest.raises(ValueError, match=r"all but loss and negatives; got \['fusion'\]"):
+        by_id.update(log, fusion="concat")

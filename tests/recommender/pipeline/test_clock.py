@@ -1,4 +1,4 @@
-from mmrec.recommender.clock import Clock
+from mmrec.recommender.pipeline.clock import Clock
 
 
 def test_each_lap_is_counted_from_the_last(monkeypatch):

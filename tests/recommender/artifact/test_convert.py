@@ -5,18 +5,30 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mmrec import __version__
 from mmrec.recommender import Options, Recommender
-from mmrec.recommender.restore import restore
-from mmrec.recommender.run import RunError, read_run
+from mmrec.recommender.artifact.run import RunError, read_run
 
 
-def test_a_run_gives_back_options_catalogue_and_model(by_id, saved):
-    options, catalog, model = restore(read_run(saved), saved)
-    assert isinstance(options, Options)
-    assert options == by_id.options
-    assert catalog.ids == by_id.catalog.ids
+def test_a_run_gives_back_the_state(by_id, saved):
+    state = from_run(read_run(saved), saved)
+    assert state.options == by_id.options
+    assert state.catalog.ids == by_id.catalog.ids
+    assert state.recipe == by_id.state.recipe
+    assert state.specs == by_id.state.specs
+    assert state.event_types == by_id.state.event_types
     for name, value in by_id.model.state_dict().items():
-        assert torch.equal(model.state_dict()[name], value)
+        assert torch.equal(state.model.state_dict()[name], value)
+
+
+def test_a_state_is_described_in_json(by_content, images):
+    described = describe(by_content.state)
+    assert json.loads(json.dumps(described)) == described
+    assert Options.from_dict(described["options"]) == by_content.options
+    assert described["versions"]["mmrec"] == __version__
+    assert described["images"] == str(images[0].parent.resolve())
+    assert described["parts"]["interest"]["class_path"] == "mmrec.interest.GRUInterest"
+    assert described["modalities"]["text"]["facts"]["template"] == "{title}"
 
 
 def test_weights_that_are_no_numbers(saved, forget_hashes):
@@ -54,8 +66,9 @@ def trained(fit, bert_folder, tmp_path, monkeypatch):
             log={"users": 12},
             modalities=(modality,),
             tuning=tuning,
-            text_encoder=str(folders[0]),
-            image_encoder=f"local-dir:{folders[1]}" if modality == "image" else "test_vit",
+            encoders={
+                modality: str(folders[0]) if modality == "text" else f"local-dir:{folders[1]}"
+            },
             negatives="in-batch",
             epochs=1,
         )
@@ -63,7 +76,8 @@ def trained(fit, bert_folder, tmp_path, monkeypatch):
         if gone:
             for folder in folders:
                 shutil.rmtree(folder)
-            monkeypatch.setattr("mmrec.recommender.content.raw_encoder", None)
+            for kind in ("Text", "Image"):
+                monkeypatch.setattr(f"mmrec.recommender.content.{kind}Modality.load", None)
         return made, tmp_path / "run"
 
     return make
@@ -73,7 +87,7 @@ def trained(fit, bert_folder, tmp_path, monkeypatch):
 def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
     made, run = trained("text", tuning=tuning)
     again = Recommender.load(run)
-    assert again.config == {"format": 1} | made.config
+    assert describe(again.state) == describe(made.state)
     assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
     encoder, other = (each.model.items.encoders["text"] for each in (made, again))
     tokens = {"input_ids": torch.tensor([[2, 5, 3]]), "attention_mask": torch.ones(1, 3).long()}
@@ -88,8 +102,7 @@ def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
 def test_a_trained_picture_model_needs_no_pretrained_one(fit, tmp_path, monkeypatch):
     made = fit(log={"users": 12}, modalities=("image",), tuning="full", epochs=1)
     made.save(tmp_path / "run")
-    for place in ("content", "new_items"):
-        monkeypatch.setattr(f"mmrec.recommender.{place}.raw_encoder", None)
+    monkeypatch.setattr("mmrec.recommender.content.ImageModality.load", None)
     again = Recommender.load(tmp_path / "run")
     assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
     encoder = again.model.items.encoders["image"]
@@ -104,7 +117,7 @@ def test_a_picture_model_in_a_folder_needs_the_folder(trained):
     made, run = trained("image", gone=False)
     again = Recommender.load(run)
     assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)
-    shutil.rmtree(made.options.image_encoder.removeprefix("local-dir:"))
+    shutil.rmtree(made.state.modalities["image"].modality.encoder.removeprefix("local-dir:"))
     with pytest.raises(RunError, match=r"cannot be loaded: .*'local-dir:.*its folder.* is gone"):
         Recommender.load(run)
 
@@ -123,7 +136,7 @@ def test_configurations_that_build_no_model(trained):
 
     def refused(**changes):
         values = json.loads(json.dumps(whole))
-        values["encoders"]["text"]["config"] |= changes
+        values["modalities"]["text"]["facts"]["architecture"]["config"] |= changes
         (run / "config.json").write_text(json.dumps(values))
         with pytest.raises(RunError, match="does not describe a model: ") as error:
             Recommender.load(run)
@@ -139,7 +152,7 @@ def test_configurations_that_build_no_model(trained):
 def test_a_configuration_loads_no_code(trained):
     made, run = trained("text")
     values = json.loads((run / "config.json").read_text())
-    values["encoders"]["text"]["config"] |= {
+    values["modalities"]["text"]["facts"]["architecture"]["config"] |= {
         "attn_implementation": "some/kernel",
         "_attn_implementation": "some/kernel",
         "auto_map": {"AutoModel": "some/repo--modeling.Model"},

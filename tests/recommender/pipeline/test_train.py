@@ -8,9 +8,10 @@ import torch
 from mmrec.data import Catalog, Interactions
 from mmrec.evaluation import evaluate
 from mmrec.models import CatalogScorer, encode_catalog
-from mmrec.recommender.build import build_model, build_split
-from mmrec.recommender.content import read_content
-from mmrec.recommender.training import check_devices, quiet, train, training_device
+from mmrec.recommender.content import Context, modalities_of, read_content
+from mmrec.recommender.pipeline.assemble import Recipe, build_model
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.train import check_devices, quiet, train, training_device
 
 
 @pytest.fixture
@@ -20,18 +21,23 @@ def parts(chain, options):
     def make(**changes):
         events, items = chain(users=16)
         chosen, catalog = options(**changes), Catalog(items)
-        split = build_split(chosen, Interactions(events), catalog)
-        content = read_content(chosen, catalog, split.train_counts.nonzero()[0], cache=None)
+        split, recipe = (
+            split_log(Interactions(events), chosen, catalog),
+            Recipe({"negatives": "full"}),
+        )
+        context = Context(chosen.dim, split.train_counts.nonzero()[0])
+        content = read_content(modalities_of(chosen), catalog, context)
         torch.manual_seed(chosen.seed)
-        return build_model(chosen, content.encoders, 2), chosen, split, content
+        model, _ = build_model(recipe, chosen, content.encoders, event_types=2)
+        return model, chosen, recipe, split, content
 
     return make
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_it_ends_with_the_best_epoch(parts, ema):
-    model, options, split, content = parts(epochs=6, lr=0.5, dropout=0.5, ema=ema)
-    report = train(model, options, split, content, progress=False)
+    model, options, recipe, split, content = parts(epochs=6, lr=0.5, dropout=0.5, ema=ema)
+    report = train(model, options, recipe, split, content, progress=False)
     curve = report["valid_curve"]
     assert report["epochs"] == len(curve) <= 6
     assert curve[report["best_epoch"] - 1] == max(curve)
@@ -43,8 +49,8 @@ def test_it_ends_with_the_best_epoch(parts, ema):
 
 
 def test_it_stops_when_validation_does_not_improve(parts):
-    model, options, split, content = parts(epochs=30, patience=1, lr=1e-9)
-    report = train(model, options, split, content, progress=False)
+    model, options, recipe, split, content = parts(epochs=30, patience=1, lr=1e-9)
+    report = train(model, options, recipe, split, content, progress=False)
     assert report["epochs"] == 2
 
 

@@ -1,30 +1,17 @@
-import json
-
 import pytest
 
-from mmrec import __version__
-from mmrec.recommender.build import build_split, known_log, prepared
 from mmrec.recommender.content import Content
-from mmrec.recommender.describe import describe_content, describe_run, measure
-from mmrec.recommender.options import Options
+from mmrec.recommender.pipeline.data import read_log, split_log
+from mmrec.recommender.pipeline.measure import describe_content, measure
 
 
 @pytest.fixture
 def split(by_id, chain):
-    log = known_log(chain(users=60, items=30)[0], by_id.catalog)
-    return build_split(by_id.options, prepared(log, by_id.options), by_id.catalog)
+    log = read_log(chain(users=60, items=30)[0], by_id.catalog)
+    return split_log(log, by_id.options, by_id.catalog)
 
 
-def test_a_run_is_described_in_json(by_id, split, images):
-    described = describe_run(by_id.options, by_id.catalog, split, Content())
-    assert json.loads(json.dumps(described)) == described
-    assert Options.from_dict(described["options"]) == by_id.options
-    assert described["versions"]["mmrec"] == __version__
-    assert described["event_types"] == list(split.sequences.event_types)
-    assert described["images"] == str(images[0].parent.resolve())
-
-
-def test_content_is_counted(by_content, images):
+def test_content_is_counted(by_content):
     report = describe_content(by_content.catalog, Content(problems={"i1": "cut"}, cut_texts=2))
     assert report == {
         "items": 12,

@@ -7,19 +7,30 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from mmrec.recommender import run as runs
-from mmrec.recommender.run import FILES, Run, RunError, check_place, read_run, write_run
+from mmrec.recommender.artifact import run as runs
+from mmrec.recommender.artifact.run import (
+    FILES,
+    Run,
+    RunError,
+    check_place,
+    read_run,
+    with_columns,
+    write_run,
+)
 
 
 @pytest.fixture
 def made():
+    items = with_columns(
+        pl.DataFrame({"item_id": ["007", "b"], "year": [1995, None]}),
+        torch.cat([torch.zeros(1, 3), torch.randn(2, 3)]),
+        torch.tensor([0, 5, 0]),
+        np.array([0, 1, 0]),
+    )
     return Run(
         config={"options": {"dim": 3}, "note": "Ünïcode"},
         weights={"a.weight": torch.randn(2, 3), "b": torch.randn(4, 3, 2, 2).transpose(0, 1)},
-        items=pl.DataFrame({"item_id": ["007", "b"], "year": [1995, None]}),
-        vectors=torch.cat([torch.zeros(1, 3), torch.randn(2, 3)]),
-        counts=torch.tensor([0, 5, 0]),
-        slots=np.array([0, 1, 0]),
+        items=items,
         report={"test": {"ndcg@10": 0.5}},
     )
 
@@ -27,7 +38,7 @@ def made():
 def test_round_trip(made, tmp_path):
     write_run(made, tmp_path / "some" / "run")
     again = read_run(tmp_path / "some" / "run")
-    assert again.config == {"format": runs.FORMAT, **made.config}
+    assert again.config == made.config
     assert again.report == made.report
     assert again.items.equals(made.items)
     for name in made.weights:
@@ -81,9 +92,12 @@ def test_a_newer_run_replaces_an_older_one_only(made, tmp_path):
 @pytest.mark.parametrize(
     ("what", "error"),
     [
-        ("mmrec.recommender.run.save_file", SafetensorError("I/O error: No space left on device")),
+        (
+            "mmrec.recommender.artifact.run.save_file",
+            SafetensorError("I/O error: No space left on device"),
+        ),
         ("polars.DataFrame.write_parquet", pl.exceptions.ComputeError("No space left on device")),
-        ("mmrec.recommender.run.flush", OSError(28, "No space left on device")),
+        ("mmrec.data.durable.flush", OSError(28, "No space left on device")),
     ],
 )
 def test_a_full_disk_leaves_the_older_run(made, tmp_path, monkeypatch, what, error):
@@ -116,7 +130,7 @@ def test_a_kill_between_two_runs_loses_neither(made, tmp_path, monkeypatch):
     assert not run.exists()
     assert read_run(run).report == first
     with monkeypatch.context() as patch:
-        patch.setattr("mmrec.recommender.run.flush", full)
+        patch.setattr("mmrec.data.durable.flush", full)
         with pytest.raises(OSError, match="No space left"):
             write_run(made, run)
     assert read_run(run).report == first
@@ -183,7 +197,7 @@ def test_a_file_is_missing(made, tmp_path, name):
 @pytest.mark.parametrize("junk", ["cut", "empty", "noise"])
 @pytest.mark.parametrize("older", [False, True])
 def test_a_file_is_damaged(made, tmp_path, name, junk, older, forget_hashes):
-    made.targets, made.modality_contributions = TARGETS, {"text": torch.zeros(3, 3)}
+    made.targets, made.contributions = TARGETS, {"text": torch.zeros(3, 3)}
     write_run(made, tmp_path)
     if older:
         forget_hashes(tmp_path)
@@ -209,7 +223,7 @@ def test_files_of_two_runs_are_not_mixed(made, tmp_path, name):
 
 @pytest.mark.parametrize("name", [runs.TARGETS, runs.CONTRIBUTIONS])
 def test_what_a_run_can_do_without_can_be_removed(made, tmp_path, name):
-    made.targets, made.modality_contributions = TARGETS, {"text": torch.zeros(3, 3)}
+    made.targets, made.contributions = TARGETS, {"text": torch.zeros(3, 3)}
     write_run(made, tmp_path)
     (tmp_path / name).write_bytes(b"junk")
     with pytest.raises(RunError, match=f"{name} is not the file .*; copy it again, or remove it"):
@@ -217,17 +231,17 @@ def test_what_a_run_can_do_without_can_be_removed(made, tmp_path, name):
     (tmp_path / name).unlink()
     again = read_run(tmp_path)
     assert (again.targets is None) == (name == runs.TARGETS)
-    assert (again.modality_contributions == {}) == (name == runs.CONTRIBUTIONS)
+    assert (again.contributions == {}) == (name == runs.CONTRIBUTIONS)
 
 
-def test_a_run_of_before_has_no_hashes(made, tmp_path, forget_hashes):
+def test_a_run_without_hashes_is_refused(made, tmp_path):
     write_run(made, tmp_path)
-    forget_hashes(tmp_path)
-    assert read_run(tmp_path).report == made.report
     config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"sha256": 7}))
-    with pytest.raises(RunError, match=r"is damaged: sha256 of its config.json is 7"):
-        read_run(tmp_path)
+    for hashes in ({}, {"sha256": 7}):
+        changed = {name: value for name, value in config.items() if name != "sha256"} | hashes
+        (tmp_path / "config.json").write_text(json.dumps(changed))
+        with pytest.raises(RunError, match="is damaged: sha256 of its config.json is"):
+            read_run(tmp_path)
 
 
 def test_a_run_that_is_written_again_has_hashes_of_its_own(made, tmp_path):
@@ -242,10 +256,10 @@ def test_another_version(made, tmp_path):
     write_run(made, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": 99}))
-    with pytest.raises(RunError, match="must be a RUN of format 1; it is of format 99"):
+    with pytest.raises(RunError, match="must be a RUN of format 2; it is of format 99"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": "1"}))
-    with pytest.raises(RunError, match="must be a RUN of format 1; it is of format '1'"):
+    with pytest.raises(RunError, match="must be a RUN of format 2; it is of format '1'"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RunError, match="it is of format None"):

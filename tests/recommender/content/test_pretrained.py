@@ -6,9 +6,22 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.encoders import IdEncoder, ImageEncoder, TextEncoder
-from mmrec.recommender.content import feature_dims, raw_values, read_content, with_template
+from mmrec.recommender.content import Context, TextModality, modalities_of
+from mmrec.recommender.content import read_content as read
 
 TRAINED = np.array([1, 2, 5])
+
+
+@pytest.fixture
+def read_content(bert_folder, tiny_encoders):
+    """Read a catalogue with small encoders."""
+
+    def run(options, catalog, trained, *, cache):
+        given = {"text": str(bert_folder), "image": "test_vit"}
+        used = {name: value for name, value in given.items() if name in options.modalities}
+        return read(modalities_of(options, used), catalog, Context(options.dim, trained, cache))
+
+    return run
 
 
 @pytest.fixture
@@ -26,15 +39,18 @@ def catalog(images, tmp_path):
     return Catalog(rows, tmp_path)
 
 
-def test_ids_are_those_of_trained_items(options, catalog):
+def test_ids_are_those_of_trained_items(read_content, options, catalog):
     content = read_content(options(), catalog, TRAINED, cache=None)
     assert isinstance(content.encoders["id"], IdEncoder)
     assert content.encoders["id"].vocabulary_size == 3
     assert content.sources["id"].table.tolist() == [0, 1, 2, 0, 0, 3]
-    assert content.problems == content.described == {}
+    assert content.problems == {}
+    assert content.facts == {"id": {"vocabulary_size": 3, "dim": 16}}
 
 
-def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
+def test_frozen_encoders_become_features(
+    read_content, options, catalog, tmp_path, caplog, bert_folder
+):
     chosen = options(modalities=("text", "image"), tuning="frozen")
     with caplog.at_level(logging.WARNING):
         content = read_content(chosen, catalog, TRAINED, cache=tmp_path / "cache")
@@ -43,14 +59,14 @@ def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
     assert list(content.problems) == ["e"]
     assert content.cut_texts == 1
     assert "item e: image left out" in caplog.text
-    assert feature_dims(content.encoders) == {"text": 32, "image": 64}
+    assert [content.facts[n]["feature_dim"] for n in ("text", "image")] == [32, 64]
     text = content.sources["text"].load(np.array([3, 4, 1]))
     assert torch.equal(text[0], text[1])  # the same text, the same features
-    encoder = TextEncoder.from_pretrained(chosen.text_encoder)
+    encoder = TextEncoder.from_pretrained(str(bert_folder))
     with torch.no_grad():
         expected = encoder(encoder.transform(["red shoes. blue"]))[0]
     assert torch.allclose(text[2], expected, atol=1e-5)
-    assert content.described["text"]["fingerprint"] == encoder.fingerprint()
+    assert content.facts["text"]["fingerprint"] == encoder.fingerprint()
     # Fitted to the trained items that have the modality.
     fitted = content.encoders["text"](content.sources["text"].load(np.array([1, 5])))
     assert fitted.mean(0).abs().max() < 1e-4
@@ -61,7 +77,7 @@ def test_frozen_encoders_become_features(options, catalog, tmp_path, caplog):
     )
 
 
-def test_trained_encoders_keep_their_input_raw(options, catalog):
+def test_trained_encoders_keep_their_input_raw(read_content, options, catalog):
     content = read_content(
         options(modalities=("text", "image"), tuning="full"), catalog, TRAINED, cache=None
     )
@@ -71,21 +87,21 @@ def test_trained_encoders_keep_their_input_raw(options, catalog):
     assert list(content.problems) == ["e"]
     assert content.sources["text"].load(np.array([1, 5]))["input_ids"].shape == (2, 128)
     assert content.sources["image"].load(np.array([1])).ndim == 4
-    assert feature_dims(content.encoders) == {}
+    assert "feature_dim" not in content.facts["text"]
     # Only training sees changed images.
-    assert content.augmented["image"].transform.augment
+    assert content.train_sources["image"].transform.augment
     assert not content.sources["image"].transform.augment
-    assert content.augmented["text"] is content.sources["text"]
+    assert content.train_sources["text"] is content.sources["text"]
 
 
-def test_nobody_has_the_modality(options, tmp_path):
+def test_nobody_has_the_modality(read_content, options, tmp_path):
     empty = Catalog({"item_id": ["a", "b"], "title": ["", None]}, tmp_path)
     with pytest.raises(ValueError, match="modality 'text': none of the 2 items has it"):
         read_content(options(modalities=("text",)), empty, np.array([1]), cache=None)
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "full"])
-def test_why_nobody_has_a_image(options, tmp_path, tuning):
+def test_why_nobody_has_an_image(read_content, options, tmp_path, tuning):
     def refused(image, images):
         rows = {"item_id": ["a", "b", "c"]} | ({} if image is None else {"image": image})
         chosen = options(modalities=("image",), tuning=tuning)
@@ -100,23 +116,50 @@ def test_why_nobody_has_a_image(options, tmp_path, tuning):
     assert refused(some, tmp_path / "x") == (
         f"2 of them name an image, and there is no folder {tmp_path / 'x'}"
     )
-    assert refused(some, tmp_path).startswith("2 of them name an image, and none of these can be")
+    assert refused(some, tmp_path).startswith("2 of them name an image, and none can be")
 
 
-def test_the_template_is_written_down(options, catalog):
-    chosen = with_template(options(modalities=("text",)), catalog)
-    assert chosen.text_template == "{title}. {brand}"
-    given = options(modalities=("text",), text_template="{brand}")
-    assert with_template(given, catalog) is given
-    by_id = options(modalities=("id",))
-    assert with_template(by_id, Catalog({"item_id": [1]})) is by_id
+def facts(catalog, **how):
+    return TextModality(**how).extra_facts(catalog, None)
+
+
+def test_the_template_is_written_down(catalog):
+    assert facts(catalog) == {"template": "{title}. {brand}"}
+    assert facts(catalog, template="{brand}") == {"template": "{brand}"}
     with pytest.raises(ValueError, match="no column looks like a text"):
-        with_template(options(modalities=("text",)), Catalog({"item_id": [1]}))
+        facts(Catalog({"item_id": [1]}))
 
 
 def test_texts_are_put_together_and_cut(catalog):
-    texts = raw_values("text", catalog, None)
+    texts = TextModality().values(catalog, facts(catalog))
     assert texts[:4] == ["red shoes. blue", "", "lamp", "lamp"]
     assert 1000 < len(texts[4]) <= 10_000
     with pytest.raises(ValueError, match="template columns \\['color'\\] don't exist"):
-        raw_values("text", catalog, "{color}")
+        TextModality().values(catalog, facts(catalog, template="{color}"))
+
+
+def test_a_frozen_encoder_is_loaded_once_a_process(bert_folder, monkeypatch, tmp_path):
+    first = TextModality(str(bert_folder)).pretrained()
+    monkeypatch.setattr(TextModality, "load", None)
+    assert TextModality(str(bert_folder)).pretrained() is first
+    for other in ({"pooling": "cls"}, {"tuning": "full"}):
+        with pytest.raises(TypeError):
+            TextModality(str(bert_folder), **other).pretrained()
+
+
+def test_an_encoder_whose_files_have_changed_is_loaded_anew(bert_folder, tmp_path):
+    import shutil
+
+    folder = tmp_path / "bert"
+    shutil.copytree(bert_folder, folder)
+    first = TextModality(str(folder)).pretrained()
+    weights = next(folder.glob("*.safetensors"))
+    weights.touch()
+    assert TextModality(str(folder)).pretrained() is not first
+
+
+def test_unknown_modalities(options):
+    with pytest.raises(ValueError, match=r"modality 'audio' must be one of \['id', .*; got None"):
+        modalities_of(options(modalities=("audio",)))
+    with pytest.raises(ValueError, match=r"encoders must be of modalities in use, \['id'\]; got"):
+        modalities_of(options(), {"text": "x"})

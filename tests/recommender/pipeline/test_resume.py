@@ -8,8 +8,10 @@ import torch
 from mmrec.data import Catalog, Interactions
 from mmrec.losses import softmax_loss
 from mmrec.recommender import Recommender
-from mmrec.recommender.build import LOSSES, build_split
-from mmrec.recommender.resume import (
+from mmrec.recommender.parts import SLOTS
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.resume import (
     STARTED,
     describe_start,
     last_checkpoint,
@@ -20,14 +22,16 @@ from mmrec.training import AtomicCheckpointIO, Checkpoints
 
 
 @pytest.fixture
-def fit(chain, options, tmp_path):
+def fit(chain, options, parts, tmp_path):
     """Train for five epochs, with checkpoints in a folder."""
 
     def run(*, resume=False, log=None, **changes):
         events, items = chain(**({"users": 16} | (log or {})))
-        chosen = {"epochs": 5, "dropout": 0.3, "ema": 0.9, "scorer": "mlp"} | changes
+        chosen = {"epochs": 5, "dropout": 0.3, "ema": 0.9, "reranker": "mlp"} | changes
+        given = parts(chosen)
+        place = tmp_path / "kept"
         return Recommender.fit(
-            events, items, options=options(**chosen), checkpoints=tmp_path / "kept", resume=resume
+            events, items, options=options(**chosen), checkpoints=place, resume=resume, **given
         )
 
     return run
@@ -37,8 +41,8 @@ def fit(chain, options, tmp_path):
 def whole(chain, options):
     """The recommender of a training that was not interrupted; don't change it."""
     events, items = chain(users=16)
-    chosen = options(epochs=5, dropout=0.3, ema=0.9, scorer="mlp")
-    return Recommender.fit(events, items, options=chosen)
+    chosen = options(epochs=5, dropout=0.3, ema=0.9)
+    return Recommender.fit(events, items, options=chosen, negatives="full", reranker="mlp")
 
 
 @pytest.fixture
@@ -92,13 +96,14 @@ def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
     assert resumed.report["test"] == whole.report["test"]
 
 
-def test_trained_images(images, chain, options, tmp_path):
+def test_trained_images(images, chain, options, tmp_path, tiny_encoders):
     events, items = chain(users=10)
     chosen = options(modalities=("image",), tuning="full", epochs=2)
 
     def run(**more):
         folder = images[0].parent
-        return Recommender.fit(events, items, images=folder, options=chosen, **more)
+        given = {"encoders": {"image": "test_vit"}, "negatives": "full"}
+        return Recommender.fit(events, items, images=folder, options=chosen, **given, **more)
 
     whole = run(checkpoints=tmp_path / "kept")
     (tmp_path / "kept" / "epoch-00002.ckpt").unlink()  # as if killed in the second epoch
@@ -141,8 +146,9 @@ def test_resume_needs_a_folder(chain, options):
     [
         ({"lr": 0.01}, r"because lr was 0\.02 and is 0\.01; repeat"),
         ({"seed": 3, "dim": 8}, r"dim was 16 and is 8; seed was 0 and is 3; repeat"),
-        ({"log": {"seed": 1}}, r"because the events are others; repeat"),
-        ({"log": {"items": 11}}, r"because the events are others; the items are others; repeat"),
+        ({"reranker": None}, "because reranker was 'mlp' and is None; repeat"),
+        ({"log": {"seed": 1}}, r"because the events differ; repeat"),
+        ({"log": {"items": 11}}, r"because the events differ; the items differ; repeat"),
     ],
 )
 def test_other_options_or_data_are_refused(fit, interrupted, tmp_path, changes, message):
@@ -164,7 +170,7 @@ def test_types_of_events_are_part_of_the_data(chain, options, tmp_path):
         Recommender.fit(events | {"event": types}, items, options=chosen, checkpoints=place, **more)
 
     run("view", "buy")
-    with pytest.raises(ValueError, match="because the events are others"):
+    with pytest.raises(ValueError, match="because the events differ"):
         run("buy", "view", resume=True)
 
 
@@ -204,8 +210,8 @@ def test_a_checkpoint_with_a_flipped_bit_gives_way_too(whole, fit, interrupted, 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"interest": "sasrec", "scorer": "dot"},
-        {"interest": "lru", "layers": 1, "loss": "bpr", "negatives": "in-batch"},
+        {"interest": "sasrec", "reranker": None},
+        {"interest": "lrurec", "layers": 1, "loss": "bpr", "negatives": "in-batch"},
         {"precision": "bf16-mixed", "workers": 1, "negatives": "uniform", "pool_size": 4},
     ],
 )
@@ -273,7 +279,7 @@ def test_a_loss_that_is_nan(whole, fit, tmp_path, monkeypatch):
         return softmax_loss(*arguments) * (float("nan") if count == 10 else 1.0)
 
     with monkeypatch.context() as patch:
-        patch.setitem(LOSSES, "softmax", loss)
+        patch.setitem(SLOTS["loss"].names, "softmax", loss)
         with pytest.raises(ValueError, match=r"loss is nan in epoch \d, step \d of .*; start anew"):
             fit()
     assert same(whole, fit(resume=True))
@@ -291,7 +297,8 @@ def started(chain, options):
     """What a training is started with."""
     events, items = chain()
     catalog = Catalog(items)
-    return describe_start(options(), build_split(options(), Interactions(events), catalog), catalog)
+    split = split_log(Interactions(events), options(), catalog)
+    return describe_start(options(), Recipe(), split, catalog)
 
 
 def test_a_folder_of_something_else_is_left_alone(started, tmp_path):

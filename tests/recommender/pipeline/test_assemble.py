@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.models import SequentialModel, gru4rec
+from mmrec.recommender import Recommender
+from mmrec.recommender.pipeline.assemble import (
+    Recipe,
+    assemble,
+    build_model,
+    model_from,
+    parts_of,
+    specs_of_model,
+)
+from mmrec.scoring import MLPScorer
+
+
+def encoders(ids=5):
+    return {"id": IdEncoder(ids, 16), "text": FeatureEncoder(6)}
+
+
+@pytest.fixture
+def build(options):
+    def make(event_types=3, parts=None, typed=False, **changes):
+        recipe, changes = Recipe(parts or {}), {"event_types": typed, **changes}
+        return build_model(recipe, options(**changes), encoders(), event_types=event_types)[0]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("fusion", "kind"),
+    [("concat", ConcatFusion), ("attention", AttentionFusion), ("siamese", SiameseFusion)],
+)
+def test_the_model_is_what_options_and_parts_say(build, fusion, kind):
+    given = {"fusion": fusion, "reranker": "mlp"}
+    model = build(parts=given, layers=2, modality_dropout=0.25, time_gap=True)
+    assert isinstance(model.items.fusion, kind)
+    assert isinstance(model.reranker, MLPScorer)
+    assert model.items.dim == model.interest.interest_dim == 16
+    assert model.interest.layers == 2
+    assert model.interest.inputs.gap is not None
+    assert model.interest.inputs.event_type is None
+    assert model.items.modality_dropout == 0.25
+    assert model.interest.dropout.p == 0.1
+
+
+INTERESTS = {
+    "gru4rec": GRUInterest,
+    "sasrec": SelfAttentionInterest,
+    "lrurec": LinearRecurrentInterest,
+}
+
+
+@pytest.mark.parametrize("interest", INTERESTS)
+def test_every_interest_is_built(build, interest):
+    model = build(parts={"interest": interest}, dropout=0.25).interest
+    assert isinstance(model, INTERESTS[interest])
+    assert model.window == (6 if interest == "sasrec" else None)
+    assert {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)} == {0.25}
+    assert model.inputs.gap is not None
+    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2}[interest]
+    for layers, expected in ((None, own), (3, 3)):
+        made = build(parts={"interest": interest}, layers=layers).interest
+        assert (made.layers if interest == "gru4rec" else len(made.blocks)) == expected
+
+
+@pytest.mark.parametrize("interest", ["sasrec", "lrurec"])
+def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest):
+    made = fit(log={"users": 60}, interest=interest, epochs=8)
+    assert made.report["test"]["mrr@10"] > 0.8
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    history = [f"i{item}" for item in range(8)]  # longer than max_length
+    lines = made.recommend(history, 4)
+    assert lines[0].item == "i8"
+    assert again.recommend(history, 4) == lines
+
+
+def test_event_types(build):
+    model = build(event_types=3)
+    assert model.interest.inputs.event_type is None
+    model = build(typed=True, event_types=3)
+    assert model.interest.inputs.event_type.num_embeddings == 4
+    assert model.reranker is None
+
+
+def test_a_recipe_names_what_was_given():
+    recipe = Recipe({"interest": "sasrec", "fusion": AttentionFusion, "encoders": {"text": "x"}})
+    assert recipe.to_dict() == {
+        "fusion": {"class_path": "mmrec.fusion.AttentionFusion", "init_args": {}},
+        "interest": "sasrec",
+        "scorer": "dot",
+        "reranker": None,
+        "loss": "softmax",
+        "negatives": "auto",
+        "encoders": {"text": "x"},
+    }
+
+
+def test_specs_make_the_same_model():
+    model = gru4rec(encoders(), dim=16, reranker=MLPScorer(16, 16))
+    model.shortlist = 7
+    specs = specs_of_model(model)
+    assert {name: spec.class_path for name, spec in specs.items()} == {
+        "fusion": "mmrec.fusion.ConcatFusion",
+        "interest": "mmrec.interest.GRUInterest",
+        "scorer": "mmrec.scoring.DotScorer",
+        "reranker": "mmrec.scoring.MLPScorer",
+        "items": "mmrec.models.ItemEncoder",
+        "model": "mmrec.models.SequentialModel",
+    }
+    again = assemble(specs, encoders(), [])
+    assert again.shortlist == 7
+    again.load_state_dict(model.state_dict())
+
+
+def test_a_model_of_ones_own():
+    class Warm(SequentialModel):
+        pass
+
+    model = gru4rec(encoders(), dim=16)
+    warm = Warm(model.items, model.interest, model.scorer)
+    specs = specs_of_model(warm)
+    with pytest.raises(ValueError, match=r"its model is .*Warm, which .* hand over the class"):
+        assemble(specs, encoders(), [])
+    assert type(assemble(specs, encoders(), [Warm])) is Warm
+
+
+def test_a_longer_vocabulary_keeps_the_old_rows():
+    model = gru4rec(encoders(ids=5), dim=16)
+    later = model_from(model, specs_of_model(model), encoders(ids=8))
+    table, before = (m.items.encoders["id"].table.weight for m in (later, model))
+    assert torch.equal(table[:6], before)
+    assert len(table) == 9
+    assert np.isfinite(table.detach().numpy()).all()
+
+
+def test_parts_are_named_by_slot():
+    assert list(parts_of(gru4rec(encoders(), dim=16))) == [
+        "model",
+        "items",
+        "fusion",
+        "interest",
+        "scorer",
+        "id encoder",
+        "text encoder",
+    ]

@@ -1,0 +1,55 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec.data import Catalog, Interactions, windows
+from mmrec.recommender.parts import SLOTS
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
+from mmrec.sampling import FullSampler, InBatchSampler, UnionSampler
+
+
+@pytest.fixture
+def split(chain, options):
+    events, items = chain(users=20, items=14)
+    never = pl.col("item_id").is_in(["i3", "i4"])
+    log = Interactions(pl.DataFrame(events).filter(~never))
+    return split_log(log, options(split="time"), Catalog(items))
+
+
+@pytest.mark.parametrize("name", SLOTS["loss"].names)
+def test_all_losses_are_called_alike(name):
+    logits, target = torch.randn(3, 5), torch.tensor([1, 2, 4])
+    loss = make_loss(Recipe({"loss": name}))
+    assert loss(logits, target, torch.ones(5).bool(), torch.zeros(5)).isfinite()
+
+
+@pytest.mark.parametrize("negatives", SLOTS["negatives"].names)
+def test_negatives_are_trained_items(split, options, negatives):
+    pool = make_sampler(Recipe({"negatives": negatives}), options(pool_size=4), split)
+    trained = set(np.flatnonzero(split.train_counts).tolist())
+    rng = np.random.default_rng(0)
+    drawn = {item for _ in range(50) for item in pool.draw(rng).tolist()}
+    assert drawn == (set() if negatives == "in-batch" else trained)
+    log_q = pool.log_inclusion(np.array(sorted(trained)))
+    assert np.isfinite(log_q).all()
+    assert (log_q <= 0).all()
+    kinds = {"auto": FullSampler, "full": FullSampler, "in-batch": InBatchSampler}
+    assert isinstance(pool, kinds.get(negatives, UnionSampler))
+
+
+def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
+    chosen = options(max_length=200, batch_size=4)
+    spans = windows(split.train, 200)
+    pool = make_sampler(Recipe({"negatives": "in-batch"}), chosen, split)
+    assert pool.positions == round(4 * (np.diff(spans).mean() - 1))
+
+
+def test_auto_negatives(split, options, monkeypatch):
+    assert isinstance(make_sampler(Recipe(), options(), split), FullSampler)
+    trained = options(modalities=("id", "text"), tuning="full")
+    assert isinstance(make_sampler(Recipe(), trained, split), InBatchSampler)
+    monkeypatch.setattr("mmrec.recommender.parts.slots.FULL_UP_TO", 5)
+    assert isinstance(make_sampler(Recipe(), options(), split), UnionSampler)
