@@ -50,7 +50,7 @@ def test_the_model_is_what_the_options_say(options, fusion, kind):
     model = build_model(chosen, encoders(), 3)
     assert isinstance(model.items.fusion, kind)
     assert isinstance(model.reranker, MLPScorer)
-    assert model.items.dim == model.interest.hidden == 16
+    assert model.items.dim == model.interest.interest_dim == 16
     assert model.interest.layers == 2
     assert model.interest.inputs.gap is not None
     assert model.interest.inputs.event_type is None

@@ -21,7 +21,7 @@ class Mean(nn.Module):
 
     def __init__(self, dim):
         super().__init__()
-        self.dim = self.hidden = dim
+        self.dim = self.interest_dim = dim
         self.out = nn.Linear(dim, dim)
 
     def forward(self, vectors, mask, gap=None, event_type=None):
@@ -59,6 +59,12 @@ class HalfScorer(nn.Module):
 
     def forward(self, interests, vectors):
         return interests @ vectors.T / 2
+
+    def index_vectors(self, vectors):
+        return vectors
+
+    def index_queries(self, interests):
+        return interests / 2
 
 
 def own_interest(model):
@@ -261,7 +267,7 @@ def test_parts_must_fit(model):
         model.items.fusion = ConcatFusion({"id": 8}, 8)
         return model
 
-    with pytest.raises(ValueError, match="interest expects item vectors of 16; got 8"):
+    with pytest.raises(ValueError, match="interest expects item vectors of width 16; got 8"):
         with_own(model, wide)
     with pytest.raises(ValueError, match=r"fusion expects modalities \['id'\]; got encoders"):
         with_own(model, blind)

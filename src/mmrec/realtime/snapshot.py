@@ -164,7 +164,7 @@ class Snapshot:
 @torch.inference_mode()
 def index_vectors(model: SequentialModel, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
     """Return what an index holds of items: what their product with a query scores."""
-    keys: Tensor = model.scorer.index_vectors(vectors)  # type: ignore[operator]
+    keys: Tensor = model.scorer.index_vectors(vectors)
     return keys.contiguous()
 
 

@@ -12,7 +12,6 @@ from torch import nn
 from mmrec.data import (
     Catalog,
     Interactions,
-    Sampler,
     Split,
     Table,
     check_known,
@@ -21,7 +20,7 @@ from mmrec.data import (
     split_by_time,
     windows,
 )
-from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import SequentialModel, gru4rec, lrurec, sasrec
 from mmrec.recommender.options import Options
@@ -30,12 +29,13 @@ from mmrec.sampling import (
     FullSampler,
     InBatchSampler,
     PopularitySampler,
+    Sampler,
     UniformSampler,
     UnionSampler,
 )
 from mmrec.scoring import MLPScorer
 
-FUSIONS: dict[str, Callable[[dict[str, int], int], nn.Module]] = {
+FUSIONS: dict[str, Callable[..., Fusion]] = {
     "concat": ConcatFusion,
     "attention": AttentionFusion,
     "siamese": SiameseFusion,
@@ -54,11 +54,15 @@ def build_model(
 ) -> SequentialModel:
     """Wire the model that ``options`` describe around its encoders; ``build`` changes it."""
     dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
+    aligned = [name for name in dims if name != "id"]
+    own = (
+        {"alignment": options.alignment, "aligned": aligned} if options.fusion == "siamese" else {}
+    )
     shared: dict[str, Any] = {
         "dim": options.dim,
         "dropout": options.dropout,
         "modality_dropout": options.modality_dropout,
-        "fusion": FUSIONS[options.fusion](dims, options.dim),
+        "fusion": FUSIONS[options.fusion](dims, options.dim, **own),
         "time_gap": options.time_gap,
         "num_event_types": event_types if options.event_types else 0,
         "reranker": MLPScorer(options.dim, options.dim) if options.scorer == "mlp" else None,

@@ -1,6 +1,7 @@
 """Parts of one's own in a recommender's model: how they get there, and what they are called."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -30,7 +31,7 @@ def with_own(model: SequentialModel, build: Build | None) -> SequentialModel:
 
 def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
     """Return the parts of a model by name, itself included."""
-    found = {
+    found: dict[str, Any] = {
         "model": model,
         "items": model.items,
         "fusion": model.items.fusion,

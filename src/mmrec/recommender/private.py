@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data import Sampler, Split
+from mmrec.data import Split
 from mmrec.models import SequentialModel
 from mmrec.recommender.build import FULL_UP_TO, LOSSES
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
-from mmrec.sampling import FullSampler, UniformSampler
+from mmrec.sampling import FullSampler, Sampler, UniformSampler
 
 
 def check_private(options: Options, checkpoints: Path | None = None) -> None:

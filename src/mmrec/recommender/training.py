@@ -99,7 +99,6 @@ def train(
         lr=options.lr,
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
-        alignment=options.alignment if options.fusion == "siamese" else 0.0,
     )
     kept, path = Checkpoints(checkpoints), None
     # Of several processes one may look before another has emptied the folder.
