@@ -21,7 +21,7 @@ class FadingMean(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim = self.hidden = dim
+        self.dim = self.interest_dim = dim
         self.fade = nn.Parameter(torch.tensor(1.0))
         self.out = nn.Linear(dim, dim)
 

@@ -222,7 +222,7 @@ def test_evaluate_on_another_log(command, run, own):
         (["--lr", "nan"], ["lr must be"]),
         (["--min-count", "1000"], ["leaves no event in: train"]),
         (["--modalities", "text", "--text-template", "{color}"], ["'color'", "don't exist"]),
-        (["--modalities", "text", "--text-encoder", "no/such"], ["'no/such' is not at hand"]),
+        (["--modalities", "text", "--text-encoder", "no/such"], ["'no/such' cannot be found"]),
         (["--modalities", "image"], ["none of the 12 items has it"]),
         (["--modalities", "image", "--image-encoder", "no_such_net"], ["no_such_net"]),
     ],

@@ -42,5 +42,5 @@ def test_no_model():
     encoder = TextEncoder(BertModel(SMALL_BERT), TextTransform("gone"))
     architecture = encoder.architecture()
     architecture["config"]["num_hidden_layers"] = "many"
-    with pytest.raises(ValueError, match=r"builds none: .*'num_hidden_layers' expected int"):
+    with pytest.raises(ValueError, match=r"is invalid: .*'num_hidden_layers' expected int"):
         TextEncoder.from_architecture(architecture)

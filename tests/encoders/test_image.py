@@ -135,7 +135,7 @@ def test_state_dict_round_trip(images):
 
 
 def test_wrong_use():
-    with pytest.raises(ValueError, match="timm knows no model 'no_such'"):
+    with pytest.raises(ValueError, match="timm has no model 'no_such'"):
         ImageEncoder.from_timm("no_such")
     with pytest.raises(ValueError, match=r"gives \(n, dim\).*got shape \(1, 256, 5, 5\)"):
         ImageEncoder(
@@ -146,7 +146,7 @@ def test_wrong_use():
 
 @pytest.mark.usefixtures("offline")
 def test_weights_that_are_not_at_hand():
-    with pytest.raises(OSError, match="weights of 'resnet10t' are not at hand: pass weights="):
+    with pytest.raises(OSError, match="weights of 'resnet10t' cannot be found: pass weights="):
         ImageEncoder.from_timm("resnet10t")
 
 

@@ -36,7 +36,7 @@ def test_load_in_order():
 
 def test_load_in_order_refuses_what_does_not_fit():
     model = nn.Linear(2, 3)
-    with pytest.raises(ValueError, match="expects 2 tensors; the file has 1"):
+    with pytest.raises(ValueError, match="expects 2 tensors; got a file with 1"):
         load_in_order(model, {"w": torch.zeros(3, 2)})
-    with pytest.raises(ValueError, match=r"weight of shape \(3, 2\); the file has w of shape \(2,"):
+    with pytest.raises(ValueError, match=r"weight of shape \(3, 2\); got w of shape \(2,"):
         load_in_order(model, {"w": torch.zeros(2, 3), "b": torch.zeros(3)})

@@ -151,17 +151,17 @@ def test_wrong_use(bert_folder):
     load = TextEncoder.from_pretrained
     with pytest.raises(ValueError, match="one of cls, mean, max, attention; got 'median'"):
         load(str(bert_folder), pooling="median", max_length=32)
-    with pytest.raises(ValueError, match="'attention' learns its query"):
+    with pytest.raises(ValueError, match="'attention' has a learned query"):
         load(str(bert_folder), pooling="attention", max_length=32)
-    with pytest.raises(ValueError, match="128 positions; got max_length 129"):
+    with pytest.raises(ValueError, match="at most 128, the positions of the text model; got 129"):
         load(str(bert_folder), max_length=129)
 
 
 @pytest.mark.usefixtures("offline")
 def test_a_model_that_is_not_at_hand():
-    with pytest.raises(OSError, match="'no-such/model' is not at hand: pass the folder"):
+    with pytest.raises(OSError, match="'no-such/model' cannot be found: pass the folder"):
         TextEncoder.from_pretrained("no-such/model")
-    with pytest.raises(OSError, match="'no-such/model' is not at hand"):
+    with pytest.raises(OSError, match="'no-such/model' cannot be found"):
         TextTransform("no-such/model")(["lamp"])
 
 

@@ -37,9 +37,9 @@ def test_vectors_are_those_of_the_item_encoder(small_model, fusion):
 
 
 class Raw(torch.nn.Module):
-    """A trained encoder of raw input."""
+    """A trained encoder of raw values."""
 
-    dim = 4
+    dim, transform = 4, str
 
     def forward(self, inputs):
         raise AssertionError("must not be traced")

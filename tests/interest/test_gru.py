@@ -32,17 +32,22 @@ def fold(interest, state, vectors, gap, event_type):
     layers=st.integers(1, 3),
     time_gap=st.booleans(),
     num_event_types=st.sampled_from([0, 3]),
-    hidden=st.sampled_from([None, 6]),
+    interest_dim=st.sampled_from([None, 6]),
     cut=st.integers(0, 7),
 )
-def test_folding_step_equals_forward(lengths, layers, time_gap, num_event_types, hidden, cut):
+def test_folding_step_equals_forward(lengths, layers, time_gap, num_event_types, interest_dim, cut):
     interest = GRUInterest(
-        5, hidden, layers=layers, dropout=0.5, time_gap=time_gap, num_event_types=num_event_types
+        5,
+        interest_dim,
+        layers=layers,
+        dropout=0.5,
+        time_gap=time_gap,
+        num_event_types=num_event_types,
     ).eval()
     vectors, gap, event_type = events(len(lengths), max([*lengths, 1]), 5)
     mask = prefix_mask(lengths, vectors.shape[1])
     states = interest(vectors, mask, gap, event_type)
-    assert states.shape == (*mask.shape, interest.hidden)
+    assert states.shape == (*mask.shape, interest.interest_dim)
     assert (states[~mask] == 0).all()
     for user, length in enumerate(lengths):
         one = slice(user, user + 1)
@@ -217,7 +222,7 @@ def test_errors():
         GRUInterest(4, num_event_types=2)(vectors, mask)
     with pytest.raises(ValueError, match="padding on the right"):
         GRUInterest(4)(vectors, torch.tensor([[False, True]]))
-    with pytest.raises(ValueError, match="positive dim, hidden and layers"):
+    with pytest.raises(ValueError, match="positive dim, interest_dim and layers"):
         GRUInterest(4, 0)
     with pytest.raises(ValueError, match=r"\(batch, time, 4\); got \(1, 2, 3\)"):
         unwrap(GRUInterest.forward)(GRUInterest(4), vectors[..., :3], mask)

@@ -7,7 +7,7 @@ from mmrec.interest import LinearRecurrentInterest
 def test_blocks_by_hand():
     """The paper's recurrence, one number at a time, then the network."""
     torch.manual_seed(0)
-    model = LinearRecurrentInterest(4, layers=2, hidden=3).eval()
+    model = LinearRecurrentInterest(4, layers=2, state_dim=3).eval()
     states = torch.randn(5, 4)
     got = model(states[None], torch.ones(1, 5, dtype=torch.bool))[0]
     for block in model.blocks:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmrec.interest.scan import scan
+from mmrec.interest.linear import scan
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 7, 16])

@@ -39,9 +39,11 @@ def test_shapes():
     for wrong_logits, wrong_target in ((logits[0], target), (logits, target[:1])):
         with pytest.raises(ValueError, match=r"expects logits \(N, P\) and target \(N,\); got"):
             check_shapes(wrong_logits, wrong_target, None)
-    with pytest.raises(ValueError, match=r"candidates expects one value a slot, \(4,\); got \(3,"):
+    with pytest.raises(
+        ValueError, match=r"candidates expects one value per slot, \(4,\); got \(3,"
+    ):
         check_shapes(logits, target, slots[:3].bool())
-    with pytest.raises(ValueError, match=r"log_q expects one value a slot, \(4,\); got \(1, 4\)"):
+    with pytest.raises(ValueError, match=r"log_q expects one value per slot, \(4,\); got \(1, 4\)"):
         check_shapes(logits, target, None, slots.unsqueeze(0))
     with pytest.raises(ValueError, match=r"target expects slots, .* got torch.float32"):
         check_shapes(logits, target.float(), None)

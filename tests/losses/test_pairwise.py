@@ -67,6 +67,6 @@ def test_no_rows_and_no_negatives_are_zero_with_a_graph():
 
 def test_shapes_that_disagree():
     with pytest.raises(
-        ValueError, match=r"candidates expects one value a slot, \(3,\); got \(2,\)"
+        ValueError, match=r"candidates expects one value per slot, \(3,\); got \(2,\)"
     ):
         unwrap(bpr_loss)(torch.randn(1, 3), torch.tensor([1]), torch.ones(2, dtype=torch.bool))

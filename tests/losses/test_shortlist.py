@@ -90,7 +90,7 @@ def test_no_rows_is_zero_with_a_graph():
 
 def test_what_is_refused():
     logits = torch.randn(2, 3)
-    with pytest.raises(ValueError, match="size expects at least 1 negative; got 0"):
+    with pytest.raises(ValueError, match="size must be at least 1; got 0"):
         shortlist(logits, torch.tensor([1, 1]), None, 0)
-    with pytest.raises(ValueError, match=r"candidates expects one value a slot, \(3,\); got"):
+    with pytest.raises(ValueError, match=r"candidates expects one value per slot, \(3,\); got"):
         unwrap(shortlist)(logits, torch.tensor([1, 1]), torch.ones(2, dtype=torch.bool), 1)

@@ -136,5 +136,5 @@ def test_shapes_that_disagree():
     logits = torch.randn(2, 3)
     with pytest.raises(ValueError, match=r"logits \(N, P\) and target \(N,\); got \(2, 3\) and"):
         unwrap(softmax_loss)(logits, torch.tensor([1]))
-    with pytest.raises(ValueError, match=r"log_q expects one value a slot, \(3,\); got \(2,\)"):
+    with pytest.raises(ValueError, match=r"log_q expects one value per slot, \(3,\); got \(2,\)"):
         unwrap(softmax_loss)(logits, torch.tensor([1, 1]), None, torch.zeros(2))

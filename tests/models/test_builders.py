@@ -26,7 +26,7 @@ def test_gru4rec(fusion, layers):
     model = gru4rec(
         encoders(), dim=8, layers=layers, dropout=0.2, modality_dropout=0.3, fusion=fusion
     )
-    assert model.items.dim == model.interest.dim == model.interest.hidden == 8
+    assert model.items.dim == model.interest.dim == model.interest.interest_dim == 8
     assert model.items.modality_dropout == 0.3
     assert isinstance(model.items.fusion, ConcatFusion if fusion is None else SiameseFusion)
     vectors = model.items(load_pool(np.arange(1, 4), SOURCES))
@@ -49,7 +49,7 @@ def test_sasrec_and_lrurec(build):
     event_types = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
     assert isinstance(model.interest, event_types[build])
     assert isinstance(model.items.fusion, SiameseFusion)
-    assert model.items.dim == model.interest.dim == model.interest.hidden == 8
+    assert model.items.dim == model.interest.dim == model.interest.interest_dim == 8
     assert model.items.modality_dropout == 0.3
     drops = {part.p for part in model.interest.modules() if isinstance(part, torch.nn.Dropout)}
     assert drops == {0.2}
@@ -80,7 +80,7 @@ def test_context_and_ranker(build):
 
 
 def test_a_fusion_of_another_width():
-    with pytest.raises(ValueError, match="interest expects item vectors of 8; got 6"):
+    with pytest.raises(ValueError, match="interest expects item vectors of width 8; got 6"):
         gru4rec(encoders(), dim=8, fusion=ConcatFusion({"id": 8, "text": 5}, 6))
 
 
@@ -92,5 +92,5 @@ def test_the_state_dict_names_its_parts():
 
 @pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
 def test_an_encoder_without_a_width(build):
-    with pytest.raises(ValueError, match=r"needs dim, .* the one for 'id', Linear, has none"):
+    with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):
         build({"id": nn.Linear(3, 3)})

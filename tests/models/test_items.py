@@ -253,7 +253,7 @@ def test_errors(raw_encoder):
         tower(encoder)(whole(sources))
     with pytest.raises(ValueError, match=r"'id' features of width 8; got an encoder of width 7"):
         ItemEncoder({"id": IdEncoder(5, 7)}, ConcatFusion({"id": 8}, 8))
-    with pytest.raises(ValueError, match=r"needs dim, .* the one for 'id', Linear, has none"):
+    with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):
         ItemEncoder({"id": nn.Linear(3, 3)}, ConcatFusion({"id": 3}, 3))
-    with pytest.raises(ValueError, match=r"a fusion needs dims, .* Linear lacks them"):
+    with pytest.raises(ValueError, match=r"a fusion must have dims, .* Linear lacks them"):
         ItemEncoder({"id": IdEncoder(3, 4)}, nn.Linear(4, 4))

@@ -9,9 +9,8 @@ from torch import nn
 from mmrec.data import Collator, Histories, Sequences, TableSource, id_source
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion
-from mmrec.interest import GRUInterest
+from mmrec.interest import GRUInterest, LastInterest, SteppingInterest
 from mmrec.models import ItemEncoder, SequentialModel, encode_catalog, sasrec
-from mmrec.models.sequential import LastInterest, SteppingInterest
 from mmrec.sampling import UniformSampler
 from mmrec.scoring import DotScorer, MLPScorer
 
@@ -206,28 +205,35 @@ def test_state_dict_round_trip():
 
 def test_an_interest_of_another_width():
     items = ItemEncoder({"id": IdEncoder(7, DIM)}, ConcatFusion({"id": DIM}, DIM))
-    with pytest.raises(ValueError, match="interest expects item vectors of 5; got 6"):
+    with pytest.raises(ValueError, match="interest expects item vectors of width 5; got 6"):
         SequentialModel(items, GRUInterest(5), DotScorer())
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_parts_that_do_not_fit_are_found_at_construction():
     items = ItemEncoder({"id": IdEncoder(7, 8)}, ConcatFusion({"id": 8}, 8))
-    narrow = GRUInterest(8, hidden=4)
-    with pytest.raises(ValueError, match="DotScorer expects an interest as wide as items, 8; got"):
+    narrow = GRUInterest(8, interest_dim=4)
+    with pytest.raises(
+        ValueError, match=r"scorer must take inputs of shape \(2, 4\) and \(3, 8\); got"
+    ):
         SequentialModel(items, narrow, DotScorer())
-    with pytest.raises(ValueError, match="interests and items of 4 and 8; got 8 and 8"):
+    with pytest.raises(
+        ValueError, match=r"reranker must take .* states of shape \(rows, 4\); got \(2, 8\)"
+    ):
         SequentialModel(items, GRUInterest(8), DotScorer(), MLPScorer(4, 8))
-    with pytest.raises(ValueError, match=r"and its own width hidden; Linear has no dim"):
+    with pytest.raises(
+        ValueError, match=r"and interest_dim, the width of its output; Linear has no dim"
+    ):
         SequentialModel(items, nn.Linear(8, 8), DotScorer())
     half = nn.Linear(8, 8)
     half.dim = 8
-    with pytest.raises(ValueError, match="Linear has no hidden"):
+    with pytest.raises(ValueError, match="Linear has no interest_dim"):
         SequentialModel(items, half, DotScorer())
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_items_without_a_width():
-    with pytest.raises(ValueError, match=r"item vectors of a width dim, .* Linear has no dim"):
+    with pytest.raises(ValueError, match=r"items must have dim, .* Linear has none"):
         SequentialModel(nn.Linear(8, 8), GRUInterest(8), DotScorer())
 
 

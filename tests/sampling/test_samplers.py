@@ -104,7 +104,7 @@ def test_tiny_and_certain_probabilities_stay_exact(size, rare):
 
 
 def test_a_union_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="at least one pool; got none"):
+    with pytest.raises(ValueError, match="at least one sampler; got none"):
         UnionSampler([])
 
 
@@ -123,13 +123,13 @@ def test_same_generator_same_pool_also_after_pickling(name):
     [
         (lambda: FullSampler(np.array([0, 1])), r"indices of 1 or more; got \[0 1\]"),
         (lambda: UniformSampler(np.array([], dtype=int), 3), r"indices of 1 or more; got \[\]"),
-        (lambda: UniformSampler(ITEMS, 0), "size expects at least 1; got 0"),
-        (lambda: PopularitySampler(COUNTS, 0), "size expects at least 1; got 0"),
-        (lambda: InBatchSampler(COUNTS, 0), "positions expects at least 1; got 0"),
+        (lambda: UniformSampler(ITEMS, 0), "size must be at least 1; got 0"),
+        (lambda: PopularitySampler(COUNTS, 0), "size must be at least 1; got 0"),
+        (lambda: InBatchSampler(COUNTS, 0), "positions must be at least 1; got 0"),
         (lambda: PopularitySampler(np.array([5, 0]), 1), "one of them positive"),
         (lambda: PopularitySampler(np.array([5, -1, 2]), 1), "0 or more"),
         (lambda: InBatchSampler(np.array([5, np.nan]), 1), "finite values"),
-        (lambda: InBatchSampler(np.ones((2, 2)), 1), r"one value an item, \(V\+1,\); got shape"),
+        (lambda: InBatchSampler(np.ones((2, 2)), 1), r"one value per item, \(V\+1,\); got shape"),
     ],
 )
 def test_errors(make, message):

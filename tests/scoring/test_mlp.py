@@ -9,20 +9,16 @@ from mmrec.scoring import MLPScorer
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    rows=st.integers(0, 6),
-    items=st.integers(0, 5),
-    depth=st.integers(1, 3),
-    chunk=st.integers(1, 7),
-)
-@pytest.mark.parametrize("training", [False, True])
-def test_pool_equals_forward_on_expanded_candidates(training, rows, items, depth, chunk):
+@given(rows=st.integers(0, 6), items=st.integers(0, 5), depth=st.integers(1, 3))
+def test_each_pair_has_the_score_that_it_has_alone(rows, items, depth):
     scorer = MLPScorer(3, 4, width=8, depth=depth)
-    states, vectors = torch.randn(rows, 3), torch.randn(items, 4)
-    expected = scorer(states, vectors.expand(rows, items, 4))
-    with torch.set_grad_enabled(training):
-        assert torch.allclose(scorer.pool(states, vectors, chunk), expected, atol=1e-6)
-        assert torch.allclose(scorer.pool(states, vectors), expected, atol=1e-6)
+    states, candidates = torch.randn(rows, 3), torch.randn(rows, items, 4)
+    scores = scorer(states, candidates)
+    assert scores.shape == (rows, items)
+    for row in range(rows):
+        for item in range(items):
+            alone = scorer(states[row : row + 1], candidates[row : row + 1, item : item + 1])
+            assert torch.allclose(scores[row, item], alone[0, 0], atol=1e-6)
 
 
 def test_first_layer_is_that_of_the_pair():
@@ -46,19 +42,9 @@ def test_gradients():
     scorer = MLPScorer(3, 4, width=5, depth=2).double()
     states = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
     candidates = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
-    vectors = candidates[0].detach().requires_grad_()
     assert gradcheck(scorer, (states, candidates))
-    assert gradcheck(lambda s, v: scorer.pool(s, v, chunk=2), (states, vectors))
-    scorer.pool(states, vectors, chunk=1).sum().backward()
+    scorer(states, candidates).sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in scorer.parameters())
-
-
-def test_pool_never_holds_the_hidden_layer_of_all_pairs():
-    scorer, sizes = MLPScorer(3, 4, width=8), []
-    scorer.hidden.register_forward_hook(lambda _, args, out: sizes.append(out.numel()))
-    with torch.no_grad():
-        scorer.pool(torch.randn(10, 3), torch.randn(7, 4), chunk=2)
-    assert sizes == [2 * 7 * 8] * 5
 
 
 def test_dropout_only_in_training():
@@ -86,13 +72,14 @@ def test_learns_what_no_product_can():
     states = torch.tensor([[1.0], [-1.0], [0.0]])
     vectors = torch.tensor([[1.0], [-1.0], [0.0]])
     near = (states == vectors.T).float()
+    candidates = vectors.expand(3, 3, 1)
     optimizer = torch.optim.Adam(scorer.parameters(), lr=0.05)
     for _ in range(200):
         optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(scorer.pool(states, vectors), near)
+        loss = F.binary_cross_entropy_with_logits(scorer(states, candidates), near)
         loss.backward()
         optimizer.step()
-    assert ((scorer.pool(states, vectors) > 0).float() == near).all()
+    assert ((scorer(states, candidates) > 0).float() == near).all()
 
 
 def test_state_dict_round_trip():
@@ -105,8 +92,6 @@ def test_state_dict_round_trip():
 def test_errors():
     with pytest.raises(ValueError, match="got 3, 4, 0 and 1"):
         MLPScorer(3, 4, width=0)
-    with pytest.raises(ValueError, match="at least 1 row; got 0"):
-        MLPScorer(3, 4).pool(torch.zeros(1, 3), torch.zeros(1, 4), chunk=0)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -118,5 +103,3 @@ def test_wrong_shapes():
         scorer(states, items[..., :3])
     with pytest.raises(ValueError, match=r"vectors of shape \(2, candidates, 4\); got \(1, 5, 4\)"):
         scorer(states, items[:1])  # would be scored for both rows
-    with pytest.raises(ValueError, match=r"vectors of shape \(items, 4\); got \(2, 5, 4\)"):
-        scorer.pool(states, items)

@@ -86,7 +86,7 @@ def test_every_loss_with_all_negatives(split, fit, loss, negatives):
     assert len(steps.losses) == 4
 
 
-def two_modalities(split, **options):
+def two_modalities(split, *, alignment=0.1, **options):
     rng = np.random.default_rng(0)
     there = np.arange(split.catalog_size + 1)
     table = rng.normal(size=(len(there), 6)).astype(np.float32)
@@ -94,7 +94,7 @@ def two_modalities(split, **options):
         "text": TableSource(table, there > 2),
         "image": TableSource(table @ rng.normal(size=(6, 5)).astype(np.float32), there % 5 > 0),
     }
-    fusion = SiameseFusion({"text": 6, "image": 5}, 16)
+    fusion = SiameseFusion({"text": 6, "image": 5}, 16, alignment=alignment)
     encoders = {"text": FeatureEncoder(6), "image": FeatureEncoder(5)}
     return gru4rec(encoders, dim=16, dropout=0.1, fusion=fusion, **options), sources
 
@@ -103,14 +103,18 @@ def two_modalities(split, **options):
 def test_precision_on_the_cpu(split, fit, precision):
     made, steps = split(users=16), Steps()
     model, sources = two_modalities(
-        made, modality_dropout=0.3, reranker=MLPScorer(16, 16), time_gap=True, num_event_types=2
+        made,
+        modality_dropout=0.3,
+        reranker=MLPScorer(16, 16),
+        time_gap=True,
+        num_event_types=2,
+        alignment=0.5,
     )
     module, loop = fit(
         made,
         epochs=2,
         model=model,
         data={"sources": sources},
-        alignment=0.5,
         trained={"callbacks": [steps], "precision": precision, "gradient_clip_val": 1.0},
     )
     steps.check()
@@ -125,10 +129,10 @@ def test_precision_on_the_cpu(split, fit, precision):
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_precision_on_cuda(split, fit, precision):
     made, steps = split(users=16), Steps()
-    model, sources = two_modalities(made, reranker=MLPScorer(16, 16))
+    model, sources = two_modalities(made, reranker=MLPScorer(16, 16), alignment=0.5)
     trained = {"precision": precision, "accelerator": "cuda", "devices": 1, "callbacks": [steps]}
     data = {"sources": sources}
-    module, loop = fit(made, epochs=2, model=model, data=data, alignment=0.5, trained=trained)
+    module, loop = fit(made, epochs=2, model=model, data=data, trained=trained)
     assert np.isfinite(steps.losses).all()
     assert all(p.isfinite().all() for p in module.parameters())
     assert 0 <= loop.callback_metrics["valid_ndcg@10"] <= 1
@@ -185,7 +189,7 @@ def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources
         added = reranker(output.states[row : row + 1], output.vectors[short].unsqueeze(0))[0]
         scores = output.logits[row, short] + added
         expected.append(torch.logsumexp(scores, 0) - scores[0])
-    loss = module._ranking_loss(output, batch.pool.candidates)
+    loss = module._ranking_loss(reranker, output, batch.pool.candidates)
     assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
 
 
@@ -194,8 +198,8 @@ def test_alignment_brings_the_modalities_together(split, fit):
     distances = []
     for weight in (0.0, 5.0):
         torch.manual_seed(0)
-        model, sources = two_modalities(made)
-        fit(made, epochs=8, model=model, data={"sources": sources}, alignment=weight)
+        model, sources = two_modalities(made, alignment=weight)
+        fit(made, epochs=8, model=model, data={"sources": sources})
         model.eval()
         pool = SequenceDataModule(made, sources, FullSampler(made.candidates)).train_dataloader()
         features, present = model.items.features(next(iter(pool)).pool)

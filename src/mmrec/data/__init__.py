@@ -5,7 +5,7 @@ A data set becomes a :class:`Dataset` of :class:`Interactions` and a :class:`Cat
 with its own pool of items.
 """
 
-from mmrec.data.batch import Batch, Collator, ItemPool, Sampler, load_pool
+from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
 from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.folder import Dataset, check_known, read_folder
 from mmrec.data.histories import Histories
@@ -31,7 +31,6 @@ __all__ = [
     "ItemId",
     "ItemPool",
     "RawSource",
-    "Sampler",
     "Sequences",
     "ShardLoader",
     "ShardStream",

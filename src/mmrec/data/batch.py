@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from mmrec.data.device import OnDevice
 from mmrec.data.modalities import Inputs, RawSource, Source
 from mmrec.data.sequences import Sequences
+from mmrec.sampling import Sampler
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,6 @@ class Batch(OnDevice):
 
     def __len__(self) -> int:
         return self.history.shape[0]
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """Draws the items that join a batch's pool; see :mod:`mmrec.sampling`."""
-
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Return unique catalogue indices."""
-        ...
-
-    def log_inclusion(self, items: np.ndarray) -> np.ndarray:
-        """Return the log probability that each item is in a pool."""
-        ...
 
 
 def load_pool(

@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Int
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mmrec.data.batch import Batch, Collator, Sampler
+from mmrec.data.batch import Batch, Collator
 from mmrec.data.modalities import Source
 from mmrec.data.shard_reader import ShardReader
 from mmrec.data.shards import Shards
+from mmrec.sampling import Sampler
 
 
 class ShardStream(IterableDataset[Batch]):

@@ -1,10 +1,8 @@
 """Encoders: one modality of an item becomes one vector.
 
-An encoder is an `nn.Module` with `dim` (the width of its vectors) and `forward(inputs)`, which
-takes the inputs of the `n` items that have the modality and gives `(n, dim)`. One that owns raw
-input (texts, images) also has `transform`, a picklable callable that turns raw values into
-inputs in a data-loader worker. Importing this package loads neither transformers nor timm: each
-name is loaded when it is first used.
+:class:`Encoder` is the contract, :class:`RawEncoder` that of encoders of raw values such as texts
+and images. Importing this package loads neither transformers nor timm: each name is loaded when it
+is first used.
 """
 
 from importlib import import_module
@@ -16,28 +14,33 @@ if TYPE_CHECKING:
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
     from mmrec.encoders.image_transform import ImageTransform
+    from mmrec.encoders.protocol import Encoder, RawEncoder
     from mmrec.encoders.text import TextEncoder, TextTransform
     from mmrec.encoders.tuning import tune
 
 _FILES = {
+    "Encoder": "protocol",
     "FeatureEncoder": "feature",
     "FeatureStore": "cache",
     "Features": "cache",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTransform": "image_transform",
+    "RawEncoder": "protocol",
     "TextEncoder": "text",
     "TextTransform": "text",
     "tune": "tuning",
 }
 
 __all__ = [
+    "Encoder",
     "FeatureEncoder",
     "FeatureStore",
     "Features",
     "IdEncoder",
     "ImageEncoder",
     "ImageTransform",
+    "RawEncoder",
     "TextEncoder",
     "TextTransform",
     "tune",

@@ -1,17 +1,17 @@
-"""The configuration of a Hugging Face model as plain values that name no code."""
+"""The configuration of a Hugging Face model as plain values that do not refer to code."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# An attention implementation may be a kernel on the hub, which would be fetched and run.
+# An attention implementation may name a kernel on the hub, which would be downloaded and run.
 _REFUSED = ("implementation", "auto_map", "quantization_config")
 
 
 def plain_config(config: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a configuration without what is private or names code, at any depth.
+    """Return a configuration without private entries and entries that refer to code, at any depth.
 
     Args:
-        config: what `config.to_dict()` gave, or what was read from a file.
+        config: the result of ``config.to_dict()``, or the contents of a file.
 
     Example:
         >>> plain_config({"hidden_size": 8, "_name_or_path": "a/b", "attn_implementation": "c/d"})

@@ -1,30 +1,33 @@
-"""Precomputed features: one given vector per item, standardised or whitened."""
+"""Precomputed features: one given vector per item, standardized or whitened."""
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.layers import record_init_args
 
+
+@record_init_args
 class FeatureEncoder(nn.Module):
-    """Standardises a precomputed vector per item, and optionally whitens or projects it.
+    """Standardizes a precomputed vector per item, and optionally whitens or projects it.
 
-    `fit` measures mean and scale once, on the training items; they are buffers, saved with the
-    model. A column that is constant there has nothing to say and becomes zero at its constant.
-    Until `fit` is called features pass unscaled.
+    ``fit`` computes mean and scale on the training items. They are buffers, saved with the model.
+    A column that is constant on the training items is only centered. Before ``fit``, features are
+    not scaled.
 
     Args:
         dim_in: width of the given vectors.
-        dim: width of the output; `dim_in` if None.
-        whiten: rotate to the first `dim` principal components, each of variance 1 on the training
-            items (nothing is learned). Without it, another `dim` than `dim_in` is reached by a
-            learned linear layer.
+        dim: width of the output; ``dim_in`` if None.
+        whiten: whether to rotate to the first ``dim`` principal components, scaled to variance 1 on
+            the training items, without learned weights. Otherwise a learned linear layer maps to
+            ``dim``, if it differs from ``dim_in``.
 
     Shape:
-        inputs: `(n, dim_in)`; output: `(n, dim)`.
+        inputs: ``(n, dim_in)``; output: ``(n, dim)``.
 
     Raises:
-        ValueError: for a wrong width, or a feature that is NaN or infinite.
+        ValueError: a width is invalid, or a feature is NaN or infinite.
 
     Example:
         >>> features = torch.tensor([[1.0, 7.0], [3.0, 7.0]])
@@ -42,7 +45,7 @@ class FeatureEncoder(nn.Module):
         dim = dim_in if dim is None else dim
         if dim_in < 1 or dim < 1 or (whiten and dim > dim_in):
             raise ValueError(
-                f"FeatureEncoder expects widths of at least 1, and whitening no more components "
+                "FeatureEncoder expects widths of at least 1, and for whitening no more components "
                 f"than columns; got dim_in {dim_in} and dim {dim}"
             )
         self.dim_in = dim_in
@@ -56,12 +59,12 @@ class FeatureEncoder(nn.Module):
     def fit(
         self, features: Float[Tensor, "n dim_in"] | Float[np.ndarray, "n dim_in"]
     ) -> "FeatureEncoder":
-        """Measure mean, scale and rotation on the features of the training items."""
+        """Compute mean, scale and rotation from the features of the training items; return self."""
         features = torch.as_tensor(features)
         self._check(features)
         if len(features) == 0:
             raise ValueError("FeatureEncoder expects at least one item to fit; got none")
-        # float64: a large mean beside a small spread cancels in float32.
+        # float64, because a large mean and a small spread cancel in float32.
         values = features.to(self.mean.device, torch.float64)
         mean = values.mean(dim=0)
         scale = values.std(dim=0, correction=0)
@@ -73,7 +76,7 @@ class FeatureEncoder(nn.Module):
         return self
 
     def forward(self, inputs: Float[Tensor, "n dim_in"]) -> Float[Tensor, "n dim"]:
-        """One vector per item."""
+        """Return one vector per item."""
         self._check(inputs)
         values = (inputs - self.mean) / self.scale
         if self.rotation is not None:
@@ -97,7 +100,7 @@ class FeatureEncoder(nn.Module):
 def _whitening(
     values: Float[Tensor, "n width"], components: int
 ) -> Float[Tensor, "width components"]:
-    """PCA whitening; a direction in which the items don't differ becomes zero, not noise."""
+    """Return the rotation of PCA whitening; directions without variance become zero, not noise."""
     variances, axes = torch.linalg.eigh(values.T @ values / len(values))
     variances, axes = variances.flip(0)[:components], axes.flip(1)[:, :components]
     kept = variances > 1e-9 * variances[0].clamp(min=1e-9)

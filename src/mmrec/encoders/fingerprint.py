@@ -1,4 +1,4 @@
-"""A hash of what decides an encoder's output, for the keys of stored features."""
+"""A hash of everything that decides an encoder's output, used as key of stored features."""
 
 import hashlib
 
@@ -7,13 +7,13 @@ from torch import nn
 
 
 def fingerprint(module: nn.Module, *settings: object) -> str:
-    """The sha256 of a module's weights (names, types, shapes, values) and of its settings.
+    """Return the sha256 of a module's weights (names, types, shapes, values) and its settings.
 
     It is the same in every process and on every device.
 
     Args:
-        module: its state dict is hashed; the order of the names doesn't matter.
-        settings: what else decides the output; hashed by `repr`.
+        module: its state dict is hashed, whatever the order of the names.
+        settings: everything else that decides the output; hashed by ``repr``.
 
     Example:
         >>> layer = nn.Linear(2, 2)

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them, for encoders that no longer learn."""
+"""Batch norms folded into the convolutions before them, for frozen encoders."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -12,15 +12,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @torch.inference_mode()
 def folded(encoder: nn.Module, sample: Tensor) -> nn.Module:
-    """A copy of a frozen encoder whose convolutions do the work of its batch norms.
+    """Return a copy of a frozen encoder with batch norms folded into convolutions.
 
-    In eval mode a batch norm multiplies each channel by a number and adds another, and so may the
-    convolution before it, at no cost (Jacob et al., arXiv 1712.05877, section 3.2). Which stands
-    before which is read from the order of a module's children. Since `forward` may go another way,
-    what the copy makes of a sample decides: where that differs, the encoder itself is returned.
+    In eval mode a batch norm scales and shifts each channel. The convolution before it can do the
+    same at no cost (Jacob et al., arXiv 1712.05877, section 3.2). The order of a module's children
+    decides which convolution precedes a norm. ``forward`` may use another order, so the outputs for
+    a sample are compared: if they differ, the encoder itself is returned.
 
     Args:
-        encoder: in eval mode; not changed.
+        encoder: an encoder in eval mode; it is not changed.
         sample: inputs of the encoder.
 
     Example:
@@ -38,7 +38,7 @@ def folded(encoder: nn.Module, sample: Tensor) -> nn.Module:
     for parent, before, after in list(_norms(copy)):
         convolution, norm = getattr(parent, before), getattr(parent, after)
         setattr(parent, before, fuse_conv_bn_eval(convolution, norm))
-        # timm's norms have an activation in them, and drop nothing in eval mode.
+        # timm's norms contain an activation; their dropout does nothing in eval mode.
         setattr(parent, after, getattr(norm, "act", nn.Identity()))
     expected, found = encoder(sample), copy(sample)
     close = torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
@@ -46,7 +46,7 @@ def folded(encoder: nn.Module, sample: Tensor) -> nn.Module:
 
 
 def _norms(module: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
-    """Where a batch norm's turn comes after a convolution's: the parent, and both names."""
+    """Yield the parent and names of each convolution that is followed by a batch norm."""
     for parent in module.modules():
         for (before, first), (after, second) in pairwise(parent.named_children()):
             if isinstance(first, nn.Conv2d) and isinstance(second, _BatchNorm):

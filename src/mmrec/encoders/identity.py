@@ -3,24 +3,27 @@
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from mmrec.layers import record_init_args
 
+
+@record_init_args
 class IdEncoder(nn.Module):
-    """Looks up one learned vector per id of a vocabulary made at training time.
+    """Looks up one learned vector per id of a vocabulary fixed at training time.
 
-    The vocabulary holds the items that had training events, numbered from 1; index 0 is padding
-    and stays zero. An item outside the vocabulary has no id: its id modality is missing, and it
-    never reaches this encoder.
+    The vocabulary has the items with training events, numbered from 1. Index 0 is padding, and its
+    vector stays zero. The id modality of an item outside the vocabulary is missing, so such an item
+    is never an input.
 
     Args:
-        vocabulary_size: number of known ids, padding not counted; the table has one row more.
+        vocabulary_size: number of known ids without padding; the table has one row more.
         dim: width of a vector.
         std: standard deviation of the initial vectors.
 
     Shape:
-        inputs: `(n,)`, indices from 1 to `vocabulary_size`; output: `(n, dim)`.
+        inputs: ``(n,)``, indices from 1 to ``vocabulary_size``; output: ``(n, dim)``.
 
     Raises:
-        ValueError: for a vocabulary below 1 or a width below 1.
+        ValueError: ``vocabulary_size`` or ``dim`` is below 1.
 
     Example:
         >>> import torch
@@ -42,6 +45,6 @@ class IdEncoder(nn.Module):
         nn.init.zeros_(self.table.weight[0])
 
     def forward(self, inputs: Int[Tensor, " n"]) -> Float[Tensor, "n dim"]:
-        """One vector per id."""
+        """Return one vector per id."""
         vectors: Tensor = self.table(inputs)
         return vectors

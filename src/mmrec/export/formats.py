@@ -1,4 +1,4 @@
-"""Parts as files: programs of `torch.export`, and ONNX graphs in float32 and int8."""
+"""The formats of exported parts: `torch.export` programs, and ONNX graphs in float32 and int8."""
 
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,10 @@ from mmrec.export.part import Part
 
 
 def to_exported_program(part: Part) -> ExportedProgram:
-    """Return a part as `torch.export` traces it; its free axes take any size, 1 included.
+    """Return a part traced by ``torch.export``; its free axes take any size, 1 included.
+
+    Raises:
+        ValueError: ``torch.export`` cannot trace the part.
 
     Example:
         >>> from torch import nn
@@ -23,19 +26,24 @@ def to_exported_program(part: Part) -> ExportedProgram:
     tensors, shapes = tuple(port.example() for port in part.inputs), ShapesCollection()
     for port, tensor in zip(part.inputs, tensors, strict=True):
         shapes[tensor] = {axis: Dim(letter) for axis, letter in port.free.items()}
-    with torch.no_grad():
-        return export(part.module, tensors, dynamic_shapes=shapes)
+    try:
+        with torch.no_grad():
+            return export(part.module, tensors, dynamic_shapes=shapes)
+    except Exception as error:  # of many types, most of them private to torch
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"torch.export cannot trace the part {part.name!r}: {reason}") from error
 
 
 def to_onnx(part: Part, path: str | Path) -> None:
     """Write a part as an ONNX graph.
 
     Args:
-        part: what to write.
-        path: of the file; above 2 GB the weights lie beside it.
+        part: the part to write.
+        path: path of the file; weights above 2 GB are written to a file beside it.
 
     Raises:
         ImportError: onnx or onnxscript is not installed.
+        ValueError: ``torch.export`` cannot trace the part.
     """
     import_onnx()
     program = torch.onnx.export(
@@ -45,20 +53,20 @@ def to_onnx(part: Part, path: str | Path) -> None:
         dynamo=True,
         verbose=False,
     )
-    assert program is not None  # None is what the older exporter returns
+    assert program is not None  # only the older exporter returns None
     program.save(path)
 
 
 def to_int8(source: str | Path, path: str | Path) -> None:
-    """Write an ONNX graph with the weights of its products in int8, a scale for each column.
+    """Write an ONNX graph with the weights of matrix products in int8, with a scale per column.
 
-    What they are multiplied with is rounded to eight bits as it comes, so there is nothing to
-    calibrate; the scale of that is one for all rows, so a row depends a little on the others it
-    is computed with. Products of two inputs, as in a scorer, stay as they are.
+    Activations are quantized to eight bits at run time, so no calibration is needed. Their scale is
+    shared by all rows, so a row depends slightly on the other rows of its batch. Products of two
+    activations, as in a scorer, are not quantized.
 
     Args:
-        source: the graph in float32.
-        path: of the file to write.
+        source: path of the graph in float32.
+        path: path of the file to write.
 
     Raises:
         ImportError: onnx or onnxruntime is not installed.
@@ -75,17 +83,17 @@ def to_int8(source: str | Path, path: str | Path) -> None:
             path,
             op_types_to_quantize=["MatMul"],
             per_channel=True,
-            # Seven bits of weight: sums of eight overflow on a CPU with AVX2 but without VNNI.
+            # Seven bits per weight: with eight, sums overflow on a CPU with AVX2 but without VNNI.
             reduce_range=True,
             weight_type=QuantType.QInt8,
         )
 
 
 def import_onnx() -> None:
-    """Import what ONNX needs.
+    """Import the packages that the export to ONNX needs.
 
     Raises:
-        ImportError: it is not installed; the message names the extra.
+        ImportError: one is not installed; the message names the extra.
     """
     try:
         for name in ("onnx", "onnxscript", "onnxruntime"):

@@ -1,4 +1,4 @@
-"""A part of a model that is exported on its own, and the tensors that go in and come out."""
+"""A part of a model that is exported separately, with its input and output tensors."""
 
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ _DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 
 
 class Port(NamedTuple):
-    """A tensor that goes into a part, or comes out of it.
+    """An input or output tensor of a part.
 
     Attributes:
-        name: in the manifest and in the ONNX graph.
-        shape: its sizes; a letter where any size will do: B users, N items, K candidates.
-        dtype: as NumPy calls it.
+        name: its name in the manifest and in the ONNX graph.
+        shape: its sizes; a letter for any size: B users, N items, K candidates.
+        dtype: its type, by NumPy's name.
     """
 
     name: str
@@ -29,23 +29,23 @@ class Port(NamedTuple):
         return {axis: size for axis, size in enumerate(self.shape) if isinstance(size, str)}
 
     def example(self) -> Tensor:
-        """Return a tensor to trace with: zeros, each free axis of another size."""
+        """Return zeros to trace with; each letter has a different size."""
         sizes = [_TRACED[size] if isinstance(size, str) else size for size in self.shape]
         return torch.zeros(sizes, dtype=_DTYPES[self.dtype])
 
     def describe(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return name, shape and dtype as values for JSON."""
         return {"name": self.name, "shape": list(self.shape), "dtype": self.dtype}
 
 
 class Part:
-    """A module that takes and gives plain tensors, in evaluation mode and on the CPU.
+    """A module of plain tensors, in evaluation mode and on the CPU.
 
     Args:
-        name: of the part, and of its files.
+        name: name of the part and of its files.
         module: takes the inputs in their order; it is copied.
-        inputs: what goes in.
-        outputs: what comes out.
+        inputs: the input tensors.
+        outputs: the output tensors.
 
     Example:
         >>> part = Part("twice", nn.Linear(4, 2), [Port("x", ("B", 4))], [Port("y", ("B", 2))])
@@ -61,5 +61,5 @@ class Part:
 
     @torch.no_grad()
     def __call__(self, *tensors: Tensor) -> Any:
-        """Run the part as it is before export."""
+        """Return the outputs of the part without export."""
         return self.module(*tensors)

@@ -1,22 +1,27 @@
-"""A model, cut into the parts that are served on their own."""
+"""A model, split into the parts that are served separately."""
 
-from torch import nn
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from mmrec.export.part import Part, Port
-from mmrec.export.steps import step_parts
+from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
+from mmrec.export.window import WindowReadout, WindowStep
+from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.models import SequentialModel
 
 
 def model_parts(model: SequentialModel) -> dict[str, Part]:
     """Return the parts of a model, by name.
 
-    They are ``items`` (features → item vectors), ``step`` and ``readout`` (events → interest) and
-    ``scorer`` (interests and item vectors → scores), and ``reranker`` (interests and candidates of
-    each → what is added to their scores) where the model has one.
+    They are ``items`` (features → item vectors), ``step`` and ``readout`` (events → interest),
+    ``scorer`` (interests and item vectors → scores) and, if the model has one, ``reranker``
+    (interests and their candidates → what is added to the candidates' scores).
 
     Raises:
-        ValueError: the interest model is none that can be exported.
+        ValueError: the interest model or an encoder cannot be exported.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
@@ -24,25 +29,82 @@ def model_parts(model: SequentialModel) -> dict[str, Part]:
         >>> list(model_parts(gru4rec({"id": IdEncoder(5, 8)}, dim=8)))
         ['items', 'step', 'readout', 'scorer']
     """
-    hidden, dim = _width(model.interest, "hidden"), model.items.dim
-    interest = Port("interest", ("B", hidden))
+    dim = model.items.dim
+    interest = Port("interest", ("B", model.interest.interest_dim))
+    vectors, scores = Port("vectors", ("N", dim)), Port("scores", ("B", "N"))
+    scorer = cast(nn.Module, model.scorer)
     parts = [
         tower_part(model.items),
         *step_parts(model.interest),
-        Part(
-            "scorer",
-            model.scorer,
-            [interest, Port("vectors", ("N", dim))],
-            [Port("scores", ("B", "N"))],
-        ),
+        Part("scorer", scorer, [interest, vectors], [scores]),
     ]
     if model.reranker is not None:
-        candidates = Port("candidates", ("B", "K", dim))
-        added = Port("scores", ("B", "K"))
-        parts.append(Part("reranker", model.reranker, [interest, candidates], [added]))
+        candidates, added = Port("candidates", ("B", "K", dim)), Port("scores", ("B", "K"))
+        reranker = cast(nn.Module, model.reranker)
+        parts.append(Part("reranker", reranker, [interest, candidates], [added]))
     return {part.name: part for part in parts}
 
 
-def _width(module: nn.Module, name: str) -> int:
-    width: int = getattr(module, name)
-    return width
+def step_parts(interest: Interest) -> list[Part]:
+    """Return the parts ``step`` and ``readout`` of an interest model.
+
+    ``step`` maps the vector, gap and type of an event and the state before it to the state after
+    it; ``readout`` maps a state to the interest. A state is one tensor or two, zero for a user
+    without events. The complex memory of a linear recurrence is stored as its real parts, followed
+    by its imaginary parts.
+
+    Raises:
+        ValueError: the interest model is of another class, subclasses included.
+
+    Example:
+        >>> import torch
+        >>> step, readout = step_parts(GRUInterest(8, interest_dim=4))
+        >>> state = step(torch.randn(1, 8), torch.zeros(1), torch.tensor([0]), torch.zeros(1, 1, 4))
+        >>> readout(state).shape
+        torch.Size([1, 4])
+    """
+    step, readout, state = _modules(interest)
+    event = [
+        Port("vectors", ("B", interest.dim)),
+        Port("gap", ("B",)),
+        Port("event_type", ("B",), "int64"),
+    ]
+    after = [port._replace(name=f"next_{port.name}") for port in state]
+    out = Port("interest", ("B", interest.interest_dim))
+    return [Part("step", step, event + state, after), Part("readout", readout, state, [out])]
+
+
+def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
+    """Return step, readout and the tensors of a state."""
+    # Exact types: the exported step would ignore what a subclass changes.
+    if type(interest) is GRUInterest:
+        memory = Port("memory", (interest.layers, "B", interest.interest_dim))
+        return GRUStep(interest), _LastLayer(), [memory]
+    if type(interest) is LinearRecurrentInterest:
+        memory = Port("memory", (len(interest.blocks), "B", 2 * interest.state_dim))
+        return LinearStep(interest), _LastInterest(), [memory, Port("last", ("B", interest.dim))]
+    if type(interest) is SelfAttentionInterest:
+        events = Port("events", ("B", interest.window, interest.dim))
+        length = Port("length", ("B",), "int64")
+        return WindowStep(interest), WindowReadout(interest), [events, length]
+    raise ValueError(
+        "export expects an interest of exactly the class GRUInterest, SelfAttentionInterest or "
+        "LinearRecurrentInterest, because it rewrites their steps for export; got "
+        f"{type(interest).__name__}"
+    )
+
+
+class _LastLayer(nn.Module):
+    """The interest of a GRU."""
+
+    def forward(self, memory: Float[Tensor, "layers B H"]) -> Float[Tensor, "B H"]:
+        return memory[-1]
+
+
+class _LastInterest(nn.Module):
+    """The interest of a linear recurrence, which is a part of its state."""
+
+    def forward(
+        self, memory: Float[Tensor, "layers B N2"], last: Float[Tensor, "B D"]
+    ) -> Float[Tensor, "B D"]:
+        return last.clone()

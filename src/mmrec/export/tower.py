@@ -1,24 +1,25 @@
-"""The item tower from features on: fusion, and the little that comes before it."""
-
-from typing import cast
+"""The item tower after the encoders of raw values: the light encoders and the fusion."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.encoders.protocol import reads_raw_values
 from mmrec.export.part import Part, Port
-from mmrec.fusion import AttentionFusion
 from mmrec.models import ItemEncoder
 
 
 def tower_part(items: ItemEncoder) -> Part:
     """Return the item tower as a part.
 
-    The modality of ids takes slots of the vocabulary, 0 for an item without one. Any other takes
-    features and which items have them; what lies in the rows of the others changes nothing.
-    Features are those of the frozen model, or what a model that was trained gives: texts and
-    images aren't read.
+    The modality of an :class:`IdEncoder` takes slots of the id vocabulary, 0 for an item without an
+    id. Any other modality takes features and a mask of the items that have them; features of other
+    items change nothing. Encoders of raw values (texts, images) are not exported: the features of
+    their modality are their vectors.
+
+    Raises:
+        ValueError: an encoder is of another class, subclasses included.
 
     Example:
         >>> from mmrec.fusion import ConcatFusion
@@ -31,21 +32,21 @@ def tower_part(items: ItemEncoder) -> Part:
     """
     inputs = []
     for name, encoder in items.encoders.items():
-        if isinstance(encoder, IdEncoder):
+        if type(encoder) is IdEncoder:
             inputs.append(Port(name, ("N",), "int64"))
             continue
-        width = encoder.dim_in if isinstance(encoder, FeatureEncoder) else cast(int, encoder.dim)
+        width = encoder.dim_in if type(encoder) is FeatureEncoder else items.fusion.dims[name]
         inputs += [Port(name, ("N", width)), Port(f"{name}_present", ("N",), "bool")]
     return Part("items", _Tower(items), inputs, [Port("vectors", ("N", items.dim))])
 
 
 class _Tower(nn.Module):
-    """Takes slots or features and a mask for each modality, in their order."""
+    """Takes slots, or features and a mask, for each modality in order."""
 
     def __init__(self, items: ItemEncoder) -> None:
         super().__init__()
-        self.ids = [isinstance(encoder, IdEncoder) for encoder in items.encoders.values()]
-        self.heads = nn.ModuleDict({name: _head(e) for name, e in items.encoders.items()})
+        self.ids = [type(encoder) is IdEncoder for encoder in items.encoders.values()]
+        self.heads = nn.ModuleDict({name: _head(name, e) for name, e in items.encoders.items()})
         self.fusion = items.fusion
 
     def forward(self, *tensors: Tensor) -> Float[Tensor, "N D"]:
@@ -53,17 +54,14 @@ class _Tower(nn.Module):
         for (name, head), is_id in zip(self.heads.items(), self.ids, strict=True):
             values = next(rest)
             present[name] = values > 0 if is_id else next(rest)
-            if not is_id:  # NaN in the row of an item without the modality
+            if not is_id:  # rows of items without the modality may be NaN
                 values = torch.where(present[name].unsqueeze(-1), values, 0.0)
             features[name] = head(values)
-        if isinstance(self.fusion, AttentionFusion):
-            return _attend(self.fusion, features, present)
-        vectors: Tensor = self.fusion(features, present)
-        return vectors
+        return self.fusion(features, present)
 
 
 class _Standardize(nn.Module):
-    """A feature encoder that doesn't look for NaN: a graph can't raise errors."""
+    """A feature encoder without the check for NaN, because a graph cannot raise errors."""
 
     mean: Tensor
     scale: Tensor
@@ -81,19 +79,16 @@ class _Standardize(nn.Module):
         return vectors
 
 
-def _head(encoder: nn.Module) -> nn.Module:
-    """Return what is left of an encoder; a text or image model stays behind."""
-    if isinstance(encoder, FeatureEncoder):
+def _head(name: str, encoder: nn.Module) -> nn.Module:
+    """Return the exported part of an encoder."""
+    # Exact types: the exported graph would ignore what a subclass changes.
+    if type(encoder) is FeatureEncoder:
         return _Standardize(encoder)
-    return encoder if isinstance(encoder, IdEncoder) else nn.Identity()
-
-
-def _attend(
-    fusion: AttentionFusion, features: dict[str, Tensor], present: dict[str, Tensor]
-) -> Tensor:
-    """Return what the fusion gives; its own `len(tokens)` would fix the number of items."""
-    tokens = fusion.norm(fusion.adapters(features, present) + fusion.modality_embeddings)
-    query = fusion.query.expand(tokens.shape[0], 1, -1)
-    attended: Tensor = fusion.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
-    fused: Tensor = attended + fusion.mlp(attended)
-    return fused
+    if type(encoder) is IdEncoder:
+        return encoder
+    if reads_raw_values(encoder):
+        return nn.Identity()
+    raise ValueError(
+        "export expects encoders of exactly the class IdEncoder or FeatureEncoder, or encoders of "
+        f"raw values, whose vectors it takes as inputs; got {type(encoder).__name__} for {name!r}"
+    )

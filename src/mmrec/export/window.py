@@ -1,4 +1,4 @@
-"""Self-attention over a window, with tensors whose sizes don't depend on what is in them."""
+"""Self-attention over a window for export: tensor sizes do not depend on tensor values."""
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ class WindowStep(nn.Module):
     """One step of a :class:`SelfAttentionInterest`: a full window drops its oldest event.
 
     Args:
-        interest: whose weights are used.
+        interest: the model whose weights are used.
     """
 
     def __init__(self, interest: SelfAttentionInterest) -> None:
@@ -26,21 +26,21 @@ class WindowStep(nn.Module):
         events: Float[Tensor, "B W D"],
         length: Int[Tensor, " B"],
     ) -> tuple[Float[Tensor, "B W D"], Int[Tensor, " B"]]:
-        """Return the state after an event."""
+        """Return the state after one more event."""
         newest = self.inputs(vectors, gap, event_type).unsqueeze(1)
         full = (length == self.window).view(-1, 1, 1)
-        moved = torch.cat([events[:, 1:], events[:, :1]], dim=1)
+        shifted = torch.cat([events[:, 1:], events[:, :1]], dim=1)
         place = length.clamp(max=self.window - 1)
         here = torch.arange(self.window) == place.unsqueeze(1)
-        after = torch.where(here.unsqueeze(-1), newest, torch.where(full, moved, events))
+        after = torch.where(here.unsqueeze(-1), newest, torch.where(full, shifted, events))
         return after, place + 1
 
 
 class WindowReadout(nn.Module):
-    """The interest that a window stands for; zeros where there is no event.
+    """The interest of a window; zeros where there is no event.
 
     Args:
-        interest: whose weights are used.
+        interest: the model whose weights are used.
     """
 
     def __init__(self, interest: SelfAttentionInterest) -> None:
@@ -52,7 +52,7 @@ class WindowReadout(nn.Module):
         self, events: Float[Tensor, "B W D"], length: Int[Tensor, " B"]
     ) -> Float[Tensor, "B D"]:
         """Return the interest after the last event."""
-        # Padding is on the right, so behind the causal mask no event can see it.
+        # Padding is on the right, so the causal mask hides it from all events.
         states = events + self.positions
         for block in self.blocks:
             states = block(states)

@@ -1,13 +1,12 @@
-"""Fusion: the modalities of an item become one vector, whichever of them are missing.
+"""Fusion: the vectors of an item's modalities become one item vector.
 
-A fusion is an `nn.Module` with `dims` (the width of each modality it expects, by name), `dim` (D,
-the width of an item vector) and `forward(features, present)`, which takes `(P, dims[name])`
-features and a `(P,)` mask per modality and gives `(P, D)`. Its answer doesn't depend on what lies
-in an absent slot.
+:class:`Fusion` is the contract. Absent modalities are allowed: the result does not depend on the
+values in an absent slot.
 """
 
 from mmrec.fusion.attention import AttentionFusion
 from mmrec.fusion.concat import ConcatFusion
+from mmrec.fusion.protocol import Fusion
 from mmrec.fusion.siamese import SiameseFusion
 
-__all__ = ["AttentionFusion", "ConcatFusion", "SiameseFusion"]
+__all__ = ["AttentionFusion", "ConcatFusion", "Fusion", "SiameseFusion"]

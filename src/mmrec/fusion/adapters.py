@@ -1,4 +1,4 @@
-"""What every fusion does first: check the modalities and fill the absent slots."""
+"""The first step of every fusion: check the modalities and fill the absent slots."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,19 @@ from mmrec.layers import Size, check_shape
 
 
 class ModalityAdapters(nn.Module):
-    """Brings every modality of an item to one width, and fills what is absent.
+    """Maps every modality of an item to the same width and fills absent ones.
 
-    A modality goes through a layer norm and a linear layer; one that is already `dim` wide (an id
-    embedding) passes as it is. Where an item lacks a modality, that modality's learned missing
-    vector stands in, whatever lies in the absent slot (NaN and infinity included), in the values
-    and in the gradients.
+    A modality goes through a layer norm and a linear layer. A modality that is already ``dim`` wide
+    (an id embedding) is passed through unchanged. Where an item lacks a modality, the modality's
+    learned missing vector is used instead. The values in an absent slot, NaN and infinity
+    included, reach neither the result nor a gradient.
 
     Args:
-        dims: width of each modality, by name; their order is the order of the tokens.
-        dim: D, the width that all of them come out with.
+        dims: width of each modality, by name. Their order is the order of the tokens.
+        dim: D, the width of a token.
 
     Raises:
-        ValueError: for no modality, a width below 1 or a name that PyTorch cannot hold.
+        ValueError: there is no modality, a width is below 1, or PyTorch reserves a name.
 
     Example:
         >>> adapters = ModalityAdapters({"id": 8, "text": 5}, 8)
@@ -39,7 +39,7 @@ class ModalityAdapters(nn.Module):
         self.dims = dict(dims)
         self.dim = dim
         self.layers = nn.ModuleDict({name: _adapter(width, dim) for name, width in dims.items()})
-        # Small but not zero, so that an item with nothing at all still has a direction.
+        # Small but not zero, so that an item without any modality still has a direction.
         self.missing = nn.ParameterDict(
             {name: nn.Parameter(torch.randn(dim) * 0.02) for name in dims}
         )
@@ -49,10 +49,10 @@ class ModalityAdapters(nn.Module):
         features: Mapping[str, Float[Tensor, "P _"]],
         present: Mapping[str, Bool[Tensor, " P"]],
     ) -> Float[Tensor, "P M D"]:
-        """Token m of an item is its modality m, or that modality's missing vector.
+        """Return a token for each modality of each item, or the modality's missing vector.
 
         Raises:
-            ValueError: if the modalities or a width are not those of `dims`, or shapes disagree.
+            ValueError: the modalities or a width differ from ``dims``, or shapes disagree.
         """
         check_modalities(self.dims, features, present)
         tokens = []
@@ -66,27 +66,29 @@ class ModalityAdapters(nn.Module):
 def blank(
     features: Float[Tensor, "P width"], here: Bool[Tensor, "P 1"]
 ) -> Float[Tensor, "P width"]:
-    """Zeros in the absent slots; `where`, because NaN times zero is NaN, also in a gradient."""
+    """Return ``features`` with zeros in the absent slots."""
+    # `where`, because NaN times zero is NaN, also in a gradient.
     return torch.where(here, features, torch.zeros_like(features))
 
 
 def check_dims(dims: Mapping[str, int], dim: int) -> None:
-    """Refuse widths and names that no fusion can work with."""
+    """Raise a ValueError for widths or names that no fusion can use."""
     if not isinstance(dims, Mapping):
         raise ValueError(f"fusion expects dims as {{modality: width}}; got {dims!r}")
     if not dims:
         raise ValueError("fusion expects at least one modality; got none")
     if dim < 1 or any(width < 1 for width in dims.values()):
         raise ValueError(f"fusion expects widths of at least 1; got dims {dict(dims)}, dim {dim}")
+    reserved = dir(nn.ModuleDict())
     for name in dims:
-        if not name or "." in name or hasattr(nn.ModuleDict(), name):
-            raise ValueError(f"{name!r} cannot name a modality: PyTorch keeps that name to itself")
+        if not name or "." in name or name in reserved:
+            raise ValueError(f"{name!r} cannot name a modality, because PyTorch reserves the name")
 
 
 def check_modalities(
     dims: Mapping[str, int], features: Mapping[str, Tensor], present: Mapping[str, Tensor]
 ) -> None:
-    """Refuse features that are not those the fusion was built for."""
+    """Raise a ValueError for features that differ from those the fusion was built for."""
     for given in (features, present):
         if set(given) != set(dims):
             raise ValueError(f"fusion expects modalities {list(dims)}; got {sorted(given)}")

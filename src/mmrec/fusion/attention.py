@@ -1,4 +1,4 @@
-"""Attention: a learned query looks at the modalities of an item and takes what it needs."""
+"""Attention: a learned query attends to the modalities of an item."""
 
 from collections.abc import Mapping
 
@@ -7,29 +7,29 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mmrec.fusion.adapters import ModalityAdapters
-from mmrec.layers import MLP
+from mmrec.layers import MLP, record_init_args
 
 
+@record_init_args
 class AttentionFusion(nn.Module):
     """Fuses the modalities of an item by attention, so that their weights depend on the item.
 
-    Each modality is a token of width `dim` (see `ModalityAdapters`; an absent one is its learned
-    missing vector) plus a learned vector that says which modality it is. One learned query
-    attends to the tokens, and a small MLP with a residual follows (pre-norm).
+    Each modality is a token of width ``dim`` (see ``ModalityAdapters``; an absent one is its
+    learned missing vector) plus a learned embedding of the modality. One learned query attends to
+    the tokens. A small MLP with a residual connection follows (pre-norm).
 
     Args:
         dims: width of each modality, by name.
-        dim: D, the width of an item vector; a multiple of `heads`.
+        dim: D, the width of an item vector; a multiple of ``heads``.
         heads: number of attention heads.
-        dropout: dropout probability of attention weights and of the hidden layer.
+        dropout: dropout probability of the attention weights and of the hidden layer.
 
     Shape:
-        features: `(P, dims[name])` by name; present: `(P,)` by name, True where the item has it;
-        output: `(P, D)`.
+        features: ``(P, dims[name])`` by name; present: ``(P,)`` by name, True where the item has
+        it; output: ``(P, D)``.
 
     Raises:
-        ValueError: if the modalities or a width are not those of `dims`, or `heads` doesn't
-            divide `dim`.
+        ValueError: ``heads`` does not divide ``dim``, or ``dims`` is invalid.
 
     References:
         Vaswani et al., "Attention Is All You Need", arXiv:1706.03762; pooling by attention from a
@@ -60,9 +60,9 @@ class AttentionFusion(nn.Module):
     def forward(
         self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
     ) -> Float[Tensor, "P D"]:
-        """One vector per item."""
+        """Return one vector per item."""
         tokens = self.norm(self.adapters(features, present) + self.modality_embeddings)
-        query = self.query.expand(len(tokens), 1, -1)
+        query = self.query.expand(tokens.shape[0], 1, -1)  # len() would fix an exported size
         attended: Tensor = self.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
         fused: Tensor = attended + self.mlp(attended)
         return fused

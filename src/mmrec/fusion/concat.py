@@ -1,4 +1,4 @@
-"""Concatenation: the modalities side by side, mixed by a linear layer or a small MLP."""
+"""Concatenation: the modalities of an item are concatenated, then mixed."""
 
 from collections.abc import Mapping
 
@@ -7,29 +7,30 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mmrec.fusion.adapters import ModalityAdapters
-from mmrec.layers import MLP
+from mmrec.layers import MLP, record_init_args
 
 
+@record_init_args
 class ConcatFusion(nn.Module):
     """Fuses the modalities of an item by concatenation.
 
-    Every modality comes to width `dim` (see `ModalityAdapters`), absent ones are replaced by their
-    learned missing vector, and what is concatenated is mixed. The mix starts as the plain sum, so
-    that an id embedding passes straight through; with one modality there is nothing to mix, and
-    its vector is the answer.
+    Every modality is mapped to width ``dim`` (see ``ModalityAdapters``); an absent one is its
+    learned missing vector. A linear layer or a small MLP mixes the concatenation. The mix starts
+    as the sum of the modalities, so that an id embedding is passed on unchanged at first. A single
+    modality needs no mix: its vector is the result.
 
     Args:
         dims: width of each modality, by name.
         dim: D, the width of an item vector.
-        dropout: probability with which an entry of the concatenation is dropped in training.
-        hidden: width of the hidden layer of an MLP, added to the sum; None for a linear mix.
+        dropout: probability that an entry of the concatenation is dropped in training.
+        hidden: width of the hidden layer of an MLP that is added to the sum; None for a linear mix.
 
     Shape:
-        features: `(P, dims[name])` by name; present: `(P,)` by name, True where the item has it;
-        output: `(P, D)`.
+        features: ``(P, dims[name])`` by name; present: ``(P,)`` by name, True where the item has
+        it; output: ``(P, D)``.
 
     Raises:
-        ValueError: if the modalities or a width are not those of `dims`.
+        ValueError: ``dims`` is invalid.
 
     Example:
         >>> fusion = ConcatFusion({"id": 4, "text": 6}, 4)
@@ -65,7 +66,7 @@ class ConcatFusion(nn.Module):
     def forward(
         self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
     ) -> Float[Tensor, "P D"]:
-        """One vector per item."""
+        """Return one vector per item."""
         tokens = self.dropout(self.adapters(features, present))
         if self.mix is not None:
             fused: Tensor = self.mix(tokens.flatten(1))

@@ -1,19 +1,24 @@
 """Interest models: a history of item vectors, oldest first, to the user's interest at every step.
 
-Each has ``forward`` over whole histories and ``step`` for one event; folding ``step`` over a
-history gives what ``forward`` gives, so a served user costs one step an event.
+:class:`Interest` is the contract. Each model here has ``forward`` for whole histories and ``step``
+for one event. Folding ``step`` over a history equals ``forward``, so serving a user costs one step
+per event.
 """
 
 from mmrec.interest.attention import SelfAttentionInterest, WindowState
 from mmrec.interest.gru import GRUInterest
 from mmrec.interest.inputs import EventInputs
 from mmrec.interest.linear import LinearRecurrentInterest, RecurrentState
+from mmrec.interest.protocol import Interest, LastInterest, SteppingInterest
 
 __all__ = [
     "EventInputs",
     "GRUInterest",
+    "Interest",
+    "LastInterest",
     "LinearRecurrentInterest",
     "RecurrentState",
     "SelfAttentionInterest",
+    "SteppingInterest",
     "WindowState",
 ]

@@ -1,4 +1,4 @@
-"""SASRec: causal self-attention over the last events."""
+"""SASRec: causal self-attention over a user's last events."""
 
 from typing import NamedTuple, cast
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout
+from mmrec.layers import Dropout, record_init_args
 
 
 class WindowState(NamedTuple):
@@ -17,31 +17,32 @@ class WindowState(NamedTuple):
 
     Attributes:
         inputs: ``(B, W, D)``.
-        length: how many of them are events, ``(B,)``.
+        length: how many of them are real events, ``(B,)``.
     """
 
     inputs: Float[Tensor, "B W D"]
     length: Int[Tensor, " B"]
 
 
+@record_init_args
 class SelfAttentionInterest(nn.Module):
     """Pre-norm transformer blocks with a causal mask and learned positions.
 
-    The state is the last ``window`` events, and the interest is what they give: reading it costs
-    a pass over them. Positions count from the oldest of these events.
+    The state is the last ``window`` events, and the interest is a function of them alone: reading
+    it out costs a pass over the window. Positions count from the oldest of these events.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
         layers: number of blocks.
-        heads: attention heads; they divide ``dim``.
+        heads: attention heads; must divide ``dim``.
         window: events that are attended to, W.
-        dropout: of inputs and of what each block adds, in training.
+        dropout: dropout probability of the inputs and of the outputs that each block adds.
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
         num_event_types: number of known event types; 0 for events without a type.
 
     Raises:
-        ValueError: a size is not positive, or ``heads`` doesn't divide ``dim``.
+        ValueError: a size is not positive, or ``heads`` does not divide ``dim``.
 
     References:
         Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781).
@@ -78,7 +79,7 @@ class SelfAttentionInterest(nn.Module):
             )
         if dim % heads:
             raise ValueError(f"heads must divide dim; got {heads} heads and dim {dim}")
-        self.dim = self.hidden = dim
+        self.dim = self.interest_dim = dim
         self.window = window
         self.inputs = EventInputs(
             dim,
@@ -98,11 +99,11 @@ class SelfAttentionInterest(nn.Module):
         gap: Float[Tensor, "B T"] | None = None,
         event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
-        """The interest after each event; see :meth:`GRUInterest.forward`.
+        """Return the interest after each event; see :meth:`GRUInterest.forward`.
 
-        After event ``t`` it is what the last ``window`` events up to ``t`` give. So each step past
-        the window costs a pass over a window of its own: cut a long history of which the end alone
-        is wanted.
+        The interest after event ``t`` is a function of the last ``window`` events up to ``t``.
+        Each step past the window therefore costs a pass over a window of its own: shorten long
+        histories if only their end is needed.
 
         Raises:
             ValueError: a gap or type is needed and missing, a row is padded on the left, or the
@@ -126,10 +127,10 @@ class SelfAttentionInterest(nn.Module):
         gap: Float[Tensor, "B T"] | None = None,
         event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B H"]:
-        """The interest after the last event of each history, zeros where there is none.
+        """Return the interest after the last event of each history; zeros where there is none.
 
-        What ``forward`` gives there, for half of the cost with two blocks. Arguments and errors
-        are those of :meth:`forward`.
+        The result equals ``forward`` at the last event, at half the cost with two blocks. Arguments
+        and errors are those of :meth:`forward`.
         """
         inputs, length = self.inputs.of_histories(vectors, mask, gap, event_type), mask.sum(1)
         if inputs.shape[1] > self.window:
@@ -145,7 +146,7 @@ class SelfAttentionInterest(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> WindowState:
-        """The state of users without events."""
+        """Return the state of users without events."""
         inputs = self.positions.new_zeros(
             (batch_size, self.window, self.dim), device=device, dtype=dtype
         )
@@ -158,7 +159,10 @@ class SelfAttentionInterest(nn.Module):
         gap: Float[Tensor, " B"] | None = None,
         event_type: Int[Tensor, " B"] | None = None,
     ) -> WindowState:
-        """The state after one more event of each user; a full window drops its oldest event."""
+        """Return the state after one more event of each user.
+
+        A full window drops its oldest event.
+        """
         event = self.inputs.of_events(state.inputs.shape[0], vectors, gap, event_type)
         full = (state.length == self.window).view(-1, 1, 1)
         inputs = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
@@ -168,7 +172,7 @@ class SelfAttentionInterest(nn.Module):
         return WindowState(inputs, place + 1)
 
     def readout(self, state: WindowState) -> Float[Tensor, "B H"]:
-        """The interest that a state stands for; zeros where there is no event."""
+        """Return the interest of a state; zeros where there is no event."""
         steps = max([1, *state.length.tolist()])
         states = self._placed(state.inputs[:, :steps])
         for block in self.blocks[:-1]:
@@ -178,7 +182,7 @@ class SelfAttentionInterest(nn.Module):
         return interest.masked_fill((state.length == 0).unsqueeze(-1), 0)
 
     def _attend(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T H"]:
-        # Padding is on the right, so behind the causal mask no event can see it.
+        # Padding is on the right, so the causal mask hides it from all events.
         states = self._placed(inputs)
         for block in self.blocks:
             states = block(states)
@@ -190,29 +194,29 @@ class SelfAttentionInterest(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention, then a two-layer network; each reads what is normed and adds to its input."""
+    """Attention, then a two-layer network; both are residual and pre-norm."""
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
         self.attention_norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.qkv, self.output_proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.feed_forward = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
         self.dropout = Dropout(dropout)
 
     def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """One block."""
+        """Return the states after the block."""
         qkv = self.qkv(self.attention_norm(states)).chunk(3, dim=-1)
         query, key, value = (rearrange(x, "b t (h d) -> b h t d", h=self.heads) for x in qkv)
-        heard = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self._finish(states, rearrange(heard, "b h t d -> b t (h d)"))
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self._finish(states, rearrange(attended, "b h t d -> b t (h d)"))
 
     def at(self, states: Float[Tensor, "B T D"], step: Int[Tensor, " B"]) -> Float[Tensor, "B D"]:
-        """What the block gives at one step of each row, without the keys and values of the others.
+        """Return the block's output at one step of each row, without computing keys and values.
 
-        As ``q · W x = (Wᵀ q) · x``, the weights of the keys can be applied to the one query, and
-        those of the values to what it heard. The bias of the keys adds the same to every logit of
-        a row, so a softmax doesn't see it.
+        Because ``q · W x = (Wᵀ q) · x``, the key weights are applied to the one query, and the
+        value weights to its attention output. The key bias adds the same constant to every logit
+        of a row, so it cancels in the softmax.
         """
         rows = torch.arange(len(step), device=step.device)
         past = torch.arange(states.shape[1], device=step.device) <= step.unsqueeze(1)
@@ -223,21 +227,21 @@ class _Block(nn.Module):
             rearrange(x, "... (h d) -> ... h d", h=self.heads)
             for x in (F.linear(normed[rows, step], to_query, query_bias), to_key.T, to_value.T)
         )
-        asked, events = torch.einsum("bhd,ihd->bhi", query, to_key), normed.unsqueeze(1)
-        # The heads stand where steps usually do, since all of them read the same events.
-        heard = F.scaled_dot_product_attention(
-            asked.unsqueeze(1),
+        projected_query, events = torch.einsum("bhd,ihd->bhi", query, to_key), normed.unsqueeze(1)
+        # The heads take the axis of steps, because all of them attend to the same events.
+        attended = F.scaled_dot_product_attention(
+            projected_query.unsqueeze(1),
             events,
             events,
             attn_mask=past[:, None, None],
             scale=query.shape[-1] ** -0.5,
         ).squeeze(1)
-        values = torch.einsum("bhi,ihd->bhd", heard, to_value).flatten(1) + value_bias
+        values = torch.einsum("bhi,ihd->bhd", attended, to_value).flatten(1) + value_bias
         return self._finish(states[rows, step], values)
 
     def _finish(
-        self, states: Float[Tensor, "*B D"], heard: Float[Tensor, "*B D"]
+        self, states: Float[Tensor, "*B D"], attended: Float[Tensor, "*B D"]
     ) -> Float[Tensor, "*B D"]:
-        states = states + self.dropout(self.out(heard))
+        states = states + self.dropout(self.output_proj(attended))
         added: Tensor = states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
         return added

@@ -1,40 +1,41 @@
-"""GRU4Rec's recurrence: one gated step an event."""
+"""GRU4Rec's recurrence: one gated step per event."""
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout, check_shape
+from mmrec.layers import Dropout, check_shape, record_init_args
 
 
+@record_init_args
 class GRUInterest(nn.Module):
     """A gated recurrent unit over the vectors of a user's events.
 
-    The state is (layers, B, hidden), as in ``nn.GRU``: users lie on axis 1, so stack the states of
-    single users with ``torch.cat(states, dim=1)`` and take user ``b`` back with
-    ``state[:, b : b + 1]``. A user without events has the state zero.
+    The state is (layers, B, H), as in ``nn.GRU``. Users lie on axis 1: stack the states of single
+    users with ``torch.cat(states, dim=1)``, and take user ``b`` back with ``state[:, b : b + 1]``.
+    The state of a user without events is zero.
 
     Args:
         dim: width of an item vector, D.
-        hidden: width of the interest, H; ``dim`` if None.
+        interest_dim: width of the interest, H; ``dim`` if None.
         layers: number of stacked recurrent layers.
         dropout: probability that an element of an item vector, or of the interest, is dropped in
             training; also between the layers.
         time_gap: whether the seconds since the user's previous event are an input.
-        gap_dropout: with ``time_gap``, the probability that a history trains as if its times were
-            unknown, so that a bare list of items can be scored too.
+        gap_dropout: with ``time_gap``, the probability that a history is trained with unknown
+            times, so that a list of items without times can be scored too.
         num_event_types: number of known event types; 0 for events without a type.
 
     Raises:
-        ValueError: if a size is not positive, or ``num_event_types`` is negative.
+        ValueError: a size is not positive, or ``num_event_types`` is negative.
 
     References:
         Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks"
         (arXiv 1511.06939).
 
     Example:
-        >>> interest = GRUInterest(8, hidden=4).eval()
+        >>> interest = GRUInterest(8, interest_dim=4).eval()
         >>> vectors, mask = torch.randn(1, 3, 8), torch.tensor([[True, True, False]])
         >>> states = interest(vectors, mask)  # (B, T, H)
         >>> state = interest.initial_state(1)
@@ -45,12 +46,12 @@ class GRUInterest(nn.Module):
     """
 
     window: int | None = None
-    """A recurrence remembers without limit; None says that its state is not a list of events."""
+    """None: the state of a recurrence has no limit of events."""
 
     def __init__(
         self,
         dim: int,
-        hidden: int | None = None,
+        interest_dim: int | None = None,
         *,
         layers: int = 1,
         dropout: float = 0.0,
@@ -59,19 +60,18 @@ class GRUInterest(nn.Module):
         num_event_types: int = 0,
     ) -> None:
         super().__init__()
-        hidden = dim if hidden is None else hidden
-        if min(dim, hidden, layers) < 1 or num_event_types < 0:
+        interest_dim = dim if interest_dim is None else interest_dim
+        if min(dim, interest_dim, layers) < 1 or num_event_types < 0:
             raise ValueError(
-                "GRUInterest expects positive dim, hidden and layers and num_event_types of 0 or "
-                f"more; got {dim}, {hidden}, {layers} and {num_event_types}"
+                "GRUInterest expects positive dim, interest_dim and layers and num_event_types of "
+                f"0 or more; got {dim}, {interest_dim}, {layers} and {num_event_types}"
             )
         self.dim = dim
-        self.hidden = hidden
+        self.interest_dim = interest_dim
         self.layers = layers
-        # nn.GRU warns about dropout that has no layers to stand between.
-        self.gru = nn.GRU(
-            dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
-        )
+        # nn.GRU applies dropout between layers, and warns if there is only one.
+        between = dropout if layers > 1 else 0.0
+        self.gru = nn.GRU(dim, interest_dim, layers, batch_first=True, dropout=between)
         self.dropout = Dropout(dropout)
         self.inputs = EventInputs(
             dim,
@@ -88,11 +88,11 @@ class GRUInterest(nn.Module):
         gap: Float[Tensor, "B T"] | None = None,
         event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
-        """The interest after each event.
+        """Return the interest after each event.
 
         Args:
             vectors: vectors of the items, oldest first, padded on the right.
-            mask: True for real events; what lies in the other places changes nothing.
+            mask: True for real events; values in the other places change nothing.
             gap: seconds since the user's previous event, 0 for the first; negative where it is
                 unknown. Ignored without ``time_gap``.
             event_type: event types, 0 for unknown. Ignored without ``num_event_types``.
@@ -101,13 +101,13 @@ class GRUInterest(nn.Module):
             (B, T, H); zeros where ``mask`` is False.
 
         Raises:
-            ValueError: if a gap or type is needed and missing, a row is padded on the left, or the
+            ValueError: a gap or type is needed and missing, a row is padded on the left, or the
                 vectors are not ``dim`` wide.
         """
-        # Padding is on the right, so no real step comes after it and there is nothing to pack.
+        # Padding is on the right: no real step comes after it, so the histories need no packing.
         inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
         if inputs.numel() == 0:
-            return vectors.new_zeros(*vectors.shape[:2], self.hidden)
+            return vectors.new_zeros(*vectors.shape[:2], self.interest_dim)
         states, _ = self.gru(self._as_weights(inputs))
         masked: Tensor = self.dropout(states).masked_fill(~mask.unsqueeze(-1), 0)
         return masked
@@ -119,9 +119,9 @@ class GRUInterest(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> Float[Tensor, "layers B H"]:
-        """The state of users without events: zeros, by default where and what the weights are."""
+        """Return the state of users without events: zeros, by default like the weights."""
         weight = next(self.gru.parameters())
-        shape = (self.layers, batch_size, self.hidden)
+        shape = (self.layers, batch_size, self.interest_dim)
         return weight.new_zeros(shape, device=device, dtype=dtype)
 
     def step(
@@ -131,9 +131,9 @@ class GRUInterest(nn.Module):
         gap: Float[Tensor, " B"] | None = None,
         event_type: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "layers B H"]:
-        """The state after one more event of each user; arguments as in :meth:`forward`."""
-        # The cell alone: nn.GRU is made for whole histories, and takes longer for one event.
-        check_shape("a step expects a state", state, (self.layers, "users", self.hidden))
+        """Return the state after one more event of each user; arguments as in :meth:`forward`."""
+        # The cell itself: nn.GRU is made for whole histories and is slower for one event.
+        check_shape("a step expects a state", state, (self.layers, "users", self.interest_dim))
         inputs = self.inputs.of_events(state.shape[1], vectors, gap, event_type)
         hidden = self._as_weights(inputs)
         states = []
@@ -143,10 +143,10 @@ class GRUInterest(nn.Module):
         return torch.stack(states)
 
     def readout(self, state: Float[Tensor, "layers B H"]) -> Float[Tensor, "B H"]:
-        """The interest that a state stands for: its last layer."""
+        """Return the interest of a state: its last layer."""
         interest: Tensor = self.dropout(state[-1])
         return interest
 
     def _as_weights(self, inputs: Tensor) -> Tensor:
-        # On the CPU autocast leaves a GRU alone, so its input must have the type of its weights.
+        # On CPU, autocast does not cover a GRU, so its input must have the type of its weights.
         return inputs.to(next(self.gru.parameters()).dtype)

@@ -1,4 +1,4 @@
-"""What an interest model reads of an event: its item, its type, and the time since the last one."""
+"""The inputs of an interest model: an event's item, its type and the time since the last event."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ DAY = 11.366754
 
 
 class EventInputs(nn.Module):
-    """Adds the type of an event and the time since the one before to the vector of its item.
+    """Adds an event's type and the time since the previous event to the vector of its item.
 
     Args:
         dim: width of an item vector, D.
         dropout: probability that an element of an item vector is dropped in training.
         time_gap: whether the seconds since the user's previous event are an input.
-        gap_dropout: the probability that a history trains as if its times were unknown.
+        gap_dropout: the probability that a history is trained with unknown times.
         num_event_types: number of known event types; 0 for events without a type.
 
     Example:
@@ -42,11 +42,11 @@ class EventInputs(nn.Module):
         self.dim, self.gap_dropout = dim, gap_dropout
         self.dropout = Dropout(dropout)
         self.gap = nn.Linear(1, dim) if time_gap else None
-        # Row 0, unknown, stays zero: an event of an unknown type is its item alone.
+        # Row 0 stays zero: an event of unknown type is represented by its item alone.
         self.event_type = (
             nn.Embedding(num_event_types + 1, dim, padding_idx=0) if num_event_types else None
         )
-        # Both are added to item vectors, so they start small beside them.
+        # Both are added to item vectors, so they start small compared to them.
         if self.gap is not None:
             nn.init.normal_(self.gap.weight, std=0.02)
             nn.init.zeros_(self.gap.bias)
@@ -59,10 +59,10 @@ class EventInputs(nn.Module):
         gap: Float[Tensor, "*batch"] | None,
         event_type: Int[Tensor, "*batch"] | None,
     ) -> Float[Tensor, "*batch D"]:
-        """An event's item, type and time gap as one vector.
+        """Return an event's item, type and time gap as one vector.
 
         Raises:
-            ValueError: if a gap or type is needed and missing.
+            ValueError: a gap or type is needed and missing.
         """
         inputs: Tensor = self.dropout(vectors)
         if self.gap is not None:
@@ -84,10 +84,10 @@ class EventInputs(nn.Module):
         gap: Float[Tensor, "B T"] | None,
         event_type: Int[Tensor, "B T"] | None,
     ) -> Float[Tensor, "B T D"]:
-        """The inputs of whole histories; what lies in padding reaches no value and no gradient.
+        """Return the inputs of whole histories; padding reaches no value and no gradient.
 
         Raises:
-            ValueError: if shapes disagree, or a row is padded on the left.
+            ValueError: shapes disagree, or a row is padded on the left.
         """
         check_shape("the interest expects item vectors", vectors, ("batch", "time", self.dim))
         places = vectors.shape[:2]
@@ -100,7 +100,8 @@ class EventInputs(nn.Module):
         vectors = vectors.masked_fill(~mask.unsqueeze(-1), 0)
         gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
         event_type = None if event_type is None else event_type.masked_fill(~mask, 0)
-        return self(vectors, gap, event_type)  # type: ignore[no-any-return]
+        inputs: Tensor = self(vectors, gap, event_type)
+        return inputs
 
     def of_events(
         self,
@@ -109,14 +110,15 @@ class EventInputs(nn.Module):
         gap: Float[Tensor, " B"] | None,
         event_type: Int[Tensor, " B"] | None,
     ) -> Float[Tensor, "B D"]:
-        """The inputs of one event of each of so many users.
+        """Return the inputs of one event of each of ``users`` users.
 
         Raises:
-            ValueError: if shapes disagree.
+            ValueError: shapes disagree.
         """
         check_shape("a step expects item vectors", vectors, (users, self.dim))
         _check_context(vectors.shape[:1], gap, event_type)
-        return self(vectors, gap, event_type)  # type: ignore[no-any-return]
+        inputs: Tensor = self(vectors, gap, event_type)
+        return inputs
 
     def _drop_gaps(self, gap: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """In training, make all gaps of some histories unknown."""

@@ -1,41 +1,42 @@
-"""A linear recurrence: trained in parallel over a history, one cheap step an event."""
+"""A linear recurrence: trained in parallel over a history, one cheap step per event."""
 
 import math
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mmrec.interest.inputs import EventInputs
-from mmrec.interest.scan import scan
-from mmrec.layers import Dropout, at_least_float32
+from mmrec.layers import Dropout, at_least_float32, record_init_args
 
 
 class RecurrentState(NamedTuple):
-    """What a linear recurrence remembers of users.
+    """The state of a linear recurrence.
 
     Attributes:
-        memory: of each block, ``(layers, B, N)``; users lie on axis 1.
-        interest: after the last event, ``(B, H)``.
+        memory: the memory of each block, ``(layers, B, N)``; users lie on axis 1.
+        interest: the interest after the last event, ``(B, H)``.
     """
 
     memory: Complex[Tensor, "layers B N"]
     interest: Float[Tensor, "B H"]
 
 
+@record_init_args
 class LinearRecurrentInterest(nn.Module):
     """Blocks of a complex diagonal linear recurrence and a two-layer network.
 
-    In each block ``h_t = λ h_(t-1) + γ B x_t`` with learned ``λ`` inside the unit circle. Without
-    a non-linearity in time all steps of a history are computed at once, in log2(T) rounds; a
-    served user costs one multiplication an event.
+    Each block computes ``h_t = λ h_(t-1) + γ B x_t`` with a learned ``λ`` inside the unit circle.
+    The recurrence is linear in time, so all steps of a history are computed at once, in log2(T)
+    rounds. Serving a user costs one multiplication per event.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
         layers: number of blocks.
-        hidden: complex width of the recurrence; ``dim`` if None.
-        dropout: of inputs and of what each block adds, in training.
+        state_dim: complex width of the recurrence, N; ``dim`` if None.
+        dropout: dropout probability of the inputs and of the outputs that each block adds.
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
         num_event_types: number of known event types; 0 for events without a type.
@@ -59,28 +60,28 @@ class LinearRecurrentInterest(nn.Module):
     """
 
     window: int | None = None
-    """A recurrence remembers without limit; None says that its state is not a list of events."""
+    """None: the state of a recurrence has no limit of events."""
 
     def __init__(
         self,
         dim: int,
         *,
         layers: int = 2,
-        hidden: int | None = None,
+        state_dim: int | None = None,
         dropout: float = 0.0,
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
     ) -> None:
         super().__init__()
-        width = dim if hidden is None else hidden
-        if min(dim, layers, width) < 1 or num_event_types < 0:
+        state_dim = dim if state_dim is None else state_dim
+        if min(dim, layers, state_dim) < 1 or num_event_types < 0:
             raise ValueError(
-                "LinearRecurrentInterest expects positive dim, layers and hidden and "
-                f"num_event_types of 0 or more; got {dim}, {layers}, {width}, {num_event_types}"
+                "LinearRecurrentInterest expects positive dim, layers and state_dim and "
+                f"num_event_types of 0 or more; got {dim}, {layers}, {state_dim}, {num_event_types}"
             )
-        self.dim = self.hidden = dim
-        self.width = width
+        self.dim = self.interest_dim = dim
+        self.state_dim = state_dim
         self.inputs = EventInputs(
             dim,
             dropout=dropout,
@@ -88,7 +89,7 @@ class LinearRecurrentInterest(nn.Module):
             gap_dropout=gap_dropout,
             num_event_types=num_event_types,
         )
-        self.blocks = nn.ModuleList(_Block(dim, width, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(RecurrentBlock(dim, state_dim, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
     def forward(
@@ -98,7 +99,7 @@ class LinearRecurrentInterest(nn.Module):
         gap: Float[Tensor, "B T"] | None = None,
         event_type: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T H"]:
-        """The interest after each event; see :meth:`GRUInterest.forward`."""
+        """Return the interest after each event; see :meth:`GRUInterest.forward`."""
         states = self.inputs.of_histories(vectors, mask, gap, event_type)
         for block in self.blocks:
             states = block(states)
@@ -112,9 +113,9 @@ class LinearRecurrentInterest(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> RecurrentState:
-        """The state of users without events: zeros, by default where and what the weights are."""
+        """Return the state of users without events: zeros, by default like the weights."""
         interest = self.norm.weight.new_zeros((batch_size, self.dim), device=device, dtype=dtype)
-        shape = (len(self.blocks), batch_size, self.width)
+        shape = (len(self.blocks), batch_size, self.state_dim)
         memory = torch.zeros(
             shape,
             dtype=torch.promote_types(interest.dtype, torch.float32).to_complex(),
@@ -129,58 +130,102 @@ class LinearRecurrentInterest(nn.Module):
         gap: Float[Tensor, " B"] | None = None,
         event_type: Int[Tensor, " B"] | None = None,
     ) -> RecurrentState:
-        """The state after one more event of each user; arguments as in :meth:`forward`."""
+        """Return the state after one more event of each user; arguments as in :meth:`forward`."""
         states = self.inputs.of_events(state.interest.shape[0], vectors, gap, event_type)
         memories = []
         for block, before in zip(self.blocks, state.memory, strict=True):
-            memory, states = cast(_Block, block).step(before, states)
+            memory, states = cast(RecurrentBlock, block).step(before, states)
             memories.append(memory)
         return RecurrentState(torch.stack(memories), self.norm(states))
 
     def readout(self, state: RecurrentState) -> Float[Tensor, "B H"]:
-        """The interest that a state stands for; zeros where there is no event."""
+        """Return the interest of a state; zeros where there is no event."""
         return state.interest
 
 
-class _Block(nn.Module):
-    """The recurrence, then a two-layer network; each reads what is normed and adds to its input."""
+class RecurrentBlock(nn.Module):
+    """The recurrence, then a two-layer network; both are residual and pre-norm."""
 
-    def __init__(self, dim: int, hidden: int, dropout: float) -> None:
+    def __init__(self, dim: int, state_dim: int, dropout: float) -> None:
         super().__init__()
         self.norm, self.feed_forward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.input_proj, self.out = nn.Linear(dim, 2 * hidden), nn.Linear(2 * hidden, dim)
+        self.input_proj = nn.Linear(dim, 2 * state_dim)
+        self.output_proj = nn.Linear(2 * state_dim, dim)
         self.feed_forward = nn.Sequential(
             nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
         )
         self.dropout = Dropout(dropout)
-        # |λ| between .8 and .99: memories of five to a hundred events.
-        radius = torch.empty(hidden).uniform_(0.8**2, 0.99**2).sqrt()
+        # |λ| between .8 and .99: a memory of five to a hundred events.
+        radius = torch.empty(state_dim).uniform_(0.8**2, 0.99**2).sqrt()
         self.decay = nn.Parameter((-radius.log()).log())
-        self.angle = nn.Parameter(torch.rand(hidden) * math.pi / 10)
+        self.angle = nn.Parameter(torch.rand(state_dim) * math.pi / 10)
 
     def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """All steps at once."""
-        return self._finish(states, scan(self._enter(states), self._log_rate()))
+        """Return the states after the block, for all steps at once."""
+        return self._finish(states, scan(self._recurrence_inputs(states), self._log_rate()))
 
     def step(
         self, before: Complex[Tensor, "B N"], states: Float[Tensor, "B D"]
     ) -> tuple[Complex[Tensor, "B N"], Float[Tensor, "B D"]]:
-        """One step: the memory after it, and what the block says."""
-        memory = before * self._log_rate().exp() + self._enter(states)
+        """Return the memory after one more step, and the states after the block."""
+        memory = before * self._log_rate().exp() + self._recurrence_inputs(states)
         return memory, self._finish(states, memory)
 
     def _log_rate(self) -> Complex[Tensor, " N"]:
-        # The decay is negative whatever is learned, so |λ| stays below 1.
+        # The real part is negative whatever is learned, so |λ| stays below 1.
         return torch.complex(-at_least_float32(self.decay).exp(), at_least_float32(self.angle))
 
-    def _enter(self, states: Tensor) -> Tensor:
+    def _recurrence_inputs(self, states: Tensor) -> Tensor:
         real, imaginary = at_least_float32(self.input_proj(self.norm(states))).chunk(2, dim=-1)
-        # γ = √(1 - |λ|²) keeps the memory as large as what enters it (arXiv 2303.06349).
+        # γ = √(1 - |λ|²) keeps the memory at the scale of its inputs (arXiv 2303.06349).
         scale = (-torch.expm1(-2 * at_least_float32(self.decay).exp())).clamp(min=1e-6).sqrt()
         return torch.complex(real * scale, imaginary * scale)
 
     def _finish(self, states: Tensor, memory: Tensor) -> Tensor:
         flat = torch.cat([memory.real, memory.imag], dim=-1).to(states.dtype)
-        states = states + self.dropout(self.out(flat))
+        states = states + self.dropout(self.output_proj(flat))
         added: Tensor = states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
         return added
+
+
+def scan(
+    inputs: Complex[Tensor, "B T N"], log_rate: Complex[Tensor, " N"]
+) -> Complex[Tensor, "B T N"]:
+    """Return ``h_t = exp(log_rate) h_(t-1) + x_t`` for all t.
+
+    It takes log2(T) rounds, each of which doubles how many steps back are included.
+
+    Example:
+        >>> ones = torch.ones(1, 3, 1, dtype=torch.complex64)
+        >>> scan(ones, torch.tensor([0.5 + 0j]).log()).real.flatten()
+        tensor([1.0000, 1.5000, 1.7500])
+    """
+    memory: Tensor = _Scan.apply(inputs, log_rate.exp())
+    return memory
+
+
+class _Scan(torch.autograd.Function):
+    """Saves only the last round for the backward pass; autograd would save and pad every round."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, rate: Tensor) -> Tensor:
+        memory = _doubled(inputs, rate)
+        ctx.save_for_backward(memory, rate)
+        return memory
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        memory, rate = ctx.saved_tensors
+        # The gradient of the inputs is the same recurrence, run backward from the end.
+        input_grad = _doubled(grad.flip(1), rate.conj()).flip(1)
+        return input_grad, (input_grad[:, 1:] * memory[:, :-1].conj()).sum((0, 1))
+
+
+def _doubled(inputs: Tensor, rate: Tensor) -> Tensor:
+    memory, reach = inputs.clone(), 1
+    while reach < inputs.shape[1]:
+        # The product is a new tensor, so no value is read after it was overwritten.
+        memory[:, reach:] += memory[:, :-reach] * rate
+        rate, reach = rate * rate, 2 * reach
+    return memory

@@ -1,16 +1,22 @@
-"""Losses as pure functions: logits over a batch's pool and each row's target, to one number.
+"""Losses as pure functions: logits over a batch's pool and each row's target, to a scalar.
 
-``logits`` is (N, P): one row for every position that is trained, one column for every slot of the
-pool. ``target`` is (N,): the slot of each row's next item. Slot 0 is padding and never a candidate.
+``logits`` is (N, P), with a row for every trained position and a column for every slot of the pool.
+``target`` is (N,): the slot of each row's next item. Slot 0 is padding and never a candidate.
+:class:`Loss` is the contract; a part of a model with a loss of its own is an
+:class:`AuxiliaryLoss`.
 """
 
 from mmrec.losses.alignment import alignment_loss
 from mmrec.losses.pairwise import bpr_loss
 from mmrec.losses.pointwise import bce_loss
+from mmrec.losses.protocol import AuxiliaryLoss, Loss, Output
 from mmrec.losses.shortlist import shortlist, shortlist_loss
 from mmrec.losses.softmax import softmax_loss
 
 __all__ = [
+    "AuxiliaryLoss",
+    "Loss",
+    "Output",
     "alignment_loss",
     "bce_loss",
     "bpr_loss",

@@ -1,4 +1,4 @@
-"""Two views of one item should be near each other, and far from those of other items."""
+"""Contrastive alignment: the two views of an item are close, those of different items are far."""
 
 import torch
 import torch.nn.functional as F
@@ -14,20 +14,20 @@ def alignment_loss(
     present: Bool[Tensor, " P"],
     temperature: float = 0.07,
 ) -> Float[Tensor, ""]:
-    """Symmetric InfoNCE: each item must find its second view by its first, and the reverse.
+    """Return the symmetric InfoNCE loss between two views of the same items.
 
     Args:
-        first: one vector an item, for example of its text; any length, cosines are compared.
-        second: the other vector of the same items, for example of their images.
+        first: one vector per item, for example of its text. Vectors are compared by cosine.
+        second: another vector of the same items, for example of their images.
         present: True where an item has both; the other rows change nothing.
         temperature: divides the cosines; positive.
 
     Returns:
-        A scalar, the mean of both directions; zero, with a graph, if fewer than two rows are
-        present, since one item alone has nothing to be told apart from.
+        A scalar, the mean of both directions. It is zero, with a graph, if fewer than two rows are
+        present, because a contrast needs two items.
 
     Raises:
-        ValueError: if the temperature is not positive, or the shapes disagree.
+        ValueError: the temperature is not positive, or the shapes disagree.
 
     References:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"

@@ -1,4 +1,4 @@
-"""Which slots of a pool are negatives of a row: every candidate but padding and its target."""
+"""The negatives of a row: every candidate of the pool except padding and the row's target."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,7 +8,7 @@ from torch import Tensor
 def candidate_slots(
     logits: Float[Tensor, "N P"], candidates: Bool[Tensor, " P"] | None
 ) -> Bool[Tensor, " P"]:
-    """The pool's candidates: all slots by default, and never slot 0, which is padding."""
+    """Return the pool's candidates: all slots by default, and never slot 0, which is padding."""
     if candidates is None:
         slots = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
     else:
@@ -20,9 +20,9 @@ def candidate_slots(
 def check_shapes(
     logits: Tensor, target: Tensor, candidates: Tensor | None, log_q: Tensor | None = None
 ) -> None:
-    """Raises ValueError unless logits (N, P), target (N,), candidates (P,) and log_q (P,) agree.
+    """Raise a ValueError unless logits (N, P), target (N,), candidates (P,) and log_q (P,) agree.
 
-    Targets are integers, candidates booleans.
+    Targets must be integers, candidates booleans.
     """
     if logits.ndim != 2 or target.shape != logits.shape[:1]:
         raise ValueError(
@@ -32,10 +32,10 @@ def check_shapes(
     for name, value in (("candidates", candidates), ("log_q", log_q)):
         if value is not None and value.shape != logits.shape[1:]:
             raise ValueError(
-                f"{name} expects one value a slot, ({logits.shape[1]},); got {tuple(value.shape)}"
+                f"{name} expects one value per slot, ({logits.shape[1]},); got {tuple(value.shape)}"
             )
     if target.is_floating_point() or target.dtype == torch.bool:
-        raise ValueError(f"target expects slots, which are integers; got {target.dtype}")
+        raise ValueError(f"target expects integers; got {target.dtype}")
     if candidates is not None and candidates.dtype != torch.bool:
         raise ValueError(f"candidates expects booleans; got {candidates.dtype}")
 
@@ -43,7 +43,7 @@ def check_shapes(
 def split_target(
     scores: Float[Tensor, "N P"], target: Int[Tensor, " N"], candidates: Bool[Tensor, " P"] | None
 ) -> tuple[Float[Tensor, "N 1"], Bool[Tensor, "N P"]]:
-    """The target's score of each row, and the mask of the row's negatives."""
+    """Return the score of each row's target, and the mask of each row's negatives."""
     column = target.unsqueeze(1)
     negatives = candidate_slots(scores, candidates).repeat(len(scores), 1)
     negatives.scatter_(1, column, False)

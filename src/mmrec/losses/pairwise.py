@@ -1,4 +1,4 @@
-"""Bayesian personalised ranking: the target should score higher than a negative."""
+"""Bayesian personalized ranking: the target should score higher than a negative."""
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -14,23 +14,23 @@ def bpr_loss(
     candidates: Bool[Tensor, " P"] | None = None,
     log_q: Float[Tensor, " P"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean of ``-log sigmoid(target's score - negative's score)``.
+    """Return the mean of ``-log sigmoid(target's score - negative's score)``.
 
-    The mean is over each row's negatives (the pool's candidates, without the row's own target),
-    then over rows; a row without negatives gives zero.
+    The mean is over each row's negatives (the pool's candidates without the row's own target),
+    then over rows. A row without negatives counts as zero.
 
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
         candidates: slots that are negatives; None for all. Slot 0 never is.
-        log_q: taken so that all losses of a pool are called alike. It changes nothing: which
-            negatives are drawn, and how often, is part of this loss.
+        log_q: ignored, and accepted so that all losses have the same arguments. The distribution
+            of the negatives is part of this loss.
 
     Returns:
         A scalar; zero, with a graph, if there are no rows.
 
     Raises:
-        ValueError: if the shapes disagree.
+        ValueError: the shapes disagree.
 
     References:
         Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit Feedback"

@@ -1,4 +1,4 @@
-"""The loss of a ranking scorer: the target against what the retrieval scorer would find."""
+"""The loss of a reranker: the target against the best candidates of the retrieval scorer."""
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +16,19 @@ def shortlist(
     candidates: Bool[Tensor, " P"] | None,
     size: int,
 ) -> Int[Tensor, "N K1"]:
-    """Return for each row the target's slot, then those of its ``size`` best negatives.
+    """Return for each row the target's slot, then the slots of its ``size`` best negatives.
 
-    They are what a ranking scorer has to tell apart: it is trained on the short list that it will
-    be given. There are fewer than ``size`` where the pool has fewer candidates.
+    A reranker is trained on them, because it will be used on such short lists. There are fewer than
+    ``size`` negatives where the pool has fewer candidates.
 
     Args:
         logits: the retrieval scorer's score of every slot for every row.
-        target: each row's target slot, never 0. It comes first even if it is no candidate.
+        target: each row's target slot, never 0. It comes first even if it is not a candidate.
         candidates: slots that may be negatives; None for all. Slot 0 never is.
-        size: how many negatives, K.
+        size: number of negatives, K.
 
     Raises:
-        ValueError: if the shapes disagree, or ``size`` is less than 1.
+        ValueError: the shapes disagree, or ``size`` is less than 1.
 
     Example:
         >>> logits = torch.tensor([[9.0, 1.0, 3.0, 2.0]])  # slot 0 is padding
@@ -37,31 +37,31 @@ def shortlist(
     """
     check_shapes(logits, target, candidates)
     if size < 1:
-        raise ValueError(f"size expects at least 1 negative; got {size}")
+        raise ValueError(f"size must be at least 1; got {size}")
     slots = candidate_slots(logits, candidates)
     first = target.long().unsqueeze(1)
     scores = at_least_float32(logits).masked_fill(~slots, -torch.inf)
     scores = scores.scatter(1, first, -torch.inf)
-    # Every row has so many negatives; one whose target is no candidate has one more.
+    # Every row has this many negatives; a row whose target is not a candidate has one more.
     negatives = int(slots.sum()) - int(slots[target].any())
     return torch.cat([first, scores.topk(min(size, negatives)).indices], dim=1)
 
 
 def shortlist_loss(scores: Float[Tensor, "N K1"]) -> Float[Tensor, ""]:
-    r"""Mean over rows of the negative log-likelihood of the first column.
+    r"""Return the mean over rows of the negative log-likelihood of the first column.
 
     .. math:: -r_0 + \log \sum_{j=0}^{K} e^{r_j}
 
     Args:
-        scores: the ranking scorer's scores of a short list, target first, as :func:`shortlist`
-            gives it; computed in float32 or wider.
+        scores: the reranker's scores of short lists in the order of :func:`shortlist`, target
+            first; computed in float32 or wider.
 
     Returns:
         A scalar; zero, with a graph, if there are no rows.
 
     References:
         Covington et al., "Deep Neural Networks for YouTube Recommendations" (RecSys 2016), for
-        ranking what another model has retrieved.
+        ranking the candidates that another model retrieved.
 
     Example:
         >>> shortlist_loss(torch.tensor([[1.0, 1.0, 1.0]]))  # one of three: log 3

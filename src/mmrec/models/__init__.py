@@ -1,17 +1,14 @@
-"""Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders by name."""
+"""Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders."""
 
 from mmrec.models.builders import gru4rec, lrurec, sasrec
 from mmrec.models.catalog_scorer import CatalogScorer
 from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_contributions
-from mmrec.models.sequential import Interest, Output, SequentialModel, SteppingInterest
+from mmrec.models.sequential import SequentialModel
 
 __all__ = [
     "CatalogScorer",
-    "Interest",
     "ItemEncoder",
-    "Output",
     "SequentialModel",
-    "SteppingInterest",
     "encode_catalog",
     "encode_with_contributions",
     "gru4rec",

@@ -1,28 +1,27 @@
-"""Flat builder functions: a model by the name the field knows it by."""
+"""Builder functions for well-known models."""
 
 from collections.abc import Mapping
-from typing import cast
 
-from torch import nn
-
-from mmrec.fusion import ConcatFusion
-from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.models.items import ItemEncoder, widths
+from mmrec.encoders import Encoder
+from mmrec.fusion import ConcatFusion, Fusion
+from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.models.checks import widths
+from mmrec.models.items import ItemEncoder
 from mmrec.models.sequential import SequentialModel
-from mmrec.scoring import DotScorer
+from mmrec.scoring import DotScorer, Reranker
 
 
 def gru4rec(
-    encoders: Mapping[str, nn.Module],
+    encoders: Mapping[str, Encoder],
     *,
     dim: int = 128,
     layers: int = 1,
     dropout: float = 0.4,
     modality_dropout: float = 0.0,
-    fusion: nn.Module | None = None,
+    fusion: Fusion | None = None,
     time_gap: bool = False,
     num_event_types: int = 0,
-    reranker: nn.Module | None = None,
+    reranker: Reranker | None = None,
 ) -> SequentialModel:
     """Build a GRU over item vectors, scored by dot product.
 
@@ -32,12 +31,12 @@ def gru4rec(
         encoders: an encoder for each modality, by name.
         dim: width of item vectors and of the interest.
         layers: layers of the GRU.
-        dropout: of the GRU's input and output.
+        dropout: dropout probability of the GRU's input and output.
         modality_dropout: see :class:`ItemEncoder`.
-        fusion: fuses the modalities into ``dim``; concatenation by default.
+        fusion: fuses the modalities into width ``dim``; concatenation by default.
         time_gap: whether the time between events is an input.
-        num_event_types: how many event types are an input.
-        reranker: ranking scorer on top, see :class:`SequentialModel`.
+        num_event_types: number of event types; 0 if they are not an input.
+        reranker: scores the short list, see :class:`SequentialModel`.
 
     Example:
         >>> from mmrec.encoders import FeatureEncoder, IdEncoder
@@ -52,7 +51,7 @@ def gru4rec(
 
 
 def sasrec(
-    encoders: Mapping[str, nn.Module],
+    encoders: Mapping[str, Encoder],
     *,
     dim: int = 128,
     layers: int = 2,
@@ -60,10 +59,10 @@ def sasrec(
     window: int = 200,
     dropout: float = 0.4,
     modality_dropout: float = 0.0,
-    fusion: nn.Module | None = None,
+    fusion: Fusion | None = None,
     time_gap: bool = False,
     num_event_types: int = 0,
-    reranker: nn.Module | None = None,
+    reranker: Reranker | None = None,
 ) -> SequentialModel:
     """Build causal self-attention over item vectors, scored by dot product.
 
@@ -75,13 +74,13 @@ def sasrec(
         dim: width of item vectors and of the interest.
         layers: transformer blocks.
         heads: attention heads of a block.
-        window: events that are attended to.
-        dropout: of inputs and of what a block adds.
+        window: number of last events that are attended to.
+        dropout: dropout probability of the inputs and of the outputs that each block adds.
         modality_dropout: see :class:`ItemEncoder`.
-        fusion: fuses the modalities into ``dim``; concatenation by default.
+        fusion: fuses the modalities into width ``dim``; concatenation by default.
         time_gap: whether the time between events is an input.
-        num_event_types: how many event types are an input.
-        reranker: ranking scorer on top, see :class:`SequentialModel`.
+        num_event_types: number of event types; 0 if they are not an input.
+        reranker: scores the short list, see :class:`SequentialModel`.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
@@ -101,16 +100,16 @@ def sasrec(
 
 
 def lrurec(
-    encoders: Mapping[str, nn.Module],
+    encoders: Mapping[str, Encoder],
     *,
     dim: int = 128,
     layers: int = 2,
     dropout: float = 0.4,
     modality_dropout: float = 0.0,
-    fusion: nn.Module | None = None,
+    fusion: Fusion | None = None,
     time_gap: bool = False,
     num_event_types: int = 0,
-    reranker: nn.Module | None = None,
+    reranker: Reranker | None = None,
 ) -> SequentialModel:
     """Build a linear recurrence over item vectors, scored by dot product.
 
@@ -119,8 +118,8 @@ def lrurec(
 
     Example:
         >>> from mmrec.encoders import IdEncoder
-        >>> lrurec({"id": IdEncoder(100, 16)}, dim=16).interest.window is None
-        True
+        >>> lrurec({"id": IdEncoder(100, 16)}, dim=16).interest.interest_dim
+        16
     """
     interest = LinearRecurrentInterest(
         dim, layers=layers, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types
@@ -129,14 +128,13 @@ def lrurec(
 
 
 def _model(
-    encoders: Mapping[str, nn.Module],
-    interest: nn.Module,
+    encoders: Mapping[str, Encoder],
+    interest: Interest,
     modality_dropout: float,
-    fusion: nn.Module | None,
-    reranker: nn.Module | None,
+    fusion: Fusion | None,
+    reranker: Reranker | None,
 ) -> SequentialModel:
-    dim = cast(int, interest.dim)
     if fusion is None:
-        fusion = ConcatFusion(widths(encoders), dim)
+        fusion = ConcatFusion(widths(encoders), interest.dim)
     items = ItemEncoder(encoders, fusion, modality_dropout=modality_dropout)
     return SequentialModel(items, interest, DotScorer(), reranker)

@@ -1,4 +1,4 @@
-"""A trained model over one catalogue, ready to score histories."""
+"""Scores of a trained model over one catalogue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from mmrec.models.sequential import SequentialModel
 
 
 class CatalogScorer:
-    """A model with the vectors of a catalogue.
+    """A model together with the vectors of a catalogue.
 
-    A user without history gets the items by popularity: the model has nothing to go by.
+    For a user without history, items are scored by popularity.
 
     Args:
         model: the model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        popularity: what to score with where a history is empty, ``(V + 1,)``.
-        max_length: how many of the last events of a history count.
+        popularity: the scores for an empty history, ``(V + 1,)``.
+        max_length: number of last events of a history that are used.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class CatalogScorer:
     @torch.no_grad()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
-        histories = self._placed(histories)
+        histories = self._prepared(histories)
         with evaluating(self.model), fast_products():
             scores = self.model.scores(histories, self.vectors)
-        # Rows alone, which are few or none: a choice for each score costs as much as ranking it.
+        # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
         scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
         return scores
 
@@ -52,21 +52,21 @@ class CatalogScorer:
         histories: Histories,
         exclude: Bool[Tensor, "B V1"],
     ) -> Float[Tensor, "B V1"]:
-        """Return scores with what is excluded at ``-inf`` and the short list of the rest ranked.
+        """Return scores with excluded items at ``-inf`` and the short list of the rest reranked.
 
-        What must not be recommended is taken out first, so that it takes no place on the short
-        list. Without a ranking scorer, or without a history, the order of ``scores`` stays.
+        Excluded items are removed first, so that they take no place on the short list. Without a
+        reranker, or for an empty history, the order of ``scores`` is kept.
         """
         scores = scores.masked_fill(exclude, -torch.inf)
         if self.model.reranker is None:
             return scores
-        histories = self._placed(histories)
+        histories = self._prepared(histories)
         with evaluating(self.model), fast_products():
             states = self.model.interests(histories, self.vectors)
             ranked = self.model.rerank(scores, states, self.vectors)
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
 
-    def _placed(self, histories: Histories) -> Histories:
+    def _prepared(self, histories: Histories) -> Histories:
         return _last(histories, self.max_length).to(self.vectors.device)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from numbers import Integral
 from typing import cast
 
 import numpy as np
@@ -13,26 +12,30 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmrec.data import Inputs, ItemPool, Source, load_pool
+from mmrec.encoders import Encoder
+from mmrec.encoders.protocol import reads_raw_values
+from mmrec.fusion import Fusion
 from mmrec.layers import fast_products
+from mmrec.models.checks import check_items
 
 Features = tuple[dict[str, Tensor], dict[str, Tensor]]
-"""For each modality its features, ``(P, D_m)``, and which slots have it, ``(P,)``."""
+"""By modality: the features, ``(P, D_m)``, and which slots have the modality, ``(P,)``."""
 
 
 class ItemEncoder(nn.Module):
-    """Encodes each slot of a pool: one encoder a modality, then fusion.
+    """Encodes each slot of a pool: one encoder per modality, then fusion.
 
     Args:
         encoders: an encoder for each modality, by name.
         fusion: fuses ``{name: (P, D_m)}`` and ``{name: (P,)}`` into ``(P, D)``.
-        modality_dropout: in training, the probability that an item is shown without one of its
-            modalities, so that the model copes with what is missing; an item keeps at least one.
-        chunk: how many inputs a trained encoder takes at once, at most. Activations of all chunks
-            but the last are computed again for their gradient, so that memory does not grow with
-            the pool (gradient caching, arXiv 2101.06983); None encodes the pool at once.
+        modality_dropout: in training, the probability that a modality of an item is dropped, so
+            that the model learns to handle missing ones. An item keeps at least one modality.
+        chunk: most inputs that a trained encoder takes at once. Activations of all chunks but the
+            last are computed again for their gradient, so that memory does not grow with the pool
+            (gradient caching, arXiv 2101.06983); None encodes the pool at once.
 
     Shape:
-        pool of P slots → ``(P, D)``. Slot 0, padding, gets a finite vector nobody reads.
+        pool of P slots → ``(P, D)``. Slot 0, padding, gets a finite vector that is not used.
 
     Raises:
         ValueError: encoders and fusion disagree on the modalities or a width, or the pool lacks
@@ -50,60 +53,52 @@ class ItemEncoder(nn.Module):
 
     def __init__(
         self,
-        encoders: Mapping[str, nn.Module],
-        fusion: nn.Module,
+        encoders: Mapping[str, Encoder],
+        fusion: Fusion,
         *,
         modality_dropout: float = 0.0,
         chunk: int | None = 64,
     ) -> None:
         super().__init__()
-        dims, given = _dims(fusion), widths(encoders)
-        if sorted(given) != sorted(dims):
-            raise ValueError(
-                f"fusion expects modalities {sorted(dims)}; got encoders for {sorted(given)}"
-            )
-        for name, width in given.items():
-            if width != dims[name]:
-                raise ValueError(
-                    f"fusion expects {name!r} features of width {dims[name]}; got an encoder of "
-                    f"width {width}"
-                )
+        check_items(encoders, fusion)
         if not 0 <= modality_dropout < 1:
             raise ValueError(f"modality_dropout must be in [0, 1); got {modality_dropout}")
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict(cast(Mapping[str, nn.Module], encoders))
         self.fusion = fusion
         self.modality_dropout, self.chunk = modality_dropout, chunk
 
     @property
     def dim(self) -> int:
-        """Width D of an item vector."""
-        return cast(int, self.fusion.dim)
+        """Width of an item vector, D."""
+        return self.fusion.dim
 
     def forward(self, pool: ItemPool) -> Float[Tensor, "P D"]:
         """Return the vector of every slot."""
-        vectors: Tensor = self.fusion(*self.features(pool))
-        return vectors
+        return self.fusion(*self.features(pool))
 
     def features(self, pool: ItemPool) -> Features:
-        """Encode each modality of the pool; what is absent is zero."""
+        """Return the features of each modality of the pool; they are zero where it is absent.
+
+        Raises:
+            ValueError: the pool lacks a modality.
+        """
         lacking = sorted(set(self.encoders) - set(pool.present))
         if lacking:
             raise ValueError(f"items need the modalities {lacking}; got {sorted(pool.present)}")
         present = {name: pool.present[name] for name in self.encoders}
         features = {}
         for name, encoder in self.encoders.items():
-            empty = torch.zeros(len(pool), cast(int, encoder.dim), device=pool.items.device)
+            values = torch.zeros(len(pool), self.fusion.dims[name], device=pool.items.device)
             if name in pool.content:
                 encoded = self._encode(encoder, pool.content[name])
                 here = present[name].unsqueeze(-1)
-                empty = empty.to(encoded.dtype).masked_scatter(here, encoded)
-            features[name] = empty
+                values = values.to(encoded.dtype).masked_scatter(here, encoded)
+            features[name] = values
         return features, self._drop(present)
 
     def _encode(self, encoder: nn.Module, inputs: Inputs) -> Tensor:
-        """Run an encoder; one with raw input and trained weights in checkpointed chunks."""
-        heavy = hasattr(encoder, "transform")
-        if not heavy or self.chunk is None:
+        """Return vectors of inputs; trained encoders of raw values run in checkpointed chunks."""
+        if not reads_raw_values(encoder) or self.chunk is None:
             return cast(Tensor, encoder(inputs))
         run: Callable[[Inputs], Tensor] = encoder
         if torch.is_grad_enabled() and any(p.requires_grad for p in encoder.parameters()):
@@ -115,7 +110,7 @@ class ItemEncoder(nn.Module):
             )
         *parts, last = _split(inputs, self.chunk)
         with fast_products():
-            # The backward pass starts with the last chunk: its activations wait for nothing.
+            # The backward pass starts with the last chunk, so its activations are kept.
             return torch.cat([*(run(part) for part in parts), encoder(last)])
 
     def _drop(self, present: dict[str, Bool[Tensor, " P"]]) -> dict[str, Bool[Tensor, " P"]]:
@@ -148,20 +143,20 @@ def encode_with_contributions(
     *,
     batch_size: int = 256,
 ) -> tuple[Float[Tensor, "V1 D"], dict[str, Tensor]]:
-    """Return the vector of every catalogue index, and which share of it each modality has.
+    """Return the vector of every catalogue index, and the contribution of each modality to it.
 
-    A share is the vector less what it would be if the item lacked the modality: zero where it
-    does. Content is encoded once, and fused once more for each modality.
+    A contribution is the vector minus the vector of the same item without the modality; it is zero
+    for an item that lacks the modality. Content is encoded once, and fused once more per modality.
 
     Args:
         items: the item tower.
         sources: the content of the catalogue.
         catalog_size: V.
-        modalities: whose contributions are wanted; None for all.
-        batch_size: items that are encoded at once.
+        modalities: those whose contributions are computed; None for all.
+        batch_size: number of items encoded at once.
 
     Returns:
-        Vectors ``(V + 1, D)`` in float32, and for each modality ``(V + 1, D)`` in float16.
+        Vectors ``(V + 1, D)`` in float32, and contributions ``(V + 1, D)`` in float16 by modality.
     """
     names = list(items.encoders if modalities is None else modalities)
     device = next(items.parameters()).device
@@ -184,33 +179,8 @@ def encode_with_contributions(
     return vectors, contributions
 
 
-def widths(encoders: Mapping[str, nn.Module]) -> dict[str, int]:
-    """Return the width of what each encoder gives, by modality.
-
-    Raises:
-        ValueError: an encoder doesn't say.
-    """
-    for name, encoder in encoders.items():
-        if not isinstance(getattr(encoder, "dim", None), Integral):
-            raise ValueError(
-                f"an encoder needs dim, the width of its vectors; the one for {name!r}, "
-                f"{type(encoder).__name__}, has none"
-            )
-    return {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
-
-
-def _dims(fusion: nn.Module) -> Mapping[str, int]:
-    dims, dim = (getattr(fusion, name, None) for name in ("dims", "dim"))
-    if not isinstance(dims, Mapping) or not isinstance(dim, Integral):
-        raise ValueError(
-            "a fusion needs dims, the width of each modality by name, and dim, the width of an "
-            f"item vector; {type(fusion).__name__} lacks them"
-        )
-    return dims
-
-
 def _split(inputs: Inputs, size: int) -> list[Inputs]:
-    """Cut inputs into as few chunks of at most ``size`` as will do, of like size."""
+    """Split inputs into the fewest chunks of at most ``size``, all of similar size."""
     if isinstance(inputs, Tensor):
         return list(inputs.tensor_split(max(1, -(-len(inputs) // size))))
     parts = {name: _split(tensor, size) for name, tensor in inputs.items()}

@@ -395,7 +395,7 @@ class RealtimeRecommender:
         reranker = now.model.reranker
         wanted = k if reranker is None else max(k, now.model.shortlist)
         exclude = None if seen is None else [seen[seen > 0]]
-        query = now.model.scorer.index_queries(state)  # type: ignore[operator]
+        query = now.model.scorer.index_queries(state)
         keys, scores = now.index.search(query, wanted, exclude=exclude, allow=allow)
         # An item that was added since this snapshot may be in the index already.
         found = (keys[0] > 0) & (keys[0] < len(now.vectors))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrec.data import Histories
-from mmrec.models import SteppingInterest
+from mmrec.interest import SteppingInterest
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 
@@ -35,7 +35,7 @@ class StateUpdater:
 
     def __init__(
         self,
-        interest: nn.Module,
+        interest: object,
         version: str,
         *,
         event_types: Sequence[str] = (),

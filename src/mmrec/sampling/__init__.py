@@ -1,15 +1,15 @@
-"""Which items join a batch's pool beside its own, and with what probability.
+"""Samplers: which items join a batch's pool as negatives, and with what probability.
 
-A pool has two methods: ``draw(rng)`` gives items, ``log_inclusion(items)`` the log probability that
-an item is among them, which :func:`mmrec.losses.softmax_loss` takes as ``log_q``.
+:class:`Sampler` is the contract. A pool is a set, so a sampled softmax is corrected by the
+probability of *inclusion*: an item that is drawn five times is in the pool once.
 """
 
 from mmrec.sampling.inclusion import union_log_inclusion
+from mmrec.sampling.protocol import Sampler
 from mmrec.sampling.samplers import (
     FullSampler,
     InBatchSampler,
     PopularitySampler,
-    Sampler,
     UniformSampler,
     UnionSampler,
 )

@@ -1,53 +1,32 @@
-"""Pools: what is drawn, and the probability that an item is in the drawn set.
-
-A pool is a set, so what corrects a sampled softmax is the probability of *inclusion*: an item drawn
-five times is in the pool once. Items are catalogue indices, 1 to V; 0 is padding and never drawn.
-"""
+"""Samplers: what is drawn, and the probability that an item is in the drawn set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrec.sampling.inclusion import (
-    LogProbabilities,
-    at_least_once,
-    frequencies,
-    union_log_inclusion,
-)
-
-Items = NDArray[np.integer[Any]]
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """What a sampler of negatives must do."""
-
-    def draw(self, rng: np.random.Generator) -> Items:
-        """Unique catalogue indices, sorted, never 0."""
-
-    def log_inclusion(self, items: Items) -> LogProbabilities:
-        """Log of the probability that each item is in what ``draw`` gives; -inf for never."""
+from mmrec.sampling.inclusion import at_least_once, frequencies, union_log_inclusion
+from mmrec.sampling.protocol import Items, LogProbabilities, Sampler
 
 
 @dataclass(frozen=True, eq=False)
 class FullSampler:
-    """Every given item, every time: the softmax is exact.
+    """Draws every given item, every time: the softmax is exact.
 
     Args:
         items: catalogue indices that may be recommended.
 
     Raises:
-        ValueError: if ``items`` is empty or has an index less than 1.
+        ValueError: ``items`` is empty or has an index less than 1.
 
     Example:
-        >>> pool = FullSampler(np.array([3, 1, 2]))
-        >>> pool.draw(np.random.default_rng(0))
+        >>> sampler = FullSampler(np.array([3, 1, 2]))
+        >>> sampler.draw(np.random.default_rng(0))
         array([1, 2, 3])
-        >>> pool.log_inclusion(np.array([1, 7]))
+        >>> sampler.log_inclusion(np.array([1, 7]))
         array([  0., -inf])
     """
 
@@ -57,30 +36,30 @@ class FullSampler:
         object.__setattr__(self, "items", _unique_items(self.items))
 
     def draw(self, rng: np.random.Generator) -> Items:
-        """All items."""
+        """Return all items."""
         return self.items
 
     def log_inclusion(self, items: Items) -> LogProbabilities:
-        """0 for a given item, -inf for any other."""
+        """Return 0 for a given item, -inf for any other."""
         return np.where(_among(items, self.items), 0.0, -np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class UniformSampler:
-    """``size`` different items, all sets of them equally likely.
+    """Draws ``size`` different items; all sets of this size are equally likely.
 
     Args:
         items: catalogue indices to draw from.
-        size: how many to draw; all of them, if there are no more.
+        size: how many items to draw; all of them if there are fewer.
 
     Raises:
-        ValueError: if ``items`` is empty or has an index less than 1, or ``size`` is less than 1.
+        ValueError: ``items`` is empty or has an index less than 1, or ``size`` is less than 1.
 
     Example:
-        >>> pool = UniformSampler(np.arange(1, 101), size=5)
-        >>> len(pool.draw(np.random.default_rng(0)))
+        >>> sampler = UniformSampler(np.arange(1, 101), size=5)
+        >>> len(sampler.draw(np.random.default_rng(0)))
         5
-        >>> np.exp(pool.log_inclusion(np.array([1])))
+        >>> np.exp(sampler.log_inclusion(np.array([1])))
         array([0.05])
     """
 
@@ -92,29 +71,29 @@ class UniformSampler:
         _check_draws("size", self.size)
 
     def draw(self, rng: np.random.Generator) -> Items:
-        """``size`` different items."""
+        """Return ``size`` different items."""
         size = min(self.size, len(self.items))
         # On an integer, choice without replacement costs O(size), not O(V).
         return self.items[np.sort(rng.choice(len(self.items), size, replace=False, shuffle=False))]
 
     def log_inclusion(self, items: Items) -> LogProbabilities:
-        """``size`` / number of items, for each of them."""
+        """Return log(``size`` / number of items) for a given item, -inf for any other."""
         log_p = np.log(min(self.size / len(self.items), 1.0))
         return np.where(_among(items, self.items), log_p, -np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class PopularitySampler:
-    """The different items among ``size`` draws with replacement from count ** alpha.
+    """Draws ``size`` times with replacement, with probabilities proportional to count ** alpha.
 
     Args:
-        counts: (V+1,) training events of each item; index 0 is padding and ignored. An item
-            without events is never drawn.
-        size: how many draws; the pool has at most as many items.
+        counts: number of training events of each item, (V+1,); index 0 is padding and ignored. An
+            item without events is never drawn.
+        size: number of draws. The drawn set may be smaller, because items repeat.
         alpha: 1 draws by popularity, 0 uniformly among items with events.
 
     Raises:
-        ValueError: if ``counts`` is no vector, has a negative or non-finite value or no positive
+        ValueError: ``counts`` is not a vector, has a negative or non-finite value or no positive
             one, or ``size`` is less than 1.
 
     References:
@@ -122,8 +101,8 @@ class PopularitySampler:
         their Compositionality" (arXiv 1310.4546).
 
     Example:
-        >>> pool = PopularitySampler(np.array([0, 9, 1, 0]), size=2)  # p is 3/4 and 1/4
-        >>> np.exp(pool.log_inclusion(np.array([1, 2, 3])))
+        >>> sampler = PopularitySampler(np.array([0, 9, 1, 0]), size=2)  # p is 3/4 and 1/4
+        >>> np.exp(sampler.log_inclusion(np.array([1, 2, 3])))
         array([0.9375, 0.4375, 0.    ])
     """
 
@@ -132,7 +111,7 @@ class PopularitySampler:
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
-        _ = self._probabilities  # checks the counts now rather than in a worker
+        _ = self._probabilities  # checks the counts here instead of in a worker
         _check_draws("size", self.size)
 
     @cached_property
@@ -142,19 +121,19 @@ class PopularitySampler:
     @cached_property
     def _cumulative(self) -> NDArray[np.float64]:
         cumulative: NDArray[np.float64] = np.cumsum(self._probabilities)
-        # Ends at exactly 1, so that no draw, which is below 1, falls behind the last item.
+        # The last value is exactly 1, so a draw, which is below 1, always finds an item.
         cumulative /= cumulative[-1]
         return cumulative
 
     def draw(self, rng: np.random.Generator) -> Items:
-        """The different items among ``size`` draws."""
-        # Sorted keys walk through the table in order, which spares the cache. side="right" gives
-        # the first item whose cumulative probability is above the key: never one of probability 0.
+        """Return the different items among ``size`` draws."""
+        # Sorted keys search the table in order, which uses the cache well. side="right" finds the
+        # first item whose cumulative probability is above the key: never one of probability 0.
         keys = np.sort(rng.random(self.size))
         return np.unique(np.searchsorted(self._cumulative, keys, side="right"))
 
     def log_inclusion(self, items: Items) -> LogProbabilities:
-        """log(1 - (1 - p) ** size)."""
+        """Return log(1 - (1 - p) ** size)."""
         return at_least_once(_lookup(self._probabilities, items), self.size)
 
 
@@ -162,22 +141,22 @@ class PopularitySampler:
 class InBatchSampler:
     """Draws nothing: the batch's own targets are the negatives of each other.
 
-    The targets are taken as independent draws by popularity, the usual approximation: real
-    histories repeat an item less often.
+    The targets are treated as independent draws by popularity. This is the usual approximation;
+    real histories repeat an item less often.
 
     Args:
-        counts: (V+1,) training events of each item; index 0 is padding and ignored.
-        positions: how many targets a batch has.
+        counts: number of training events of each item, (V+1,); index 0 is padding and ignored.
+        positions: number of targets in a batch.
 
     Raises:
-        ValueError: if ``counts`` is no vector, has a negative or non-finite value or no positive
+        ValueError: ``counts`` is not a vector, has a negative or non-finite value or no positive
             one, or ``positions`` is less than 1.
 
     Example:
-        >>> pool = InBatchSampler(np.array([0, 3, 1]), positions=2)
-        >>> np.exp(pool.log_inclusion(np.array([1, 2])))
+        >>> sampler = InBatchSampler(np.array([0, 3, 1]), positions=2)
+        >>> np.exp(sampler.log_inclusion(np.array([1, 2])))
         array([0.9375, 0.4375])
-        >>> pool.draw(np.random.default_rng(0))
+        >>> sampler.draw(np.random.default_rng(0))
         array([], dtype=int64)
     """
 
@@ -193,57 +172,62 @@ class InBatchSampler:
         return frequencies(self.counts, 1.0)
 
     def draw(self, rng: np.random.Generator) -> Items:
-        """Nothing."""
+        """Return no items."""
         return np.empty(0, dtype=np.int64)
 
     def log_inclusion(self, items: Items) -> LogProbabilities:
-        """log(1 - (1 - f) ** positions), f an item's part of the training events."""
+        """Return log(1 - (1 - f) ** positions); f is an item's share of the training events."""
         return at_least_once(_lookup(self._frequencies, items), self.positions)
 
 
 @dataclass(frozen=True, eq=False)
 class UnionSampler:
-    """Several pools drawn independently, for example in-batch targets and drawn negatives.
+    """Several samplers, drawn independently: for example in-batch targets and drawn negatives.
+
+    Args:
+        samplers: whose draws are joined.
 
     Raises:
-        ValueError: there is no pool.
+        ValueError: there is no sampler.
 
     Example:
         >>> counts = np.array([0, 3, 1])
         >>> in_batch = InBatchSampler(counts, positions=1)
-        >>> pool = UnionSampler([in_batch, UniformSampler(np.array([1, 2]), 1)])
-        >>> np.exp(pool.log_inclusion(np.array([1, 2])))  # 1 - 1/4 × 1/2, 1 - 3/4 × 1/2
+        >>> sampler = UnionSampler([in_batch, UniformSampler(np.array([1, 2]), 1)])
+        >>> np.exp(sampler.log_inclusion(np.array([1, 2])))  # 1 - 1/4 × 1/2, 1 - 3/4 × 1/2
         array([0.875, 0.625])
     """
 
-    pools: Sequence[Sampler]
+    samplers: Sequence[Sampler]
 
     def __post_init__(self) -> None:
-        if not self.pools:
-            raise ValueError("UnionSampler expects at least one pool; got none")
+        if not self.samplers:
+            raise ValueError("UnionSampler expects at least one sampler; got none")
 
     def draw(self, rng: np.random.Generator) -> Items:
-        """Every item that one of the pools draws."""
-        drawn = [pool.draw(rng) for pool in self.pools]
+        """Return every item that one of the samplers draws."""
+        drawn = [sampler.draw(rng) for sampler in self.samplers]
         return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
 
     def log_inclusion(self, items: Items) -> LogProbabilities:
-        """log(1 - product of (1 - probability in one pool))."""
+        """Return log(1 - product of (1 - probability in one draw))."""
         nowhere = np.full(np.shape(items), -np.inf)
-        return union_log_inclusion(nowhere, *(pool.log_inclusion(items) for pool in self.pools))
+        each = (sampler.log_inclusion(items) for sampler in self.samplers)
+        return union_log_inclusion(nowhere, *each)
 
 
 def _lookup(probabilities: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
-    """Probabilities of items; 0 for items newer than the counts."""
+    """Return the probabilities of items; 0 for items newer than the counts."""
     items = np.asarray(items)
     known = (items > 0) & (items < len(probabilities))
     return np.where(known, probabilities[np.where(known, items, 0)], 0.0)
 
 
-def _among(items: Items, pool: Items) -> NDArray[np.bool_]:
-    """Which items are in a sorted pool: O(log V) an item, where ``np.isin`` looks at all of it."""
-    places = np.minimum(np.searchsorted(pool, items), len(pool) - 1)
-    return np.asarray(pool[places] == items)
+def _among(items: Items, drawn: Items) -> NDArray[np.bool_]:
+    """Return which items are among ``drawn``, which ascends."""
+    # O(log V) per item, where `np.isin` reads all of `drawn`.
+    places = np.minimum(np.searchsorted(drawn, items), len(drawn) - 1)
+    return np.asarray(drawn[places] == items)
 
 
 def _unique_items(items: Items) -> Items:
@@ -255,4 +239,4 @@ def _unique_items(items: Items) -> Items:
 
 def _check_draws(name: str, value: int) -> None:
     if value < 1:
-        raise ValueError(f"{name} expects at least 1; got {value}")
+        raise ValueError(f"{name} must be at least 1; got {value}")

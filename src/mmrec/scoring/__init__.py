@@ -1,10 +1,11 @@
-"""Scorers: interest vectors and item vectors to scores (logits; higher is better).
+"""Scorers: interests and item vectors to scores (logits; higher is better).
 
-A retrieval scorer is a product and can score a pool or an index of a whole catalogue; a ranking
-scorer looks at interest and item together and scores a short list a user.
+A :class:`RetrievalScorer` is an inner product: it scores a pool, or searches an index of a whole
+catalogue. A :class:`Reranker` reads interest and item together and scores a short list per user.
 """
 
 from mmrec.scoring.dot import DotScorer
 from mmrec.scoring.mlp import MLPScorer
+from mmrec.scoring.protocol import Reranker, RetrievalScorer
 
-__all__ = ["DotScorer", "MLPScorer"]
+__all__ = ["DotScorer", "MLPScorer", "Reranker", "RetrievalScorer"]

@@ -1,4 +1,4 @@
-"""The retrieval scorer: a product of interest and item, as dot product or cosine."""
+"""The retrieval scorer: dot product or cosine of interest and item."""
 
 import math
 
@@ -7,27 +7,28 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.layers import at_least_float32, full_precision
+from mmrec.layers import at_least_float32, full_precision, record_init_args
 
 
+@record_init_args
 class DotScorer(nn.Module):
     """``u · c / temperature + bias(c)``, for every interest ``u`` and item vector ``c``.
 
-    Scores are float32 or wider, under autocast too. Interest and item vectors are of one width.
+    Scores are float32 or wider, under autocast too. Interests and item vectors have the same width.
 
-    An index that can do nothing but products still gives these scores: the bias travels as one more
-    coordinate. ``index_queries(states) @ index_vectors(vectors).T`` equals ``forward``.
+    An index of inner products gives the same scores: the bias is stored as one more coordinate, and
+    ``index_queries(states) @ index_vectors(vectors).T`` equals ``forward``.
 
     Args:
         dim: width of an item vector; needed for ``item_bias`` only.
-        temperature: if given, scores are divided by it, and it is learned from there; kept as the
-            logarithm of its inverse, so it stays positive.
-        normalize: whether to compare directions (cosine) rather than vectors.
-        item_bias: whether to add a bias, a linear function of the item's vector: so a new item
-            has one too.
+        temperature: if given, scores are divided by it, and it is learned from this value on. It
+            is stored as the logarithm of its inverse, so it stays positive.
+        normalize: whether to use cosines instead of dot products.
+        item_bias: whether to add a bias. It is a linear function of the item's vector, so that new
+            items have one too.
 
     Raises:
-        ValueError: if the temperature is not positive, or ``item_bias`` comes without ``dim``.
+        ValueError: the temperature is not positive, or ``item_bias`` comes without ``dim``.
 
     Example:
         >>> scorer = DotScorer(dim=2, temperature=0.5)
@@ -54,41 +55,41 @@ class DotScorer(nn.Module):
         )
         self.bias = nn.Linear(dim, 1) if item_bias and dim is not None else None
         if self.bias is not None:
-            # Nothing is known of an item's popularity at the start.
+            # At the start no item is preferred.
             nn.init.zeros_(self.bias.weight)
             nn.init.zeros_(self.bias.bias)
 
     def forward(
         self, states: Float[Tensor, "N D"], vectors: Float[Tensor, "P D"]
     ) -> Float[Tensor, "N P"]:
-        """Scores of all items for all interests.
+        """Return the scores of all items for all interests.
 
         Raises:
-            ValueError: if states and vectors differ in width.
+            ValueError: states and vectors differ in width.
         """
         if states.shape[-1] != vectors.shape[-1]:
             raise ValueError(
-                "DotScorer expects states and vectors of one width; "
+                "DotScorer expects states and vectors of the same width; "
                 f"got {states.shape[-1]} and {vectors.shape[-1]}"
             )
         with full_precision(states):
             return F.linear(self._queries(states), self._keys(vectors), self._biases(vectors))
 
     def index_queries(self, states: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
-        """What to look up in an index of :meth:`index_vectors`: D wide, or D+1 with a bias."""
+        """Return what to look up in an index: vectors of width D, or D+1 with a bias."""
         with full_precision(states):
             queries = self._queries(states)
             return queries if self.bias is None else F.pad(queries, (0, 1), value=1.0)
 
     def index_vectors(self, vectors: Float[Tensor, "P D"]) -> Float[Tensor, "P K"]:
-        """What an index holds of each item: D wide, or D+1 with a bias."""
+        """Return what an index stores for each item: vectors of width D, or D+1 with a bias."""
         with full_precision(vectors):
             keys, biases = self._keys(vectors), self._biases(vectors)
             return keys if biases is None else torch.cat([keys, biases.unsqueeze(-1)], dim=-1)
 
     def _queries(self, states: Tensor) -> Tensor:
         queries = self._keys(states)
-        # The temperature goes with the query, so that an index need not be rebuilt for it.
+        # The temperature is in the query, so a change of it does not require a new index.
         return queries if self.log_scale is None else queries * self.log_scale.exp()
 
     def _keys(self, vectors: Tensor) -> Tensor:

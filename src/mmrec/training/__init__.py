@@ -1,10 +1,10 @@
-"""Lightning wiring: the module, the data module, the optimiser, the callbacks."""
+"""Lightning wiring: the module, the data modules, the optimizer and the callbacks."""
 
 from mmrec.training.averaging import MovingAverage
 from mmrec.training.callbacks import average_and_stop, callbacks
 from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.finite import FiniteLoss
-from mmrec.training.module import Loss, SequentialRecommender
+from mmrec.training.module import SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
@@ -16,7 +16,6 @@ __all__ = [
     "AtomicCheckpointIO",
     "Checkpoints",
     "FiniteLoss",
-    "Loss",
     "MovingAverage",
     "SequenceDataModule",
     "SequentialRecommender",

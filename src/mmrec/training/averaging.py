@@ -1,4 +1,4 @@
-"""A moving average of the weights: what is validated and kept."""
+"""A moving average of the weights, used for validation and checkpoints."""
 
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -7,12 +7,12 @@ from torch import Tensor
 class MovingAverage(WeightAveraging):
     """Keeps an exponential moving average of the weights; validation and checkpoints use it.
 
-    The average over the last ``1 / (1 - decay)`` steps is better and steadier than any one of
-    them (Polyak and Juditsky 1992; arXiv 1803.05407). Its decay rises with the steps,
-    ``min(decay, (1 + n) / (10 + n))``, so that the initial weights are soon forgotten.
+    An average over about the last ``1 / (1 - decay)`` steps is better and varies less than the
+    weights of one step (Polyak and Juditsky 1992; arXiv 1803.05407). At step n the decay is
+    ``min(decay, (1 + n) / (10 + n))``, so that the initial weights soon lose their influence.
 
     Args:
-        decay: weight of the past, in ``(0, 1)``.
+        decay: weight of the average in an update, in ``(0, 1)``.
 
     Raises:
         ValueError: the decay is not in ``(0, 1)``.
@@ -29,10 +29,10 @@ class MovingAverage(WeightAveraging):
         super().__init__(use_buffers=False, avg_fn=self._average)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the averaged weights, named as in the module's ``state_dict``.
+        """Return the averaged weights under the names of the module's ``state_dict``.
 
         Raises:
-            RuntimeError: training hasn't started.
+            RuntimeError: training has not started.
         """
         if self._average_model is None:
             raise RuntimeError("there is no average before training starts")

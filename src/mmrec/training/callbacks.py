@@ -1,4 +1,4 @@
-"""When training stops, and which weights are kept."""
+"""Callbacks that stop training early and keep the best weights."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from mmrec.training.resume import MONITOR
 
 
 def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) -> list[Callback]:
-    """Return callbacks that do what :meth:`mmrec.Recommender.fit` does, for one's own trainer.
+    """Return the callbacks of :meth:`mmrec.Recommender.fit` for a trainer of your own.
 
     They keep a moving average of the weights, write the checkpoint of the best epoch by
-    validation NDCG@10, and stop when it hasn't improved for ``patience`` epochs.
+    validation NDCG@10, and stop training when it has not improved for ``patience`` epochs.
 
-    Gradient clipping is an argument of the trainer rather than a callback; ``fit`` clips to a norm
-    of 1: ``Trainer(gradient_clip_val=1.0, callbacks=callbacks("checkpoints"))``. The trainer ends
-    with the weights of its last epoch; the best are at
+    Gradient clipping is an argument of the trainer, not a callback; ``fit`` clips to a norm of 1:
+    ``Trainer(gradient_clip_val=1.0, callbacks=callbacks("checkpoints"))``. After training the
+    module has the weights of the last epoch. The best weights are in the file
     ``trainer.checkpoint_callback.best_model_path``, under ``"state_dict"``.
 
     Args:
         directory: folder of the checkpoint.
-        patience: epochs without a better validation NDCG@10 before training stops.
+        patience: number of epochs without a better validation NDCG@10 after which training stops.
         ema: decay of the moving average, see :class:`MovingAverage`; 0 for none.
 
     Raises:
@@ -31,13 +31,13 @@ def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) ->
         >>> [type(part).__name__ for part in callbacks("checkpoints")]
         ['MovingAverage', 'EarlyStopping', 'ModelCheckpoint']
     """
-    # With `save_weights_only` callbacks are not asked, and the average is lost.
+    # `save_weights_only` would skip the callbacks, and the average would be lost.
     best = ModelCheckpoint(directory, monitor=MONITOR, mode="max")
     return [*average_and_stop(patience=patience, ema=ema), best]
 
 
 def average_and_stop(*, patience: int, ema: float) -> list[Callback]:
-    """Return the moving average, unless ``ema`` is 0, and the early stopping."""
+    """Return the moving average, unless ``ema`` is 0, and early stopping."""
     if patience < 1:
         raise ValueError(f"patience must be 1 or more; got {patience}")
     average = [MovingAverage(ema)] if ema else []

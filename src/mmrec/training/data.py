@@ -9,31 +9,31 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
-from mmrec.data import Batch, Collator, Histories, Sampler, Source, Split, bucket_batches, windows
+from mmrec.data import Batch, Collator, Histories, Source, Split, bucket_batches, windows
 from mmrec.data.device import OnDevice
 from mmrec.evaluation import HeldOut, held_out
 from mmrec.evaluation.rank_buffer import rows_at_once
+from mmrec.sampling import Sampler
 
 
 class SequenceDataModule(LightningDataModule):
     """Feeds :class:`SequentialRecommender` with a split.
 
-    In several processes each has its own batches and validation events: none is anyone else's, and
-    none is left out. ``batch_size`` is that of one process.
+    Several processes share the batches and the validation events: each belongs to exactly one
+    process. ``batch_size`` is that of one process.
 
     Args:
         split: labelled events.
         sources: the content of the catalogue, by modality.
-        train_sources: the same for training batches, where it differs (augmented images).
-        negatives: which items join a batch's pool, see :mod:`mmrec.sampling`.
-        batch_size: windows in a batch.
-        max_length: events in a window's history.
-        max_items: upper limit of unique history and target items in a batch (None: no limit);
-            what bounds the cost of a step when encoders are trained.
-        max_valid: upper limit of validation events that an epoch is judged by, a fixed draw;
-            None: all of them.
-        workers: processes that load batches; 0 loads in the main process.
-        seed: of shuffling and drawing.
+        negatives: draws the negatives of a batch, see :mod:`mmrec.sampling`.
+        train_sources: content for training batches, if it differs (augmented images).
+        batch_size: number of windows in a batch.
+        max_length: number of events in a window's history.
+        max_items: maximal number of unique history and target items in a batch; None for no limit.
+            It bounds the cost of a step if encoders are trained.
+        max_valid: maximal number of validation events, a fixed draw; None for all.
+        workers: number of processes that load batches; 0 loads in the main process.
+        seed: seed of shuffling and drawing.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SequenceDataModule(LightningDataModule):
         self.max_valid, self.workers, self.seed = max_valid, workers, seed
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return batches of windows, shuffled anew each epoch.
+        """Return batches of windows, shuffled in each epoch.
 
         Raises:
             ValueError: no user has two events in the training part.
@@ -81,7 +81,7 @@ class SequenceDataModule(LightningDataModule):
         collate = Collator(train, self.train_sources, self.negatives, seed=self.seed)
         return DataLoader(
             _Windows(spans, collate),
-            # Not a `batch_sampler`: Lightning calls `set_epoch` of a `sampler` only.
+            # Not a `batch_sampler`: Lightning calls only the `set_epoch` of a `sampler`.
             sampler=sampler,
             batch_size=None,
             num_workers=self.workers,
@@ -99,7 +99,7 @@ class SequenceDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: OnDevice, device: torch.device, dataloader_idx: int
     ) -> OnDevice:
-        """Move a batch; from page-locked memory a CUDA device fetches it while it computes."""
+        """Move a batch; from page-locked memory the copy overlaps with computation on CUDA."""
         return batch.to(device, non_blocking=True)
 
     @property
@@ -112,24 +112,25 @@ class SequenceDataModule(LightningDataModule):
 
 
 class WindowBatches(DistributedSampler[list[int]]):
-    """Batches of windows of like length; with ``items``, of at most ``max_items`` unique items.
+    """Batches of windows of similar length, optionally with a limit of unique items.
 
-    The order of an epoch depends on the seed and the epoch alone, and every epoch has the same
-    number of batches: the length of a schedule and the end of an epoch rely on it. Several
-    processes share the batches of an epoch and have equally many; no window is seen twice. Being a
-    ``DistributedSampler`` keeps Lightning from putting its own in front, which repeats samples.
+    The order of an epoch depends only on the seed and the epoch. Every epoch has the same number of
+    batches, because the schedule and the end of an epoch rely on it. Several processes share the
+    batches of an epoch, with equally many each, and no window is repeated. This is a
+    ``DistributedSampler`` so that Lightning does not add its own, which repeats samples.
 
     Args:
         spans: the windows, see :func:`mmrec.data.windows`.
-        batch_size: windows in a batch, at most.
-        seed: of shuffling.
+        batch_size: maximal number of windows in a batch.
+        seed: seed of shuffling.
         items: the item of each event; None for no limit of unique items.
-        max_items: that limit. A window with more items is a batch of its own.
+        max_items: maximal number of unique items in a batch. A window with more items is a batch of
+            its own.
         rank: number of this process, from 0.
-        world: how many processes there are.
+        world: number of processes.
 
     Raises:
-        ValueError: there are more processes than windows, or no process has this number.
+        ValueError: there are more processes than windows, or ``rank`` is not below ``world``.
     """
 
     def __init__(
@@ -149,32 +150,32 @@ class WindowBatches(DistributedSampler[list[int]]):
         if len(spans) < world:
             raise ValueError(f"{world} processes need as many windows; there are {len(spans)}")
         cut = len(self._cut(0))
-        # A little more than the first epoch needs, so that the others can be cut to as many.
+        # A few more than the first epoch needs, so that other epochs can be cut to the same number.
         spare = cut if items is None else cut + cut // 50 + 1
-        # Of all processes together, as many for each.
+        # Over all processes: a multiple of their number.
         self.length = min(-(-spare // world), len(spans) // world) * world
 
     def __len__(self) -> int:
         return self.length // self.world
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order; Lightning calls this at the start of each epoch."""
+        """Set the epoch, which decides the order; Lightning calls this as an epoch starts."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = self._cut(self.epoch)
-        if len(batches) > self.length:  # an unlucky order; the batches of the first one fit
+        if len(batches) > self.length:  # too many in this order; those of the first epoch fit
             batches = self._cut(0)
             np.random.default_rng([self.seed, self.epoch]).shuffle(batches)
         while len(batches) < self.length:
             largest = max(range(len(batches)), key=lambda i: len(batches[i]))
             batch = batches.pop(largest)
             batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-        # Where nearly all batches are one window, `world - 1` at most wait for another epoch.
+        # If nearly all batches have one window, up to `world - 1` are left for another epoch.
         return iter(batches[: self.length][self.rank :: self.world])
 
     def _cut(self, epoch: int) -> list[list[int]]:
-        """Cut an epoch into batches; how many there are depends on the order."""
+        """Return the batches of an epoch; their number depends on the order."""
         rng = np.random.default_rng([self.seed, epoch])
         lengths = self.spans[:, 1] - self.spans[:, 0]
         batches = [rows.tolist() for rows in bucket_batches(lengths, self.batch_size, rng)]
@@ -183,7 +184,7 @@ class WindowBatches(DistributedSampler[list[int]]):
         return [part for batch in batches for part in self._capped(batch, self.items)]
 
     def _capped(self, batch: list[int], items: np.ndarray) -> Iterator[list[int]]:
-        """Cut one batch where its unique items exceed the limit; a lone window is never cut."""
+        """Yield the parts of a batch that keep to the limit of unique items; windows stay whole."""
         part: list[int] = []
         unique: set[int] = set()
         for row in batch:
@@ -211,10 +212,10 @@ class _Windows(Dataset[Batch]):
 
 
 class _HeldOutEvents(IterableDataset[HeldOut]):
-    """Every ``world``-th batch of held-out events, the first of them number ``rank``.
+    """Every ``world``-th batch of held-out events, starting with batch ``rank``.
 
-    Processes take equally many steps, since DDP sends buffers around in each; where events run out,
-    the last step has none.
+    All processes take the same number of steps, because DDP synchronizes buffers in each. In the
+    last step, some processes may have no events.
     """
 
     def __init__(
@@ -230,14 +231,14 @@ class _HeldOutEvents(IterableDataset[HeldOut]):
             self.split,
             "valid",
             max_length=self.max_length,
-            # Everyone has some, and the scores of a large catalogue fit in memory.
+            # Every process has some, and the scores of a large catalogue fit in memory.
             batch_size=rows_at_once(self.split.catalog_size, max(-(-events // self.world), 1)),
             at_most=self.at_most,
         )
         while group := list(islice(batches, self.world)):
-            yield group[self.rank] if self.rank < len(group) else _nobody(group[0])
+            yield group[self.rank] if self.rank < len(group) else _without_events(group[0])
 
 
-def _nobody(like: HeldOut) -> HeldOut:
+def _without_events(like: HeldOut) -> HeldOut:
     none = Histories(*(value[:0] for value in vars(like.histories).values()))
     return HeldOut(like.target[:0], none, like.seen[:, :0], like.position[:0])

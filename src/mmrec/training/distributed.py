@@ -1,6 +1,5 @@
-"""Several processes, one loss: each one's candidates are negatives of the targets of all."""
+"""Training in several processes: the candidates of each are negatives for the targets of all."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,21 +11,20 @@ from torch import Tensor, nn
 
 from mmrec.data import ItemPool
 from mmrec.layers import at_least_float32
-from mmrec.models.sequential import Output
-
-Scorer = Callable[[Tensor, Tensor], Tensor]
+from mmrec.losses import Output
+from mmrec.scoring import RetrievalScorer
 
 
 class Joined(NamedTuple):
-    """What the loss of one process compares its targets with.
+    """The inputs of one process's loss, with the candidates of all processes.
 
     Attributes:
-        output: of the model; what other processes drew is appended as further slots, in
+        output: the model's output; E candidates of other processes are appended as slots, in
             ``logits (N, P + E)`` and ``vectors (P + E, D)``.
-        candidates: which slots are candidates in any process, ``(P + E,)``.
-        log_q: log probability that a slot's item is in a pool of any process, ``(P + E,)``.
-        weight: of this process' mean over its targets. The mean of the weighted losses of all
-            processes is the mean over all targets, and so are its gradients as DDP averages them.
+        candidates: True for slots that are candidates in any process, ``(P + E,)``.
+        log_q: log probability that a slot's item is in the pool of any process, ``(P + E,)``.
+        weight: factor of this process's mean over its targets. With it, the mean over processes of
+            losses and gradients, as DDP computes it, is the mean over all targets.
     """
 
     output: Output
@@ -36,27 +34,28 @@ class Joined(NamedTuple):
 
 
 def several_processes() -> bool:
-    """Whether this is one process of a training in several."""
+    """Return whether training runs in several processes."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def join(output: Output, pool: ItemPool, scorer: Scorer) -> Joined:
-    """Score the candidates of all processes; alone, return what the batch holds.
+def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> Joined:
+    """Return the scores of the candidates of all processes; of the batch alone in one process.
 
-    An item counts once, whoever drew it, and the vector of one that is drawn elsewhere is a
-    function of the weights there: its gradient goes back to where it was encoded. Only vectors that
-    some process lacks travel, so nothing does where all have the same pool.
+    An item counts once, even if several processes drew it. The gradient of an item of another
+    process is sent back to the process that encoded it. Only vectors that some process lacks are
+    sent, so none are if all processes have the same pool.
 
-    Every process must call it in the same step, and let a loss of ``output.logits`` go backward.
+    Every process must call this in the same step, and then backpropagate a loss of
+    ``output.logits``.
 
     Args:
-        output: the model's, for the pool.
-        pool: of the batch; every target of it is a candidate.
-        scorer: ``(N, H), (P, D)`` → ``(N, P)``.
+        output: the model's output for the pool.
+        pool: the pool of the batch; every target is a candidate.
+        scorer: the model's retrieval scorer.
 
     References:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
-        (arXiv 2103.00020), whose in-batch negatives are those of all devices.
+        (arXiv 2103.00020), which uses the in-batch negatives of all devices.
     """
     if not several_processes():
         return Joined(output, pool.candidates, pool.log_q, 1.0)
@@ -81,31 +80,31 @@ def join(output: Output, pool: ItemPool, scorer: Scorer) -> Joined:
 
 
 def keep_in_graph(loss: Tensor, module: nn.Module) -> Tensor:
-    """Return ``loss`` with a graph that holds every trained parameter.
+    """Return ``loss`` with a graph that contains every trained parameter.
 
-    DDP waits for the gradient of each of them in every process; an encoder that one batch has no
-    input for would have none.
+    DDP waits for the gradient of every parameter in every process, but an encoder without inputs in
+    a batch would have none.
     """
     trained = [parameter.sum() for parameter in module.parameters() if parameter.requires_grad]
     return loss + 0.0 * torch.stack([value.to(loss) for value in trained]).sum()
 
 
 class _Pools(NamedTuple):
-    """The pools of all processes; ``union`` are the U candidates of any, ascending."""
+    """The pools of all W processes; ``union`` has the U candidates of any process, ascending."""
 
     own: Int[Tensor, " P"]
     union: Int[Tensor, " U"]
     log_q: Float[Tensor, " U"]
-    held: Bool[Tensor, "W U"]  # whose pool has the item at all
-    owner: Int[Tensor, " U"]  # the first process that has it as a candidate
+    held: Bool[Tensor, "W U"]  # True where the process has the item in its pool
+    owner: Int[Tensor, " U"]  # the first process that has the item as a candidate
     weight: float
 
 
 def _all_pools(pool: ItemPool, targets: int) -> _Pools:
-    """Tell the others what is in the pool, and hear it of theirs: two small messages."""
+    """All-gather pool items and log_q, in two small messages."""
     world, device = dist.get_world_size(), pool.items.device
     sizes = _gathered(torch.tensor([len(pool), targets], device=device))
-    # In float64 an index of a catalogue is exact.
+    # float64 represents catalogue indices exactly.
     rows = torch.stack([pool.items.double(), pool.candidates.double(), pool.log_q.double()])
     lists = _gathered(F.pad(rows, (0, int(sizes[:, 0].max()) - len(pool))))
     items, chosen = lists[:, 0].long(), lists[:, 1] > 0
@@ -125,7 +124,7 @@ def _all_pools(pool: ItemPool, targets: int) -> _Pools:
 
 
 def _lacking(vectors: Float[Tensor, "P D"], pools: _Pools) -> Float[Tensor, "E D"] | None:
-    """Return the vectors of the candidates that this process lacks; None if none lacks any."""
+    """Return the vectors of the candidates this process lacks; None if no process lacks any."""
     needed = (~pools.held.all(0)).nonzero().squeeze(-1)
     if not len(needed):
         return None
@@ -138,13 +137,13 @@ def _lacking(vectors: Float[Tensor, "P D"], pools: _Pools) -> Float[Tensor, "E D
     sent = F.pad(at_least_float32(vectors[slots]), (0, 0, 0, room))
     received: Tensor = _GatherRows.apply(sent)
     place = sends.cumsum(0).gather(1, owner.unsqueeze(1)).squeeze(1) - 1
-    # A process that lacks none takes no rows, and still takes part on the way back.
+    # A process that lacks none selects no rows, but still takes part in the backward pass.
     mine = ~pools.held[rank][needed]
     return received[owner[mine], place[mine]].to(vectors.dtype)
 
 
 class _GatherRows(torch.autograd.Function):
-    """``(K, D)`` of each process → ``(W, K, D)``; gradients go back to whose rows they are."""
+    """All-gathers ``(K, D)`` to ``(W, K, D)``; returns gradients to the process of the rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -165,10 +164,10 @@ def _gathered(tensor: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _group(default: Any) -> Any:
-    """A group of all processes beside DDP's, whose messages come at times of their own."""
+    """Return a process group of its own, so that DDP's messages do not interleave with these."""
     return dist.new_group()
 
 
 def _in_any(log_q: Float[Tensor, " U"], draws: int) -> Float[Tensor, " U"]:
-    """Log probability of being in one of several independent pools: 1 - (1 - q) ** draws."""
+    """Return the log probability of being in any of ``draws`` pools: 1 - (1 - q) ** draws."""
     return torch.log(-torch.expm1(draws * torch.log1p(-log_q.exp().clamp(max=1.0))))

@@ -1,4 +1,4 @@
-"""A training whose numbers are no longer finite stops at once."""
+"""Stops a training whose numbers are no longer finite."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from mmrec.training.resume import kept
 
 
 class FiniteLoss(Callback):
-    """Raises a ``ValueError`` for a loss or a weight that is nan or infinite.
+    """Raises a ``ValueError`` for a loss or a weight that is NaN or infinite.
 
-    It looks before an epoch is validated, hence before such a state is kept.
+    It checks before an epoch is validated, and so before its state is kept.
 
     Args:
-        directory: folder of the checkpoints, to say what is kept there.
-        every: steps between two looks at the losses; an accelerator waits for a look. By default
-            1 on a CPU, else 16.
+        directory: folder of the checkpoints, which the message names.
+        every: steps between two checks of the losses, since a check makes an accelerator wait. By
+            default 1 on a CPU, else 16.
 
     Example:
         >>> FiniteLoss(every=4).every
@@ -33,20 +33,20 @@ class FiniteLoss(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the loss."""
+        """Check the loss."""
         self.losses.append(outputs["loss"].detach())
         every = self.every or (1 if pl_module.device.type == "cpu" else 16)
         if len(self.losses) >= every:
-            self._look(trainer, batch_idx)
+            self._check(trainer, batch_idx)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the last losses, and at the weights, which have taken one more step."""
-        self._look(trainer, int(trainer.num_training_batches) - 1)
+        """Check the last losses, and the weights, which were updated once more since."""
+        self._check(trainer, int(trainer.num_training_batches) - 1)
         checks = [torch.isfinite(value).all() for value in pl_module.parameters()]
         if not torch.stack(checks).all():
             self._stop(trainer, "weights are no longer finite at the end of", "")
 
-    def _look(self, trainer: Trainer, last: int) -> None:
+    def _check(self, trainer: Trainer, last: int) -> None:
         losses, self.losses = self.losses, []
         if not losses:
             return
@@ -58,7 +58,7 @@ class FiniteLoss(Callback):
             self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}")
 
     def _stop(self, trainer: Trainer, what: str, where: str) -> None:
-        advice = "start anew with a lower lr"  # the same steps would lead here again
+        advice = "start anew with a lower lr"  # the same steps would fail again
         if "32" not in str(trainer.precision):
             advice = f"try precision 32-true ({kept(self.directory)}), or {advice}"
         raise ValueError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")

@@ -1,4 +1,4 @@
-"""Which parameter learns how fast, and when."""
+"""The optimizer and the schedule of its learning rate."""
 
 import math
 
@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from mmrec.encoders.protocol import reads_raw_values
 from mmrec.models import SequentialModel
 
 
@@ -20,14 +21,15 @@ def build_optimizer(
 ) -> AdamW:
     """Return AdamW (arXiv 1711.05101) with ``encoder_lr`` for text and image models.
 
-    Parameters of one axis (biases, norms, missing vectors) have no weight decay; frozen ones are
-    left out. ``fused`` takes the step of all parameters in one pass: the same arithmetic, several
-    times faster, but a trainer of mixed precision can't clip gradients with it.
+    Parameters with one axis (biases, norms, missing vectors) have no weight decay. Frozen
+    parameters are left out. ``fused`` updates all parameters in one pass: the arithmetic is the
+    same and it is several times faster, but in mixed precision the trainer cannot clip gradients
+    with it.
     """
     heavy = {
         id(parameter)
         for encoder in model.items.encoders.values()
-        if hasattr(encoder, "transform")
+        if reads_raw_values(encoder)
         for parameter in encoder.parameters()
     }
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -46,7 +48,7 @@ def build_optimizer(
 
 
 def warmup_cosine(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> LambdaLR:
-    """Return a schedule: linear rise over the share ``warmup`` of ``steps``, then a half cosine.
+    """Return a schedule: a linear rise over the share ``warmup`` of ``steps``, then a half cosine.
 
     The cosine ends at a tenth of the learning rate. Source: arXiv 1608.03983.
     """

@@ -1,4 +1,4 @@
-"""Differentially private training: what one user did hardly changes the weights, provably."""
+"""Differentially private training: one user's events have a provably small effect."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,20 +9,21 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from mmrec.data import Batch, ItemPool
+from mmrec.encoders.protocol import reads_raw_values
+from mmrec.losses import Loss
 from mmrec.models import SequentialModel
 from mmrec.training.averaging import MovingAverage
-from mmrec.training.module import Loss
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private_batches import UserBatches
 from mmrec.training.private_budget import needs_opacus, noise_multiplier, spent
 
 NOT_COVERED = (
     "the metrics and target ranks of this report",
-    "the items' counts, by which someone without a history is answered",
-    "the number of users, the names of event types and the instants of a split by time, which are "
-    "taken as public",
+    "the items' counts, which rank the items for a user without history",
+    "the number of users, the names of event types and the times of a split by time, which are "
+    "treated as public",
 )
-"""What is made of the events besides the weights, and what is not counted as private at all."""
+"""What the guarantee does not cover: other results of the events, and what counts as public."""
 
 
 def train_privately(
@@ -38,38 +39,38 @@ def train_privately(
     weight_decay: float = 0.01,
     ema: float = 0.98,
 ) -> dict[str, Any]:
-    r"""Train ``model`` in place by DP-SGD, with Opacus' optimiser and accountant.
+    r"""Train ``model`` in place by DP-SGD, with the optimizer and accountant of Opacus.
 
-    Whatever one user's events are, and whether they are there at all, the odds of any set of
-    trained weights change by :math:`e^\varepsilon` at most, but for a chance of ``delta``. In each
-    step users take part by chance, the gradient of each is clipped to ``max_grad_norm``, and the
-    sum gets Gaussian noise of ``noise_multiplier * max_grad_norm``. Items come of frozen features,
-    which are taken as public; what fuses them is trained with the rest.
+    Adding, removing or changing all events of one user changes the probability of any set of
+    trained weights by a factor of at most :math:`e^\varepsilon`, except with probability ``delta``.
+    In each step users are drawn at random, the gradient of each is clipped to ``max_grad_norm``,
+    and Gaussian noise of ``noise_multiplier * max_grad_norm`` is added to the sum. Items are frozen
+    features, which are treated as public; their fusion is trained with the rest.
 
-    The model ends with the moving average of the weights after the last step: to choose the best
-    epoch on held-out events of the same users would be one more look at them. Randomness comes of
-    the operating system, so no two trainings are the same.
+    The final weights are the moving average after the last step. Choosing the best epoch on
+    held-out events of the same users would use their data once more. Randomness is from the
+    operating system, so no two trainings are equal.
 
     Args:
-        model: items of frozen features, any interest, the dot scorer.
+        model: a model of frozen features with any interest and no reranker.
         batches: draws users and candidates, on the model's device.
-        loss: of the logits of a pool, see :mod:`mmrec.losses`.
+        loss: the loss of the logits of a pool, see :mod:`mmrec.losses`.
         epsilon: the budget for the whole training.
-        delta: the chance, well below one over the number of users.
-        max_grad_norm: the length to which a user's gradient is clipped.
+        delta: the probability that the bound fails; well below one over the number of users.
+        max_grad_norm: the norm to which a user's gradient is clipped.
         epochs: passes over the users, on average.
-        lr: learning rate of AdamW, which rises and falls as usual.
-        weight_decay: of AdamW.
+        lr: learning rate of AdamW, which rises and falls as in other trainings.
+        weight_decay: weight decay of AdamW.
         ema: decay of the moving average; 0 for the weights of the last step.
 
     Returns:
-        What was reached: epsilon, delta, unit, noise_multiplier, max_grad_norm, sample_rate, steps,
-        accountant, users, and in words what is not covered.
+        The guarantee reached: epsilon, delta, unit, noise_multiplier, max_grad_norm, sample_rate,
+        steps, accountant, users, and a list of what is not covered.
 
     Raises:
         ImportError: Opacus is not installed.
-        ValueError: the model has ids, trained encoders or a reranker, the budget is too low, or the
-            weights are no longer finite.
+        ValueError: the model has ids, trained encoders, a reranker or an auxiliary loss, the budget
+            is too low, or the weights are no longer finite.
 
     References:
         Abadi et al., "Deep Learning with Differential Privacy" (arXiv 1607.00133).
@@ -91,14 +92,14 @@ def train_privately(
         noise_multiplier=noise,
         max_grad_norm=max_grad_norm,
         expected_batch_size=batches.sample_rate * batches.users,
-        secure_mode=True,  # the last bits of a sum would tell noise of one draw from the rest
+        secure_mode=True,  # otherwise the lowest bits of a sum could reveal the noise
     )
     accountant = RDPAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(batches.sample_rate))
     schedule = warmup_cosine(inner, steps, 0.05)
     average = AveragedModel(model, avg_fn=MovingAverage(ema)._average) if ema else None
     model.train()
-    # The caller's seed may be known, and would tell the noise.
+    # Do not use the caller's seed: who knows it could compute the noise.
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.seed()
         for _ in range(steps):
@@ -129,16 +130,16 @@ def train_privately(
 def user_gradients(
     model: SequentialModel, loss: Loss, pool: ItemPool, users: Iterable[Batch]
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Yield for each user the gradient of the loss of their sequence, one tensor a parameter.
+    """Yield for each user the gradient of the loss of their sequence, one tensor per parameter.
 
-    The pool is encoded once for all of them. One user after the other goes through the model, so
-    that any interest model serves as it is, and memory holds the gradient of one user.
+    The pool is encoded once for all users. Users are processed one after the other, so that any
+    interest model can be used unchanged, and memory holds the gradient of one user.
 
     Args:
         model: the model.
-        loss: of the logits of a pool.
+        loss: the loss of the logits of a pool.
         pool: the items of the step.
-        users: a batch of one sequence each, which points into the pool.
+        users: for each user a batch of one sequence, which indexes the pool.
     """
     parameters, vectors = trained_parameters(model), model.items(pool)
     for user in users:
@@ -149,27 +150,27 @@ def user_gradients(
 
 
 def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that training changes."""
+    """Return the parameters that are trained."""
     return [value for value in model.parameters() if value.requires_grad]
 
 
 def private_step(
     optimizer: Any, parameters: list[nn.Parameter], gradients: Iterable[tuple[Tensor, ...]]
 ) -> None:
-    """Take a step with clipped gradients and noise; with noise alone, where nobody takes part.
+    """Take a step with clipped gradients and noise, or with noise alone if no user takes part.
 
     Args:
         optimizer: Opacus' ``DPOptimizer``.
-        parameters: what it trains.
-        gradients: of each user, one tensor a parameter.
+        parameters: the trained parameters.
+        gradients: the gradient of each user, one tensor per parameter.
     """
     for gradient in gradients:
         for parameter, value in zip(parameters, gradient, strict=True):
             parameter.grad_sample = value.unsqueeze(0)  # type: ignore[attr-defined]
-        optimizer.signal_skip_step()  # clips and adds up, no more
+        optimizer.signal_skip_step()  # only clips and accumulates
         optimizer.step()
         optimizer.zero_grad()
-    for parameter in parameters:  # nobody else
+    for parameter in parameters:  # an empty batch, to add the noise
         parameter.grad_sample = parameter.new_zeros(0, *parameter.shape)  # type: ignore[attr-defined]
     optimizer.signal_skip_step(do_skip=False)
     optimizer.step()
@@ -177,14 +178,19 @@ def private_step(
 
 
 def check_model(model: SequentialModel) -> None:
-    """Raise a ValueError for a model that has parts which this training does not keep private."""
+    """Raise a ValueError for a model with parts that this training cannot keep private."""
     if "id" in model.items.encoders:
         raise ValueError(
-            "training with privacy has no id vectors, because an item's would tell of the few "
-            "users who met it; leave out the modality 'id'"
+            "training with privacy has no id vectors, because an item's vector would reveal the "
+            "few users who interacted with it; leave out the modality 'id'"
         )
-    trained = [name for name, part in model.items.encoders.items() if hasattr(part, "transform")]
+    trained = [name for name, part in model.items.encoders.items() if reads_raw_values(part)]
     if trained:
         raise ValueError(f"training with privacy needs frozen features; {trained} have encoders")
     if model.reranker is not None:
         raise ValueError("training with privacy needs the scorer 'dot'; the model has a reranker")
+    for part in model.auxiliary_parts:
+        raise ValueError(
+            "training with privacy has no auxiliary loss, because its gradient is not clipped per "
+            f"user; got {type(part).__name__} with auxiliary_weight {part.auxiliary_weight}"
+        )

@@ -1,4 +1,4 @@
-"""Users drawn for a step of private training, and a pool that says nothing of any of them."""
+"""Users drawn for a step of private training, and a pool that does not depend on them."""
 
 from collections.abc import Mapping
 
@@ -6,28 +6,29 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from mmrec.data import Batch, ItemPool, Sampler, Sequences, Source, load_pool
+from mmrec.data import Batch, ItemPool, Sequences, Source, load_pool
+from mmrec.sampling import Sampler
 
 
 class UserBatches:
-    """Poisson draws of users, each with one sequence: in a step, every user takes part by chance.
+    """Draws users for each step by Poisson sampling, each with one sequence.
 
-    A user's sequence is their last ``max_length + 1`` events; those before train nothing, so that
-    a user is one sample and no more. Users with fewer than two events have no target and are left
-    out. The candidates are what ``negatives`` draws, the same for all users of a step. Items of
-    the drawn users are encoded with them, and are nobody's negatives unless drawn themselves.
+    A user's sequence is their last ``max_length + 1`` events. Earlier events are not trained on, so
+    that a user is exactly one sample. Users with fewer than two events have no target and are left
+    out. ``negatives`` draws the candidates, the same for all users of a step. Items of the drawn
+    users are encoded too, but are not negatives unless they are drawn as candidates.
 
-    Draws come of the operating system's entropy: with a known seed it would be known who took part.
+    Draws use the operating system's entropy, because a known seed would reveal who took part.
 
     Args:
         sequences: the training events.
         sources: the content of the catalogue, by modality.
-        negatives: draws candidates. It must not know the events: a
+        negatives: draws candidates. It must not depend on the events: a
             :class:`mmrec.sampling.FullSampler` or a
             :class:`mmrec.sampling.UniformSampler` of the whole catalogue.
-        batch_size: how many users take part in a step on average.
-        max_length: events in a history.
-        device: where what is drawn is put.
+        batch_size: average number of users in a step.
+        max_length: number of events in a history.
+        device: device of the batches.
 
     Attributes:
         sample_rate: the probability with which a user takes part in a step.
@@ -60,20 +61,20 @@ class UserBatches:
 
     @property
     def users(self) -> int:
-        """How many users there are."""
+        """Number of users with two or more events."""
         return len(self.spans)
 
     def draw(self) -> tuple[ItemPool, list[Batch]]:
-        """Return the pool of a step, and a batch of one sequence for each user who takes part."""
+        """Return the pool of a step, and a batch of one sequence for each drawn user."""
         spans = self.spans[self._rng.random(self.users) < self.sample_rate]
         drawn = np.unique(self.negatives.draw(self._rng))
-        met = [self.sequences.item[start:end] for start, end in spans]
-        pool = self._pool(drawn, np.unique(np.concatenate([drawn, *met])))
+        interacted = [self.sequences.item[start:end] for start, end in spans]
+        pool = self._pool(drawn, np.unique(np.concatenate([drawn, *interacted])))
         return pool, [self._sequence(start, end, pool) for start, end in spans.tolist()]
 
     def _pool(self, drawn: np.ndarray, items: np.ndarray) -> ItemPool:
         if self._last is not None and np.array_equal(self._last[0], items):
-            return self._last[1]  # a pool that is the whole catalogue is loaded once
+            return self._last[1]  # a pool of the whole catalogue is loaded once
         chosen = np.isin(items, drawn, assume_unique=True)
         log_q = np.where(chosen, self.negatives.log_inclusion(items), 0.0)
         pool = load_pool(items, self.sources, chosen, log_q).to(self.device)

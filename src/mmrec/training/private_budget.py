@@ -1,4 +1,4 @@
-"""A budget of privacy: the noise that keeps to it, and what is spent of it."""
+"""The privacy budget: the noise it requires, and the epsilon that was spent."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def noise_multiplier(epsilon: float, delta: float, sample_rate: float, steps: int) -> float:
-    """Return the noise, in multiples of ``max_grad_norm``, with which training costs ``epsilon``.
+    """Return the noise for which training costs ``epsilon``, in multiples of ``max_grad_norm``.
 
     Raises:
         ImportError: Opacus is not installed.
-        ValueError: no noise is enough.
+        ValueError: no noise is sufficient.
     """
     needs_opacus()
     from opacus.accountants.utils import get_noise_multiplier
@@ -35,13 +35,13 @@ def noise_multiplier(epsilon: float, delta: float, sample_rate: float, steps: in
 
 
 def spent(accountant: Any, delta: float) -> float:
-    """Return the epsilon that the steps an accountant has seen cost, with ``delta``."""
+    """Return the epsilon of the steps that an accountant has recorded, for ``delta``."""
     with _quiet():
         return float(accountant.get_epsilon(delta))
 
 
 def needs_opacus() -> None:
-    """Raise an ImportError that names the extra, where Opacus is not installed."""
+    """Raise an ImportError that names the extra if Opacus is not installed."""
     try:
         import opacus.optimizers  # noqa: F401
     except ImportError as error:
@@ -52,7 +52,7 @@ def needs_opacus() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Pass over Opacus' remark that a bound, which holds, could be tighter."""
+    """Silence the warning of Opacus that a valid bound could be tighter."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Optimal order is the")
         yield

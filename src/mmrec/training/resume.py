@@ -1,4 +1,4 @@
-"""What an interrupted training goes on from: its whole state at the end of each epoch."""
+"""Checkpoints: the whole state of a training at the end of each epoch, to resume from."""
 
 import io
 import os
@@ -17,33 +17,32 @@ from mmrec.data.durable import write_whole
 from mmrec.training.averaging import MovingAverage
 
 MONITOR = "valid_ndcg@10"
-"""The metric that says which epoch is the best."""
+"""The metric that selects the best epoch."""
 
 KEPT = 2
-"""Checkpoints in a folder: the last, and the one before in case that it can't be read."""
+"""Number of checkpoints in a folder: the last, and the one before in case it cannot be read."""
 
 STATE = "mmrec"
-"""What :class:`Checkpoints` adds to a checkpoint of Lightning is under this name."""
+"""The key of what :class:`Checkpoints` adds to a checkpoint of Lightning."""
 
 
 class Checkpoints(Checkpoint):
-    """Keeps the weights of the best epoch, and in a folder all that a training goes on from.
+    """Keeps the weights of the best epoch, and writes checkpoints that training can resume from.
 
-    A checkpoint is a file of tensors and plain containers: weights, moving average, optimiser,
+    A checkpoint is a file of tensors and plain containers: weights, moving average, optimizer,
     schedule, early stopping, the states of the random number generators, the validation curve and
-    the best weights. It is written when an epoch has ended, with :class:`AtomicCheckpointIO`, so a
-    kill leaves the last one or the one before. On a CPU, with ``trainer.fit(module, data,
-    ckpt_path=checkpoint_files(directory)[0], weights_only=True)``, training goes on bit for bit
-    as it would have. Where loader processes change images at random, it goes on with other
-    changes.
+    the best weights. It is written at the end of an epoch by :class:`AtomicCheckpointIO`, so after
+    a kill there is the last one or the one before. On a CPU, ``trainer.fit(module, data,
+    ckpt_path=checkpoint_files(directory)[0], weights_only=True)`` resumes training with bitwise the
+    same result. Only random changes of images in loader processes differ.
 
     Args:
         directory: folder of the checkpoints; None to write none.
 
     Attributes:
         curve: validation NDCG@10 of each epoch.
-        best: weights of the best epoch, averaged where there is a :class:`MovingAverage`.
-        ended: whether no epoch is left.
+        best: weights of the best epoch, averaged if there is a :class:`MovingAverage`.
+        ended: whether training is complete.
 
     Example:
         >>> Checkpoints(None).curve
@@ -58,21 +57,21 @@ class Checkpoints(Checkpoint):
         self._random: dict[str, Any] | None = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on with the random numbers of the checkpoint."""
+        """Restore the random number generators from the checkpoint."""
         if self._random is None:
             return
         set_random_state(self._random)
         self._random = None
-        # An epoch starts with a new iterator, which draws a seed. Lightning has made the first one
-        # after a checkpoint before now, in the order of the first epoch, and would keep it.
+        # An epoch starts with a new iterator, which draws a seed. After a checkpoint Lightning has
+        # already made the first iterator, with the order of the first epoch, and would use it.
         assert trainer.fit_loop._data_fetcher is not None
         iter(trainer.fit_loop._data_fetcher)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep what is the best so far, and write the checkpoint. Runs after all other callbacks.
+        """Keep the best weights so far and write the checkpoint, after all other callbacks.
 
         Raises:
-            OSError: the checkpoint can't be written; those before are still there.
+            OSError: the checkpoint cannot be written; earlier ones are kept.
         """
         score = float(trainer.callback_metrics[MONITOR])
         if not self.curve or score > max(self.curve):
@@ -98,7 +97,7 @@ class Checkpoints(Checkpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add what Lightning doesn't keep."""
+        """Add the state that Lightning does not keep."""
         checkpoint[STATE] = {
             "curve": self.curve,
             "best": self.best,
@@ -109,31 +108,31 @@ class Checkpoints(Checkpoint):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take it back."""
+        """Restore that state."""
         self.restore(checkpoint)
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Take curve and best weights from a checkpoint, as Lightning does when it resumes."""
+        """Restore curve, best weights and random state from a checkpoint."""
         state = checkpoint[STATE]
         self.curve, self.best = list(state["curve"]), dict(state["best"])
         self.ended, self._random = state["ended"], state["random"]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints whole or not at all: ``Trainer(plugins=[AtomicCheckpointIO()])``."""
+    """Writes checkpoints atomically: ``Trainer(plugins=[AtomicCheckpointIO()])``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write aside, flush and rename. Raises OSError where the disk is full."""
-        buffer = io.BytesIO()  # written to a file, torch hides the reason of a failure
+        """Write a temporary file, flush it and rename it; raise an OSError if the disk is full."""
+        buffer = io.BytesIO()  # torch hides why writing to a file failed
         torch.save(checkpoint, buffer)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(Path(path), buffer.getbuffer())
 
 
 def averaged(trainer: Trainer, module: LightningModule) -> dict[str, Tensor]:
-    """Return the moving average of the weights, or the weights where there is none."""
+    """Return the moving average of the weights, or the weights if there is none."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, MovingAverage):
             return callback.weights()
@@ -141,12 +140,12 @@ def averaged(trainer: Trainer, module: LightningModule) -> dict[str, Tensor]:
 
 
 def checkpoint_files(directory: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the last epoch first."""
+    """Return the checkpoints in a folder, latest epoch first."""
     return sorted(directory.glob("epoch-*.ckpt"), reverse=True)
 
 
 def kept(directory: Path | None) -> str:
-    """Say what an interrupted training can go on from."""
+    """Return a clause for messages about what training can resume from."""
     files = [] if directory is None else checkpoint_files(directory)
     if not files:
         return "no epoch before is kept"
@@ -155,7 +154,7 @@ def kept(directory: Path | None) -> str:
 
 def random_state() -> dict[str, Any]:
     """Return the states of the generators of torch, NumPy and Python, in plain containers."""
-    # Nothing here draws from NumPy's global generator, but a part of one's own may.
+    # mmrec does not draw from NumPy's global generator, but a user's own part may.
     name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
         "torch": torch.get_rng_state(),
@@ -166,7 +165,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Go back to what :func:`random_state` gave.
+    """Restore the states that :func:`random_state` returned.
 
     Example:
         >>> state = random_state()

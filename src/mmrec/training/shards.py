@@ -6,29 +6,30 @@ from typing import Any
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from mmrec.data import Sampler, ShardLoader, Shards, ShardStream, Source, Split
+from mmrec.data import ShardLoader, Shards, ShardStream, Source, Split
+from mmrec.sampling import Sampler
 from mmrec.training.data import SequenceDataModule
 
 
 class ShardDataModule(LightningDataModule):
     """Feeds :class:`SequentialRecommender` with shards, each process with its own batches.
 
-    A checkpoint keeps how far an epoch has come: ``trainer.fit(..., ckpt_path=...)`` goes on with
-    the batches that were left.
+    A checkpoint stores the position in the epoch: ``trainer.fit(..., ckpt_path=...)`` continues
+    with the remaining batches.
 
     Args:
         shards: the training events.
         sources: the content of the catalogue, by modality.
-        negatives: which items join a batch's pool, see :mod:`mmrec.sampling`. A sampled one: a
-            step then costs the same whatever the size of the catalogue.
-        split: events to validate on, which fit in memory, over the same catalogue (some of the
-            users, held back); None for no validation, with ``Trainer(limit_val_batches=0)``.
-        batch_size: windows in a batch of one process.
-        max_length: events in a window's history.
-        max_valid: upper limit of validation events, a fixed draw; None: all of them.
-        buffer: windows that are shuffled together.
-        workers: processes that load batches; 0 loads in the main process.
-        seed: of shuffling and drawing.
+        negatives: draws the negatives of a batch, see :mod:`mmrec.sampling`. If it draws a fixed
+            number of items, the cost of a step does not grow with the catalogue.
+        split: validation events, which fit in memory, over the same catalogue (for example of
+            held-out users); None for no validation, with ``Trainer(limit_val_batches=0)``.
+        batch_size: number of windows in a batch of one process.
+        max_length: number of events in a window's history.
+        max_valid: maximal number of validation events, a fixed draw; None for all.
+        buffer: number of windows that are shuffled together.
+        workers: number of processes that load batches; 0 loads in the main process.
+        seed: seed of shuffling and drawing.
     """
 
     def __init__(
@@ -86,17 +87,17 @@ class ShardDataModule(LightningDataModule):
         held.trainer = self.trainer
         return held.val_dataloader()
 
-    # Lightning would keep the loader's state itself, but forgets to load it where the length of a
-    # schedule was asked for before.
+    # Lightning also saves a loader's state, but does not load it if the number of steps was
+    # computed before.
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how far the epoch has come, for a checkpoint."""
+        """Return the position in the epoch, for a checkpoint."""
         return {} if self._loader is None else {"stream": self._loader.state_dict()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Let the next training go on from there.
+        """Make the next ``train_dataloader`` continue from a position.
 
         Raises:
-            ValueError: later, by ``train_dataloader``, if the batches are others.
+            ValueError: by ``train_dataloader``, if the batches have changed.
         """
         self._state = state_dict.get("stream")

@@ -95,7 +95,7 @@ def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
         assert torch.equal(encoder(tokens), other(tokens))
     learns = [parameter.requires_grad for parameter in encoder.parameters()]
     assert learns == [parameter.requires_grad for parameter in other.parameters()]
-    with pytest.raises(OSError, match=r"the tokenizer of the text model .* is not at hand"):
+    with pytest.raises(OSError, match=r"the tokenizer of the text model .* cannot be found"):
         again.add_items({"item_id": ["new"], "title": ["red shoes a"]})
 
 
@@ -126,7 +126,7 @@ def test_a_frozen_model_is_needed_for_new_items_only(trained):
     made, run = trained("text", tuning="frozen")
     again = Recommender.load(run)
     assert again.recommend(["i1", "i5"], 12) == made.recommend(["i1", "i5"], 12)
-    with pytest.raises(OSError, match=r"the text model .* is not at hand"):
+    with pytest.raises(OSError, match=r"the text model .* cannot be found"):
         again.add_items({"item_id": ["new"], "title": ["red shoes a"]})
 
 
@@ -143,8 +143,8 @@ def test_configurations_that_build_no_model(trained):
         return str(error.value)
 
     assert "'hidden_size' expected int" in refused(hidden_size="wide")
-    assert "builds none" in refused(model_type="no-such")
-    assert "builds none" in refused(num_attention_heads=0)
+    assert "is invalid" in refused(model_type="no-such")
+    assert "is invalid" in refused(num_attention_heads=0)
     assert "size mismatch" in refused(intermediate_size=16)
     assert "Missing key" in refused(num_hidden_layers=3)
 

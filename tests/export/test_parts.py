@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmrec.export import to_exported_program
-from mmrec.export.steps import step_parts
+from mmrec.export.parts import step_parts
 
 KINDS = ["gru", "sasrec", "lru"]
 

@@ -1,0 +1,48 @@
+"""The contracts of encoders."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """An ``nn.Module`` that turns the inputs of one modality into one vector per item."""
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
+    def __call__(self, inputs: Any, /) -> Float[Tensor, "n dim"]:
+        """Return one vector per input.
+
+        Args:
+            inputs: a tensor, or a dict of tensors, with a row for each item that has the modality.
+        """
+        ...
+
+
+@runtime_checkable
+class RawEncoder(Encoder, Protocol):
+    """An encoder of raw values, such as texts and images.
+
+    Such encoders are pretrained and large. If they are trained, they have a learning rate of their
+    own and take their inputs in chunks.
+    """
+
+    @property
+    def transform(self) -> Any:
+        """A picklable callable that turns raw values into inputs, in a data-loader worker."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the vectors, the key of stored features."""
+        ...
+
+
+def reads_raw_values(encoder: nn.Module) -> bool:
+    """Return whether an encoder is a :class:`RawEncoder`: whether it has a ``transform``."""
+    # From Python 3.12 on, `isinstance` would not find a transform that is a module itself.
+    return hasattr(encoder, "transform")

@@ -1,0 +1,83 @@
+"""The contracts of interest models."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@runtime_checkable
+class Interest(Protocol):
+    """An ``nn.Module`` that turns a history of item vectors into the user's interest."""
+
+    @property
+    def dim(self) -> int:
+        """Width of an item vector, D."""
+        ...
+
+    @property
+    def interest_dim(self) -> int:
+        """Width of an interest, H."""
+        ...
+
+    def __call__(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
+        /,
+    ) -> Float[Tensor, "B T H"]:
+        """Return the interest after each event.
+
+        Args:
+            vectors: item vectors, oldest first, padded on the right.
+            mask: True for real events; values in the other places must change nothing.
+            gap: seconds since the user's previous event; negative where it is unknown.
+            event_type: event types, 0 for unknown.
+        """
+        ...
+
+
+@runtime_checkable
+class LastInterest(Protocol):
+    """An interest model that computes the last interest for less than ``forward`` costs."""
+
+    def last(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
+        /,
+    ) -> Float[Tensor, "B H"]:
+        """Return the result of ``forward`` after the last event; zeros where there is none."""
+        ...
+
+
+@runtime_checkable
+class SteppingInterest(Protocol):
+    """An interest model that takes one event at a time, as a live recommender needs it.
+
+    Folding ``step`` over a history and reading the state out equals ``forward``. A state is a
+    tensor or a named tuple of tensors.
+    """
+
+    def initial_state(self, batch_size: int) -> Any:
+        """Return the state of users without events."""
+        ...
+
+    def step(
+        self,
+        state: Any,
+        vectors: Float[Tensor, "B D"],
+        gap: Float[Tensor, " B"] | None,
+        event_type: Int[Tensor, " B"] | None,
+        /,
+    ) -> Any:
+        """Return the state after one more event of each user."""
+        ...
+
+    def readout(self, state: Any) -> Float[Tensor, "B H"]:
+        """Return the interest of a state."""
+        ...

@@ -1,0 +1,61 @@
+"""The contracts of losses, and the model output they read."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class Output(NamedTuple):
+    """The output of a model for one batch; N is the number of targets.
+
+    Attributes:
+        logits: score of every pool slot at every target position, ``(N, P)``.
+        target: pool slot of each target, ``(N,)``.
+        states: the interest before each target, ``(N, H)``.
+        vectors: the vector of every slot, ``(P, D)``.
+        features: the features of every slot, by modality, ``(P, D_m)``.
+        present: True for slots that have the modality, by modality, ``(P,)``.
+    """
+
+    logits: Float[Tensor, "N P"]
+    target: Int[Tensor, " N"]
+    states: Float[Tensor, "N H"]
+    vectors: Float[Tensor, "P D"]
+    features: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """A loss of the logits over a batch's pool."""
+
+    def __call__(
+        self,
+        logits: Float[Tensor, "N P"],
+        target: Int[Tensor, " N"],
+        candidates: Bool[Tensor, " P"],
+        log_q: Float[Tensor, " P"],
+        /,
+    ) -> Float[Tensor, ""]:
+        """Return a scalar.
+
+        Args:
+            logits: scores of every slot for every row.
+            target: each row's target slot, never 0.
+            candidates: slots that are negatives.
+            log_q: log of the probability that a slot's item is in the pool.
+        """
+        ...
+
+
+@runtime_checkable
+class AuxiliaryLoss(Protocol):
+    """A part of a model with a training loss of its own, added to that of the logits."""
+
+    auxiliary_weight: float
+    """Factor of the loss; a part with weight 0 has none."""
+
+    def auxiliary_loss(self, output: Output) -> Float[Tensor, ""]:
+        """Return a scalar."""
+        ...

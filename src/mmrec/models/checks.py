@@ -1,0 +1,145 @@
+"""Checks that the parts of a model fit together; they run when the model is built."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from mmrec.encoders import Encoder
+from mmrec.fusion import Fusion
+from mmrec.interest import Interest
+from mmrec.layers import check_shape
+from mmrec.scoring import Reranker, RetrievalScorer
+
+
+def check_items(encoders: Mapping[str, Encoder], fusion: Fusion) -> None:
+    """Raise a ValueError if encoders and fusion disagree on the modalities or a width."""
+    dims = getattr(fusion, "dims", None)
+    if not isinstance(dims, Mapping) or not _is_width(fusion, "dim"):
+        raise ValueError(
+            "a fusion must have dims, the width of each modality by name, and dim, the width of an "
+            f"item vector; {type(fusion).__name__} lacks them"
+        )
+    _check_module("fusion", fusion)
+    given = widths(encoders)
+    if sorted(given) != sorted(dims):
+        raise ValueError(
+            f"fusion expects modalities {sorted(dims)}; got encoders for {sorted(given)}"
+        )
+    for name, width in given.items():
+        if width != dims[name]:
+            raise ValueError(
+                f"fusion expects {name!r} features of width {dims[name]}; got an encoder of width "
+                f"{width}"
+            )
+
+
+def widths(encoders: Mapping[str, Encoder]) -> dict[str, int]:
+    """Return the width of each encoder's vectors, by modality.
+
+    Raises:
+        ValueError: an encoder has no ``dim``.
+    """
+    for name, encoder in encoders.items():
+        if not _is_width(encoder, "dim"):
+            raise ValueError(
+                "an encoder must have dim, the width of its vectors; the one for "
+                f"{name!r}, {type(encoder).__name__}, has none"
+            )
+    return {name: encoder.dim for name, encoder in encoders.items()}
+
+
+def check_interest(items: nn.Module, interest: Interest) -> None:
+    """Raise a ValueError unless the interest model takes the vectors of the items."""
+    if not _is_width(items, "dim"):
+        raise ValueError(
+            f"items must have dim, the width of an item vector; {type(items).__name__} has none"
+        )
+    for name in ("dim", "interest_dim"):
+        if not _is_width(interest, name):
+            raise ValueError(
+                "an interest must have dim, the width of an item vector, and interest_dim, the "
+                f"width of its output; {type(interest).__name__} has no {name}"
+            )
+    _check_module("interest", interest)
+    if interest.dim != items.dim:
+        raise ValueError(f"interest expects item vectors of width {interest.dim}; got {items.dim}")
+
+
+def check_scorer(scorer: RetrievalScorer, interest_dim: int, dim: int) -> None:
+    """Raise a ValueError unless the scorer scores and indexes vectors of these widths."""
+    _check_module("scorer", scorer)
+    for name in ("index_vectors", "index_queries"):
+        if not callable(getattr(scorer, name, None)):
+            raise ValueError(
+                "a scorer must have index_vectors and index_queries, whose products are the "
+                f"scores, so that it can be served; {type(scorer).__name__} has no {name}"
+            )
+    states, vectors = _zeros(scorer, 2, interest_dim), _zeros(scorer, 3, dim)
+    with _probing(scorer):
+        _probe("scorer", scorer, (states, vectors), (2, 3))
+        keys = _probe("index_vectors of the scorer", scorer.index_vectors, (vectors,), (3, "K"))
+        found = (2, keys.shape[1])
+        _probe("index_queries of the scorer", scorer.index_queries, (states,), found)
+
+
+def check_reranker(reranker: Reranker | None, interest_dim: int, dim: int) -> None:
+    """Raise a ValueError unless the reranker scores candidates of these widths."""
+    if reranker is None:
+        return
+    _check_module("reranker", reranker)
+    states, candidates = _zeros(reranker, 2, interest_dim), _zeros(reranker, 2, 3, dim)
+    with _probing(reranker):
+        _probe("reranker", reranker, (states, candidates), (2, 3))
+
+
+def _is_width(part: object, name: str) -> bool:
+    return isinstance(getattr(part, name, None), Integral)
+
+
+def _check_module(role: str, part: object) -> None:
+    if not isinstance(part, nn.Module):
+        raise ValueError(f"{role} must be an nn.Module; got {type(part).__name__}")
+
+
+def _zeros(part: object, *shape: int) -> Tensor:
+    """Return zeros of the device and type of a part's parameters."""
+    parameters = part.parameters() if isinstance(part, nn.Module) else iter(())
+    like = next((value for value in parameters if value.is_floating_point()), torch.empty(0))
+    return torch.zeros(shape, device=like.device, dtype=like.dtype)
+
+
+@contextmanager
+def _probing(part: object) -> Iterator[None]:
+    """Put a part in evaluation mode without gradients for a while."""
+    modules = list(part.modules()) if isinstance(part, nn.Module) else []
+    modes = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode
+
+
+def _probe(
+    role: str,
+    function: Callable[..., Tensor],
+    inputs: Sequence[Tensor],
+    shape: tuple[int | str, ...],
+) -> Tensor:
+    """Call a function; raise a ValueError if it fails or returns another shape."""
+    taken = " and ".join(str(tuple(value.shape)) for value in inputs)
+    try:
+        output = function(*inputs)
+    except Exception as error:  # of any type, since the function may be a user's own
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"{role} must take inputs of shape {taken}; got {type(error).__name__}: {reason}"
+        ) from error
+    check_shape(f"from inputs {taken}, {role} must return an output", output, shape)
+    return output
