@@ -205,7 +205,7 @@ def test_reference_numbers(five_core, name, baseline):
         target = scores.gather(1, rows.target[:, None]).clone()
         scores = scores.clone()
         scores[rows.seen[0], rows.seen[1]] = -torch.inf
-        # The reference counts ties in favour of the target.
+        # The reference counts ties in favor of the target.
         ranks += (1 + (scores > target).sum(1)).tolist()
     hits = [rank for rank in ranks if rank <= 10]
     assert len(ranks) == Counter(split.part.tolist())[2]
