@@ -117,7 +117,7 @@ def test_a_log_that_is_not_sorted(tmp_path):
     path = tmp_path / "log.parquet"
     columns = {"user_id": list("uvu"), "item_id": [1, 2, 3], "position": [0, 0, 1]}
     pl.DataFrame(columns).write_parquet(path)
-    with pytest.raises(ValueError, match="must be sorted by user_id; 'u' comes after 'v'"):
+    with pytest.raises(ValueError, match="must be sorted by user_id; got 'u' after 'v'"):
         write_shards(path, tmp_path / "shards", CATALOG)
     with pytest.raises(FileNotFoundError, match="no finished shards"):
         Shards.open(tmp_path / "shards")
@@ -159,10 +159,10 @@ def test_a_folder_that_holds_something(tmp_path):
 @pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"format": 2, "names": []}'])
 def test_an_index_that_is_none(tmp_path, text):
     (tmp_path / "shards.json").write_text(text)
-    with pytest.raises(ValueError, match="is no index of shards"):
+    with pytest.raises(ValueError, match="is not an index of shards"):
         Shards.open(tmp_path)
 
 
 def test_sizes_are_positive(tmp_path):
-    with pytest.raises(ValueError, match=r"group_events of 2 or more .* got 1 and 64"):
+    with pytest.raises(ValueError, match=r"group_events must be 2 or more .* got 1 and 64"):
         write_shards(log_of(), tmp_path, CATALOG, group_events=1)

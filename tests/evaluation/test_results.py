@@ -53,7 +53,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
         read_result(run)
     TARGETS.write_parquet(run / "targets.parquet")
     (run / "report.json").write_text("[1]")
-    with pytest.raises(ValueError, match=r"report.json must hold a JSON object; it holds list"):
+    with pytest.raises(ValueError, match=r"report.json must hold a JSON object; got list"):
         read_result(run)
     (run / "report.json").write_text("{")
     with pytest.raises(ValueError, match=r"report.json is damaged"):
