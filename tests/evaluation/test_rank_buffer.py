@@ -4,14 +4,9 @@ import torch
 
 from mmrec.baselines import Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out
-from mmrec.encoders import IdEncoder
 from mmrec.evaluation import rank_targets
-from mmrec.evaluation.history_scorer import second_stage
-from mmrec.evaluation.learners import Frozen
 from mmrec.evaluation.rank_buffer import MAX_SCORES, RankBuffer, rows_at_once, separate_ties
 from mmrec.metrics import rank_of_target
-from mmrec.models import CatalogScorer, gru4rec
-from mmrec.scoring import MLPScorer
 
 V = 20
 
@@ -94,40 +89,3 @@ def test_tied_targets_of_a_row_have_ranks_of_their_own():
     score = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
     count = torch.tensor([7, 2, 7, 4, 4])  # other items of their score are before them
     assert separate_ties(count, score, row).tolist() == [6, 2, 7, 3, 4]
-
-
-def model_scorer(**options):
-    model = gru4rec({"id": IdEncoder(V, 8)}, dim=8, **options)
-    return CatalogScorer(model, torch.randn(V + 1, 8), torch.arange(V + 1))
-
-
-def test_only_a_scorer_of_two_stages_has_a_second():
-    plain, two = model_scorer(), model_scorer()
-    two.model.reranker = MLPScorer(8, 8)
-    assert second_stage(Popularity()) is None
-    assert second_stage(plain) is None
-    assert second_stage(Frozen(plain)) is None
-    assert second_stage(two) == two.rerank
-    assert second_stage(Frozen(two)) is not None
-
-    class Own(CatalogScorer):
-        reranks = True
-
-        def rerank(self, scores, histories, exclude):
-            return -scores
-
-    own = Own(plain.model, plain.vectors, plain.popularity)
-    assert second_stage(own) == own.rerank
-    assert not rank_targets(own, SPLIT).top.equal(rank_targets(plain, SPLIT).top)
-
-
-def test_the_second_stage_ranks():
-    scorer = model_scorer()
-    scorer.model.reranker = MLPScorer(8, 8)
-    first = rank_targets(model_scorer(), SPLIT)
-    assert len(first.rank) == len(rank_targets(scorer, SPLIT).rank)
-    scorer.model.shortlist = 3
-    ranks = rank_targets(scorer, SPLIT, k=3)
-    scorer.model.reranker = None
-    plain = rank_targets(scorer, SPLIT, k=3)
-    assert [set(row) for row in ranks.top.tolist()] == [set(row) for row in plain.top.tolist()]

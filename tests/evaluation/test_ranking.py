@@ -139,32 +139,6 @@ def test_a_scorer_of_another_catalogue_is_refused():
         rank_targets(LastItem(), split)
 
 
-def test_summary_equals_the_formulas():
-    ranks = rank_targets(LastItem(), SPLITS["time"])
-    found = [int(rank) for rank in ranks.rank]
-    summary = summarize(ranks, V, ks=(3, 10))
-    assert summary["targets"] == len(found)
-    for k in (3, 10):
-        gains = [1 / log2(1 + rank) if rank <= k else 0 for rank in found]
-        assert summary[f"ndcg@{k}"] == pytest.approx(np.mean(gains))
-        assert summary[f"hr@{k}"] == pytest.approx(np.mean([rank <= k for rank in found]))
-        assert summary[f"mrr@{k}"] == pytest.approx(
-            np.mean([1 / rank if rank <= k else 0 for rank in found])
-        )
-    shown = {item for row in ranks.top.tolist() for item in row if item}
-    assert summary["coverage@10"] == pytest.approx(len(shown) / V)
-
-
-def test_where_chooses_rows():
-    ranks = rank_targets(LastItem(), SPLITS["time"])
-    mask = ranks.target.numpy() % 2 == 0
-    chosen = ranks.where(mask)
-    assert chosen.target.tolist() == [t for t in ranks.target.tolist() if t % 2 == 0]
-    assert chosen.position.tolist() == ranks.position[mask].tolist()
-    assert len(chosen.rank) == len(chosen.top) == mask.sum()
-    assert summarize(ranks.where(np.zeros(len(mask), dtype=bool)), V) == {"targets": 0}
-
-
 def test_a_score_for_everything_alike_ranks_last():
     class Same:
         def scores(self, histories):
