@@ -6,5 +6,5 @@ from mmrec.data import Histories
 
 @pytest.mark.parametrize("baseline", [ItemKNN, Markov, Popularity])
 def test_scores_before_fit_are_refused(baseline):
-    with pytest.raises(ValueError, match=f"^{baseline.__name__} scores once it is fitted: call"):
+    with pytest.raises(ValueError, match=f"^{baseline.__name__} must be fitted first; call"):
         baseline().scores(Histories.of_items([[1]]))

@@ -70,12 +70,12 @@ def test_chunks_do_not_matter(monkeypatch):
     events = sequences_of([[1, 2, 3], [2, 3, 4], [4, 5, 6, 1]])
     queries = Histories.of_items([[1, 2], [6]])
     whole = ItemKNN(shrink=0.5).fit(events, V).scores(queries)
-    monkeypatch.setattr(knn, "CHUNK", 2)
+    monkeypatch.setattr(knn, "MAX_CHUNK", 2)
     assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
-    monkeypatch.setattr(knn, "CELLS", 1)
+    monkeypatch.setattr(knn, "MAX_CELLS", 1)
     assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
 
 
 def test_no_neighbours_are_refused():
-    with pytest.raises(ValueError, match="at least 1 of neighbours; got 0"):
+    with pytest.raises(ValueError, match="neighbours must be 1 or more; got 0"):
         ItemKNN(neighbours=0)

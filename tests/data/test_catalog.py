@@ -1,6 +1,3 @@
-import re
-
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -65,11 +62,14 @@ def test_unknown_ids_are_named():
     ("columns", "message"),
     [
         ({"id": ["a"]}, r"items must have the columns \['item_id'\]; got \['id'\]"),
-        ({"item_id": ["b", "a", "b", "a"]}, r"must be unique; 2 of them occur.*first \['b', 'a'\]"),
-        ({"item_id": ["a", None]}, r"item_id must not be empty; it is in rows \[1\]"),
+        (
+            {"item_id": ["b", "a", "b", "a"]},
+            r"must be unique; got 2 ids more than once.*first \['b', 'a'\]",
+        ),
+        ({"item_id": ["a", None]}, r"item_id must not be empty; got empty ones in rows \[1\]"),
         ({"item_id": [1.0]}, "item_id must be text or integers; got Float64"),
         ({"item_id": ["a"], "image": ["../x.jpg"]}, r"image '../x.jpg' lies outside"),
-        ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "image is a file name inside|an image"),
+        ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "image must be a file name inside"),
         ({"item_id": ["a"], "image": [["x.jpg"]]}, "items: image must be text; got List"),
     ],
 )
@@ -91,68 +91,8 @@ def test_image_paths(tmp_path):
 def test_parse_ids():
     assert Catalog(COLUMNS).parse_ids([" 007", "9 "]) == ["007", "9"]
     assert Catalog(TYPED).parse_ids([" 007", "9 "]) == [7, 9]
-    with pytest.raises(ValueError, match=r"item ids are integers here; got \['1', 'x'\]"):
+    with pytest.raises(ValueError, match=r"item ids must be integers .*; got \['1', 'x'\]"):
         Catalog(TYPED).parse_ids(["1", "x"])
-
-
-@pytest.mark.parametrize(
-    ("conditions", "found"),
-    [
-        ({}, [1, 2, 3, 4]),
-        ({"year": 1995}, [1, 3]),
-        ({"year": "1995"}, [1, 3]),
-        ({"year": 1995.0}, [1, 3]),
-        ({"year": [1996, 2001]}, [2, 4]),
-        ({"year": {1996}}, [2]),
-        ({"year": []}, []),
-        ({"year": 1}, []),
-        ({"gaps": 1995}, [1]),
-        ({"gaps": [1.5, "2001"]}, [3, 4]),
-        ({"gaps": None}, [2]),
-        ({"stock": True}, [1, 4]),
-        ({"stock": "false"}, [2]),
-        ({"stock": [False, None]}, [2, 3]),
-        ({"text": 1995}, [1]),
-        ({"text": True}, [4]),
-        ({"text": None}, [2, 3]),
-        ({"item_id": [1, 4], "year": 1995}, [1]),
-        (pl.col("year") > 1995, [2, 4]),
-        (pl.col("gaps") > 1, [1, 3, 4]),
-        (pl.col("tags").list.contains("x"), [1]),
-        ((pl.col("year") == 1995) & pl.col("stock").is_null(), [3]),
-    ],
-)
-def test_where(conditions, found):
-    mask = Catalog(TYPED).where(conditions)
-    assert mask.dtype == bool
-    assert np.flatnonzero(mask).tolist() == found
-    assert len(mask) == 5
-
-
-def test_where_finds_the_same_in_a_csv_file(tmp_path):
-    pl.DataFrame(TYPED).drop("tags").write_csv(tmp_path / "items.csv")
-    catalog = Catalog(tmp_path / "items.csv")
-    assert np.flatnonzero(catalog.where({"year": 1995})).tolist() == [1, 3]
-    assert np.flatnonzero(catalog.where({"text": None})).tolist() == [2, 3]
-
-
-@pytest.mark.parametrize(
-    ("condition", "message"),
-    [
-        ({"color": "red"}, r"items must have the columns \['color'\]"),
-        ({"tags": "x"}, "where: tags must hold single values; got List"),
-        (pl.col("color") == 1, "where: the catalogue can't be filtered: .*color"),
-        (pl.col("text") > 3, "where: the catalogue can't be filtered"),
-        (pl.col("year"), "must give True or False for each of 4 items; got 4 rows of Int64"),
-        (pl.col("year", "gaps") > 3, "got 4 rows of Boolean, Boolean"),
-        (pl.col("year").max() > 3, "got 1 rows of Boolean"),
-        (pl.lit(True), "got 1 rows of Boolean"),
-    ],
-)
-def test_bad_conditions(condition, message):
-    with pytest.raises(ValueError, match=message) as error:
-        Catalog(TYPED).where(condition)
-    assert "\n" not in str(error.value)
 
 
 def test_append_grows_at_the_end():
@@ -193,29 +133,20 @@ def test_repr_says_how_much():
 
 @pytest.mark.usefixtures("unchecked")
 def test_one_id_is_no_list():
-    with pytest.raises(ValueError, match="a list of item ids is expected; got the one id '007'"):
+    with pytest.raises(ValueError, match="expected a list of item ids; got the single id '007'"):
         Catalog(COLUMNS).indices_of("007")
-    with pytest.raises(ValueError, match="got the one id 7"):
+    with pytest.raises(ValueError, match="got the single id 7"):
         Catalog(TYPED).indices_of(7)
 
 
-@pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("condition", ["title = 3", 5, None, ["title"]])
-def test_a_condition_is_a_mapping_or_an_expression(condition):
-    with pytest.raises(ValueError, match=f"where expects .* got {re.escape(repr(condition))}$"):
-        Catalog(COLUMNS).where(condition)
-
-
-def test_a_column_that_is_new_is_told(caplog):
+def test_a_new_column_is_a_warning(caplog):
     Catalog(COLUMNS).append({"item_id": ["new"], "title": ["A hat"]})
     assert not caplog.messages
     Catalog(COLUMNS).append({"item_id": ["new"], "titel": ["A hat"]})
-    assert caplog.messages == [
-        "items have the columns ['item_id', 'title']; ['titel'] is new to them"
-    ]
+    assert caplog.messages == ["items get the new columns ['titel'] beside ['item_id', 'title']"]
 
 
-def test_a_folder_of_pictures_that_is_not_there_is_told(tmp_path, caplog):
+def test_a_missing_folder_of_images_is_a_warning(tmp_path, caplog):
     named = {"item_id": [1, 2], "image": ["a.jpg", ""]}
     Catalog(named, tmp_path)
     Catalog(named | {"image": ["", None]}, tmp_path / "nowhere")
@@ -223,5 +154,5 @@ def test_a_folder_of_pictures_that_is_not_there_is_told(tmp_path, caplog):
     assert not caplog.messages
     Catalog(named, tmp_path / "nowhere")
     assert caplog.messages == [
-        f"1 items name an image in {tmp_path / 'nowhere'}, which is no folder"
+        f"1 items name an image in {tmp_path / 'nowhere'}, which is not a folder"
     ]

@@ -94,5 +94,5 @@ def test_cuts_at_a_word(raw, max_chars, cut):
 
 
 def test_max_chars_is_positive():
-    with pytest.raises(ValueError, match="max_chars is at least 1; got 0"):
+    with pytest.raises(ValueError, match="max_chars must be 1 or more; got 0"):
         clean_text("a", 0)

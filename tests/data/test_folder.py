@@ -32,14 +32,14 @@ def test_missing_parts(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no data set folder at .*nowhere"):
         read_folder(tmp_path / "nowhere")
     with pytest.raises(
-        FileNotFoundError, match=r"interactions.csv or interactions.parquet; it holds neither"
+        FileNotFoundError, match=r"interactions.csv or interactions.parquet; got neither"
     ):
         read_folder(tmp_path)
     write(tmp_path)
     with pytest.raises(FileNotFoundError, match="no data set folder"):
         read_folder(tmp_path / "items.csv")
     ITEMS.write_parquet(tmp_path / "items.parquet")
-    with pytest.raises(FileNotFoundError, match=r"it holds \['items.csv', 'items.parquet'\]"):
+    with pytest.raises(FileNotFoundError, match=r"got \['items.csv', 'items.parquet'\]"):
         read_folder(tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_unknown_items_are_named_in_order(tmp_path):
 
 def test_seven_is_not_007():
     events = Interactions({"user_id": ["u"], "item_id": [7], "position": [0]})
-    with pytest.raises(ValueError, match="interactions have Int64, items have String"):
+    with pytest.raises(ValueError, match="got Int64 in interactions and String in items"):
         Dataset(events, Catalog(ITEMS))
     data = Dataset(events, Catalog({"item_id": [7, 8]}))
     assert len(data.interactions) == 1

@@ -17,8 +17,8 @@ def gradient(height=24, width=40):
 def bomb(path, side):
     """A well-formed PNG header that announces side x side pixels."""
 
-    def chunk(kind, data):
-        body = kind + data
+    def chunk(name, data):
+        body = name + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
@@ -144,7 +144,7 @@ def test_text_bomb_inside_a_png(tmp_path):
 
 
 @pytest.mark.parametrize("side", [7_100, 10_000, 60_000])
-def test_huge_pictures_are_refused_and_pillow_is_left_alone(tmp_path, side):
+def test_huge_images_are_refused_and_pillow_keeps_its_limit(tmp_path, side):
     limit = Image.MAX_IMAGE_PIXELS
     with pytest.raises(ImageError, match="50,000,000"):
         load_image(bomb(tmp_path / "a.png", side))
@@ -211,5 +211,5 @@ def test_check_images_names_the_unreadable(tmp_path, workers):
     assert "is not a JPEG" in found[5]
     assert "does not exist" in found[6]
     assert check_images([]) == {}
-    with pytest.raises(ValueError, match="workers is at least 1; got 0"):
+    with pytest.raises(ValueError, match="workers must be 1 or more; got 0"):
         check_images([], workers=0)

@@ -140,7 +140,7 @@ def test_timestamp_goes_before_position():
         ({"timestamp": ["2024-05-01", "01/05/2024"]}, r"or dates .* ISO form; rows \[0, 1\]"),
         ({"timestamp": ["2024-05-01T10:00", "2024-13-01T10:00"]}, r"rows \[1\] .*'2024-13-01T10"),
         ({"timestamp": ["2024-05-01T10:00Z", "2024-05-01T10:00"]}, r"one ISO form; rows \[1\]"),
-        ({"user_id": [None, "u"]}, r"user_id must not be empty; it is in rows \[0\]"),
+        ({"user_id": [None, "u"]}, r"user_id must not be empty; got empty ones in rows \[0\]"),
         ({"item_id": [1.5, 2.0]}, "item_id must be text or integers; got Float64"),
         ({"event": [["view"], ["cart"]]}, "event must be text; got List"),
         ({"event": [b"\xff", b"\xfe"]}, "event must be text; got Binary"),
@@ -160,11 +160,11 @@ def test_bad_logs(changes, message):
         ("user_id,item_id,timestamp\nu,a,1\nu,b\n", r"timestamp must be .*rows \[1\]"),
         (
             "user_id,item_id,timestamp\nu,a,1\nu\n",
-            r"item_id must not be empty; it is in rows \[1\]",
+            r"item_id must not be empty; got empty ones in rows \[1\]",
         ),
         ("user_id;item_id;timestamp\nu;a;1\n", r"must have the columns \['user_id', 'item_id'\]"),
         ("user_id,item_id,timestamp\n", "must have at least one row"),
-        ("user_id,item_id,item_id,timestamp\nu,a,b,1\n", r"its header names \['item_id'\] more"),
+        ("user_id,item_id,item_id,timestamp\nu,a,b,1\n", r"its header has \['item_id'\] more"),
     ],
 )
 def test_bad_csv_logs(tmp_path, content, message):
@@ -240,16 +240,14 @@ def test_drop_consecutive_duplicates(events, order):
     assert all(a != b for items in by_user.values() for a, b in pairwise(items))
 
 
-def test_of_events():
+def test_of_event_types():
     log = Interactions(COLUMNS | {"event": ["view", "cart", None, "view"]})
-    assert log.of_events(["view"]).frame["timestamp"].to_list() == [2.0, 3.0]
+    assert log.of_event_types(["view"]).frame["timestamp"].to_list() == [2.0, 3.0]
     assert len(log) == 4
-    with pytest.raises(
-        ValueError, match=r"no event of the types \['buy'\]; got \['cart', 'view'\]"
-    ):
-        log.of_events(["buy"])
+    with pytest.raises(ValueError, match=r"events of the types \['buy'\]; got \['cart', 'view'\]"):
+        log.of_event_types(["buy"])
     with pytest.raises(ValueError, match=r"must have the columns \['event'\]"):
-        Interactions(COLUMNS).of_events(["view"])
+        Interactions(COLUMNS).of_event_types(["view"])
 
 
 def test_numbers_are_event_names():

@@ -31,7 +31,7 @@ def test_table_source_reads_a_memory_map(tmp_path):
 
 
 def test_table_and_present_have_one_row_per_index():
-    with pytest.raises(ValueError, match="one row per index; got 3, 2"):
+    with pytest.raises(ValueError, match="one row per index; got 3 and 2"):
         TableSource(np.zeros((3, 1)), np.array([False, True]))
 
 

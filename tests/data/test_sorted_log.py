@@ -37,5 +37,5 @@ def test_event_types_are_sorted(path):
 
 def test_a_user_in_two_places_is_refused(tmp_path):
     LOG[[0, 3, 1]].write_parquet(tmp_path / "log.parquet")
-    with pytest.raises(ValueError, match="sorted by user_id; 'u' comes after 'v'"):
+    with pytest.raises(ValueError, match="sorted by user_id; got 'u' after 'v'"):
         list(read_sorted_log(tmp_path / "log.parquet", CATALOG, []))

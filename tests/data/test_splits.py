@@ -268,14 +268,14 @@ def test_bad_shares(shares):
 
 def test_logs_that_cannot_be_split():
     position = Interactions({"user_id": ["u"], "item_id": ["a"], "position": [0]})
-    with pytest.raises(ValueError, match="split_by_time needs a timestamp column"):
+    with pytest.raises(ValueError, match="split_by_time expects a timestamp column"):
         split_by_time(position, CATALOG)
     log = log_of([("u", "a", 5)] * 10)
     with pytest.raises(
         ValueError, match=r"time split of 10 events leaves no event in: train, valid"
     ):
         split_by_time(log, CATALOG)
-    with pytest.raises(ValueError, match="split_by_time needs events; the log is empty"):
+    with pytest.raises(ValueError, match="split_by_time expects events; got an empty log"):
         split_by_time(log.with_frame(log.frame.clear()), CATALOG)
     with pytest.raises(ValueError, match="min_count=99 leaves no event of the 10 in the log"):
         leave_one_out(log, CATALOG, min_count=99)

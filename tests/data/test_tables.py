@@ -174,14 +174,12 @@ def test_what_is_no_table(source, message):
 
 
 def test_find_table(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"either items.csv or items.parquet; it holds neither"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"either items.csv or items.parquet; got neither"):
         find_table(tmp_path, "items")
     (tmp_path / "items.csv").touch()
     assert find_table(tmp_path, "items") == tmp_path / "items.csv"
     (tmp_path / "items.parquet").touch()
-    with pytest.raises(FileNotFoundError, match=r"it holds \['items.csv', 'items.parquet'\]"):
+    with pytest.raises(FileNotFoundError, match=r"got \['items.csv', 'items.parquet'\]"):
         find_table(tmp_path, "items")
 
 
@@ -192,24 +190,27 @@ def test_require_columns_names_what_is_missing():
         require_columns(frame, ["a", "b"], "items")
 
 
-@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64])
-def test_integer_ids_stay_integers(kind):
-    frame = check_ids(pl.DataFrame({"id": pl.Series([7, 3], dtype=kind)}), "id", "items")
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64])
+def test_integer_ids_stay_integers(dtype):
+    frame = check_ids(pl.DataFrame({"id": pl.Series([7, 3], dtype=dtype)}), "id", "items")
     assert frame["id"].to_list() == [7, 3]
     assert frame["id"].dtype == pl.Int64
 
 
 def test_categorical_ids_become_text():
-    for kind in (pl.Categorical, pl.Enum(["07", "b"])):
-        frame = check_ids(pl.DataFrame({"id": pl.Series(["07", "b"], dtype=kind)}), "id", "items")
+    for dtype in (pl.Categorical, pl.Enum(["07", "b"])):
+        frame = check_ids(pl.DataFrame({"id": pl.Series(["07", "b"], dtype=dtype)}), "id", "items")
         assert frame["id"].to_list() == ["07", "b"]
 
 
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (["a", None, "", " \t"], r"items: id must not be empty; it is in rows \[1, 2, 3\]"),
-        ([1, None], r"items: id must not be empty; it is in rows \[1\]"),
+        (
+            ["a", None, "", " \t"],
+            r"items: id must not be empty; got empty ones in rows \[1, 2, 3\]",
+        ),
+        ([1, None], r"items: id must not be empty; got empty ones in rows \[1\]"),
         ([None, None], "items: id must be text or integers; got Null"),
         ([1.0, 2.0], "items: id must be text or integers; got Float64"),
         ([True], "items: id must be text or integers; got Boolean"),

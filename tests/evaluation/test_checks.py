@@ -94,7 +94,7 @@ def test_a_part_that_reaches_into_the_next_is_caught():
 def test_a_user_who_is_there_twice_is_caught(split):
     users = [*split.sequences.users[:-1], split.sequences.users[0]]
     twice = with_events(split, users=users)
-    with pytest.raises(ValueError, match="each user once; 1 are there again"):
+    with pytest.raises(ValueError, match="each user once; got 1 again"):
         check_split(twice)
     with pytest.raises(ValueError, match="each user once"):
         evaluate(Constant(), twice)
@@ -119,7 +119,7 @@ def test_a_target_that_is_ranked_twice_is_caught():
         position=ranks.position[rows],
         top=ranks.top[rows],
     )
-    with pytest.raises(ValueError, match="ranked once; 1 are there twice"):
+    with pytest.raises(ValueError, match="ranked once; got 1 more than once"):
         summarize_ranks(padded, padded, split)
     check_once(ranks.position)
 

@@ -169,5 +169,5 @@ def test_bad_input():
         compare_runs([])
     with pytest.raises(ValueError, match="metric must be one of"):
         compare_runs(A, metric="auc")
-    with pytest.raises(ValueError, match="a0 and a0 have both in common"):
+    with pytest.raises(ValueError, match="got the same for a0 and a0"):
         compare_runs([A[0], A[0]])

@@ -4,6 +4,7 @@ import torch
 
 from mmrec.baselines import Markov, Popularity
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
+from mmrec.evaluation.history_scorer import second_stage
 from mmrec.evaluation.learners import Frozen, OnlineMarkov
 from mmrec.evaluation.prequential import Learner, prequential
 
@@ -50,7 +51,7 @@ def test_half_life_equals_a_loop():
         torch.testing.assert_close(whole.scores(row), parts.scores(row))
 
 
-def test_frozen_scores_as_its_ranker_and_does_not_change():
+def test_frozen_scores_as_its_scorer_and_does_not_change():
     events = events_of()
     scorer = Popularity().fit(events, V)
     frozen = Frozen(scorer)
@@ -58,11 +59,13 @@ def test_frozen_scores_as_its_ranker_and_does_not_change():
     prequential(frozen, events_of(1), 0.0, catalog_size=V)
     assert torch.equal(frozen.scores(QUERIES), before)
     assert torch.equal(scorer.scores(QUERIES), before)
-    assert not hasattr(frozen, "rerank")
+    assert second_stage(frozen) is None
 
 
 def test_frozen_keeps_the_second_stage():
     class TwoStages(Popularity):
+        reranks = True
+
         def rerank(self, scores, histories, exclude):
             return -scores
 

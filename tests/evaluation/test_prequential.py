@@ -30,23 +30,23 @@ SPLIT = split_by_time(random_log(), CATALOG)
 
 
 class Recorder:
-    """Writes down what it is asked and told; its scores depend on all that it was told."""
+    """Records its calls; its scores depend on all updates."""
 
     def __init__(self):
         self.calls = []
-        self.told = torch.zeros(V + 1)
+        self.counts = torch.zeros(V + 1)
 
     def scores(self, histories):
         self.calls.append(("test", histories))
-        return self.told.repeat(len(histories), 1)
+        return self.counts.repeat(len(histories), 1)
 
     def update(self, events):
         self.calls.append(("learn", events))
-        self.told.index_add_(0, events.item, torch.ones(len(events)))
+        self.counts.index_add_(0, events.item, torch.ones(len(events)))
 
 
 class Cheat:
-    """Knows by heart what follows a history, if it has ever been told."""
+    """Memorizes which item follows each history."""
 
     def __init__(self):
         self.known = {}
@@ -67,7 +67,7 @@ class Cheat:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
-def test_no_event_is_learnt_before_it_is_tested(batch_size):
+def test_no_event_is_learned_before_it_is_tested(batch_size):
     # Each user walks on from an item of their own, so no two histories are equal.
     walks = [[(user + step) % V + 1 for step in range(6)] for user in range(V)]
     log = Interactions(
@@ -83,7 +83,7 @@ def test_no_event_is_learnt_before_it_is_tested(batch_size):
     first = prequential(cheat, events, start, **options)
     assert first.rank.eq(V).all()  # all items are tied
     assert len(cheat.known) == len(first.rank) == 5 * V
-    again = prequential(cheat, events, start, **options)  # told too early, it shows at once
+    again = prequential(cheat, events, start, **options)  # an update before the test would show
     assert again.rank.eq(1).all()
 
 
@@ -97,7 +97,7 @@ def test_micro_batches_equal_a_loop(batch_size):
     assert result.position.tolist() == order
     assert result.time.tolist() == events.time[order].tolist()
     assert [call[0] for call in learner.calls] == ["test", "learn"] * -(-len(order) // batch_size)
-    told, ranks = [0.0] * (V + 1), iter(result.rank.tolist())
+    counts, ranks = [0.0] * (V + 1), iter(result.rank.tolist())
     for number, (_, seen) in enumerate(learner.calls[1::2]):
         batch = order[number * batch_size : (number + 1) * batch_size]
         assert seen.item.tolist() == events.item[batch].tolist()
@@ -111,12 +111,12 @@ def test_micro_batches_equal_a_loop(batch_size):
             assert kept == events.item[before[-4:]].tolist()
             gaps = seen.histories.gap[row, : len(kept)].tolist()
             assert gaps == events.gap[before[-4:]].tolist()
-            target, met = int(events.item[event]), set(events.item[before].tolist())
-            others = [i for i in range(1, V + 1) if i != target and i not in met]
-            rank = 1 + sum(told[i] >= told[target] for i in others)
-            assert next(ranks) == (V + 1 if target in met else rank)
+            target, before_it = int(events.item[event]), set(events.item[before].tolist())
+            others = [i for i in range(1, V + 1) if i != target and i not in before_it]
+            rank = 1 + sum(counts[i] >= counts[target] for i in others)
+            assert next(ranks) == (V + 1 if target in before_it else rank)
         for event in batch:
-            told[int(events.item[event])] += 1
+            counts[int(events.item[event])] += 1
 
 
 @pytest.mark.parametrize("filter_seen", [True, False])
@@ -161,7 +161,7 @@ def test_learning_on_follows_a_drift_and_the_curve_shows_it():
     assert curves["frozen"][before] == curves["online"][before] == 1.0
     assert curves["frozen"][after] == 0.0
     assert curves["online"][after] > 0.9
-    assert curves["online"].min() < 0.9  # the new law must be met before it is known
+    assert curves["online"].min() < 0.9  # the new law must be observed before it is learned
 
 
 def test_it_can_be_followed_batch_by_batch():
@@ -181,7 +181,7 @@ def test_a_leak_of_the_future_is_caught():
 
 def test_bad_input():
     events = SPLIT.sequences
-    with pytest.raises(ValueError, match="needs catalog_size with sequences"):
+    with pytest.raises(ValueError, match="expects catalog_size with sequences"):
         prequential(OnlineMarkov(V), events, 0.0)
     with pytest.raises(ValueError, match="at or before the last event; got 1000"):
         prequential(OnlineMarkov(V), SPLIT, 1000.0)

@@ -4,13 +4,9 @@ import torch
 
 from mmrec.baselines import Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out
-from mmrec.encoders import IdEncoder
 from mmrec.evaluation import rank_targets
-from mmrec.evaluation.learners import Frozen
-from mmrec.evaluation.rank_buffer import CELLS, RankBuffer, rows_at_once, second_stage, spread
+from mmrec.evaluation.rank_buffer import MAX_SCORES, RankBuffer, rows_at_once, separate_ties
 from mmrec.metrics import rank_of_target
-from mmrec.models import CatalogScorer, gru4rec
-from mmrec.scoring import MLPScorer
 
 V = 20
 
@@ -42,13 +38,13 @@ def case(seed, values=None):
 def test_ranks_equal_those_of_a_mask(values, filtered):
     for seed in range(5):
         scores, target, seen = case(seed, values)
-        bench = RankBuffer(SPLIT, 8, scores.device)
+        buffer = RankBuffer(SPLIT, 8, scores.device)
         chosen = seen if filtered else None
         before = scores.clone()
-        bench.place(scores, chosen)
-        exclude = bench.excluded(6, chosen)
-        assert bench.rank(target, None).equal(rank_of_target(scores, target, exclude))
-        top = bench.top(5)
+        buffer.load(scores, chosen)
+        exclude = buffer.exclusion_mask(6, chosen)
+        assert buffer.ranks_of(target, None).equal(rank_of_target(scores, target, exclude))
+        top = buffer.top_items(5)
         assert scores.equal(before)
         assert top.gt(0).all()
         assert not exclude.gather(1, top).any()
@@ -56,23 +52,23 @@ def test_ranks_equal_those_of_a_mask(values, filtered):
         assert scores.gather(1, top).equal(best)
 
 
-def test_a_score_that_is_no_number_is_named_unless_it_is_padding():
+def test_a_nan_score_is_named_unless_it_is_padding():
     scores = case(0)[0]
     scores[:, 0] = torch.nan
-    bench = RankBuffer(SPLIT, 6, scores.device)
-    bench.place(scores, None)
-    bench.top(3)
+    buffer = RankBuffer(SPLIT, 6, scores.device)
+    buffer.load(scores, None)
+    buffer.top_items(3)
     scores[2, int(SPLIT.candidates[4])] = torch.nan
-    bench.place(scores, None)
+    buffer.load(scores, None)
     with pytest.raises(ValueError, match=f"NaN in row 2, item {SPLIT.candidates[4]}"):
-        bench.top(3)
+        buffer.top_items(3)
 
 
 def test_the_scores_of_a_million_items_stay_small():
     for size in (10, 10_000, 20_000, 1_000_000):
         rows = rows_at_once(size)
         assert 16 <= rows <= 256
-        assert rows == 16 or rows * (size + 1) <= CELLS
+        assert rows == 16 or rows * (size + 1) <= MAX_SCORES
 
 
 def test_rows_of_a_batch_do_not_matter():
@@ -92,38 +88,4 @@ def test_tied_targets_of_a_row_have_ranks_of_their_own():
     row = np.array([0, 0, 0, 1, 1])
     score = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
     count = torch.tensor([7, 2, 7, 4, 4])  # other items of their score are before them
-    assert spread(count, score, row).tolist() == [6, 2, 7, 3, 4]
-
-
-def model_ranker(**options):
-    model = gru4rec({"id": IdEncoder(V, 8)}, dim=8, **options)
-    return CatalogScorer(model, torch.randn(V + 1, 8), torch.arange(V + 1))
-
-
-def test_only_a_ranker_of_two_stages_has_a_second():
-    plain, two = model_ranker(), model_ranker()
-    two.model.reranker = MLPScorer(8, 8)
-    assert second_stage(Popularity()) is None
-    assert second_stage(plain) is None
-    assert second_stage(Frozen(plain)) is None
-    assert second_stage(two) == two.rerank
-
-    class Own(CatalogScorer):
-        def rerank(self, scores, histories, exclude):
-            return -scores
-
-    own = Own(plain.model, plain.vectors, plain.popularity)
-    assert second_stage(own) == own.rerank
-    assert not rank_targets(own, SPLIT).top.equal(rank_targets(plain, SPLIT).top)
-
-
-def test_the_second_stage_ranks():
-    scorer = model_ranker()
-    scorer.model.reranker = MLPScorer(8, 8)
-    first = rank_targets(model_ranker(), SPLIT)
-    assert len(first.rank) == len(rank_targets(scorer, SPLIT).rank)
-    scorer.model.shortlist = 3
-    ranks = rank_targets(scorer, SPLIT, k=3)
-    scorer.model.reranker = None
-    plain = rank_targets(scorer, SPLIT, k=3)
-    assert [set(row) for row in ranks.top.tolist()] == [set(row) for row in plain.top.tolist()]
+    assert separate_ties(count, score, row).tolist() == [6, 2, 7, 3, 4]

@@ -49,11 +49,11 @@ def test_what_cannot_be_read_is_said(tmp_path):
     with pytest.raises(ValueError, match=r"targets.parquet is damaged"):
         read_result(run)
     TARGETS.drop("rank").write_parquet(run / "targets.parquet")
-    with pytest.raises(ValueError, match=r"it lacks \['rank'\]"):
+    with pytest.raises(ValueError, match=r"got a table without \['rank'\]"):
         read_result(run)
     TARGETS.write_parquet(run / "targets.parquet")
     (run / "report.json").write_text("[1]")
-    with pytest.raises(ValueError, match=r"report.json must hold a JSON object; it holds list"):
+    with pytest.raises(ValueError, match=r"report.json must hold a JSON object; got list"):
         read_result(run)
     (run / "report.json").write_text("{")
     with pytest.raises(ValueError, match=r"report.json is damaged"):
@@ -70,12 +70,12 @@ def test_comparable_results():
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (result("b", split="t", dim=8), r"same split .*; a has s and b has t"),
-        (result("b", protocol="q", dim=8), r"same protocol .*; a has p and b has q"),
-        (result("b"), r"differ in an option or in the seed; a and b have both in common"),
+        (result("b", split="t", dim=8), r"same split .*; got s for a and t for b"),
+        (result("b", protocol="q", dim=8), r"same protocol .*; got p for a and q for b"),
+        (result("b"), r"differ in an option or in the seed; got the same for a and b"),
         (
             result("b", dim=8, targets=TARGETS.with_columns(user_id=pl.Series(["v", "u"]))),
-            r"same test events; those of a and b differ",
+            r"same test events; got different ones for a and b",
         ),
         (result("b", dim=8, targets=TARGETS.head(1)), r"same test events"),
     ],

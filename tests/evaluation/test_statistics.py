@@ -84,7 +84,7 @@ def test_the_interval_covers_as_often_as_it_says_and_events_alone_do_not():
 def test_chunks_do_not_matter(monkeypatch):
     values, users = users_and_values(np.random.default_rng(4))
     whole = cluster_bootstrap(values, users, samples=500)
-    monkeypatch.setattr("mmrec.evaluation.statistics.CELLS", 100)
+    monkeypatch.setattr("mmrec.evaluation.statistics.MAX_DRAWS", 100)
     assert cluster_bootstrap(values, users, samples=500) == whole
 
 

@@ -48,7 +48,7 @@ def test_a_user_measured_twice_is_caught():
         )
         for part in (ranks, everything)
     ]
-    with pytest.raises(ValueError, match="ranked once; 2 are there twice"):
+    with pytest.raises(ValueError, match="ranked once; got 2 more than once"):
         target_table(*twice, split, CATALOG.ids)
 
 

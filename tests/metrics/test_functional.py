@@ -98,7 +98,7 @@ def test_order_and_zeros_change_nothing_and_no_relevant_item_is_0(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_k(name):
-    with pytest.raises(ValueError, match="k expects a whole number, at least 1; got 0"):
+    with pytest.raises(ValueError, match="k must be a whole number of 1 or more; got 0"):
         getattr(metrics, name)(torch.tensor([1]), 0)
 
 
@@ -120,5 +120,5 @@ def test_coverage_counts_different_items(recommended):
 def test_coverage_errors():
     with pytest.raises(ValueError, match="items from 0 to 3; got 4"):
         metrics.catalog_coverage(torch.tensor([[1, 4]]), 3)
-    with pytest.raises(ValueError, match="at least one item; got 0"):
+    with pytest.raises(ValueError, match="catalog_size must be 1 or more; got 0"):
         metrics.catalog_coverage(torch.tensor([[0]]), 0)

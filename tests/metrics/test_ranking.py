@@ -22,27 +22,27 @@ def some_ranks(rows):
     return ranks * (torch.rand(rows, 4) < 0.7)
 
 
-@pytest.mark.parametrize(("kind", "function"), PAIRS)
+@pytest.mark.parametrize(("metric_class", "function"), PAIRS)
 @pytest.mark.parametrize("k", [1, 10])
-def test_batches_of_unequal_size_average_over_rows(kind, function, k):
+def test_batches_of_unequal_size_average_over_rows(metric_class, function, k):
     ranks = some_ranks(20)
-    metric = kind(k)
+    metric = metric_class(k)
     for batch in ranks.split([1, 12, 7]):
         metric.update(batch)
     assert torch.allclose(metric.compute(), function(ranks, k).mean())
 
 
-@pytest.mark.parametrize(("kind", "function"), PAIRS)
-def test_one_relevant_item_a_row(kind, function):
+@pytest.mark.parametrize(("metric_class", "function"), PAIRS)
+def test_one_relevant_item_a_row(metric_class, function):
     ranks = torch.tensor([1, 5, 11, 0])
-    metric = kind(10)
+    metric = metric_class(10)
     assert torch.allclose(metric(ranks), function(ranks, 10).mean())  # forward: of the batch
 
 
-@pytest.mark.parametrize(("kind", "_"), PAIRS)
-def test_merged_states_equal_one_metric_on_all_data(kind, _):
+@pytest.mark.parametrize(("metric_class", "_"), PAIRS)
+def test_merged_states_equal_one_metric_on_all_data(metric_class, _):
     ranks = some_ranks(15)
-    first, second, whole = kind(10), kind(10), kind(10)
+    first, second, whole = metric_class(10), metric_class(10), metric_class(10)
     first.update(ranks[:4])
     second.update(ranks[4:])
     whole.update(ranks)
@@ -50,9 +50,9 @@ def test_merged_states_equal_one_metric_on_all_data(kind, _):
     assert torch.allclose(first.compute(), whole.compute())
 
 
-@pytest.mark.parametrize(("kind", "_"), PAIRS)
-def test_reset_pickle_and_states_that_sum_over_processes(kind, _):
-    metric = kind(10)
+@pytest.mark.parametrize(("metric_class", "_"), PAIRS)
+def test_reset_pickle_and_states_that_sum_over_processes(metric_class, _):
+    metric = metric_class(10)
     metric.update(torch.tensor([1, 2, 30]))
     copy = pickle.loads(pickle.dumps(metric))
     assert torch.equal(copy.compute(), metric.compute())
@@ -63,10 +63,10 @@ def test_reset_pickle_and_states_that_sum_over_processes(kind, _):
     assert metric.compute() == 0
 
 
-@pytest.mark.parametrize(("kind", "_"), PAIRS)
-def test_bad_k(kind, _):
-    with pytest.raises(ValueError, match="k expects a whole number, at least 1; got 0"):
-        kind(0)
+@pytest.mark.parametrize(("metric_class", "_"), PAIRS)
+def test_bad_k(metric_class, _):
+    with pytest.raises(ValueError, match="k must be a whole number of 1 or more; got 0"):
+        metric_class(0)
 
 
 def test_no_rows_is_0():
@@ -92,7 +92,7 @@ def test_coverage_of_batches_and_of_merged_states():
 
 
 def test_coverage_errors():
-    with pytest.raises(ValueError, match="at least one item; got 0"):
+    with pytest.raises(ValueError, match="catalog_size must be 1 or more; got 0"):
         metrics.CatalogCoverage(0)
     with pytest.raises(ValueError, match="items from 0 to 3; got 4"):
         metrics.CatalogCoverage(3).update(torch.tensor([[4]]))
@@ -101,7 +101,7 @@ def test_coverage_errors():
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("k", ["10", 2.5, None])
 def test_a_length_that_is_no_number(k):
-    with pytest.raises(ValueError, match=f"k expects a whole number, at least 1; got {k!r}"):
+    with pytest.raises(ValueError, match=f"k must be a whole number of 1 or more; got {k!r}"):
         metrics.NDCG(k)
 
 

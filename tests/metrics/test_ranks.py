@@ -80,7 +80,7 @@ def test_nan_is_named():
 
 @pytest.mark.parametrize("item", [-1, 0, 5])
 def test_target_outside_the_catalogue(item):
-    with pytest.raises(ValueError, match=f"an item from 1 to 4; got {item}"):
+    with pytest.raises(ValueError, match=f"items from 1 to 4; got {item}"):
         rank_of_target(torch.zeros(2, 5), torch.tensor([1, item]))
 
 

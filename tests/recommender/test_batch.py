@@ -45,8 +45,8 @@ def test_what_is_no_history(by_id):
 
 def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypatch):
     usual = recommend_all(by_id, everybody)
-    monkeypatch.setattr("mmrec.evaluation.rank_buffer.CELLS", 1)
-    monkeypatch.setattr("mmrec.evaluation.rank_buffer.LEAST", 2)
+    monkeypatch.setattr("mmrec.evaluation.rank_buffer.MAX_SCORES", 1)
+    monkeypatch.setattr("mmrec.evaluation.rank_buffer.MIN_ROWS", 2)
     sizes = []
     monkeypatch.setattr(
         "mmrec.recommender.batch._top",

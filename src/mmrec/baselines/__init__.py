@@ -1,4 +1,4 @@
-"""Popularity, Markov chain and item-kNN: what every result is shown beside."""
+"""Baselines that every report includes: popularity, a Markov chain and item-kNN."""
 
 from mmrec.baselines.knn import ItemKNN
 from mmrec.baselines.markov import Markov

@@ -1,35 +1,38 @@
-"""Item-kNN: what the same users met."""
+"""Item-kNN: items that the same users interacted with."""
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.baselines.fitted import check_fitted
+from mmrec.baselines.fitted import require_fitted
 from mmrec.baselines.neighbours import NeighbourTable
 from mmrec.data import Histories, Sequences
 
-CHUNK = 1024
-"""Items whose similarities to all others are held at once, at most."""
+MAX_CHUNK = 1024
+"""Items whose similarities to all others are in memory at once, at most."""
 
-CELLS = 2**26
-"""Cells of the largest dense table (256 MB): many users or items make for smaller chunks."""
+MAX_CELLS = 2**26
+"""Cells of the largest dense table (256 MB); chunks are smaller with many users or items."""
 
 
 class ItemKNN:
-    """Scores an item by its cosine similarity to the items of the history, the latest most.
+    """Scores an item by its cosine similarity to the items of the history.
 
-    ``cos(i, j) = n_ij / (sqrt(n_i n_j) + shrink)`` over the users who met both (Sarwar et al.
-    2001, Item-based collaborative filtering); the ``neighbours`` most similar of each item count,
-    and the ``t``-th last item of a history weighs ``decay ** t``.
+    ``cos(i, j) = n_ij / (sqrt(n_i n_j) + shrink)``, where ``n_ij`` counts the users who interacted
+    with both items. Only the ``neighbours`` most similar items of each item are used. The last item
+    of a history has the weight 1, and each earlier one ``decay`` times that of the next.
 
     Args:
-        neighbours: how many similar items are kept for each item.
-        shrink: damps similarities that rest on few users.
-        decay: weight of an item against the one after it.
+        neighbours: number of similar items that are kept for each item.
+        shrink: reduces similarities that are based on few users.
+        decay: weight of an item relative to the one after it.
 
     Raises:
         ValueError: ``neighbours`` is less than 1.
+
+    References:
+        Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
 
     Example:
         >>> from mmrec.data import Catalog, Histories, Interactions, leave_one_out
@@ -44,11 +47,12 @@ class ItemKNN:
 
     def __init__(self, *, neighbours: int = 100, shrink: float = 10.0, decay: float = 0.9) -> None:
         if neighbours < 1:
-            raise ValueError(f"ItemKNN expects at least 1 of neighbours; got {neighbours}")
+            raise ValueError(f"neighbours must be 1 or more; got {neighbours}")
         self.neighbours, self.shrink, self.decay = neighbours, shrink, decay
+        self.table: NeighbourTable | None = None
 
     def fit(self, events: Sequences, catalog_size: int) -> "ItemKNN":
-        """Compute the similarities in ``events``."""
+        """Compute the similarities of the items in ``events``."""
         size = catalog_size
         pairs = np.unique(events.owner * (size + 1) + events.item)
         users, items = pairs // (size + 1), pairs % (size + 1)
@@ -62,7 +66,7 @@ class ItemKNN:
         kept = min(self.neighbours, size)
         neighbours = np.zeros((size + 1, kept), dtype=np.int64)
         weights = np.zeros((size + 1, kept))
-        chunk = max(1, min(CHUNK, CELLS // max(len(events), size + 1)))
+        chunk = max(1, min(MAX_CHUNK, MAX_CELLS // max(len(events), size + 1)))
         for start in range(0, size + 1, chunk):
             rows = torch.arange(start, min(start + chunk, size + 1))
             both = (visits @ visits.index_select(0, rows).to_dense().T).T
@@ -78,9 +82,9 @@ class ItemKNN:
         """Return the scores of every catalogue index for each history.
 
         Raises:
-            ValueError: ``fit`` hasn't been called.
+            ValueError: ``fit`` was not called.
         """
-        check_fitted(self, "table")
+        table = require_fitted(self, self.table)
         length = histories.mask.sum(1, keepdim=True)
         age = (length - 1 - torch.arange(histories.items.shape[1])).clamp(min=0)
-        return self.table.scores(histories.items, self.decay ** age.float())
+        return table.scores(histories.items, self.decay ** age.float())

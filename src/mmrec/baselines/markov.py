@@ -1,19 +1,19 @@
-"""First-order Markov chain: what came next after the last item."""
+"""First-order Markov chain: the items that follow the last item."""
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.baselines.fitted import check_fitted
-from mmrec.baselines.neighbours import count_pairs
+from mmrec.baselines.fitted import require_fitted
+from mmrec.baselines.neighbours import NeighbourTable, count_pairs
 from mmrec.data import Histories, Sequences
 
 
 class Markov:
     """Scores an item by how often it followed the last item of the history in training.
 
-    Items that never followed it rank below, by popularity, which also breaks ties.
+    Popularity breaks ties and orders the items that never followed it.
 
     Example:
         >>> from mmrec.data import Catalog, Histories, Interactions, split_by_time
@@ -27,8 +27,12 @@ class Markov:
         2
     """
 
+    def __init__(self) -> None:
+        self.table: NeighbourTable | None = None
+        self.popularity = torch.empty(0)
+
     def fit(self, events: Sequences, catalog_size: int) -> "Markov":
-        """Count the successive pairs of ``events``."""
+        """Count the pairs of successive events of the same user."""
         same_user = np.diff(events.owner) == 0
         before, after = events.item[:-1][same_user], events.item[1:][same_user]
         self.table = count_pairs(before, after, catalog_size)
@@ -40,10 +44,10 @@ class Markov:
         """Return the scores of every catalogue index for each history.
 
         Raises:
-            ValueError: ``fit`` hasn't been called.
+            ValueError: ``fit`` was not called.
         """
-        check_fitted(self, "table")
+        table = require_fitted(self, self.table)
         last = (histories.mask.sum(1, keepdim=True) - 1).clamp(min=0)
         latest = histories.items.gather(1, last)
-        # Popularity is below 1, so it only orders what the transition counts leave equal.
-        return self.table.scores(latest, torch.ones(latest.shape)) + self.popularity
+        # Popularity is below 1, so it only orders items of equal transition counts.
+        return table.scores(latest, torch.ones(latest.shape)) + self.popularity

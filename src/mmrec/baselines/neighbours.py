@@ -1,4 +1,4 @@
-"""Sparse item → item weights, and the scores that a weighted set of items gives."""
+"""Sparse weights between items, and scores from the neighbours of a weighted set of items."""
 
 import numpy as np
 import torch
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 class NeighbourTable:
-    """A sparse ``(V + 1, V + 1)`` matrix: for each item, other items with a weight.
+    """A sparse ``(V + 1, V + 1)`` matrix that holds, for each item, its neighbours with weights.
 
     Args:
-        rows: the item that has the neighbour, ``(E,)``.
-        columns: the neighbour, ``(E,)``.
-        weights: the neighbour's weight, ``(E,)``.
+        rows: the items, ``(E,)``.
+        columns: a neighbour of each item, ``(E,)``.
+        weights: the weight of the neighbour, ``(E,)``.
         catalog_size: V.
     """
 
@@ -23,7 +23,7 @@ class NeighbourTable:
         weights: Float[np.ndarray, " E"],
         catalog_size: int,
     ) -> None:
-        # Transposed, since a sparse matrix multiplies from the left.
+        # Transposed, since torch multiplies sparse @ dense.
         self.matrix = torch.sparse_coo_tensor(
             torch.from_numpy(np.stack([columns, rows])),
             torch.from_numpy(weights.astype(np.float32)),
@@ -34,7 +34,10 @@ class NeighbourTable:
     def scores(
         self, items: Int[Tensor, "B T"], weights: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B V1"]:
-        """Return, for each row, the weighted sum of its items' neighbours; index 0 has none."""
+        """Return, for each row, the weighted sum over the neighbours of its items.
+
+        Index 0 is padding and has no neighbours.
+        """
         query = torch.zeros(len(items), self.matrix.shape[0])
         query.scatter_add_(1, items, torch.where(items > 0, weights, 0.0))
         return (self.matrix @ query.T).T

@@ -1,11 +1,11 @@
-"""Popularity: the same list for everyone."""
+"""Popularity: the same scores for every user."""
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.baselines.fitted import check_fitted
+from mmrec.baselines.fitted import require_fitted
 from mmrec.data import Histories, Sequences
 
 
@@ -22,8 +22,11 @@ class Popularity:
         tensor([[0., 3., 5.]])
     """
 
+    def __init__(self) -> None:
+        self.counts: Tensor | None = None
+
     def fit(self, events: Sequences, catalog_size: int) -> "Popularity":
-        """Count ``events``."""
+        """Count the events of each item."""
         self.counts = torch.from_numpy(events.counts(catalog_size).astype(np.float32))
         return self
 
@@ -31,7 +34,6 @@ class Popularity:
         """Return the scores of every catalogue index for each history.
 
         Raises:
-            ValueError: ``fit`` hasn't been called.
+            ValueError: ``fit`` was not called.
         """
-        check_fitted(self, "counts")
-        return self.counts.expand(len(histories), -1)
+        return require_fitted(self, self.counts).expand(len(histories), -1)

@@ -1,23 +1,24 @@
-"""Events, items and images: read, checked, split, and put into batches.
+"""Events, items and images: reading, checks, splits and batches.
 
-A data set becomes a :class:`Dataset` of :class:`Interactions` and a :class:`Catalog`; a
-:class:`Split` labels its events; a :class:`Collator` turns windows of them into a :class:`Batch`
-with its own pool of items.
+A :class:`Dataset` holds :class:`Interactions` and a :class:`Catalog`. A :class:`Split` labels the
+events. A :class:`Collator` turns windows of events into a :class:`Batch` with its pool of items.
 """
 
 from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
 from mmrec.data.catalog import Catalog, ItemId
+from mmrec.data.cleaning import clean_text
 from mmrec.data.folder import Dataset, check_known, read_folder
 from mmrec.data.histories import Histories
 from mmrec.data.images import ImageError, check_images, load_image, resolve_image
 from mmrec.data.interactions import Interactions, drop_consecutive_duplicates, k_core
 from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
 from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
-from mmrec.data.shards import Shards, write_shards
+from mmrec.data.shard_writer import write_shards
+from mmrec.data.shards import Shards
 from mmrec.data.splits import Split, leave_one_out, split_by_time
 from mmrec.data.stream import ShardLoader, ShardStream
 from mmrec.data.tables import Table
-from mmrec.data.text import TextTemplate, clean_text
+from mmrec.data.text import TextTemplate
 
 __all__ = [
     "Batch",

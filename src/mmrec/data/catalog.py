@@ -1,4 +1,4 @@
-"""The catalogue: the items that can be recommended, and what is known of them."""
+"""The catalogue: the items that can be recommended, with their columns and images."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,34 +10,36 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
+from mmrec.data.conditions import is_not_flat, matches
 from mmrec.data.images import resolve_image
-from mmrec.data.tables import Table, check_ids, read_table, require_columns
+from mmrec.data.tables import Table, check_ids, first_line, read_table, require_columns
 
 log = logging.getLogger(__name__)
 
 ItemId = str | int
 
 FEW = 100
+"""So many ids are looked up one by one."""
 
 
 class Catalog:
-    """Items with free columns and an optional image; ids ↔ indices.
+    """Items with any columns and optional images; it maps ids to indices and back.
 
-    The item in row ``r`` has the index ``r + 1``: index 0 is padding. A catalogue only ever grows
-    at its end, so that an index stays valid.
+    The item in row ``r`` has the index ``r + 1``; index 0 is padding. New items are only added at
+    the end, so indices stay valid.
 
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
             with the column ``item_id`` and any others; ``image`` is a file name in ``images``.
-        images: folder of the images.
+        images: folder of the images, or None.
 
     Attributes:
         frame: the items, a polars frame.
         images: folder of the images, or None.
 
     Raises:
-        ValueError: no ``item_id`` column, an id that is empty or occurs twice, an image outside
-            the folder.
+        ValueError: there is no ``item_id`` column, an id is empty or occurs twice, or an image is
+            outside the folder.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"], "title": ["A lamp", "A chair"]})
@@ -53,15 +55,17 @@ class Catalog:
         duplicated = self.frame["item_id"].filter(self.frame["item_id"].is_duplicated())
         if len(duplicated):
             raise ValueError(
-                f"items: item_id must be unique; {duplicated.n_unique()} of them occur more than "
-                f"once, first {duplicated.unique(maintain_order=True).head(3).to_list()}"
+                f"items: item_id must be unique; got {duplicated.n_unique()} ids more than once, "
+                f"first {duplicated.unique(maintain_order=True).head(3).to_list()}"
             )
         self._index: dict[ItemId, int] = {
             item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
         }
-        named = sum(path is not None for path in self.image_paths())  # refuses one outside it
+        named = sum(
+            path is not None for path in self.image_paths()
+        )  # raises if one is outside the folder
         if named and self.images is not None and not self.images.is_dir():
-            log.warning("%d items name an image in %s, which is no folder", named, self.images)
+            log.warning("%d items name an image in %s, which is not a folder", named, self.images)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -81,11 +85,11 @@ class Catalog:
         """Return the indices of ``items``.
 
         Raises:
-            ValueError: an id is not in the catalogue; names the first few. Or it is one id, no
-                list of them.
+            ValueError: an id is not in the catalogue (the message names the first few), or
+                ``items`` is a single id.
         """
         if isinstance(items, str | int):
-            raise ValueError(f"a list of item ids is expected; got the one id {items!r}")
+            raise ValueError(f"expected a list of item ids; got the single id {items!r}")
         wanted = list(items)
         indices = np.fromiter((self._index.get(item, 0) for item in wanted), np.int64, len(wanted))
         if len(wanted) and not indices.all():
@@ -97,26 +101,26 @@ class Catalog:
         return indices
 
     def find(self, item: ItemId) -> int:
-        """Return the index of an item, 0 where the catalogue hasn't got it."""
+        """Return the index of an item, 0 if it is not in the catalogue."""
         return self._index.get(item, 0)
 
     def ids_of(self, indices: Sequence[int] | Int[np.ndarray, " N"]) -> list[ItemId]:
-        """Return the ids of ``indices``, from 1 to V: the reverse of :meth:`indices_of`.
+        """Return the ids of ``indices``, which are from 1 to V; the reverse of :meth:`indices_of`.
 
         Example:
             >>> Catalog({"item_id": ["a", "b"]}).ids_of([2, 1])
             ['b', 'a']
         """
         column = self.frame["item_id"]
-        if len(indices) <= FEW:  # a list to show: waking polars' threads would take longer
+        if len(indices) <= FEW:  # starting polars' threads would take longer
             return [column[int(index) - 1] for index in indices]
         return column.gather(np.asarray(indices, dtype=np.int64) - 1).to_list()
 
     def parse_ids(self, texts: Iterable[str]) -> list[ItemId]:
-        """Return ids that were written as text, as integers where the catalogue's are.
+        """Return ids that are given as text, converted to integers if the catalogue's ids are.
 
         Raises:
-            ValueError: the ids are integers and a text is not one.
+            ValueError: the catalogue's ids are integers, and a text is not an integer.
         """
         stripped = [text.strip() for text in texts]
         if self.frame["item_id"].dtype == pl.String:
@@ -124,90 +128,66 @@ class Catalog:
         try:
             return [int(text) for text in stripped]
         except ValueError as error:
-            raise ValueError(f"item ids are integers here; got {stripped}") from error
+            raise ValueError(
+                f"item ids must be integers in this catalogue; got {stripped}"
+            ) from error
 
     def row(self, item: ItemId) -> dict[str, Any]:
-        """Return the columns of one item."""
+        """Return the columns of one item, by name."""
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
 
     def image_paths(self) -> list[Path | None]:
-        """Return the image file of each row; None where there is none.
+        """Return the image file of each row; None for items without an image.
 
         Raises:
-            ValueError: names are no text, or one leads outside the folder of images.
+            ValueError: the column ``image`` is not text, or an image is outside the folder.
         """
         if self.images is None or "image" not in self.frame.columns:
             return [None] * len(self)
         images = self.frame["image"]
-        if _is_not_flat(images):
+        if is_not_flat(images):
             raise ValueError(f"items: image must be text; got {images.dtype}")
         names = images.cast(pl.String).fill_null("").str.strip_chars()
         return [resolve_image(self.images, name) if name else None for name in names]
 
     def image_path(self, item: ItemId) -> Path | None:
-        """Return the image file of one item; None where there is none."""
+        """Return the image file of one item; None if it has no image."""
         name = str(self.row(item).get("image") or "").strip()
         return resolve_image(self.images, name) if name and self.images is not None else None
 
     def where(self, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V1"]:
-        """Return a mask of indices ``(V + 1,)``, True where an item meets all ``conditions``.
+        """Return a mask of indices ``(V + 1,)``, True where an item satisfies all ``conditions``.
 
-        A condition is a value, or a list of allowed values, of a column; None means empty. Values
-        are compared as they are written, so that 1995 also finds the text of a CSV file. A polars
-        expression over the columns says anything else.
+        The conditions map a column to a value or a list of allowed values; None stands for an
+        empty value. Values are compared as text, so that 1995 also matches the text of a CSV file.
+        A polars expression over the columns can express any other condition.
 
         Raises:
-            ValueError: a column is not in the catalogue, or holds lists, or what was given is no
-                condition.
+            ValueError: a column is not in the catalogue or holds lists, or ``conditions`` is
+                neither a mapping nor an expression of one boolean per item.
 
         Example:
             >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
             >>> catalog.where({"category": "lamp"})
             array([False,  True, False])
         """
-        if isinstance(conditions, pl.Expr):
-            return np.concatenate([[False], self._meets(conditions)])
-        if not isinstance(conditions, Mapping):
-            raise ValueError(
-                "where expects {column: value}, or a polars expression such as "
-                f'pl.col("price") < 20; got {conditions!r}'
-            )
-        require_columns(self.frame, list(conditions), "items")
-        allowed = np.ones(len(self) + 1, dtype=bool)
-        allowed[0] = False
-        for column, wanted in conditions.items():
-            values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            allowed[1:] &= _is_one_of(self.frame[column], list(values)).to_numpy()
-        return allowed
-
-    def _meets(self, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
-        try:
-            result = self.frame.select(condition)
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"where: the catalogue can't be filtered: {reason}") from error
-        if result.dtypes != [pl.Boolean] or len(result) != len(self):
-            raise ValueError(
-                f"where must give True or False for each of {len(self)} items; got {len(result)} "
-                f"rows of {', '.join(map(str, result.dtypes))}"
-            )
-        return result.to_series().fill_null(False).to_numpy()
+        return np.concatenate([[False], matches(self.frame, conditions)])
 
     def copy(self) -> "Catalog":
-        """Return a catalogue that can be changed without changing this one."""
+        """Return a copy that can be changed without changing this catalogue."""
         other = copy(self)
         other._index = dict(self._index)
         return other
 
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
-        """Replace columns of items that are there, and return their indices.
+        """Replace columns of existing items, and return the indices of these items.
 
         Args:
-            rows: ``item_id`` and the columns to replace; what they leave out stays.
+            rows: ``item_id`` and the columns to replace; all other values stay.
 
         Raises:
-            ValueError: an id is unknown, or a column is, or has another type. Nothing is changed
-                then.
+            ValueError: an id or a column is unknown, or a column has another type. Then nothing is
+                changed.
         """
         new = Catalog(rows, self.images)
         indices = self.indices_of(new.ids)
@@ -217,27 +197,30 @@ class Catalog:
         try:
             for name in columns:
                 values = new.frame[name].cast(frame[name].dtype)
-                # A series changes in place, so a copy of it is what is changed.
+                # `scatter` changes a series in place, so copy it first.
                 frame = frame.with_columns(frame[name].clone().scatter(indices - 1, values))
         except (pl.exceptions.PolarsError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"items: columns must have the catalogue's types: {reason}") from error
+            raise ValueError(
+                f"items: columns must have the catalogue's types; got {first_line(error)}"
+            ) from error
         self.frame = frame
         return indices
 
     def append(self, rows: Table) -> Sequence[int]:
-        """Add items at the end and return their indices; what they leave out is null.
+        """Add items at the end and return their indices; missing columns are filled with null.
 
-        A column that the catalogue lacks is added, with a warning: it may be a slip of the pen.
+        A column that the catalogue lacks is added, with a warning, since it may be a typing error.
 
         Raises:
-            ValueError: an id is empty, occurs twice or is there already, or a column has another
-                type than in the catalogue. Nothing is added then.
+            ValueError: an id is empty, occurs twice or is in the catalogue already, or a column has
+                another type than in the catalogue. Then nothing is added.
         """
         new = Catalog(rows, self.images)
         known = [item for item in new.ids if item in self._index]
         if known:
-            raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
+            raise ValueError(
+                f"items: item_id must be new; {known[:3]!r} are in the catalogue already"
+            )
         if new.frame["item_id"].dtype != self.frame["item_id"].dtype:
             raise ValueError(
                 f"items: item_id must be {self.frame['item_id'].dtype} as in the catalogue; got "
@@ -247,32 +230,11 @@ class Catalog:
         try:
             self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
         except pl.exceptions.PolarsError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"items: columns must have the catalogue's types: {reason}") from error
+            raise ValueError(
+                f"items: columns must have the catalogue's types; got {first_line(error)}"
+            ) from error
         added = [name for name in new.frame.columns if name not in known_columns]
         if added:
-            log.warning("items have the columns %s; %s is new to them", known_columns, added)
+            log.warning("items get the new columns %s beside %s", added, known_columns)
         self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
         return range(start + 1, len(self) + 1)
-
-
-def _is_not_flat(column: pl.Series) -> bool:
-    return column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)
-
-
-def _is_one_of(column: pl.Series, values: list[Any]) -> pl.Series:
-    """Return where ``column`` holds one of ``values``, both as text; None is an empty place."""
-    if _is_not_flat(column):
-        raise ValueError(f"where: {column.name} must hold single values; got {column.dtype}")
-    texts = column.cast(pl.String)
-    wanted = [str(value) for value in values if value is not None]
-    if column.dtype == pl.Boolean:
-        wanted = [text.lower() for text in wanted]  # polars writes true, Python True
-    elif column.dtype.is_numeric():
-        # 1995 and 1995.0 are one number: a column of years with gaps is often one of floats.
-        texts = texts.str.strip_suffix(".0")
-        wanted = [text.removesuffix(".0") for text in wanted]
-    found = texts.is_in(wanted).fill_null(False)
-    if any(value is None for value in values):
-        found |= texts.fill_null("") == ""
-    return found

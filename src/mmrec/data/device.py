@@ -1,4 +1,4 @@
-"""Dataclasses of tensors that move to a device as a whole."""
+"""Moving a dataclass of tensors to a device."""
 
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
@@ -10,14 +10,17 @@ T = TypeVar("T", bound="OnDevice")
 
 
 class OnDevice:
-    """Mixin for a dataclass: ``to`` and ``pin_memory`` for all the tensors in it."""
+    """Mixin for a dataclass: ``to`` and ``pin_memory`` apply to all tensors in it.
+
+    Tensors may be fields, values of dicts, or fields of another such dataclass.
+    """
 
     def to(self: T, device: torch.device | str, non_blocking: bool = False) -> T:
-        """Return a copy whose tensors lie on ``device``."""
+        """Return a copy with all tensors on ``device``."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self: T) -> T:
-        """Return a copy whose tensors lie in page-locked memory."""
+        """Return a copy with all tensors in page-locked memory."""
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self: T, function: Any) -> T:

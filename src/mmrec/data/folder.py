@@ -1,4 +1,4 @@
-"""A data set on disk: interactions, items and images in one folder."""
+"""Reading a data set from a folder of interactions, items and images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,11 @@ from mmrec.data.tables import find_table
 
 @dataclass(frozen=True)
 class Dataset:
-    """Events and the catalogue they refer to."""
+    """Events and the catalogue that they refer to.
+
+    Raises:
+        ValueError: an event's item is not in the catalogue.
+    """
 
     interactions: Interactions
     catalog: Catalog
@@ -20,7 +24,7 @@ class Dataset:
 
 
 def read_folder(directory: str | Path) -> Dataset:
-    """Read a data set in the folder format.
+    """Return the data set in a folder.
 
     .. code-block:: text
 
@@ -29,7 +33,7 @@ def read_folder(directory: str | Path) -> Dataset:
         images/                       JPEG, PNG, WebP
 
     Raises:
-        FileNotFoundError: the folder or one of the two tables is not there.
+        FileNotFoundError: the folder or one of the two tables does not exist.
         ValueError: a table is malformed, or an event's item is not in the catalogue.
 
     Example:
@@ -50,12 +54,12 @@ def read_folder(directory: str | Path) -> Dataset:
 
 
 def check_known(interactions: Interactions, catalog: Catalog) -> None:
-    """Raise a ``ValueError`` that names the first few events' items not in ``catalog``."""
+    """Raise a ``ValueError`` if an event's item is not in ``catalog``; it names the first few."""
     events, items = interactions.frame["item_id"], catalog.frame["item_id"]
     if events.dtype != items.dtype:
         raise ValueError(
-            f"item_id must have one type in both tables; interactions have {events.dtype}, "
-            f"items have {items.dtype}"
+            f"item_id must have the same type in both tables; got {events.dtype} in interactions "
+            f"and {items.dtype} in items"
         )
     unknown = events.unique(maintain_order=True)
     unknown = unknown.filter(~unknown.is_in(items.implode()))

@@ -1,4 +1,4 @@
-"""The event log: who met which item, and when."""
+"""The event log: which user interacted with which item, and when."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,24 @@ from mmrec.data.times import to_seconds
 class Interactions:
     """A validated log of events, ordered in time.
 
-    One row is one event: a user met an item. Events are sorted by ``timestamp`` (or by
-    ``position`` within a user, where there are no timestamps). The sort is stable: **events of the
-    same time keep the order of their rows in the input**. That is the tie rule of every split.
+    A row is an event: a user interacted with an item. Events are sorted by ``timestamp``, or by
+    ``position`` if there are no timestamps. The sort is stable: **events of the same time keep the
+    order of their rows in the input**. Every split uses this rule.
 
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
             with the columns ``user_id``, ``item_id`` and either ``timestamp`` (unix seconds, or
-            dates and times, as ISO texts too) or ``position``; optional ``event`` (view, cart,
-            purchase …) and any further columns. Ids are text or integers and stay as they are:
-            ``"007"`` is not 7.
+            dates and times, which may be ISO texts) or ``position``; optionally ``event`` (the
+            event type: view, cart, purchase) and any other columns. Ids are text or integers and
+            are not converted: ``"007"`` is not 7.
 
     Attributes:
         frame: the events, a polars frame.
         order: ``"timestamp"`` or ``"position"``.
 
     Raises:
-        ValueError: a column is missing, an id is empty, a time is not a finite number ≥ 0, or is
-            later than the year 2200.
+        ValueError: a column is missing, an id is empty, or a time is not a finite number ≥ 0 or
+            is later than the year 2200.
 
     Example:
         >>> log = Interactions(
@@ -62,27 +62,34 @@ class Interactions:
         return f"Interactions({len(self):,} events, {users:,} users, {items:,} items)"
 
     def with_frame(self, frame: pl.DataFrame) -> "Interactions":
-        """Return a log over ``frame``, rows of this log that were already validated."""
+        """Return a log of ``frame``, whose rows were validated in this log."""
         log = object.__new__(Interactions)
         log.frame, log.order = frame, self.order
         return log
 
-    def of_events(self, events: Sequence[str]) -> "Interactions":
-        """Keep the events of the given types (``["cart", "purchase"]``).
+    def of_event_types(self, event_types: Sequence[str]) -> "Interactions":
+        """Return the events of the given types, such as ``["cart", "purchase"]``.
 
         Raises:
-            ValueError: there is no ``event`` column, or no event of these types.
+            ValueError: there is no ``event`` column, or no event has one of these types.
         """
         require_columns(self.frame, ["event"], "interactions")
-        kept = self.frame.filter(pl.col("event").is_in(list(events)))
+        kept = self.frame.filter(pl.col("event").is_in(list(event_types)))
         if kept.is_empty():
             known = self.frame["event"].unique().drop_nulls().sort().head(10).to_list()
-            raise ValueError(f"interactions have no event of the types {events!r}; got {known}")
+            raise ValueError(
+                f"interactions must have events of the types {event_types!r}; got {known}"
+            )
         return self.with_frame(kept)
 
 
 def k_core(interactions: Interactions, min_count: int) -> Interactions:
-    """Keep users and items with at least ``min_count`` events, repeated until both hold.
+    """Return the events left after users and items with fewer than ``min_count`` are removed.
+
+    Removal is repeated until no such user or item is left.
+
+    Raises:
+        ValueError: ``min_count`` is negative.
 
     Example:
         >>> log = Interactions(
@@ -104,7 +111,7 @@ def k_core(interactions: Interactions, min_count: int) -> Interactions:
 
 
 def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
-    """Of a user's successive events on one item, keep the first.
+    """Return the first of each run of successive events of a user on the same item.
 
     Example:
         >>> log = Interactions(
@@ -118,7 +125,7 @@ def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
 
 
 def _to_names(events: pl.Series) -> pl.Series:
-    """Return event types as text; integers are names too."""
+    """Return event types as text; integers become text too."""
     try:
         return events.cast(pl.String)
     except pl.exceptions.PolarsError as error:

@@ -1,4 +1,4 @@
-"""Where the content of items comes from: one source for each modality."""
+"""Sources of the content of items, one for each modality."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -9,32 +9,32 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 Inputs = Tensor | dict[str, Tensor]
-"""What an encoder takes: one row (or one entry of each tensor's first axis) for each item."""
+"""The input of an encoder: a tensor, or several by name, with one row per item."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """One modality of a catalogue.
-
-    Index 0 of the mask is padding; inputs come in the order asked for.
-    """
+    """The content of one modality of a catalogue."""
 
     @property
     def present(self) -> Bool[np.ndarray, " V1"]:
-        """Which indices have the modality."""
+        """Which indices have the modality; index 0 is padding."""
         ...
 
     def load(self, items: Int[np.ndarray, " N"]) -> Inputs:
-        """Return the inputs of ``items``, all of which are present."""
+        """Return the inputs of ``items``, all of which must be present, in the same order."""
         ...
 
 
 class TableSource:
-    """Rows of a table, which may be memory-mapped: features, or positions in a vocabulary.
+    """Rows of a table of features or vocabulary positions, which may be memory-mapped.
 
     Args:
         table: row ``i`` belongs to the catalogue index ``i``, ``(V + 1, ...)``.
-        present: which indices have a row, ``(V + 1,)``.
+        present: which indices have the modality, ``(V + 1,)``.
+
+    Raises:
+        ValueError: ``table`` and ``present`` differ in length.
 
     Example:
         >>> source = TableSource(np.array([[0.0], [1.5], [2.5]]), np.array([False, True, True]))
@@ -45,7 +45,8 @@ class TableSource:
     def __init__(self, table: np.ndarray, present: Bool[np.ndarray, " V1"]) -> None:
         if len(table) != len(present):
             raise ValueError(
-                f"table and present must have one row per index; got {len(table)}, {len(present)}"
+                f"table and present must have one row per index; got {len(table)} and "
+                f"{len(present)}"
             )
         self.table, self.present = table, present
 
@@ -58,7 +59,7 @@ class RawSource:
     """Raw values (texts, image files) that an encoder's transform turns into inputs.
 
     Args:
-        values: the raw value of each catalogue row; None or "" where it is missing, ``V`` long.
+        values: the raw value of each item, ``(V,)``; None or "" where it is missing.
         transform: the encoder's transform.
     """
 
@@ -72,7 +73,12 @@ class RawSource:
 
 
 def id_source(vocabulary: Mapping[int, int], catalog_size: int) -> TableSource:
-    """Return the source of the id modality: catalogue index → position in the id vocabulary."""
+    """Return the source of the id modality.
+
+    Args:
+        vocabulary: catalogue index → position in the id vocabulary.
+        catalog_size: V.
+    """
     table = np.zeros(catalog_size + 1, dtype=np.int64)
     table[list(vocabulary.keys())] = list(vocabulary.values())
     return TableSource(table, table > 0)

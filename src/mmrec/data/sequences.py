@@ -1,4 +1,4 @@
-"""Events of each user in a row, as arrays, and the windows that training reads."""
+"""The event log as arrays grouped by user, and the windows that training reads."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Sequences:
     Attributes:
         item: catalogue index of each event, ``(E,)``.
         gap: seconds since the user's previous event, 0 for the first, ``(E,)``.
-        event_type: event type of each event, 0 where unknown, ``(E,)``.
+        event_type: event type of each event, 0 = unknown, ``(E,)``.
         time: unix seconds (or position) of each event, ``(E,)``.
-        offsets: user ``u`` owns the events ``offsets[u]:offsets[u + 1]``, ``(U + 1,)``.
+        offsets: user ``u`` has the events ``offsets[u]:offsets[u + 1]``, ``(U + 1,)``.
         users: the id of each user.
         event_types: the names of the event types; type ``k`` is ``event_types[k - 1]``.
     """
@@ -38,11 +38,11 @@ class Sequences:
 
     @property
     def owner(self) -> Int[np.ndarray, " E"]:
-        """The user (row of ``users``) of each event."""
+        """The user of each event, as a row of ``users``."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
     def keep(self, mask: Bool[np.ndarray, " E"]) -> "Sequences":
-        """Return the events where ``mask`` is True; users that have none left stay, empty."""
+        """Return the events where ``mask`` is True; users without events stay, with none."""
         counts = np.add.reduceat(np.append(mask, False).astype(np.int64), self.offsets[:-1])
         counts[np.diff(self.offsets) == 0] = 0
         return Sequences(
@@ -56,19 +56,20 @@ class Sequences:
         )
 
     def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
-        """Return how many events each item has, ``(V + 1,)``; 0 for padding."""
+        """Return the number of events of each item, ``(V + 1,)``; 0 for padding."""
         return np.bincount(self.item, minlength=catalog_size + 1)
 
 
 def to_sequences(
     interactions: Interactions, catalog: Catalog, event_types: Sequence[str] | None = None
 ) -> Sequences:
-    """Group a log by user (in order of first appearance) and look up the items' indices.
+    """Return a log grouped by user, in order of first appearance, with catalogue indices.
 
     Args:
         interactions: the log.
         catalog: the items.
-        event_types: names of the event types that are known; by default those of the log, sorted.
+        event_types: names of the event types; by default those of the log, sorted. Others are
+            unknown.
 
     Raises:
         ValueError: an event's item is not in the catalogue.
@@ -113,7 +114,7 @@ def to_sequences(
 def _look_up(
     values: pl.Series, keys: pl.Series, numbers: Int[np.ndarray, " K"]
 ) -> Int[np.ndarray, " E"]:
-    """Return the number of each value's key, 0 where there is no such key."""
+    """Return the number that belongs to each value's key, 0 if there is no such key."""
     table = pl.Series(numbers, dtype=pl.Int64)
     return values.replace_strict(keys, table, default=0, return_dtype=pl.Int64).to_numpy()
 
@@ -121,9 +122,12 @@ def _look_up(
 def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
     """Cut each user's events into windows ``[start, end)`` of at most ``max_length + 1`` events.
 
-    A window's history is all its events but the last, its targets are all but the first. Windows
-    of one user share one event, so that every event but a user's first is a target exactly once.
-    The cuts are counted from the end: the most recent window is full.
+    The history of a window is all its events but the last; its targets are all but the first.
+    Successive windows of a user overlap by one event, so every event but the user's first is a
+    target exactly once. Cuts are counted from the end, so the last window is full.
+
+    Raises:
+        ValueError: ``max_length`` is below 1.
 
     Example:
         >>> items = [1, 2, 3, 4]
@@ -148,10 +152,10 @@ def bucket_batches(
     rng: np.random.Generator,
     bucket: int = 16,
 ) -> Iterator[Int[np.ndarray, " B"]]:
-    """Yield shuffled batches of rows whose lengths are alike, so that little of them is padding.
+    """Yield shuffled batches of rows of similar lengths, which need little padding.
 
-    Rows are shuffled, sorted by length within runs of ``bucket`` batches, cut into batches, and
-    the batches are shuffled again. Every row occurs exactly once.
+    Rows are shuffled, sorted by length within runs of ``bucket`` batches, and cut into batches,
+    which are shuffled again. Every row occurs exactly once.
 
     Example:
         >>> lengths = np.array([1, 9, 1, 9])

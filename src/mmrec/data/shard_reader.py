@@ -1,4 +1,4 @@
-"""Reading windows of shards: some of the windows of a list of row groups."""
+"""Reading windows from shards."""
 
 import zlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jaxtyping import Int
 from mmrec.data.sequences import Sequences, windows
 from mmrec.data.shards import Shards, events_of
 
-if TYPE_CHECKING:  # takes a while to import
+if TYPE_CHECKING:  # slow to import
     import pyarrow as pa
 
 
@@ -22,14 +22,14 @@ class _Group:
 
 
 class ShardReader:
-    """Reads windows, see :func:`mmrec.data.windows`, from shards.
+    """Reads windows (see :func:`mmrec.data.windows`) from shards.
 
     Args:
         shards: the log.
-        max_length: events in a window's history.
+        max_length: events in the history of a window, at most.
 
     Attributes:
-        counts: how many windows each row group has, ``(G,)``.
+        counts: number of windows in each row group, ``(G,)``.
         none: a log without events.
 
     Raises:
@@ -51,17 +51,17 @@ class ShardReader:
 
     @property
     def fingerprint(self) -> dict[str, int]:
-        """Tell these windows from others, roughly: by how many there are in each row group."""
+        """Numbers that differ between most sets of windows: the counts per row group, hashed."""
         marks = np.array([self.shards.events, self.shards.catalog_size, *self.counts])
         return {"max_length": self.max_length, "shards": zlib.crc32(marks.tobytes())}
 
     def read(
         self, order: Int[np.ndarray, " G"], start: int, stop: int
     ) -> tuple[Sequences, Int[np.ndarray, "W 2"]]:
-        """Read the windows ``start:stop`` of the row groups in ``order``.
+        """Return the windows ``start:stop``, counted over the row groups in ``order``.
 
         Returns:
-            A log of these windows alone, one after the other, and where in it they are.
+            A log of only these windows, one after the other, and the span of each window in it.
 
         Raises:
             ValueError: a row group can't be read.
@@ -77,30 +77,29 @@ class ShardReader:
                 parts.append((log, spans[max(start - before, 0) : stop - before]))
         at = [(log, events_of(spans)) for log, spans in parts]
         lengths = np.concatenate([spans[:, 1] - spans[:, 0] for _, spans in parts])
-        item, gap, event_type = (
-            np.concatenate([getattr(log, name)[events] for log, events in at])
-            for name in ("item", "gap", "event_type")
-        )
+        item = np.concatenate([log.item[events] for log, events in at])
+        gap = np.concatenate([log.gap[events] for log, events in at])
+        event_type = np.concatenate([log.event_type[events] for log, events in at])
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         log = _sequences(item, gap, event_type, offsets, self.shards.event_types)
         return log, np.stack([offsets[:-1], offsets[1:]], axis=1)
 
     def _group(self, group: _Group) -> tuple[Sequences, np.ndarray]:
-        """Read a row group. The last is kept: the next buffer often starts where one ended."""
+        """Return a row group and its windows; the last group is cached for the next call."""
         if self._last is None or self._last[0] != group:
             try:
                 log = _read(group, self.shards)
-            except Exception as error:  # whatever a damaged file makes pyarrow raise
+            except Exception as error:  # pyarrow raises many types for damaged files
                 raise _broken(group.path, error) from error
             self._last = (group, log, windows(log, self.max_length))
         return self._last[1:]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_last": None}  # a worker has no use for it
+        return self.__dict__ | {"_last": None}  # workers don't need the cached group
 
 
 def _lengths(path: Path) -> list[np.ndarray]:
-    """Return the number of events of each row, by row group."""
+    """Return, for each row group, the number of events of each row."""
     from pyarrow.parquet import ParquetFile
 
     try:
@@ -119,14 +118,14 @@ def _lengths(path: Path) -> list[np.ndarray]:
 def _read(group: _Group, shards: Shards) -> Sequences:
     from pyarrow.parquet import ParquetFile
 
-    # Threads of pyarrow and forked workers don't go together.
+    # Without threads: pyarrow's threads don't work in forked workers.
     with ParquetFile(group.path, page_checksum_verification=True) as file:
         table = file.read_row_group(group.number, use_threads=False)
     item, gap, event_type = (_flat(table, name) for name in ("items", "gaps", "event_types"))
     lengths = table.column("length").to_numpy().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if not len(item) == len(gap) == len(event_type) == offsets[-1]:
-        raise ValueError("its lists are not as long as its lengths say")
+        raise ValueError("its lists differ in length from its column length")
     if len(item) and not 0 < item.min() <= item.max() <= shards.catalog_size:
         raise ValueError(f"it has items that are not in a catalogue of {shards.catalog_size}")
     return _sequences(
@@ -142,7 +141,7 @@ def _flat(table: "pa.Table", name: str) -> np.ndarray:
 def _sequences(
     item: np.ndarray, gap: np.ndarray, event_type: np.ndarray, offsets: np.ndarray, event_types: Any
 ) -> Sequences:
-    """Return a log without times, whose users are rows."""
+    """Return a log without times, with row numbers as user ids."""
     gap = gap.astype(np.float64)
     users = range(len(offsets) - 1)
     return Sequences(item, gap, event_type, np.zeros(len(item)), offsets, users, event_types)

@@ -1,4 +1,4 @@
-"""A Parquet log on disk that is sorted by user, read some users at a time."""
+"""Reading a Parquet log that is sorted by user, some users at a time."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,17 +27,17 @@ def find_event_types(path: str | Path) -> list[str]:
 def read_sorted_log(
     path: str | Path, catalog: Catalog, event_types: Sequence[str], *, rows: int = ROWS
 ) -> Iterator[Sequences]:
-    """Yield the users of a log that is sorted by ``user_id``, all events of some users at a time.
+    """Yield all events of some users at a time, from a log that is sorted by ``user_id``.
 
     Args:
         path: a Parquet file with the columns of :class:`Interactions`.
         catalog: the items.
-        event_types: names of the event types that are known.
-        rows: how many events are read at once. A user's events have to fit in memory.
+        event_types: names of the event types.
+        rows: number of events that are read at once. The events of each user must fit in memory.
 
     Raises:
-        FileNotFoundError: the path is not there.
-        ValueError: it is no Parquet log, is not sorted, or holds something invalid.
+        FileNotFoundError: the path does not exist.
+        ValueError: the file can't be read, is not sorted, or has an invalid event.
     """
     path, read = Path(path), 0
     rest: pl.DataFrame | None = None
@@ -51,16 +51,15 @@ def read_sorted_log(
         if len(falls):
             at = int(falls[0])
             raise ValueError(
-                f"{path.name} must be sorted by user_id; {users[at]!r} comes after "
-                f"{users[at - 1]!r}"
+                f"{path.name} must be sorted by user_id; got {users[at]!r} after {users[at - 1]!r}"
             )
-        # The last user may go on in the next piece.
+        # The next piece may have more events of the last user.
         last = int(users.search_sorted(users[-1], side="left"))
         if last:
             yield _sequences(frame[:last], path, read, catalog, event_types)
         rest = frame[last:]
     if rest is None:
-        raise ValueError(f"interactions must have at least one row; {path.name} has none")
+        raise ValueError(f"interactions must have at least one row; got none in {path.name}")
     yield _sequences(rest, path, read, catalog, event_types)
 
 
@@ -71,11 +70,11 @@ def _sequences(
         return to_sequences(Interactions(frame), catalog, event_types)
     except ValueError as error:
         rows = f"the {len(frame)} rows before row {read}"
-        raise ValueError(f"{path.name}, in {rows}, counted from there: {error}") from error
+        raise ValueError(f"{path.name}, in {rows} (numbered from 0 there): {error}") from error
 
 
 def _pieces(path: Path, columns: set[str], rows: int = ROWS) -> Iterator[pl.DataFrame]:
-    """Yield those of the columns that are there, ``rows`` rows at a time."""
+    """Yield those of ``columns`` that exist, ``rows`` rows at a time."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 

@@ -1,4 +1,4 @@
-"""Splits: which event trains, which validates, which tests."""
+"""Splits of a log into training, validation and test events."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,20 +20,20 @@ PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 
 @dataclass(frozen=True)
 class Split:
-    """Every event of a log, labelled with the part it belongs to.
+    """A log with a label on every event: the part that it belongs to.
 
-    A user's parts follow one another in time, so the history of an event is all the user's
-    earlier events, whatever their part.
+    The parts of a user follow one another in time, so the history of an event is all earlier events
+    of the user, whatever their part.
 
     Attributes:
         name: ``"time"`` or ``"leave-one-out"``.
         sequences: the events.
-        part: 0 train, 1 valid, 2 test, for each event ``(E,)``.
-        candidates: the catalogue indices that are ranked, ascending.
+        part: 0 train, 1 valid, 2 test, for each event, ``(E,)``.
+        candidates: the catalogue indices that are ranked, ascending, ``(C,)``.
         catalog_size: V.
-        options: what the split was made with.
-        fingerprint: hash of every event's user, item, time and part, of the order and of the
-            candidates. Two results can be compared if their fingerprints are equal.
+        options: the arguments that the split was made with.
+        fingerprint: hash of the user, item, time and part of every event, of their order and of the
+            candidates. Results are comparable if their fingerprints are equal.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Split:
 
     @cached_property
     def train_counts(self) -> Int[np.ndarray, " V1"]:
-        """How many training events each item has, ``(V + 1,)``."""
+        """The number of training events of each item, ``(V + 1,)``."""
         return self.train.counts(self.catalog_size)
 
     def targets(self, part: str) -> Int[np.ndarray, " N"]:
-        """Return the positions, in ``sequences``, of the events to predict."""
+        """Return the positions in ``sequences`` of the events of a part."""
         return np.flatnonzero(self.part == _number(part))
 
     def until(self, part: str) -> Sequences:
@@ -81,12 +81,17 @@ def split_by_time(
     test: float = 0.9,
     min_count: int = 0,
 ) -> Split:
-    """Cut the log at two instants, the same for all users: nothing of the future trains.
+    """Split the log at two times, the same for all users, so that no future event trains.
 
-    ``valid`` and ``test`` are the shares of events before each instant; events of the instant
-    itself lie behind the cut. ``min_count`` is a k-core filter on the training part only. Each
-    user's history advances through validation and test, and every event there is a target. The
-    whole catalogue is ranked.
+    Every validation and test event is a target, and its history includes all earlier events of the
+    user, also those of validation and test. The whole catalogue is ranked.
+
+    Args:
+        interactions: the log.
+        catalog: the items.
+        valid: share of the events before the first cut. Events at the time of a cut come after it.
+        test: share of the events before the second cut.
+        min_count: k-core filter on the training part alone, see :func:`k_core`.
 
     Raises:
         ValueError: the log has no timestamps, or a part would be empty.
@@ -100,7 +105,7 @@ def split_by_time(
         {'train': 8, 'valid': 1, 'test': 1}
     """
     if interactions.order != "timestamp":
-        raise ValueError("split_by_time needs a timestamp column; the log has only a position")
+        raise ValueError("split_by_time expects a timestamp column; got a log with positions alone")
     if not 0 < valid < test < 1:
         raise ValueError(
             f"shares must satisfy 0 < valid < test < 1; got valid={valid}, test={test}"
@@ -108,7 +113,7 @@ def split_by_time(
     frame = interactions.frame
     rows = len(frame)
     if not rows:
-        raise ValueError("split_by_time needs events; the log is empty")
+        raise ValueError("split_by_time expects events; got an empty log")
     cuts = [float(frame["timestamp"][min(int(rows * share), rows - 1)]) for share in (valid, test)]
     train = k_core(interactions.with_frame(frame.filter(pl.col("timestamp") < cuts[0])), min_count)
     rest = frame.filter(pl.col("timestamp") >= cuts[0])
@@ -121,11 +126,15 @@ def split_by_time(
 
 
 def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: int = 0) -> Split:
-    """Hold out each user's last event for test and the one before for validation.
+    """Hold out the last event of each user for test, and the one before it for validation.
 
-    As in most papers: the k-core filter comes first, its items are the candidates, and users with
-    fewer than three events only train. This split lets a model see other users' future; use it to
-    compare with published figures, and :func:`split_by_time` for all else.
+    As in most papers, the k-core filter (``min_count``) is applied first, its items are the
+    candidates, and all events of users with fewer than three are training events. A model is
+    trained on events later than some test events. So use this split to compare with published
+    results, and :func:`split_by_time` otherwise.
+
+    Raises:
+        ValueError: ``min_count`` leaves no events, or a part would be empty.
 
     Example:
         >>> log = Interactions(
@@ -160,7 +169,7 @@ def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: in
 def _check_parts(
     name: str, part: np.ndarray, given: int, options: dict[str, Any], advice: str
 ) -> None:
-    """Refuse a split with an empty part; ``given`` counts the events before the filter."""
+    """Raise if a part is empty; ``given`` is the number of events before the k-core filter."""
     empty = [label for label, number in PARTS.items() if number not in part]
     if empty:
         before = "" if given == len(part) else f" ({given} before min_count)"
@@ -184,15 +193,15 @@ def _finish(
 
 
 def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
-    """Hash what the split holds: ids, not indices, so that the catalogue's order says nothing."""
+    """Return a hash of the split; of ids, so that the order of the catalogue doesn't matter."""
     digest = hashlib.sha256(split.name.encode())
     events = split.sequences
-    for array, event_type in ((split.part, "<i8"), (events.offsets, "<i8"), (events.time, "<f8")):
-        digest.update(np.ascontiguousarray(array, dtype=event_type).tobytes())
+    for array, dtype in ((split.part, "<i8"), (events.offsets, "<i8"), (events.time, "<f8")):
+        digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
     ranked = [ids[index - 1] for index in split.candidates]
-    met = [ids[index - 1] for index in events.item]
-    for names in (events.users, met, sorted(ranked, key=str)):
-        # With its type and length, so that 7 is not "7" and no two lists are written alike.
+    items = [ids[index - 1] for index in events.item]
+    for names in (events.users, items, sorted(ranked, key=str)):
+        # With type and length, so that 7 and "7" differ and no two lists give the same text.
         texts = (f"{type(name).__name__}{len(str(name))}:{name}" for name in names)
         digest.update("".join(texts).encode("utf-8", "surrogatepass"))
         digest.update(b"|")
@@ -203,14 +212,14 @@ def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
 
 
 def target_users(split: Split, targets: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-    """Return the user (row of ``split.sequences.users``) of each target."""
+    """Return the user of each target, as a row of ``split.sequences.users``."""
     return np.searchsorted(split.sequences.offsets, targets, side="right") - 1
 
 
 def seen_before(
     split: Split, targets: Int[np.ndarray, " N"]
 ) -> tuple[Int[np.ndarray, " S"], Int[np.ndarray, " S"]]:
-    """Return ``(rows, items)``: the items that row ``n`` has met before ``targets[n]``."""
+    """Return ``(rows, items)``: row ``n`` has the items of its user before ``targets[n]``."""
     starts = split.sequences.offsets[target_users(split, targets)]
     lengths = targets - starts
     rows = np.repeat(np.arange(len(targets)), lengths)
@@ -219,7 +228,7 @@ def seen_before(
 
 
 def by_length(split: Split, targets: Int[np.ndarray, " N"], size: int) -> Iterator[np.ndarray]:
-    """Yield ``targets`` in batches of histories that are alike in length."""
+    """Yield ``targets`` in batches whose histories have similar lengths."""
     lengths = targets - split.sequences.offsets[target_users(split, targets)]
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), size):

@@ -1,4 +1,4 @@
-"""Batches from shards: streamed by row group, shuffled, shared by processes, resumable."""
+"""Batches from shards: streamed by row group, shuffled, divided among processes, resumable."""
 
 from collections.abc import Iterator, Mapping
 from copy import copy
@@ -18,28 +18,28 @@ from mmrec.sampling import Sampler
 
 
 class ShardStream(IterableDataset[Batch]):
-    """The batches of an epoch over shards; memory holds a buffer of windows, not the log.
+    """The batches of an epoch over shards; only a buffer of windows is in memory.
 
-    Row groups come in an order that depends on seed and epoch. One after the other, their windows
-    fill a buffer; a buffer is shuffled and cut into batches of windows of like length. Processes
-    and their loader workers have each their own stretch of the epoch: every window is in one batch
-    of one process, and all processes have equally many batches. (A row group on the border of two
-    stretches is read by both, each keeping its own windows.)
+    Row groups are read in an order that depends on seed and epoch. Their windows fill a buffer,
+    which is shuffled and cut into batches of windows of similar lengths. Each process, and each of
+    its loader workers, has its own range of the epoch: every window is in one batch of one process,
+    and all processes have the same number of batches. A row group on the border of two ranges is
+    read by both; each uses only its own windows.
 
-    An iteration starts at the first batch that was not yet given, so that a stream which has loaded
-    the state of another goes on where that one stopped. After its last batch the next epoch starts.
+    Iteration starts at the first batch that was not given yet, so a stream that loads the state of
+    another continues where that one stopped. The next epoch starts after the last batch.
 
     Args:
         shards: the log.
         sources: the content of the catalogue, by modality.
-        negatives: which items join a batch's pool, see :mod:`mmrec.sampling`.
+        negatives: sampler of the items that join a batch's pool, see :mod:`mmrec.sampling`.
         batch_size: windows in a batch of one process, at most.
-        max_length: events in a window's history.
-        buffer: windows that are shuffled together.
-        seed: of shuffling and drawing.
+        max_length: events in the history of a window, at most.
+        buffer: number of windows that are shuffled together.
+        seed: seed of shuffling and drawing.
         rank: number of this process, from 0.
-        world: how many processes there are.
-        workers: loader processes, see :class:`ShardLoader`; 0 for none.
+        world: number of processes.
+        workers: number of loader processes, see :class:`ShardLoader`; 0 for none.
 
     Raises:
         ValueError: a shard can't be read, or there are too few windows for so many processes.
@@ -76,16 +76,16 @@ class ShardStream(IterableDataset[Batch]):
         if self.length * world > windows or not windows:
             raise ValueError(
                 f"{world} processes with a batch_size of {batch_size} can't have equally many "
-                f"batches of {windows} windows"
+                f"batches; got {windows} windows"
             )
         self.epoch, self.given = 0, 0
 
     def __len__(self) -> int:
-        """Batches of one process in an epoch."""
+        """Return the number of batches of one process in an epoch."""
         return self.length
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of another epoch; that of the present one stays where it is."""
+        """Go to the start of another epoch; do nothing if it is the current one."""
         if epoch != self.epoch:
             self.epoch, self.given = epoch, 0
 
@@ -96,31 +96,35 @@ class ShardStream(IterableDataset[Batch]):
             self.epoch, self.given = self.epoch + 1, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the stream is, the same in every process."""
+        """Return the position of the stream, which is the same in every process."""
         return {"epoch": self.epoch, "given": self.given, "of": self._layout}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go where another stream was.
+        """Go to the position of another stream.
 
         Raises:
-            ValueError: that stream was over other shards, or cut them into other batches.
+            ValueError: that stream had other shards or other batches.
         """
         if state["of"] != self._layout:
             raise ValueError(
-                f"this stream can't go on where another was: it is of {self._layout}, the other "
-                f"of {state['of']}"
+                f"state must be of a stream with the layout {self._layout}; got {state['of']}"
             )
         self.epoch, self.given = state["epoch"], state["given"]
 
     @cached_property
     def _layout(self) -> dict[str, int]:
-        """What decides which windows are in which batch."""
-        names = ("seed", "batch_size", "run", "world", "workers", "length")
-        layout: dict[str, int] = {name: getattr(self, name) for name in names}
-        return layout | self.reader.fingerprint
+        """The numbers that determine which windows are in which batch."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "run": self.run,
+            "world": self.world,
+            "workers": self.workers,
+            "length": self.length,
+        } | self.reader.fingerprint
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield what is left of the epoch, or in a loader worker that worker's part of it."""
+        """Yield the rest of the epoch, or in a loader worker the part of that worker."""
         info = get_worker_info()
         if info is None and self.workers == 0:
             for batch in self._batches(_Part(self.rank * self.length, self.length), self.given):
@@ -129,32 +133,32 @@ class ShardStream(IterableDataset[Batch]):
             return
         if info is None or info.num_workers != self.workers:
             raise ValueError(
-                f"this stream is made for {self.workers} workers: iterate over ShardLoader(stream)"
+                f"a stream with {self.workers} workers must be iterated by ShardLoader(stream)"
             )
-        # A loader asks its workers in turns, from the first; the batch that comes next is the
-        # business of another one where a stream goes on.
+        # A loader takes batches from its workers in turn, starting with the first. In a resumed
+        # stream the first worker therefore does the part of the one whose turn it was.
         worker = (info.id + self.given) % self.workers
         yield from self._batches(self._part(worker), -(-(self.given - worker) // self.workers))
 
     def _part(self, worker: int) -> "_Part":
-        """Return the batches of a worker: as many as the others, or one more."""
+        """Return the batches of a worker; workers differ by one batch at most."""
         each, more = divmod(self.length, self.workers)
         start = self.rank * self.length + worker * each + min(worker, more)
         return _Part(start, each + (worker < more))
 
     def _batches(self, part: "_Part", skip: int) -> Iterator[Batch]:
-        """Yield the batches of a part but the first ``skip``, without reading for these."""
+        """Yield the batches of a part after the first ``skip``, which are not read."""
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.reader.counts))
         total, epoch = int(self.reader.counts.sum()), self.epoch
-        collate = copy(self.collate)  # iterators of one stream have each their own buffer
+        collate = copy(self.collate)  # each iterator of a stream has its own buffer
         for start in range(skip // self.run * self.run, part.count, self.run):
             first, count = part.start + start, min(self.run, part.count - start)
-            # Batches of all processes share the windows as evenly as can be.
+            # The windows are divided among all batches as evenly as possible.
             ends = np.arange(first, first + count + 1) * total // (self.length * self.world)
             events, spans = self.reader.read(order, int(ends[0]), int(ends[-1]))
             draw = np.random.SeedSequence([self.seed, epoch, first])
             rng = np.random.default_rng(draw)
-            # The draw of a batch depends on what the collator sees of it: places in a buffer.
+            # The collator draws by the positions of windows, which repeat in each buffer.
             collate.sequences = events
             collate.seed = int(draw.generate_state(1, np.uint64)[0])
             batches = _like_lengths(spans, np.diff(ends), rng)
@@ -163,15 +167,15 @@ class ShardStream(IterableDataset[Batch]):
 
 
 class ShardLoader:
-    """A loader over a :class:`ShardStream`, with as many worker processes as the stream says.
+    """A loader over a :class:`ShardStream`, with the worker processes of the stream.
 
-    It keeps count of the batches that were given, which workers that load ahead can't know.
+    It counts the batches that were given; the workers load ahead, so they can't count them.
 
     Args:
         stream: the stream.
     """
 
-    # Not `ShardStream`: the checks in tests stumble over what torch's dataset inherits from.
+    # Not annotated as `ShardStream`: the type checks in tests fail on the bases of torch's dataset.
     def __init__(self, stream: Any) -> None:
         self.stream: ShardStream = stream
         self.sampler = stream  # Lightning calls `set_epoch` of a `sampler`
@@ -180,7 +184,7 @@ class ShardLoader:
         return len(self.stream)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield what is left of the epoch."""
+        """Yield the rest of the epoch."""
         workers = self.stream.workers
         for batch in DataLoader(self.stream, batch_size=None, num_workers=workers):
             if workers:
@@ -188,11 +192,11 @@ class ShardLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """See :meth:`ShardStream.state_dict`."""
+        """Return the state, see :meth:`ShardStream.state_dict`."""
         return self.stream.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See :meth:`ShardStream.load_state_dict`."""
+        """Load a state, see :meth:`ShardStream.load_state_dict`."""
         self.stream.load_state_dict(state)
 
 
@@ -207,7 +211,7 @@ class _Part:
 def _like_lengths(
     spans: Int[np.ndarray, "W 2"], sizes: Int[np.ndarray, " N"], rng: np.random.Generator
 ) -> list[Int[np.ndarray, " B"]]:
-    """Cut shuffled rows of like length into batches of these sizes, in any order."""
+    """Return shuffled batches of these sizes, of rows of similar lengths."""
     rows = rng.permutation(len(spans))
     rows = rows[np.argsort((spans[:, 1] - spans[:, 0])[rows], kind="stable")]
     batches = np.split(rows, np.cumsum(rng.permutation(sizes))[:-1])

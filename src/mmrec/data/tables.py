@@ -1,8 +1,8 @@
-"""Reading a table from whatever a user has at hand."""
+"""Reading tables from frames, mappings and files."""
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] |
 
 
 def read_table(source: Table, what: str) -> pl.DataFrame:
-    """Return ``source`` as a polars frame; every value of a CSV file stays text, as written.
+    """Return ``source`` as a polars frame; the values of a CSV file stay text.
 
     Args:
         source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path.
-        what: what the rows are, for the error message (``"interactions"``).
+        what: name of the rows for error messages, such as ``"interactions"``.
 
     Raises:
-        FileNotFoundError: the path is not there.
-        ValueError: the file or object can't be read as a table, or it has no rows.
+        FileNotFoundError: the path does not exist.
+        ValueError: the file or object can't be read as a table, or has no rows.
 
     Example:
         >>> read_table({"item_id": ["007"]}, "items").row(0)
@@ -35,17 +35,17 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
         frame = _collect(source, what)
     else:
         try:
-            if source is None:  # polars would make an empty frame of it
+            if source is None:  # polars would return an empty frame
                 raise TypeError("no table was given")
             if isinstance(source, Mapping):
                 _check_lengths(source)
-                source = {name: _numbers(values) for name, values in source.items()}
-            # `pl.DataFrame` takes mappings, pandas frames and pyarrow tables alike.
+                source = {name: _unmixed(values) for name, values in source.items()}
+            # `pl.DataFrame` accepts mappings, pandas frames and pyarrow tables.
             frame = pl.DataFrame(source)
         except Exception as error:
             raise ValueError(
                 f"{what} must be a polars, pandas or pyarrow table, a mapping of columns, or a CSV "
-                f"or Parquet path; got {type(source).__name__} ({_first_line(error)})"
+                f"or Parquet path; got {type(source).__name__} ({first_line(error)})"
             ) from error
     if frame.is_empty():
         raise ValueError(f"{what} must have at least one row; got none")
@@ -56,27 +56,27 @@ def find_table(directory: Path, stem: str) -> Path:
     """Return ``stem.csv`` or ``stem.parquet`` in ``directory``.
 
     Raises:
-        FileNotFoundError: neither, or both, are there.
+        FileNotFoundError: neither or both exist.
     """
     paths = [directory / (stem + suffix) for suffix in (".csv", ".parquet")]
     found = [path for path in paths if path.is_file()]
     if len(found) != 1:
         names = [path.name for path in found] or "neither"
         raise FileNotFoundError(
-            f"{directory} must hold either {stem}.csv or {stem}.parquet; it holds {names}"
+            f"{directory} must hold either {stem}.csv or {stem}.parquet; got {names}"
         )
     return found[0]
 
 
 def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> None:
-    """Raise a ``ValueError`` that names the columns which ``frame`` lacks."""
+    """Raise a ``ValueError`` with the names of the missing columns if ``frame`` lacks some."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ValueError(f"{what} must have the columns {missing}; got {frame.columns}")
 
 
 def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
-    """Return ``frame`` with ``column`` as text or 64-bit integers, and no value missing.
+    """Return ``frame`` with ``column`` converted to text or 64-bit integers.
 
     Raises:
         ValueError: an id is missing or empty, or ids are neither text nor integers.
@@ -97,58 +97,58 @@ def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
     if bad.any():
         rows = bad.arg_true().head(3).to_list()
         raise ValueError(
-            f"{what}: {column} must not be empty; it is in rows {rows} (counted from 0)"
+            f"{what}: {column} must not be empty; got empty ones in rows {rows} (counted from 0)"
         )
     return frame.with_columns(series)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+    """Return the JSON object in a file.
 
     Raises:
-        ValueError: the file can't be read, or holds something else.
+        ValueError: the file can't be read, or doesn't hold a JSON object.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold a JSON object; it holds {type(values).__name__}")
+        raise ValueError(f"{path} must hold a JSON object; got {type(values).__name__}")
     return values
 
 
 def _read_path(path: Path, what: str) -> pl.DataFrame:
-    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where a name is too long
+    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises if a name is too long
         raise FileNotFoundError(f"{what}: no file at {_shorten(str(path))}")
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":
             return _read_parquet(path)
         if suffix == ".csv":
-            # Without `glob=False` a name with [ or * would mean other files.
             _check_header(path)
+            # Without `glob=False` a name with [ or * would match other files.
             frame = pl.read_csv(path, infer_schema=False, glob=False)
             return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
-    except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
         raise ValueError(
-            f"{what}: {path.name} can't be read as a table: {_first_line(error)}"
+            f"{what}: {path.name} can't be read as a table: {first_line(error)}"
         ) from error
     raise ValueError(f"{what} must be a .csv or .parquet file; got {path.name}")
 
 
 def _check_header(path: Path) -> None:
-    """Refuse a CSV file that names a column twice; polars would give the second another name."""
+    """Raise if a CSV file has a column twice; polars would rename the second one."""
     first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False, glob=False)
     names = [name for name in first.row(0) if name is not None]
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
-        raise ValueError(f"its header names {again} more than once")
+        raise ValueError(f"its header has {again} more than once")
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
-    from pyarrow.parquet import ParquetFile  # takes a while to import
+    from pyarrow.parquet import ParquetFile  # slow to import
 
-    # Not with polars: some damaged files make it end the process.
+    # Not with polars: some damaged files make it abort the process.
     with ParquetFile(path) as file:
         table = file.read()
     table.validate(full=True)
@@ -159,14 +159,14 @@ def _check_lengths(columns: Mapping[str, Any]) -> None:
     lengths = {
         name: len(values)
         for name, values in columns.items()
-        if hasattr(values, "__len__") and not isinstance(values, str)
+        if isinstance(values, Sized) and not isinstance(values, str)
     }
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns differ in length: {lengths}")
 
 
-def _numbers(values: Any) -> Any:
-    """Return a list of whole and other numbers as floats: polars refuses a mixture."""
+def _unmixed(values: Any) -> Any:
+    """Return a list of mixed ints and floats as floats, since polars rejects a mixture."""
     if not isinstance(values, list | tuple):
         return values
     if {type(value) for value in values if value is not None} != {int, float}:
@@ -178,10 +178,11 @@ def _collect(source: pl.LazyFrame, what: str) -> pl.DataFrame:
     try:
         return source.collect()
     except Exception as error:
-        raise ValueError(f"{what} can't be collected: {_first_line(error)}") from error
+        raise ValueError(f"{what} can't be collected: {first_line(error)}") from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error message, shortened, for another message."""
     return _shorten(str(error).strip() or type(error).__name__)
 
 

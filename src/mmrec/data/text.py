@@ -1,4 +1,4 @@
-"""The text of an item, put together from its columns by a template."""
+"""The text of an item, built from its columns by a template."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,10 @@ import polars as pl
 
 from mmrec.data.cleaning import clean_text
 
-__all__ = ["TextTemplate", "clean_text"]
-
 
 @dataclass(frozen=True)
 class _Piece:
-    """A column with what belongs to it: ``separator``, then ``prefix`` value ``suffix``."""
+    """A column and the text around its value: ``separator``, ``prefix``, value, ``suffix``."""
 
     column: str
     separator: str
@@ -23,7 +21,7 @@ class _Piece:
     suffix: str
 
 
-# Between two columns: brackets that close the first, the separator, what introduces the second.
+# Between two columns: closing brackets of the first, the separator, the words before the second.
 _BETWEEN = re.compile(
     r"(?P<suffix>[)\]}»”’\"']*)(?P<separator>[\s.,;:|/·•–—。，、；-]*)(?P<prefix>.*)", re.S
 )
@@ -39,21 +37,22 @@ _GUESSES = {
 
 @dataclass(frozen=True)
 class TextTemplate:
-    """One text per item from its columns: ``TextTemplate("{title}. {genres}. {description}")``.
+    """Builds one text per item from its columns, such as ``"{title}. {genres}. {description}"``.
 
-    Every value is cleaned. A list, or a string such as ``A|B``, is joined with commas. An empty
-    column disappears together with the separator and the words before it.
+    Every value is cleaned. The parts of a list, or of a string such as ``A|B``, are joined with
+    commas. An empty column is left out together with the separator and the words before it.
 
     Args:
-        template: Text with column names in braces (write ``{{`` for a brace).
-        max_chars: Longest text of one column.
+        template: text with column names in braces; ``{{`` is a literal brace.
+        max_chars: longest text of one column; the rest is cut.
 
     Raises:
-        ValueError: If the template names no column, or more than a name stands in the braces.
+        ValueError: the template names no column, or braces hold more than a name.
 
-    >>> template = TextTemplate("{title}. Genres: {genres}. {description}")
-    >>> template.render({"title": "Heat", "genres": "Crime|Drama", "description": None})
-    'Heat. Genres: Crime, Drama'
+    Example:
+        >>> template = TextTemplate("{title}. Genres: {genres}. {description}")
+        >>> template.render({"title": "Heat", "genres": "Crime|Drama", "description": None})
+        'Heat. Genres: Crime, Drama'
     """
 
     template: str
@@ -68,13 +67,16 @@ class TextTemplate:
 
     @classmethod
     def guess(cls, columns: Iterable[str]) -> "TextTemplate":
-        """Use title (or name), brand, category, genres and description, those that exist.
+        """Return a template of the columns title (or name), brand, category, genres, description.
+
+        Columns that don't exist are left out; upper and lower case are the same.
 
         Raises:
-            ValueError: If none of them exists.
+            ValueError: none of them exists.
 
-        >>> TextTemplate.guess(["item_id", "Name", "genres", "price"]).template
-        '{Name}. {genres}'
+        Example:
+            >>> TextTemplate.guess(["item_id", "Name", "genres", "price"]).template
+            '{Name}. {genres}'
         """
         given = list(columns)
         lower = {name.lower(): name for name in reversed(given)}
@@ -83,21 +85,19 @@ class TextTemplate:
             for names in _GUESSES.values()
         ]
         if not any(found):
-            raise ValueError(
-                f"no column looks like a text ({', '.join(_GUESSES)}); there are {given}"
-            )
+            raise ValueError(f"no column looks like a text ({', '.join(_GUESSES)}); got {given}")
         return cls(". ".join(f"{{{name}}}" for name in found if name is not None))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns used, in the order of first use."""
+        """The names of the columns that the template uses, in the order of first use."""
         return tuple(dict.fromkeys(piece.column for piece in self._pieces))
 
     def render(self, row: Mapping[str, Any]) -> str:
-        """Text of one item; empty if all its columns are.
+        """Return the text of one item; empty if all its columns are.
 
         Raises:
-            ValueError: If the row lacks a column of the template.
+            ValueError: the row lacks a column of the template.
         """
         self._check(row)
         text = ""
@@ -110,42 +110,43 @@ class TextTemplate:
         return _join(text, self._tail).strip() if text else ""
 
     def render_all(self, frame: pl.DataFrame) -> list[str]:
-        """Text of every row of a frame.
+        """Return the text of every row of a frame.
 
         Raises:
-            ValueError: If the frame lacks a column of the template.
+            ValueError: the frame lacks a column of the template.
         """
         self._check(frame.columns)
         return [self.render(row) for row in frame.select(self.columns).iter_rows(named=True)]
 
     def count_cut(self, frame: pl.DataFrame) -> int:
-        """In how many rows a column is longer than ``max_chars``, so that its text is cut.
+        """Return the number of rows with a column longer than ``max_chars``, whose text is cut.
 
         Raises:
-            ValueError: If the frame lacks a column of the template.
+            ValueError: the frame lacks a column of the template.
 
-        >>> frame = pl.DataFrame({"title": ["Heat", "Alien"]})
-        >>> TextTemplate("{title}", max_chars=4).count_cut(frame)
-        1
+        Example:
+            >>> frame = pl.DataFrame({"title": ["Heat", "Alien"]})
+            >>> TextTemplate("{title}", max_chars=4).count_cut(frame)
+            1
         """
         self._check(frame.columns)
         texts = frame.select(name for name in self.columns if frame[name].dtype == pl.String)
         long = texts.filter(pl.any_horizontal(False, pl.all().str.len_chars() > self.max_chars))
-        # Markup and spaces go first, and most of what is long as written is short without them.
+        # Clean before counting: many long texts are short without markup and spaces.
         return sum(
             any(len(clean_text(text, len(text))) > self.max_chars for text in row if text)
             for row in long.iter_rows()
         )
 
-    def _check(self, there: Iterable[str]) -> None:
-        there = list(there)
-        unknown = [name for name in self.columns if name not in there]
-        if unknown:
-            raise ValueError(f"template columns {unknown} don't exist; there are {there}")
+    def _check(self, columns: Iterable[str]) -> None:
+        given = list(columns)
+        missing = [name for name in self.columns if name not in given]
+        if missing:
+            raise ValueError(f"template columns {missing} don't exist; got {given}")
 
 
 def _parse(template: str) -> tuple[tuple[_Piece, ...], str]:
-    """Columns of a template with the text that belongs to each, and the text after the last."""
+    """Return the columns of a template with the text around each, and the text after the last."""
     columns: list[str] = []
     texts = [""]
     try:
@@ -154,13 +155,13 @@ def _parse(template: str) -> tuple[tuple[_Piece, ...], str]:
             if name is None:
                 continue
             if not name or spec or conversion:
-                raise ValueError("only a column name may stand in braces")
+                raise ValueError("braces must hold a column name alone")
             columns.append(name)
             texts.append("")
     except ValueError as error:
-        raise ValueError(f"bad template {template!r}: {error}") from None
+        raise ValueError(f"template {template!r} can't be read: {error}") from None
     if not columns:
-        raise ValueError(f"a template names at least one column in braces; got {template!r}")
+        raise ValueError(f"template must name at least one column in braces; got {template!r}")
     matches = [_BETWEEN.fullmatch(text) for text in texts[1:]]
     parts = [("", "", texts[0])]
     parts += [(m["suffix"], m["separator"], m["prefix"]) for m in matches if m is not None]
@@ -172,7 +173,7 @@ def _parse(template: str) -> tuple[tuple[_Piece, ...], str]:
 
 
 def _join(text: str, separator: str) -> str:
-    # 'Nice.' + '. ' is 'Nice. '
+    # 'Nice.' + '. ' becomes 'Nice. '.
     return text + (separator.lstrip(".。") if text.endswith(_ENDS) else separator)
 
 

@@ -1,11 +1,11 @@
-"""Times of events: seconds since 1970, and what can't be."""
+"""Times of events: conversion to seconds since 1970, and checks."""
 
 import polars as pl
 
 LATEST = 7_258_118_400
-"""Seconds from 1970 to the year 2200: a later time was counted in another unit."""
+"""Seconds from 1970 to the year 2200; later times must be in another unit."""
 
-_EARLIEST = 315_532_800  # 1980, below which a guess of the unit would be wild
+_EARLIEST = 315_532_800  # 1980; a unit that gives an earlier time is unlikely
 _UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]|$)"
 
@@ -13,16 +13,16 @@ _ISO = r"^\d{4}-\d{2}-\d{2}([T ]|$)"
 def to_seconds(times: pl.Series, what: str) -> pl.Series:
     """Return a column of numbers, or of dates and times, as float64 seconds.
 
-    Texts may be numbers, or all of them dates and times in one ISO form
-    (``2024-05-01T10:00:00Z``; UTC where they say nothing else).
+    Texts are numbers, or all of them dates and times in the same ISO form, such as
+    ``2024-05-01T10:00:00Z``. Times without a zone are UTC.
 
     Args:
-        times: the column; as ``position`` it is a number without a unit.
-        what: what the rows are, for the error message.
+        times: the column; one named ``position`` has no unit and no latest value.
+        what: name of the rows for error messages.
 
     Raises:
-        ValueError: names the first rows that hold no such number, one below 0, or a time that is
-            later than the year 2200.
+        ValueError: a value is not a finite number, is below 0, or is later than the year 2200; the
+            message names the first such rows.
 
     Example:
         >>> to_seconds(pl.Series("timestamp", ["1970-01-02T00:00:01+01:00"]), "events").to_list()
@@ -39,14 +39,14 @@ def to_seconds(times: pl.Series, what: str) -> pl.Series:
     if times.name == "timestamp" and late.any():
         first = seconds.filter(late)[0]
         raise ValueError(
-            f"{what}: timestamp expects seconds since 1970, before the year 2200; "
+            f"{what}: timestamp must be seconds since 1970, before the year 2200; "
             f"{_rows(times, late)}{other_unit(first)}"
         )
     return seconds.alias(times.name)
 
 
 def other_unit(seconds: float) -> str:
-    """Return what a time that is too late looks like, as the end of a sentence; may be empty.
+    """Return the unit of a time that is too late, as the end of a message; empty if unknown.
 
     Example:
         >>> other_unit(1.7e12)
@@ -67,7 +67,7 @@ def _numbers(times: pl.Series, what: str) -> pl.Series:
 
 
 def _rows(times: pl.Series, wrong: pl.Series) -> str:
-    """Name the first rows that are wrong, and what they hold."""
+    """Return the first wrong rows and their values, for a message."""
     rows = wrong.arg_true().head(3).to_list()
     found = ["null" if times[row] is None else f"'{times[row]}'" for row in rows]
     return f"rows {rows} (counted from 0) hold {', '.join(found)}"

@@ -1,20 +1,16 @@
-"""Ranking protocol and reports."""
+"""Ranking under a protocol, reports, comparisons of RUNs, and prequential evaluation."""
 
 from mmrec.evaluation.checks import check_once, check_split
 from mmrec.evaluation.comparison import Comparison, compare_runs
-from mmrec.evaluation.items import ItemFacts, facts_of
+from mmrec.evaluation.heldout import HeldOut, held_out
+from mmrec.evaluation.history_scorer import HistoryScorer, TwoStageScorer
+from mmrec.evaluation.item_facts import ItemFacts, facts_of
 from mmrec.evaluation.learners import Frozen, OnlineMarkov
 from mmrec.evaluation.lists import describe_lists
 from mmrec.evaluation.prequential import Learner, Observed, Prequential, follow, prequential
-from mmrec.evaluation.protocol import (
-    HeldOut,
-    HistoryScorer,
-    Ranks,
-    held_out,
-    rank_targets,
-    rank_with_and_without_seen,
-    summarize,
-)
+from mmrec.evaluation.protocol import RankingProtocol
+from mmrec.evaluation.ranking import rank_targets, rank_with_and_without_seen
+from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.report import (
     describe_split,
     evaluate,
@@ -23,7 +19,6 @@ from mmrec.evaluation.report import (
     summarize_ranks,
 )
 from mmrec.evaluation.results import Result, read_result
-from mmrec.evaluation.rules import RankingProtocol
 from mmrec.evaluation.slices import slices_of_targets
 from mmrec.evaluation.statistics import (
     Difference,
@@ -53,6 +48,7 @@ __all__ = [
     "RankingProtocol",
     "Ranks",
     "Result",
+    "TwoStageScorer",
     "check_once",
     "check_split",
     "cluster_bootstrap",

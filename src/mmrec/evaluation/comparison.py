@@ -1,13 +1,13 @@
-"""Comparing RUNs: means with intervals, differences with p-values, slices, baselines."""
+"""Comparison of RUNs: means with intervals, differences with p-values, slices, baselines."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.evaluation.results import Result, by_recipe, check_comparable
@@ -29,17 +29,17 @@ class Group:
     """RUNs that differ only by seed.
 
     Attributes:
-        name: what sets it apart from the other groups.
-        runs: their folders.
-        seeds: their seeds.
-        values: the metric of each.
+        name: the options that differ from the other groups, or a folder.
+        runs: the folders of the RUNs.
+        seeds: the seed of each RUN.
+        values: the metric of each RUN.
         mean: the mean of ``values``.
         over_seeds: Student's t interval of that mean; None with one seed.
-        over_users: bootstrap interval with users resampled, of the mean over seeds; None where a
-            RUN has no ``targets.parquet``.
-        metrics: the other numbers of the test report, means over seeds.
-        slices: the metric on parts of the test events.
-        curves: NDCG@10 on validation after each epoch, of each RUN.
+        over_users: bootstrap interval of the mean over seeds, with users resampled; None if a RUN
+            has no ``targets.parquet`` or there is only one user.
+        metrics: all numbers of the test report, each averaged over seeds.
+        slices: the metric on slices of the test events.
+        curves: NDCG@10 on validation after each epoch, for each RUN.
     """
 
     name: str
@@ -59,12 +59,12 @@ class Versus:
     """How much better a group is than the first one.
 
     Attributes:
-        name: the group.
-        difference: of the means over events, by the bootstrap over users.
-        holm: its p-value, corrected for the number of groups.
+        name: the name of the group.
+        difference: difference of the means over events, by the bootstrap over users.
+        holm: the p-value of ``difference``, corrected for the number of groups.
         wilcoxon: p-value of the signed-rank test on the mean differences of the users; None with
             one user.
-        slices: the difference on parts of the test events; their p-values are not corrected.
+        slices: the difference on slices of the test events; their p-values are not corrected.
     """
 
     name: str
@@ -76,16 +76,16 @@ class Versus:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything a comparison says.
+    """The result of :func:`compare_runs`.
 
     Attributes:
-        metric: what is compared, such as ``"ndcg@10"``.
+        metric: the metric that is compared, such as ``"ndcg@10"``.
         level: confidence of all intervals.
-        facts: of the split and the protocol.
-        groups: in the order in which they were given.
-        versus: every group but the first; empty where a RUN has no ``targets.parquet``.
-        baselines: the metric of each; None where the report hasn't got it.
-        slices: how many test events each has.
+        facts: name, fingerprint and sizes of the split, and the fingerprint of the protocol.
+        groups: the groups, in the order of their first RUN.
+        versus: every group but the first; empty if a RUN has no ``targets.parquet``.
+        baselines: the metric of each baseline; None if it is not in the report.
+        slices: the number of test events in each slice.
     """
 
     metric: str
@@ -111,63 +111,66 @@ def compare_runs(
 ) -> Comparison:
     """Compare RUNs on the test part of one split.
 
-    RUNs that differ only by seed are one group. Where every RUN has its ``targets.parquet``, each
-    event's metric is averaged over a group's seeds and paired with the first group's; users are
-    resampled whole. These intervals are about other users, with these seeds; the ones over seeds
-    are about other seeds, with these users.
+    RUNs that differ only by seed form one group. If every RUN has its ``targets.parquet``, the
+    metric of each event is averaged over the seeds of a group and paired with that of the first
+    group; the bootstrap resamples whole users. Intervals over users show how the result would vary
+    with other users and the same seeds; intervals over seeds, with other seeds and the same users.
 
     Args:
-        results: see :func:`mmrec.evaluation.results.read_result`; the first is what the others
-            are compared with.
+        results: see :func:`mmrec.evaluation.results.read_result`; the others are compared with the
+            group of the first.
         metric: ``ndcg@K``, ``hr@K`` or ``mrr@K``.
         level: confidence of the intervals.
         samples: draws of the bootstrap.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Raises:
-        ValueError: they were measured on different splits or by different protocols, one is given
-            twice, or the metric is unknown.
+        ValueError: the RUNs have different splits or protocols, one is given twice, or the metric
+            is unknown.
         ImportError: SciPy is not installed, and there is more than one RUN.
     """
     if not results:
-        raise ValueError("a comparison needs one RUN or more; got none")
-    metric_of_ranks(torch.ones(1, dtype=torch.long), metric)  # an unknown one is refused first
+        raise ValueError("a comparison expects one RUN or more; got none")
+    metric_of_ranks(torch.ones(1, dtype=torch.long), metric)  # raises if the metric is unknown
     check_comparable(results)
     named = by_recipe(results)
-    targets = [r.targets for r in results if r.targets is not None]
-    paired = len(targets) == len(results)
-    parts = slices_of(targets[0]) if paired else {}
-    users = targets[0]["user_id"].to_numpy() if paired else np.empty(0)
     draw: dict[str, Any] = {"level": level, "samples": samples, "seed": seed}
-    events = {name: _per_event(group, metric) for name, group in named.items()} if paired else {}
-    groups, several = [], len(np.unique(users)) > 1
-    for name, group in named.items():
-        over_users = cluster_bootstrap(events[name], users, **draw) if several else None
-        shown = {part: float(events[name][mask].mean()) for part, mask in parts.items()}
-        groups.append(_group(name, group, metric, level, over_users, shown))
-    first, *others = events or [""]
-    versus = [_versus(name, events[name], events[first], users, parts, draw) for name in others]
-    corrected = holm([one.difference.p for one in versus])
-    report = results[0].report
+    targets = [r.targets for r in results if r.targets is not None]
+    paired = _Paired.of(named, targets[0], metric) if len(targets) == len(results) else None
     return Comparison(
         metric=metric,
         level=level,
         facts=_facts(results[0]),
-        groups=groups,
-        versus=[
-            Versus(v.name, v.difference, p, v.wilcoxon, v.slices)
-            for v, p in zip(versus, corrected, strict=True)
-        ],
-        baselines={name: b.get(metric) for name, b in report.get("baselines", {}).items()},
-        slices={part: int(mask.sum()) for part, mask in parts.items()},
+        groups=[_group(name, group, metric, paired, draw) for name, group in named.items()],
+        versus=[] if paired is None else _all_versus(paired, draw),
+        baselines={
+            name: baseline.get(metric)
+            for name, baseline in results[0].report.get("baselines", {}).items()
+        },
+        slices={} if paired is None else {n: int(m.sum()) for n, m in paired.slices.items()},
     )
 
 
-def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
-    """Return parts of the test events that say where a recommender is good: a mask for each.
+@dataclass(frozen=True)
+class _Paired:
+    """The metric of each test event for each group, averaged over seeds, with users and slices."""
 
-    Parts that are empty, or everything, are left out.
-    """
+    values: dict[str, Float[np.ndarray, " N"]]
+    users: Shaped[np.ndarray, " N"]
+    slices: dict[str, Bool[np.ndarray, " N"]]
+
+    @classmethod
+    def of(cls, named: dict[str, list[Result]], targets: pl.DataFrame, metric: str) -> "_Paired":
+        values = {name: _per_event(group, metric) for name, group in named.items()}
+        return cls(values, targets["user_id"].to_numpy(), slices_of(targets))
+
+    @property
+    def several_users(self) -> bool:
+        return len(np.unique(self.users)) > 1
+
+
+def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
+    """Return a mask of the test events for each slice that is neither empty nor everything."""
     has = {
         name: targets[f"has_{name}"].cast(pl.Boolean).to_numpy()
         for name in WITH
@@ -177,7 +180,7 @@ def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
 
 
 def _per_event(group: Sequence[Result], metric: str) -> Float[np.ndarray, " N"]:
-    """Return the metric of each test event, averaged over the seeds of a group."""
+    """Return the metric of each test event, averaged over the RUNs of a group."""
     each = [_of_targets(run, run.targets, metric) for run in group if run.targets is not None]
     means: np.ndarray = np.mean(each, 0)
     return means
@@ -192,10 +195,15 @@ def _group(
     name: str,
     runs: Sequence[Result],
     metric: str,
-    level: float,
-    over_users: Interval | None,
-    slices: dict[str, float],
+    paired: _Paired | None,
+    draw: dict[str, Any],
 ) -> Group:
+    over_users, slices = None, {}
+    if paired is not None:
+        events = paired.values[name]
+        slices = {part: float(events[mask].mean()) for part, mask in paired.slices.items()}
+        if paired.several_users:
+            over_users = cluster_bootstrap(events, paired.users, **draw)
     values = [_value(run, metric) for run in runs]
     tests = [run.report["test"] for run in runs]
     numbers = [key for key, value in tests[0].items() if isinstance(value, int | float)]
@@ -210,7 +218,7 @@ def _group(
         seeds=[run.seed for run in runs],
         values=values,
         mean=float(np.mean(values)),
-        over_seeds=seed_interval(values, level=level) if len(values) > 1 else None,
+        over_seeds=seed_interval(values, level=draw["level"]) if len(values) > 1 else None,
         over_users=over_users,
         metrics=metrics,
         slices=slices,
@@ -229,23 +237,23 @@ def _value(run: Result, metric: str) -> float:
     return float(run.report["test"][metric])
 
 
-def _versus(
-    name: str,
-    values: np.ndarray,
-    first: np.ndarray,
-    users: np.ndarray,
-    parts: dict[str, np.ndarray],
-    draw: dict[str, Any],
-) -> Versus:
-    several = len(np.unique(users)) > 1
+def _all_versus(paired: _Paired, draw: dict[str, Any]) -> list[Versus]:
+    first, *others = paired.values
+    found = [_versus(name, first, paired, draw) for name in others]
+    corrected = holm([one.difference.p for one in found])
+    return [replace(one, holm=p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _versus(name: str, first: str, paired: _Paired, draw: dict[str, Any]) -> Versus:
+    values, reference, users = paired.values[name], paired.values[first], paired.users
     return Versus(
         name=name,
-        difference=paired_bootstrap(values, first, users, **draw),
-        holm=1.0,  # not before all are known
-        wilcoxon=paired_test(values, first, users).p if several else None,
+        difference=paired_bootstrap(values, reference, users, **draw),
+        holm=1.0,  # replaced once all p-values are known
+        wilcoxon=paired_test(values, reference, users).p if paired.several_users else None,
         slices={
-            part: paired_bootstrap(values[mask], first[mask], users[mask], **draw)
-            for part, mask in parts.items()
+            part: paired_bootstrap(values[mask], reference[mask], users[mask], **draw)
+            for part, mask in paired.slices.items()
             if len(np.unique(users[mask])) > 1
         },
     )
@@ -267,7 +275,7 @@ def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _named(value: Any) -> Any:
     if isinstance(value, Interval | Difference):
-        bounds = value._asdict()  # infinite for a single user, which JSON can't say
+        bounds = value._asdict()  # infinite for a single user, which JSON lacks
         return {key: number if np.isfinite(number) else None for key, number in bounds.items()}
     if isinstance(value, dict):
         return {key: _named(inner) for key, inner in value.items()}

@@ -1,4 +1,4 @@
-"""A metric of each rank by itself, and its course over a stream."""
+"""A metric of each single rank, and its running means over a stream."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,16 +12,16 @@ METRICS = {"ndcg": ndcg, "hr": hit_rate, "mrr": mrr}
 def metric_of_ranks(
     rank: Int[Tensor, " N"], metric: str, catalog_size: int | None = None
 ) -> Float[np.ndarray, " N"]:
-    """Return a metric of each rank, by its name.
+    """Return a metric of each rank.
 
     Args:
         rank: 1 = best, ``(N,)``.
         metric: ``ndcg@K``, ``hr@K`` or ``mrr@K``.
-        catalog_size: V. A higher rank is that of a target that was filtered out: a miss, also
-            where K is more than V. None if no rank is.
+        catalog_size: V. Ranks above V are those of filtered targets, which are misses even where K
+            is above V. None if there are no such ranks.
 
     Raises:
-        ValueError: the name is not ``ndcg@K``, ``hr@K`` or ``mrr@K``.
+        ValueError: ``metric`` is none of these.
 
     Example:
         >>> import torch
@@ -31,16 +31,19 @@ def metric_of_ranks(
     name, _, cut = metric.partition("@")
     if name not in METRICS or not cut.isdecimal() or int(cut) < 1:
         raise ValueError(
-            f"metric must be one of {list(METRICS)} and a cut-off, as in 'ndcg@10'; got {metric!r}"
+            f"metric must be one of {list(METRICS)} with a cut-off, as in 'ndcg@10'; got {metric!r}"
         )
     if catalog_size is not None:
-        rank = rank.masked_fill(rank > catalog_size, 0)  # 0 is the rank of nothing
+        rank = rank.masked_fill(rank > catalog_size, 0)  # 0 is padding, and scores 0
     values: np.ndarray = METRICS[name](rank, int(cut)).double().numpy()
     return values
 
 
 def windowed(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, " N"]:
-    """Return at each place the mean of the last ``window`` values, or of all so far.
+    """Return the running mean of the last ``window`` values, or of all so far if these are fewer.
+
+    Raises:
+        ValueError: ``window`` is below 1.
 
     Example:
         >>> windowed(np.array([1.0, 0.0, 0.0, 1.0]), 2)
@@ -56,9 +59,12 @@ def windowed(values: Float[np.ndarray, " N"], window: int) -> Float[np.ndarray, 
 
 
 def faded(values: Float[np.ndarray, " N"], factor: float) -> Float[np.ndarray, " N"]:
-    """Return at each place the mean of the values so far, weighted by ``factor ** age``.
+    """Return the running mean of all values so far, weighted by ``factor ** age``.
 
     ``S_i = x_i + factor * S_(i-1)``, ``B_i = 1 + factor * B_(i-1)``, and the curve is ``S / B``.
+
+    Raises:
+        ValueError: ``factor`` is not above 0 and at most 1.
 
     References:
         Gama, Sebastião and Rodrigues, "On evaluating stream learning algorithms" (2013).

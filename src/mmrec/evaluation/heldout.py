@@ -1,4 +1,4 @@
-"""Held-out events with what came before them."""
+"""Held-out events with the events before them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,19 +11,20 @@ from torch import Tensor
 from mmrec.data import Histories, Split
 from mmrec.data.device import OnDevice
 from mmrec.data.splits import by_length, seen_before, target_users
-from mmrec.evaluation.rules import check_target_choice
+from mmrec.evaluation.protocol import check_target_choice
 
 
 @dataclass(frozen=True)
 class HeldOut(OnDevice):
-    """Events to predict, with what came before them.
+    """Events to predict, with the events before them.
 
     Attributes:
-        target: the item to find, ``(N,)``.
+        target: the item to predict, ``(N,)``.
         histories: the user's last events before it, ``(B, T)``.
-        seen: rows and items of everything met before, ``(2, S)``.
-        position: where in the split the targets are, ``(N,)``.
-        row: the history of each target, ascending, ``(N,)``; None where each has its own, N = B.
+        seen: rows of ``histories`` and the items of all events before the target, ``(2, S)``.
+        position: position of each target in the split, ``(N,)``.
+        row: the row of ``histories`` that each target belongs to, ascending, ``(N,)``; None where
+            each target has its own, so that N = B.
     """
 
     target: Int[Tensor, " N"]
@@ -44,17 +45,17 @@ def held_out(
 ) -> Iterator[HeldOut]:
     """Yield the events of ``part`` that are targets, with the ``max_length`` events before them.
 
-    Batches hold histories of like length. A first event has an empty history (one padding step).
-    With ``at_most``, a draw of so many histories that is the same each time stands for all.
+    The histories of a batch have similar lengths. The history of a user's first event is empty (one
+    padding step). With ``at_most``, only so many histories are used, the same ones in every call.
 
     Args:
         split: labelled events.
         part: ``"train"``, ``"valid"`` or ``"test"``.
         max_length: events of a history.
-        batch_size: histories of a batch.
-        at_most: how many histories to draw.
+        batch_size: histories in a batch.
+        at_most: how many histories to draw; None for all.
         targets: which events, see :class:`mmrec.evaluation.RankingProtocol`. With ``"all"`` an item
-            that a user meets twice in the part is one target, where it is met first.
+            that a user interacts with several times in the part is one target, at the first event.
     """
     check_target_choice(targets)
     chosen = split.targets(part)
@@ -65,7 +66,7 @@ def held_out(
         position, row = (batch, None) if targets != "all" else _all_of(split, chosen, batch)
         yield HeldOut(
             target=torch.from_numpy(split.sequences.item[position]),
-            histories=_histories(split, batch, max_length),
+            histories=histories_before(split, batch, max_length),
             seen=torch.from_numpy(np.stack(seen_before(split, batch))),
             position=position,
             row=row,
@@ -73,20 +74,19 @@ def held_out(
 
 
 def _ends(split: Split, chosen: np.ndarray, targets: str) -> np.ndarray:
-    """Where the histories end: at every target, or at the last or first one of each user."""
+    """Return the targets at which histories end: all, or the last or first of each user."""
     if targets == "per-step" or not len(chosen):
         return chosen
     change = np.diff(target_users(split, chosen)) != 0
-    ends: np.ndarray = chosen[
-        np.append(change, True) if targets == "last" else np.append(True, change)
-    ]
+    at_end = np.append(change, True) if targets == "last" else np.append(True, change)
+    ends: np.ndarray = chosen[at_end]
     return ends
 
 
 def _all_of(
     split: Split, chosen: np.ndarray, stops: np.ndarray
 ) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
-    """Return where the first meeting with each item from each stop on is, and its row."""
+    """Return the first event on each item from each stop on, and its row."""
     first = np.searchsorted(chosen, stops)
     last = np.searchsorted(chosen, split.sequences.offsets[target_users(split, stops) + 1])
     sizes = last - first
@@ -97,7 +97,8 @@ def _all_of(
     return chosen[at[kept]], row[kept]
 
 
-def _histories(split: Split, stops: np.ndarray, max_length: int) -> Histories:
+def histories_before(split: Split, stops: Int[np.ndarray, " B"], max_length: int) -> Histories:
+    """Return the last ``max_length`` events of the same user before each of ``stops``."""
     events = split.sequences
     lengths = np.minimum(stops - events.offsets[target_users(split, stops)], max_length)
     steps = np.arange(max(int(lengths.max()), 1))

@@ -1,19 +1,19 @@
-"""Learners of a stream: one that doesn't learn, and one that counts."""
+"""Learners of a stream: a scorer that never changes, and a Markov chain that counts."""
 
 from collections import defaultdict
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.data import Histories, Sequences
+from mmrec.evaluation.history_scorer import HistoryScorer, second_stage
 from mmrec.evaluation.prequential import Observed
-from mmrec.evaluation.protocol import HistoryScorer
 
 
 class Frozen:
-    """A scorer that stays as it is: what learning on from a stream is compared with.
+    """A scorer that doesn't learn: the baseline for learners of a stream.
 
     Example:
         >>> from mmrec.baselines import Popularity
@@ -21,28 +21,42 @@ class Frozen:
     """
 
     def __init__(self, scorer: HistoryScorer) -> None:
-        self.catalog_scorer = scorer
-        if hasattr(scorer, "rerank"):
-            self.rerank = scorer.rerank
+        self.scorer = scorer
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scorer's scores."""
-        return self.catalog_scorer.scores(histories)
+        """Return the scores of the scorer."""
+        return self.scorer.scores(histories)
+
+    @property
+    def reranks(self) -> bool:
+        """Whether the scorer has a second stage."""
+        return second_stage(self.scorer) is not None
+
+    def rerank(
+        self, scores: Float[Tensor, "B V1"], histories: Histories, exclude: Bool[Tensor, "B V1"]
+    ) -> Float[Tensor, "B V1"]:
+        """Return the final scores of the scorer."""
+        rerank = second_stage(self.scorer)
+        return scores if rerank is None else rerank(scores, histories, exclude)
 
     def update(self, events: Observed | None) -> None:
         """Do nothing."""
 
 
 class OnlineMarkov:
-    """A first-order Markov chain, backed by popularity, that counts each event as it comes.
+    """A first-order Markov chain with popularity as fallback, updated with each event.
 
-    Without forgetting, after the same events, it scores as :class:`mmrec.baselines.Markov` does.
-    With it, the chain follows a drift: an item's count halves with every ``half_life`` further
-    events, that of a transition with as many further transitions from the same item.
+    Without forgetting it gives the scores of :class:`mmrec.baselines.Markov` on the same events.
+    With a ``half_life`` it follows drift: the count of an item halves after every ``half_life``
+    further events, and the count of a transition after as many further transitions from the same
+    item.
 
     Args:
         catalog_size: V.
-        half_life: in events; None never forgets.
+        half_life: in events; None to count all events alike.
+
+    Raises:
+        ValueError: ``half_life`` is not above 0.
 
     Example:
         >>> learner = OnlineMarkov(2)
@@ -63,7 +77,7 @@ class OnlineMarkov:
         )
 
     def fit(self, events: Sequences) -> "OnlineMarkov":
-        """Count events that lie before the stream, in time order."""
+        """Count the events before the stream, in time order."""
         first = np.zeros(len(events.item), dtype=bool)
         first[events.offsets[:-1][np.diff(events.offsets) > 0]] = True
         before = np.where(first, 0, np.roll(events.item, 1))
@@ -76,7 +90,7 @@ class OnlineMarkov:
         self.learn(_latest(events.histories).numpy(), events.item.numpy())
 
     def learn(self, before: Int[np.ndarray, " B"], items: Int[np.ndarray, " B"]) -> None:
-        """Count items, each after the one its user met before it (0 = none)."""
+        """Count ``items``, each after the item before it in its history (``before``, 0 = none)."""
         ages = torch.arange(len(items) - 1, -1, -1, dtype=torch.float64)
         self.counts *= self.decay ** len(items)
         self.counts.index_add_(0, torch.from_numpy(items), self.decay**ages)

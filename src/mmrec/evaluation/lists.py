@@ -1,4 +1,4 @@
-"""What the recommended lists of a part are like, as numbers of a report."""
+"""Statistics of the recommended lists, for a report: exposure, novelty, diversity, calibration."""
 
 import numpy as np
 import torch
@@ -6,8 +6,8 @@ from jaxtyping import Float, Int
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
-from mmrec.evaluation.items import ItemFacts, on_cpu
-from mmrec.evaluation.protocol import Ranks
+from mmrec.evaluation.item_facts import ItemFacts
+from mmrec.evaluation.ranks import Ranks
 from mmrec.metrics import (
     average_popularity,
     gini,
@@ -17,18 +17,17 @@ from mmrec.metrics import (
 )
 
 CHUNK = 4096
-"""Lists whose vectors or categories are held at once."""
+"""Lists whose vectors or categories are in memory at once."""
 
 
 def describe_lists(
     ranks: Ranks, split: Split, items: ItemFacts | None = None, *, k: int = 10
 ) -> dict[str, float]:
-    """Return means over the lists of ``k``; popularity is counted in training events.
+    """Return means over the lists of ``k`` items, see :mod:`mmrec.metrics.lists`.
 
-    ``gini``, ``novelty`` (bits), ``popularity`` beside ``popularity_of_targets``, and, where
-    ``items`` knows what they need, ``diversity`` (1 − mean cosine) and ``miscalibration`` (KL
-    divergence of the list's categories from the history's, of users who have one). See
-    :mod:`mmrec.metrics.lists`.
+    These are ``gini``, ``novelty`` (bits), ``popularity`` and ``popularity_of_targets`` (training
+    events), and two that need ``items``: ``diversity`` (1 − mean cosine) and ``miscalibration``
+    (KL divergence between the categories of history and list, over lists where both have some).
     """
     items = items or ItemFacts()
     if not len(ranks.rank):
@@ -41,7 +40,7 @@ def describe_lists(
         "popularity_of_targets": float(split.train_counts[ranks.target.numpy()].mean()),
     }
     if items.vectors is not None:
-        vectors = on_cpu(items.vectors)
+        vectors = items.vectors.detach().to("cpu", torch.float32)  # where the lists are
         parts = [intra_list_diversity(lists, vectors) for lists in top.split(CHUNK)]
         described[f"diversity@{k}"] = torch.cat(parts).mean().item()
     if items.categories is not None:
@@ -52,26 +51,26 @@ def describe_lists(
 def _miscalibration(
     ranks: Ranks, split: Split, categories: Float[np.ndarray, "V1 C"], k: int
 ) -> float:
-    """The mean over the lists that have a distribution, as has the history before them."""
+    """Return the mean over the lists where both list and history have categories."""
     history = torch.from_numpy(history_categories(split, ranks.stops, categories))
     shares = torch.from_numpy(categories)
     total, lists = 0.0, 0
     for start in range(0, len(history), CHUNK):
-        met = history[start : start + CHUNK]
+        before = history[start : start + CHUNK]
         listed = shares[ranks.top[start : start + CHUNK, :k]].sum(1)
-        total += miscalibration(met, listed).sum().item()
-        lists += int(((met.sum(1) > 0) & (listed.sum(1) > 0)).sum())
+        total += miscalibration(before, listed).sum().item()
+        lists += int(((before.sum(1) > 0) & (listed.sum(1) > 0)).sum())
     return total / max(lists, 1)
 
 
 def history_categories(
     split: Split, stops: Int[np.ndarray, " L"], categories: Float[np.ndarray, "V1 C"]
 ) -> Float[np.ndarray, "L C"]:
-    """Return how much of each category the user of each stop has met before it."""
+    """Return, for each stop, the sum of the category shares of the user's items before it."""
     starts = split.sequences.offsets[target_users(split, stops)]
-    met = np.empty((len(stops), categories.shape[1]), dtype=np.float32)
-    for column in range(categories.shape[1]):  # one at a time: the log may be long
+    sums = np.empty((len(stops), categories.shape[1]), dtype=np.float32)
+    for column in range(categories.shape[1]):  # one at a time, since the log may be long
         so_far = np.append(0.0, np.cumsum(categories[split.sequences.item, column], dtype=float))
-        # Differences of long sums are not exactly 0 where nothing was met.
-        met[:, column] = np.maximum(np.round(so_far[stops] - so_far[starts], 6), 0)
-    return met
+        # Rounded, because differences of long sums are not exactly 0 for an absent category.
+        sums[:, column] = np.maximum(np.round(so_far[stops] - so_far[starts], 6), 0)
+    return sums

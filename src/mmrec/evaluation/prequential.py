@@ -1,4 +1,4 @@
-"""Prequential evaluation: every event of a stream is a test first, and a lesson afterwards."""
+"""Prequential evaluation: every event of a stream is first a test, then a training example."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from mmrec.data.device import OnDevice
 from mmrec.data.splits import seen_before, target_users
 from mmrec.evaluation.checks import check_split
 from mmrec.evaluation.curves import faded, metric_of_ranks, windowed
+from mmrec.evaluation.heldout import histories_before
+from mmrec.evaluation.history_scorer import HistoryScorer, second_stage
 from mmrec.metrics import rank_of_target
 
 
 @dataclass(frozen=True)
 class Observed(OnDevice):
-    """Events that have happened, in time order, with what came before each.
+    """Events of a stream, in time order, with the events before each.
 
     Attributes:
         user: row of the sequences' ``users``, ``(B,)``.
@@ -40,15 +42,11 @@ class Observed(OnDevice):
 
 
 @runtime_checkable
-class Learner(Protocol):
-    """A scorer that goes on learning; see :mod:`mmrec.evaluation.learners` for some."""
-
-    def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores of every catalogue index; higher is better."""
-        ...
+class Learner(HistoryScorer, Protocol):
+    """A scorer that learns from a stream; :mod:`mmrec.evaluation.learners` holds two."""
 
     def update(self, events: Observed) -> None:
-        """Learn from events that have been tested."""
+        """Learn from events whose items have been ranked."""
         ...
 
 
@@ -58,7 +56,7 @@ class Prequential:
 
     Attributes:
         rank: 1 = best; V + 1 where the item was filtered out, ``(N,)``.
-        position: where in the sequences the event is, ``(N,)``.
+        position: position of the event in the sequences, ``(N,)``.
         time: unix seconds, ``(N,)``.
         catalog_size: V.
     """
@@ -73,11 +71,11 @@ class Prequential:
         return metric_of_ranks(self.rank, metric, self.catalog_size)
 
     def curve(self, metric: str = "ndcg@10", *, window: int = 1000) -> Float[np.ndarray, " N"]:
-        """Return, at each event, the mean over the last ``window`` events, or all so far."""
+        """Return, at each event, the mean over the last ``window`` events, or over all so far."""
         return windowed(self.values(metric), window)
 
     def faded(self, metric: str = "ndcg@10", *, factor: float = 0.999) -> Float[np.ndarray, " N"]:
-        """Return, at each event, the mean so far that forgets by ``factor`` an event."""
+        """Return, at each event, the mean so far with weights ``factor ** age``."""
         return faded(self.values(metric), factor)
 
 
@@ -91,35 +89,34 @@ def prequential(
     max_length: int = 200,
     filter_seen: bool = True,
 ) -> Prequential:
-    """Test a learner on each event from ``start`` on, then let it learn from it.
+    """Test a learner on each event from ``start`` on, then update it with the event.
 
-    Events come in time order over all users; those of one instant keep the order of the
+    Events are sorted by time over all users. Events of the same time keep the order of the
     sequences: by user (in order of first appearance), and within a user as in the log. They are
-    taken in micro-batches. All events of a micro-batch are ranked before the learner gets any of
-    them, so it is tested on what it has learned from the micro-batches before.
+    processed in micro-batches. All events of a micro-batch are ranked before the learner gets any
+    of them, so each is ranked with what was learned from earlier micro-batches.
 
-    The history of an event is everything its user did before it, earlier events of the same
-    micro-batch included: a service knows what a user has just done before a model has learned from
-    it. The same events are what the seen filter takes out. Ties count against the learner, and an
-    event on a filtered item is a miss, as in :func:`mmrec.evaluation.rank_targets`.
+    The history of an event is all events of its user before it, those of the same micro-batch
+    included: a service has the latest events of a user before a model has learned from them. The
+    seen filter excludes the items of the same events. Ties count against the learner, and an event
+    on a filtered item is a miss, as in :func:`mmrec.evaluation.rank_targets`.
 
-    The catalogue is the whole one from the beginning: V doesn't grow, and an item that appears
-    first in the stream is a candidate all along, as one that is listed before anybody met it.
+    The catalogue is complete from the beginning: V doesn't grow, and an item is a candidate before
+    its first event in the stream.
 
     Args:
-        learner: has learned from what lies before ``start``, or nothing.
-        events: the log. Of a split, its candidates are ranked; of sequences, the catalogue.
-        start: an instant, or the part of a split by time at whose first event the stream begins.
+        learner: the learner, which may have been fitted to the events before ``start``.
+        events: the log. The candidates are those of a split, or with sequences the whole catalogue.
+        start: a time, or the part of a split by time whose first event starts the stream.
         catalog_size: V, for sequences.
-        batch_size: events of a micro-batch; with 1 the learner gets each at once.
+        batch_size: events of a micro-batch.
         max_length: events of a history.
-        filter_seen: whether items that the user has met are no candidates.
+        filter_seen: whether to leave out the items that the user has interacted with.
 
     Raises:
-        ValueError: a history holds the future or a user is there twice (see
-            :func:`mmrec.evaluation.check_split`), no event is at or after ``start``, a part is
-            named that is none or isn't bounded in time, or the scores are not those of this
-            catalogue.
+        ValueError: the split leaks (see :func:`mmrec.evaluation.check_split`), no event is at or
+            after ``start``, ``start`` is not a part or the split is not by time, or the scores
+            have another shape than ``(B, V + 1)``.
 
     References:
         Dawid, "Present position and potential developments: the prequential approach" (1984);
@@ -136,7 +133,7 @@ def prequential(
         >>> result = prequential(
         ...     OnlineMarkov(2), events, 1.0, catalog_size=2, batch_size=1, filter_seen=False
         ... )
-        >>> result.rank  # the transitions a → b and b → a are met once before they are known
+        >>> result.rank  # each of the transitions a → b and b → a is learned when first observed
         tensor([2, 2, 1, 1, 1])
     """
     split = _as_split(events, catalog_size)
@@ -167,7 +164,7 @@ def follow(
     max_length: int = 200,
     filter_seen: bool = True,
 ) -> Iterator[Prequential]:
-    """Do :func:`prequential` on a split, yielding each micro-batch once it has been learned."""
+    """Do :func:`prequential` on a split; yield each micro-batch after the update with it."""
     if batch_size < 1 or max_length < 1:
         raise ValueError(
             f"batch_size and max_length must be 1 or more; got {batch_size} and {max_length}"
@@ -190,13 +187,13 @@ def follow(
 
 
 def in_time_order(split: Split, start: float | str) -> Int[np.ndarray, " N"]:
-    """Return the positions of the events from ``start`` on, by time; ties as in the sequences."""
+    """Return the positions of the events from ``start`` on, sorted by time (stable)."""
     time = split.sequences.time
     if isinstance(start, str):
         if split.name != "time":
             raise ValueError(
-                f"start must be an instant, since the parts of a {split.name!r} split overlap in "
-                f"time; got {start!r}"
+                f"start must be a time, since the parts of a {split.name!r} split overlap in time; "
+                f"got {start!r}"
             )
         start = float(time[split.targets(start)].min())
     order = np.argsort(time, kind="stable")
@@ -210,37 +207,31 @@ def _as_split(events: Split | Sequences, catalog_size: int | None) -> Split:
     if isinstance(events, Split):
         return events
     if catalog_size is None:
-        raise ValueError("prequential needs catalog_size with sequences; got None")
+        raise ValueError("prequential expects catalog_size with sequences; got None")
     part = np.zeros(len(events.item), dtype=np.int64)
     return Split("stream", events, part, np.arange(1, catalog_size + 1), catalog_size)
 
 
 def _observe(split: Split, targets: np.ndarray, max_length: int) -> Observed:
-    """Return events with the ``max_length`` events of their users before them."""
-    events, users = split.sequences, target_users(split, targets)
-    lengths = np.minimum(targets - events.offsets[users], max_length)
-    steps = np.arange(max(int(lengths.max()), 1))
-    mask = steps < lengths[:, None]
-    at = np.where(mask, (targets - lengths)[:, None] + steps, 0)
-    histories = Histories(
-        items=torch.from_numpy(np.where(mask, events.item[at], 0)),
-        gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
-        event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
+    """Return the events at ``targets``, each with its user's ``max_length`` events before it."""
+    events = split.sequences
+    return Observed(
+        user=torch.from_numpy(target_users(split, targets)),
+        item=torch.from_numpy(events.item[targets]),
+        event_type=torch.from_numpy(events.event_type[targets]),
+        time=torch.from_numpy(events.time[targets].astype(np.float64)),
+        histories=histories_before(split, targets, max_length),
     )
-    columns = (users, events.item[targets], events.event_type[targets])
-    user, item, event_type = (torch.from_numpy(column) for column in columns)
-    time = torch.from_numpy(events.time[targets].astype(np.float64))
-    return Observed(user, item, event_type, time, histories)
 
 
 def _test(learner: Learner, observed: Observed, exclude: Bool[Tensor, "B V1"]) -> Tensor:
-    """Return the rank of each event's item. The learner is given the histories, nothing else."""
+    """Return the rank of each event's item; the learner gets nothing but the histories."""
     scores = learner.scores(observed.histories).float()
     if scores.shape != exclude.shape:
         raise ValueError(
             f"scores must be {tuple(exclude.shape)}, one column an index; got {tuple(scores.shape)}"
         )
     exclude = exclude.to(scores.device)
-    rerank = getattr(learner, "rerank", None)
+    rerank = second_stage(learner)
     final = scores if rerank is None else rerank(scores, observed.histories, exclude)
     return rank_of_target(final, observed.item.to(scores.device), exclude).cpu()

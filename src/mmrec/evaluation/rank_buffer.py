@@ -1,54 +1,38 @@
-"""The scores of a batch of histories, turned into ranks and lists without masks of their size."""
-
-from collections.abc import Callable
-from typing import Any, cast
+"""Ranks and lists from the scores of a batch, in memory that all batches share."""
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mmrec.data import Histories, Split
-from mmrec.models import CatalogScorer
+from mmrec.data import Split
 
-CELLS = 2**22
-"""Scores that are held at once: 16 MB, which stay in a cache …"""
+MAX_SCORES = 2**22
+"""Scores that are held at once: 16 MB, which fit in a cache."""
 
-LEAST = 16
-"""… but never fewer rows, since each batch reads all item vectors."""
-
-Stage = Callable[[Tensor, Histories, Bool[Tensor, "B V1"]], Tensor]
+MIN_ROWS = 16
+"""Histories that are scored at once, at least: each batch reads all item vectors."""
 
 
 def rows_at_once(catalog_size: int, at_most: int = 256) -> int:
-    """Return how many histories are scored at once: a million items take 64 MB for the scores.
+    """Return how many histories to score at once: fewer for a larger catalogue.
 
     Example:
         >>> rows_at_once(1_000), rows_at_once(20_000), rows_at_once(1_000_000)
         (256, 209, 16)
     """
-    return min(at_most, max(LEAST, CELLS // (catalog_size + 1)))
-
-
-def second_stage(scorer: Any) -> Stage | None:
-    """Return what makes a scorer's scores final; None where they are already."""
-    rerank = getattr(scorer, "rerank", None)
-    first = getattr(rerank, "__self__", None)
-    same = getattr(rerank, "__func__", None) is CatalogScorer.rerank
-    # It would only mask a copy of the scores, which is done here.
-    plain = same and isinstance(first, CatalogScorer) and first.model.reranker is None
-    return None if plain else cast("Stage | None", rerank)
+    return min(at_most, max(MIN_ROWS, MAX_SCORES // (catalog_size + 1)))
 
 
 class RankBuffer:
-    """Two tables of ``(rows, V + 1)`` that every batch is written into.
+    """Two tables of ``(rows, V + 1)`` that each batch overwrites.
 
-    What is no candidate is at ``-inf``, and no score of a candidate is below the least finite
-    number: so a score says by itself whether its item is ranked.
+    Items that are not candidates have the score ``-inf``. The scores of candidates are clamped to
+    the least finite float32, so a score of ``-inf`` always means that the item is not ranked.
 
     Args:
-        split: says what is a candidate.
-        rows: the most histories of a batch.
+        split: the candidates.
+        rows: histories of the largest batch.
         device: where the scores are.
     """
 
@@ -62,65 +46,81 @@ class RankBuffer:
         self.floor = torch.full((1,), torch.finfo(torch.float32).min, device=device)
         self.tables = torch.empty(2, rows, self.size, device=device)
 
-    def excluded(self, rows: int, seen: Int[Tensor, "2 S"] | None) -> Bool[Tensor, "B V1"]:
-        """Return a mask of what is not ranked, for a second stage."""
+    def exclusion_mask(self, rows: int, seen: Int[Tensor, "2 S"] | None) -> Bool[Tensor, "B V1"]:
+        """Return a mask of the items that are not ranked, for a second stage."""
         exclude = self.blocked.repeat(rows, 1)
         if seen is not None:
             exclude[seen[0], seen[1]] = True
         return exclude
 
-    def place(self, scores: Float[Tensor, "B V1"], seen: Int[Tensor, "2 S"] | None) -> None:
-        """Write the scores of a batch into the first table; they stay as they are."""
+    def load(self, scores: Float[Tensor, "B V1"], seen: Int[Tensor, "2 S"] | None) -> None:
+        """Copy the scores of a batch into the first table; ``scores`` itself doesn't change."""
         self.scores = self.tables[0, : len(scores)]
-        # Where the least is above the most, the most holds.
+        # `clamp` returns max where min > max, so that blocked items get -inf.
         torch.clamp(scores, self.floor, self.ceiling, out=self.scores)
         self.scores[:, 0] = -torch.inf
         if seen is not None:
             self.scores[seen[0], seen[1]] = -torch.inf
 
-    def top(self, k: int) -> Int[Tensor, "B k"]:
+    def top_items(self, k: int) -> Int[Tensor, "B k"]:
         """Return the first ``k`` items of each row, 0 where there are no more candidates.
 
         Raises:
-            ValueError: a candidate's score is NaN.
+            ValueError: the score of a candidate is NaN.
         """
         best = self.scores.topk(k)
-        if best.values[:, 0].isnan().any():  # NaN is sorted to the top
+        if best.values[:, 0].isnan().any():  # `topk` puts NaN first
             row = int(best.values[:, 0].isnan().nonzero()[0])
             raise ValueError(
                 f"scores must be numbers; got NaN in row {row}, item {int(best.indices[row, 0])}"
             )
         return best.indices.masked_fill_(best.values == -torch.inf, 0)
 
-    def rank(
+    def ranks_of(
         self, target: Int[Tensor, " N"], row: Int[np.ndarray, " N"] | None
     ) -> Int[Tensor, " N"]:
-        """Return the rank of each target, V + 1 where it isn't ranked; see ``HeldOut.row``."""
-        beats = self.tables[1, : len(self.scores)]
+        """Return the rank of each target, V + 1 where it is not ranked.
+
+        Args:
+            target: catalogue indices.
+            row: the row of each target, see :class:`mmrec.evaluation.HeldOut`.
+        """
         if row is None:
-            floor = self.scores.gather(1, target.unsqueeze(1))
-            # As numbers: they add up several times faster than truth values. The target counts.
-            count = torch.ge(self.scores, floor, out=beats).sum(1).long()
-            return torch.where(floor.squeeze(1) == -torch.inf, self.size, count)
+            score = self.scores.gather(1, target.unsqueeze(1))
+            count = self._count_from(self.scores, score)
+            return torch.where(score.squeeze(1) == -torch.inf, self.size, count)
         at = torch.from_numpy(row).to(self.scores.device)
-        floor = self.scores[at, target].unsqueeze(1)
-        step = len(beats)
+        score = self.scores[at, target].unsqueeze(1)
+        step = len(self.scores)
         counts = [
-            torch.ge(self.scores[r], f, out=beats[: len(r)]).sum(1).long()
-            for r, f in zip(at.split(step), floor.split(step), strict=True)
+            self._count_from(self.scores[rows], part)
+            for rows, part in zip(at.split(step), score.split(step), strict=True)
         ]
-        count = spread(torch.cat(counts).cpu(), floor.squeeze(1).cpu(), row)
-        return torch.where(floor.squeeze(1).cpu() == -torch.inf, self.size, count)
+        flat = score.squeeze(1).cpu()
+        count = separate_ties(torch.cat(counts).cpu(), flat, row)
+        return torch.where(flat == -torch.inf, self.size, count)
+
+    def _count_from(
+        self, scores: Float[Tensor, "B V1"], score: Float[Tensor, "B 1"]
+    ) -> Int[Tensor, " B"]:
+        """Return how many items of each row score at least ``score``, the target included."""
+        # As float32: a sum of these is several times faster than one of booleans.
+        return torch.ge(scores, score, out=self.tables[1, : len(scores)]).sum(1).long()
 
 
-def spread(
-    count: Int[Tensor, " N"], score: Float[Tensor, " N"], row: Int[np.ndarray, " N"]
+def separate_ties(
+    rank: Int[Tensor, " N"], score: Float[Tensor, " N"], row: Int[np.ndarray, " N"]
 ) -> Int[Tensor, " N"]:
-    """Give targets of one row that have the same score ranks of their own, the last ones.
+    """Return different ranks for the targets of a row that have the same score.
+
+    Args:
+        rank: the number of items that score at least as high, the same for tied targets.
+        score: the score of each target.
+        row: the row of each target.
 
     Example:
         >>> scores = torch.tensor([0.5, 0.5, 0.9])
-        >>> spread(torch.tensor([3, 3, 1]), scores, np.array([0, 0, 0]))
+        >>> separate_ties(torch.tensor([3, 3, 1]), scores, np.array([0, 0, 0]))
         tensor([2, 3, 1])
     """
     values = -score.numpy()
@@ -129,6 +129,6 @@ def spread(
     change = (np.diff(sorted_row) != 0) | (sorted_values[1:] != sorted_values[:-1])
     ends = np.flatnonzero(np.append(change, True))
     place = np.arange(len(order))
-    ranks = count.clone()
+    ranks = rank.clone()
     ranks[torch.from_numpy(order)] -= torch.from_numpy(ends[np.searchsorted(ends, place)] - place)
     return ranks

@@ -1,4 +1,4 @@
-"""The report of one run: accuracy, slices, what the lists are like, and baselines beside it."""
+"""The report of one run: accuracy, slices, statistics of the lists, and baselines."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,14 +9,16 @@ import numpy as np
 from mmrec.baselines import ItemKNN, Markov, Popularity
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
-from mmrec.evaluation.items import ItemFacts
+from mmrec.evaluation.history_scorer import HistoryScorer
+from mmrec.evaluation.item_facts import ItemFacts
 from mmrec.evaluation.lists import describe_lists
-from mmrec.evaluation.protocol import HistoryScorer, Ranks, rank_with_and_without_seen, summarize
-from mmrec.evaluation.rules import RankingProtocol
+from mmrec.evaluation.protocol import RankingProtocol
+from mmrec.evaluation.ranking import rank_with_and_without_seen
+from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.slices import slices_of_targets
 
 BEFORE = {"valid": "train", "test": "valid"}
-"""The last part that a baseline may count when it is measured on a part."""
+"""For each part, the last part before it, up to which baselines are fitted."""
 
 
 def evaluate(
@@ -28,23 +30,19 @@ def evaluate(
     max_length: int | None = None,
     items: ItemFacts | None = None,
 ) -> dict[str, Any]:
-    """Measure a scorer on a part.
+    """Return the report of a scorer on a part, see :func:`summarize_ranks`.
 
     Args:
         scorer: gives the scores.
-        split: labelled events; one that leaks is refused.
+        split: labelled events.
         part: ``"valid"`` or ``"test"``.
-        protocol: which events are targets, whether seen items are ranked, cut-offs; by default
-            every event, seen items filtered.
-        max_length: events of a history, in place of the protocol's.
-        items: what is known of the items, for diversity, calibration and slices by content.
-
-    Returns:
-        What :func:`summarize_ranks` does.
+        protocol: targets, filter and cut-offs; by default :class:`RankingProtocol` as it is.
+        max_length: events of a history, instead of the protocol's.
+        items: facts about the items, for diversity, calibration and slices by content.
 
     Raises:
-        ValueError: the split leaks, see :func:`mmrec.evaluation.check_split`, or the scores are
-            not those of its catalogue.
+        ValueError: the split leaks, see :func:`mmrec.evaluation.check_split`, or the scores have
+            another shape than ``(B, V + 1)``.
     """
     rules = _rules(protocol, max_length)
     ranks, everything = rank_both(scorer, split, part, rules)
@@ -54,7 +52,7 @@ def evaluate(
 def rank_both(
     scorer: HistoryScorer, split: Split, part: str, protocol: RankingProtocol
 ) -> tuple[Ranks, Ranks]:
-    """Do :func:`mmrec.evaluation.rank_with_and_without_seen` by a protocol."""
+    """Return :func:`mmrec.evaluation.rank_with_and_without_seen` under a protocol."""
     return rank_with_and_without_seen(
         scorer,
         split,
@@ -73,13 +71,17 @@ def summarize_ranks(
     protocol: RankingProtocol | None = None,
     items: ItemFacts | None = None,
 ) -> dict[str, Any]:
-    """Return the report of ranks with seen items filtered, and of the same with all items.
+    """Return the report of ranks, from those with seen items filtered and those among all items.
 
-    Beside the metrics of the protocol: those with all items ranked (``"with_seen"``; or, of a
-    protocol that doesn't filter them, ``"without_seen"``), for targets that trained (``"warm"``)
-    and that didn't (``"cold"``), for all slices (``"slices"``), the share of cold items in the
-    lists of ten (``"cold_share@10"``), how many targets have no history (``"no_history"``), and
-    what :func:`mmrec.evaluation.describe_lists` says of the lists.
+    The main metrics (:func:`mmrec.evaluation.summarize`) follow the protocol. Beside them are
+
+    - ``"with_seen"``: the metrics with all items ranked; or, if the protocol doesn't filter seen
+      items, ``"without_seen"``: the metrics with seen items filtered;
+    - ``"warm"``, ``"cold"``: the metrics for targets with and without training events;
+    - ``"slices"``: the metrics for each slice, see :func:`mmrec.evaluation.slices_of_targets`;
+    - ``"cold_share@10"``: the share of cold items in the top ten;
+    - ``"no_history"``: the number of lists for an empty history;
+    - the statistics of :func:`mmrec.evaluation.describe_lists`.
     """
     rules = protocol or RankingProtocol()
     check_once(ranks.position)
@@ -113,10 +115,13 @@ def evaluate_baselines(
     max_length: int | None = None,
     items: ItemFacts | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Measure popularity, a Markov chain and item-kNN under the same protocol.
+    """Return the reports of popularity, a Markov chain and item-kNN, by name.
 
-    They count every event before ``part``: there is nothing to select, so the validation events
-    are theirs too. That makes them harder to beat.
+    They are fitted to every event before ``part``. They have no epochs to select, so for the test
+    part they also use the validation events. That makes them harder to beat.
+
+    Raises:
+        ValueError: ``part`` is neither ``"valid"`` nor ``"test"``.
     """
     if part not in BEFORE:
         raise ValueError(f"part must be one of {sorted(BEFORE)}; got {part!r}")
@@ -134,7 +139,7 @@ def evaluate_baselines(
 
 
 def describe_split(split: Split) -> dict[str, Any]:
-    """Return what identifies a split."""
+    """Return the name, fingerprint, options and sizes of a split."""
     return {
         "split": split.name,
         "fingerprint": split.fingerprint,
@@ -151,11 +156,11 @@ def _rules(protocol: RankingProtocol | None, max_length: int | None) -> RankingP
 
 
 def _cold_share(ranks: Ranks, trained: np.ndarray) -> float:
-    """Which part of the recommended items didn't train."""
+    """Return the share of items in the top ten that have no training events."""
     shown = ranks.top[:, :10].numpy()
     return float((~trained[shown[shown > 0]]).sum() / max((shown > 0).sum(), 1))
 
 
 def _without_history(split: Split, ranks: Ranks) -> int:
-    """How many lists are for somebody who has met nothing."""
+    """Return the number of lists whose history is empty."""
     return int(np.isin(ranks.stops, split.sequences.offsets[:-1]).sum())

@@ -1,4 +1,4 @@
-"""What RUN folders say of themselves, read for a comparison."""
+"""The results in RUN folders, read for a comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,10 @@ class Result:
     """One RUN's ``report.json``, the options in its ``config.json``, and its ``targets.parquet``.
 
     Attributes:
-        name: what messages and tables call it: its folder.
-        report: metrics, baselines, how training went.
-        options: what it was made with, seed included.
-        targets: a row for each test event, sorted by ``position``; None if the RUN has no such
-            file.
+        name: the folder, as its name in messages and tables.
+        report: metrics, baselines and training curves.
+        options: the options of the RUN, the seed included.
+        targets: a row for each test event, sorted by ``position``; None if the file is missing.
     """
 
     name: str
@@ -32,17 +31,17 @@ class Result:
 
     @property
     def seed(self) -> int | None:
-        """The seed it was made with."""
+        """The seed of the RUN."""
         return self.options.get("seed", self.report.get("seed"))
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The options but for the seed: RUNs that agree on them differ by chance alone."""
+        """The options except for the seed; RUNs with equal recipes differ by chance alone."""
         return {name: value for name, value in self.options.items() if name != "seed"}
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be equal for two results to be comparable."""
+        """The fingerprints that must be equal for two results to be comparable."""
         protocol = self.report.get("protocol")
         if isinstance(protocol, dict):
             protocol = protocol.get("fingerprint")
@@ -50,15 +49,15 @@ class Result:
 
 
 def read_result(folder: str | Path) -> Result:
-    """Read what is compared of a RUN; its model isn't loaded.
+    """Return the result in the folder of a RUN; the model is not loaded.
 
     Raises:
-        FileNotFoundError: there is no such RUN.
-        ValueError: a file of it is damaged.
+        FileNotFoundError: the folder has no ``report.json``.
+        ValueError: a file is damaged.
     """
     folder = Path(folder)
     if not (folder / "report.json").is_file():
-        raise FileNotFoundError(f"no RUN at {folder}: it has no report.json")
+        raise FileNotFoundError(f"no RUN at {folder}; it has no report.json")
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     path = folder / TARGETS
     targets = _targets(path) if path.is_file() else None
@@ -68,31 +67,31 @@ def read_result(folder: str | Path) -> Result:
 
 
 def check_comparable(results: Sequence[Result]) -> None:
-    """Raise a ``ValueError`` unless all were measured on one split by one protocol, each once."""
+    """Raise a ``ValueError`` unless all have the same split and protocol, and each occurs once."""
     first = results[0]
     for other in results[1:]:
         for what, value in first.identity.items():
             if other.identity[what] != value:
                 raise ValueError(
-                    f"RUNs must have the same {what} to be compared; {first.name} has {value} and "
-                    f"{other.name} has {other.identity[what]}"
+                    f"RUNs must have the same {what} to be compared; got {value} for {first.name} "
+                    f"and {other.identity[what]} for {other.name}"
                 )
         if not _same(first, other):
             raise ValueError(
-                f"RUNs must have the same test events; those of {first.name} and {other.name} "
-                f"differ"
+                f"RUNs must have the same test events; got different ones for {first.name} and "
+                f"{other.name}"
             )
     for place, result in enumerate(results):
         for other in results[place + 1 :]:
             if result.recipe == other.recipe and result.seed == other.seed:
                 raise ValueError(
-                    f"RUNs must differ in an option or in the seed; {result.name} and "
-                    f"{other.name} have both in common"
+                    f"RUNs must differ in an option or in the seed; got the same for {result.name} "
+                    f"and {other.name}"
                 )
 
 
 def by_recipe(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """Put RUNs that differ only by seed together, under a name that says what sets them apart.
+    """Return groups of RUNs that differ only by seed, named by the options that tell them apart.
 
     Example:
         >>> runs = [Result(n, {}, {"dim": d, "lr": 1.0, "seed": s}) for n, d, s in
@@ -103,19 +102,19 @@ def by_recipe(results: Sequence[Result]) -> dict[str, list[Result]]:
     options = list(dict.fromkeys(name for result in results for name in result.recipe))
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        # An option that a RUN is too old to know is one that isn't set.
+        # An older RUN may lack an option, which is as if it were None.
         recipe = tuple(repr(result.recipe.get(option)) for option in options)
         groups.setdefault(recipe, []).append(result)
     differ = [o for o, *values in zip(options, *groups, strict=True) if len(set(values)) > 1]
     named = {
-        ", ".join(_said(o, group[0].options) for o in differ): group for group in groups.values()
+        ", ".join(_label(o, group[0].options) for o in differ): group for group in groups.values()
     }
     if 0 < len(differ) <= 3 and len(named) == len(groups):
         return named
     return {group[0].name: group for group in groups.values()}
 
 
-def _said(option: str, options: dict[str, Any]) -> str:
+def _label(option: str, options: dict[str, Any]) -> str:
     value = options.get(option)
     if option == "modalities" and isinstance(value, list):
         return " + ".join(value)
@@ -123,7 +122,7 @@ def _said(option: str, options: dict[str, Any]) -> str:
 
 
 def _same(one: Result, other: Result) -> bool:
-    """Whether two RUNs have the same test events, as far as both say which they are."""
+    """Return whether two RUNs have the same test events, True if one doesn't list them."""
     if one.targets is None or other.targets is None:
         return True
     columns = ["user_id", "item_id", "position"]
@@ -137,5 +136,7 @@ def _targets(path: Path) -> pl.DataFrame:
         raise ValueError(f"{path} is damaged: {error}") from error
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
-        raise ValueError(f"{path} must have the columns {list(COLUMNS)}; it lacks {missing}")
+        raise ValueError(
+            f"{path} must have the columns {list(COLUMNS)}; got a table without {missing}"
+        )
     return frame.sort("position")

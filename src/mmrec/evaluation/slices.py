@@ -1,4 +1,4 @@
-"""Parts of the targets that say where a recommender is good."""
+"""Slices of the targets: warm and cold items, short and long histories, items with content."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from jaxtyping import Bool, Int
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
-from mmrec.evaluation.items import ItemFacts
-from mmrec.evaluation.protocol import Ranks
+from mmrec.evaluation.item_facts import ItemFacts
+from mmrec.evaluation.ranks import Ranks
 
 LONG = 10
-"""Events of a history that is called long."""
+"""Histories of so many events or more are called long."""
 
 WITH = {"image": "an image", "text": "a text"}
 
@@ -19,10 +19,10 @@ WITH = {"image": "an image", "text": "a text"}
 def slices_of_targets(
     ranks: Ranks, split: Split, items: ItemFacts | None = None
 ) -> dict[str, Bool[np.ndarray, " N"]]:
-    """Return a mask of the targets for each slice; those that are empty, or all, are left out.
+    """Return a mask of the targets for each slice that is neither empty nor everything.
 
-    Warm items have training events. Histories count all events before the list, also those that
-    are too old for a model to see.
+    Warm items have training events. The length of a history counts all events before the list,
+    also those beyond the ``max_length`` of the scorer.
     """
     target = ranks.target.numpy()
     stops = ranks.stops if ranks.row is None else ranks.stops[ranks.row]
@@ -40,8 +40,8 @@ def named_slices(
 
     Args:
         warm: whether the target's item has training events.
-        history: events before it.
-        has: whether the item has a modality, by name.
+        history: number of events before the target.
+        has: whether the target's item has a modality, by the name of the modality.
 
     Example:
         >>> list(named_slices(np.array([True, False]), np.array([3, 3]), {}))

@@ -1,7 +1,7 @@
 """Intervals and tests: over seeds, over users, and between two recommenders.
 
-Events of one user are alike, so they are not independent draws. Everything here that is said of
-users resamples or pairs whole users ("clusters").
+The events of one user are correlated, so they are not independent draws. The bootstrap and the
+paired tests therefore resample or pair whole users ("clusters").
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-CELLS = 2**22
-"""Draws that are held at once: 32 MB."""
+MAX_DRAWS = 2**22
+"""Drawn clusters in memory at once: 32 MB."""
 
 SAMPLES = 10_000
 TESTS = ("wilcoxon", "t")
@@ -27,7 +27,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How much better the first of two is, the bounds of that, and a two-sided p-value."""
+    """How much better the first of two is, with its confidence interval and two-sided p-value."""
 
     mean: float
     low: float
@@ -45,14 +45,14 @@ class Outcome(NamedTuple):
 def seed_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
     """Return the mean over seeds with Student's t interval, ``mean ± t s / sqrt(n)``.
 
-    It says how much the choice of the seed moves a result, not how much the users do.
+    The interval covers the choice of the seed, not the choice of users.
 
     Args:
-        values: one result a seed, at least two.
-        level: confidence.
+        values: one result per seed, at least two.
+        level: confidence of the interval.
 
     Raises:
-        ValueError: there are fewer than two values, or one isn't finite.
+        ValueError: there are fewer than two values, or one is not finite.
         ImportError: SciPy is not installed.
 
     References:
@@ -81,23 +81,22 @@ def cluster_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Return a mean with the percentile interval of drawing whole clusters with replacement.
+    """Return a mean with the percentile interval of a bootstrap over whole clusters.
 
-    The statistic of a draw is the sum of its values over their number, so a user of many events
-    counts for as much as in the mean itself. Percentiles of few clusters lie too close together, so
-    they are taken further out, by as much as Student's t is wider than the normal distribution.
-    One cluster says nothing of others: its bounds are infinite.
+    The statistic of a draw is the sum of its values divided by their number, so a user with many
+    events has the same weight as in the mean itself. With few clusters plain percentiles give too
+    narrow an interval; they are expanded by as much as Student's t is wider than the normal
+    distribution. With one cluster the bounds are infinite.
 
     Args:
-        values: one value an event.
-        clusters: whose event it is.
-        samples: how many draws.
-        level: confidence.
-        seed: of the draws.
+        values: one value per event.
+        clusters: the user of each event.
+        samples: number of draws.
+        level: confidence of the interval.
+        seed: seed of the draws.
 
     Raises:
-        ValueError: the arrays are empty or of different lengths, or there is a value that isn't
-            finite.
+        ValueError: the arrays are empty or of different lengths, or a value is not finite.
         ImportError: SciPy is not installed.
 
     References:
@@ -126,21 +125,21 @@ def paired_bootstrap(
 ) -> Difference:
     """Return how much better ``a`` is than ``b`` on the same events, by :func:`cluster_bootstrap`.
 
-    The p-value is that of the level at which the interval first holds 0: twice the share of draws
-    on the other side of it, counting the observed one, so it is never below ``2 / (samples + 1)``,
-    and made larger for few clusters as the interval is made wider; 1 for a single one.
+    The p-value is 1 − the highest level at which the interval excludes 0. It is twice the share of
+    draws on the other side of 0, counting the observed difference as one more draw, so it is at
+    least ``2 / (samples + 1)``. With few clusters it is enlarged as the interval is expanded; with
+    one cluster it is 1.
 
     Args:
-        a: one value an event.
-        b: the other's value of the same event.
-        clusters: whose event it is.
-        samples: how many draws.
-        level: confidence.
-        seed: of the draws.
+        a: one value per event.
+        b: the other value of the same event.
+        clusters: the user of each event.
+        samples: number of draws.
+        level: confidence of the interval.
+        seed: seed of the draws.
 
     Raises:
-        ValueError: the arrays are empty or of different lengths, or there is a value that isn't
-            finite.
+        ValueError: the arrays are empty or of different lengths, or a value is not finite.
         ImportError: SciPy is not installed.
 
     References:
@@ -156,7 +155,7 @@ def paired_bootstrap(
     drawn = _draws(sums, counts, samples, seed)
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     p = min(1.0, 2 * (beyond + 1) / (samples + 1))
-    p = _narrowed(p, len(sums))
+    p = _enlarged(p, len(sums))
     return Difference(float(sums.sum() / counts.sum()), *_bounds(drawn, level, len(sums)), p)
 
 
@@ -167,15 +166,15 @@ def paired_test(
     *,
     test: str = "wilcoxon",
 ) -> Outcome:
-    """Test whether ``a`` and ``b`` differ, on each cluster's mean difference.
+    """Test whether ``a`` and ``b`` differ in the mean differences of the clusters.
 
-    Each user counts once here, however many events are theirs; :func:`paired_bootstrap` asks about
-    the mean over events.
+    Each user counts once here, whatever the number of events; :func:`paired_bootstrap` is about the
+    mean over events.
 
     Args:
-        a: one value an event.
-        b: the other's value of the same event.
-        clusters: whose event it is.
+        a: one value per event.
+        b: the other value of the same event.
+        clusters: the user of each event.
         test: ``"wilcoxon"`` (signed ranks; differences of 0 are left out) or ``"t"``.
 
     Raises:
@@ -198,7 +197,7 @@ def paired_test(
         raise ValueError(f"paired_test expects two or more clusters; got {len(sums)}")
     means = sums / counts
     if not means.any():
-        return Outcome(0.0, 1.0)  # SciPy has no answer where nothing differs
+        return Outcome(0.0, 1.0)  # SciPy fails if all differences are 0
     if test == "t" and not np.ptp(means):
         return Outcome(float(np.copysign(np.inf, means[0])), 0.0)
     scipy = _scipy()
@@ -207,7 +206,9 @@ def paired_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct the p-values of several comparisons, so that one false finding in all is as rare.
+    """Return the p-values of several comparisons, corrected for their number.
+
+    The probability of at least one false finding among them is then at most the level.
 
     References:
         Holm, "A simple sequentially rejective multiple test procedure" (1979).
@@ -226,7 +227,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _difference(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " N"]:
     if a.shape != b.shape:
-        raise ValueError(f"a and b must pair up; got {len(a)} and {len(b)} values")
+        raise ValueError(f"a and b must have the same length; got {len(a)} and {len(b)} values")
     return np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
 
 
@@ -236,7 +237,7 @@ def _per_cluster(
     """Return the sum and the number of each cluster's values."""
     if not len(values) or len(values) != len(clusters):
         raise ValueError(
-            "values and clusters must be of one length, 1 or more; "
+            "values and clusters must have the same length, 1 or more; "
             f"got {len(values)} and {len(clusters)}"
         )
     wrong = int((~np.isfinite(values)).sum())
@@ -249,11 +250,11 @@ def _per_cluster(
 def _draws(
     sums: np.ndarray, counts: np.ndarray, samples: int, seed: int
 ) -> Float[np.ndarray, " S"]:
-    """Return the mean of each draw of clusters."""
+    """Return the mean of the values of each draw of clusters."""
     if samples < 1:
         raise ValueError(f"samples must be 1 or more; got {samples}")
     rng, size = np.random.default_rng(seed), len(sums)
-    chunk = max(1, CELLS // size)
+    chunk = max(1, MAX_DRAWS // size)
     means = np.empty(samples)
     for start in range(0, samples, chunk):
         stop = min(start + chunk, samples)
@@ -272,8 +273,8 @@ def _bounds(drawn: np.ndarray, level: float, clusters: int) -> tuple[float, floa
     return float(low), float(high)
 
 
-def _narrowed(p: float, clusters: int) -> float:
-    """Return the p-value at whose level `_bounds` reach as far as plain percentiles do at ``p``."""
+def _enlarged(p: float, clusters: int) -> float:
+    """Return ``p``, enlarged to match the expanded percentiles of ``_bounds``."""
     if clusters < 2:
         return 1.0
     scipy = _scipy()
@@ -291,4 +292,5 @@ def _scipy() -> ModuleType:
         from scipy import stats
     except ImportError as error:
         raise ImportError("statistics needs SciPy: pip install 'mmrec[compare]'") from error
-    return stats  # type: ignore[no-any-return]
+    module: ModuleType = stats  # SciPy has no annotations
+    return module

@@ -1,4 +1,4 @@
-"""The rank of every target in a table: what paired tests between two runs read."""
+"""The rank of every target as a table, which comparisons between RUNs read."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from mmrec.data import Split
 from mmrec.data.splits import target_users
 from mmrec.evaluation.checks import check_once
-from mmrec.evaluation.protocol import Ranks
+from mmrec.evaluation.ranks import Ranks
 
 
 def target_table(
@@ -20,26 +20,29 @@ def target_table(
     has_image: Bool[np.ndarray, " V1"] | None = None,
     has_text: Bool[np.ndarray, " V1"] | None = None,
 ) -> pl.DataFrame:
-    """Return a row for each target, sorted by its place in the split.
+    """Return a row for each target, sorted by its position in the split.
 
-    Columns: ``user_id``, ``item_id``, ``position`` (place in the split), ``rank`` (1 = best, V + 1
-    where the target was filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (events
-    before the target), ``warm`` (the item has training events), ``has_image`` and ``has_text``
-    (null where that is not known).
+    Columns: ``user_id``, ``item_id``, ``position``, ``rank`` (1 = best, V + 1 where the target was
+    filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (number of events before the
+    target), ``warm`` (the item has training events), ``has_image`` and ``has_text`` (null where
+    unknown).
 
     Args:
-        ranks: with seen items filtered.
-        with_seen: the same targets with all items ranked.
-        split: where they are from.
+        ranks: the ranks with seen items filtered.
+        with_seen: the ranks of the same targets among all items.
+        split: the split of the targets.
         ids: the id of each catalogue row.
         has_image: which catalogue indices have an image, ``(V + 1,)``.
-        has_text: which have a text, ``(V + 1,)``.
+        has_text: which catalogue indices have a text, ``(V + 1,)``.
 
     Raises:
-        ValueError: the two are not of the same targets, or a target occurs twice.
+        ValueError: ``ranks`` and ``with_seen`` are of different targets, or a target occurs twice.
     """
     if not np.array_equal(ranks.position, with_seen.position):
-        raise ValueError("the ranks with and without seen items must be of the same targets")
+        raise ValueError(
+            f"ranks and with_seen must be of the same targets; got {len(ranks.position)} and "
+            f"{len(with_seen.position)} targets that differ"
+        )
     check_once(ranks.position)
     users, target = target_users(split, ranks.position), ranks.target.numpy()
     table = pl.DataFrame(

@@ -1,8 +1,9 @@
-"""Metrics of one list each, from the ranks of its relevant items.
+"""Metrics of single lists, from the ranks of their relevant items.
 
-``ranks`` is (B,), one relevant item a row, or (B, R), several: distinct ranks from 1 (best), in any
-order, and 0 for none. A row without relevant items scores 0; leave such rows out before averaging.
-Every function gives (B,), from 0 to 1, higher is better; ``k=None`` means the whole list.
+``ranks`` is ``(B,)``, one relevant item per row, or ``(B, R)``, several: distinct ranks from 1
+(best), in any order, padded with 0. A row without relevant items scores 0; leave such rows out
+before averaging. The metrics are ``(B,)``, from 0 to 1, higher is better. ``k=None`` means the
+whole list.
 """
 
 from numbers import Integral
@@ -13,7 +14,7 @@ from torch import Tensor
 
 
 def hit_rate(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
-    """1 where at least one relevant item is among the first ``k``.
+    """Return 1 for rows with at least one relevant item among the first ``k``, else 0.
 
     Example:
         >>> hit_rate(torch.tensor([1, 10, 11]), k=10)
@@ -24,7 +25,7 @@ def hit_rate(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
 
 
 def precision(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
-    """The part of the first ``k`` places that relevant items hold.
+    """Return the number of relevant items among the first ``k``, divided by ``k``.
 
     Example:
         >>> precision(torch.tensor([[1, 3, 12]]), k=10)
@@ -35,7 +36,7 @@ def precision(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
 
 
 def recall(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
-    """The part of the relevant items that are among the first ``k``.
+    """Return the share of the relevant items that are among the first ``k``.
 
     Example:
         >>> recall(torch.tensor([[1, 3, 12, 0]]), k=10)
@@ -46,7 +47,7 @@ def recall(ranks: Int[Tensor, "B *R"], k: int) -> Float[Tensor, " B"]:
 
 
 def mrr(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float[Tensor, " B"]:
-    """One over the rank of the best relevant item; 0 if it is not among the first ``k``.
+    """Return 1 / rank of the best relevant item; 0 if it is not among the first ``k``.
 
     Example:
         >>> mrr(torch.tensor([[4, 2], [11, 0]]), k=10)
@@ -57,9 +58,9 @@ def mrr(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float[Tensor, " B"]
 
 
 def average_precision(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float[Tensor, " B"]:
-    """Mean, over the relevant items, of the precision at the rank of each.
+    """Return the mean, over the relevant items, of the precision at the rank of each.
 
-    With ``k`` the mean is over min(R, k) items, the most that a list of ``k`` can hold.
+    With ``k`` the sum is divided by min(R, k), the most relevant items that ``k`` places can hold.
 
     Example:
         >>> average_precision(torch.tensor([[1, 4]]))  # (1/1 + 2/4) / 2
@@ -72,9 +73,10 @@ def average_precision(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float
 
 
 def ndcg(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float[Tensor, " B"]:
-    """Discounted cumulative gain, 1/log2(1 + rank) a relevant item, over the best there could be.
+    """Return the discounted cumulative gain, divided by that of the ideal list.
 
-    The ideal list has min(R, k) relevant items on top: with one relevant item it is worth 1.
+    A relevant item gains 1/log2(1 + rank). The ideal list has min(R, k) relevant items on top, so
+    with one relevant item its gain is 1.
 
     References:
         Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (2002).
@@ -88,19 +90,19 @@ def ndcg(ranks: Int[Tensor, "B *R"], k: int | None = None) -> Float[Tensor, " B"
     places = torch.arange(1, table.shape[1] + 1, device=table.device)
     within = places <= _ideal(table, k).unsqueeze(1)
     ideal = _where(within, 1 / torch.log2(1 + places)).sum(1)
-    # Without relevant items the gain is 0, whatever it is divided by.
+    # The clamp only avoids 0/0: without relevant items the gain is 0.
     return gain / ideal.clamp(min=1)
 
 
 def catalog_coverage(recommended: Int[Tensor, "B k"], catalog_size: int) -> Float[Tensor, ""]:
-    """The part of the catalogue that is in at least one list.
+    """Return the share of the catalogue that is in at least one list.
 
     Args:
         recommended: the items of each list, 1 to V; 0 for an empty place.
         catalog_size: V, the number of items, without padding.
 
     Raises:
-        ValueError: if an item is not in 0..V, or the catalogue is empty.
+        ValueError: an item is not in 0..V, or the catalogue is empty.
 
     Example:
         >>> catalog_coverage(torch.tensor([[1, 2], [2, 0]]), catalog_size=4)
@@ -110,35 +112,35 @@ def catalog_coverage(recommended: Int[Tensor, "B k"], catalog_size: int) -> Floa
 
 
 def exposure(recommended: Int[Tensor, "B k"], catalog_size: int) -> Int[Tensor, " V"]:
-    """In how many places each item of the catalogue is shown: item ``i`` at index ``i - 1``.
+    """Return how often each item of the catalogue is recommended: item ``i`` at index ``i - 1``.
 
     Raises:
-        ValueError: if an item is not in 0..V, or the catalogue is empty.
+        ValueError: an item is not in 0..V, or the catalogue is empty.
 
     Example:
         >>> exposure(torch.tensor([[1, 2], [2, 0]]), catalog_size=4)
         tensor([1, 2, 0, 0])
     """
     if catalog_size < 1:
-        raise ValueError(f"catalog_size expects at least one item; got {catalog_size}")
+        raise ValueError(f"catalog_size must be 1 or more; got {catalog_size}")
     outside = (recommended < 0) | (recommended > catalog_size)
     if outside.any():
         wrong = int(recommended[outside][0])
-        raise ValueError(f"recommended expects items from 0 to {catalog_size}; got {wrong}")
+        raise ValueError(f"recommended must hold items from 0 to {catalog_size}; got {wrong}")
     return torch.bincount(recommended.flatten(), minlength=catalog_size + 1)[1:]
 
 
 def check_length(k: int) -> None:
-    """Raise a ``ValueError`` unless ``k`` can be the length of a list."""
-    number: object = k  # whatever a caller has passed
+    """Raise a ``ValueError`` unless ``k`` is a whole number of 1 or more."""
+    number: object = k  # callers may ignore the annotation
     if not isinstance(number, Integral) or k < 1:
-        raise ValueError(f"k expects a whole number, at least 1; got {k!r}")
+        raise ValueError(f"k must be a whole number of 1 or more; got {k!r}")
 
 
 def _hits(ranks: Tensor, k: int | None) -> tuple[Tensor, Tensor]:
-    """Ranks as (B, R), R at least 1, and which of them are among the first ``k``."""
+    """Return ranks as ``(B, R)`` with R ≥ 1, and a mask of those among the first ``k``."""
     if ranks.ndim not in (1, 2):
-        raise ValueError(f"ranks expects (B,) or (B, R); got {tuple(ranks.shape)}")
+        raise ValueError(f"ranks must be (B,) or (B, R); got {tuple(ranks.shape)}")
     if k is not None:
         check_length(k)
     table = ranks.unsqueeze(1) if ranks.ndim == 1 else ranks
@@ -153,11 +155,11 @@ def _relevant(table: Tensor) -> Tensor:
 
 
 def _ideal(table: Tensor, k: int | None) -> Tensor:
-    """How many relevant items a list can hold at most."""
+    """Return how many relevant items a list can hold at most."""
     relevant = _relevant(table)
     return relevant if k is None else relevant.clamp(max=k)
 
 
 def _where(mask: Tensor, values: Tensor) -> Tensor:
-    """``values`` where the mask is True, 0 elsewhere: also where they are 1/0."""
+    """Return ``values`` where the mask is True, 0 elsewhere, even where a value is infinite."""
     return values.masked_fill(~mask, 0)

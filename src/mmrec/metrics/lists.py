@@ -1,7 +1,7 @@
-"""What lists are like beside being right: exposure, novelty, diversity, popularity, calibration.
+"""Metrics of lists beyond accuracy: exposure, novelty, diversity, popularity, calibration.
 
-Lists are (B, k): the items of each, 1 to V; 0 for an empty place. ``counts`` are the training
-events of every catalogue index, (V+1,).
+``recommended`` holds the items of each list, ``(B, k)``: 1 to V, or 0 for an empty place.
+``counts`` holds the training events of every catalogue index, ``(V + 1,)``.
 """
 
 import torch
@@ -13,12 +13,12 @@ from mmrec.metrics.functional import exposure
 
 
 def gini(recommended: Int[Tensor, "B k"], catalog_size: int) -> Float[Tensor, ""]:
-    """How unequally the places are shared out: 0 if equally, near 1 if a few items have them all.
+    """Return the Gini index of the exposures: 0 if equal, near 1 if a few items fill all lists.
 
     ``sum_i (2 i - V - 1) x_i / (V sum_i x_i)``, with ``x`` the exposures in ascending order.
 
     Raises:
-        ValueError: if an item is not in 0..V, or the catalogue is empty.
+        ValueError: an item is not in 0..V, or the catalogue is empty.
 
     References:
         Fleder and Hosanagar, "Blockbuster culture's next rise or fall: the impact of recommender
@@ -35,10 +35,10 @@ def gini(recommended: Int[Tensor, "B k"], catalog_size: int) -> Float[Tensor, ""
 
 
 def novelty(recommended: Int[Tensor, "B k"], counts: Num[Tensor, " V1"]) -> Float[Tensor, " B"]:
-    """Mean self-information of a list's items, in bits: ``-log2 p(i)``.
+    """Return the mean self-information ``-log2 p(i)`` of the items of each list, in bits.
 
-    ``p(i) = (n_i + 1) / (n + V)``, with one event added to each item: that of a cold item is
-    finite. An empty list has 0.
+    ``p(i) = (n_i + 1) / (n + V)``. One event is added to each item, so that cold items have a
+    finite value. An empty list has 0.
 
     References:
         Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems"
@@ -56,10 +56,10 @@ def novelty(recommended: Int[Tensor, "B k"], counts: Num[Tensor, " V1"]) -> Floa
 def average_popularity(
     recommended: Int[Tensor, "B k"], counts: Num[Tensor, " V1"]
 ) -> Float[Tensor, " B"]:
-    """Mean number of training events of a list's items (ARP); an empty list has 0.
+    """Return the mean number of training events of the items of each list (ARP); 0 if it is empty.
 
-    Beside the same mean over what users really chose it says how far a recommender leans towards
-    what is popular already.
+    The same mean over the targets is the reference: a higher value means that a recommender
+    favors popular items.
 
     References:
         Yin et al., "Challenging the long tail recommendation" (2012), arXiv 1205.6700.
@@ -74,9 +74,9 @@ def average_popularity(
 def intra_list_diversity(
     recommended: Int[Tensor, "B k"], vectors: Float[Tensor, "V1 D"]
 ) -> Float[Tensor, " B"]:
-    """1 − mean cosine of the vectors of any two items of a list; 0 where there are no two.
+    """Return 1 − the mean cosine over all pairs of items of each list; 0 if there is no pair.
 
-    From 0, all alike, over 1, nothing in common, to 2.
+    The range is 0 (equal vectors) to 2 (opposite vectors); orthogonal vectors have 1.
 
     References:
         Ziegler et al., "Improving recommendation lists through topic diversification" (2005).
@@ -98,15 +98,15 @@ def intra_list_diversity(
 def miscalibration(
     history: Float[Tensor, "B C"], listed: Float[Tensor, "B C"], smoothing: float = 0.01
 ) -> Float[Tensor, " B"]:
-    """How far the categories of a list are from those of the history: ``KL(p | q)``, in nats.
+    """Return the divergence ``KL(p | q)`` between the categories of history and list, in nats.
 
-    ``p`` is the distribution over categories in the history; ``q``, that in the list, is mixed with
-    ``smoothing`` of ``p`` so that a category which the list lacks costs much, not infinitely much.
-    0 is a list of the same shares. Both need not be normalised; a row in which one of them is all
-    0 has no distribution: leave it out before averaging, it gives 0 here.
+    ``p`` is the distribution over categories in the history. ``q`` is that in the list, mixed with
+    a share ``smoothing`` of ``p``, so that the divergence stays finite if the list lacks a
+    category. Equal distributions have 0. The inputs need not be normalized. A row in which one of
+    them is all 0 has no distribution and gives 0; leave it out before averaging.
 
     Raises:
-        ValueError: if a weight is negative, or ``smoothing`` is not between 0 and 1.
+        ValueError: a weight is negative, or ``smoothing`` is not between 0 and 1.
 
     References:
         Steck, "Calibrated recommendations" (2018).
@@ -117,7 +117,7 @@ def miscalibration(
         tensor([0.0000, 1.1340])
     """
     if not 0 < smoothing < 1:
-        raise ValueError(f"smoothing expects a number between 0 and 1; got {smoothing}")
+        raise ValueError(f"smoothing must be between 0 and 1; got {smoothing}")
     if (history < 0).any() or (listed < 0).any():
         raise ValueError("miscalibration expects weights of 0 or more; got a negative one")
     p, q = (
@@ -130,7 +130,7 @@ def miscalibration(
 
 
 def _mean_of(recommended: Tensor, values: Tensor) -> Tensor:
-    """The mean of a value of each item over each list's items."""
+    """Return the mean of ``values`` over the items of each list."""
     real = recommended > 0
     total = values[recommended].masked_fill(~real, 0).sum(1)
     return (total / real.sum(1).clamp(min=1)).float()

@@ -11,17 +11,17 @@ from mmrec.metrics import functional
 
 
 class RankingMetric(Metric):
-    """The mean over rows of a metric of one row; a subclass says which, in ``per_row``.
+    """The mean over rows of a metric; subclasses define the metric in ``per_row``.
 
-    ``update`` takes the ranks of a batch, (B,) or (B, R), as the functions do; ``compute`` gives
-    the mean over all rows so far, 0 if there were none. The states are a sum and a count, which
-    processes add up.
+    ``update`` takes the ranks of a batch, ``(B,)`` or ``(B, R)``. ``compute`` returns the mean over
+    all rows so far, 0 if there are none. The states are a sum and a count, which are summed over
+    processes.
 
     Args:
-        k: length of the list.
+        k: length of the lists.
 
     Raises:
-        ValueError: if ``k`` is no whole number of 1 or more.
+        ValueError: ``k`` is not a whole number of 1 or more.
 
     Example:
         >>> class Top(RankingMetric):
@@ -48,20 +48,20 @@ class RankingMetric(Metric):
 
     @abstractmethod
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The metric of each row."""
+        """Return the metric of each row."""
 
     def update(self, ranks: Int[Tensor, "B *R"]) -> None:
-        """Adds the rows of a batch."""
+        """Add the rows of a batch."""
         self.total += self.per_row(ranks).sum()
         self.count += len(ranks)
 
     def compute(self) -> Float[Tensor, ""]:
-        """The mean over all rows."""
+        """Return the mean over all rows."""
         return self.total / self.count.clamp(min=1)
 
 
 class HitRate(RankingMetric):
-    """The part of the rows with a relevant item in the list; see :func:`mmrec.metrics.hit_rate`.
+    """Share of the rows with a relevant item in the list; see :func:`mmrec.metrics.hit_rate`.
 
     Example:
         >>> metric = HitRate(k=10)
@@ -71,12 +71,12 @@ class HitRate(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """Whether each row has a hit."""
+        """Return 1 for rows with a hit, else 0."""
         return functional.hit_rate(ranks, self.k)
 
 
 class NDCG(RankingMetric):
-    """Mean normalised discounted cumulative gain; see :func:`mmrec.metrics.ndcg`.
+    """Mean normalized discounted cumulative gain; see :func:`mmrec.metrics.ndcg`.
 
     Example:
         >>> metric = NDCG(k=10)
@@ -86,7 +86,7 @@ class NDCG(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The NDCG of each row."""
+        """Return the NDCG of each row."""
         return functional.ndcg(ranks, self.k)
 
 
@@ -101,7 +101,7 @@ class MRR(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The reciprocal rank of each row."""
+        """Return the reciprocal rank of each row."""
         return functional.mrr(ranks, self.k)
 
 
@@ -116,12 +116,12 @@ class MAP(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The average precision of each row."""
+        """Return the average precision of each row."""
         return functional.average_precision(ranks, self.k)
 
 
 class Precision(RankingMetric):
-    """Mean part of the list that is relevant; see :func:`mmrec.metrics.precision`.
+    """Mean share of the list that is relevant; see :func:`mmrec.metrics.precision`.
 
     Example:
         >>> metric = Precision(k=10)
@@ -131,12 +131,12 @@ class Precision(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The precision of each row."""
+        """Return the precision of each row."""
         return functional.precision(ranks, self.k)
 
 
 class Recall(RankingMetric):
-    """Mean part of the relevant items that is in the list; see :func:`mmrec.metrics.recall`.
+    """Mean share of the relevant items that are in the list; see :func:`mmrec.metrics.recall`.
 
     Example:
         >>> metric = Recall(k=10)
@@ -146,21 +146,21 @@ class Recall(RankingMetric):
     """
 
     def per_row(self, ranks: Int[Tensor, "B *R"]) -> Float[Tensor, " B"]:
-        """The recall of each row."""
+        """Return the recall of each row."""
         return functional.recall(ranks, self.k)
 
 
 class CatalogCoverage(Metric):
-    """The part of the catalogue shown to anyone at all; see :func:`mmrec.metrics.catalog_coverage`.
+    """Share of the catalogue in at least one list; see :func:`mmrec.metrics.catalog_coverage`.
 
-    ``update`` takes lists of items, not ranks. The state counts how often each item was shown,
-    which processes add up.
+    ``update`` takes lists of items, not ranks. The state counts how often each item was
+    recommended, summed over processes.
 
     Args:
         catalog_size: V, the number of items, without padding.
 
     Raises:
-        ValueError: if the catalogue is empty; in ``update``, if an item is not in 0..V.
+        ValueError: the catalogue is empty; in ``update``, an item is not in 0..V.
 
     Example:
         >>> metric = CatalogCoverage(catalog_size=4)
@@ -178,14 +178,14 @@ class CatalogCoverage(Metric):
     def __init__(self, catalog_size: int) -> None:
         super().__init__()
         if catalog_size < 1:
-            raise ValueError(f"catalog_size expects at least one item; got {catalog_size}")
+            raise ValueError(f"catalog_size must be 1 or more; got {catalog_size}")
         self.catalog_size = catalog_size
         self.add_state("shown", torch.zeros(catalog_size, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, recommended: Int[Tensor, "B k"]) -> None:
-        """Adds the lists of a batch, (B, k)."""
+        """Add the lists of a batch, ``(B, k)``."""
         self.shown += functional.exposure(recommended, self.catalog_size)
 
     def compute(self) -> Float[Tensor, ""]:
-        """The part of the catalogue in at least one list so far."""
+        """Return the share of the catalogue in at least one list so far."""
         return (self.shown > 0).sum() / self.catalog_size

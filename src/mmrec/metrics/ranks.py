@@ -10,20 +10,20 @@ def rank_of_target(
     target: Int[Tensor, " B"],
     exclude: Bool[Tensor, "B items"] | None = None,
 ) -> Int[Tensor, " B"]:
-    """1 + how many other items score at least as high as the target: ties count against the model.
+    """Return 1 + the number of other items that score at least as high as the target.
 
-    A model that gives every item the same score therefore ranks every target last.
+    Ties count against the model: one that gives every item the same score ranks every target last.
 
     Args:
-        scores: (B, V+1), one column an item; column 0 is padding and never counts.
-        target: each row's item, 1 to V.
-        exclude: True for items that are not to be ranked, for example those the user has seen.
+        scores: one column per item, ``(B, V + 1)``; column 0 is padding and never counts.
+        target: the item of each row, 1 to V, ``(B,)``.
+        exclude: True for items that are not ranked, such as seen items, ``(B, V + 1)``.
 
     Returns:
-        Ranks from 1 (best) to V; V+1, a miss, where the target itself is excluded.
+        Ranks from 1 (best) to V, ``(B,)``; V + 1, a miss, where the target itself is excluded.
 
     Raises:
-        ValueError: if a score is NaN, a target is not in 1..V, or the shapes disagree.
+        ValueError: a score is NaN, a target is not in 1..V, or the shapes disagree.
 
     Example:
         >>> scores = torch.tensor([[9.0, 0.3, 0.2, 0.2, 0.1]])
@@ -35,7 +35,7 @@ def rank_of_target(
     """
     _check(scores, target, exclude)
     column = target.long().unsqueeze(1)
-    # Written as numbers, not as truth values: these are added up several times faster.
+    # As floats: a sum of these is several times faster than one of booleans.
     beats = torch.empty(scores.shape, dtype=_counting(scores), device=scores.device)
     torch.ge(scores, scores.gather(1, column), out=beats)
     if exclude is not None:
@@ -49,7 +49,7 @@ def rank_of_target(
 
 
 def _counting(scores: Tensor) -> torch.dtype:
-    """A type that counts all the items without an error."""
+    """Return a float type that counts all items exactly."""
     return torch.float32 if scores.shape[1] < 2**24 else torch.float64
 
 
@@ -61,16 +61,14 @@ def _check(scores: Tensor, target: Tensor, exclude: Tensor | None) -> None:
         )
     if exclude is not None and exclude.shape != scores.shape:
         raise ValueError(
-            f"exclude expects the shape of scores, {tuple(scores.shape)}; "
+            f"exclude must have the shape of scores, {tuple(scores.shape)}; "
             f"got {tuple(exclude.shape)}"
         )
     last = scores.shape[1] - 1
     outside = (target < 1) | (target > last)
     if outside.any():
-        raise ValueError(
-            f"a target expects an item from 1 to {last}; got {int(target[outside][0])}"
-        )
-    # A sum is cheaper than a look at each; that of inf and -inf is NaN too, which the look tells.
+        raise ValueError(f"target must hold items from 1 to {last}; got {int(target[outside][0])}")
+    # A sum is cheaper than a test of each score. It is also NaN for inf and -inf, so test then.
     if not scores[:, 1:].sum().isnan():
         return
     nan = scores[:, 1:].isnan()

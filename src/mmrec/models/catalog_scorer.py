@@ -45,6 +45,11 @@ class CatalogScorer:
         scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
         return scores
 
+    @property
+    def reranks(self) -> bool:
+        """Whether the model has a reranker, so that :meth:`rerank` changes the order."""
+        return self.model.reranker is not None
+
     @torch.no_grad()
     def rerank(
         self,

@@ -265,7 +265,7 @@ def test_another_version(made, tmp_path):
     with pytest.raises(RunError, match="it is of format None"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text("[1]")
-    with pytest.raises(RunError, match="must hold a JSON object; it holds list"):
+    with pytest.raises(RunError, match="must hold a JSON object; got list"):
         read_run(tmp_path)
 
 

@@ -160,6 +160,11 @@ class OnlineLearner:
         """Return the retrieval score of every catalogue index, see :class:`CatalogScorer`."""
         return self.catalog_scorer.scores(histories)
 
+    @property
+    def reranks(self) -> bool:
+        """Whether the model has a reranker."""
+        return self.model.reranker is not None
+
     def rerank(
         self, scores: Float[Tensor, "B V1"], histories: Histories, exclude: Bool[Tensor, "B V1"]
     ) -> Float[Tensor, "B V1"]:

@@ -1,8 +1,9 @@
-"""What a report knows of the items beside who met them: words, categories, content."""
+"""Facts about items that reports use: word vectors, categories, and which content exists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 import polars as pl
@@ -11,23 +12,25 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmrec.data import Catalog, TextTemplate
-from mmrec.evaluation.words import word_vectors
 
 CATEGORIES = ("category", "categories", "genres", "genre")
-"""Columns that say what kind an item is, in the order in which they are looked for."""
+"""Columns that may hold the categories; the first that exists is used."""
 
-MOST = 500
-"""Of more different values a column is no category."""
+MAX_CATEGORIES = 500
+"""Columns with more distinct values are not categories."""
+
+DIM = 256
+"""Length of a word vector."""
 
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """What is known of every catalogue index; what is not is None or left out.
+    """Facts about every catalogue index; unknown ones are None or left out.
 
     Attributes:
-        vectors: say which items are alike, ``(V + 1, D)``.
+        vectors: similar items have similar vectors, ``(V + 1, D)``.
         categories: the share of each category in an item, ``(V + 1, C)``.
-        has: which indices have a modality, such as ``"image"``, ``(V + 1,)``.
+        has: which indices have a modality, ``(V + 1,)``, by its name, such as ``"image"``.
     """
 
     vectors: Float[Tensor, "V1 D"] | None = None
@@ -36,15 +39,16 @@ class ItemFacts:
 
 
 def facts_of(catalog: Catalog) -> ItemFacts:
-    """Return what a catalogue's columns say.
+    """Return the facts in a catalogue's columns.
 
-    Vectors are of the words of the texts (:func:`mmrec.evaluation.words.word_vectors`), so that
-    lists of any two models can be compared by them; there are none without a column of texts.
+    Vectors are :func:`word_vectors` of the items' texts, which depend on no model, so that the
+    lists of different models can be compared. They are None if no column looks like a text.
 
     Categories are those of the first column named ``category``, ``categories``, ``genres`` or
-    ``genre``: one for an item, several between bars (``Comedy|Drama``), or a list. An item has a
-    image where the catalogue has a folder of them and it names one, and a text where a column
-    that texts are usually made of isn't empty.
+    ``genre``. Its values are one category, several separated by bars (``Comedy|Drama``), or a list.
+
+    An item has an image if the catalogue has a folder of images and the item names one. It has a
+    text if one of the columns of the guessed template is not empty.
 
     Example:
         >>> catalog = Catalog({"item_id": [1, 2, 3], "genres": ["Drama", "Comedy|Drama", None]})
@@ -62,14 +66,14 @@ def facts_of(catalog: Catalog) -> ItemFacts:
         has["image"] = _filled(catalog.frame, ["image"])
     with suppress(ValueError):  # no column looks like a text
         columns = catalog.frame.schema.items()
-        template = TextTemplate.guess(name for name, kind in columns if kind != pl.Struct)
+        template = TextTemplate.guess(name for name, dtype in columns if dtype != pl.Struct)
         has["text"] = _filled(catalog.frame, template.columns)
         vectors = word_vectors(["", *template.render_all(catalog.frame)])
     return ItemFacts(vectors, _categories(catalog.frame), has)
 
 
 def _filled(frame: pl.DataFrame, columns: list[str] | tuple[str, ...]) -> Bool[np.ndarray, " V1"]:
-    """Return where one of the columns isn't empty."""
+    """Return the indices at which at least one of the columns is not empty."""
     given = np.zeros(len(frame) + 1, dtype=bool)
     for name in columns:
         column = frame[name]
@@ -96,7 +100,7 @@ def _categories(frame: pl.DataFrame) -> Float[np.ndarray, "V1 C"] | None:
     rows = rows.explode("name").with_columns(pl.col("name").cast(pl.String).str.strip_chars())
     rows = rows.filter(pl.col("name").fill_null("") != "").unique()
     names = rows["name"].unique().sort()
-    if not 1 < len(names) <= MOST:
+    if not 1 < len(names) <= MAX_CATEGORIES:
         return None
     shares = np.zeros((len(frame) + 1, len(names)), dtype=np.float32)
     shares[rows["row"].to_numpy(), names.search_sorted(rows["name"]).to_numpy()] = 1
@@ -104,6 +108,34 @@ def _categories(frame: pl.DataFrame) -> Float[np.ndarray, "V1 C"] | None:
     return shares
 
 
-def on_cpu(vectors: Tensor) -> Tensor:
-    """Return vectors beside the lists, which are always there."""
-    return vectors.detach().to("cpu", torch.float32)
+def word_vectors(texts: Sequence[str], dim: int = DIM) -> Float[Tensor, "n dim"]:
+    """Return vectors whose cosine is the larger, the more and the rarer the words two texts share.
+
+    A hash of each distinct word of a text gives a dimension and a sign; the word adds its inverse
+    document frequency there. Nothing is learned, so equal texts always have equal vectors.
+
+    References:
+        Weinberger et al., "Feature hashing for large scale multitask learning" (2009),
+        arXiv 0902.2206.
+
+    Example:
+        >>> texts = ["a red lamp", "The red lamp!", "blue chair", ""]
+        >>> vectors = torch.nn.functional.normalize(word_vectors(texts), dim=1)
+        >>> (vectors @ vectors.T)[0].round(decimals=2)
+        tensor([1.0000, 0.3900, 0.0000, 0.0000])
+    """
+    frame = pl.DataFrame({"row": np.arange(len(texts)), "word": pl.Series(texts, dtype=pl.String)})
+    words = pl.col("word").str.to_lowercase().str.extract_all(r"\w+")
+    pairs = frame.with_columns(words).explode("word").drop_nulls().unique(maintain_order=True)
+    vectors = torch.zeros(len(texts), dim)
+    if not len(pairs):
+        return vectors
+    counts = pairs.group_by("word", maintain_order=True).len()
+    hashes = np.array([crc32(word.encode()) for word in counts["word"]], dtype=np.int64)
+    weights = np.log((1 + len(texts)) / counts["len"].to_numpy()) * np.sign(hashes % 2 - 0.5)
+    numbers = np.arange(len(counts))
+    at = pairs["word"].replace_strict(counts["word"], numbers, return_dtype=pl.Int64).to_numpy()
+    cell = pairs["row"].to_numpy() * dim + hashes[at] // 2 % dim
+    values = torch.from_numpy(weights[at].astype(np.float32))
+    vectors.view(-1).index_add_(0, torch.from_numpy(cell), values)
+    return vectors

@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import CountVectorizer
+from torch.nn.functional import normalize
 
 from mmrec.data import Catalog
 from mmrec.evaluation import facts_of
+from mmrec.evaluation.item_facts import word_vectors
+
+TEXTS = ["A red lamp for the desk", "the RED lamp", "a chair", "Stühle, rot", "", "desk lamp red"]
 
 
 @pytest.mark.parametrize(
@@ -31,11 +37,11 @@ def test_numbers_can_be_categories():
         {"category": [{"x": 1}, {"x": 2}]},
     ],
 )
-def test_what_tells_nothing_apart_is_no_category(column):
+def test_columns_of_one_value_or_structs_are_not_categories(column):
     assert facts_of(Catalog({"item_id": range(2)} | column)).categories is None
 
 
-def test_too_many_values_are_no_category():
+def test_too_many_values_are_not_categories():
     names = [f"only {number}" for number in range(501)]
     assert facts_of(Catalog({"item_id": range(501), "category": names})).categories is None
 
@@ -61,3 +67,26 @@ def test_vectors_are_of_the_words():
     assert not vectors[[0, 4]].any()
     assert vectors[3].any()
     assert facts_of(Catalog({"item_id": [1]})).vectors is None
+
+
+def cosines(vectors):
+    vectors = normalize(vectors, dim=1)
+    return vectors @ vectors.T
+
+
+def test_similarity_is_that_of_words_weighted_by_rarity():
+    # With so many dimensions, no two words share one.
+    words = CountVectorizer(binary=True, token_pattern=r"(?u)\w+").fit_transform(TEXTS).toarray()
+    expected = words * np.log((1 + len(TEXTS)) / words.sum(0))
+    found = word_vectors(TEXTS, dim=2**18)
+    torch.testing.assert_close(cosines(found), cosines(torch.from_numpy(expected).float()))
+
+
+def test_few_places_are_enough():
+    wide, narrow = (cosines(word_vectors(TEXTS, dim=dim)) for dim in (2**18, 256))
+    assert (wide - narrow).abs().max() < 0.2
+
+
+def test_texts_without_a_word():
+    assert not word_vectors(["", "!?"]).any()
+    assert word_vectors([]).shape == (0, 256)

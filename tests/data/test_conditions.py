@@ -1,0 +1,83 @@
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mmrec.data import Catalog
+
+TYPED = {
+    "item_id": [1, 2, 3, 4],
+    "year": [1995, 1996, 1995, 2001],
+    "gaps": [1995.0, None, 1.5, 2001.0],
+    "stock": [True, False, None, True],
+    "text": ["1995", "", None, "True"],
+    "tags": [["x"], ["y"], [], None],
+}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found"),
+    [
+        ({}, [1, 2, 3, 4]),
+        ({"year": 1995}, [1, 3]),
+        ({"year": "1995"}, [1, 3]),
+        ({"year": 1995.0}, [1, 3]),
+        ({"year": [1996, 2001]}, [2, 4]),
+        ({"year": {1996}}, [2]),
+        ({"year": []}, []),
+        ({"year": 1}, []),
+        ({"gaps": 1995}, [1]),
+        ({"gaps": [1.5, "2001"]}, [3, 4]),
+        ({"gaps": None}, [2]),
+        ({"stock": True}, [1, 4]),
+        ({"stock": "false"}, [2]),
+        ({"stock": [False, None]}, [2, 3]),
+        ({"text": 1995}, [1]),
+        ({"text": True}, [4]),
+        ({"text": None}, [2, 3]),
+        ({"item_id": [1, 4], "year": 1995}, [1]),
+        (pl.col("year") > 1995, [2, 4]),
+        (pl.col("gaps") > 1, [1, 3, 4]),
+        (pl.col("tags").list.contains("x"), [1]),
+        ((pl.col("year") == 1995) & pl.col("stock").is_null(), [3]),
+    ],
+)
+def test_where(conditions, found):
+    mask = Catalog(TYPED).where(conditions)
+    assert mask.dtype == bool
+    assert np.flatnonzero(mask).tolist() == found
+    assert len(mask) == 5
+
+
+def test_where_finds_the_same_in_a_csv_file(tmp_path):
+    pl.DataFrame(TYPED).drop("tags").write_csv(tmp_path / "items.csv")
+    catalog = Catalog(tmp_path / "items.csv")
+    assert np.flatnonzero(catalog.where({"year": 1995})).tolist() == [1, 3]
+    assert np.flatnonzero(catalog.where({"text": None})).tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({"color": "red"}, r"items must have the columns \['color'\]"),
+        ({"tags": "x"}, "where: tags must hold single values; got List"),
+        (pl.col("color") == 1, "where: the catalogue can't be filtered: .*color"),
+        (pl.col("text") > 3, "where: the catalogue can't be filtered"),
+        (pl.col("year"), "must give True or False for each of 4 items; got 4 rows of Int64"),
+        (pl.col("year", "gaps") > 3, "got 4 rows of Boolean, Boolean"),
+        (pl.col("year").max() > 3, "got 1 rows of Boolean"),
+        (pl.lit(True), "got 1 rows of Boolean"),
+    ],
+)
+def test_bad_conditions(condition, message):
+    with pytest.raises(ValueError, match=message) as error:
+        Catalog(TYPED).where(condition)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("condition", ["title = 3", 5, None, ["title"]])
+def test_a_condition_is_a_mapping_or_an_expression(condition):
+    with pytest.raises(ValueError, match=f"where expects .* got {re.escape(repr(condition))}$"):
+        Catalog(TYPED).where(condition)
