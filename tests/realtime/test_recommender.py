@@ -170,7 +170,7 @@ def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
         raise OSError("no tokenizer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(other._store, "_encode", no_encoder)
+        patch.setattr(other.snapshots, "_encode", no_encoder)
         other.recommend("ann")
         assert other.sessions.get("ann").offset == 1  # not past what it can't fold yet
         offset = other.observe("bob", first)
@@ -240,7 +240,7 @@ def test_a_new_item_is_recommended_by_its_content(content, images):
 
 def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._store.now.catalog.images = tmp_path
+    live.snapshots.now.catalog.images = tmp_path
     row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})
     live.add_items(row, images={"new": images[3].read_bytes()})
     path = live.catalog.image_path("new")
@@ -248,18 +248,18 @@ def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
     bare = pl.DataFrame({"item_id": ["bare"], "title": ["red lamp"]})
     live.add_items(bare)
     assert live.catalog.image_path("bare") is None
-    vectors = live._store.now.vectors
+    vectors = live.snapshots.now.vectors
     assert not torch.allclose(vectors[-1], vectors[-2], atol=1e-3)
 
 
 def test_changed_and_removed_items(content):
     items = content.catalog.ids
-    before = content._store.now.vectors.clone()
+    before = content.snapshots.now.vectors.clone()
     other = content.catalog.row(items[7])
     content.update_items(
         pl.DataFrame([{"item_id": items[2], "title": other["title"], "image": other["image"]}])
     )
-    after = content._store.now.vectors
+    after = content.snapshots.now.vectors
     assert content.catalog.row(items[2])["title"] == other["title"]
     assert not torch.allclose(after[3], before[3], atol=1e-3)
     assert torch.equal(after[4:], before[4:])

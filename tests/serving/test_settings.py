@@ -87,7 +87,7 @@ def test_workers_get_the_same_settings(variables):
 def test_settings_open_what_they_name(saved, tmp_path):
     live = Settings(run=str(saved), log=str(tmp_path / "events.db")).open()
     assert isinstance(live.sessions, MemorySessions)
-    assert isinstance(live._store.now.index, ExactIndex)
+    assert isinstance(live.snapshots.now.index, ExactIndex)
     live.observe("ann", "i7")
     live.log.close()
     assert (tmp_path / "events.db").is_file()
@@ -97,7 +97,7 @@ def test_settings_open_a_graph_index(saved, tmp_path):
     faiss = pytest.importorskip("mmrec.realtime.index.faiss_index")
     pytest.importorskip("faiss", reason="needs the extra faiss")
     live = Settings(run=str(saved), log=str(tmp_path / "events.db"), index="hnsw").open()
-    assert isinstance(live._store.now.index, faiss.FaissIndex)
+    assert isinstance(live.snapshots.now.index, faiss.FaissIndex)
     live.log.close()
 
 
