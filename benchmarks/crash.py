@@ -8,8 +8,8 @@ moment, and started again. Then
 - every event that was acknowledged is in the log: user, item and id;
 - events that were under way are sent again under their ids, and the log holds each event once;
 - users whose last list came before the kill get the same list from the new server, byte for byte;
-- their states in a fresh `RealtimeRecommender` over the log equal a fold of the log in this
-  process, and so do their lists.
+- their states in a fresh `RealtimeRecommender` over the log equal those that a `StateUpdater`
+  computes from the log in this process, and so do their lists.
 """
 
 import argparse
@@ -55,19 +55,19 @@ def differing_lists(server: Server, before: dict[str, bytes]) -> list[str]:
 def differing_states(
     made: Recommender, log: Path, users: dict[str, bytes], events: list[Event]
 ) -> list[str]:
-    """Return the users who get another state or list than a fold of the log gives them."""
+    """Return the users who get another state or list than the log gives them."""
     opened, sessions = SqliteLog(log), MemorySessions()
     try:
         live = RealtimeRecommender(made, log=opened, sessions=sessions)
         event_types = made.config["event_types"]
         repeats = made.options.drop_repeats
-        fold = StateUpdater(
+        updater = StateUpdater(
             made.model.interest, live.version, event_types=event_types, drop_repeats=repeats
         )
         wrong = []
         for user, body in users.items():
             own = [event for event in events if event.user == user]
-            expected = fold(fold.start(), own, made.vectors, made.catalog.find)
+            expected = updater(updater.start(), own, made.vectors, made.catalog.find)
             lines = [(line.item, line.score) for line in live.recommend(user, k=10)]
             served = [(line["item"], line["score"]) for line in json.loads(body)["items"]]
             session = sessions.get(user)

@@ -148,17 +148,17 @@ def stepping(made: Recommender, calls: int) -> dict[str, float]:
     """Measure the update of a state by one event against encoding a whole history again."""
     draw, model = np.random.default_rng(1), made.model
     event_types = made.config["event_types"]
-    fold = StateUpdater(
+    updater = StateUpdater(
         model.interest, "", event_types=event_types, drop_repeats=made.options.drop_repeats
     )
     indices = draw.permutation(np.resize(np.arange(1, len(made.vectors)), HISTORY + 1))
     events = [Event(n + 1, "", int(i), "view", 60.0 * n) for n, i in enumerate(indices)]
-    session = fold(fold.start(), events[:-1], made.vectors, int)
+    session = updater(updater.start(), events[:-1], made.vectors, int)
     histories = Histories.of_items([indices[:-1]])
     count = WARM + calls
     kinds_of_call: list[list[Call]] = [
         [partial(model.interests, histories, made.vectors)] * count,
-        [partial(fold, session, events[-1:], made.vectors, int)] * count,
+        [partial(updater, session, events[-1:], made.vectors, int)] * count,
     ]
     found: dict[str, float] = {}
     with torch.inference_mode():

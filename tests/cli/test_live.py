@@ -125,7 +125,7 @@ def test_wrong_settings(saved, tmp_path, monkeypatch):
     monkeypatch.delenv("MMREC_TOKEN", raising=False)
     for arguments, message in (
         (["--host", "0.0.0.0"], "needs a token"),
-        (["--index", "best"], "index must be one of"),
+        (["--index", "best"], "index: Input should be 'exact' or 'hnsw'"),
         (["--workers", "2"], "need a Redis server"),
     ):
         error = call("serve", saved, "--log", tmp_path / "e.db", *arguments).exception

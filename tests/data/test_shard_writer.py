@@ -152,7 +152,7 @@ def test_a_log_that_is_no_parquet_file(tmp_path):
 
 def test_a_folder_that_holds_something(tmp_path):
     write_shards(log_of(), tmp_path, CATALOG)
-    with pytest.raises(FileExistsError, match="expects an empty folder"):
+    with pytest.raises(FileExistsError, match="must be a new or empty folder"):
         write_shards(log_of(), tmp_path, CATALOG)
 
 

@@ -47,7 +47,7 @@ def test_refused(catalog, images):
 
 def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._store.now.catalog.images = tmp_path
+    live.snapshots.now.catalog.images = tmp_path
     there = pl.DataFrame({"item_id": [live.catalog.ids[0]], "title": ["red lamp"]})
     with pytest.raises(ValueError, match="in the catalogue already"):
         live.add_items(there, images={live.catalog.ids[0]: images[0].read_bytes()})

@@ -170,11 +170,11 @@ def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
         raise OSError("no tokenizer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(other._store, "_encode", no_encoder)
+        patch.setattr(other.snapshots, "_encode", no_encoder)
         other.recommend("ann")
-        assert other.sessions.get("ann").offset == 1  # not past what it can't fold yet
+        assert other.sessions.get("ann").offset == 1  # not beyond the item that is unknown yet
         offset = other.observe("bob", first)
-        assert other.observe("ann", first) == offset + 1  # kept, and folded later
+        assert other.observe("ann", first) == offset + 1  # stored, and applied later
         with pytest.raises(OSError, match="no tokenizer"):
             other.observe("ann", "new")
         assert one.log.last_offset == offset + 1
@@ -203,7 +203,7 @@ def test_what_another_process_forgets_meanwhile_is_not_put_back(by_id, monkeypat
     one = RealtimeRecommender(by_id, sessions=sessions)
     other = RealtimeRecommender(by_id, log=one.log, sessions=sessions)
     observe_all(one, "ann", one.catalog.ids[:5])
-    sessions.delete("ann")  # so that it has to be folded again
+    sessions.delete("ann")  # so that it has to be computed again
     put = sessions.put
 
     def late(user, session):
@@ -240,7 +240,7 @@ def test_a_new_item_is_recommended_by_its_content(content, images):
 
 def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
     live = RealtimeRecommender(by_content)
-    live._store.now.catalog.images = tmp_path
+    live.snapshots.now.catalog.images = tmp_path
     row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})
     live.add_items(row, images={"new": images[3].read_bytes()})
     path = live.catalog.image_path("new")
@@ -248,24 +248,24 @@ def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
     bare = pl.DataFrame({"item_id": ["bare"], "title": ["red lamp"]})
     live.add_items(bare)
     assert live.catalog.image_path("bare") is None
-    vectors = live._store.now.vectors
+    vectors = live.snapshots.now.vectors
     assert not torch.allclose(vectors[-1], vectors[-2], atol=1e-3)
 
 
 def test_changed_and_removed_items(content):
     items = content.catalog.ids
-    before = content._store.now.vectors.clone()
+    before = content.snapshots.now.vectors.clone()
     other = content.catalog.row(items[7])
     content.update_items(
         pl.DataFrame([{"item_id": items[2], "title": other["title"], "image": other["image"]}])
     )
-    after = content._store.now.vectors
+    after = content.snapshots.now.vectors
     assert content.catalog.row(items[2])["title"] == other["title"]
     assert not torch.allclose(after[3], before[3], atol=1e-3)
     assert torch.equal(after[4:], before[4:])
     content.remove_items([items[2], items[5]])
-    shown = ids(content.recommend(history=[items[0]], k=50))
-    assert not {items[2], items[5]} & set(shown)
+    found = ids(content.recommend(history=[items[0]], k=50))
+    assert not {items[2], items[5]} & set(found)
     assert items[5] not in ids(content.recommend("nobody", k=50))
     content.observe("ann", items[5])  # a history may hold it
     content.remove_items([items[5]])
@@ -289,7 +289,7 @@ def test_saved_and_loaded(content, tmp_path):
     mine, theirs = content.recommend(history=history, k=50), loaded.recommend(history=history, k=50)
     assert ids(mine) == ids(theirs)
     assert items[2] not in ids(theirs)
-    again = RealtimeRecommender.load(tmp_path / "run", log=content.log)  # knows the changes already
+    again = RealtimeRecommender.load(tmp_path / "run", log=content.log)  # has the changes already
     assert ids(again.recommend(history=history, k=50)) == ids(mine)
 
 

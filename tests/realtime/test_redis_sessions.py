@@ -111,7 +111,7 @@ def test_two_servers_share_what_they_know(by_id, url, store):
     stores[0].client.close()
 
 
-def test_without_an_answer_sessions_are_folded(by_id, url, caplog):
+def test_without_an_answer_sessions_are_computed_from_the_log(by_id, url, caplog):
     lost = RedisSessions(redis.Redis(port=1))
     live = RealtimeRecommender(by_id, sessions=lost)
     for item in by_id.catalog.ids[:3]:

@@ -10,7 +10,7 @@ from mmrec.realtime.snapshot_store import SnapshotStore
 
 
 @pytest.fixture
-def current(by_content):
+def store(by_content):
     return SnapshotStore(by_content, MemoryLog(), ExactIndex)
 
 
@@ -18,9 +18,9 @@ def lamp(name):
     return pl.DataFrame({"item_id": [name], "title": ["red lamp"]})
 
 
-def learned(current, name="1", base=None, changes=0):
+def learned(store, name="1", base=None, changes=0):
     """A version in which every vector has moved."""
-    now = current.now
+    now = store.now
     return Version(
         name=name,
         base=now.version if base is None else base,
@@ -33,41 +33,41 @@ def learned(current, name="1", base=None, changes=0):
     )
 
 
-def test_a_reader_keeps_what_it_took(current):
-    before = current.now
+def test_a_reader_keeps_what_it_took(store):
+    before = store.now
     size = len(before.vectors)
-    assert current.change(ItemChange("add", lamp("x"), {})) == ["x"]
-    assert (len(before.vectors), len(current.now.vectors)) == (size, size + 1)
-    assert "x" in current.now.catalog
+    assert store.change(ItemChange("add", lamp("x"), {})) == ["x"]
+    assert (len(before.vectors), len(store.now.vectors)) == (size, size + 1)
+    assert "x" in store.now.catalog
     assert "x" not in before.catalog
 
 
-def test_a_version_is_served_and_the_run_again(current):
-    run, version = current.now, learned(current)
-    current.publish(version)
-    assert current.now.version == f"{run.version}-1"
-    assert torch.equal(current.now.vectors, version.vectors)
-    assert torch.equal(current.now.content, run.content)
-    current.publish(None)
-    assert current.now.version == run.version
-    assert torch.equal(current.now.vectors, run.vectors)
-    assert torch.equal(current.now.counts, run.state.counts)
+def test_a_version_is_served_and_the_run_again(store):
+    run, version = store.now, learned(store)
+    store.publish(version)
+    assert store.now.version == f"{run.version}-1"
+    assert torch.equal(store.now.vectors, version.vectors)
+    assert torch.equal(store.now.content, run.content)
+    store.publish(None)
+    assert store.now.version == run.version
+    assert torch.equal(store.now.vectors, run.vectors)
+    assert torch.equal(store.now.counts, run.counts)
 
 
-def test_a_version_of_another_model_is_refused(current):
-    before = current.now
+def test_a_version_of_another_model_is_refused(store):
+    before = store.now
     with pytest.raises(ValueError, match="version 1 was learned on from another; this is"):
-        current.publish(learned(current, base="another"))
-    assert current.now is before
+        store.publish(learned(store, base="another"))
+    assert store.now is before
 
 
-def test_items_that_a_version_does_not_know_have_their_content(current, by_content):
-    version = learned(current)
+def test_items_that_a_version_does_not_know_have_their_content(store, by_content):
+    version = learned(store)
     first = by_content.catalog.ids[0]
-    current.change(ItemChange("add", lamp("x"), {}))
-    current.change(ItemChange("update", pl.DataFrame({"item_id": [first], "title": ["hat"]}), {}))
-    current.publish(version)
-    now = current.now
+    store.change(ItemChange("add", lamp("x"), {}))
+    store.change(ItemChange("update", pl.DataFrame({"item_id": [first], "title": ["hat"]}), {}))
+    store.publish(version)
+    now = store.now
     for item in ("x", first):
         index = now.catalog.find(item)
         assert torch.equal(now.vectors[index], now.content[index])
@@ -77,27 +77,27 @@ def test_items_that_a_version_does_not_know_have_their_content(current, by_conte
     assert set(keys[0].tolist()) == set(range(1, len(now.vectors)))
 
 
-def test_following_is_idle_where_nothing_happened(current, tmp_path):
+def test_following_is_idle_where_nothing_happened(store, tmp_path):
     versions = Versions(tmp_path)
-    current.follow(versions)
-    versions.publish(learned(current))
-    current.follow(versions)
-    served = current.now
-    current.follow(versions)
-    assert current.now is served
+    store.follow(versions)
+    versions.publish(learned(store))
+    store.follow(versions)
+    served = store.now
+    store.follow(versions)
+    assert store.now is served
     versions.rollback(None)
-    current.follow(versions)
-    assert current.now.version == served.version.removesuffix("-1")
+    store.follow(versions)
+    assert store.now.version == served.version.removesuffix("-1")
 
 
-def test_what_is_served_can_be_served_again(current, by_content):
-    current.change(ItemChange("add", lamp("x"), {}))
-    current.change(ItemChange("remove", pl.DataFrame({"item_id": [by_content.catalog.ids[0]]}), {}))
-    current.publish(learned(current, changes=2))
-    again = SnapshotStore(current.as_recommender(), MemoryLog(), ExactIndex)
-    assert torch.equal(again.now.vectors, current.now.vectors)
-    assert torch.equal(again.now.available, current.now.available)
-    assert again.now.catalog.ids == current.now.catalog.ids
+def test_what_is_served_can_be_served_again(store, by_content):
+    store.change(ItemChange("add", lamp("x"), {}))
+    store.change(ItemChange("remove", pl.DataFrame({"item_id": [by_content.catalog.ids[0]]}), {}))
+    store.publish(learned(store, changes=2))
+    again = SnapshotStore(store.as_recommender(), MemoryLog(), ExactIndex)
+    assert torch.equal(again.now.vectors, store.now.vectors)
+    assert torch.equal(again.now.available, store.now.available)
+    assert again.now.catalog.ids == store.now.catalog.ids
 
 
 def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):

@@ -40,11 +40,11 @@ def make(interest, **more):
 
 
 def test_equals_the_model_over_the_whole_history(interest):
-    fold = make(interest)
+    updater = make(interest)
     history = events(
         [1, 5, 2, 8, 3, 1], [0.0, 5.0, 5.0, 90.0, 1000.0, 2000.0], ["view", "cart", "x"] * 2
     )
-    session = fold(fold.start(), history, VECTORS, find)
+    session = updater(updater.start(), history, VECTORS, find)
     rows = Histories(
         torch.tensor([[1, 5, 2, 8, 3, 1]]),
         torch.tensor([[0.0, 5.0, 0.0, 85.0, 910.0, 1000.0]]),
@@ -52,21 +52,21 @@ def test_equals_the_model_over_the_whole_history(interest):
     )
     with torch.inference_mode():
         states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.event_type)
-    assert torch.allclose(fold.interest_of(session), states[:, -1], atol=1e-5)
+    assert torch.allclose(updater.interest_of(session), states[:, -1], atol=1e-5)
     assert (session.offset, session.item, session.time, session.events) == (6, 1, 2000, 6)
 
 
-def test_histories_say_what_the_fold_says(interest):
-    fold = make(interest)
+def test_histories_and_steps_agree(interest):
+    updater = make(interest)
     past = events([1, 1, 99, 5, 2], [0.0, 3.0, 4.0, 90.0, 50.0], ["view", "x", "x", "cart", "x"])
-    rows = fold.histories([past, []], find)
+    rows = updater.histories([past, []], find)
     assert rows.items.tolist() == [[1, 5, 2], [0, 0, 0]]
     assert rows.gap[0].tolist() == [0, 90, 0]
     assert rows.event_type[0].tolist() == [2, 1, 0]
     with torch.inference_mode():
         states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.event_type)
-    session = fold(fold.start(), past, VECTORS, find)
-    assert torch.allclose(fold.interest_of(session), states[:1, 2], atol=1e-5)
+    session = updater(updater.start(), past, VECTORS, find)
+    assert torch.allclose(updater.interest_of(session), states[:1, 2], atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -75,25 +75,25 @@ def test_histories_say_what_the_fold_says(interest):
     cut=st.integers(0, 9),
     name=st.sampled_from(sorted(INTERESTS)),
 )
-def test_where_the_fold_is_interrupted_changes_nothing(items, cut, name):
+def test_an_interruption_changes_nothing(items, cut, name):
     torch.manual_seed(2)
-    fold = make(INTERESTS[name]().eval())
+    updater = make(INTERESTS[name]().eval())
     history = events(items)
-    whole = fold(fold.start(), history, VECTORS, find)
-    part = fold(fold.start(), history[:cut], VECTORS, find)
-    rest = fold(part, history[cut:], VECTORS, find)
+    whole = updater(updater.start(), history, VECTORS, find)
+    part = updater(updater.start(), history[:cut], VECTORS, find)
+    rest = updater(part, history[cut:], VECTORS, find)
     for a, b in zip(whole.state, rest.state, strict=True):
         assert torch.equal(a, b)
     assert whole.offset == rest.offset
 
 
 def test_an_unknown_item_is_passed_over(interest):
-    fold = make(interest)
-    session = fold(fold.start(), events([1, 99, 2]), VECTORS, find)
-    without = fold(fold.start(), [events([1, 99, 2])[n] for n in (0, 2)], VECTORS, find)
+    updater = make(interest)
+    session = updater(updater.start(), events([1, 99, 2]), VECTORS, find)
+    without = updater(updater.start(), [events([1, 99, 2])[n] for n in (0, 2)], VECTORS, find)
     assert session.offset == without.offset == 3
     assert torch.equal(session.state[0], without.state[0])
-    only = fold(fold.start(), events([99]), VECTORS, find)
+    only = updater(updater.start(), events([99]), VECTORS, find)
     assert (only.offset, only.events) == (1, 0)
 
 
@@ -109,9 +109,9 @@ def test_repeats_count_once_where_they_did_in_training(interest):
 
 
 def test_a_late_event_counts_as_simultaneous(interest):
-    fold = make(interest)
-    late = fold(fold.start(), events([1, 2, 3], [100.0, 50.0, 110.0]), VECTORS, find)
-    same = fold(fold.start(), events([1, 2, 3], [100.0, 100.0, 110.0]), VECTORS, find)
+    updater = make(interest)
+    late = updater(updater.start(), events([1, 2, 3], [100.0, 50.0, 110.0]), VECTORS, find)
+    same = updater(updater.start(), events([1, 2, 3], [100.0, 100.0, 110.0]), VECTORS, find)
     assert torch.equal(late.state[0], same.state[0])
     assert late.time == 110
 

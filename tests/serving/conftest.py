@@ -75,7 +75,7 @@ def facts():
     """Return what a request may change: of the log, the catalogue, the index and the sessions."""
 
     def look(live):
-        catalog, snapshot = live.catalog.frame, live._store.now
+        catalog, snapshot = live.catalog.frame, live.snapshots.now
         images = live.catalog.images
         return {
             "events": list(live.log.read()),

@@ -40,7 +40,7 @@ def test_an_event_changes_the_list_that_follows(client, live):
 
 
 def test_an_event_is_in_the_log_as_it_was_sent(client, live):
-    observe(client, "ann", "i7", event="cart", time=12.5, id="e1")
+    observe(client, "ann", "i7", event_type="cart", time=12.5, id="e1")
     (event,) = live.log.read()
     assert (event.user, event.item, event.event_type, event.time) == ("ann", "i7", "cart", 12.5)
 

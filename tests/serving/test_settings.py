@@ -1,24 +1,31 @@
-import json
+import os
+import traceback
 
 import pytest
 
 from mmrec.realtime import ExactIndex, MemorySessions
 from mmrec.serving import Limits, Settings
 from mmrec.serving.server import make_app, serve, worker
-from mmrec.serving.settings import VARIABLE
 
 
 @pytest.fixture(autouse=True)
-def no_token(monkeypatch):
-    monkeypatch.delenv("MMREC_TOKEN", raising=False)
+def variables(monkeypatch):
+    """The environment as a dictionary of its own, without variables of mmrec."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MMREC_")}
+    monkeypatch.setattr(os, "environ", own)
+    return own
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"index": "ivf"}, "index must be one of"),
-        ({"workers": 0}, "workers must be 1 or more; got 0"),
-        ({"readers": 0}, "readers must be 1 or more; got 0"),
+        ({"index": "ivf"}, "^index: Input should be 'exact' or 'hnsw'$"),
+        ({"workers": 0}, "^workers: Input should be greater than or equal to 1$"),
+        ({"readers": 0}, "^readers: Input should be greater than or equal to 1$"),
+        ({"port": 65536}, "^port: Input should be less than or equal to 65535$"),
+        ({"limits": {"k": 0}}, r"^limits\.k: Input should be greater than or equal to 1$"),
+        ({"colour": "red"}, "^colour: Extra inputs are not permitted$"),
+        ({"token": ""}, "^token: String should have at least 1 character$"),
         ({"workers": 2}, "2 workers need a Redis server"),
         ({"host": "0.0.0.0"}, "needs a token"),
     ],
@@ -28,35 +35,59 @@ def test_settings_that_make_no_sense_are_refused(wrong, said):
         Settings(run="run", log="log.db", **wrong)
 
 
-def test_a_token_comes_from_the_environment_and_goes_nowhere_else(monkeypatch):
-    monkeypatch.setenv("MMREC_TOKEN", "s3cret")
-    monkeypatch.delenv(VARIABLE, raising=False)
+def test_a_missing_setting_is_named():
+    with pytest.raises(ValueError, match=r"^log: Field required$"):
+        Settings(run="run")
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings(run="run", log="log.db").port = 9
+
+
+def test_a_token_comes_from_the_environment_and_goes_nowhere_else(variables):
+    variables["MMREC_TOKEN"] = "s3cret"
     settings = Settings(run="run", log="log.db", host="0.0.0.0")
     assert settings.token == "s3cret"
     settings.to_environment()
-    import os
+    assert [name for name, value in variables.items() if "s3cret" in value] == ["MMREC_TOKEN"]
+    assert "s3cret" not in repr(settings) + str(settings)
 
-    assert "s3cret" not in os.environ[VARIABLE] + repr(settings)
+
+def test_an_error_does_not_repeat_secrets(variables):
+    variables["MMREC_TOKEN"] = "s3cret"
+    with pytest.raises(ValueError, match=r"^port: ") as caught:
+        Settings(run="run", log="log.db", port=-1)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "s3cret" not in shown
 
 
-def test_workers_get_the_same_settings(monkeypatch):
-    monkeypatch.setenv(VARIABLE, "")
+def test_what_is_given_comes_before_the_environment(variables):
+    variables |= {"MMREC_RUN": "run", "MMREC_LOG": "log.db", "MMREC_PORT": "81", "MMREC_REDIS": ""}
+    assert (Settings().port, Settings(port=82).port, Settings().redis) == (81, 82, None)
+
+
+def test_workers_get_the_same_settings(variables):
+    variables["MMREC_VERSIONS"] = "not these"
     settings = Settings(
         run="run",
         log="log.db",
+        versions=None,
         redis="redis://r",
         workers=3,
         readers=2,
         limits=Limits(body=9, k=8, rate=7),
+        token="t",
+        user_key="k" * 16,
     )
     settings.to_environment()
-    assert Settings.from_environment() == settings
+    assert Settings() == settings
 
 
 def test_settings_open_what_they_name(saved, tmp_path):
     live = Settings(run=str(saved), log=str(tmp_path / "events.db")).open()
     assert isinstance(live.sessions, MemorySessions)
-    assert isinstance(live._store.now.index, ExactIndex)
+    assert isinstance(live.snapshots.now.index, ExactIndex)
     live.observe("ann", "i7")
     live.log.close()
     assert (tmp_path / "events.db").is_file()
@@ -66,17 +97,15 @@ def test_settings_open_a_graph_index(saved, tmp_path):
     faiss = pytest.importorskip("mmrec.realtime.index.faiss_index")
     pytest.importorskip("faiss", reason="needs the extra faiss")
     live = Settings(run=str(saved), log=str(tmp_path / "events.db"), index="hnsw").open()
-    assert isinstance(live._store.now.index, faiss.FaissIndex)
+    assert isinstance(live.snapshots.now.index, faiss.FaissIndex)
     live.log.close()
 
 
-def test_a_worker_serves_the_log_and_closes_it(saved, tmp_path, monkeypatch):
+def test_a_worker_serves_the_log_and_closes_it(saved, tmp_path):
     from starlette.testclient import TestClient
 
     settings = Settings(run=str(saved), log=str(tmp_path / "events.db"), limits=Limits(k=7))
-    monkeypatch.setenv(VARIABLE, "")
     settings.to_environment()
-    assert json.loads(__import__("os").environ[VARIABLE])["limits"]["k"] == 7
     with TestClient(worker(), base_url="http://127.0.0.1") as client:
         assert client.post("/observe", json={"user": "ann", "item": "i7"}).json() == {"offset": 1}
         assert client.get("/recommend?user=ann&k=8").status_code == 422

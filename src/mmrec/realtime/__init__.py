@@ -1,7 +1,7 @@
-"""Recommendations that follow a user event by event.
+"""Recommendations that change with every event of a user.
 
-:class:`RealtimeRecommender` is the whole of it; the rest are its parts: logs of events, stores of
-sessions, indexes of items.
+:class:`RealtimeRecommender` does all of it. The other classes are its parts: logs of events, stores
+of sessions, indexes of items.
 """
 
 from mmrec.realtime.explain import Explanation

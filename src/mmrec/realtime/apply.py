@@ -1,4 +1,4 @@
-"""From a change of the catalogue to the next snapshot."""
+"""Applying a change of the catalogue: the next snapshot."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,11 +18,11 @@ Encode = Callable[[Catalog, Mapping[str, np.ndarray]], Encoded]
 
 
 def check_change(now: Snapshot, change: ItemChange) -> None:
-    """Refuse a change that can't be applied to what is served now.
+    """Refuse a change that can't be applied to a snapshot.
 
     Raises:
-        ValueError: an id to add is there already, one to change or remove is not, or a column is
-            unknown or of another type.
+        ValueError: an id to add is in the catalogue already, an id to change or remove isn't, or a
+            column is unknown or has another type.
     """
     catalog = now.catalog.copy()
     if change.action == "add":
@@ -34,12 +34,12 @@ def check_change(now: Snapshot, change: ItemChange) -> None:
 
 
 def encoded_by(now: Snapshot, change: ItemChange, encode: Encode) -> Encoded | None:
-    """Return what encoders make of a change; None of one that only removes."""
+    """Return the encoded items of a change; None if it only removes items."""
     if change.action == "remove":
         return None
     catalog = now.catalog.copy()
     rows = Catalog(change.rows, catalog.images)
-    if change.action == "update":  # columns that a row leaves out are as they were
+    if change.action == "update":  # columns that a row leaves out stay the same
         indices = catalog.update(rows.frame)
         rows = Catalog(catalog.frame[(indices - 1).tolist()], catalog.images)
     return encode(rows, change.features)
@@ -51,9 +51,9 @@ def apply_change(
     encoded: Encoded | None,
     publish: Callable[[Snapshot], None],
 ) -> None:
-    """Publish the snapshot after a change, and bring its index up to date.
+    """Publish the snapshot after a change, and update its index.
 
-    Two processes may have added one item at the same time: the second addition is a change.
+    If two processes have added an item at the same time, the second addition updates it.
     """
     if change.action == "remove" or encoded is None:
         _remove(now, change, publish)
@@ -79,7 +79,7 @@ def _add(
 ) -> Snapshot:
     after = now.with_items(rows, vectors, contributions)
     keys = torch.arange(len(now.vectors), len(after.vectors))
-    # First what readers look items up in, then what makes them find these items.
+    # The snapshot first: a reader must never find an item that it can't look up.
     publish(after)
     after.index.add(keys, index_vectors(after.model, vectors))
     return after

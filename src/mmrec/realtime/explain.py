@@ -1,4 +1,4 @@
-"""Why an item is on a list: the past items and the modalities that carry its score."""
+"""Why an item is on a list: the past items and the modalities that raise its score."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,20 @@ from torch import Tensor
 
 from mmrec.data import Histories, ItemId
 from mmrec.models import SequentialModel
+from mmrec.realtime.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a score would lack without one of its causes. The parts need not sum to the score.
+    """How much a score falls without a past item, or without a modality.
+
+    The differences need not sum to the score.
 
     Attributes:
         item: the item that is explained.
-        score: its retrieval score after the events that were looked at.
-        history: past items, the one that carried most first, each with what the score loses if
-            its event had not been.
-        modalities: for each modality of the item, what the score loses if the item lacked it.
+        score: its retrieval score after the user's last events.
+        history: past items and how much the score falls without their events; the largest first.
+        modalities: for each modality of the item, how much the score falls without it.
     """
 
     item: ItemId
@@ -27,14 +29,38 @@ class Explanation:
     modalities: dict[str, float]
 
 
+def explain_item(now: Snapshot, histories: Histories, index: int) -> Explanation:
+    """Return the explanation of an item's score.
+
+    Args:
+        now: what is served.
+        histories: one user's events, ``(1, T)``.
+        index: catalogue index of the item.
+    """
+    score, lost = explain_history(now.model, histories, now.vectors, index)
+    shares: dict[ItemId, float] = {}
+    ids = now.catalog.ids_of(histories.items[0].tolist())
+    for past, value in zip(ids, lost.tolist(), strict=True):
+        shares[past] = shares.get(past, 0.0) + value
+    modalities = explain_modalities(
+        now.model,
+        now.model.interests(histories, now.vectors),
+        now.vectors[index],
+        {name: share[index] for name, share in now.modality_contributions.items()},
+    )
+    [item] = now.catalog.ids_of([index])
+    ordered = sorted(shares.items(), key=lambda pair: -pair[1])
+    return Explanation(item, score, ordered, modalities)
+
+
 @torch.inference_mode()
 def explain_history(
     model: SequentialModel, histories: Histories, vectors: Tensor, item: int
 ) -> tuple[float, Tensor]:
-    """Return the score of an item, and what it loses without each event, ``(T,)``.
+    """Return the score of an item, and how much it falls without each event, ``(T,)``.
 
-    Occlusion (Zeiler and Fergus, 2013; arXiv 1311.2901): the history is scored once as it is and
-    once without each of its events. The time gaps of the others stay as they were.
+    Occlusion (Zeiler and Fergus, 2013; arXiv 1311.2901): the history is scored as it is, and again
+    without each of its events. The time gaps of the other events stay the same.
 
     Args:
         model: the model.
@@ -60,13 +86,13 @@ def explain_history(
 def explain_modalities(
     model: SequentialModel, state: Tensor, vector: Tensor, contributions: dict[str, Tensor]
 ) -> dict[str, float]:
-    """Return what the score of an item loses without each of its modalities.
+    """Return how much the score of an item falls without each of its modalities.
 
     Args:
         model: the model.
         state: the user's interest, ``(1, H)``.
-        vector: of the item, ``(D,)``.
-        contributions: for each modality, the part of the vector that goes without it, ``(D,)``.
+        vector: the vector of the item, ``(D,)``.
+        contributions: for each modality, how much the vector changes without it, ``(D,)``.
     """
     if not contributions:
         return {}

@@ -1,4 +1,4 @@
-"""Images that come with new items, put where the catalogue's images lie."""
+"""Images that are sent with items, and their files in the catalogue's folder of images."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 def with_images(
     rows: Table, images: Mapping[ItemId, bytes] | None, catalog: Catalog
 ) -> tuple[pl.DataFrame, dict[Path, bytes]]:
-    """Return rows whose ``image`` names their images, and the files that are to be written.
+    """Return rows whose ``image`` column names their images, and the files to write.
 
-    A row without an image keeps the one that its item has.
+    A row without an image keeps the image of its item.
 
     Args:
         rows: items.
         images: JPEG, PNG or WebP files by item id; an id may be written as text.
-        catalog: what the rows are to be added to, or changed in.
+        catalog: the catalogue that the rows change.
 
     Raises:
-        ValueError: an image is of no item of these, or can't be read, or the catalogue has no
-            folder of images.
+        ValueError: an image belongs to no row or can't be read, or the catalogue has no folder of
+            images.
     """
     folder = catalog.images
     frame = Catalog(rows, folder).frame
@@ -56,10 +56,10 @@ def with_images(
 
 
 def write_images(files: Mapping[Path, bytes]) -> None:
-    """Write images, each whole or not at all; one that is there already is the same.
+    """Write images, each whole or not at all. Existing files stay: names are hashes of contents.
 
     Raises:
-        OSError: one can't be written.
+        OSError: an image can't be written.
     """
     for path, data in files.items():
         if path.exists():
@@ -70,7 +70,11 @@ def write_images(files: Mapping[Path, bytes]) -> None:
 
 
 def _name(item: ItemId, data: bytes) -> str:
-    """Return a file name for an image that can be read."""
+    """Return the file name of an image.
+
+    Raises:
+        ValueError: it is not a readable JPEG, PNG or WebP file.
+    """
     suffix = next((s for start, s in SUFFIXES.items() if data.startswith(start)), None)
     if suffix is None:
         raise ValueError(f"the image of {item!r} must be a JPEG, PNG or WebP file")

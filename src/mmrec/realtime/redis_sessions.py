@@ -15,26 +15,26 @@ log = logging.getLogger(__name__)
 PREFIX = "mmrec:session:"
 
 TIMEOUT = 0.5
-"""Seconds after which a server is silent …"""
+"""Seconds to wait for the server."""
 PAUSE = 5.0
-"""… and for which it isn't asked then: users shouldn't wait for it one by one."""
+"""Seconds without requests to a server that timed out, so that not every user waits for it."""
 
 
 class RedisSessions:
     """A :class:`SessionStore` for several processes.
 
     Two processes that serve one user at once may overwrite each other's session with an older
-    one. That costs a step, never an event: a session says how far it knows the log, and what is
-    missing is folded from there.
+    one. This costs a step but loses no event: a session has the offset of its last event, and later
+    events are applied from there.
 
-    States are stored as safetensors; what can't be read counts as lost, and so does everything
-    while the server doesn't answer: sessions are folded from the log then, which is slower and
-    right. A Redis server that writes snapshots keeps a forgotten user's state in them until the
-    next one.
+    States are stored as safetensors. A session that can't be read counts as lost, and so do all
+    sessions while the server doesn't answer: they are computed from the log, which is slower. A
+    Redis server that writes snapshots keeps a forgotten user's state in its last snapshot until it
+    writes the next one.
 
     Args:
         client: a ``redis.Redis`` client that returns bytes.
-        ttl: seconds after which an unused session is dropped; None keeps it.
+        ttl: seconds after which an unused session is dropped; None keeps all.
 
     Raises:
         ValueError: ``ttl`` is not positive.
@@ -58,7 +58,7 @@ class RedisSessions:
 
         Raises:
             ImportError: the client is not installed.
-            ConnectionError: there is no server.
+            ConnectionError: the server doesn't answer.
         """
         try:
             import redis
@@ -77,14 +77,14 @@ class RedisSessions:
         return None if found is None else _unpack(found)
 
     def put(self, user: str, session: Session) -> None:
-        """Keep a session in place of the user's older one."""
+        """Store a session in place of the user's earlier one."""
         self._try("set", PREFIX + user, _pack(session), ex=self.ttl)
 
     def delete(self, user: str) -> None:
-        """Drop a user's session; nothing happens where there is none.
+        """Drop a user's session if there is one.
 
         Raises:
-            ConnectionError: the server doesn't answer, so the state may still be there.
+            ConnectionError: the server doesn't answer; the session may still be stored.
         """
         from redis.exceptions import RedisError
 
@@ -102,7 +102,7 @@ class RedisSessions:
             return 0
 
     def _try(self, command: str, *values: Any, **options: Any) -> Any:
-        """Run a command; None where the server doesn't answer."""
+        """Run a command; return None if the server doesn't answer."""
         from redis.exceptions import RedisError
 
         if time.monotonic() < self._silent_until:
@@ -111,18 +111,19 @@ class RedisSessions:
             return getattr(self.client, command)(*values, **options)
         except RedisError as error:
             self._silent_until = time.monotonic() + PAUSE
-            log.warning("Redis doesn't answer, sessions are folded from the log: %s", error)
+            log.warning("Redis doesn't answer; sessions are computed from the log: %s", error)
             return None
 
 
 def _pack(session: Session) -> bytes:
-    """Return a line of JSON, then the tensors."""
+    """Return a session as bytes: a line of JSON, then the tensors."""
     tensors = {str(place): part.contiguous() for place, part in enumerate(session.state)}
     fields = (session.version, session.offset, session.item, session.time, session.events)
     return json.dumps(fields).encode() + b"\n" + save(tensors)
 
 
 def _unpack(data: bytes) -> Session | None:
+    """Return the session that :func:`_pack` turned into bytes; None if they are damaged."""
     line, _, tensors = data.partition(b"\n")
     try:
         version, offset, item, moment, events = json.loads(line)

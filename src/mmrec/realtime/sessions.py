@@ -1,4 +1,4 @@
-"""What a live recommender remembers of a user between two events."""
+"""Sessions: the state of a user between two events."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A user's interest after an event of the log. It is never changed, only replaced.
+    """A user's state after an event of the log; immutable.
 
     Attributes:
-        version: the model whose state this is; another model's states say nothing.
-        offset: the last event of the log that the state knows, 0 before the first.
-        state: the tensors of what ``interest.step`` takes and returns, for one user.
-        item: catalogue index of the last item, 0 where there was none.
+        version: name of the model that computed the state; no other model can use it.
+        offset: the last event of the log that is in the state, 0 before the first.
+        state: the tensors of the state that ``interest.step`` takes and returns, for one user.
+        item: catalogue index of the last item, 0 before the first.
         time: unix seconds of the last event.
-        events: how many events the state knows.
+        events: number of events in the state.
     """
 
     version: str
@@ -31,10 +31,10 @@ class Session:
 
 @runtime_checkable
 class SessionStore(Protocol):
-    """Keeps sessions by user. It may lose them: they are folded again from the log.
+    """Keeps sessions by user. It may lose them: they are computed again from the log.
 
     Attributes:
-        shared: whether other processes have the same store.
+        shared: whether other processes use the same store.
     """
 
     shared: bool
@@ -44,23 +44,23 @@ class SessionStore(Protocol):
         ...
 
     def put(self, user: str, session: Session) -> None:
-        """Keep a session in place of the user's older one."""
+        """Store a session in place of the user's earlier one."""
         ...
 
     def delete(self, user: str) -> None:
-        """Drop a user's session; nothing happens where there is none."""
+        """Drop a user's session if there is one."""
         ...
 
     def __len__(self) -> int:
-        """How many sessions are kept."""
+        """Return the number of sessions."""
         ...
 
 
 class MemorySessions:
-    """Sessions in this process; the one that was longest unused makes room for a new one.
+    """Sessions in the memory of this process. A full store drops the least recently used one.
 
     Args:
-        capacity: how many sessions are kept.
+        capacity: the largest number of sessions.
 
     Raises:
         ValueError: ``capacity`` is not positive.
@@ -91,7 +91,7 @@ class MemorySessions:
             return session
 
     def put(self, user: str, session: Session) -> None:
-        """Keep a session in place of the user's older one."""
+        """Store a session in place of the user's earlier one."""
         with self._lock:
             self._sessions[user] = session
             self._sessions.move_to_end(user)
@@ -99,7 +99,7 @@ class MemorySessions:
                 self._sessions.popitem(last=False)
 
     def delete(self, user: str) -> None:
-        """Drop a user's session; nothing happens where there is none."""
+        """Drop a user's session if there is one."""
         with self._lock:
             self._sessions.pop(user, None)
 

@@ -1,4 +1,4 @@
-"""From events to a state: the one way in which a user's interest comes about."""
+"""From events to the state of a user: the only code that computes it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,21 +16,21 @@ from mmrec.realtime.sessions import Session
 
 
 class StateUpdater:
-    """Folds events into a session, one step of the interest model each.
+    """Applies events to a session, each by one step of the interest model.
 
-    Observing an event, rebuilding a lost session, going over to another model: all of them fold,
-    so a state never depends on how it came about. Events are taken in the order of the log. One
-    that is older than the event before it counts as simultaneous with it, and an item that the
-    catalogue doesn't know is passed over.
+    A new event, a lost session and a change of the model all use this code, so the same events
+    always give the same state. Events are applied in the order of the log. An event that is older
+    than the event before it counts as simultaneous with it. Events on items outside the catalogue
+    are skipped.
 
     Args:
         interest: the interest model, in evaluation mode.
-        version: names the model; goes into its sessions.
-        event_types: event types that the model knows; type ``k`` is ``event_types[k - 1]``.
+        version: name of the model; its sessions carry it.
+        event_types: event types of the model; type ``k`` is ``event_types[k - 1]``.
         drop_repeats: whether successive events on one item count once, as in training.
 
     Raises:
-        ValueError: the interest takes no single events.
+        ValueError: the interest model has no ``step`` for single events.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class StateUpdater:
 
     @property
     def window(self) -> int | None:
-        """How many of the last events make a state; None for all of them."""
+        """The number of last events that a state depends on; None for all events."""
         window: int | None = getattr(self.interest, "window", None)
         return window
 
     def event_type_id(self, name: str) -> int:
-        """Return the number of an event type, 0 where the model hasn't met it."""
+        """Return the number of an event type, 0 if it was not in training."""
         return self._event_types.get(name, 0)
 
     def start(self) -> Session:
-        """Return the session of someone without events."""
+        """Return the session of a user without events."""
         return Session(self.version, 0, _parts(self._start), 0, 0.0, 0)
 
     @torch.inference_mode()
@@ -74,7 +74,7 @@ class StateUpdater:
         return interest
 
     def _state(self, session: Session) -> Any:
-        """Put the tensors of a session together as the interest model has them."""
+        """Return the tensors of a session in the form that the interest model uses."""
         if isinstance(self._start, Tensor):
             return session.state[0]
         return type(self._start)(*session.state)
@@ -90,10 +90,10 @@ class StateUpdater:
         """Return the session after further events.
 
         Args:
-            session: of this model.
+            session: a session of this model.
             events: the user's events after ``session.offset``, in the order of the log.
             vectors: the vector of every catalogue index.
-            index_of: the index of an item, 0 where it is unknown.
+            index_of: returns the index of an item, 0 if it is unknown.
         """
         for event in events:
             session = self._step(session, event, vectors, index_of(event.item))
@@ -102,11 +102,11 @@ class StateUpdater:
     def histories(
         self, pasts: Sequence[Sequence[Event]], index_of: Callable[[Any], int]
     ) -> Histories:
-        """Return events of users as a model reads whole histories, by the rules of the fold.
+        """Return events of users as histories for ``forward``, by the same rules as the steps.
 
         Args:
             pasts: the events of each user, in the order of the log.
-            index_of: the index of an item, 0 where it is unknown.
+            index_of: returns the index of an item, 0 if it is unknown.
         """
         rows = [self._counted(past, index_of) for past in pasts]
         shape = (len(rows), max([1, *map(len, rows)]))

@@ -1,13 +1,34 @@
-"""What to show someone of whom nothing is known: popular items that differ."""
+"""Recommendations for users without a history: popular, diverse items."""
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 
+def popular_items(
+    counts: Num[Tensor, " V1"],
+    vectors: Float[Tensor, "V1 D"],
+    allowed: Bool[Tensor, " V1"],
+    k: int,
+) -> tuple[Int[Tensor, " K"], Num[Tensor, " K"]]:
+    """Return the indices and counts of ``k`` popular, diverse items, the most popular first.
+
+    The items are those of :func:`popular_and_diverse`.
+
+    Example:
+        >>> vectors = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.1], [1.0, 0.0]])
+        >>> allowed = torch.tensor([False, True, True, True])
+        >>> popular_items(torch.tensor([0, 5, 8, 9]), vectors, allowed, 2)
+        (tensor([3, 1]), tensor([9, 5]))
+    """
+    chosen = popular_and_diverse(counts, vectors, allowed, k)
+    chosen = chosen[counts[chosen].argsort(descending=True, stable=True)]
+    return chosen, counts[chosen]
+
+
 def popular_and_diverse(
-    counts: Float[Tensor, " V1"],
+    counts: Num[Tensor, " V1"],
     vectors: Float[Tensor, "V1 D"],
     allowed: Bool[Tensor, " V1"],
     k: int,

@@ -1,4 +1,4 @@
-"""What a refused request is told: one sentence, and nothing has changed."""
+"""Answers to refused requests: one sentence each. A refused request changes nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,34 +10,34 @@ from fastapi.responses import JSONResponse
 from mmrec.serving.schemas import Problem
 
 REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "What was asked for makes no sense here."},
+    400: {"model": Problem, "description": "The request can't be applied to this catalogue."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
     404: {"model": Problem, "description": "There is no such item."},
     413: {"model": Problem, "description": "The request is too large."},
-    422: {"model": Problem, "description": "The request is not what the interface says."},
+    422: {"model": Problem, "description": "The request doesn't fit its description."},
     429: {"model": Problem, "description": "Too many requests."},
-    503: {"model": Problem, "description": "The event can't be stored at the moment."},
+    503: {"model": Problem, "description": "The event can't be stored now."},
 }
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the answer to a request that is refused.
+    """Return the answer to a refused request.
 
     Example:
         >>> problem(400, "k must be  1 or more").body
         b'{"detail":"k must be 1 or more"}'
     """
-    # A JSON text may hold halves of characters; an answer that repeats one can't be UTF-8.
-    sentence = " ".join(detail.encode("utf-8", "replace").decode().split())
-    return JSONResponse({"detail": sentence}, status, headers)
+    # JSON may hold lone surrogates; a message that repeats one can't be encoded as UTF-8.
+    line = " ".join(detail.encode("utf-8", "replace").decode().split())
+    return JSONResponse({"detail": line}, status, headers)
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Let an application answer errors with a :class:`Problem`."""
+    """Make an application answer errors with a :class:`Problem`."""
 
     @app.exception_handler(RequestValidationError)
     async def misread(_: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, "; ".join(map(_sentence, error.errors()[:3])))
+        return problem(422, "; ".join(map(sentence, error.errors()[:3])))
 
     @app.exception_handler(ValueError)
     async def refused(_: Request, error: ValueError) -> JSONResponse:
@@ -48,6 +48,13 @@ def answer_errors(app: FastAPI) -> None:
         return problem(503, str(error))
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
-    """Say where an error is and what it is, without what was sent: that may be a secret."""
-    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+def sentence(error: Mapping[str, Any]) -> str:
+    """Return what an error of pydantic says and where, without the input: it may be a secret.
+
+    Example:
+        >>> sentence({"loc": ("workers",), "msg": "Input should be greater than 0", "input": -1})
+        'workers: Input should be greater than 0'
+    """
+    place = ".".join(map(str, error["loc"]))
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -1,44 +1,50 @@
-"""What every request has to pass: rate, host, token and size."""
+"""The checks that every request has to pass: rate, host, token and size."""
 
 import hmac
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmrec.serving.errors import problem
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
-"""Paths that tell nothing about users, and need no token."""
+"""Paths that show nothing about users and need no token."""
 OPEN_UNDER = ("/static/", "/images/")
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one request, and one client, may ask for.
+class Limits(BaseModel, frozen=True, extra="forbid"):
+    """The largest request, the longest list and the highest rate that a server accepts.
 
     Attributes:
         body: bytes of a request.
         k: items of a list.
-        rate: requests a second from one address; 0 for as many as come.
+        rate: requests a second from one address; 0 is no limit.
+
+    Raises:
+        ValueError: a limit is out of range.
     """
 
-    body: int = 16 * 2**20
-    k: int = 1000
-    rate: int = 0
+    body: Annotated[int, Field(ge=1)] = 16 * 2**20
+    k: Annotated[int, Field(ge=1)] = 1000
+    rate: Annotated[int, Field(ge=0)] = 0
 
 
 class Guard:
-    """ASGI middleware that refuses a request before anything of it is done.
+    """ASGI middleware that refuses a request before the application sees it.
+
+    Starlette's ``TrustedHostMiddleware`` doesn't replace the check of the Host header: it answers
+    with plain text instead of a :class:`Problem`, and before Starlette 1 it can't match ``[::1]``.
 
     Args:
         app: the application.
         limits: see :class:`Limits`.
-        token: what ``Authorization: Bearer`` must carry; None where everyone may ask.
-        hosts: Host headers to answer; None for any.
+        token: the token that ``Authorization: Bearer`` must carry; None if no token is needed.
+        hosts: accepted Host headers, without ports; None accepts all.
     """
 
     def __init__(
@@ -54,7 +60,7 @@ class Guard:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it."""
+        """Pass a request on, or answer it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -63,7 +69,7 @@ class Guard:
             body = bytearray()
             async for part in _parts(receive):
                 if part is None:
-                    return  # the client has left
+                    return  # the client has disconnected
                 body += part
                 if len(body) > self.limits.body:
                     refusal = self._too_large()
@@ -97,7 +103,7 @@ class Guard:
 
 
 async def _parts(receive: Receive) -> AsyncIterator[bytes | None]:
-    """Give a body as it comes; None if its sender leaves before its end."""
+    """Yield the parts of a body as they arrive; None if the client disconnects before its end."""
     more = True
     while more:
         message = await receive()
@@ -109,7 +115,7 @@ async def _parts(receive: Receive) -> AsyncIterator[bytes | None]:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Return what gives a body that was read already, then whatever follows it."""
+    """Return a channel that gives a body again, then the messages that follow it."""
     given = False
 
     async def receive_again() -> Message:
@@ -133,7 +139,7 @@ def _is_open(path: str) -> bool:
 
 
 def check_exposure(host: str, token: str | None) -> None:
-    """Refuse to serve anyone but this machine without a token.
+    """Refuse to serve other machines without a token.
 
     Raises:
         ValueError: ``host`` can be reached from elsewhere, and there is no token.
@@ -146,10 +152,14 @@ def check_exposure(host: str, token: str | None) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
+    """Return whether only this machine can reach a host."""
     return host in ("127.0.0.1", "localhost", "::1")
 
 
 def allowed_hosts(host: str) -> tuple[str, ...] | None:
-    """Host headers to answer; a page elsewhere can't pass for this one by its name in the DNS."""
+    """Return the accepted Host headers; None accepts all.
+
+    On loopback this prevents DNS rebinding: a foreign page whose domain resolves to this machine
+    sends its own domain as the Host header.
+    """
     return ("127.0.0.1", "localhost", "[::1]") if is_loopback(host) else None

@@ -1,4 +1,4 @@
-"""What clients are shown of items, and how they name them."""
+"""Items as clients see them, and the ids that clients send."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,13 +7,13 @@ from zlib import crc32
 from fastapi import HTTPException
 
 from mmrec.data import ItemId
-from mmrec.realtime import Event, RealtimeRecommender
+from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
-from mmrec.serving.schemas import Line, Past, Row
+from mmrec.serving.schemas import Explained, Line, Past, Row
 
 
 class ItemPresenter:
-    """The items of a live recommender as clients see them.
+    """Translates between the items of a live recommender and those of requests and answers.
 
     Args:
         live: the recommender.
@@ -24,12 +24,12 @@ class ItemPresenter:
         self.live, self.title_column = live, title_column
 
     def id_of(self, item: ItemId, *, refresh: bool = False) -> ItemId:
-        """Return the catalogue's id for one that was sent.
+        """Return the catalogue's id for an id that was sent.
 
         Args:
             item: an id.
-            refresh: take over what other processes have added where the id is unknown; it takes
-                long.
+            refresh: if the id is unknown, first take over the items of other processes; this may
+                take long.
 
         Raises:
             HTTPException: there is no such item.
@@ -42,7 +42,7 @@ class ItemPresenter:
         return known
 
     def new(self, rows: list[Row]) -> dict[str, list[Any]]:
-        """Return items that were sent as columns, their ids as the catalogue's.
+        """Return new items as columns, with ids of the catalogue's type.
 
         Raises:
             ValueError: a row has no id, or a column that the catalogue lacks.
@@ -58,11 +58,11 @@ class ItemPresenter:
         return {name: [row.get(name) for row in made] for name in known if name in sent}
 
     def changed(self, rows: list[Row], *, images: bool) -> dict[str, list[Any]]:
-        """Return changes that were sent as columns; what a row leaves out stays as it is.
+        """Return changed items as columns; values that a row leaves out stay the same.
 
         Args:
-            rows: items, and what changes of them.
-            images: whether some of them also get other images.
+            rows: ids of items and the values that change.
+            images: whether some of the items also get other images.
 
         Raises:
             ValueError: a row has no id, or a column that the catalogue lacks.
@@ -80,10 +80,6 @@ class ItemPresenter:
         catalog = self.live.catalog
         return catalog.row(item) if item in catalog else {}
 
-    def title(self, item: ItemId) -> str | None:
-        """Return an item's title, or None."""
-        return self._look(item)[0]
-
     def line(self, line: Recommendation) -> Line:
         """Return a line of a list."""
         title, image = self._look(line.item)
@@ -95,23 +91,31 @@ class ItemPresenter:
         return Past(
             item=event.item,
             title=title,
-            event=event.event_type,
+            event_type=event.event_type,
             time=event.time,
             offset=event.offset,
             image=image,
         )
 
+    def explained(self, why: Explanation) -> Explained:
+        """Return an explanation."""
+        history = [
+            {"item": item, "title": self._look(item)[0], "share": share}
+            for item, share in why.history
+        ]
+        return Explained(item=why.item, score=why.score, history=history, modalities=why.modalities)
+
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
-        """Return an item's title and the address of its image; None where there is none."""
+        """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
         title, name = row.get(self.title_column), str(row.get("image") or "").strip()
         if name and self.live.catalog.images is not None:
-            # Browsers keep images; another file is another address.
+            # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
         return None if title is None else str(title), image
 
     def _parsed(self, item: Any) -> Any:
-        """Return an id as an integer where the catalogue's are: a query is always text."""
+        """Return an id as an integer if the catalogue's ids are: queries hold only text."""
         catalog = self.live.catalog
         if item in catalog or not isinstance(item, str):
             return item

@@ -1,4 +1,4 @@
-"""What requests and answers look like."""
+"""The fields of requests and answers."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, Stric
 
 INT64 = 2**63
 User = Annotated[
-    StrictStr, Field(min_length=1, max_length=256, description="Who; any name the sender chooses.")
+    StrictStr,
+    Field(min_length=1, max_length=256, description="Any name for the user."),
 ]
 Item = Annotated[
     Annotated[StrictStr, Field(min_length=1, max_length=1024)]
@@ -18,7 +19,7 @@ Row = dict[str, str | int | FiniteFloat | bool | None]
 
 
 class _Strict(BaseModel):
-    """A request that refuses what it doesn't know."""
+    """A request in which unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,9 +29,9 @@ class Observation(_Strict):
 
     user: User
     item: Item
-    event: Text = "view"
+    event_type: Annotated[Text, Field(description="What happened.")] = "view"
     id: Annotated[
-        Text | None, Field(description="Names the event: sent twice, it counts once.")
+        Text | None, Field(description="A name for the event: sent twice, it counts once.")
     ] = None
     time: Annotated[
         float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
@@ -38,7 +39,7 @@ class Observation(_Strict):
 
 
 class Offset(BaseModel):
-    """Where the event is in the log. It is durable."""
+    """The place of the event in the log. The event is durable."""
 
     offset: int
 
@@ -54,7 +55,7 @@ class Line(BaseModel):
 
 
 class Recommendations(BaseModel):
-    """The best first."""
+    """Items, the best first."""
 
     items: list[Line]
     model: Annotated[str, Field(description="The version of the model that answered.")]
@@ -65,7 +66,7 @@ class Past(BaseModel):
 
     item: str | int
     title: str | None
-    event: str
+    event_type: str
     time: float
     offset: int
     image: str | None
@@ -78,7 +79,7 @@ class History(BaseModel):
 
 
 class Explained(BaseModel):
-    """What the score would lose without each past item, and without each modality."""
+    """How much the score falls without each past item, and without each modality."""
 
     item: str | int
     score: float
@@ -108,8 +109,8 @@ class Changed(BaseModel):
     items: list[str | int]
 
 
-class Somebody(_Strict):
-    """A user."""
+class ForgetRequest(_Strict):
+    """The user to forget."""
 
     user: User
 
@@ -121,7 +122,7 @@ class Forgotten(BaseModel):
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: str
     model: str

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,7 +32,7 @@ def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> No
         ready()
         uvicorn.run(app, timeout_graceful_shutdown=10, **common)
         return
-    read_run(Path(settings.run))  # a worker that fails would be started again and again
+    read_run(settings.run)  # a worker that fails would be started again and again
     ready()
     settings.to_environment()
     uvicorn.run(
@@ -47,7 +46,7 @@ def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> No
 
 def worker() -> FastAPI:
     """Return the application of a worker process."""
-    return make_app(Settings.from_environment())
+    return make_app(Settings())
 
 
 def make_app(settings: Settings) -> FastAPI:

@@ -1,103 +1,113 @@
-"""What a server is started with, and the live recommender that it describes."""
+"""The settings of a server, and the live recommender that they describe."""
 
-import json
 import os
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from mmrec.realtime import ItemIndex, MemorySessions, RealtimeRecommender, SessionStore, SqliteLog
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mmrec.realtime import (
+    ExactIndex,
+    FaissIndex,
+    ItemIndex,
+    MemorySessions,
+    RealtimeRecommender,
+    RedisSessions,
+    SessionStore,
+    SqliteLog,
+)
 from mmrec.recommender import Recommender
+from mmrec.serving.errors import sentence
 from mmrec.serving.guard import Limits, check_exposure
 
-VARIABLE = "MMREC_SERVE"
-"""The environment variable by which worker processes get their settings."""
+PREFIX = "MMREC_"
+Positive = Annotated[int, Field(ge=1)]
+Secret = Annotated[str | None, Field(min_length=1, repr=False)]
 
-INDEXES = ("exact", "hnsw")
 
+class Settings(BaseSettings):
+    """How to serve a RUN. A setting that is not given is read from the environment.
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to serve a RUN.
+    The variables are ``MMREC_`` and the name in capitals: ``MMREC_TOKEN``, ``MMREC_USER_KEY``,
+    ``MMREC_PORT``; ``MMREC_LIMITS`` is JSON. Empty variables count as missing.
 
     Attributes:
         run: folder of the RUN.
         log: file of the event log.
-        versions: folder of the versions to follow, which a learner publishes; None serves the RUN.
-        redis: URL of the Redis server that holds the sessions; in memory if None.
+        versions: folder of the versions that a learner publishes; the newest is served. None serves
+            the RUN.
+        redis: URL of the Redis server that holds the sessions; None holds them in memory.
         index: ``"exact"``, or ``"hnsw"`` for large catalogues.
         host: address to listen on.
-        port: and its port.
-        workers: processes; several need Redis to share what they know of a user.
-        readers: lists that a process makes at once; more than one pays where a catalogue is so
-            large that a search takes milliseconds.
-        limits: of sizes and rates.
+        port: port to listen on; 0 picks a free one.
+        workers: number of processes; two or more need Redis to share sessions.
+        readers: number of lists that a process computes at once. More than two pay off only where
+            the catalogue is so large that a search takes milliseconds.
+        limits: limits of sizes and rates.
+        token: what clients must send. Keep it in the environment rather than in a file.
+        user_key: the log then stores users as hashes with this key only, see :class:`SqliteLog`.
 
     Raises:
-        ValueError: an index is unknown, or there are several workers without Redis.
+        ValueError: a setting is missing, unknown or out of range; there are several workers without
+            Redis; or others can reach ``host`` and there is no token.
     """
 
-    run: str
-    log: str
-    versions: str | None = None
-    redis: str | None = None
-    index: str = "exact"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = 1
-    readers: int = 2
-    limits: Limits = field(default_factory=Limits)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
-    def __post_init__(self) -> None:
-        if self.index not in INDEXES:
-            raise ValueError(f"index must be one of {list(INDEXES)}; got {self.index!r}")
-        for name in ("workers", "readers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
+    run: Path
+    log: Path
+    versions: Path | None = None
+    redis: str | None = None
+    index: Literal["exact", "hnsw"] = "exact"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    workers: Positive = 1
+    readers: Positive = 2
+    limits: Limits = Limits()
+    token: Secret = None
+    user_key: Secret = None
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:  # "from None": its text repeats secrets
+            raise ValueError("; ".join(map(sentence, error.errors()))) from None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
         if self.workers > 1 and self.redis is None:
             raise ValueError(
                 f"{self.workers} workers need a Redis server to share sessions: --redis URL"
             )
         check_exposure(self.host, self.token)
-
-    @property
-    def token(self) -> str | None:
-        """What clients must send: the environment's ``MMREC_TOKEN``, never in a file."""
-        return os.environ.get("MMREC_TOKEN") or None
-
-    @property
-    def user_key(self) -> bytes | None:
-        """With the environment's ``MMREC_USER_KEY``, the log keeps users as keyed hashes only."""
-        key = os.environ.get("MMREC_USER_KEY")
-        return None if not key else key.encode()
+        return self
 
     def to_environment(self) -> None:
-        """Leave the settings to worker processes."""
-        os.environ[VARIABLE] = json.dumps(asdict(self))
-
-    @classmethod
-    def from_environment(cls) -> "Settings":
-        """Take what :meth:`to_environment` left."""
-        values: dict[str, Any] = json.loads(os.environ[VARIABLE])
-        return cls(**values | {"limits": Limits(**values["limits"])})
+        """Set the variables from which ``Settings()`` reads these settings in a worker process."""
+        for name, value in self:
+            variable = f"{PREFIX}{name.upper()}"
+            text = value.model_dump_json() if isinstance(value, BaseModel) else str(value)
+            if value is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = text
 
     def open(self) -> RealtimeRecommender:
-        """Return the live recommender, its log durable before an event is acknowledged."""
-        recommender = Recommender.load(self.run)  # first: without a RUN no log is begun
+        """Return the live recommender. Its log is durable before an event is acknowledged."""
+        recommender = Recommender.load(self.run)  # first: without a RUN no log file is created
+        key = None if self.user_key is None else self.user_key.encode()
         return RealtimeRecommender(
             recommender,
-            log=SqliteLog(self.log, durability="full", user_key=self.user_key),
+            log=SqliteLog(self.log, durability="full", user_key=key),
             sessions=self._sessions(),
             index=self._make_index,
         )
 
     def _sessions(self) -> SessionStore:
-        if self.redis is None:
-            return MemorySessions()
-        from mmrec.realtime import RedisSessions
-
-        return RedisSessions.from_url(self.redis)
+        return MemorySessions() if self.redis is None else RedisSessions.from_url(self.redis)
 
     def _make_index(self, dim: int) -> ItemIndex:
-        from mmrec.realtime import ExactIndex, FaissIndex
-
         return ExactIndex(dim) if self.index == "exact" else FaissIndex(dim)

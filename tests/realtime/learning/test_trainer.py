@@ -99,7 +99,7 @@ def test_a_restart_after_items_have_changed(by_content, tmp_path):
     assert second.offset == 19
     assert second.changes == 2
     assert len(second.learner.vectors) == len(live.catalog) + 1
-    moved, content = second.learner.vectors[1], live._store.now.content[1]
+    moved, content = second.learner.vectors[1], live.snapshots.now.content[1]
     assert (moved - content).norm() < (moved - by_content.vectors[1]).norm()
 
 
@@ -134,12 +134,12 @@ def test_new_items_and_unknown_ones(by_content, versions):
     assert len(trainer.learner.vectors) == len(live.catalog) + 1
     assert trainer.publish()
     live.follow(versions)
-    assert torch.equal(live._store.now.vectors, trainer.learner.vectors)
+    assert torch.equal(live.snapshots.now.vectors, trainer.learner.vectors)
     old = live.catalog.ids[2]
     live.update_items(pl.DataFrame([{"item_id": old, "title": "soft hat"}]))
     live.publish(versions.read(versions.current()))
     index = live.catalog.find(old)
-    assert torch.equal(live._store.now.vectors[index], live._store.now.content[index])
+    assert torch.equal(live.snapshots.now.vectors[index], live.snapshots.now.content[index])
 
 
 def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):

@@ -35,7 +35,7 @@ def test_changes_survive_a_restart(by_content, log):
     live.update_items(pl.DataFrame({"item_id": [old[0]], "title": ["soft hat"]}))
     live.remove_items([old[1], "x"])
     again = RealtimeRecommender(by_content, log=log)
-    mine, theirs = live._store.now, again._store.now
+    mine, theirs = live.snapshots.now, again.snapshots.now
     assert again.catalog.frame.equals(live.catalog.frame)
     assert theirs.vectors.allclose(mine.vectors, atol=1e-6)
     assert theirs.available.equal(mine.available)
@@ -58,7 +58,7 @@ def test_an_item_that_two_processes_add_at_once(by_content, log):
     log.change_items(ItemChange("add", pl.concat([lamp("x"), lamp("y")]), {}))
     live.refresh()
     assert live.catalog.ids[-2:] == ["x", "y"]
-    assert len(live._store.now.index) == len(live.catalog)
+    assert len(live.snapshots.now.index) == len(live.catalog)
 
 
 def test_a_change_that_cannot_be_applied_is_passed_over(by_content, log, caplog):

@@ -279,9 +279,30 @@ def test_another_database_is_left_alone(tmp_path):
 
 
 def test_a_newer_version_is_refused(log, tmp_path):
-    log._db.execute("PRAGMA user_version = 2")
-    with pytest.raises(ValueError, match="of version 1; got version 2"):
+    log._db.execute("PRAGMA user_version = 3")
+    with pytest.raises(ValueError, match="of version 1 to 2; got version 3"):
         SqliteLog(tmp_path / "events.db")
+
+
+@pytest.mark.parametrize("column", ["kind", "event_type"])
+def test_a_file_of_version_1_is_upgraded_without_loss(tmp_path, column):
+    path = tmp_path / "events.db"
+    log = SqliteLog(path)
+    log.append("ann", "i1", event_type="cart", time=1.0, id="e1")
+    log.append("bob", 2, time=2.0)
+    before, keys = list(log.read()), [log.key_at(n) for n in (1, 2)]
+    log.close()
+    old = sqlite3.connect(path)
+    if column != "event_type":
+        old.execute(f"ALTER TABLE events RENAME COLUMN event_type TO {column}")
+    old.execute("PRAGMA user_version = 1")
+    old.close()
+    for _ in range(2):
+        log = SqliteLog(path)
+        assert list(log.read()) == before
+        assert [log.key_at(n) for n in (1, 2)] == keys
+        assert log.append("ann", "i1", event_type="cart", id="e1") == 1
+        log.close()
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -11,7 +11,9 @@ from typing import Literal
 Durability = Literal["normal", "full"]
 
 APPLICATION = int.from_bytes(b"mmre", "big")
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the tables. In version 1 the column ``event_type`` was named ``kind``."""
+
 WAIT = 10.0  # seconds that a writer waits for another process
 
 # The columns offset, event_type, … are read by name in sqlite_log.py. `item` has no type, so that a
@@ -73,7 +75,7 @@ def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Conn
         key_mark: A digest of the key that hides users, "" without one; must be the file's own.
 
     Raises:
-        ValueError: the file isn't an event log, is one of a newer mmrec, or has another key.
+        ValueError: the file isn't an event log, was made by a newer mmrec, or has another key.
         OSError: it can't be read or written.
     """
     with naming(path):
@@ -149,6 +151,7 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
                 db.execute("INSERT INTO state VALUES ('purge', 0), ('key', ?)", (key_mark,))
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
+    _upgrade(db)
     stored = db.execute("SELECT value FROM state WHERE name = 'key'").fetchone()[0]
     if stored != key_mark:
         names = {"": "no user_key"}
@@ -159,18 +162,38 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
     purge(db)  # a process may have died while it forgot a user
 
 
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Turn tables of version 1 into those of version 2; no row changes."""
+    if _version(db) == SCHEMA:
+        return
+    with transaction(db):
+        if _version(db) == 1:  # or another process was quicker
+            columns = db.execute("SELECT name FROM pragma_table_info('events')").fetchall()
+            if ("kind",) in columns:
+                db.execute("ALTER TABLE events RENAME COLUMN kind TO event_type")
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _is_new(db: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is empty; refuses one that holds anything but an event log."""
+    """Return whether the file is empty.
+
+    Raises:
+        ValueError: it holds anything but an event log, or a log of a newer mmrec.
+    """
     application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(db)
     if application == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         return True
     if application != APPLICATION:
         raise ValueError(f"{path}: expected an event log of mmrec; got another SQLite database")
-    if version != SCHEMA:
+    if not 1 <= version <= SCHEMA:
         raise ValueError(
-            f"{path}: expected an event log of version {SCHEMA}; got version {version}, which "
-            "needs another version of mmrec"
+            f"{path}: expected an event log of version 1 to {SCHEMA}; got version {version}, which "
+            "needs a newer mmrec"
         )
     return False
 

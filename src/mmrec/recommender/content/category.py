@@ -49,7 +49,7 @@ class CategoryModality:
         source = self._source(rows, values)
         if not source.present.any():
             raise ValueError(f"modality 'category': no trained item has a value in {column!r}")
-        return Prepared(source, self.rebuild(facts), facts)
+        return Prepared(source, CategoryEncoder(len(values), context.dim), facts)
 
     def rebuild(self, facts: Facts) -> nn.Module:
         """Make an embedding of the values."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import nn
 
 from mmrec.data import Catalog, Inputs, RawSource, Source
@@ -74,7 +75,7 @@ class PretrainedModality(ABC):
             store = FeatureStore(context.cache)
             # Index 0 is padding, so the features are the catalogue's source as they are.
             features = store.encode(
-                encoder.to(context.device), [None, *values], progress=context.progress
+                placed(encoder, context.device), [None, *values], progress=context.progress
             )
             problems = {index - 1: reason for index, reason in features.problems.items()}
             facts["feature_dim"] = features.dim
@@ -122,7 +123,7 @@ class PretrainedModality(ABC):
         raw = self.pretrained()
         check_fingerprint(self.name, raw.fingerprint(), facts)
         device = next(encoder.buffers()).device
-        features = FeatureStore(None).encode(raw.to(device), [None, *values])
+        features = FeatureStore(None).encode(placed(raw, device), [None, *values])
         return features, {index - 1: reason for index, reason in features.problems.items()}
 
     def pretrained(self) -> RawEncoder:
@@ -178,6 +179,12 @@ def _augmented(source: RawSource) -> RawSource | None:
     if isinstance(source.transform, ImageTransform):
         return RawSource(source.values, replace(source.transform, augment=True))
     return None
+
+
+def placed(encoder: RawEncoder, device: str | torch.device) -> RawEncoder:
+    """Move an encoder to a device."""
+    cast(nn.Module, encoder).to(device)
+    return encoder
 
 
 def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:

@@ -28,7 +28,8 @@ def adopt(
     report: Mapping[str, Any] | None = None,
 ) -> RecommenderState:
     """Return the state of a trained model; see :meth:`mmrec.Recommender.from_model`."""
-    encoders, options = dict(model.items.encoders.items()), options or Options()
+    encoders: dict[str, Any] = dict(model.items.encoders.items())
+    options = options or Options()
     given = {name: _default(encoder) for name, encoder in encoders.items()} | dict(modalities or {})
     for what, names in (("sources", set(sources)), ("modalities", set(given))):
         if names != set(encoders):

@@ -75,7 +75,7 @@ def build_model(
     """
     dims = {name: encoder.dim for name, encoder in encoders.items()}
     known = {"dims": dims, "aligned": list(content)} | known_sizes(options, event_types)
-    parts: dict[str, nn.Module] = {}
+    parts: dict[str, Any] = {}
     specs: dict[str, PartSpec] = {}
     for slot in MODEL_SLOTS:
         if (given := recipe.of(slot)) is not None:
@@ -120,8 +120,8 @@ def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
 def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
     """Return the parts of a model by slot, itself and its encoders included."""
     items = model.items
-    found = {"model": model, "items": items, "fusion": items.fusion, "interest": model.interest}
-    found |= {"scorer": model.scorer}
+    found: dict[str, Any] = {"model": model, "items": items, "fusion": items.fusion}
+    found |= {"interest": model.interest, "scorer": model.scorer}
     if model.reranker is not None:
         found["reranker"] = model.reranker
     return found | {f"{name} encoder": part for name, part in items.encoders.items()}

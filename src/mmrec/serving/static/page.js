@@ -181,7 +181,7 @@ async function attempt(work) {
 
 function observe(item) {
   return attempt(async () => {
-    await ask("/observe", { user, item, event: "click", id: randomName() });
+    await ask("/observe", { user, item, event_type: "click", id: randomName() });
     await draw();
     $("wall").focus({ preventScroll: true });
     $("said").textContent = `The list has changed; ${$("wall").querySelector(".title")?.textContent} is first.`;

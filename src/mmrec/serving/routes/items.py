@@ -1,0 +1,60 @@
+"""Items of the catalogue: add, change, remove, and their images."""
+
+import base64
+import binascii
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse
+
+from mmrec.data import ItemId
+from mmrec.realtime import RealtimeRecommender
+from mmrec.serving.item_presenter import ItemPresenter
+from mmrec.serving.lanes import lane
+from mmrec.serving.schemas import Changed, Ids, Rows
+
+IMAGE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+
+
+def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRouter:
+    """Return the routes of items. Changes run one after another."""
+    router, changing = APIRouter(), lane(1)
+
+    @router.post("/items", summary="Add items", status_code=201)
+    @changing
+    def add_items(rows: Rows) -> Changed:
+        """They can be recommended at once, by their content."""
+        images = _decoded(rows.images)
+        return Changed(items=live.add_items(presenter.new(rows.items), images=images))
+
+    @router.patch("/items", summary="Change items")
+    @changing
+    def update_items(rows: Rows) -> Changed:
+        """Columns that a row leaves out stay the same; removed items become available again."""
+        images = _decoded(rows.images)
+        columns = presenter.changed(rows.items, images=bool(images))
+        return Changed(items=live.update_items(columns, images=images))
+
+    @router.delete("/items", summary="Remove items")
+    @changing
+    def remove_items(ids: Ids) -> Changed:
+        """They are not recommended any more."""
+        items = [presenter.id_of(item, refresh=True) for item in ids.items]
+        live.remove_items(items)
+        return Changed(items=items)
+
+    @router.get("/images/{item:path}", summary="An item's image", response_class=FileResponse)
+    def image(item: str) -> FileResponse:
+        path = live.catalog.image_path(presenter.id_of(item))
+        if path is None or not path.is_file():
+            raise HTTPException(404, f"item {item!r} has no image")
+        return FileResponse(path, headers=IMAGE_HEADERS)
+
+    return router
+
+
+def _decoded(images: dict[str, str]) -> dict[ItemId, bytes]:
+    """Return images that were sent as base64."""
+    try:
+        return {item: base64.b64decode(text, validate=True) for item, text in images.items()}
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("images must be base64 of JPEG, PNG or WebP files") from error
