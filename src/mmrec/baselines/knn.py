@@ -81,6 +81,6 @@ class ItemKNN:
             ValueError: ``fit`` hasn't been called.
         """
         check_fitted(self, "table")
-        length = histories.mask.sum(1, keepdim=True)
+        length = histories.lengths.unsqueeze(1)
         age = (length - 1 - torch.arange(histories.items.shape[1])).clamp(min=0)
         return self.table.scores(histories.items, self.decay ** age.float())

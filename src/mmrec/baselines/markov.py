@@ -43,7 +43,6 @@ class Markov:
             ValueError: ``fit`` hasn't been called.
         """
         check_fitted(self, "table")
-        last = (histories.mask.sum(1, keepdim=True) - 1).clamp(min=0)
-        latest = histories.items.gather(1, last)
+        latest = histories.last_items().unsqueeze(1)
         # Popularity is below 1, so it only orders what the transition counts leave equal.
         return self.table.scores(latest, torch.ones(latest.shape)) + self.popularity

@@ -218,15 +218,8 @@ def _as_split(events: Split | Sequences, catalog_size: int | None) -> Split:
 def _observe(split: Split, targets: np.ndarray, max_length: int) -> Observed:
     """Return events with the ``max_length`` events of their users before them."""
     events, users = split.sequences, target_users(split, targets)
-    lengths = np.minimum(targets - events.offsets[users], max_length)
-    steps = np.arange(max(int(lengths.max()), 1))
-    mask = steps < lengths[:, None]
-    at = np.where(mask, (targets - lengths)[:, None] + steps, 0)
-    histories = Histories(
-        items=torch.from_numpy(np.where(mask, events.item[at], 0)),
-        gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
-        event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
-    )
+    starts = np.maximum(events.offsets[users], targets - max_length)
+    histories = Histories.of_events(events, starts, targets)
     columns = (users, events.item[targets], events.event_type[targets])
     user, item, event_type = (torch.from_numpy(column) for column in columns)
     time = torch.from_numpy(events.time[targets].astype(np.float64))

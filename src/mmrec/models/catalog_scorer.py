@@ -67,7 +67,7 @@ class CatalogScorer:
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
 
     def _placed(self, histories: Histories) -> Histories:
-        return _last(histories, self.max_length).to(self.vectors.device)
+        return histories.tail(self.max_length).to(self.vectors.device)
 
 
 @contextmanager
@@ -79,14 +79,3 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-
-
-def _last(histories: Histories, steps: int) -> Histories:
-    """Keep the last ``steps`` events of each history."""
-    if histories.items.shape[1] <= steps:
-        return histories
-    first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
-    at = first + torch.arange(steps, device=first.device)
-    return Histories(
-        *(t.gather(1, at) for t in (histories.items, histories.gap, histories.event_type))
-    )
