@@ -39,6 +39,7 @@ import numpy as np
 import torch
 from lightning import Callback, Trainer
 
+from mmrec.cpu.memory import keep_freed_memory
 from mmrec.data import (
     Catalog,
     Interactions,
@@ -50,7 +51,6 @@ from mmrec.data import (
 )
 from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
-from mmrec.memory import keep_freed_memory
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog, gru4rec, sasrec
 from mmrec.recommender.build import build_negatives
 from mmrec.recommender.content import raw_values

@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
 
+from mmrec.cpu import Dropout
 from mmrec.interest.inputs import EventInputs
 from mmrec.interest.scan import scan
-from mmrec.layers import Dropout, at_least_float32
+from mmrec.layers import at_least_float32
 
 
 class RecurrentState(NamedTuple):

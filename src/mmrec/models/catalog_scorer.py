@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
+from mmrec.cpu import fast_products
 from mmrec.data import Histories
-from mmrec.layers import fast_products
 from mmrec.models.sequential import SequentialModel
 
 
@@ -36,16 +36,18 @@ class CatalogScorer:
         self.popularity = popularity.to(vectors)
 
     @torch.no_grad()
+    @fast_products()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
         histories = self._placed(histories)
-        with evaluating(self.model), fast_products():
+        with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors)
         # Rows alone, which are few or none: a choice for each score costs as much as ranking it.
         scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
         return scores
 
     @torch.no_grad()
+    @fast_products()
     def rerank(
         self,
         scores: Float[Tensor, "B V1"],
@@ -61,7 +63,7 @@ class CatalogScorer:
         if self.model.reranker is None:
             return scores
         histories = self._placed(histories)
-        with evaluating(self.model), fast_products():
+        with evaluating(self.model):
             states = self.model.interests(histories, self.vectors)
             ranked = self.model.rerank(scores, states, self.vectors)
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)

@@ -1,8 +1,6 @@
 """The item tower: the modalities of an item → one vector."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
-from functools import partial
 from numbers import Integral
 from typing import cast
 
@@ -10,10 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from mmrec.cpu import checkpointed, fast_products
 from mmrec.data import Inputs, ItemPool, Source, load_pool
-from mmrec.layers import fast_products
 
 Features = tuple[dict[str, Tensor], dict[str, Tensor]]
 """For each modality its features, ``(P, D_m)``, and which slots have it, ``(P,)``."""
@@ -107,12 +104,7 @@ class ItemEncoder(nn.Module):
             return cast(Tensor, encoder(inputs))
         run: Callable[[Inputs], Tensor] = encoder
         if torch.is_grad_enabled() and any(p.requires_grad for p in encoder.parameters()):
-            run = partial(
-                checkpoint,
-                encoder,
-                use_reentrant=False,
-                context_fn=lambda: (nullcontext(), fast_products()),
-            )
+            run = checkpointed(encoder)
         *parts, last = _split(inputs, self.chunk)
         with fast_products():
             # The backward pass starts with the last chunk: its activations wait for nothing.
