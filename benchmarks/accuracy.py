@@ -18,7 +18,6 @@ was stopped goes on after its last epoch, and with more minutes.
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -33,13 +32,18 @@ from pathlib import Path
 from typing import Any
 
 from accuracy_page import page, table
-from speed import PEERS as VERSIONS
-from speed import environment, peer_says
+from common import (
+    PEER_PACKAGES,
+    PEER_SCRIPTS,
+    command_line,
+    environment,
+    print_json,
+    run_script,
+)
 
 import mmrec
 from mmrec.recommender.options import Options
 
-HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
 MAIN = (("ml-100k-posters", "leave-one-out"), ("ml-latest-small-posters", "time"))
 MMREC = {
@@ -131,7 +135,7 @@ def peer_search(data: str, split: str, name: str) -> list[Job]:
     """The trainings with seed 0 of which validation chooses."""
     peer, arguments, dropouts = PEERS[name]
     commands = [(*arguments, "--dropout", str(dropout)) for dropout in dropouts]
-    return [Job(data, split, name, command, 0, VERSIONS[peer][0]) for command in commands]
+    return [Job(data, split, name, command, 0, PEER_PACKAGES[peer][0]) for command in commands]
 
 
 def code() -> str:
@@ -195,19 +199,19 @@ class Grid:
 
     def _peer(self, job: Job, folder: Path) -> dict[str, Any]:
         peer = PEERS[job.name][0]
-        script = HERE / "peers" / f"accuracy_{peer}.py"
+        script = PEER_SCRIPTS / f"accuracy_{peer}.py"
         python, split = environment(self.peers, peer), self.split_file(job.data, job.split)
         model, *rest = job.command
         rest += ["--seed", str(job.seed)]
         if peer == "recbole":
             rest += ["--state", str(folder / "state.pt")]
-        return peer_says([python, script, model, split, *rest])
+        return run_script([python, script, model, split, *rest])
 
     def split_file(self, data: str, split: str) -> Path:
         """What all peers read."""
         path = self.work / f"{data}-{split}.npz"
         if not path.exists():
-            script = HERE / "peers" / "export_split.py"
+            script = PEER_SCRIPTS / "export_split.py"
             command = [sys.executable, script, self.data / data, path, "--split", split]
             subprocess.run(command, check=True, capture_output=True)
         return path
@@ -221,16 +225,12 @@ class Grid:
 
 def main() -> None:
     """Run what is asked for, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--peers", type=Path, default=Path("peers"))
+    parser = command_line(__doc__, "data", "--peers", "--cache")
     parser.add_argument("--work", type=Path, default=Path("accuracy"))
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
     parser.add_argument("--only", nargs="+", default=[""], help="jobs whose label holds a text")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, a thread each")
     parser.add_argument("--page", type=Path)
     parser.add_argument("--no-run", action="store_true", help="only what has been computed")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     grid = Grid(arguments.data, arguments.peers, arguments.work, arguments.cache)
@@ -253,8 +253,7 @@ def main() -> None:
     results = [kept | {"key": job.key} for job in jobs if (kept := grid.result(job))]
     if arguments.page is not None:
         arguments.page.write_text(page(results, arguments.work))
-    if arguments.json:
-        print(json.dumps(table(results)))
+    print_json(arguments, table(results))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ moment, and started again. Then
   computes from the log in this process, and so do their lists.
 """
 
-import argparse
 import json
 import random
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from common import command_line, print_json
 from server import Client, Sent, Server, item_ids, lost
 
 from mmrec.realtime import Event, MemorySessions, RealtimeRecommender, SqliteLog
@@ -84,15 +84,10 @@ def differing_states(
 
 def main() -> None:
     """Print what was killed when, and how often everything was as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a trained RUN")
+    parser = command_line(__doc__, "run", "--folder")
     parser.add_argument("--times", type=int, default=20, help="how often to kill")
     parser.add_argument("--clients", type=int, default=8, help="connections at once")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument(
-        "--folder", type=Path, default=Path(), help="the log lies in a new one here"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as the last line")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # as the server does
     moments = random.Random(arguments.seed)
@@ -139,10 +134,8 @@ def main() -> None:
             server.stop()
     count = sum(bool(kill["good"]) for kill in kills)
     print(f"{count} of {arguments.times}")
-    if arguments.json:
-        total = len(acknowledged)
-        print(json.dumps({"times": arguments.times, "good": count, "acknowledged": total,
-                          "kills": kills}))  # fmt: skip
+    counted = {"times": arguments.times, "good": count, "acknowledged": len(acknowledged)}
+    print_json(arguments, counted | {"kills": kills})
     if count < arguments.times:
         raise SystemExit(1)
 

@@ -7,14 +7,14 @@ with SIGKILL at least `--times` times. A learner that skipped or repeated an eve
 other weights: both checkpoints must be equal, byte for byte.
 """
 
-import argparse
-import json
 import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from common import command_line, print_json
 
 from mmrec.realtime import NewEvent, SqliteLog
 from mmrec.recommender import Recommender
@@ -72,12 +72,10 @@ def learn_a_while(run: Path, log: Path, versions: Path, seconds: float) -> bool:
 
 def main() -> None:
     """Learn twice, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
+    parser = command_line(__doc__, "run")
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     draw, kills = random.Random(arguments.seed), 0
     with TemporaryDirectory() as place:
@@ -92,8 +90,7 @@ def main() -> None:
     print(f"killed {kills} times: the checkpoints are {'equal' if equal else 'NOT equal'}")
     if kills < arguments.times:
         print(f"fewer than {arguments.times} kills: take more events")
-    if arguments.json:
-        print(json.dumps({"kills": kills, "equal": equal, "events": arguments.events}))
+    print_json(arguments, {"kills": kills, "equal": equal, "events": arguments.events})
 
 
 if __name__ == "__main__":

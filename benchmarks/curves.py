@@ -15,11 +15,12 @@ import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from common import PeakMemory, command_line, print_json
 
 WIDTH, DIM, NEGATIVES = 64, 128, 1024
 COLOURS = {
@@ -31,26 +32,6 @@ COLOURS = {
 }
 BUILDERS = {"GRU": "gru4rec", "self-attention": "sasrec", "linear recurrence": "lrurec"}
 Point = dict[str, Any]
-
-
-class PeakMemory(threading.Thread):
-    """Samples the memory of the process that is no page of a file, in bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.start_bytes = self.peak = anonymous()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Look five hundred times a second."""
-        while not self.ended.wait(0.002):
-            self.peak = max(self.peak, anonymous())
-
-
-def anonymous() -> int:
-    """Return RssAnon of this process in bytes."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("RssAnon:")[1].split()[0]) * 1024
 
 
 def measure(point: Point) -> Point:
@@ -106,26 +87,23 @@ def measure(point: Point) -> Point:
         collate = Collator(log, {"feature": source}, pool)
         # What was freed so far would be used again unnoticed.
         ctypes.CDLL(None).malloc_trim(0)
-        memory = PeakMemory()
-        memory.start()
         seconds, slots = [], []
-        for step in range(steps + 1):
-            started = time.perf_counter()
-            batch = collate(list(spans[step * batch_size : (step + 1) * batch_size]))
-            output = model(batch)
-            pooled = batch.pool
-            loss = softmax_loss(output.logits, output.target, pooled.candidates, pooled.log_q)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            seconds.append(time.perf_counter() - started)
-            slots.append(len(pooled))
-            del batch, output, loss, pooled
-        memory.ended.set()
-        memory.join()
+        with PeakMemory(every=0.002) as memory:
+            for step in range(steps + 1):
+                started = time.perf_counter()
+                batch = collate(list(spans[step * batch_size : (step + 1) * batch_size]))
+                output = model(batch)
+                pooled = batch.pool
+                loss = softmax_loss(output.logits, output.target, pooled.candidates, pooled.log_q)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                seconds.append(time.perf_counter() - started)
+                slots.append(len(pooled))
+                del batch, output, loss, pooled
     return point | {
         "ms": round(1000 * statistics.median(seconds[1:]), 2),
-        "mib": round((memory.peak - memory.start_bytes) / 2**20, 1),
+        "mib": round((memory.peak - memory.first) / 2**20, 1),
         "slots": round(statistics.median(slots)),
     }
 
@@ -235,11 +213,10 @@ def draw(name: str, found: list[Point], out: Path) -> Path:
 
 def main() -> None:
     """Measure, draw, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--out", type=Path, default=Path("curves"))
     parser.add_argument("--only", choices=list(PICTURES), action="append")
     parser.add_argument("--quick", action="store_true", help="few points")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.point is not None:
@@ -251,8 +228,7 @@ def main() -> None:
         if arguments.only is None or name in arguments.only:
             result[name] = [run(point) for point in wanted]
             print(draw(name, result[name], arguments.out))
-    if arguments.json:
-        print(json.dumps(result))
+    print_json(arguments, result)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ system can drop at will (RssAnon, sampled).
 """
 
 import argparse
-import json
 import statistics
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import torch
+from common import PeakMemory, command_line, memory, print_json
 from pyarrow.parquet import ParquetWriter
 
 from mmrec.data import (
@@ -48,27 +47,6 @@ from mmrec.training import build_optimizer
 
 WIDTH, CLUSTER, STAY = 512, 1000, 0.9
 """Features of an item, items in a cluster, how often a user stays in one."""
-
-
-class PeakMemory(threading.Thread):
-    """Samples how much memory of the process is no page of a file, in bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.anonymous = 0
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Look twenty times a second."""
-        while not self.ended.wait(0.05):
-            self.anonymous = max(self.anonymous, memory("RssAnon"))
-
-
-def memory(field: str) -> int:
-    """Return a figure of this process in bytes: VmHWM, RssAnon, VmRSS."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (found,) = [line for line in lines if line.startswith(f"{field}:")]
-    return int(found.split()[1]) * 1024
 
 
 def write_features(path: Path, items: int) -> np.ndarray:
@@ -184,7 +162,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> tuple[Shards, dict[s
 
 def main() -> None:
     """Write, train, rank, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--length", type=int, default=21, help="events of a user")
@@ -193,18 +171,14 @@ def main() -> None:
     parser.add_argument("--negatives", type=int, default=1024)
     parser.add_argument("--held-back", type=int, default=400, help="users that are measured")
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    peak = PeakMemory()
-    peak.start()
     items, began = arguments.items, time.perf_counter()
-    folder = TemporaryDirectory()
-    try:
-        shards, sources = prepare(Path(folder.name), arguments)
+    with PeakMemory(every=0.05) as peak, TemporaryDirectory() as folder:
+        shards, sources = prepare(Path(folder), arguments)
         size = sum(path.stat().st_size for path in shards.paths)
         written = time.perf_counter() - began
-        prepared = {"rss": memory("VmHWM"), "anonymous": peak.anonymous}
+        prepared = {"rss": memory("VmHWM"), "anonymous": peak.peak}
         counts = shards.counts()
         positions = arguments.batch_size * (arguments.length - 1)
         pool = UnionSampler(
@@ -225,10 +199,6 @@ def main() -> None:
         started = time.perf_counter()
         after = recall(model, sources, items, held)
         ranked = time.perf_counter() - started
-    finally:
-        peak.ended.set()
-        peak.join()
-        folder.cleanup()
     gib = 2**30
     result = {
         "items": items,
@@ -245,13 +215,12 @@ def main() -> None:
         "trained": after,
         "random": {f"recall@{k}": k / items for k in (10, 100, 1000)},
         "peak_rss_gib": round(memory("VmHWM") / gib, 2),
-        "peak_anonymous_gib": round(peak.anonymous / gib, 2),
+        "peak_anonymous_gib": round(peak.peak / gib, 2),
         "threads": torch.get_num_threads(),
     }
     for name, value in result.items():
         print(f"{name:22} {value}")
-    if arguments.json:
-        print(json.dumps(result))
+    print_json(arguments, result)
 
 
 if __name__ == "__main__":

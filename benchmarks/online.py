@@ -15,8 +15,6 @@ Recommenders are kept in the work folder and not trained twice. The test is of t
 events, resampling whole users (`mmrec.evaluation.paired_bootstrap`).
 """
 
-import argparse
-import json
 import logging
 import time
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import command_line, print_json
 
 from mmrec import Options, Recommender
 from mmrec.baselines import Popularity
@@ -210,14 +209,11 @@ def draw(streams: list[dict[str, Prequential]], markov: Prequential, path: Path)
 
 def main() -> None:
     """Train, stream, compare, draw, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
+    parser = command_line(__doc__, "data", "--cache")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--work", type=Path, default=Path("online"))
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
     parser.add_argument("--out", type=Path, help="folder of the image")
     parser.add_argument("--tune", action="store_true", help="repeat the choice of the settings")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logging.getLogger("mmrec").setLevel(logging.ERROR)
     torch.set_num_threads(1)
@@ -225,8 +221,7 @@ def main() -> None:
     places = (arguments.work, arguments.cache)
     if arguments.tune:
         tuned = tune(data, *places)
-        if arguments.json:
-            print(json.dumps(tuned))
+        print_json(arguments, tuned)
         return
     results, streams = [], []
     for seed in arguments.seeds:
@@ -248,10 +243,9 @@ def main() -> None:
         print(f"{name}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in found.items()))
     if arguments.out is not None:
         draw(streams, markov, arguments.out)
-    if arguments.json:
-        gains = {f"gain_{m}": mean(r[f"gain_{m}"] for r in results) for m in METRICS}
-        kept = mean(result["old_part"]["kept"] for result in results)
-        print(json.dumps({"seeds": results, "baselines": counted, **gains, "kept": kept}))
+    gains = {f"gain_{m}": mean(r[f"gain_{m}"] for r in results) for m in METRICS}
+    kept = mean(result["old_part"]["kept"] for result in results)
+    print_json(arguments, {"seeds": results, "baselines": counted, **gains, "kept": kept})
 
 
 if __name__ == "__main__":

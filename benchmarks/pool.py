@@ -8,17 +8,16 @@ pool, the other every occurrence of an item in a history or as a target, as a mo
 takes `(B, T)` texts and images. Median seconds of a step, and their ratio, are printed.
 """
 
-import argparse
-import json
 import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from common import command_line, print_json, seconds_of
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from mmrec.data import Batch, RawSource, Source, load_pool, read_folder, split_by_time
@@ -69,23 +68,20 @@ def every_occurrence(batch: Batch, sources: Mapping[str, Source]) -> Batch:
     )
 
 
-def seconds_of_step(model: SequentialModel, batch: Batch) -> float:
+def step(model: SequentialModel, batch: Batch) -> None:
     """Forward, loss and backward of one batch."""
-    start = time.perf_counter()
     output = model(batch)
     softmax_loss(output.logits, output.target, batch.pool.candidates, batch.pool.log_q).backward()
     model.zero_grad()
-    return time.perf_counter() - start
 
 
 def main() -> None:
     """Run both sides in turns."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--items", type=int, default=500)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--max-length", type=int, default=20)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     model = small_model()
@@ -110,8 +106,8 @@ def main() -> None:
         for batch, _ in zip(loader, range(arguments.steps), strict=False):
             repeated = every_occurrence(batch, sources)
             slots.append((len(batch.pool), len(repeated.pool)))
-            once.append(seconds_of_step(model, batch))
-            each.append(seconds_of_step(model, repeated))
+            once.append(seconds_of(partial(step, model, batch)))
+            each.append(seconds_of(partial(step, model, repeated)))
     result = {
         "pool_slots": statistics.median(pair[0] for pair in slots),
         "occurrence_slots": statistics.median(pair[1] for pair in slots),
@@ -125,8 +121,7 @@ def main() -> None:
             arguments.steps, **result
         )
     )
-    if arguments.json:
-        print(json.dumps(result))
+    print_json(arguments, result)
 
 
 if __name__ == "__main__":

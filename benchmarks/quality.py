@@ -9,7 +9,6 @@ of its seconds those up to the first epoch that is there count, epochs being equ
 are those of ``benchmarks/accuracy.py``.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -18,9 +17,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from speed import environment, peer_says
+from common import PEER_SCRIPTS, command_line, environment, print_json, run_script
 
-HERE = Path(__file__).parent
 MMREC = {
     "mmrec GRU, id": ("gru", "id"),
     "mmrec SASRec, id": ("sasrec", "id"),
@@ -45,7 +43,7 @@ def mmrec_seconds(data: Path, out: Path, name: str, seed: int, ndcg: float) -> f
 
 def peer_seconds(python: Path, split: Path, seed: int, ndcg: float) -> float | None:
     """Return the seconds until RecTools is there; None where it never is."""
-    script = HERE / "peers" / "accuracy_rectools.py"
+    script = PEER_SCRIPTS / "accuracy_rectools.py"
     command: list[str | Path] = [
         python,
         script,
@@ -56,18 +54,15 @@ def peer_seconds(python: Path, split: Path, seed: int, ndcg: float) -> float | N
         "--seed",
         str(seed),
     ]
-    said = peer_says(command)
+    said = run_script(command)
     return float(said["seconds"]) if said["stopped_by"] == "until" else None
 
 
 def main() -> None:
     """Print a line a training, then medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--peers", type=Path, default=Path("peers"))
+    parser = command_line(__doc__, "data", "--peers")
     parser.add_argument("--ndcg", type=float, default=0.09, help="on validation")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     python = environment(arguments.peers, "rectools")
@@ -75,7 +70,7 @@ def main() -> None:
     with TemporaryDirectory() as place:
         folder = Path(place)
         split = folder / "split.npz"
-        export = [sys.executable, str(HERE / "peers" / "export_split.py")]
+        export = [sys.executable, str(PEER_SCRIPTS / "export_split.py")]
         export += [str(arguments.data), str(split), "--split", "leave-one-out"]
         subprocess.run(export, check=True, capture_output=True)
         for seed in range(arguments.seeds):
@@ -95,8 +90,7 @@ def main() -> None:
     for name, median in medians.items():
         ratio = f"× {peer / median:.1f}" if peer and median else "not every seed was there"
         print(f"{name:<18} {ratio}")
-    if arguments.json:
-        print(json.dumps({"ndcg@10": arguments.ndcg, "seconds": taken, "medians": medians}))
+    print_json(arguments, {"ndcg@10": arguments.ndcg, "seconds": taken, "medians": medians})
 
 
 if __name__ == "__main__":

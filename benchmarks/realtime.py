@@ -20,9 +20,7 @@ graph looks at `--effort` candidates.
 `full` waits for the disk in each commit: the log lies in a new folder in `--folder`.
 """
 
-import argparse
 import gc
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +33,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from common import command_line, print_json, seconds_of
 from torch import Tensor
 
 from mmrec.data import Catalog, Histories
@@ -283,9 +282,8 @@ def adding(live: RealtimeRecommender, made: Recommender, name: str) -> dict[str,
     for _ in range(5):
         first = len(live.catalog)
         rows = {"item_id": range(first, first + count)} | {n: ["new"] * count for n in columns}
-        began = time.perf_counter()
-        live.add_items(pl.DataFrame(rows), features=features)
-        seconds.append(time.perf_counter() - began)
+        new = pl.DataFrame(rows)
+        seconds.append(seconds_of(partial(live.add_items, new, features=features)))
     print(f"add_items, {count:,} items ({name}): {', '.join(f'{s:.3f}' for s in seconds)} s")
     return {"add_items_1000_s" if name == "exact" else f"add_items_1000_{name}_s": max(seconds)}
 
@@ -304,17 +302,12 @@ def sync_ms(folder: Path) -> float:
 
 def main() -> None:
     """Print the table, and the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a trained RUN")
+    parser = command_line(__doc__, "run", "--folder")
     parser.add_argument("--quick", action="store_true", help="fewer calls, and no million items")
     parser.add_argument("--calls", type=int, default=5000, help="calls of each event_type")
     parser.add_argument("--noise", type=float, default=0.3, help="relative, see above")
     parser.add_argument("--isotropic", action="store_true", help="noise in all directions")
     parser.add_argument("--effort", type=int, default=288, help="candidates of a search (HNSW)")
-    parser.add_argument(
-        "--folder", type=Path, default=Path(), help="the log lies in a new one here"
-    )
-    parser.add_argument("--json", action="store_true", help="print the figures as the last line")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     calls = 2000 if arguments.quick else -(-arguments.calls // BLOCK) * BLOCK
@@ -337,8 +330,7 @@ def main() -> None:
     found |= catalogue(made, 100_000, calls, arguments)
     if not arguments.quick:
         found |= catalogue(made, 1_000_000, 2000, arguments)
-    if arguments.json:
-        print(json.dumps(found))
+    print_json(arguments, found)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ with SIGKILL at a random moment of the training, and resumed with `--resume`: th
 `model.safetensors` must be the same. All runs are processes of their own, on the CPU.
 """
 
-import argparse
 import hashlib
-import json
 import os
 import random
 import subprocess
@@ -17,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from common import command_line, print_json
 
 from mmrec.demo import make_shop
 
@@ -58,10 +58,9 @@ def epochs_kept(checkpoints: Path) -> int:
 
 def main() -> None:
     """Print what was killed when, and how many of the resumed models are equal."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__)
     parser.add_argument("--times", type=int, default=20, help="how often to kill and resume")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--json", action="store_true", help="print the result as the last line")
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     with TemporaryDirectory() as folder:
@@ -89,8 +88,7 @@ def main() -> None:
             print(f"killed after {after:5.2f} s, {kept:2} epochs kept: {said}", flush=True)
         equal = sum(bool(kill["equal"]) for kill in kills)
         print(f"{equal} of {arguments.times} equal")
-        if arguments.json:
-            print(json.dumps({"times": arguments.times, "equal": equal, "kills": kills}))
+        print_json(arguments, {"times": arguments.times, "equal": equal, "kills": kills})
         if equal < arguments.times:
             raise SystemExit(1)
 

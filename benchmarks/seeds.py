@@ -7,11 +7,10 @@ Student's t at 95 % over the seeds: it covers the chance of training, not that o
 standard error over the targets of one seed is shown beside it.
 """
 
-import argparse
-import json
 import math
 import statistics
-from pathlib import Path
+
+from common import command_line, print_json
 
 import mmrec
 from mmrec.data import read_folder
@@ -29,14 +28,11 @@ def interval(values: list[float]) -> float:
 
 def main() -> None:
     """Train, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
+    parser = command_line(__doc__, "data", "--cache")
     parser.add_argument("--split", default="time")
     parser.add_argument("--min-count", type=int, default=5)
     parser.add_argument("--modalities", default="id,text,image")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "mmrec")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     dataset = read_folder(arguments.data)
     reports = []
@@ -80,8 +76,7 @@ def main() -> None:
             f"{metric}: {row['mean']:.4f} ± {row['interval']:.4f}; "
             + ", ".join(f"{name} {row[name]:.4f}" for name in first["baselines"])
         )
-    if arguments.json:
-        print(json.dumps(result))
+    print_json(arguments, result)
 
 
 if __name__ == "__main__":

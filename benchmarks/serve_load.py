@@ -9,8 +9,6 @@ server. After a warm-up, pairs are counted for some seconds. Then the server is 
 every event that it acknowledged must be in the log: user, item and id.
 """
 
-import argparse
-import json
 import time
 from itertools import chain
 from pathlib import Path
@@ -18,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from common import command_line, print_json
 from server import Client, Server, item_ids, lost
 
 WARM = 3.0
@@ -53,15 +52,10 @@ def load(server: Server, run: Path, clients: int, seconds: float) -> tuple[list[
 
 def main() -> None:
     """Print the figures, and whether every acknowledged event is in the log."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a trained RUN")
+    parser = command_line(__doc__, "run", "--folder")
     parser.add_argument("--clients", type=int, default=16, help="connections at once")
     parser.add_argument("--seconds", type=float, default=60, help="for which pairs are counted")
     parser.add_argument("--index", default="exact", help="exact, or hnsw")
-    parser.add_argument(
-        "--folder", type=Path, default=Path(), help="the log lies in a new one here"
-    )
-    parser.add_argument("--json", action="store_true", help="print the figures as the last line")
     arguments = parser.parse_args()
     with TemporaryDirectory(dir=arguments.folder) as folder:
         log = Path(folder, "events.db")
@@ -80,8 +74,7 @@ def main() -> None:
     print(f"{len(acknowledged):,} events acknowledged, {len(missing)} not in the log; "
           f"{len(errors)} errors {errors[:3]}; "
           f"{'stopped in order' if graceful else 'DID NOT STOP IN ORDER'}")  # fmt: skip
-    if arguments.json:
-        print(json.dumps(found))
+    print_json(arguments, found)
     if errors or missing or not graceful:
         raise SystemExit(1)
 

@@ -19,13 +19,10 @@ used):
   encoding them (1 would mean that decoding costs nothing);
 - ``pool_vs_occurrences``: see ``benchmarks/pool.py``.
 
-Every process keeps freed memory (``mmrec.memory``), as the ``mmrec`` command does, those of the
-peers too. A ratio above 1 says that mmrec is faster.
+Every process keeps freed memory (``mmrec.cpu.memory``), as the ``mmrec`` command does, those of
+the peers too. A ratio above 1 says that mmrec is faster.
 """
 
-import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
@@ -37,9 +34,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import (
+    PEER_SCRIPTS,
+    command_line,
+    environment,
+    median_seconds,
+    print_json,
+    run_script,
+)
 from lightning import Callback, Trainer
 from mmrec.recommender.build import build_negatives
 
+from mmrec.cpu import keep_freed_memory
 from mmrec.data import (
     Catalog,
     Interactions,
@@ -51,22 +57,15 @@ from mmrec.data import (
 )
 from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
-from mmrec.memory import keep_freed_memory
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog, gru4rec, sasrec
 from mmrec.recommender.content import raw_values
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.train import quiet
 from mmrec.training import SequenceDataModule, SequentialRecommender
 
-HERE = Path(__file__).parent
 TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 IMAGE_MODEL = "tf_efficientnet_lite0"
-PEERS = {
-    "recbole": ["recbole==1.2.1", "numpy<2", "setuptools<80"],
-    "rectools": ["rectools[torch]==0.19.0"],
-}
 DIM, HISTORY, WINDOWS = 128, 50, 128
-KEEP = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**30))
 
 
 class Epochs(Callback):
@@ -82,33 +81,6 @@ class Epochs(Callback):
     def on_train_epoch_end(self, *_: Any) -> None:
         """Stop the clock."""
         self.seconds.append(time.perf_counter() - self.start)
-
-
-def environment(folder: Path, peer: str) -> Path:
-    """The interpreter of a peer's own virtual environment, made where it isn't there."""
-    python = folder / peer / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder / peer], check=True)
-        command = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            f"torch=={torch.__version__.split('+')[0]}",
-        ]
-        subprocess.run([*command, *PEERS[peer]], check=True)
-    return python
-
-
-def peer_says(command: list[str | Path]) -> dict[str, Any]:
-    """Run a peer's script; its last line is JSON."""
-    words, kept = [str(part) for part in command], os.environ | KEEP
-    done = subprocess.run(words, capture_output=True, text=True, env=kept)
-    if done.returncode:
-        raise SystemExit(f"{command[1]} failed:\n{done.stderr[-2000:]}")
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return said
 
 
 def last_events(events: Sequences, most: int) -> Sequences:
@@ -164,8 +136,8 @@ def training(
     timed = {}
     np.savez(work / "train.npz", item=split.train.item, offsets=split.train.offsets)
     ours = seconds_of_epoch(gru4rec({"id": IdEncoder(words, DIM)}, dim=DIM), split, sources, epochs)
-    script = [HERE / "peers" / "speed_recbole.py", work / "train.npz", work / "recbole"]
-    theirs = peer_says(
+    script = [PEER_SCRIPTS / "speed_recbole.py", work / "train.npz", work / "recbole"]
+    theirs = run_script(
         [
             environment(peers, "recbole"),
             *script,
@@ -192,8 +164,8 @@ def training(
     np.savez(work / "cut.npz", item=cut.item, offsets=cut.offsets)
     model = sasrec({"id": IdEncoder(words, DIM)}, dim=DIM, window=HISTORY)
     ours = seconds_of_epoch(model, few, sources, epochs)
-    script = [HERE / "peers" / "speed_rectools.py", "train", work / "cut.npz"]
-    theirs = peer_says(
+    script = [PEER_SCRIPTS / "speed_rectools.py", "train", work / "cut.npz"]
+    theirs = run_script(
         [
             environment(peers, "rectools"),
             *script,
@@ -235,8 +207,8 @@ def evaluating(peers: Path, work: Path, *, quick: bool, threads: int) -> dict[st
         summarize(rank_targets(scorer, split, max_length=HISTORY), len(catalog))
 
     repeats = 3 if quick else 5
-    script = [HERE / "peers" / "speed_rectools.py", "evaluate", work / "evaluate.npz"]
-    theirs = peer_says(
+    script = [PEER_SCRIPTS / "speed_rectools.py", "evaluate", work / "evaluate.npz"]
+    theirs = run_script(
         [
             environment(peers, "rectools"),
             *script,
@@ -247,7 +219,7 @@ def evaluating(peers: Path, work: Path, *, quick: bool, threads: int) -> dict[st
         ]
     )
     return {
-        "mmrec": median(ours, repeats),
+        "mmrec": median_seconds(ours, repeats),
         "peer": theirs["seconds"],
         "peer_recommend": theirs["recommend"],
     }
@@ -274,7 +246,7 @@ def texts(data: Path, *, quick: bool) -> dict[str, float]:
     def theirs() -> None:
         made["theirs"] = peer.encode(values)
 
-    turns = [(median(ours, 1), median(theirs, 1)) for _ in range(3)]
+    turns = [(median_seconds(ours, 1), median_seconds(theirs, 1)) for _ in range(3)]
     difference = float(np.abs(made["ours"] - made["theirs"]).max())
     if difference > 1e-3:
         raise SystemExit(f"the vectors differ by {difference}; expected at most 0.001")
@@ -297,15 +269,15 @@ def images(data: Path, *, quick: bool) -> dict[str, float]:
     def ours() -> None:
         FeatureStore(None).encode(encoder, paths, keys=[str(path) for path in paths])
 
-    turns = [(median(ours, 1), median(forward, 1)) for _ in range(3)]
+    turns = [(median_seconds(ours, 1), median_seconds(forward, 1)) for _ in range(3)]
     mine, floor = (statistics.median(side) for side in zip(*turns, strict=True))
     return {"mmrec": mine, "peer": floor, "images": len(paths)}
 
 
 def pool(*, quick: bool) -> dict[str, float]:
     """Training text and image models, by unique items and by occurrences."""
-    script = [sys.executable, HERE / "pool.py", "--steps", "3" if quick else "5", "--json"]
-    said = peer_says(script)
+    script = Path(__file__).with_name("pool.py")
+    said = run_script([sys.executable, script, "--steps", "3" if quick else "5", "--json"])
     return {"mmrec": said["pool_seconds"], "peer": said["occurrence_seconds"]}
 
 
@@ -315,28 +287,15 @@ def import_seconds() -> float:
     def start(code: str) -> Callable[[], None]:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True) and None
 
-    return median(start("import mmrec"), 5) - median(start("pass"), 5)
-
-
-def median(action: Callable[[], Any], repeats: int) -> float:
-    """Median seconds of an action."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return median_seconds(start("import mmrec"), 5) - median_seconds(start("pass"), 5)
 
 
 def main() -> None:
     """Run every comparison and print ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--peers", type=Path, default=Path("peers"))
+    parser = command_line(__doc__, "data", "--peers")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
@@ -370,9 +329,8 @@ def main() -> None:
                 )
     imported = import_seconds()
     print(f"import mmrec: {imported:.2f} s")
-    if arguments.json:
-        ratios = {key: round(row["peer"] / row["mmrec"], 3) for key, row in timed.items()}
-        print(json.dumps(ratios))
+    ratios = {key: round(row["peer"] / row["mmrec"], 3) for key, row in timed.items()}
+    print_json(arguments, ratios)
 
 
 if __name__ == "__main__":

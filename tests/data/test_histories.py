@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.data import Histories
+from mmrec.data import Histories, Sequences
 
 
 @given(st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=5))
@@ -23,3 +23,51 @@ def test_of_items_pads_on_the_right(rows):
             torch.float32,
             torch.long,
         )
+
+
+def listed(histories):
+    """Every history as a list of its events."""
+    return [
+        list(zip(*(part[row, :length].tolist() for part in vars(histories).values()), strict=True))
+        for row, length in enumerate(histories.lengths.tolist())
+    ]
+
+
+def numbered(rows):
+    """Histories whose gaps and event types follow from their items."""
+    made = Histories.of_items(rows)
+    return Histories(made.items, made.items * 0.5, made.items % 3)
+
+
+ROWS = st.lists(st.lists(st.integers(1, 9), max_size=5), min_size=1, max_size=5)
+
+
+@given(ROWS, st.integers(1, 6))
+def test_the_last_events_of_each_history_are_kept(rows, steps):
+    histories = numbered(rows)
+    assert listed(histories.tail(steps)) == listed(numbered([row[-steps:] for row in rows]))
+    assert histories.tail(5) is histories
+    assert histories.last_items().tolist() == [row[-1] if row else 0 for row in rows]
+
+
+@given(ROWS, ROWS)
+def test_histories_are_put_together_and_taken_apart(first, second):
+    both = Histories.cat([numbered(first), numbered(second)])
+    assert listed(both) == listed(numbered(first + second))
+    order = torch.arange(len(both)).flip(0)
+    assert listed(both.rows(order)) == listed(numbered((first + second)[::-1]))
+    assert listed(both.padded(8)) == listed(both)
+    assert both.padded(8).items.shape == (len(both), 8)
+
+
+@given(ROWS.filter(any), st.integers(0, 4))
+def test_events_of_a_log_become_histories(rows, left_out):
+    item = np.concatenate([np.array(row, dtype=np.int64) for row in rows])
+    stops = np.cumsum([len(row) for row in rows])
+    offsets = np.concatenate([[0], stops])
+    events = Sequences(item, item * 0.5, item % 3, item * 1.0, offsets, range(len(rows)))
+    starts = np.minimum(offsets[:-1] + left_out, stops)
+    found = Histories.of_events(events, starts, stops)
+    assert listed(found) == listed(numbered([row[left_out:] for row in rows]))
+    assert found.gap.dtype == torch.float32
+    assert found.gap.eq(0).logical_or(found.mask).all()

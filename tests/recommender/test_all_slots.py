@@ -1,4 +1,4 @@
-"""A part of one's own for every slot: trained, saved, loaded, resumed, updated, served, exported."""
+"""A part of one's own for every slot: trained, saved, loaded, resumed, served, exported, compared."""
 
 import json
 from functools import partial

@@ -85,6 +85,6 @@ class ItemKNN:
             ValueError: ``fit`` was not called.
         """
         table = require_fitted(self, self.table)
-        length = histories.mask.sum(1, keepdim=True)
+        length = histories.lengths.unsqueeze(1)
         age = (length - 1 - torch.arange(histories.items.shape[1])).clamp(min=0)
         return table.scores(histories.items, self.decay ** age.float())

@@ -47,7 +47,6 @@ class Markov:
             ValueError: ``fit`` was not called.
         """
         table = require_fitted(self, self.table)
-        last = (histories.mask.sum(1, keepdim=True) - 1).clamp(min=0)
-        latest = histories.items.gather(1, last)
+        latest = histories.last_items().unsqueeze(1)
         # Popularity is below 1, so it only orders items of equal transition counts.
         return table.scores(latest, torch.ones(latest.shape)) + self.popularity

@@ -9,7 +9,7 @@ import typer
 
 from mmrec.cli.options import import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
-from mmrec.memory import keep_freed_memory
+from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
 app = typer.Typer(

@@ -1,19 +1,21 @@
 """Histories of users, padded on the right: what is scored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mmrec.data.device import OnDevice
+from mmrec.data.sequences import Sequences
 
 
 @dataclass(frozen=True)
 class Histories(OnDevice):
-    """What users met, oldest first.
+    """The events of users, oldest first. Methods return new histories.
 
     Attributes:
         items: catalogue indices, 0 = padding, ``(B, T)``.
@@ -25,17 +27,9 @@ class Histories(OnDevice):
     gap: Float[Tensor, "B T"]
     event_type: Int[Tensor, "B T"]
 
-    @property
-    def mask(self) -> Bool[Tensor, "B T"]:
-        """True where there is an event."""
-        return self.items > 0
-
-    def __len__(self) -> int:
-        return self.items.shape[0]
-
     @classmethod
     def of_items(cls, rows: Sequence[Sequence[int] | np.ndarray]) -> "Histories":
-        """Pad lists of catalogue indices of which nothing else is known.
+        """Pad lists of catalogue indices; gaps and event types are unknown.
 
         Example:
             >>> Histories.of_items([[3, 1], []]).items
@@ -47,3 +41,109 @@ class Histories(OnDevice):
         for row, history in enumerate(rows):
             items[row, : len(history)] = torch.as_tensor(np.asarray(history, dtype=np.int64))
         return cls(items, torch.full(items.shape, -1.0), torch.zeros_like(items))
+
+    @classmethod
+    def of_events(
+        cls, events: Sequences, starts: Int[np.ndarray, " B"], stops: Int[np.ndarray, " B"]
+    ) -> "Histories":
+        """Return the events ``starts[b]:stops[b]`` of a log as the history ``b``.
+
+        Example:
+            >>> from mmrec.data import Catalog, Interactions, to_sequences
+            >>> log = {"user_id": list("uuv"), "item_id": [8, 9, 8], "position": [0, 1, 0]}
+            >>> events = to_sequences(Interactions(log), Catalog({"item_id": [8, 9]}))
+            >>> Histories.of_events(events, np.array([0, 2]), np.array([2, 3])).items
+            tensor([[1, 2],
+                    [1, 0]])
+        """
+        lengths = (stops - starts)[:, None]
+        steps = np.arange(max(int(lengths.max(initial=1)), 1))
+        mask = steps < lengths
+        at = np.where(mask, starts[:, None] + steps, 0)
+        return cls(
+            items=torch.from_numpy(np.where(mask, events.item[at], 0)),
+            gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
+            event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
+        )
+
+    @classmethod
+    def cat(cls, parts: Sequence["Histories"]) -> "Histories":
+        """Return the histories of all parts, in order, padded to the longest.
+
+        Example:
+            >>> Histories.cat([Histories.of_items([[3, 1]]), Histories.of_items([[2]])]).items
+            tensor([[3, 1],
+                    [2, 0]])
+        """
+        steps = max(part.items.shape[1] for part in parts)
+        padded = [part.padded(steps) for part in parts]
+        return cls(
+            torch.cat([part.items for part in padded]),
+            torch.cat([part.gap for part in padded]),
+            torch.cat([part.event_type for part in padded]),
+        )
+
+    def __len__(self) -> int:
+        return self.items.shape[0]
+
+    @property
+    def mask(self) -> Bool[Tensor, "B T"]:
+        """True where there is an event."""
+        return self.items > 0
+
+    @property
+    def lengths(self) -> Int[Tensor, " B"]:
+        """The number of events of each history."""
+        return self.mask.sum(1)
+
+    def last_items(self) -> Int[Tensor, " B"]:
+        """Return the last item of each history, 0 where it is empty.
+
+        Example:
+            >>> Histories.of_items([[3, 1], [2], []]).last_items()
+            tensor([1, 2, 0])
+        """
+        last = (self.lengths - 1).clamp(min=0)
+        return self.items.gather(1, last.unsqueeze(1)).squeeze(1)
+
+    def tail(self, steps: int) -> "Histories":
+        """Return the last ``steps`` events of each history.
+
+        Example:
+            >>> Histories.of_items([[3, 1, 2], [4]]).tail(2).items
+            tensor([[1, 2],
+                    [4, 0]])
+        """
+        if self.items.shape[1] <= steps:
+            return self
+        first = (self.lengths - steps).clamp(min=0)
+        at = first.unsqueeze(1) + torch.arange(steps, device=first.device)
+        return self.map(lambda part: part.gather(1, at))
+
+    def rows(self, index: Int[Tensor, " R"]) -> "Histories":
+        """Return some of the histories, in the order of ``index``.
+
+        Example:
+            >>> Histories.of_items([[3, 1], [4]]).rows(torch.tensor([1, 1])).items
+            tensor([[4, 0],
+                    [4, 0]])
+        """
+        return self.map(lambda part: part[index])
+
+    def padded(self, steps: int) -> "Histories":
+        """Return the histories with padding up to ``steps`` events.
+
+        Example:
+            >>> Histories.of_items([[3, 1]]).padded(3).items
+            tensor([[3, 1, 0]])
+        """
+        return self.map(lambda part: pad(part, (0, steps - part.shape[1])))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Histories":
+        """Apply a function to items, gaps and event types; it changes all their shapes alike.
+
+        Example:
+            >>> Histories.of_items([[3, 1]]).map(lambda part: part.flip(1)).items
+            tensor([[1, 3]])
+        """
+        return Histories(function(self.items), function(self.gap), function(self.event_type))

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
+from mmrec.cpu import fast_products
 from mmrec.encoders.batching import raw_batches
 from mmrec.encoders.folding import folded
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
-from mmrec.layers import fast_products
 
 Raw = str | Path | None
 _WORTH_FOLDING = 64  # values: it takes as long as encoding a few

@@ -100,12 +100,5 @@ def _all_of(
 def histories_before(split: Split, stops: Int[np.ndarray, " B"], max_length: int) -> Histories:
     """Return the last ``max_length`` events of the same user before each of ``stops``."""
     events = split.sequences
-    lengths = np.minimum(stops - events.offsets[target_users(split, stops)], max_length)
-    steps = np.arange(max(int(lengths.max()), 1))
-    mask = steps < lengths[:, None]
-    at = np.where(mask, (stops - lengths)[:, None] + steps, 0)
-    return Histories(
-        items=torch.from_numpy(np.where(mask, events.item[at], 0)),
-        gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
-        event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
-    )
+    firsts = events.offsets[target_users(split, stops)]
+    return Histories.of_events(events, np.maximum(firsts, stops - max_length), stops)

@@ -87,7 +87,7 @@ class OnlineMarkov:
 
     def update(self, events: Observed) -> None:
         """Count events of the stream."""
-        self.learn(_latest(events.histories).numpy(), events.item.numpy())
+        self.learn(events.histories.last_items().numpy(), events.item.numpy())
 
     def learn(self, before: Int[np.ndarray, " B"], items: Int[np.ndarray, " B"]) -> None:
         """Count ``items``, each after the item before it in its history (``before``, 0 = none)."""
@@ -106,15 +106,9 @@ class OnlineMarkov:
         """Return the scores of every catalogue index for each history."""
         popularity = self.counts / (self.counts.max() + 1)
         scores = popularity.float().repeat(len(histories), 1)
-        for row, last in enumerate(_latest(histories).tolist()):
+        for row, last in enumerate(histories.last_items().tolist()):
             following = self.after.get(last)
             if following:
                 weights = torch.tensor(list(following.values()))
                 scores[row, torch.tensor(list(following))] += weights
         return scores
-
-
-def _latest(histories: Histories) -> Int[Tensor, " B"]:
-    """Return the last item of each history, 0 where it is empty."""
-    last = (histories.mask.sum(1, keepdim=True) - 1).clamp(min=0)
-    return histories.items.gather(1, last).squeeze(1)

@@ -8,8 +8,9 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mmrec.cpu import Dropout
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout, record_init_args
+from mmrec.layers import record_init_args
 
 
 class WindowState(NamedTuple):

@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mmrec.cpu import Dropout
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout, check_shape, record_init_args
+from mmrec.layers import check_shape, record_init_args
 
 
 @record_init_args

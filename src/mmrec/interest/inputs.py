@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mmrec.layers import Dropout, Size, check_shape
+from mmrec.cpu import Dropout
+from mmrec.layers import Size, check_shape
 
 # log1p(one day in seconds): scales a time gap so that a day is 1 and a year 1.5.
 DAY = 11.366754

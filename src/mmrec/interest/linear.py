@@ -8,8 +8,9 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from mmrec.cpu import Dropout
 from mmrec.interest.inputs import EventInputs
-from mmrec.layers import Dropout, at_least_float32, record_init_args
+from mmrec.layers import at_least_float32, record_init_args
 
 
 class RecurrentState(NamedTuple):

@@ -1,20 +1,16 @@
-"""Small shared primitives: perceptron, dropout, masks, precision, products, shapes."""
+"""Small shared primitives: perceptron, masks, precision, shapes, constructor arguments."""
 
-from mmrec.layers.dropout import Dropout
 from mmrec.layers.init_args import record_init_args
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
-from mmrec.layers.products import fast_products
 from mmrec.layers.shapes import Size, check_shape
 
 __all__ = [
     "MLP",
-    "Dropout",
     "Size",
     "at_least_float32",
     "check_shape",
-    "fast_products",
     "full_precision",
     "masked_mean",
     "masked_softmax",

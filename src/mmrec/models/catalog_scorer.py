@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
+from mmrec.cpu import fast_products
 from mmrec.data import Histories
-from mmrec.layers import fast_products
 from mmrec.models.sequential import SequentialModel
 
 
@@ -36,10 +36,11 @@ class CatalogScorer:
         self.popularity = popularity.to(vectors)
 
     @torch.no_grad()
+    @fast_products()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
         histories = self._prepared(histories)
-        with evaluating(self.model), fast_products():
+        with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
         scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
@@ -51,6 +52,7 @@ class CatalogScorer:
         return self.model.reranker is not None
 
     @torch.no_grad()
+    @fast_products()
     def rerank(
         self,
         scores: Float[Tensor, "B V1"],
@@ -66,13 +68,13 @@ class CatalogScorer:
         if self.model.reranker is None:
             return scores
         histories = self._prepared(histories)
-        with evaluating(self.model), fast_products():
+        with evaluating(self.model):
             states = self.model.interests(histories, self.vectors)
             ranked = self.model.rerank(scores, states, self.vectors)
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
 
     def _prepared(self, histories: Histories) -> Histories:
-        return _last(histories, self.max_length).to(self.vectors.device)
+        return histories.tail(self.max_length).to(self.vectors.device)
 
 
 @contextmanager
@@ -84,14 +86,3 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-
-
-def _last(histories: Histories, steps: int) -> Histories:
-    """Keep the last ``steps`` events of each history."""
-    if histories.items.shape[1] <= steps:
-        return histories
-    first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
-    at = first + torch.arange(steps, device=first.device)
-    return Histories(
-        *(t.gather(1, at) for t in (histories.items, histories.gap, histories.event_type))
-    )

@@ -1,21 +1,18 @@
 """The item tower: the modalities of an item → one vector."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
-from functools import partial
 from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from mmrec.cpu import checkpointed, fast_products
 from mmrec.data import Inputs, ItemPool, Source, load_pool
 from mmrec.encoders import Encoder
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.fusion import Fusion
-from mmrec.layers import fast_products
 from mmrec.models.checks import check_items
 
 Features = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -102,12 +99,7 @@ class ItemEncoder(nn.Module):
             return cast(Tensor, encoder(inputs))
         run: Callable[[Inputs], Tensor] = encoder
         if torch.is_grad_enabled() and any(p.requires_grad for p in encoder.parameters()):
-            run = partial(
-                checkpoint,
-                encoder,
-                use_reentrant=False,
-                context_fn=lambda: (nullcontext(), fast_products()),
-            )
+            run = checkpointed(encoder)
         *parts, last = _split(inputs, self.chunk)
         with fast_products():
             # The backward pass starts with the last chunk, so its activations are kept.

@@ -93,7 +93,7 @@ class SequentialModel(nn.Module):
         if isinstance(self.interest, LastInterest):
             return self.interest.last(*given)
         states = self.interest(*given)
-        last = (histories.mask.sum(1) - 1).clamp(min=0)
+        last = (histories.lengths - 1).clamp(min=0)
         return states[torch.arange(len(last), device=last.device), last]
 
     def scores(self, histories: Histories, vectors: Float[Tensor, "V1 D"]) -> Float[Tensor, "B V1"]:

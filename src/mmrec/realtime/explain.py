@@ -70,14 +70,8 @@ def explain_history(
     """
     steps = histories.items.shape[1]
     kept = torch.stack([torch.arange(steps) != left for left in range(steps)])
-    shorter = Histories(
-        *(
-            torch.nn.functional.pad(part.expand(steps, -1)[kept].view(steps, steps - 1), (0, 1))
-            for part in (histories.items, histories.gap, histories.event_type)
-        )
-    )
-    whole = [torch.cat([getattr(histories, n), getattr(shorter, n)]) for n in _PARTS]
-    states = model.interests(Histories(*whole), vectors)
+    shorter = histories.map(lambda part: part.expand(steps, -1)[kept].view(steps, steps - 1))
+    states = model.interests(Histories.cat([histories, shorter]), vectors)
     scores: Tensor = model.scorer(states, vectors[item : item + 1])[:, 0].float()
     return float(scores[0]), scores[0] - scores[1:]
 
@@ -102,6 +96,3 @@ def explain_modalities(
     scores = model.scorer(state, without)[0].float()
     lost = (scores[0] - scores[1:]).tolist()
     return dict(zip(contributions, lost, strict=True))
-
-
-_PARTS = ("items", "gap", "event_type")

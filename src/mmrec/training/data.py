@@ -9,7 +9,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
-from mmrec.data import Batch, Collator, Histories, Source, Split, bucket_batches, windows
+from mmrec.data import Batch, Collator, Source, Split, bucket_batches, windows
 from mmrec.data.device import OnDevice
 from mmrec.evaluation import HeldOut, held_out
 from mmrec.evaluation.rank_buffer import rows_at_once
@@ -240,5 +240,5 @@ class _HeldOutEvents(IterableDataset[HeldOut]):
 
 
 def _without_events(like: HeldOut) -> HeldOut:
-    none = Histories(*(value[:0] for value in vars(like.histories).values()))
+    none = like.histories.map(lambda part: part[:0])
     return HeldOut(like.target[:0], none, like.seen[:, :0], like.position[:0])

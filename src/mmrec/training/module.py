@@ -5,9 +5,9 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from mmrec.cpu import fast_products
 from mmrec.data import Batch
 from mmrec.evaluation import HeldOut
-from mmrec.layers import fast_products
 from mmrec.losses import Loss, Output, shortlist, shortlist_loss, softmax_loss
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog

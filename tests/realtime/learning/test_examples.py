@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 from mmrec.evaluation import Observed
-from mmrec.realtime.learning.examples import Examples, cut_to_last, examples_of, joined, windows_of
+from mmrec.realtime.learning.examples import Examples, examples_of, joined, windows_of
 
 V = 40
 
@@ -82,9 +82,3 @@ def test_joined_keeps_the_targets_of_both():
     both = joined(first, second)
     assert learned(both) == sorted(learned(first) + learned(second))
     assert len(both) == 3
-
-
-def test_the_last_events_of_each_history_are_kept():
-    histories = Histories.of_items([[1, 2, 3, 4], [5]])
-    assert cut_to_last(histories, 2).items.tolist() == [[3, 4], [5, 0]]
-    assert cut_to_last(histories, 9) is histories

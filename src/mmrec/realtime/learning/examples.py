@@ -34,7 +34,7 @@ class Examples(OnDevice):
     def at(self, rows: Int[Tensor, " R"]) -> "Examples":
         """Return some of them, in the order of ``rows``."""
         return Examples(
-            self.user[rows], _rows(self.histories, rows), self.item[rows], self.fresh[rows]
+            self.user[rows], self.histories.rows(rows), self.item[rows], self.fresh[rows]
         )
 
     @property
@@ -47,7 +47,7 @@ class Examples(OnDevice):
             >>> Examples(one, Histories.of_items([[3, 1, 2]]), torch.tensor([9]), two).targets
             tensor([[0, 2, 9]])
         """
-        items, length = self.histories.items, self.histories.mask.sum(1, keepdim=True)
+        items, length = self.histories.items, self.histories.lengths.unsqueeze(1)
         place = torch.arange(items.shape[1], device=items.device)
         after = torch.cat([items[:, 1:], torch.zeros_like(items[:, :1])], dim=1)
         after = torch.where(place == length - 1, self.item.unsqueeze(1), after)
@@ -73,11 +73,11 @@ def examples_of(events: Observed) -> Examples:
         events.user.cpu().numpy()[::-1], return_index=True, return_counts=True
     )
     rows = torch.from_numpy(len(events) - 1 - where)
-    length = events.histories.mask.sum(1).cpu()[rows]
+    length = events.histories.lengths.cpu()[rows]
     fresh = torch.minimum(torch.from_numpy(count), length)
     kept = fresh > 0
     rows = rows[kept].to(events.item.device)
-    histories = _rows(events.histories, rows)
+    histories = events.histories.rows(rows)
     user, fresh = torch.from_numpy(users)[kept], fresh[kept]
     return Examples(
         user.to(rows.device), histories, events.item[rows].long(), fresh.to(rows.device)
@@ -86,13 +86,9 @@ def examples_of(events: Observed) -> Examples:
 
 def joined(first: Examples, second: Examples) -> Examples:
     """Return the examples of both, one after the other."""
-    steps = max(first.histories.items.shape[1], second.histories.items.shape[1])
-    parts = [padded(part.histories, steps) for part in (first, second)]
-    one, two = ((h.items, h.gap, h.event_type) for h in parts)
-    histories = Histories(*(torch.cat(pair) for pair in zip(one, two, strict=True)))
     return Examples(
         torch.cat([first.user, second.user]),
-        histories,
+        Histories.cat([first.histories, second.histories]),
         torch.cat([first.item, second.item]),
         torch.cat([first.fresh, second.fresh]),
     )
@@ -101,38 +97,8 @@ def joined(first: Examples, second: Examples) -> Examples:
 def windows_of(events: Sequences, window: int) -> Examples:
     """Return all events of a log as examples, every one but a user's first a target once."""
     spans = windows(events, window)
-    length = spans[:, 1] - spans[:, 0] - 1
-    steps = np.arange(max(int(length.max(initial=1)), 1))
-    mask = steps < length[:, None]
-    at = np.where(mask, spans[:, :1] + steps, 0)
-    columns = (events.item, events.gap.astype(np.float32), events.event_type)
-    histories = Histories(
-        *(torch.from_numpy(np.where(mask, c[at], 0).astype(c.dtype)) for c in columns)
-    )
-    owner = np.searchsorted(events.offsets, spans[:, 0], side="right") - 1
-    user, item, fresh = map(torch.from_numpy, (owner, events.item[spans[:, 1] - 1], length))
+    starts, last = spans[:, 0], spans[:, 1] - 1
+    histories = Histories.of_events(events, starts, last)
+    owner = np.searchsorted(events.offsets, starts, side="right") - 1
+    user, item, fresh = map(torch.from_numpy, (owner, events.item[last], last - starts))
     return Examples(user, histories, item, fresh)
-
-
-def cut_to_last(histories: Histories, steps: int) -> Histories:
-    """Return the last ``steps`` events of each history."""
-    if histories.items.shape[1] <= steps:
-        return histories
-    first = (histories.mask.sum(1, keepdim=True) - steps).clamp(min=0)
-    at = first + torch.arange(steps, device=first.device)
-    return Histories(
-        *(t.gather(1, at) for t in (histories.items, histories.gap, histories.event_type))
-    )
-
-
-def _rows(histories: Histories, rows: Tensor) -> Histories:
-    return Histories(histories.items[rows], histories.gap[rows], histories.event_type[rows])
-
-
-def padded(histories: Histories, steps: int) -> Histories:
-    """Return the histories with padding up to ``steps`` events."""
-    more = (0, steps - histories.items.shape[1])
-    pad = torch.nn.functional.pad
-    return Histories(
-        pad(histories.items, more), pad(histories.gap, more), pad(histories.event_type, more)
-    )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrec.data import Histories
-from mmrec.realtime.learning.examples import Examples, cut_to_last, padded
+from mmrec.realtime.learning.examples import Examples
 
 
 class Reservoir:
@@ -118,7 +118,7 @@ class Reservoir:
 
     def _write(self, slots: np.ndarray, examples: Examples, rows: np.ndarray) -> None:
         chosen = examples.to("cpu").at(torch.from_numpy(rows))
-        cut = padded(cut_to_last(chosen.histories, self.window), self.window)
+        cut = chosen.histories.tail(self.window).padded(self.window)
         self.items[slots, :-1], self.items[slots, -1] = cut.items.numpy(), chosen.item.numpy()
         self.gap[slots], self.event_type[slots] = cut.gap.numpy(), cut.event_type.numpy()
         self.user[slots] = chosen.user.numpy()

@@ -181,10 +181,9 @@ def _augmented(source: RawSource) -> RawSource | None:
     return None
 
 
-def placed(encoder: RawEncoder, device: str | torch.device) -> RawEncoder:
-    """Move an encoder to a device."""
-    cast(nn.Module, encoder).to(device)
-    return encoder
+def placed(encoder: RawEncoder, device: str | torch.device) -> nn.Module:
+    """Return an encoder, moved to a device."""
+    return cast(nn.Module, encoder).to(device)
 
 
 def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:

@@ -2,9 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
-from mmrec.layers import fast_products, products
+from mmrec.cpu import checkpointed, fast_products, products
 
 DNNL = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch has no oneDNN")
 
@@ -99,9 +98,21 @@ def test_what_it_leaves_alone(calls):
 def test_a_layer_is_computed_again_alike(calls):
     layer = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8))
     rows = torch.randn(16, 8, requires_grad=True)
-    contexts = fast_products(), fast_products()
-    checkpoint(layer, rows, use_reentrant=False, context_fn=lambda: contexts).sum().backward()
+    with fast_products():
+        out = checkpointed(layer)(rows)
+    out.sum().backward()
     assert len(calls) == 8  # two forward passes of two layers, four gradients
+
+
+def test_it_decorates_a_function(calls):
+    layer, rows = nn.Linear(8, 8), torch.randn(16, 8)
+
+    @fast_products()
+    def twice(depth=1):
+        return layer(rows) + (twice(0) if depth else 0)
+
+    assert torch.equal(twice(), 2 * layer(rows))
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Large matrix products on an AMD processor, by the quicker of two libraries."""
+"""Large matrix products on AMD processors, by the faster of two libraries."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from contextlib import ContextDecorator, nullcontext
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,22 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
 
-# oneDNN writes a kernel for each new shape, in half a millisecond: so many multiplications pay for
-# it at once. A layer that learns meets its shapes again in every epoch.
+# oneDNN compiles a kernel for each new shape in half a millisecond. So many multiplications make up
+# for it at once; a layer that is trained has the same shapes again in every epoch.
 _LARGE = 2**27
 _RECURRING = 2**24
 _ABOUT = Path("/proc/cpuinfo")
 
 
-class fast_products(TorchFunctionMode):  # reads like the context manager it is
-    """A context in which large linear layers take half of their time on some processors.
+class fast_products(ContextDecorator, TorchFunctionMode):  # named like a function, as it is used
+    """A context, or a decorator, in which large linear layers take half of the time on some CPUs.
 
-    PyTorch leaves products of float32 to MKL, which on AMD processors uses half of what their
-    AVX-512 units can do. oneDNN, which comes with PyTorch as well, uses all of it. Results are
-    the same but for rounding. Small products, and anything on another processor, on another device
-    or in another type of number, stay as they are.
+    PyTorch computes products of float32 with MKL, which on AMD processors reaches half the speed of
+    their AVX-512 units. oneDNN, which comes with PyTorch too, reaches all of it. The results differ
+    by rounding alone. Small products, other processors, other devices and other types of numbers
+    are left to PyTorch.
 
     Example:
         >>> layer = nn.Linear(512, 512)
@@ -42,10 +44,29 @@ class fast_products(TorchFunctionMode):  # reads like the context manager it is
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Let oneDNN do what is worth it."""
+        """Compute ``linear`` with oneDNN where that is faster."""
         if func is linear and not kwargs and _mkl_is_slow() and _is_worth_it(*args):
             return _Linear.apply(*args, *[None] * (3 - len(args)))
         return func(*args, **(kwargs or {}))
+
+
+def checkpointed(module: nn.Module) -> Callable[..., Any]:
+    """Return a module's call without its activations; the backward pass computes them again.
+
+    It computes them with :class:`fast_products`, since a backward pass is outside of the context of
+    its forward pass.
+
+    Example:
+        >>> layer, rows = nn.Linear(2, 2), torch.ones(1, 2)
+        >>> torch.equal(checkpointed(layer)(rows), layer(rows))
+        True
+    """
+    return partial(
+        checkpoint,
+        module,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), fast_products()),
+    )
 
 
 class _Linear(torch.autograd.Function):
@@ -62,7 +83,7 @@ class _Linear(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         of_rows, of_weight, of_bias = ctx.needs_input_grad
         flat, seen = gradient.flatten(0, -2), rows.flatten(0, -2)
-        # Of the two that are transposed, oneDNN is quicker with the narrower one first.
+        # oneDNN is faster if the narrower of the two transposed factors is the first.
         wide = flat.shape[1] > seen.shape[1]
         return (
             _product(gradient, weight.T) if of_rows else None,
@@ -79,7 +100,7 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 def _is_worth_it(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
-    """Whether a product is large, and of plain float32 in memory."""
+    """Whether a product is large, and its factors are contiguous float32."""
     tensors = [tensor for tensor in (rows, weight, bias) if tensor is not None]
     learns = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     recurs = learns and isinstance(weight, nn.Parameter)
@@ -93,9 +114,9 @@ def _is_worth_it(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> bo
 
 @cache
 def _mkl_is_slow() -> bool:
-    """Whether PyTorch multiplies with MKL on an AMD processor that knows AVX-512, and needn't."""
+    """Whether PyTorch uses MKL on an AMD processor with AVX-512, and has oneDNN too."""
     libraries = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
-    # The operator is PyTorch's own, for compiled models; where a release lacks it, MKL stays.
+    # The operator is private to PyTorch, for compiled models. Without it MKL is used.
     if not libraries or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     if torch.backends.cpu.get_cpu_capability() != "AVX512":

@@ -1,4 +1,4 @@
-"""Dropout that costs a fifth of ``nn.Dropout`` on a CPU."""
+"""Dropout that takes a fifth of the time of ``nn.Dropout`` on a CPU."""
 
 import torch
 from jaxtyping import Float
@@ -6,10 +6,12 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout``, whose coins on a CPU are 16 bits each of random numbers of 64.
+    """``nn.Dropout`` that draws four decisions from one random number on a CPU.
 
-    PyTorch draws Bernoulli numbers one at a time there, and in a small transformer that is a sixth
-    of a training step. The probability is ``p`` to the nearest 65,536th.
+    PyTorch draws one Bernoulli number for each element there, which takes a sixth of a training
+    step of a small transformer. Here 16 of the 64 bits of a random integer decide for one element,
+    so the probability is ``p`` rounded to a multiple of 1 / 65,536. On other devices it is
+    ``nn.Dropout``.
 
     Example:
         >>> dropout = Dropout(0.5)
@@ -20,7 +22,7 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Zero a share ``p`` of the elements in training; the others grow by ``1 / (1 - p)``."""
+        """In training, zero a share ``p`` of the elements and scale the rest by ``1 / (1 - p)``."""
         dropped = round(self.p * 2**16)
         if not self.training or not 0 < dropped < 2**16 or input.device.type != "cpu":
             plain: Tensor = super().forward(input)

@@ -7,7 +7,7 @@ import pytest
 # 200 MiB are taken, touched, and freed again.
 SCRIPT = """
 import ctypes
-from mmrec.memory import keep_freed_memory
+from mmrec.cpu.memory import keep_freed_memory
 
 def resident():
     for line in open("/proc/self/status"):
