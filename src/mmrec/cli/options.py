@@ -95,10 +95,8 @@ def _plain_type(name: str) -> Any:
     kind = Options.model_fields[name].annotation
     if get_origin(kind) is Literal:
         return str
-    bare = [k for k in get_args(kind) if k is not type(None)]
-    if bare:
-        return bare[0] | None if type(None) in get_args(kind) else bare[0]
-    return kind
+    bare = [get_args(k)[0] if get_args(k) else k for k in get_args(kind) if k is not type(None)]
+    return bare[0] | None if bare else kind
 
 
 def _given_parts(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The arguments that a part was made with, kept so that the same part can be made again."""
 
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 T = TypeVar("T", bound=type)
@@ -24,6 +24,11 @@ def record_init_args(cls: T) -> T:
     """
     plain = cls.__init__  # type: ignore[misc]
     parameters = signature(plain)
+    named = {
+        name
+        for name, parameter in parameters.parameters.items()
+        if parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    }
 
     @wraps(plain)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -32,7 +37,8 @@ def record_init_args(cls: T) -> T:
             bound = parameters.bind(self, *args, **kwargs)
             bound.apply_defaults()
             _, *given = bound.arguments.items()
-            self.init_args = dict(given)
+            # What *args and **kwargs took has no name of its own.
+            self.init_args = {name: value for name, value in given if name in named}
 
     cls.__init__ = init  # type: ignore[misc]
     return cls

@@ -5,7 +5,7 @@ Encoders, fusion, interest model, scorer, loss and negatives are not options but
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -25,7 +25,7 @@ def _plain(value: Any) -> Any:
 def _names(value: Any) -> Any:
     """Return modalities as a tuple; text is split at commas."""
     if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(","))
+        return tuple(name.strip() for name in value.split(",") if name.strip())
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -86,7 +86,7 @@ class ModelOptions(_Group):
     dim: Annotated[int, BeforeValidator(_plain), Ge(1), Le(65536)] = Field(
         128, description="Width of item vectors."
     )
-    layers: Annotated[int | None, BeforeValidator(_plain), Ge(1), Le(64)] = Field(
+    layers: Annotated[Annotated[int, Ge(1), Le(64)] | None, BeforeValidator(_plain)] = Field(
         None, description="Layers of the interest model; by default its own default."
     )
     dropout: Share = Field(
@@ -129,10 +129,10 @@ class TrainingOptions(_Group):
 class PrivacyOptions(_Group):
     """Differential privacy of users, see :func:`mmrec.training.train_privately`."""
 
-    epsilon: Annotated[float | None, BeforeValidator(_plain), Ge(0.01), Le(1000.0)] = Field(
+    epsilon: Annotated[Annotated[float, Ge(0.01), Le(1000.0)] | None, BeforeValidator(_plain)] = Field(
         None, description="Privacy budget; without it, training is not private."
     )
-    delta: Annotated[float | None, BeforeValidator(_plain), Ge(1e-15), Le(0.1)] = Field(
+    delta: Annotated[Annotated[float, Ge(1e-15), Le(0.1)] | None, BeforeValidator(_plain)] = Field(
         None,
         description="Probability that the guarantee of epsilon fails; by default a tenth of one "
         "over the number of users.",
@@ -201,7 +201,7 @@ class Options(
         """Whether text or image models are trained."""
         return self.tuning != "frozen" and bool({"text", "image"} & set(self.modalities))
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> "Options":
         """Return options in which some values are others, checked.
 
         Example:
@@ -264,13 +264,16 @@ def _expected(name: str, field: FieldInfo) -> str:
         return "1 or more, or 'auto'"
     if name == "modalities":
         return "names in a tuple, or in a text with commas"
-    kinds = get_args(field.annotation) or (field.annotation,)
+    kinds, limits = list(get_args(field.annotation) or (field.annotation,)), list(field.metadata)
     if get_origin(field.annotation) is Literal:
-        return f"one of {list(kinds)}"
+        return f"one of {kinds}"
+    for kind in [k for k in kinds if get_origin(k) is Annotated]:  # of an optional number
+        kinds += get_args(kind)[:1]
+        limits += get_args(kind)[1:]
     if bool in kinds:
         return "True or False"
-    bounds = [m.ge if isinstance(m, Ge) else m.le for m in field.metadata if isinstance(m, Ge | Le)]
+    bounds = [m.ge if isinstance(m, Ge) else m.le for m in limits if isinstance(m, Ge | Le)]
     if not bounds:
         return "text"
-    kind = "a whole number" if int in kinds else "a number"
-    return f"{kind} from {bounds[0]} to {bounds[1]}"
+    number = "a whole number" if int in kinds else "a number"
+    return f"{number} from {bounds[0]} to {bounds[1]}"

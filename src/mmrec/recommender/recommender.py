@@ -254,6 +254,7 @@ class Recommender:
         Raises:
             ValueError: an item id is unknown, a history is no list, or ``k`` isn't positive.
         """
+        check_count(k)
         row = as_history(history)
         return self.recommend_many([row], k, where=where, exclude_seen=exclude_seen)[0]
 

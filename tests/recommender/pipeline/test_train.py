@@ -15,7 +15,7 @@ from mmrec.recommender.pipeline.train import check_devices, quiet, train, traini
 
 
 @pytest.fixture
-def parts(chain, options):
+def prepared(chain, options):
     """Split, content and an untrained model."""
 
     def make(**changes):
@@ -35,8 +35,8 @@ def parts(chain, options):
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_it_ends_with_the_best_epoch(parts, ema):
-    model, options, recipe, split, content = parts(epochs=6, lr=0.5, dropout=0.5, ema=ema)
+def test_it_ends_with_the_best_epoch(prepared, ema):
+    model, options, recipe, split, content = prepared(epochs=6, lr=0.5, dropout=0.5, ema=ema)
     report = train(model, options, recipe, split, content, progress=False)
     curve = report["valid_curve"]
     assert report["epochs"] == len(curve) <= 6
@@ -48,22 +48,22 @@ def test_it_ends_with_the_best_epoch(parts, ema):
     assert best == pytest.approx(max(curve), abs=1e-5)
 
 
-def test_it_stops_when_validation_does_not_improve(parts):
-    model, options, recipe, split, content = parts(epochs=30, patience=1, lr=1e-9)
+def test_it_stops_when_validation_does_not_improve(prepared):
+    model, options, recipe, split, content = prepared(epochs=30, patience=1, lr=1e-9)
     report = train(model, options, recipe, split, content, progress=False)
     assert report["epochs"] == 2
 
 
-def test_it_leaves_nothing_behind(parts, tmp_path, monkeypatch, capfd):
+def test_it_leaves_nothing_behind(prepared, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     before = logging.getLogger("lightning.pytorch").level, list(warnings.filters)
-    train(*parts(epochs=1), progress=False)
+    train(*prepared(epochs=1), progress=False)
     assert list(tmp_path.iterdir()) == []
     assert (logging.getLogger("lightning.pytorch").level, list(warnings.filters)) == before
     assert capfd.readouterr() == ("", "")
 
 
-def test_more_devices_than_there_are(parts, monkeypatch):
+def test_more_devices_than_there_are(prepared, monkeypatch):
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -72,7 +72,7 @@ def test_more_devices_than_there_are(parts, monkeypatch):
 
     monkeypatch.setattr(Trainer, "__init__", refuse)
     with pytest.raises(ValueError, match=r"requested gpu: \[0, 1\] But your machine"):
-        train(*parts(devices=2), progress=False)
+        train(*prepared(devices=2), progress=False)
 
 
 def test_more_processes_than_cores(fit, monkeypatch):

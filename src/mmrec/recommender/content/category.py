@@ -102,6 +102,7 @@ class CategoryEncoder(nn.Module):
         ``(n, L)`` numbers of values, 0 = padding on the right → ``(n, dim)``.
 
     Example:
+        >>> import torch
         >>> CategoryEncoder(3, 8)(torch.tensor([[1, 3], [2, 0]])).shape
         torch.Size([2, 8])
     """

@@ -11,7 +11,13 @@ from torch import nn
 from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
 from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.losses import Loss, bce_loss, bpr_loss, softmax_loss
-from mmrec.recommender.parts.spec import PartSpec, call_factory, import_path, spec_of_object
+from mmrec.recommender.parts.spec import (
+    PartSpec,
+    call_factory,
+    import_path,
+    spec_of_call,
+    spec_of_object,
+)
 from mmrec.sampling import (
     FullSampler,
     InBatchSampler,
@@ -88,16 +94,19 @@ class Slot:
         made = self.factory(given)
         if self.is_built(made):
             return made, spec_of_object(made)
-        return call_factory(self.name, made, known)
+        part, target, arguments = call_factory(self.name, made, known)
+        return part, spec_of_call(self.name, target, arguments)
+
+    def create(self, given: Any, known: Mapping[str, Any]) -> Any:
+        """Return the part alone: one that a RUN never makes again, so any argument will do."""
+        made = self.factory(given)
+        return made if self.is_built(made) else call_factory(self.name, made, known)[0]
 
     def recipe(self, given: Any) -> Any:
         """Return what was given as JSON: RUNs whose recipes agree differ by chance alone."""
         if given is None or (isinstance(given, str) and given in self.names):
             return given
-        made = self.factory(given)
-        if self.is_built(made):
-            return spec_of_object(made).to_dict()
-        return spec_of_object(made).to_dict()
+        return spec_of_object(self.factory(given)).to_dict()
 
 
 def is_loss(given: Any) -> bool:

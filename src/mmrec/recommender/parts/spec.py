@@ -92,7 +92,7 @@ def path_of(thing: Any) -> str:
 
 def call_factory(
     slot: str, factory: Callable[..., Any], known: Mapping[str, Any]
-) -> tuple[Any, PartSpec]:
+) -> tuple[Any, Any, dict[str, Any]]:
     """Make a part: the rule by which every factory is called.
 
     The factory is called with keywords alone: those of ``known`` that its signature names, and
@@ -103,15 +103,18 @@ def call_factory(
         factory: a class, a function or a partial of one.
         known: what is known when the part is made, by the names that factories use.
 
+    Returns:
+        The part, what was called, and the arguments.
+
     Raises:
-        ValueError: the factory needs something that is not known, or its arguments are not JSON.
+        ValueError: the factory needs something that is not known.
 
     Example:
         >>> from mmrec.interest import GRUInterest
         >>> factory = partial(GRUInterest, layers=2)
-        >>> part, spec = call_factory("interest", factory, {"dim": 8, "other": 1})
-        >>> spec.init_args
-        {'dim': 8, 'layers': 2}
+        >>> part, called, arguments = call_factory("interest", factory, {"dim": 8, "other": 1})
+        >>> called.__name__, arguments
+        ('GRUInterest', {'dim': 8, 'layers': 2})
     """
     target, given = _unwrapped(slot, factory)
     try:
@@ -130,7 +133,16 @@ def call_factory(
             f"{slot}: {path_of(target)} needs {lacking}, and a factory for {slot} gets "
             f"{sorted(known)}; set the others with functools.partial"
         )
-    return target(**arguments), PartSpec(path_of(target), _plain(slot, target, arguments))
+    return target(**arguments), target, arguments
+
+
+def spec_of_call(slot: str, target: Any, arguments: Mapping[str, Any]) -> PartSpec:
+    """Return the spec of what was called.
+
+    Raises:
+        ValueError: an argument is no plain JSON value.
+    """
+    return PartSpec(path_of(target), _plain(slot, target, arguments))
 
 
 def spec_of_object(part: Any) -> PartSpec:

@@ -62,8 +62,7 @@ class Plan:
                 given = self.recipe.of(slot)
                 if given is not None and not SLOTS[slot].is_built(given):
                     SLOTS[slot].make(given, known)
-        for slot in ("fusion", "loss", "negatives"):
-            SLOTS[slot].factory(self.recipe.of(slot))
+        self.recipe.to_dict()
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,14 @@ from mmrec.sampling import Sampler
 
 def make_loss(recipe: Recipe) -> Loss:
     """Return the loss of a recipe; a class is called without arguments."""
-    loss: Loss = SLOTS["loss"].make(recipe.of("loss"), {})[0]
+    loss: Loss = SLOTS["loss"].create(recipe.of("loss"), {})
     return loss
 
 
 def make_sampler(recipe: Recipe, options: Options, split: Split) -> Sampler:
     """Return what a target is compared with; ours never draw an item without training events."""
-    sampler: Sampler = SLOTS["negatives"].make(
-        recipe.of("negatives"), known_negatives(options, split)
-    )[0]
+    known = known_negatives(options, split)
+    sampler: Sampler = SLOTS["negatives"].create(recipe.of("negatives"), known)
     return sampler
 
 

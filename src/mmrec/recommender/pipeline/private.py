@@ -69,7 +69,7 @@ def private_sampler(recipe: Recipe, options: Options, catalog_size: int) -> Samp
         else given
     )
     known = {"items": items, "size": options.pool_size}
-    sampler: Sampler = SLOTS["negatives"].make(given, known)[0]
+    sampler: Sampler = SLOTS["negatives"].create(given, known)
     return sampler
 
 
