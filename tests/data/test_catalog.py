@@ -127,12 +127,12 @@ def test_append_adds_all_or_nothing(tmp_path, rows, message):
     assert catalog.append({"item_id": [9]}) == range(5, 6)
 
 
-def test_repr_says_how_much():
+def test_repr_has_the_sizes():
     assert repr(Catalog(COLUMNS)) == "Catalog(3 items, columns ['item_id', 'title'])"
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_one_id_is_no_list():
+def test_a_single_id_is_refused():
     with pytest.raises(ValueError, match="expected a list of item ids; got the single id '007'"):
         Catalog(COLUMNS).indices_of("007")
     with pytest.raises(ValueError, match="got the single id 7"):

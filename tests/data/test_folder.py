@@ -60,7 +60,7 @@ def test_seven_is_not_007():
     assert len(data.interactions) == 1
 
 
-def test_a_picture_outside_the_folder_is_refused(tmp_path):
+def test_an_image_outside_the_folder_is_refused(tmp_path):
     items = ITEMS.with_columns(image=pl.lit("../x.jpg"))
     with pytest.raises(ValueError, match=r"'../x.jpg' lies outside"):
         read_folder(write(tmp_path, items=items))

@@ -259,5 +259,5 @@ def test_numbers_are_event_names():
     ]
 
 
-def test_repr_says_how_much():
+def test_repr_has_the_sizes():
     assert repr(Interactions(COLUMNS)) == "Interactions(4 events, 4 users, 4 items)"

@@ -11,7 +11,7 @@ def lengths(values):
     return torch.tensor([[len(value)] for value in values])
 
 
-def test_table_source_gives_rows_in_the_order_asked_for():
+def test_table_source_keeps_the_order_of_items():
     table = np.arange(12, dtype=np.float32).reshape(4, 3)
     present = np.array([False, True, False, True])
     source = TableSource(table, present)
@@ -35,7 +35,7 @@ def test_table_and_present_have_one_row_per_index():
         TableSource(np.zeros((3, 1)), np.array([False, True]))
 
 
-def test_raw_source_transforms_what_is_asked_for():
+def test_raw_source_transforms_only_the_items_it_loads():
     source = RawSource(["aaa", None, "", "b"], lengths)
     assert source.present.tolist() == [False, True, False, False, True]
     assert source.load(np.array([4, 1])).tolist() == [[1], [3]]

@@ -82,7 +82,7 @@ def test_rows_hold_every_pair_of_events_once(tmp_path_factory, lengths, size, sh
     assert len(shards.names) == -(-len(groups) // shard_groups)
     for row in rows:
         assert row["length"] == len(row["items"]) == len(row["gaps"]) == len(row["event_types"])
-    # The gap of an event is its number here, so that pairs tell who came after whom.
+    # The gap of an event is its number here, so pairs of gaps are pairs of successive events.
     pairs = [pair for row in rows for pair in zip(row["gaps"], row["gaps"][1:], strict=False)]
     ends = np.cumsum(lengths).tolist()
     assert pairs == [(e, e + 1) for e in range(sum(lengths) - 1) if e + 1 not in ends]
@@ -141,7 +141,7 @@ def test_a_log_that_is_not_valid(tmp_path, columns, message):
         write_shards(path, tmp_path / "shards", CATALOG)
 
 
-def test_a_log_that_is_no_parquet_file(tmp_path):
+def test_a_file_that_is_not_parquet(tmp_path):
     path = tmp_path / "log.parquet"
     with pytest.raises(FileNotFoundError, match="no file at"):
         write_shards(path, tmp_path / "shards", CATALOG, event_types=[])

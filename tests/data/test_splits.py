@@ -173,7 +173,7 @@ def fingerprints(events, catalog=CATALOG):
     ]
 
 
-def test_fingerprints_tell_splits_apart():
+def test_different_splits_have_different_fingerprints():
     events = random_events()
     before = fingerprints(events)
     assert len(set(before)) == 6
@@ -292,7 +292,7 @@ def test_unknown_parts():
             method("dev")
 
 
-def test_an_empty_part_says_what_to_change():
+def test_the_error_of_an_empty_part_names_the_options():
     times = [(f"u{number}", "a", number) for number in range(9)] + [("u0", "b", 9)]
     with pytest.raises(
         ValueError,

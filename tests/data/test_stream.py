@@ -27,7 +27,7 @@ FORK = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def of_lengths(lengths):
-    """Every event is an item of its own, so that a window can be told by its items."""
+    """Every event is an item of its own, so that its items identify a window."""
     events = np.arange(sum(lengths))
     offsets = np.cumsum([0, *lengths]).astype(np.int64)
     users = list(range(len(lengths)))

@@ -129,7 +129,7 @@ def test_csv_with_bom_windows_line_ends_and_blank_lines(folder):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_name_is_no_pattern(folder, suffix):
+def test_a_name_is_not_a_pattern(folder, suffix):
     (folder / "exp[1]").mkdir(exist_ok=True)
     for number, stem in enumerate(["exp[1]/a", "m1", "m*", "m[1]"]):
         path = folder / f"{stem}.{suffix}"
@@ -167,7 +167,7 @@ def test_a_mapping_may_mix_whole_and_other_numbers():
         (pl.LazyFrame({"a": [1]}).select("b"), "items can't be collected: "),
     ],
 )
-def test_what_is_no_table(source, message):
+def test_sources_that_are_not_tables(source, message):
     with pytest.raises(ValueError, match=message) as error:
         read_table(source, "items")
     assert one_sentence(error.value)

@@ -22,16 +22,16 @@ def test_the_last_second_before_2200_is_a_time():
         to_seconds(times + 1, "events")
 
 
-def test_a_place_has_no_unit():
+def test_a_position_has_no_unit():
     assert to_seconds(pl.Series("position", [LATEST]), "events").to_list() == [LATEST]
 
 
-def test_what_is_in_no_unit_is_not_guessed():
+def test_a_time_in_no_known_unit():
     assert other_unit(1e300) == ""
 
 
 @pytest.mark.parametrize("wrong", ["2024-13-01", "2024-01-01T25:00:00", "soon", None])
-def test_rows_that_hold_no_time_are_named(wrong):
+def test_rows_without_a_valid_time_are_named(wrong):
     times = pl.Series("timestamp", ["2024-01-01", wrong], dtype=pl.String)
     with pytest.raises(ValueError, match=r"rows \[.*1\] \(counted from 0\) hold"):
         to_seconds(times, "events")

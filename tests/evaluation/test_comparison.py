@@ -156,7 +156,7 @@ def test_without_targets_there_are_means_alone():
         compare_runs([old], metric="ndcg@3")
 
 
-def test_json_says_it_all():
+def test_json_is_complete():
     comparison = compare_runs([*A, *B], samples=50)
     values = json.loads(json.dumps(comparison.to_dict()))
     assert values["groups"][0]["over_users"].keys() == {"mean", "low", "high"}

@@ -68,7 +68,7 @@ def test_numbers_are_means_of_the_metrics(targets):
     assert described["miscalibration@10"] == pytest.approx(np.mean(divergences), abs=1e-5)
 
 
-def test_what_is_not_known_is_left_out():
+def test_statistics_without_facts_are_left_out():
     ranks = rank_targets(Chance(), SPLIT)
     names = {"gini@10", "novelty@10", "popularity@10", "popularity_of_targets"}
     assert set(describe_lists(ranks, SPLIT)) == names

@@ -41,7 +41,7 @@ def test_a_run_is_read_without_its_model(tmp_path):
     assert (bare.seed, bare.recipe, bare.targets) == (4, {}, None)
 
 
-def test_what_cannot_be_read_is_said(tmp_path):
+def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no RUN at .*nothing"):
         read_result(tmp_path / "nothing")
     run = written(tmp_path / "run")
@@ -85,7 +85,7 @@ def test_what_differs_is_refused(other, words):
         check_comparable([result("a", targets=TARGETS), result("c", lr=1.0), other])
 
 
-def test_names_say_what_sets_groups_apart():
+def test_names_have_the_options_that_differ():
     ids, both = ["id"], ["id", "text"]
     runs = [
         result("a", modalities=ids, dim=8, max_length=5),
@@ -113,7 +113,7 @@ def test_a_run_too_old_for_an_option_is_one_without_it():
     assert groups == {"dim 8": ["old", "new"], "dim 16": ["big"]}
 
 
-def test_names_that_say_the_same_give_way_to_folders():
+def test_equal_names_are_replaced_by_folders():
     groups = by_recipe([result("a", lr=1, dim=8), result("b", lr="1", dim=8)])
     assert list(groups) == ["a", "b"]
 

@@ -68,7 +68,7 @@ def test_with_one_event_a_user_it_is_scipys_bootstrap():
     assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.07 * error)
 
 
-def test_the_interval_covers_as_often_as_it_says_and_events_alone_do_not():
+def test_the_interval_covers_at_its_level_and_one_over_events_does_not():
     rng, covered, naive, times = np.random.default_rng(3), 0, 0, 300
     for seed in range(times):
         values, users = users_and_values(rng, users=60)
@@ -131,7 +131,7 @@ def test_paired_test_equals_scipy_on_the_means_of_users(test):
     assert result == pytest.approx((expected.statistic, expected.pvalue))
 
 
-def test_the_same_difference_everywhere_is_no_chance():
+def test_a_constant_difference_is_significant():
     assert paired_test(np.ones(5), np.zeros(5), np.arange(5), test="t") == (np.inf, 0.0)
     assert paired_test(np.zeros(5), np.ones(5), np.arange(5), test="t") == (-np.inf, 0.0)
 
@@ -187,6 +187,6 @@ def test_few_users_find_no_difference_more_often_than_many(users):
     assert covered / times > (0.4 if users == 2 else 0.85)
 
 
-def test_one_user_says_nothing_of_others():
+def test_one_user_has_infinite_bounds():
     values, owner = np.array([0.5, 0.25]), np.zeros(2)
     assert paired_bootstrap(values, np.zeros(2), owner) == (0.375, -np.inf, np.inf, 1.0)

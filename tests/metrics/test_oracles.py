@@ -20,11 +20,11 @@ MEASURES = {
 }
 
 
-def logits(event_type):
+def logits(case):
     rng = np.random.default_rng(3)
-    if event_type == "random":
+    if case == "random":
         return rng.normal(size=(ROWS, ITEMS))
-    if event_type == "negative":
+    if case == "negative":
         return -np.exp(rng.normal(size=(ROWS, ITEMS)) * 3)
     return rng.integers(-2, 2, (ROWS, ITEMS)) + 0.0  # ties
 
@@ -52,10 +52,10 @@ def measured(strict, relevant, measure):
     return {int(m.query_id): m.value for m in ir_measures.iter_calc([measure], truth, run)}
 
 
-@pytest.mark.parametrize("event_type", ["random", "negative", "ties"])
+@pytest.mark.parametrize("case", ["random", "negative", "ties"])
 @pytest.mark.parametrize("k", [1, 5, 10])
-def test_one_relevant_item(event_type, k):
-    scores = logits(event_type)
+def test_one_relevant_item(case, k):
+    scores = logits(case)
     target = np.random.default_rng(1).integers(0, ITEMS, ROWS)
     relevant = np.eye(ITEMS, dtype=int)[target]
     strict = worst_order(scores, relevant)
@@ -70,10 +70,10 @@ def test_one_relevant_item(event_type, k):
     assert metrics.ndcg(ranks, k).mean().item() == pytest.approx(mean, abs=1e-6)
 
 
-@pytest.mark.parametrize("event_type", ["random", "negative", "ties"])
+@pytest.mark.parametrize("case", ["random", "negative", "ties"])
 @pytest.mark.parametrize("name", list(MEASURES))
-def test_several_relevant_items(event_type, name):
-    scores = logits(event_type)
+def test_several_relevant_items(case, name):
+    scores = logits(case)
     relevant = (np.random.default_rng(2).random((ROWS, ITEMS)) < 0.1).astype(int)
     relevant[:, 7] = 1
     strict = worst_order(scores, relevant)

@@ -75,7 +75,7 @@ def test_no_rows_is_0():
     assert metric.compute() == 0
 
 
-def test_base_says_nothing_of_a_row():
+def test_the_base_class_is_abstract():
     with pytest.raises(TypeError, match=r"abstract method '?per_row"):
         metrics.RankingMetric()
 
@@ -100,7 +100,7 @@ def test_coverage_errors():
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("k", ["10", 2.5, None])
-def test_a_length_that_is_no_number(k):
+def test_a_length_that_is_not_a_number(k):
     with pytest.raises(ValueError, match=f"k must be a whole number of 1 or more; got {k!r}"):
         metrics.NDCG(k)
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 ItemId = str | int
 
 FEW = 100
-"""So many ids are looked up one by one."""
+"""Up to so many ids are looked up one by one."""
 
 
 class Catalog:

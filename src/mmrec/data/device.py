@@ -1,7 +1,8 @@
 """Moving a dataclass of tensors to a device."""
 
-from dataclasses import fields, replace
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from dataclasses import Field, fields, replace
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ class OnDevice:
     Tensors may be fields, values of dicts, or fields of another such dataclass.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
     def to(self: T, device: torch.device | str, non_blocking: bool = False) -> T:
         """Return a copy with all tensors on ``device``."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -23,14 +26,12 @@ class OnDevice:
         """Return a copy with all tensors in page-locked memory."""
         return self._map(lambda tensor: tensor.pin_memory())
 
-    def _map(self: T, function: Any) -> T:
-        this = cast(Any, self)
-        values = {field.name: getattr(this, field.name) for field in fields(this)}
-        mapped = {name: _apply(value, function) for name, value in values.items()}
-        return cast(T, replace(this, **mapped))
+    def _map(self: T, function: Callable[[Tensor], Tensor]) -> T:
+        mapped = {f.name: _apply(getattr(self, f.name), function) for f in fields(self)}
+        return replace(self, **mapped)
 
 
-def _apply(value: Any, function: Any) -> Any:
+def _apply(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, dict):

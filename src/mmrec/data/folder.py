@@ -28,7 +28,7 @@ def read_folder(directory: str | Path) -> Dataset:
 
     .. code-block:: text
 
-        interactions.csv | .parquet   user_id, item_id, timestamp or position; optional event …
+        interactions.csv | .parquet   user_id, item_id, timestamp or position, optionally event
         items.csv        | .parquet   item_id, free columns, image (a file name, or empty)
         images/                       JPEG, PNG, WebP
 

@@ -30,7 +30,7 @@ class ShardReader:
 
     Attributes:
         counts: number of windows in each row group, ``(G,)``.
-        none: a log without events.
+        empty: a log without events.
 
     Raises:
         ValueError: a shard can't be read.
@@ -46,12 +46,14 @@ class ShardReader:
                 counts.append(int((-(-(lengths - 1) // max_length)).clip(0).sum()))
         self.counts = np.array(counts, dtype=np.int64)
         nothing = np.zeros(0, dtype=np.int64)
-        self.none = _sequences(nothing, nothing, nothing, np.zeros(1, np.int64), shards.event_types)
+        self.empty = _sequences(
+            nothing, nothing, nothing, np.zeros(1, np.int64), shards.event_types
+        )
         self._last: tuple[_Group, Sequences, np.ndarray] | None = None
 
     @property
     def fingerprint(self) -> dict[str, int]:
-        """Numbers that differ between most sets of windows: the counts per row group, hashed."""
+        """The length of the windows, and a hash of their number in each row group."""
         marks = np.array([self.shards.events, self.shards.catalog_size, *self.counts])
         return {"max_length": self.max_length, "shards": zlib.crc32(marks.tobytes())}
 

@@ -38,7 +38,8 @@ def write_shards(
             the order of their rows.
         folder: an empty or new folder; it appears whole or not at all.
         catalog: the items.
-        event_types: names of the event types that are known; by default those of the log, sorted.
+        event_types: names of the event types; by default those of the log, sorted. Others are
+            unknown.
         group_events: events in a row group, at most; a reader loads a row group at once. A user
             with more events gets several rows that overlap by one event, so that no target is lost.
         shard_groups: row groups in a file.

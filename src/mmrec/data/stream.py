@@ -66,7 +66,7 @@ class ShardStream(IterableDataset[Batch]):
                 f"below world; got {batch_size}, {max_length}, {buffer}, rank {rank} of {world}"
             )
         self.reader = ShardReader(shards, max_length)
-        self.collate = Collator(self.reader.none, sources, negatives, seed=seed)
+        self.collate = Collator(self.reader.empty, sources, negatives, seed=seed)
         self.seed, self.rank, self.world, self.workers = seed, rank, world, workers
         self.batch_size = batch_size
         self.run = max(buffer // batch_size, 1)

@@ -109,7 +109,7 @@ def _categories(frame: pl.DataFrame) -> Float[np.ndarray, "V1 C"] | None:
 
 
 def word_vectors(texts: Sequence[str], dim: int = DIM) -> Float[Tensor, "n dim"]:
-    """Return vectors whose cosine is the larger, the more and the rarer the words two texts share.
+    """Return vectors whose cosine grows with the number and rarity of the words that texts share.
 
     A hash of each distinct word of a text gives a dimension and a sign; the word adds its inverse
     document frequency there. Nothing is learned, so equal texts always have equal vectors.

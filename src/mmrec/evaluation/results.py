@@ -7,10 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data.tables import read_json, read_table
-
-TARGETS = "targets.parquet"
-COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
+from mmrec.data.tables import read_json
+from mmrec.evaluation.targets import TARGETS, read_targets
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def read_result(folder: str | Path) -> Result:
         raise FileNotFoundError(f"no RUN at {folder}; it has no report.json")
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     path = folder / TARGETS
-    targets = _targets(path) if path.is_file() else None
+    targets = read_targets(path) if path.is_file() else None
     return Result(
         str(folder), read_json(folder / "report.json"), config.get("options", {}), targets
     )
@@ -127,16 +125,3 @@ def _same(one: Result, other: Result) -> bool:
         return True
     columns = ["user_id", "item_id", "position"]
     return one.targets.select(columns).equals(other.targets.select(columns))
-
-
-def _targets(path: Path) -> pl.DataFrame:
-    try:
-        frame = read_table(path, "targets")
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    missing = [name for name in COLUMNS if name not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"{path} must have the columns {list(COLUMNS)}; got a table without {missing}"
-        )
-    return frame.sort("position")

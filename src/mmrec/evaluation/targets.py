@@ -1,6 +1,7 @@
-"""The rank of every target as a table, which comparisons between RUNs read."""
+"""The rank of every target as a table, which a RUN keeps and comparisons read."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,8 +9,15 @@ from jaxtyping import Bool
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
+from mmrec.data.tables import read_table
 from mmrec.evaluation.checks import check_once
 from mmrec.evaluation.ranks import Ranks
+
+TARGETS = "targets.parquet"
+"""The file of the table in a RUN."""
+
+COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
+"""Columns that a comparison reads; others may be missing."""
 
 
 def target_table(
@@ -62,3 +70,21 @@ def target_table(
         for name, has in content.items()
     ]
     return table.with_columns(columns).sort("position")
+
+
+def read_targets(path: Path) -> pl.DataFrame:
+    """Return the table in a file, sorted by position.
+
+    Raises:
+        ValueError: the file is damaged or lacks a column.
+    """
+    try:
+        frame = read_table(path, "targets")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"{path} must have the columns {list(COLUMNS)}; got a table without {missing}"
+        )
+    return frame.sort("position")
