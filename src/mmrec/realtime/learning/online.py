@@ -41,8 +41,8 @@ class OnlineLearner:
     An update is a few steps. Each step reads the new events and, against forgetting, examples from
     a reservoir of earlier events. Its loss is a softmax over negatives that are drawn by the number
     of events of each item. By default only item vectors learn: on MovieLens
-    (``benchmarks/online.py``) an interest model that moves with every batch gains less. A step whose
-    loss or gradient is not finite changes only the counters. All random draws of update ``n`` come
+    (``benchmarks/online.py``) an interest model that moves with every batch gains less. A loss or
+    gradient that is not finite changes only the counters. All random draws of update ``n`` come
     from ``(seed, n)``: a learner that was saved and loaded continues bit for bit on a CPU.
 
     A reranker is kept but doesn't learn.

@@ -39,7 +39,7 @@ class NewEvent(NamedTuple):
         item: which item: a text of 1 to 1,024 characters, or an integer of 64 bits.
         event_type: what happened: a text of 1 to 256 characters.
         time: when, in seconds since 1970; None stands for the time of writing.
-        id: the sender's name for this event, 1 to 256 characters; two events with one id count once.
+        id: the sender's name for this event, 1 to 256 characters. An id counts once.
     """
 
     user: str

@@ -93,9 +93,7 @@ def connect(path: Path, durability: Durability = "normal") -> sqlite3.Connection
     db.execute("PRAGMA secure_delete = ON")
     db.execute(f"PRAGMA synchronous = {durability.upper()}")
     if durability == "full":
-        db.execute(
-            "PRAGMA fullfsync = ON"
-        )  # macOS: fsync alone may leave data in the drive's cache
+        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync may leave data in the drive's cache
     return db
 
 
