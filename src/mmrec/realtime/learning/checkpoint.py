@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -70,4 +71,7 @@ class Checkpoint:
         folder = self.folder if self.folder.exists() else self._old
         if not folder.exists():
             return None
-        return load_file(folder / TENSORS), read_json(folder / VALUES)
+        try:
+            return load_file(folder / TENSORS), read_json(folder / VALUES)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{folder} is damaged: {error}") from error
