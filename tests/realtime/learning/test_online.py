@@ -88,7 +88,7 @@ def test_it_is_a_learner_that_starts_as_the_ranker():
     assert torch.equal(learner.scores(QUERIES), scorer.scores(QUERIES))
 
 
-def test_a_planted_pattern_is_learnt_and_a_shuffled_one_is_not():
+def test_a_planted_pattern_is_learned_and_a_shuffled_one_is_not():
     found = {}
     for shuffled in (False, True):
         learner = learner_of(item_lr=0.05, lr=0.02, negatives=30, steps=3)
@@ -237,7 +237,7 @@ def test_forget_removes_the_examples_of_a_user():
     assert not (learner.reservoir.user[: len(learner.reservoir)] == user).any()
 
 
-def test_replay_keeps_what_was_learnt_before():
+def test_replay_keeps_what_was_learned_before():
     """One pattern, then for long another from another part of the catalogue."""
     kept = {}
     for replay in (0, 200):
