@@ -95,11 +95,11 @@ def learner_of(
     made: Recommender,
     split: Split,
     seed: int,
-    event_type: type[OnlineLearner] = OnlineLearner,
+    make: type[OnlineLearner] = OnlineLearner,
     **options: Any,
 ) -> OnlineLearner:
     """Return a learner that starts at a recommender and remembers what that was trained on."""
-    learner = event_type(made.model, made.vectors, made.counts, seed=seed, **options)
+    learner = make(made.model, made.vectors, made.counts, seed=seed, **options)
     learner.remember(split.train)
     return learner
 

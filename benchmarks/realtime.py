@@ -53,13 +53,13 @@ from mmrec.recommender import Recommender
 USERS, EVENTS = 200, 50
 """Users who are served, and events of each."""
 LONG, SHORT, GROUP = 10_000, 10, 4
-"""Events of the two event_types of users that are compared, and how many of each take turns."""
+"""Events of the two groups of users that are compared, and users of each group that take turns."""
 HISTORY = 200
 """Events that are encoded again, against one step."""
 WARM = 300
 """Calls before the first that counts."""
 BLOCK = 50
-"""Calls of one kind before another has its turn; the first finds the caches full of the other's."""
+"""Calls of one group before the next group; the first call of a block finds cold caches."""
 
 NAMED = ("noise", "isotropic", "effort")
 """Arguments that the figures depend on."""
@@ -82,12 +82,10 @@ def milliseconds(calls: Sequence[Call]) -> np.ndarray:
     return taken / 1e6
 
 
-def in_turn(*event_types: Sequence[Call], block: int = 1) -> list[np.ndarray]:
+def in_turn(*groups: Sequence[Call], block: int = 1) -> list[np.ndarray]:
     """Return the milliseconds of the calls of each variant, in alternating blocks."""
-    count, per_kind = len(event_types), len(event_types[0])
-    blocks = [
-        event_type[n : n + block] for n in range(0, per_kind, block) for event_type in event_types
-    ]
+    count, calls = len(groups), len(groups[0])
+    blocks = [group[n : n + block] for n in range(0, calls, block) for group in groups]
     taken = milliseconds(list(chain.from_iterable(blocks)))
     taken = taken.reshape(-1, count, block).swapaxes(0, 1).reshape(count, -1)
     return list(taken[:, WARM:])
@@ -155,14 +153,14 @@ def stepping(made: Recommender, calls: int) -> dict[str, float]:
     session = updater(updater.start(), events[:-1], made.vectors, int)
     histories = Histories.of_items([indices[:-1]])
     count = WARM + calls
-    kinds_of_call: list[list[Call]] = [
+    groups: list[list[Call]] = [
         [partial(model.interests, histories, made.vectors)] * count,
         [partial(updater, session, events[-1:], made.vectors, int)] * count,
     ]
     found: dict[str, float] = {}
     with torch.inference_mode():
         for name, block in (("alternating_", 1), ("", BLOCK)):
-            again, step = in_turn(*kinds_of_call, block=block)
+            again, step = in_turn(*groups, block=block)
             found |= percentiles(f"{name}reencode_{HISTORY}", again)
             found |= percentiles(f"{name}step", step)
             ratio = float(np.median(again) / np.median(step))
@@ -304,7 +302,7 @@ def main() -> None:
     """Print the table, and the figures as JSON."""
     parser = command_line(__doc__, "run", "--folder")
     parser.add_argument("--quick", action="store_true", help="fewer calls, and no million items")
-    parser.add_argument("--calls", type=int, default=5000, help="calls of each event_type")
+    parser.add_argument("--calls", type=int, default=5000, help="calls of each group")
     parser.add_argument("--noise", type=float, default=0.3, help="relative, see above")
     parser.add_argument("--isotropic", action="store_true", help="noise in all directions")
     parser.add_argument("--effort", type=int, default=288, help="candidates of a search (HNSW)")

@@ -11,7 +11,7 @@ def catalog(tmp_path):
     return Catalog({"item_id": [1, 2], "image": ["1.jpg", None]}, tmp_path)
 
 
-def test_pictures_get_the_name_of_their_content(catalog, images, tmp_path):
+def test_images_get_the_name_of_their_content(catalog, images, tmp_path):
     data = images[0].read_bytes()
     rows = {"item_id": [3, 4], "image": ["3.jpg", None]}
     frame, files = with_images(rows, {"4": data}, catalog)
@@ -27,7 +27,7 @@ def test_pictures_get_the_name_of_their_content(catalog, images, tmp_path):
     assert (frame["image"].to_list(), files) == (["3.jpg", None], {})
 
 
-def test_a_change_keeps_the_pictures_of_other_rows(catalog, images):
+def test_a_change_keeps_the_images_of_other_rows(catalog, images):
     frame, _ = with_images({"item_id": [1, 2]}, {2: images[0].read_bytes()}, catalog)
     assert frame["image"].to_list()[0] == "1.jpg"
 

@@ -182,7 +182,7 @@ def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
     assert ids(other.recommend("ann")) == ids(one.recommend("ann"))
 
 
-def test_an_event_that_is_kept_is_never_said_to_be_lost(by_id, monkeypatch, caplog):
+def test_a_stored_event_raises_no_error(by_id, monkeypatch, caplog):
     live = RealtimeRecommender(by_id)
 
     def unreadable(*_, **__):
@@ -365,6 +365,6 @@ def test_readers_and_writers_at_once(by_content):
         ({"index": "hnsw"}, "index must make an ItemIndex, as the class FaissIndex does; got str"),
     ],
 )
-def test_parts_of_another_kind_are_refused(by_id, parts, message):
+def test_parts_of_the_wrong_type_are_refused(by_id, parts, message):
     with pytest.raises(ValueError, match=message):
         RealtimeRecommender(by_id, **parts)

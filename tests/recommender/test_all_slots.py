@@ -330,7 +330,10 @@ def test_a_class_that_has_moved(made, tmp_path):
         ({"loss": "hinge"}, "loss must be one of"),
         ({"negatives": "none"}, "negatives must be one of"),
         ({"ranker": "mlp"}, r"parts must be among .*; got \['ranker'\]"),
-        ({"interest": partial(GRUInterest, dim=8)}, "interest expects item vectors of width 8; got 16"),
+        (
+            {"interest": partial(GRUInterest, dim=8)},
+            "interest expects item vectors of width 8; got 16",
+        ),
         (
             {"encoders": {"audio": "x"}},
             r"encoders must be of modalities in use, .*; got \['audio'\]",

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.recommender.popular import popular_and_diverse
+from mmrec.recommender.popular import popular_and_diverse, popular_items
 
 
 def by_hand(counts, vectors, allowed, k, diversity):
@@ -52,3 +52,13 @@ def test_nothing_allowed_and_nothing_counted():
     assert none.tolist() == []
     allowed = torch.tensor([False, True, True, True])
     assert sorted(popular_and_diverse(torch.zeros(4), vectors, allowed, 9).tolist()) == [1, 2, 3]
+
+
+def test_a_list_begins_with_the_most_popular():
+    torch.manual_seed(0)
+    counts, vectors = torch.tensor([0, 3, 9, 1, 5, 5, 7]), torch.randn(7, 3)
+    allowed = torch.tensor([False, True, True, True, True, True, False])
+    items, found = popular_items(counts, vectors, allowed, 4)
+    assert set(items.tolist()) == set(popular_and_diverse(counts, vectors, allowed, 4).tolist())
+    assert found.tolist() == sorted(counts[items].tolist(), reverse=True)
+    assert found.dtype == counts.dtype

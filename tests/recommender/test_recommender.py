@@ -447,7 +447,9 @@ def test_a_run_that_describes_no_model(saved, tmp_path):
     assert "'options' is missing" in broken(lambda c: c.pop("options"))
     assert "'event_types' is missing" in broken(lambda c: c.pop("event_types"))
     assert "'fusion' is missing" in broken(lambda c: c["parts"].pop("fusion"))
-    assert "expects item vectors of width 8" in broken(lambda c: interest(c)["init_args"].update(dim=8))
+    assert "expects item vectors of width 8" in broken(
+        lambda c: interest(c)["init_args"].update(dim=8)
+    )
     assert "can't be made with" in broken(lambda c: interest(c)["init_args"].update(sparkle=1))
     assert "does not describe a model" in broken(lambda c: c.update(options=7))
     assert "does not describe a model" in broken(lambda c: c.update(event_types=None))

@@ -298,7 +298,7 @@ def test_a_phone_shows_all_of_it(visit, live, scheme):
     shoot(page, f"phone-{scheme}")
 
 
-def test_a_refusal_is_told(visit):
+def test_a_refusal_is_shown(visit):
     page = visit()
     item = wall(page)[0]
     page.route("**/observe", lambda route: route.fulfill(status=503, json={"detail": "Disk full"}))
@@ -310,7 +310,7 @@ def test_a_refusal_is_told(visit):
     assert not page.is_visible("#problem")
 
 
-def test_a_catalogue_without_pictures_shows_titles(visit, live):
+def test_a_catalogue_without_images_shows_titles(visit, live):
     live.update_items({"item_id": live.catalog.ids, "image": [None] * len(live.catalog)})
     page = visit()
     assert page.query_selector("#wall .image img") is None

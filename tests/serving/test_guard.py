@@ -20,7 +20,7 @@ def bearer(token):
     "headers",
     [{}, bearer(""), bearer("wrong"), bearer(SECRET + "x"), {"Authorization": SECRET.encode()}],
 )
-def test_without_the_token_nothing_is_told_or_changed(closed, live, facts, headers):
+def test_without_the_token_nothing_is_shown_or_changed(closed, live, facts, headers):
     before = facts(live)
     for method, path in (
         ("POST", "/observe"),

@@ -34,7 +34,7 @@ def test_every_name_that_the_script_looks_up_is_in_the_page(live):
 
 
 @pytest.mark.parametrize("needed", [True, False])
-def test_the_page_knows_whether_to_ask_for_a_token(live, needed):
+def test_the_page_has_whether_a_token_is_needed(live, needed):
     page = render_page(live, needs_token=needed)
     assert f'data-needs-token="{"yes" if needed else "no"}"' in page
 
@@ -49,7 +49,7 @@ def test_the_page_knows_whether_to_ask_for_a_token(live, needed):
         ([], 1.0),
     ],
 )
-def test_pictures_are_shown_in_their_usual_shape(tmp_path, sizes, shape):
+def test_the_shape_is_the_median_of_the_images(tmp_path, sizes, shape):
     for number, size in enumerate(sizes):
         Image.new("RGB", size).save(tmp_path / f"{number}.png")
     (tmp_path / "text.png").write_text("no image")

@@ -126,7 +126,7 @@ def test_without_a_run_no_log_is_begun(tmp_path):
 
 
 @pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])
-def test_serving_is_said_once_the_run_could_be_read(saved, tmp_path, monkeypatch, more):
+def test_ready_is_called_when_the_run_has_been_read(saved, tmp_path, monkeypatch, more):
     order = []
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: order.append("run"))
     log = str(tmp_path / "events.db")

@@ -1,4 +1,4 @@
-"""The process that learns while others serve."""
+"""The process that learns while other processes serve."""
 
 import os
 import signal
@@ -22,22 +22,25 @@ def run_learner(
     seed: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Follow a log until the process is told to stop; what was learned is published at the end.
+    """Follow a log until the process gets a signal to stop, then publish what was learned.
 
     Args:
-        run: the RUN to learn on from.
+        run: the RUN that learning starts from.
         log: the event log.
         versions: folder of the versions.
         publish_every: events between two versions.
-        poll: seconds between two looks at a log without news; None stops there.
-        seed: of the learner.
-        say: told of each version.
+        poll: seconds between two reads at the end of the log; None stops there.
+        seed: seed of the learner.
+        say: is called with a line of text for each version.
 
     Returns:
-        The offset that was reached, the running metrics, and the version that is served.
+        The offset of the last event, the running metrics, and the version that is served.
+
+    Raises:
+        FileNotFoundError: there is no log or no RUN.
     """
     if not log.is_file():
-        raise FileNotFoundError(f"no event log at {log}: mmrec serve writes one")
+        raise FileNotFoundError(f"no event log at {log}; mmrec serve writes one")
     key = os.environ.get("MMREC_USER_KEY")
     events = SqliteLog(log, user_key=key.encode() if key else None)
     published = Versions(versions)
@@ -45,7 +48,7 @@ def run_learner(
         Recommender.load(run), events, published, publish_every=publish_every, seed=seed
     )
     served, stop = published.current(), Event()
-    # A signal waits for the end of a micro-batch: half of one must not be in a checkpoint.
+    # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
@@ -62,7 +65,7 @@ def run_learner(
     finally:
         events.close()
     say(_line(trainer))
-    # JSON has no NaN, which the metrics are before the first event.
+    # JSON has no NaN, the value of the metrics before the first event.
     metrics = {n: None if isnan(value) else value for n, value in trainer.metrics().items()}
     return {"offset": trainer.offset, "version": published.current()} | metrics
 

@@ -53,12 +53,6 @@ class StateUpdater:
         self._event_types = {name: number for number, name in enumerate(event_types, 1)}
         self._start = interest.initial_state(1)
 
-    @property
-    def window(self) -> int | None:
-        """The number of last events that a state depends on; None for all events."""
-        window: int | None = getattr(self.interest, "window", None)
-        return window
-
     def event_type_id(self, name: str) -> int:
         """Return the number of an event type, 0 if it was not in training."""
         return self._event_types.get(name, 0)

@@ -129,8 +129,8 @@ class TrainingOptions(_Group):
 class PrivacyOptions(_Group):
     """Differential privacy of users, see :func:`mmrec.training.train_privately`."""
 
-    epsilon: Annotated[Annotated[float, Ge(0.01), Le(1000.0)] | None, BeforeValidator(_plain)] = Field(
-        None, description="Privacy budget; without it, training is not private."
+    epsilon: Annotated[Annotated[float, Ge(0.01), Le(1000.0)] | None, BeforeValidator(_plain)] = (
+        Field(None, description="Privacy budget; without it, training is not private.")
     )
     delta: Annotated[Annotated[float, Ge(1e-15), Le(0.1)] | None, BeforeValidator(_plain)] = Field(
         None,

@@ -1,4 +1,4 @@
-"""Taking over what other processes do: changed items, and versions of the model."""
+"""A thread that takes over changes of items, and versions of the model, from other processes."""
 
 import logging
 from threading import Event, Thread
@@ -9,12 +9,12 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """A thread that keeps a live recommender up to date; what fails is logged and tried again.
+    """A thread that keeps a live recommender up to date. Failures are logged and tried again.
 
     Args:
         live: the recommender.
-        versions: where a learner publishes; None follows changes of items only.
-        every: seconds between two looks.
+        versions: where a learner publishes; None follows only changes of items.
+        every: seconds between two checks.
     """
 
     def __init__(
@@ -25,26 +25,26 @@ class Follower:
         self._thread = Thread(target=self._run, name="mmrec-follower", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, once what is being taken over is served."""
+        """Stop the thread after its current check."""
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
-        said = ""
+        logged = ""
         while not self._stop.wait(self.every):
             try:
-                self._look()
-                said = ""
-            except Exception as error:  # whatever it is, the next look may do better
-                if repr(error) != said:
-                    log.exception("what others did can't be taken over yet")
-                said = repr(error)
+                self._check()
+                logged = ""
+            except Exception as error:  # of any kind: the next check may succeed
+                if repr(error) != logged:
+                    log.exception("changes by other processes can't be taken over yet")
+                logged = repr(error)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.versions is None:
             self.live.refresh()
         else:

@@ -1,4 +1,4 @@
-"""Which requests wait for which."""
+"""Lanes: requests wait only for requests in the same lane."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
@@ -13,9 +13,9 @@ T = TypeVar("T")
 def lane(width: int) -> Callable[[Callable[P, T]], Callable[P, Awaitable[T]]]:
     """Return a decorator for functions that run in threads, ``width`` of them at once.
 
-    What waits for a disk or takes long holds up nothing in another lane. A lane of computation is
-    narrow: torch lets go of the interpreter at each operation, so threads that compute side by
-    side spend their time handing it to one another.
+    A function that waits for the disk or takes long doesn't delay functions in other lanes. A lane
+    for computations should be narrow: torch releases the interpreter lock at each operation, so
+    threads that compute at the same time lose time by passing the lock around.
 
     Example:
         >>> import anyio
@@ -29,9 +29,9 @@ def lane(width: int) -> Callable[[Callable[P, T]], Callable[P, Awaitable[T]]]:
 
     def decorate(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         @wraps(work)
-        async def aside(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def in_thread(*args: P.args, **kwargs: P.kwargs) -> T:
             return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=limiter)
 
-        return aside
+        return in_thread
 
     return decorate

@@ -1,4 +1,4 @@
-"""Figures for Prometheus."""
+"""Metrics for Prometheus."""
 
 import time
 
@@ -13,16 +13,16 @@ METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT")
 
 
 class Metrics:
-    """How long requests take, how many there are, and how large the service is.
+    """Durations and numbers of requests, and sizes of the service.
 
     Args:
-        live: the recommender that is measured.
+        live: the recommender.
     """
 
     media_type = CONTENT_TYPE_LATEST
 
     def __init__(self, live: RealtimeRecommender) -> None:
-        # A registry of its own: two applications in one process don't meet.
+        # Not the global registry: two applications in one process must not share metrics.
         self.registry = CollectorRegistry()
         self.seconds = Histogram(
             "mmrec_request_seconds",
@@ -34,43 +34,43 @@ class Metrics:
         sizes = {
             "items": ("Items that can be recommended.", lambda: float(live.available.sum())),
             "log_offset": ("The last event of the log.", lambda: float(live.log.last_offset)),
-            "sessions": ("Users whose interest is at hand.", lambda: float(len(live.sessions))),
+            "sessions": ("Users whose session is stored.", lambda: float(len(live.sessions))),
         }
         for name, (text, value) in sizes.items():
             Gauge(f"mmrec_{name}", text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
-        """Return the figures in Prometheus' format."""
+        """Return the metrics in the format of Prometheus."""
         return generate_latest(self.registry)
 
 
 class Timed:
-    """ASGI middleware that times every request, those that are refused included.
+    """ASGI middleware that times every request, including refused ones.
 
     Args:
         app: the application.
-        metrics: what notes the times.
+        metrics: where durations are recorded.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through."""
+        """Pass a request on and record its duration."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         status, start = 500, time.perf_counter()
 
-        async def noted(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, send_and_note)
         finally:
-            # Clients choose paths and methods: a label for each would grow without end.
+            # Clients choose paths and methods; a label for each of them could fill the memory.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if scope["method"] in METHODS else "other"
             seconds = time.perf_counter() - start

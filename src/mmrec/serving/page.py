@@ -1,4 +1,4 @@
-"""The page: a wall of items that follows every click."""
+"""The page: a list of items that changes with every click."""
 
 from importlib.resources import files
 from statistics import median
@@ -13,15 +13,15 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
 }
-"""Nothing but this server's own files runs in the page, and no other page frames it."""
+"""The page loads files of this server only, and other pages can't frame it."""
 
 
 def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
-    """Return the page's HTML; its script fetches everything else.
+    """Return the HTML of the page; its script fetches the rest.
 
     Args:
         live: the recommender.
-        needs_token: whether the page has to ask for a token first.
+        needs_token: whether the page must ask the user for a token.
     """
     text = (files("mmrec.serving") / "templates" / "index.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(text)
@@ -30,11 +30,11 @@ def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
 
 
 def image_shape(catalog: Catalog, count: int = 9) -> float:
-    """Return the usual width of a catalogue's images over their height, from 0.6 to 1.5.
+    """Return the median of width / height of a catalogue's images, limited to 0.6 to 1.5.
 
     Args:
         catalog: the items.
-        count: how many items are looked at: the first.
+        count: number of items, from the first, whose images are read.
 
     Example:
         >>> image_shape(Catalog({"item_id": ["a"]}))
@@ -46,6 +46,6 @@ def image_shape(catalog: Catalog, count: int = 9) -> float:
         try:
             with Image.open(path or "", formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
                 shapes.append(image.width / image.height)
-        except (OSError, ValueError):  # there is none, or it can't be read
+        except (OSError, ValueError):  # no image, or an unreadable one
             continue
     return min(max(median(shapes), 0.6), 1.5) if shapes else 1.0

@@ -1,4 +1,4 @@
-"""Running the application."""
+"""Running the application with uvicorn."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,11 +16,11 @@ from mmrec.serving.settings import Settings
 
 
 def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until the process is told to stop; requests under way are answered first.
+    """Serve until the process gets a signal to stop; then answer the last requests and return.
 
     Args:
         settings: what to serve, and where.
-        ready: is called once the RUN could be read.
+        ready: is called when the RUN has been read.
 
     Raises:
         FileNotFoundError: there is no such RUN.
@@ -32,7 +32,7 @@ def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> No
         ready()
         uvicorn.run(app, timeout_graceful_shutdown=10, **common)
         return
-    read_run(settings.run)  # a worker that fails would be started again and again
+    read_run(settings.run)  # uvicorn restarts a failing worker without end
     ready()
     settings.to_environment()
     uvicorn.run(
@@ -45,13 +45,13 @@ def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> No
 
 
 def worker() -> FastAPI:
-    """Return the application of a worker process."""
+    """Return the application of a worker process; its settings are in the environment."""
     return make_app(Settings())
 
 
 def make_app(settings: Settings) -> FastAPI:
-    """Return the application that settings describe; it closes its log when it stops."""
-    # Requests run beside each other; more threads for one of them would only get in their way.
+    """Return the application for these settings; it closes its log when it stops."""
+    # Several requests run at the same time, so more threads for one of them don't help.
     torch.set_num_threads(1)
     live = settings.open()
     versions = None if settings.versions is None else Versions(settings.versions)

@@ -52,7 +52,7 @@ def random_log(seed, users=4, events=30):
 
 @given(seed=st.integers(0, 1000), cut=st.integers(0, 29))
 @settings(max_examples=15, deadline=None)
-def test_a_batch_is_learnt_as_if_event_by_event(seed, cut):
+def test_a_batch_is_learned_as_if_event_by_event(seed, cut):
     events = random_log(seed)
     targets = np.argsort(events.time, kind="stable")[cut:]
     lengths = targets - events.offsets[events.owner[targets]]

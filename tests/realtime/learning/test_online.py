@@ -88,7 +88,7 @@ def test_it_is_a_learner_that_starts_as_the_ranker():
     assert torch.equal(learner.scores(QUERIES), scorer.scores(QUERIES))
 
 
-def test_a_planted_pattern_is_learnt_and_a_shuffled_one_is_not():
+def test_a_planted_pattern_is_learned_and_a_shuffled_one_is_not():
     found = {}
     for shuffled in (False, True):
         learner = learner_of(item_lr=0.05, lr=0.02, negatives=30, steps=3)
@@ -195,7 +195,7 @@ def test_what_is_not_finite_changes_nothing_and_is_counted(poison, caplog):
         learner.vectors[int(stream[1].item[0])] = torch.nan
     else:
         with torch.no_grad():
-            next(learner.parts.parameters()).view(-1)[0] = torch.inf
+            next(learner.weights.parts.parameters()).view(-1)[0] = torch.inf
     before = learner.state_dict()
     with caplog.at_level(logging.WARNING):
         learner.update(stream[1], offset=5)
@@ -237,7 +237,7 @@ def test_forget_removes_the_examples_of_a_user():
     assert not (learner.reservoir.user[: len(learner.reservoir)] == user).any()
 
 
-def test_replay_keeps_what_was_learnt_before():
+def test_replay_keeps_what_was_learned_before():
     """One pattern, then for long another from another part of the catalogue."""
     kept = {}
     for replay in (0, 200):
@@ -326,5 +326,5 @@ def test_errors_of_tensors():
     with pytest.raises(ValueError, match="vectors must be finite"):
         OnlineLearner(model_of(), torch.full((V + 1, D), torch.nan), torch.ones(V + 1))
     state = learner_of(learn=("items",)).state_dict()
-    with pytest.raises(ValueError, match=r"the state is of learn=\['items'\]"):
+    with pytest.raises(ValueError, match=r"expected a state of learn=.*; got \['items'\]"):
         learner_of().load_state_dict(state)

@@ -115,7 +115,7 @@ def test_a_worse_model_is_held_back(by_id, versions, caplog):
     log = MemoryLog()
     walk(log, by_id.catalog.ids, steps=4)
     trainer = run(OnlineTrainer(by_id, log, versions, **SMALL))
-    trainer._metrics["frozen"].extend([1.0] * 100)
+    trainer.running.gains["frozen"].extend([1.0] * 100)
     assert not trainer.publish()
     assert versions.current() is None
     assert "is not published" in caplog.text

@@ -1,4 +1,4 @@
-"""Learning on from the events of a log, and publishing what was learned."""
+"""Learning from the events of a log, and publishing what was learned."""
 
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.trainer import OnlineTrainer

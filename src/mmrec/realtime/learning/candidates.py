@@ -1,4 +1,4 @@
-"""The items that a step reads: those of its examples, and drawn negatives."""
+"""The items of a step: those of its examples, and drawn negatives."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from mmrec.realtime.learning.examples import Examples
 from mmrec.sampling import PopularitySampler
 
 ALPHA = 0.5
-"""Sampler are drawn by count ** ALPHA."""
+"""Negatives are drawn with probabilities that grow as ``count ** ALPHA``."""
 
 
 class DrawnPool(NamedTuple):
-    """Items to read, and what they are to the loss.
+    """The items of a step, and which of them are negatives.
 
     Attributes:
         items: catalogue indices, ascending, 0 first, ``(P,)``.
-        candidates: which of them were drawn, and are negatives, ``(P,)``.
-        log_q: the log of the probability that they were; 0 for the others, ``(P,)``.
+        candidates: whether an item was drawn, and so is a negative, ``(P,)``.
+        log_q: log of the probability of being drawn; 0 for items that were not, ``(P,)``.
     """
 
     items: Int[Tensor, " P"]
@@ -31,16 +31,16 @@ class DrawnPool(NamedTuple):
 def draw_pool(
     examples: Examples, counts: Float[Tensor, " V1"], negatives: int, rng: np.random.Generator
 ) -> DrawnPool:
-    """Draw negatives by how often items were met, and join them with what the examples read.
+    """Draw negatives by the counts of items, and join them with the items of the examples.
 
-    A user's next items are no fair draw of the catalogue, so being read by an example makes no
-    item a negative of the others.
+    The items of an example are not negatives of the others unless they are drawn: they are not a
+    random draw from the catalogue, so the correction by ``log_q`` wouldn't fit them.
 
     Args:
-        examples: read the items of their histories and their targets.
-        counts: how often each item was met.
-        negatives: how many are drawn, with replacement.
-        rng: draws.
+        examples: examples whose histories and targets are read.
+        counts: number of events of each item, ``(V + 1,)``.
+        negatives: number of draws, with replacement.
+        rng: the generator of the draws.
 
     Example:
         >>> one = torch.tensor([1])

@@ -1,4 +1,4 @@
-"""Examples: what a learner makes of a stream or a log."""
+"""Examples: the form in which a learner reads a stream or a log."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from mmrec.evaluation import Observed
 
 @dataclass(frozen=True)
 class Examples(OnDevice):
-    """What users met, and how many of the last events are to be learned.
+    """Users' events, and how many of the last ones are targets.
 
     Attributes:
         user: the user's number, ``(B,)``.
         histories: all events but the last, ``(B, T)``.
         item: the last event's item, ``(B,)``.
-        fresh: how many of the last events are targets, the very last included, ``(B,)``.
+        fresh: how many of the last events are targets, including the very last, ``(B,)``.
     """
 
     user: Int[Tensor, " B"]
@@ -32,14 +32,14 @@ class Examples(OnDevice):
         return len(self.item)
 
     def at(self, rows: Int[Tensor, " R"]) -> "Examples":
-        """Return some of them, in the order of ``rows``."""
+        """Return the examples at ``rows``, in this order."""
         return Examples(
             self.user[rows], self.histories.rows(rows), self.item[rows], self.fresh[rows]
         )
 
     @property
     def targets(self) -> Int[Tensor, "B T"]:
-        """The item after each event of the histories; 0 where it isn't to be learned.
+        """The item after each event of the histories; 0 if it is not a target.
 
         Example:
             >>> histories = Histories.of_items([[3, 1, 2], [4]])
@@ -55,10 +55,10 @@ class Examples(OnDevice):
 
 
 def examples_of(events: Observed) -> Examples:
-    """Return one example a user: the last event, with all of the user's events as targets.
+    """Return one example for each user, in which all the user's events are targets.
 
-    The history of a user's last event holds the user's events before it, so one pass over it
-    learns them all. A first event has nothing before it and is no target.
+    The history of a user's last event contains the user's earlier events, so one pass over it
+    learns all of them. A user's first event has no history and is not a target.
 
     Example:
         >>> of_items = Histories.of_items([[], [5], [7, 8]])
@@ -85,7 +85,7 @@ def examples_of(events: Observed) -> Examples:
 
 
 def joined(first: Examples, second: Examples) -> Examples:
-    """Return the examples of both, one after the other."""
+    """Return the examples of both, in this order."""
     return Examples(
         torch.cat([first.user, second.user]),
         Histories.cat([first.histories, second.histories]),
@@ -95,7 +95,7 @@ def joined(first: Examples, second: Examples) -> Examples:
 
 
 def windows_of(events: Sequences, window: int) -> Examples:
-    """Return all events of a log as examples, every one but a user's first a target once."""
+    """Return a log as examples in which every event is a target once, except a user's first."""
     spans = windows(events, window)
     starts, last = spans[:, 0], spans[:, 1] - 1
     histories = Histories.of_events(events, starts, last)

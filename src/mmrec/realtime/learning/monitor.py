@@ -1,4 +1,4 @@
-"""How a learner is doing: a running mean of its loss, and whether a drift is seen in it."""
+"""A running mean of a learner's loss, and drifts in it."""
 
 import logging
 from collections.abc import Mapping
@@ -9,30 +9,30 @@ log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Detector(Protocol):
-    """What tells a drift: any detector of ``river.drift`` (extra ``online``), as ``ADWIN()``."""
+    """A detector of drifts: any of ``river.drift`` (extra ``online``), such as ``ADWIN()``."""
 
     @property
     def drift_detected(self) -> bool:
-        """Whether the last value told one."""
+        """Whether the last value showed a drift."""
         ...
 
     def update(self, x: float) -> Any:
-        """Take one more value."""
+        """Add a value."""
         ...
 
 
 class LossMonitor:
-    """The mean loss of lately tested events, beside what it was when the model was published.
+    """The running mean of the loss, compared with its value at the last published version.
 
-    A loss is that of events which have not been learned yet, so its mean is a test as well.
+    Losses are those of events that have not been learned yet, so their mean is a test.
 
     Args:
-        fade: what one more loss leaves of the mean.
-        tolerance: by what factor the mean may exceed the reference.
-        detector: sees each loss.
+        fade: weight of the earlier mean when a loss is added.
+        tolerance: the largest healthy ratio of the mean to the reference.
+        detector: gets each loss; None finds no drifts.
 
     Raises:
-        ValueError: ``fade`` is not between 0 and 1, or ``tolerance`` not above 1.
+        ValueError: ``fade`` is not between 0 and 1, or ``tolerance`` is not above 1.
 
     Example:
         >>> monitor = LossMonitor(fade=0.5)
@@ -57,7 +57,7 @@ class LossMonitor:
         self.drifts = self.refused_in_a_row = 0
 
     def update(self, loss: float) -> None:
-        """Take the loss of one more batch."""
+        """Add the loss of a batch."""
         self.mean = loss if self.mean is None else self.fade * self.mean + (1 - self.fade) * loss
         self.refused_in_a_row = 0
         if self.detector is None:
@@ -68,11 +68,11 @@ class LossMonitor:
             log.info("drift %d: the loss has changed, its mean is %.3f", self.drifts, self.mean)
 
     def refuse(self) -> None:
-        """Take note of a batch that could not be learned."""
+        """Count a batch that could not be learned."""
         self.refused_in_a_row += 1
 
     def mark(self) -> None:
-        """Make the present mean the reference."""
+        """Make the mean the reference."""
         self.reference = self.mean
 
     @property
@@ -87,7 +87,7 @@ class LossMonitor:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold; a detector starts anew after a restart."""
+        """Return the state, which JSON can hold; a detector starts again after a restart."""
         return {
             "mean": self.mean,
             "reference": self.reference,
@@ -96,6 +96,6 @@ class LossMonitor:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.mean, self.reference = state["mean"], state["reference"]
         self.drifts, self.refused_in_a_row = state["drifts"], state["refused_in_a_row"]

@@ -1,4 +1,4 @@
-"""A trained model that goes on learning from events as they come."""
+"""A trained model that learns from new events."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmrec.data import Histories, Sequences
 from mmrec.evaluation import Observed
@@ -20,10 +20,12 @@ from mmrec.realtime.learning.examples import Examples, examples_of, joined, wind
 from mmrec.realtime.learning.monitor import Detector, LossMonitor
 from mmrec.realtime.learning.replay import Reservoir
 from mmrec.realtime.learning.rows import RowAdagrad
+from mmrec.realtime.learning.weights import PARTS as WEIGHTS
+from mmrec.realtime.learning.weights import OnlineWeights, under
 
 log = logging.getLogger(__name__)
 
-PARTS = ("interest", "scorer", "items")
+PARTS = (*WEIGHTS, "items")
 CLIP = 1.0
 """The largest norm of a step's gradient."""
 
@@ -31,41 +33,41 @@ CLIP = 1.0
 class OnlineLearner:
     """Learns from micro-batches of events: a :class:`mmrec.evaluation.Learner`.
 
-    It owns its weights; the model it starts from stays as it is. Encoders and fusion don't learn.
-    Item vectors are a table that starts at what they gave: an item starts at its content and moves
-    from there once it is met, so that neither encoders nor texts and images are needed.
+    The learner has its own copy of the weights. Encoders and fusion don't learn. Item vectors are a
+    table that starts with the outputs of encoders and fusion: a new item starts at its content, and
+    its vector moves with the first event on it. So neither encoders nor texts and images are
+    needed.
 
-    An update is a few steps, each on the new events and, against forgetting, on examples drawn from
-    a reservoir of all that came before, by a softmax over negatives that are drawn by how often
-    items were met. By default only item vectors learn: on MovieLens (`benchmarks/online.py`) an
-    interest model that moves with every batch gains less. A loss or gradient that isn't finite
-    changes nothing but the counters. Everything random in update ``n`` comes from ``(seed, n)``, so
-    that a learner that was saved and loaded goes on as if nothing had happened, bit for bit on a
-    CPU.
+    An update is a few steps. Each step reads the new events and, against forgetting, examples from
+    a reservoir of earlier events. Its loss is a softmax over negatives that are drawn by the number
+    of events of each item. By default only item vectors learn: on MovieLens
+    (``benchmarks/online.py``) an interest model that moves with every batch gains less. A loss or
+    gradient that is not finite changes only the counters. All random draws of update ``n`` come
+    from ``(seed, n)``: a learner that was saved and loaded continues bit for bit on a CPU.
 
-    A ranking scorer is kept but doesn't learn.
+    A reranker is kept but doesn't learn.
 
     Args:
-        model: what is learned on from.
+        model: the model to start from; it is not changed.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        popularity: how often each item was met so far, ``(V + 1,)``.
-        learn: which parts learn: of ``"interest"``, ``"scorer"`` and ``"items"``.
+        popularity: number of events of each item so far, ``(V + 1,)``.
+        learn: the parts that learn: some of ``"interest"``, ``"scorer"`` and ``"items"``.
         lr: learning rate of interest and scorer, by Adam.
         item_lr: learning rate of item vectors, by :class:`RowAdagrad`.
-        steps: steps of an update, each with other negatives and other examples from the reservoir.
+        steps: steps of an update; each draws other negatives and other examples.
         replay: examples in the reservoir.
-        replay_batch: examples that are drawn from it for a step.
-        negatives: how many items are drawn for a step.
-        half_life: events after which an item's count is halved; None never forgets.
+        replay_batch: examples from the reservoir in a step.
+        negatives: items that are drawn for a step.
+        half_life: events after which an item's count is halved; None keeps counts.
         window: events of a history in the reservoir.
         max_length: events of a history that count.
-        detector: tells a drift from the losses, see :class:`LossMonitor`.
-        seed: of everything random.
+        detector: finds drifts in the losses, see :class:`LossMonitor`.
+        seed: of all random draws.
 
     Attributes:
-        offset: of the last event that was learned; None before the first.
-        updates: how many updates there were.
-        skipped: how many updates met a loss or gradient that isn't finite.
+        offset: offset of the last learned event; None before the first.
+        updates: number of updates.
+        skipped: number of updates that were refused because a loss or gradient was not finite.
         monitor: the running mean of the loss, and drifts.
 
     Raises:
@@ -112,17 +114,9 @@ class OnlineLearner:
                 f"got {steps}, {negatives} and {replay_batch}"
             )
         self.learn = tuple(learn)
-        # Encoders are never changed, so there is no need for a copy of a whole BERT.
+        # Encoders never change, so they need no copy.
         self.model = deepcopy(model, {id(model.items): model.items})
-        self.parts = nn.ModuleDict(
-            {name: getattr(self.model, name) for name in PARTS[:2] if name in learn}
-        )
-        for name in ("interest", "scorer", "reranker"):
-            part = getattr(self.model, name)
-            if part is not None:
-                part.eval().requires_grad_(name in learn)
-        weights = list(self.parts.parameters())
-        self.optimizer = torch.optim.Adam(weights, lr=lr) if weights else None
+        self.weights = OnlineWeights(self.model, learn, lr)
         self.rows = RowAdagrad(vectors.detach().clone(), lr=item_lr)
         self.counts = popularity.detach().to(vectors.device, torch.float64, copy=True)
         self.decay = 1.0 if half_life is None else 0.5 ** (1 / half_life)
@@ -140,7 +134,7 @@ class OnlineLearner:
 
     @property
     def healthy(self) -> bool:
-        """Whether batches can be learned, and the loss isn't far above that of the last publish."""
+        """Whether batches can be learned, and the loss isn't far above the last published one."""
         return self.monitor.healthy
 
     @property
@@ -150,7 +144,7 @@ class OnlineLearner:
         return CatalogScorer(self.model, self.vectors, counts, max_length=self.max_length)
 
     def publish(self) -> CatalogScorer:
-        """Return a copy of what has been learned, for readers; health is measured against it."""
+        """Return a copy of the model for readers; :attr:`healthy` compares losses with it."""
         model = deepcopy(self.model, {id(self.model.items): self.model.items})
         self.monitor.mark()
         counts, vectors = self.counts.float(), self.vectors.clone()
@@ -172,9 +166,9 @@ class OnlineLearner:
         return self.catalog_scorer.rerank(scores, histories, exclude)
 
     def remember(self, events: Sequences) -> None:
-        """Put events that the model was trained on in the reservoir.
+        """Add events that the model was trained on to the reservoir.
 
-        Users are numbered as in the stream: by their row in ``events.users``.
+        The number of a user is the row in ``events.users``.
         """
         self.reservoir.add(windows_of(events, self.reservoir.window), self._rng(1))
 
@@ -182,12 +176,12 @@ class OnlineLearner:
         """Learn from events, once.
 
         Args:
-            events: in time order. Their user's number is what :meth:`forget` takes.
-            offset: of the last of them in a log; kept, so that a restart can go on after it.
+            events: events in time order; :meth:`forget` takes their users' numbers.
+            offset: offset of the last event in a log, from which a restart continues.
         """
         rng = self._rng(0)
         new = examples_of(events)
-        # What can't be learned must not come back from the reservoir either.
+        # Events that can't be learned must not enter the reservoir either.
         if all(self._learn(new, rng) for _ in range(self.steps)):
             self._count(events.item.to(self.counts.device))
             self.reservoir.add(new, rng)
@@ -205,22 +199,15 @@ class OnlineLearner:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state: ``"tensors"`` by name, and ``"values"`` that JSON can hold."""
-        states: dict[str, Mapping[str, Tensor]] = {
-            "rows": self.rows.state_dict(),
-            "reservoir": self.reservoir.state_dict(),
-            "weights": self.parts.state_dict(),
-        }
         tensors = {
             f"{part}.{name}": value.detach().clone()
-            for part, state in states.items()
+            for part, state in (
+                ("rows", self.rows.state_dict()),
+                ("reservoir", self.reservoir.state_dict()),
+            )
             for name, value in state.items()
         }
-        slots = self.optimizer.state_dict()["state"] if self.optimizer else {}
-        tensors |= {
-            f"adam.{number}.{name}": value.detach().clone()
-            for number, slot in slots.items()
-            for name, value in slot.items()
-        }
+        tensors |= self.weights.state_dict() | {"counts": self.counts.clone()}
         values = {
             "offset": self.offset,
             "updates": self.updates,
@@ -229,33 +216,27 @@ class OnlineLearner:
             "seed": self.seed,
             "monitor": self.monitor.state_dict(),
         }
-        return {"tensors": tensors | {"counts": self.counts.clone()}, "values": values}
+        return {"tensors": tensors, "values": values}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what :meth:`state_dict` of a learner with the same arguments gave.
+        """Restore the :meth:`state_dict` of a learner with the same arguments.
 
         Raises:
-            ValueError: other parts learned, or the reservoir is of another size.
+            ValueError: other parts learned, or the reservoir has another size.
         """
         tensors, values = state["tensors"], state["values"]
         if tuple(values["learn"]) != self.learn:
-            raise ValueError(f"the state is of learn={values['learn']}; got {list(self.learn)}")
-        self.reservoir.load_state_dict(_under("reservoir", tensors))
-        self.rows.load_state_dict(_under("rows", tensors))
-        self.parts.load_state_dict(_under("weights", tensors))
+            raise ValueError(f"expected a state of learn={list(self.learn)}; got {values['learn']}")
+        self.reservoir.load_state_dict(under("reservoir", tensors))
+        self.rows.load_state_dict(under("rows", tensors))
+        self.weights.load_state_dict(tensors)
         self.counts = tensors["counts"].to(self.counts, copy=True)
-        if self.optimizer is not None:
-            slots: dict[int, dict[str, Tensor]] = {}
-            for name, value in _under("adam", tensors).items():
-                number, _, key = name.partition(".")
-                slots.setdefault(int(number), {})[key] = value.clone()
-            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
         self.offset, self.updates = values["offset"], values["updates"]
         self.skipped, self.seed = values["skipped"], values["seed"]
         self.monitor.load_state_dict(values["monitor"])
 
     def _learn(self, new: Examples, rng: np.random.Generator) -> bool:
-        """Do one step; return False where it had to be skipped."""
+        """Do one step; return False if it was skipped."""
         new = new.to(self.vectors.device)
         old = self.reservoir.sample(self.replay_batch, rng).to(self.vectors.device)
         if not len(new):
@@ -263,7 +244,7 @@ class OnlineLearner:
         examples = joined(new, old)
         pool = draw_pool(examples, self.counts, self.negatives, rng)
         vectors = self.vectors[pool.items].requires_grad_("items" in self.learn)
-        weights = list(self.parts.parameters())
+        weights = self.weights.parameters
         learning = [*weights, vectors] if vectors.requires_grad else weights
         test, loss = self._losses(examples, len(new), vectors, pool, rng)
         gradients = torch.autograd.grad(loss, learning)
@@ -286,13 +267,16 @@ class OnlineLearner:
         pool: DrawnPool,
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss of the first ``new`` examples, and that of both event_types together."""
+        """Return the loss of the ``new`` examples alone, and the loss of all for the gradient.
+
+        The first ``new`` examples are new, the others come from the reservoir.
+        """
         histories, targets = examples.histories, examples.targets
         valid = targets > 0
         device = self.vectors.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**63)))
-            self.parts.train()
+            self.weights.parts.train()
             states = self.model.interest(
                 vectors[torch.searchsorted(pool.items, histories.items)],
                 histories.mask,
@@ -300,7 +284,7 @@ class OnlineLearner:
                 histories.event_type,
             )
             logits = self.model.scorer(states[valid], vectors)
-            self.parts.eval()
+            self.weights.parts.eval()
         target = torch.searchsorted(pool.items, targets[valid])
         cut = int(valid[:new].sum())
         first = softmax_loss(logits[:cut], target[:cut], pool.candidates, pool.log_q)
@@ -308,11 +292,7 @@ class OnlineLearner:
         return first.detach(), first + second
 
     def _apply(self, gradients: list[Tensor], items: Int[Tensor, " P"]) -> None:
-        for weight, gradient in zip(self.parts.parameters(), gradients, strict=False):
-            weight.grad = gradient
-        if self.optimizer is not None:
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+        self.weights.step(gradients[: len(self.weights.parameters)])
         if "items" in self.learn:
             moved = gradients[-1].abs().sum(1) > 0
             moved[0] = False  # padding stays what it is
@@ -327,12 +307,6 @@ class OnlineLearner:
         return np.random.default_rng([self.seed, self.updates, purpose])
 
 
-def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with a part, without it."""
-    start = f"{part}."
-    return {n.removeprefix(start): value for n, value in tensors.items() if n.startswith(start)}
-
-
 def _check(
     learn: Sequence[str], vectors: Tensor, popularity: Tensor, half_life: float | None
 ) -> None:
@@ -344,7 +318,7 @@ def _check(
             f"popularity must have one value a vector, {len(vectors)}; got {len(popularity)}"
         )
     if not bool((popularity[1:] > 0).any()):
-        raise ValueError("popularity must have a positive count, by which negatives are drawn")
+        raise ValueError("popularity must have a positive count: negatives are drawn by it")
     if not bool(torch.isfinite(vectors).all()):
         raise ValueError("vectors must be finite; got some that are not")
     if half_life is not None and half_life <= 0:

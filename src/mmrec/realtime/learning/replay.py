@@ -1,4 +1,4 @@
-"""A fair draw of all examples that have been: against forgetting."""
+"""A uniform sample of all earlier examples, against forgetting."""
 
 from collections.abc import Mapping
 
@@ -11,17 +11,17 @@ from mmrec.realtime.learning.examples import Examples
 
 
 class Reservoir:
-    """A fixed number of examples, each of all that came as likely to be among them.
+    """A uniform random sample, of fixed size, of all examples that were added.
 
-    Only the last ``window`` events of a history are kept. What is drawn comes from the generator
-    that is given, so that the same examples and generators give the same reservoir.
+    Only the last ``window`` events of a history are kept. All draws come from the generator of the
+    caller, so the same examples and generators give the same reservoir.
 
     Args:
-        size: how many examples are kept; 0 for none.
+        size: the largest number of examples; 0 keeps none.
         window: events of a history.
 
     Raises:
-        ValueError: ``size`` is negative, or ``window`` isn't positive.
+        ValueError: ``size`` is negative, or ``window`` is not positive.
 
     References:
         Vitter, "Random sampling with a reservoir" (1985), algorithm R.
@@ -52,20 +52,20 @@ class Reservoir:
         return self.count
 
     def add(self, examples: Examples, rng: np.random.Generator) -> None:
-        """Let examples in, each by chance once the reservoir is full."""
+        """Add examples; once the reservoir is full, each replaces another one by chance."""
         number = np.arange(len(examples))
         drawn = (rng.random(len(examples)) * (self.seen + number + 1)).astype(np.int64)
         room = self.size - self.count
         slot = np.where(number < room, self.count + number, drawn)
         taken = np.flatnonzero(slot < self.size)
-        # Of two examples in one slot the later one stays.
+        # If two examples have the same slot, the later one is kept.
         slots, last = np.unique(slot[taken][::-1], return_index=True)
         self._write(slots, examples, taken[::-1][last])
         self.count += min(room, len(examples))
         self.seen += len(examples)
 
     def sample(self, number: int, rng: np.random.Generator) -> Examples:
-        """Return so many different examples, or all that there are."""
+        """Return ``number`` different examples, or all if there are fewer."""
         rows = rng.choice(self.count, min(number, self.count), replace=False, shuffle=False)
         rows = np.sort(rows)
         steps = int((self.items[rows, :-1] > 0).sum(1).max(initial=1))
@@ -78,9 +78,9 @@ class Reservoir:
         )
 
     def forget(self, user: int) -> int:
-        """Remove a user's examples and overwrite where they were; return how many there were.
+        """Remove and overwrite a user's examples; return how many there were.
 
-        The places that become free are taken by the next examples.
+        The next examples take their places.
         """
         stay = np.flatnonzero(self.user[: self.count] != user)
         gone = self.count - len(stay)
@@ -96,10 +96,10 @@ class Reservoir:
         return tensors | {"counters": torch.tensor([self.count, self.seen])}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take what :meth:`state_dict` gave.
+        """Restore what :meth:`state_dict` returned.
 
         Raises:
-            ValueError: it is that of a reservoir of another size or window.
+            ValueError: the state has another size or window.
         """
         for name, array in self._arrays.items():
             if tuple(state[name].shape) != array.shape:

@@ -1,4 +1,4 @@
-"""A table of vectors of which each step changes only the rows that it read."""
+"""A table of vectors in which a step changes only the rows that it has read."""
 
 from collections.abc import Mapping
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 
 class RowAdagrad:
-    """Adagrad with one rate a row: a row that has learned little so far moves more.
+    """Adagrad with one learning rate for each row: rows with small past gradients move more.
 
-    The step of row ``i`` is ``lr · g_i / sqrt(start + Σ mean(g_i²))``, the sum over the gradients
-    that the row has had. A step costs what its rows cost, whatever the size of the table, and rows
-    can be added at any time.
+    The step of row ``i`` is ``lr · g_i / sqrt(start + Σ mean(g_i²))``, with the sum over all
+    gradients of the row. The cost of a step depends on its rows and not on the size of the table.
+    Rows can be added at any time.
 
     Args:
-        table: the vectors, changed in place.
+        table: the vectors, ``(V + 1, D)``; changed in place.
         lr: learning rate.
-        start: what each sum starts from; more of it makes the first steps smaller.
+        start: initial value of each sum; larger values make the first steps smaller.
 
     Raises:
-        ValueError: ``lr`` or ``start`` isn't positive.
+        ValueError: ``lr`` or ``start`` is not positive.
 
     References:
         Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic
@@ -44,7 +44,7 @@ class RowAdagrad:
 
     @torch.no_grad()
     def step(self, rows: Int[Tensor, " R"], gradients: Float[Tensor, "R D"]) -> None:
-        """Move different rows against their gradients."""
+        """Move rows against their gradients. No row may occur twice."""
         sums = self.sums[rows] + gradients.square().mean(1)
         self.sums[rows] = sums
         self.table[rows] -= self.lr * gradients / sums.sqrt().unsqueeze(1)
@@ -59,6 +59,6 @@ class RowAdagrad:
         return {"table": self.table.clone(), "sums": self.sums.clone()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take what :meth:`state_dict` gave; the table may have grown."""
+        """Restore what :meth:`state_dict` returned, also with more rows."""
         self.table = state["table"].to(self.table, copy=True)
         self.sums = state["sums"].to(self.sums, copy=True)

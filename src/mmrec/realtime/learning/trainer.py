@@ -1,24 +1,20 @@
-"""A learner that follows a log: it tests itself on each event, learns it, and publishes."""
+"""A learner that follows a log: it is tested on each event, learns it, and publishes versions."""
 
 import json
 import logging
-import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mmrec.data import Catalog, Histories
-from mmrec.data.durable import atomic_folder, whole_folder
-from mmrec.data.tables import read_json
+from mmrec.data import Catalog
 from mmrec.evaluation import Observed
-from mmrec.metrics import rank_of_target
+from mmrec.realtime.learning.checkpoint import Checkpoint
 from mmrec.realtime.learning.online import OnlineLearner
+from mmrec.realtime.learning.running import RunningNDCG
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
@@ -29,31 +25,34 @@ from mmrec.recommender.recommender import Recommender
 log = logging.getLogger(__name__)
 
 CHECKPOINT = ".checkpoint"
-"""Beside the versions: where learning goes on after a restart."""
+"""Name of the checkpoint's folder, beside the versions."""
 
 
 class OnlineTrainer:
     """Follows an event log and publishes what it has learned.
 
-    Each micro-batch is ranked by the learner and by the frozen model of the RUN before it is
+    The learner and the frozen model of the RUN rank the events of each micro-batch before it is
     learned (prequential evaluation, Dawid 1984). A checkpoint holds the learner and the offset of
-    the last event that it has learned, written together: a restart neither skips nor repeats an
-    event. Users are known to it by the log's random numbers alone, and an example whose user was
-    forgotten is dropped before the next update.
+    the last event that it has learned, so a restart neither skips nor repeats an event. Users are
+    the random numbers of the log, without names. The examples of a forgotten user are dropped
+    before the next update.
 
     Args:
-        recommender: the RUN to learn on from; it is not changed.
-        events: the log to follow, read by this process for itself.
+        recommender: the RUN that learning starts from; it is not changed.
+        events: the log to follow.
         versions: where to publish.
         batch_size: events of a micro-batch.
         publish_every: events between two versions.
         window: events over which the running metrics are taken.
-        tolerance: share of the frozen model's NDCG@10 that a version may lack and still be
-            published.
+        tolerance: a version is published only if its NDCG@10 is at least ``1 - tolerance`` of the
+            frozen model's.
         **learner: further arguments of :class:`OnlineLearner`.
 
+    Attributes:
+        running: the running metrics, see :meth:`metrics`.
+
     Raises:
-        ValueError: the checkpoint beside the versions is of another RUN or damaged.
+        ValueError: the checkpoint beside the versions is damaged, or belongs to another RUN.
     """
 
     def __init__(
@@ -88,22 +87,23 @@ class OnlineTrainer:
         )
         self.changes = 0
         self._published = self._tried = 0
-        self._metrics = {name: deque[float](maxlen=window) for name in ("online", "frozen")}
+        self.running = RunningNDCG(window)
+        self._checkpoint = Checkpoint(versions.folder / CHECKPOINT)
         self._resume()
 
     @property
     def offset(self) -> int:
-        """The last event that was learned, 0 before the first."""
+        """The offset of the last learned event, 0 before the first."""
         return self.learner.offset or 0
 
     def run_once(self) -> int:
-        """Learn the next micro-batch; return how many events it had, 0 at the end of the log."""
+        """Learn the next micro-batch; return its number of events, 0 at the end of the log."""
         if self.offset - self._tried >= self.publish_every:
             self.publish()
         batch = list(self.events.read(after=self.offset, limit=self.batch_size))
         if not batch:
             return 0
-        self._follow_items()  # after reading, so that no event is ahead of its item
+        self._follow_items()  # after reading, so that every event's item is known
         self._drop_forgotten()
         known = [event for event in batch if self.catalog.find(event.item)]
         if known:
@@ -115,25 +115,21 @@ class OnlineTrainer:
         return len(batch)
 
     def metrics(self) -> dict[str, float]:
-        """Return the running NDCG@10 of the learner and of the frozen model, and how many events.
+        """Return the running NDCG@10 of the learner (``"online"``) and of the ``"frozen"`` model.
 
-        Each event was ranked before it was learned: whole catalogue, seen items filtered.
+        ``"events"`` is the number of events in the means. See :class:`RunningNDCG`.
         """
-        return {
-            name: float(np.mean(values)) if values else math.nan
-            for name, values in self._metrics.items()
-        } | {"events": float(len(self._metrics["online"]))}
+        return self.running.means()
 
     def publish(self) -> bool:
-        """Write a checkpoint, and a version where it is due; return whether there is one.
+        """Write a checkpoint and a version; return whether a version was written.
 
-        A version is held back where nothing was learned since the last one, where the learner isn't
-        healthy, or where it ranked the last events worse than the frozen model did, by more than
-        the tolerance.
+        No version is written if nothing was learned since the last one, if the learner isn't
+        healthy, or if its running NDCG@10 is below the frozen model's by more than the tolerance.
         """
         self._tried = self.offset
         self._drop_forgotten()
-        self._checkpoint()
+        self._write_checkpoint()
         if self.offset <= self._published:
             return False
         now = self.metrics()
@@ -157,20 +153,12 @@ class OnlineTrainer:
         return True
 
     def _test(self, observed: Observed) -> None:
-        frozen = self.recommender.catalog_scorer
-        for name, scorer in (("online", self.learner.catalog_scorer), ("frozen", frozen)):
-            scores = scorer.scores(_known_to(observed.histories, len(scorer.vectors)))
-            missing = len(self.learner.vectors) - scores.shape[1]
-            scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
-            exclude = torch.zeros_like(scores, dtype=torch.bool)
-            exclude[:, 0] = True
-            exclude.scatter_(1, observed.histories.items, observed.histories.mask)
-            rank = rank_of_target(scores, observed.item, exclude)
-            gain = torch.where(rank <= 10, 1 / torch.log2(rank.double() + 1), 0.0)
-            self._metrics[name].extend(gain.tolist())
+        frozen, size = self.recommender.catalog_scorer, len(self.learner.vectors)
+        self.running.add("online", self.learner.catalog_scorer, observed, size)
+        self.running.add("frozen", frozen, observed, size)
 
     def _observed(self, batch: Sequence[Event]) -> Observed:
-        """Return events with what their users did before them."""
+        """Return events with the histories of their users before them."""
         pasts = [self.events.before(event.offset, last=self.learner.max_length) for event in batch]
         return Observed(
             user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
@@ -183,19 +171,19 @@ class OnlineTrainer:
         )
 
     def _follow_items(self, until: int | None = None) -> None:
-        """Take over changes of items, all or up to one; a removed item keeps its place."""
+        """Take over changes of items, all or up to a number; removed items stay in the table."""
         for number, change in self.events.item_changes(after=self.changes):
             if until is not None and number > until:
                 break
             if change.action != "remove":
                 try:
                     self._change(change)
-                except ValueError as error:  # as every server does
-                    log.warning("change %d of items is passed over: %s", number, error)
+                except ValueError as error:  # servers skip it too
+                    log.warning("change %d of items is skipped: %s", number, error)
             self.changes = number
 
     def _change(self, change: ItemChange) -> None:
-        """Give new items a vector, and changed ones that of their new content."""
+        """Give new items a vector, and changed items the vector of their new content."""
         known = np.array([item in self.catalog for item in change.rows["item_id"].to_list()])
         if not known.all():
             rows = change.rows.filter(pl.Series(~known))
@@ -220,41 +208,28 @@ class OnlineTrainer:
         for user in users - self.events.known_keys(sorted(users)):
             self.learner.forget(user)
 
-    def _checkpoint(self) -> None:
+    def _write_checkpoint(self) -> None:
         state = self.learner.state_dict()
         values = {
             "base": self.base,
             "changes": self.changes,
             "learner": state["values"],
-            "metrics": {name: list(kept) for name, kept in self._metrics.items()},
+            "metrics": self.running.state_dict(),
         }
-        with atomic_folder(self.versions.folder / CHECKPOINT, replace=True) as fresh:
-            save_file({n: t.contiguous() for n, t in state["tensors"].items()}, fresh / "state")
-            (fresh / "state.json").write_text(json.dumps(values), encoding="utf-8")
+        self._checkpoint.write(state["tensors"], values)
 
     def _resume(self) -> None:
-        folder = whole_folder(self.versions.folder / CHECKPOINT)
-        if not folder.exists():
+        found = self._checkpoint.read()
+        if found is None:
             return
-        values = read_json(folder / "state.json")
+        tensors, values = found
         if values["base"] != self.base:
             raise ValueError(
-                f"{self.versions.folder} was learned on from another RUN, {values['base']}; this "
-                f"one is {self.base}"
+                f"{self.versions.folder} was learned from another RUN, {values['base']}; this one "
+                f"is {self.base}"
             )
         self._follow_items(until=values["changes"])  # as many items as at the checkpoint
-        state = {"tensors": load_file(folder / "state"), "values": values["learner"]}
-        self.learner.load_state_dict(state)
-        for name, kept in values["metrics"].items():
-            self._metrics[name].extend(kept)
-        # A kill may have come between the checkpoint and the version.
+        self.learner.load_state_dict({"tensors": tensors, "values": values["learner"]})
+        self.running.load_state_dict(values["metrics"])
+        # The process may have been killed between the checkpoint and the version.
         self._published = self._tried = self.versions.last_offset(self.base)
-
-
-def _known_to(histories: Histories, size: int) -> Histories:
-    """Return histories in which items that a model doesn't have are padding."""
-    unknown = histories.items >= size
-    if not unknown.any():
-        return histories
-    order = unknown.long().argsort(dim=1, stable=True)
-    return histories.map(lambda part: part.masked_fill(unknown, 0).gather(1, order))

@@ -1,4 +1,4 @@
-"""Versions of a model on disk: one process learns, others serve what it publishes."""
+"""Versions of a model on disk: one process publishes them, others serve them."""
 
 import json
 import shutil
@@ -15,27 +15,27 @@ from mmrec.data.durable import atomic_folder, flush, write_whole
 from mmrec.data.tables import read_json
 
 CURRENT, PINNED = "CURRENT", "PINNED"
-"""Files that name what was published last, and what is served in its place."""
+"""Files that name the last published version, and the version that is served in its place."""
 
 WEIGHTS, ABOUT = "version.safetensors", "version.json"
 VECTORS, COUNTS = "mmrec.vectors", "mmrec.counts"
 PLAIN = ("name", "base", "offset", "changes", "metrics")
-"""What of a version is JSON."""
+"""Fields of a version that are stored as JSON."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """What a learner has published.
+    """A model that a learner has published.
 
     Attributes:
-        name: of its folder, and of the model that serves it.
-        base: fingerprint of the model that it was learned on from.
-        offset: the last event that it has learned.
-        changes: the last change of items that its catalogue knows.
-        metrics: how it did on the events before it learned them.
+        name: name of the folder; part of the name of the model that serves it.
+        base: fingerprint of the model from which it was learned.
+        offset: offset of the last learned event.
+        changes: number of the last change of items in its catalogue.
+        metrics: running metrics, on events before they were learned.
         weights: the model's state dict.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
-        counts: how often each item was met, ``(V + 1,)``.
+        counts: number of events of each item, ``(V + 1,)``.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Version:
 
 
 class Versions:
-    """A folder of versions, and which of them is served: the last, unless an older one is pinned.
+    """A folder of versions. The last one is served, unless an older one is pinned.
 
-    A version appears whole or not at all and is never written over; serving another one is one
-    renamed file.
+    A version is written whole or not at all, and never overwritten. Changing the served version
+    renames one file.
 
     Args:
-        folder: made where it is missing.
-        keep: how many versions stay; the one that is served always does.
+        folder: the folder; created if it is missing.
+        keep: number of versions that are kept, besides the served one.
 
     Raises:
         ValueError: ``keep`` is not positive.
@@ -69,29 +69,29 @@ class Versions:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
-        """Return the names of the versions, in the order in which they were published."""
+        """Return the names of the versions in the order of their publication."""
         found = [(path.stat().st_mtime_ns, path.parent.name) for path in self._abouts()]
         return [name for _, name in sorted(found)]
 
     def current(self) -> str | None:
-        """Return the name of the version to serve; None is the RUN itself."""
+        """Return the name of the version to serve; None stands for the RUN."""
         pinned = self._read(PINNED)
         return (self._read(CURRENT) if pinned is None else pinned) or None
 
     def last_offset(self, base: str) -> int:
-        """Return the offset of the last version, 0 if it was learned from another model."""
+        """Return the offset of the last version, or 0 if it was learned from another model."""
         path = self.folder / (self._read(CURRENT) or "") / ABOUT
         about = read_json(path) if path.is_file() else {}
         return int(about["offset"]) if about.get("base") == base else 0
 
     def publish(self, version: Version) -> str:
-        """Write a version, and serve it from now on unless another one is pinned.
+        """Write a version, and serve it unless another one is pinned.
 
         Returns:
-            Its name; with a number where that was taken.
+            The version's name, with a number if the name was taken.
 
         Raises:
-            OSError: it can't be written; the version before stays.
+            OSError: it can't be written; the earlier version is still served.
         """
         version = replace(version, name=self._free(version.name))
         tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
@@ -108,9 +108,9 @@ class Versions:
         return version.name
 
     def rollback(self, name: str | None) -> None:
-        """Serve an older version until :meth:`release`; None is the RUN that learning began with.
+        """Serve an older version until :meth:`release`; None stands for the RUN.
 
-        Whoever learns goes on, and what it publishes meanwhile is kept but not served.
+        The learner continues. The versions that it publishes meanwhile are kept but not served.
 
         Raises:
             ValueError: there is no such version.
@@ -118,7 +118,7 @@ class Versions:
         before = self._read(PINNED)
         if name is None or name in self.names():
             self._name(PINNED, name or "")
-        # Looked for again: whoever publishes may have removed it just before it was pinned.
+        # Checked again: a learner may have removed the version just before it was pinned.
         if name is not None and name not in self.names():
             if before is None:
                 self.release()
@@ -127,15 +127,15 @@ class Versions:
             raise ValueError(f"version must be one of {self.names()}; got {name!r}")
 
     def release(self) -> None:
-        """Serve the last version again; nothing happens where none is pinned."""
+        """Serve the last version again. Without a pinned version nothing happens."""
         (self.folder / PINNED).unlink(missing_ok=True)
         flush(self.folder)
 
     def read(self, name: str) -> Version:
-        """Read a version. Nothing in it is executed.
+        """Return a version. Reading it executes no code.
 
         Raises:
-            ValueError: it is missing or damaged.
+            ValueError: the version is missing or damaged.
         """
         folder = self.folder / name
         about = read_json(folder / ABOUT)
@@ -150,14 +150,14 @@ class Versions:
         return list(self.folder.glob(f"*/{ABOUT}"))
 
     def _read(self, file: str) -> str | None:
-        """Return the version that a file names, "" for the RUN itself; None without the file."""
+        """Return the version that a file names, "" for the RUN; None without the file."""
         try:
             return (self.folder / file).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return None
 
     def _free(self, name: str) -> str:
-        """Return the name, with a number where there is such a version."""
+        """Return the name, with a number if there is such a version."""
         names = (name if number == 1 else f"{name}-{number}" for number in count(1))
         return next(free for free in names if not (self.folder / free).exists())
 

@@ -1,4 +1,4 @@
-"""Logs of what happened: events of users, and changes of items."""
+"""Logs of events of users and of changes of items."""
 
 from mmrec.realtime.log.events import Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange

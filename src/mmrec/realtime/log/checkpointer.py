@@ -1,4 +1,4 @@
-"""Moving a log's WAL into its file, off the path of the writers."""
+"""Moving a log's WAL into its file without delaying writers."""
 
 import sqlite3
 from contextlib import suppress
@@ -7,20 +7,20 @@ from threading import Event, Lock, Thread
 
 from mmrec.realtime.log.sqlite_file import Durability, connect
 
-_EVERY = 2000  # events; the WAL holds about 20 kB for each of them
+_EVERY = 2000  # events; the WAL grows by about 20 kB with each of them
 
 
 class Checkpointer:
-    """Move the WAL into the file in a thread, every 2,000 events.
+    """Moves the WAL into the file in a thread, every 2,000 events.
 
-    SQLite by itself makes the writer that fills the WAL wait for the disk twice, which is most of
-    the 99th percentile of a write. Here the bulk moves while writers go on; only what they wrote
-    meanwhile is moved while they wait, so that the WAL starts again at its beginning.
+    By default SQLite makes the writer that fills the WAL wait for the disk twice, which is most of
+    the 99th percentile of a write. Here most of the WAL is moved while writers continue. They wait
+    only while the rest is moved, after which the WAL starts again at its beginning.
 
     Args:
-        path: The file of the log.
-        durability: That of its writer.
-        writing: The lock that writers of this process hold.
+        path: the file of the log.
+        durability: the durability of its writer.
+        writing: the lock that the writers of this process hold.
     """
 
     def __init__(self, path: Path, durability: Durability, writing: Lock) -> None:
@@ -31,7 +31,7 @@ class Checkpointer:
         self._written = 0
 
     def wrote(self, events: int) -> None:
-        """Count events that were committed; called with the lock held."""
+        """Count committed events. The caller holds the lock."""
         self._written += events
         if self._written >= _EVERY and not self._closed:
             self._written = 0
@@ -41,7 +41,7 @@ class Checkpointer:
             self._wake.set()
 
     def close(self) -> None:
-        """Stop the thread; called without the lock."""
+        """Stop the thread. The caller doesn't hold the lock."""
         self._closed = True
         self._wake.set()
         if self._thread is not None:
@@ -52,7 +52,7 @@ class Checkpointer:
         try:
             while self._wake.wait() and not self._closed:
                 self._wake.clear()
-                with suppress(sqlite3.Error):  # nothing is lost, the WAL only stays longer
+                with suppress(sqlite3.Error):  # nothing is lost; the WAL stays longer
                     db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                     db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                     with self._writing:

@@ -1,4 +1,4 @@
-"""Events of users as they happen, and the log that keeps them."""
+"""Events of users, and the contract of the log that stores them."""
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
@@ -14,14 +14,14 @@ _LONGEST_ITEM = 1024
 
 
 class Event(NamedTuple):
-    """An event that is in a log.
+    """An event in a log.
 
     Attributes:
-        offset: Its place in the log, from 1; later events have larger ones.
-        user: Who met the item (a keyed hash where the log hides users).
-        item: Which item, as it was written: ``"007"`` is not ``7``.
-        event_type: What happened ("view", "cart", …).
-        time: When, in seconds since 1970; not necessarily in the order of the log.
+        offset: its place in the log, from 1; later events have larger offsets.
+        user: who interacted with the item; a keyed hash if the log hides users.
+        item: which item, as it was written: ``"007"`` is not ``7``.
+        event_type: what happened, such as ``"view"`` or ``"cart"``.
+        time: when, in seconds since 1970; the log need not be in this order.
     """
 
     offset: int
@@ -32,14 +32,14 @@ class Event(NamedTuple):
 
 
 class NewEvent(NamedTuple):
-    """An event on its way into a log.
+    """An event that is not in a log yet.
 
     Attributes:
-        user: Who met the item: a text of 1 to 256 characters.
-        item: Which item: a text of 1 to 1,024 characters, or an integer of 64 bits.
-        event_type: What happened: a text of 1 to 256 characters.
-        time: When, in seconds since 1970; None is the moment of writing.
-        id: The sender's name for this event, 1 to 256 characters; the same name twice is one event.
+        user: who interacted with the item: a text of 1 to 256 characters.
+        item: which item: a text of 1 to 1,024 characters, or an integer of 64 bits.
+        event_type: what happened: a text of 1 to 256 characters.
+        time: when, in seconds since 1970; None stands for the time of writing.
+        id: the sender's name for this event, 1 to 256 characters. An id counts once.
     """
 
     user: str
@@ -50,11 +50,11 @@ class NewEvent(NamedTuple):
 
 
 def check_event(event: NewEvent) -> None:
-    """Refuse what no log can keep.
+    """Refuse an event that a log can't store.
 
     Raises:
         ValueError: a text is empty, too long or not text; an item is neither a text nor an integer
-            of 64 bits; the time isn't a finite number, is below 0, or is later than the year 2200.
+            of 64 bits; the time is not a finite number, is below 0, or is later than the year 2200.
 
     Example:
         >>> check_event(NewEvent("ann", "lamp"))
@@ -73,10 +73,10 @@ def check_event(event: NewEvent) -> None:
 
 
 def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
-    """Refuse a text that is empty, longer than ``longest`` characters or can't be UTF-8.
+    """Refuse a text that is empty, longer than ``longest``, or can't be encoded as UTF-8.
 
     Raises:
-        ValueError: it is one of these; the sentence starts with ``name``.
+        ValueError: the text is refused; the message starts with ``name``.
 
     Example:
         >>> check_text("user", "")
@@ -92,7 +92,7 @@ def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{want}; got one that can't be written as UTF-8") from None
+        raise ValueError(f"{want}; got one that can't be encoded as UTF-8") from None
 
 
 def _check_item(item: object) -> None:
@@ -118,19 +118,19 @@ def _check_time(time: object) -> None:
 
 @runtime_checkable
 class EventLog(Protocol):
-    """The events of all users in the order in which they were accepted; nothing is ever changed.
+    """The events of all users in the order in which they were accepted. Events never change.
 
-    An event is durable before its offset is returned. Offsets start at 1, grow, and are never used
-    twice; a gap means events that were forgotten. Whatever is visible stays complete: once an
-    offset can be read, no smaller one appears later.
+    An event is durable before its offset is returned. Offsets start at 1, increase, and are never
+    used twice; a gap stands for forgotten events. Once an offset can be read, no smaller offset
+    appears later.
 
-    **Late events.** The order of the log is the order of the offsets. An event whose ``time`` is
-    older than that of its predecessors is neither refused nor moved: states are folded in log
-    order, so that a fold from any offset gives what was served then.
+    **Late events.** The order of the log is the order of the offsets. An event with an earlier
+    ``time`` than the events before it is neither refused nor moved. States are computed in the
+    order of the log, so that events up to an offset always give the state that was served then.
 
-    **Repeated events.** A sender that isn't sure whether an event arrived sends it again with the
-    same ``id`` and gets the first offset. Other content under a known id is an error; the time
-    counts as content only where the repetition gives one.
+    **Repeated events.** A sender that doesn't know whether an event arrived sends it again with the
+    same ``id`` and gets the first offset. Other content with a known id is an error. The time is
+    compared only if the repeated event has one.
     """
 
     def append(
@@ -145,9 +145,8 @@ class EventLog(Protocol):
         """Store an event and return its offset.
 
         Raises:
-            ValueError: a value is out of its limits (:func:`check_event`), or the id is known
-                with other content.
-            OSError: it can't be stored; nothing was.
+            ValueError: :func:`check_event` refuses a value, or the id is known with other content.
+            OSError: the event can't be stored.
         """
         ...
 
@@ -156,7 +155,7 @@ class EventLog(Protocol):
 
         Raises:
             ValueError: as in :meth:`append`, for any of them.
-            OSError: they can't be stored; none was.
+            OSError: they can't be stored; none is.
         """
         ...
 
@@ -169,31 +168,31 @@ class EventLog(Protocol):
         ...
 
     def items_of(self, user: str) -> list[ItemId]:
-        """Return the different items that a user met, in no order."""
+        """Return the distinct items that a user interacted with, in no order."""
         ...
 
     def name_of(self, user: str) -> str:
-        """Return the name of a user in :class:`Event`: the id, or what hides it.
+        """Return the name of a user in :class:`Event`: the id, or its hash.
 
         Raises:
-            ValueError: it isn't a text of 1 to 256 characters.
+            ValueError: the user is not a text of 1 to 256 characters.
         """
         ...
 
     def before(self, offset: int, last: int | None = None) -> list[Event]:
-        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        """Return the user's events before an event, in log order: all, or the ``last`` ones."""
         ...
 
     def key_at(self, offset: int) -> int:
-        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        """Return the random number of the user of an event, 0 if the event was removed."""
         ...
 
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return those of ``keys`` whose user is still known."""
+        """Return the ``keys`` whose users were not forgotten."""
         ...
 
     def forget(self, user: str) -> int:
-        """Remove every trace of a user; return how many events that were."""
+        """Remove all data of a user; return the number of removed events."""
         ...
 
     def change_items(self, change: ItemChange) -> int:
@@ -206,14 +205,14 @@ class EventLog(Protocol):
 
     @property
     def last_change(self) -> int:
-        """The number of the last change, 0 where there is none."""
+        """The number of the last change, 0 without changes."""
         ...
 
     @property
     def last_offset(self) -> int:
-        """The largest offset ever given (0: none), forgotten events included."""
+        """The largest offset ever given, including forgotten events; 0 without events."""
         ...
 
     def close(self) -> None:
-        """Let go of files; closing twice is fine."""
+        """Close files; a second call does nothing."""
         ...

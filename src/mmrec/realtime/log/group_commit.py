@@ -1,4 +1,4 @@
-"""Threads that write at once share one commit."""
+"""One commit for the requests of several threads."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -20,15 +20,16 @@ class _Place(Generic[Request, Answer]):
 
 
 class GroupCommit(Generic[Request, Answer]):
-    """Call ``commit`` with the requests of all threads that wait, one call at a time.
+    """Calls ``commit`` with the requests of all waiting threads, one call at a time.
 
-    The first thread commits its own request. Those that arrive meanwhile wait; then one of them
-    commits for all. A commit that waits 4 ms for a disk so serves any number of threads, and a
-    lone thread waits for nobody.
+    The first thread commits its own request. Threads that arrive meanwhile wait, and then one of
+    them commits for all of them. So one wait for the disk serves any number of threads, and a
+    single thread does not wait for others.
 
     Args:
-        commit: Takes the requests in order of arrival, returns an answer for each (never None); an
-            exception among the answers is raised to its own caller, one that is raised goes to all.
+        commit: takes the requests in order of arrival and returns an answer for each, never None.
+            An exception among the answers is raised in the thread of its request; an exception that
+            ``commit`` raises is raised in all threads.
 
     Example:
         >>> double = GroupCommit(lambda numbers: [2 * number for number in numbers])
@@ -46,7 +47,7 @@ class GroupCommit(Generic[Request, Answer]):
         """Return the answer to ``request`` once it is committed.
 
         Raises:
-            Exception: what ``commit`` answered or raised.
+            Exception: the exception that ``commit`` returned or raised.
             InterruptedError: the thread that committed for this one was interrupted.
         """
         place: _Place[Request, Answer] = _Place(request)
@@ -60,7 +61,7 @@ class GroupCommit(Generic[Request, Answer]):
             self._lead()
         if isinstance(place.answer, Exception):
             raise place.answer
-        assert place.answer is not None  # a leader serves itself
+        assert place.answer is not None  # the committing thread answers its own request
         return place.answer
 
     def _lead(self) -> None:

@@ -1,4 +1,4 @@
-"""Changes of the catalogue while it is served, as the log keeps them."""
+"""Changes of the catalogue, as the log stores them."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -15,9 +15,10 @@ class ItemChange(NamedTuple):
     """Items that were added, changed or removed.
 
     Attributes:
-        action: which of these.
+        action: ``"add"``, ``"update"`` or ``"remove"``.
         rows: ``item_id`` and other columns.
-        features: what frozen encoders give for the rows, by modality, where the sender knew it.
+        features: outputs of frozen encoders for the rows, by modality, ``(N, D_m)``, if the sender
+            has them.
     """
 
     action: Action
@@ -25,7 +26,7 @@ class ItemChange(NamedTuple):
     features: dict[str, np.ndarray]
 
     def pack(self) -> bytes:
-        """Return the change as bytes: nothing in them is executed when they are read.
+        """Return the change as bytes. Reading them executes no code.
 
         Example:
             >>> change = ItemChange("add", pl.DataFrame({"item_id": ["a"]}), {})
@@ -43,6 +44,6 @@ class ItemChange(NamedTuple):
 
     @classmethod
     def unpack(cls, action: Action, data: bytes) -> "ItemChange":
-        """Return what :meth:`pack` made bytes of."""
+        """Return the change that :meth:`pack` turned into bytes."""
         size = 8 + int.from_bytes(data[:8], "big")
         return cls(action, pl.read_ipc(BytesIO(data[8:size])), load(data[size:]))

@@ -1,4 +1,4 @@
-"""An event log that lives and dies with its process."""
+"""An event log in the memory of a process."""
 
 import secrets
 import time as clock
@@ -13,9 +13,9 @@ from mmrec.realtime.log.item_changes import ItemChange
 
 
 class MemoryLog:
-    """Events in memory, for experiments and tests; nothing of it survives the process.
+    """Events in memory, for experiments and tests. They are lost when the process ends.
 
-    It keeps the contract of :class:`mmrec.realtime.EventLog` in all but durability.
+    Except for durability, it fulfills the contract of :class:`mmrec.realtime.EventLog`.
 
     Example:
         >>> log = MemoryLog()
@@ -76,7 +76,7 @@ class MemoryLog:
         return found[::-1]
 
     def items_of(self, user: str) -> list[ItemId]:
-        """Return the different items that a user met."""
+        """Return the distinct items that a user interacted with."""
         return list(dict.fromkeys(event.item for event in self._users.get(user, [])))
 
     def name_of(self, user: str) -> str:
@@ -85,7 +85,7 @@ class MemoryLog:
         return user
 
     def before(self, offset: int, last: int | None = None) -> list[Event]:
-        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        """Return the user's events before an event, in log order: all, or the ``last`` ones."""
         with self._lock:
             event = self._events.get(offset)
             past = (
@@ -94,7 +94,7 @@ class MemoryLog:
         return past if last is None else past[max(0, len(past) - last) :]
 
     def key_at(self, offset: int) -> int:
-        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        """Return the random number of the user of an event, 0 if the event was removed."""
         with self._lock:
             event = self._events.get(offset)
             if event is None:
@@ -102,11 +102,11 @@ class MemoryLog:
             return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
 
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return those of ``keys`` whose user is still known."""
+        """Return the ``keys`` whose users were not forgotten."""
         return set(keys) & set(self._keys.values())
 
     def forget(self, user: str) -> int:
-        """Remove every trace of a user; return how many events that were."""
+        """Remove all data of a user; return the number of removed events."""
         with self._lock:
             events = self._users.pop(user, [])
             self._keys.pop(user, None)
@@ -127,16 +127,16 @@ class MemoryLog:
 
     @property
     def last_change(self) -> int:
-        """The number of the last change, 0 where there is none."""
+        """The number of the last change, 0 without changes."""
         return len(self._changes)
 
     @property
     def last_offset(self) -> int:
-        """The largest offset ever given (0: none), forgotten events included."""
+        """The largest offset ever given, including forgotten events; 0 without events."""
         return self._last
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there is no file to close."""
 
     def _store(self, event: NewEvent) -> int:
         known = None if event.id is None else self._ids.get(event.id)
@@ -155,7 +155,7 @@ class MemoryLog:
 def _check_same(
     event: NewEvent, stored: Mapping[str, Event], new: dict[str, NewEvent | Event]
 ) -> None:
-    """Refuse an id that is known with other content; note a new one."""
+    """Refuse an id that is known with other content; add a new id to ``new``."""
     if event.id is None:
         return
     known = stored.get(event.id) or new.setdefault(event.id, event)

@@ -1,4 +1,4 @@
-"""The file of a :class:`SqliteLog`: its tables, how it is opened, and what its errors mean."""
+"""The file of a :class:`SqliteLog`: tables, opening, errors."""
 
 import errno
 import sqlite3
@@ -16,8 +16,7 @@ SCHEMA = 2
 
 WAIT = 10.0  # seconds that a writer waits for another process
 
-# The columns offset, event_type, … are read by name in sqlite_log.py. `item` has no type, so that a
-# text stays a text and an integer an integer.
+# `item` has no type, so that SQLite converts neither texts nor integers.
 _TABLES = """
 CREATE TABLE users (key INTEGER PRIMARY KEY, user TEXT NOT NULL UNIQUE);
 CREATE TABLE events (
@@ -45,8 +44,8 @@ def naming(path: Path) -> Iterator[None]:
 
     Raises:
         OSError: the disk is full (``ENOSPC``), or the file can't be read or written.
-        TimeoutError: another process kept the file locked (an OSError too).
-        ValueError: the file is no SQLite database.
+        TimeoutError: another process has locked the file; a subclass of ``OSError``.
+        ValueError: the file is not an SQLite database.
     """
     try:
         yield
@@ -67,12 +66,12 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Connection:
-    """Open the log for writing, or make a new one where there is none.
+    """Open a log for writing, or create it if the file is missing.
 
     Args:
-        path: The file; its folder must exist.
-        durability: What a commit survives, as in :class:`SqliteLog`.
-        key_mark: A digest of the key that hides users, "" without one; must be the file's own.
+        path: the file; its folder must exist.
+        durability: what a commit survives, as in :class:`SqliteLog`.
+        key_mark: digest of the key that hides users, "" without a key; must be that of the file.
 
     Raises:
         ValueError: the file isn't an event log, was made by a newer mmrec, or has another key.
@@ -89,18 +88,18 @@ def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Conn
 
 
 def connect(path: Path, durability: Durability = "normal") -> sqlite3.Connection:
-    """Return a connection that any one thread at a time may use."""
+    """Return a connection that one thread at a time may use."""
     db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA secure_delete = ON")
     db.execute(f"PRAGMA synchronous = {durability.upper()}")
     if durability == "full":
-        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves it in the drive's cache
+        db.execute("PRAGMA fullfsync = ON")  # macOS: fsync may leave data in the drive's cache
     return db
 
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Hold the file's only writing lock; commit at the end, or roll back on an error."""
+    """Hold the file's write lock; commit at the end, or roll back on an error."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -112,15 +111,15 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def purge(db: sqlite3.Connection) -> None:
-    """Rewrite the file and empty its WAL, so that deleted rows leave no byte behind.
+    """Rewrite the file and empty its WAL, so that no byte of deleted rows is left.
 
     Raises:
-        sqlite3.OperationalError: a reader didn't let go of the WAL in time.
+        sqlite3.OperationalError: a reader used the WAL for too long.
     """
     seen = db.execute("SELECT value FROM state WHERE name = 'purge'").fetchone()[0]
     if not seen:
         return
-    db.execute("VACUUM")  # old pages keep copies of moved rows, whatever secure_delete does
+    db.execute("VACUUM")  # old pages have copies of moved rows in spite of secure_delete
     until = monotonic() + WAIT
     while _checkpoint_is_busy(db):
         if monotonic() > until:
@@ -128,7 +127,7 @@ def purge(db: sqlite3.Connection) -> None:
             error.sqlite_errorcode = sqlite3.SQLITE_BUSY
             raise error
         sleep(0.01)
-    # Another process may have deleted more in the meantime; then the mark stays.
+    # If another process has deleted more rows meanwhile, the mark stays.
     db.execute("UPDATE state SET value = 0 WHERE name = 'purge' AND value = ?", (seen,))
 
 
@@ -145,7 +144,7 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
     if _is_new(db, path):
         _use_wal(db, path)
         with transaction(db):
-            if _is_new(db, path):  # or another process was quicker
+            if _is_new(db, path):  # another process may have created it
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.execute("INSERT INTO state VALUES ('purge', 0), ('key', ?)", (key_mark,))
@@ -159,7 +158,7 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
             f"{path}: expected the user_key that the log was made with "
             f"({names.get(stored, 'a key')}); got {names.get(key_mark, 'another key')}"
         )
-    purge(db)  # a process may have died while it forgot a user
+    purge(db)  # a process may have been killed while it forgot a user
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
@@ -167,7 +166,7 @@ def _upgrade(db: sqlite3.Connection) -> None:
     if _version(db) == SCHEMA:
         return
     with transaction(db):
-        if _version(db) == 1:  # or another process was quicker
+        if _version(db) == 1:  # another process may have done it
             columns = db.execute("SELECT name FROM pragma_table_info('events')").fetchall()
             if ("kind",) in columns:
                 db.execute("ALTER TABLE events RENAME COLUMN kind TO event_type")
@@ -204,9 +203,9 @@ def _use_wal(db: sqlite3.Connection, path: Path) -> None:
         try:
             mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             break
-        except sqlite3.OperationalError as error:  # SQLite doesn't wait here for its lock
+        except sqlite3.OperationalError as error:  # SQLite doesn't wait for its lock here
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
             sleep(0.01)
     if mode != "wal":
-        raise ValueError(f"{path}: expected a file on a local disk; its place allows no WAL")
+        raise ValueError(f"{path}: expected a file on a local disk; got one that can't have a WAL")

@@ -28,30 +28,29 @@ from mmrec.realtime.log.sqlite_file import (
 )
 from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store
 
-_CHUNK = 1024  # events read at once; between chunks a reader holds nothing
+_CHUNK = 1024  # events that are read at once; between chunks a reader holds no lock
 
 
 class SqliteLog:
     """An :class:`EventLog` in a file: SQLite with a write-ahead log (WAL).
 
-    Threads may share one object, and their appends share commits; processes open the same path
-    each for itself (after a fork, not before). The file belongs on a local disk.
+    Threads may share one object; their appends share commits. Each process opens the path itself,
+    after a fork and not before. The file must be on a local disk.
 
-    Users are random numbers in the events, joined to their ids in one place. :meth:`forget` deletes
-    that entry, the events and their ids, rewrites the file and empties the WAL: no byte of the
-    user's id is left in the log's files. Blocks that the file system freed, snapshots and backups
-    are out of its reach.
+    In the events, users are random numbers; one table joins the numbers to the ids of users.
+    :meth:`forget` deletes the user's entry, events and event ids, rewrites the file and empties the
+    WAL, so that no byte of the user's id is left in the files. It can't reach freed blocks of the
+    file system, snapshots and backups.
 
     Args:
-        path: The file, made where it is missing; SQLite puts ``-wal`` and ``-shm`` beside it.
-        durability: What an acknowledged event survives. "normal": the end of the process, ``kill
-            -9`` included; "full": a loss of power too, for a wait for the disk in each commit.
-        user_key: With a key of 16 bytes or more, users are kept only as HMAC-SHA256 of their ids
-            (:meth:`name_of`, 64 hex digits), and so are event ids. The log then opens only with
-            this key.
+        path: the file; created if it is missing. SQLite adds files with ``-wal`` and ``-shm``.
+        durability: what an acknowledged event survives. ``"normal"``: the end of the process,
+            including ``kill -9``. ``"full"``: also a loss of power; each commit waits for the disk.
+        user_key: a key of 16 bytes or more. Users and event ids are then stored only as HMAC-SHA256
+            of their ids (:meth:`name_of`, 64 hex digits), and the log opens only with this key.
 
     Raises:
-        ValueError: the file is something else, of a newer version, or has another key.
+        ValueError: the file is not an event log, has a newer version, or has another key.
         OSError: the file can't be opened.
 
     Example:
@@ -113,8 +112,8 @@ class SqliteLog:
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
         """Iterate over the events after an offset, in the order of the log.
 
-        It ends when it meets the end; events that arrive before that are included, and a user who
-        is forgotten meanwhile is left out from then on.
+        Events that are appended during the iteration are included, and events of a user who is
+        forgotten meanwhile are left out from then on.
 
         Raises:
             ValueError: ``after`` or ``limit`` is negative.
@@ -139,7 +138,7 @@ class SqliteLog:
         return [Event._make(row) for row in reversed(newest)]
 
     def items_of(self, user: str) -> list[ItemId]:
-        """Return the different items that a user met, in no order."""
+        """Return the distinct items that a user interacted with, in no order."""
         found = self._fetch(
             "SELECT DISTINCT item FROM events WHERE user_key = "
             "(SELECT key FROM users WHERE user = ?)",
@@ -148,7 +147,7 @@ class SqliteLog:
         return [item for (item,) in found]
 
     def before(self, offset: int, last: int | None = None) -> list[Event]:
-        """Return what the user of an event did before it, in log order: all, or the last ones."""
+        """Return the user's events before an event, in log order: all, or the ``last`` ones."""
         newest = self._fetch(
             f"{SELECT} WHERE user_key = (SELECT user_key FROM events WHERE offset = ?) "
             "AND offset < ? ORDER BY offset DESC LIMIT ?",
@@ -157,12 +156,12 @@ class SqliteLog:
         return [Event._make(row) for row in reversed(newest)]
 
     def key_at(self, offset: int) -> int:
-        """Return the random number that stands for the user of an event, 0 if it is gone."""
+        """Return the random number of the user of an event, 0 if the event was removed."""
         found = self._fetch("SELECT user_key FROM events WHERE offset = ?", (offset,))
         return int(found[0][0]) if found else 0
 
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return those of ``keys`` whose user is still known."""
+        """Return the ``keys`` whose users were not forgotten."""
         found = self._fetch(
             "SELECT key FROM users WHERE key IN (SELECT value FROM json_each(?))",
             (json.dumps(list(keys)),),
@@ -188,18 +187,18 @@ class SqliteLog:
 
     @property
     def last_change(self) -> int:
-        """The number of the last change, 0 where there is none."""
+        """The number of the last change, 0 without changes."""
         return int(self._fetch("SELECT coalesce(max(number), 0) FROM item_changes")[0][0])
 
     def forget(self, user: str) -> int:
-        """Remove every trace of a user from the log's files; return how many events that were.
+        """Remove all data of a user from the files; return the number of removed events.
 
-        Writers wait meanwhile: the whole file is rewritten. Offsets of other events stay; the
-        user's event ids are forgotten too, so one that is sent again is a new event.
+        Writers wait while the whole file is rewritten. The offsets of other events stay the same.
+        The user's event ids are removed too, so an event that is sent again counts as new.
 
         Raises:
-            OSError: the file can't be rewritten; the events are gone for readers, and opening the
-                log or forgetting any user takes the rest up again.
+            OSError: the file can't be rewritten. Readers don't get the events any more. The rewrite
+                is repeated when the log is opened or any user is forgotten.
         """
         name = self.name_of(user)
         with self._writer() as db:
@@ -210,7 +209,7 @@ class SqliteLog:
 
     @property
     def last_offset(self) -> int:
-        """The largest offset ever given (0: none), forgotten events included."""
+        """The largest offset ever given, including forgotten events; 0 without events."""
         found = self._fetch("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
         return int(found[0][0]) if found else 0
 
@@ -218,13 +217,13 @@ class SqliteLog:
         """Return the name of a user in :class:`Event`: the id, or its keyed hash.
 
         Raises:
-            ValueError: it isn't a text of 1 to 256 characters.
+            ValueError: the user is not a text of 1 to 256 characters.
         """
         check_text("user", user)
         return self._hide(user) or user
 
     def close(self) -> None:
-        """Let go of the file; closing twice is fine."""
+        """Close the file; a second call does nothing."""
         self._checkpointer.close()
         with self._writing:
             self._closed = True
@@ -253,7 +252,7 @@ class SqliteLog:
         with self._writer() as db, transaction(db):
             answers = [store(db, rows) for rows in requests]
             self._checkpointer.wrote(sum(map(len, requests)))
-        return answers  # only now is it committed
+        return answers  # here the transaction is committed
 
     def _events(self, after: int, size: int) -> Iterator[Event]:
         query = f"{SELECT} WHERE offset > ? ORDER BY offset LIMIT ?"
@@ -268,7 +267,7 @@ class SqliteLog:
             yield self._db
 
     def _fetch(self, query: str, values: tuple[str | int, ...] = ()) -> list[Any]:
-        """Run a query on a connection of its own; readers and writers don't wait for each other."""
+        """Run a query on a connection for reading, which doesn't wait for writers."""
         with naming(self.path):
             self._check_open()
             try:

@@ -1,4 +1,4 @@
-"""The rows of a :class:`SqliteLog`: stored once, compared when repeated, removed by user."""
+"""The rows of a :class:`SqliteLog`: insert, compare repeated events, remove a user."""
 
 import secrets
 import sqlite3
@@ -10,11 +10,11 @@ from mmrec.realtime.log.events import Event
 SELECT = """
 SELECT offset, user, item, event_type, time
 FROM events CROSS JOIN users ON users.key = events.user_key
-"""  # CROSS: in this order, so that a read follows the offsets
+"""  # CROSS keeps the order of the tables, so that a read follows the offsets
 
 
 class Row(NamedTuple):
-    """A checked event as it is stored; `timed`: its sender gave the time."""
+    """A checked event as it is stored; ``timed``: whether the sender gave the time."""
 
     user: str
     item: ItemId
@@ -28,10 +28,10 @@ def store(db: sqlite3.Connection, rows: list[Row]) -> list[int] | Exception:
     """Insert rows within a transaction; return their offsets.
 
     Returns:
-        The offsets, or the ValueError of a refused row; then none of the rows is stored, and the
-        transaction goes on.
+        The offsets, or the ValueError of a refused row. In that case no row is stored, and the
+        transaction continues.
     """
-    if len(rows) == 1:  # is refused before anything is written
+    if len(rows) == 1:  # a refused row has written nothing
         try:
             return [_insert(db, rows[0])]
         except ValueError as error:
@@ -48,7 +48,7 @@ def store(db: sqlite3.Connection, rows: list[Row]) -> list[int] | Exception:
 
 
 def remove_user(db: sqlite3.Connection, user: str) -> int:
-    """Delete a user and the events, and mark the file for a purge; return how many they were."""
+    """Delete a user and the events, and mark the file for a purge; return their number."""
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
@@ -61,7 +61,7 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
 def _insert(db: sqlite3.Connection, row: Row) -> int:
     if row.id is not None and (known := _known(db, row)) is not None:
         return known
-    # Looked up each time, not kept: another process may have forgotten the user.
+    # Not cached: another process may have forgotten the user.
     found = db.execute("SELECT key FROM users WHERE user = ?", (row.user,)).fetchone()
     key = found[0] if found else secrets.randbits(63)
     if not found:
@@ -74,7 +74,7 @@ def _insert(db: sqlite3.Connection, row: Row) -> int:
 
 
 def _known(db: sqlite3.Connection, row: Row) -> int | None:
-    """The offset under which the id of an event is stored already."""
+    """Return the offset of the event that is stored with the same id, if any."""
     found = db.execute(f"{SELECT} WHERE id = ?", (row.id,)).fetchone()
     if found is None:
         return None

@@ -1,25 +1,25 @@
-// The wall of items: a click is an event, and the list that follows it is drawn at once.
+// The page of items: a click sends an event, and the next list is drawn at once.
 "use strict";
 
-const SHOWN = 36;
+const LENGTH = 36;
 const EXPLAINED = 24;
 const NAMES = { text: "text", image: "image", id: "others' histories" };
 const $ = (id) => document.getElementById(id);
 
-// Not crypto.randomUUID: browsers have it only on this machine, or over HTTPS.
+// crypto.randomUUID exists only on localhost or over HTTPS.
 function randomName() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("");
 }
 
 let user = localStorage.getItem("mmrec-user") || `visitor-${randomName().slice(0, 8)}`;
 let lastEvent = null;
-let turn = 0; // answers of an older turn are not drawn
+let turn = 0; // answers to requests of an earlier turn are not drawn
 
 function token() {
   if (document.body.dataset.needsToken === "no") return null;
   let kept = sessionStorage.getItem("mmrec-token");
   if (!kept) {
-    kept = window.prompt("This server asks for its token") || "";
+    kept = window.prompt("Token of this server") || "";
     sessionStorage.setItem("mmrec-token", kept);
   }
   return kept;
@@ -45,16 +45,16 @@ function fill(tile, item) {
   const title = item.title || String(item.item);
   const image = tile.querySelector("img");
   const none = tile.querySelector(".none");
-  const lost = () => {
+  const showNone = () => {
     image.remove();
     none.hidden = false;
     none.textContent = "no image";
   };
   if (item.image) {
-    image.addEventListener("error", lost);
+    image.addEventListener("error", showNone);
     image.src = item.image;
   } else {
-    lost();
+    showNone();
   }
   tile.querySelector(".title").textContent = title;
   tile.querySelector("li").dataset.item = item.item;
@@ -92,7 +92,7 @@ function drawWall(list) {
   $("wall").replaceChildren(...tiles);
 }
 
-// Shows which past item carries most of what the pointer is on.
+// Marks the past item that raises the score of the item under the pointer most.
 function point(place) {
   for (const past of $("history").children) {
     past.classList.toggle("because", !!place && past.dataset.item === place.dataset.because);
@@ -108,7 +108,7 @@ function drawAge() {
     : `${(seconds / 3600).toFixed(0)} h old`;
 }
 
-// The bars say which modality the score of an item would miss; they come after the list.
+// The bars show how much each modality adds to the score of an item; they are drawn after the list.
 async function drawReasons(mine) {
   for (const place of [...$("wall").children].slice(0, EXPLAINED)) {
     if (mine !== turn || lastEvent === null) return;
@@ -127,10 +127,10 @@ async function drawReasons(mine) {
         return bar;
       }),
     );
-    const said = parts.map(([n, s]) => `${NAMES[n] || n} ${Math.round((100 * s) / whole)} %`);
+    const shares = parts.map(([n, s]) => `${NAMES[n] || n} ${Math.round((100 * s) / whole)} %`);
     const past = why.history[0];
-    const because = past && past.share > 0 ? `; most because of ${past.title || past.item}` : "";
-    bars.setAttribute("aria-label", `Carried by ${said.join(", ")}${because}`);
+    const because = past && past.share > 0 ? `; mostly because of ${past.title || past.item}` : "";
+    bars.setAttribute("aria-label", `Score from ${shares.join(", ")}${because}`);
     bars.title = bars.getAttribute("aria-label");
     bars.removeAttribute("aria-hidden");
     if (because) place.dataset.because = past.item;
@@ -142,7 +142,7 @@ function drawLegend(names) {
   const known = new Set([...$("legend").querySelectorAll("i")].map((dot) => dot.className));
   if (!$("legend").hidden && names.every((name) => known.has(name))) return;
   $("legend").replaceChildren(
-    "Carried by",
+    "Score from",
     ...[...new Set([...known, ...names])].map((name) => {
       const dot = document.createElement("i");
       dot.className = name;
@@ -159,7 +159,7 @@ async function draw() {
   const query = new URLSearchParams({ user });
   const [past, list] = await Promise.all([
     ask(`/history?${query}&last=50`),
-    ask(`/recommend?${query}&k=${SHOWN}`),
+    ask(`/recommend?${query}&k=${LENGTH}`),
   ]);
   if (mine !== turn) return;
   drawHistory(past.items);
