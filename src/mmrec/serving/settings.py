@@ -98,6 +98,6 @@ class Settings:
         return RedisSessions.from_url(self.redis)
 
     def _make_index(self, dim: int) -> ItemIndex:
-        from mmrec.realtime import ExactIndex, FaissIndex
+        from mmrec.realtime import ExactIndex, HnswIndex
 
-        return ExactIndex(dim) if self.index == "exact" else FaissIndex(dim)
+        return ExactIndex(dim) if self.index == "exact" else HnswIndex(dim)

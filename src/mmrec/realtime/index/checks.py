@@ -1,7 +1,6 @@
 """What every index refuses, in one sentence each."""
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,24 +8,26 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def check_keys(keys: Int[Tensor, " N"]) -> list[int]:
-    """The keys as numbers.
+def check_keys(keys: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+    """Return the keys on the CPU.
 
     Raises:
         ValueError: if a key is not positive or is repeated.
 
     Example:
         >>> check_keys(torch.tensor([3, 1]))
-        [3, 1]
+        tensor([3, 1])
     """
-    numbers: list[int] = keys.tolist()
-    if numbers and min(numbers) < 1:
-        raise ValueError(f"an index expects keys of 1 or more (0 is padding); got {min(numbers)}")
-    if len(set(numbers)) < len(numbers):
-        ordered = sorted(numbers)
-        twice = next(a for a, b in pairwise(ordered) if a == b)
-        raise ValueError(f"an index expects each key once in a call; got {twice} more than once")
-    return numbers
+    keys = keys.detach().to("cpu", torch.long)
+    ordered = keys.sort().values
+    if len(ordered) and ordered[0] < 1:
+        raise ValueError(f"an index expects keys of 1 or more (0 is padding); got {ordered[0]}")
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        raise ValueError(
+            f"an index expects each key once in a call; got {repeated[0]} more than once"
+        )
+    return keys
 
 
 def check_vectors(
@@ -54,14 +55,19 @@ def check_vectors(
     return vectors
 
 
-def check_presence(keys: Sequence[int], holds: Callable[[int], bool], *, present: bool) -> None:
-    """Refuse keys of which one is (not) in the index.
+def check_presence(keys: Sequence[int], held: Sequence[bool], *, present: bool) -> None:
+    """Refuse keys of which one is absent, or present.
+
+    Args:
+        keys: the keys.
+        held: whether the index holds the item of each key.
+        present: what ``held`` must be.
 
     Raises:
-        ValueError: if ``holds`` is not ``present`` for every key.
+        ValueError: if ``held`` is not ``present`` for every key.
     """
-    for key in keys:
-        if holds(key) != present:
+    for key, holds in zip(keys, held, strict=True):
+        if holds != present:
             raise ValueError(
                 f"this index has no item {key}" if present else f"this index has item {key} already"
             )

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmrec.realtime.index.checks import check_keys, check_presence, check_search, check_vectors
 from mmrec.realtime.index.exact_view import ExactView
 from mmrec.realtime.index.index import SearchResult
-from mmrec.realtime.index.storage import Precision, Storage, make_storage
+from mmrec.realtime.index.storage import Precision, make_storage
 
 DEAD_SHARE = 1 / 8
 """Share of slots without an item above which the others are copied together."""
@@ -58,9 +58,9 @@ class ExactIndex:
         self.dtype = dtype
         self.shortlist = shortlist
         self._lock = Lock()
-        self._slots: dict[int, int] = {}
         none = torch.empty(0, dtype=torch.long)
-        self._view = ExactView(make_storage(dim, 0, dtype), none, 0, none, shortlist)
+        places = torch.full((1,), -1, dtype=torch.int32)
+        self._view = ExactView(make_storage(dim, 0, dtype), none, places, 0, none, shortlist)
 
     @property
     def view(self) -> ExactView:
@@ -68,36 +68,41 @@ class ExactIndex:
         return self._view
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._view)
 
     def __contains__(self, key: int) -> bool:
-        return key in self._slots
+        return bool(self._view.find(torch.tensor([key])) >= 0)
+
+    def check(self, keys: Int[Tensor, " N"], *, present: bool) -> None:
+        """Refuse keys of which one is absent, or present.
+
+        Raises:
+            ValueError: if a key is not ``present``.
+        """
+        check_presence(keys.tolist(), (self._view.find(keys) >= 0).tolist(), present=present)
 
     def add(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Add items that the index does not hold; see :meth:`ItemIndex.add`."""
-        numbers = check_keys(keys)
-        vectors = check_vectors(vectors, self.dim, len(numbers))
+        keys = check_keys(keys)
+        vectors = check_vectors(vectors, self.dim, len(keys))
         with self._lock:
-            check_presence(numbers, self.__contains__, present=False)
-            self._write(numbers, vectors, [])
+            self.check(keys, present=False)
+            self._write(keys, vectors, keys[:0])
 
     def update(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Give items new vectors; see :meth:`ItemIndex.update`."""
-        numbers = check_keys(keys)
-        vectors = check_vectors(vectors, self.dim, len(numbers))
+        keys = check_keys(keys)
+        vectors = check_vectors(vectors, self.dim, len(keys))
         with self._lock:
-            check_presence(numbers, self.__contains__, present=True)
-            self._write(numbers, vectors, [self._slots[key] for key in numbers])
+            self.check(keys, present=True)
+            self._write(keys, vectors, keys)
 
     def remove(self, keys: Int[Tensor, " N"]) -> None:
         """Remove items; see :meth:`ItemIndex.remove`."""
-        numbers = check_keys(keys)
+        keys = check_keys(keys)
         with self._lock:
-            check_presence(numbers, self.__contains__, present=True)
-            gone = [self._slots[key] for key in numbers]
-            self._write([], torch.empty(0, self.dim), gone)
-            for key in numbers:
-                self._slots.pop(key, None)
+            self.check(keys, present=True)
+            self._write(keys[:0], torch.empty(0, self.dim), keys)
 
     def search(
         self,
@@ -111,27 +116,38 @@ class ExactIndex:
         seen, allow = check_search(len(vectors), k, exclude, allow)
         return self._view.search(check_vectors(vectors, self.dim), k, seen, allow)
 
-    def _write(self, keys: list[int], vectors: Tensor, gone: list[int]) -> None:
+    def _write(self, keys: Tensor, vectors: Tensor, gone: Tensor) -> None:
         view = self._view
-        dead = torch.cat([view.dead, torch.tensor(gone, dtype=torch.long)])
-        storage, all_keys, size = view.storage, view.keys, view.size
-        if size + len(keys) > storage.capacity or len(dead) > max(64, size * DEAD_SHARE):
-            storage, all_keys, size = self._moved(view, dead, len(keys))
-            dead = dead[:0]
-        end = size + len(keys)
-        storage.put(size, vectors)
-        all_keys[size:end] = torch.tensor(keys, dtype=torch.long)
-        self._slots.update(zip(keys, range(size, end), strict=True))
+        if len(gone):
+            # Views that are in use keep theirs.
+            places = view.places.index_fill(0, gone, -1)
+            dead = torch.cat([view.dead, view.find(gone)])
+            view = replace(view, places=places, dead=dead)
+        many_dead = len(view.dead) > max(64, view.size * DEAD_SHARE)
+        if view.size + len(keys) > view.storage.capacity or many_dead:
+            view = self._moved(view, len(keys))
+        if len(keys) and int(keys.max()) >= len(view.places):
+            view = replace(view, places=_resized(view.places, 3 * int(keys.max()) // 2 + 16))
+        end = view.size + len(keys)
+        view.storage.put(view.size, vectors)
+        view.keys[view.size : end] = keys
+        view.places[keys] = torch.arange(view.size, end, dtype=torch.int32)
         # From here on, and not before, a search finds the change.
-        self._view = ExactView(storage, all_keys, end, dead, self.shortlist)
+        self._view = replace(view, size=end)
 
-    def _moved(self, view: ExactView, dead: Tensor, more: int) -> tuple[Storage, Tensor, int]:
-        """The living items in storage of their own, with room for ``more`` and half as many."""
-        keys, vectors = replace(view, dead=dead).living()
+    def _moved(self, view: ExactView, more: int) -> ExactView:
+        """Copy the living items to storage with room for ``more`` and half as many again."""
+        keys, vectors = view.living()
         capacity = 3 * (len(keys) + more) // 2 + 16
         storage = make_storage(self.dim, capacity, self.dtype)
         storage.put(0, vectors)
+        places = torch.full_like(view.places, -1)
+        places[keys] = torch.arange(len(keys), dtype=torch.int32)
         moved = torch.zeros(capacity, dtype=torch.long)
         moved[: len(keys)] = keys
-        self._slots.update(zip(keys.tolist(), range(len(keys)), strict=True))
-        return storage, moved, len(keys)
+        return ExactView(storage, moved, places, len(keys), view.dead[:0], self.shortlist)
+
+
+def _resized(places: Int[Tensor, " old"], length: int) -> Int[Tensor, " new"]:
+    """Return a longer copy, without slots for the keys that it adds."""
+    return torch.nn.functional.pad(places, (0, length - len(places)), value=-1)

@@ -21,6 +21,8 @@ class ExactView:
     Attributes:
         storage: the vectors; slots from ``size`` on may be written to by others.
         keys: (capacity,) the key of each slot.
+        places: the slot of each key, -1 where it has none; a slot of ``size`` or more was taken
+            after this moment.
         size: number of slots in use.
         dead: slots in use whose item was removed or moved.
         shortlist: estimates ranked in float32, as a multiple of k.
@@ -28,9 +30,25 @@ class ExactView:
 
     storage: Storage
     keys: Int[Tensor, " capacity"]
+    places: Int[Tensor, " places"]
     size: int
     dead: Int[Tensor, " dead"]
     shortlist: int
+
+    def __len__(self) -> int:
+        return self.size - len(self.dead)
+
+    def find(self, keys: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+        """Return the slots of keys, -1 for a key without an item."""
+        last = len(self.places) - 1
+        slots = self.places[keys.clamp(0, last)].long()
+        return slots.masked_fill((keys < 0) | (keys > last) | (slots >= self.size), -1)
+
+    def score(self, query: Float[Tensor, " D"], keys: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Return the inner products with the items of some keys, -inf where there is no item."""
+        slots = self.find(keys)
+        scores = self.storage.take(slots.clamp(min=0)) @ query
+        return scores.masked_fill_(slots < 0, -torch.inf)
 
     def living(self) -> tuple[Int[Tensor, " n"], Float[Tensor, "n D"]]:
         """Keys and vectors of all items."""

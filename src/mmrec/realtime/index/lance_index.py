@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mmrec.realtime.index.checks import check_keys, check_search, check_vectors
+from mmrec.realtime.index.checks import check_keys, check_presence, check_search, check_vectors
 from mmrec.realtime.index.index import SearchResult, rank
 
 
@@ -70,25 +70,25 @@ class LanceIndex:
 
     def add(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Add items that the index does not hold; see :meth:`ItemIndex.add`."""
-        numbers = check_keys(keys)
-        rows = self._rows(numbers, check_vectors(vectors, self.dim, len(numbers)))
+        keys = check_keys(keys)
+        rows = self._rows(keys, check_vectors(vectors, self.dim, len(keys)))
         with self._lock:
-            self._check(numbers, present=False)
-            if numbers:
+            self._check(keys.tolist(), present=False)
+            if len(keys):
                 self._table.add(rows)
 
     def update(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Give items new vectors; see :meth:`ItemIndex.update`."""
-        numbers = check_keys(keys)
-        rows = self._rows(numbers, check_vectors(vectors, self.dim, len(numbers)))
+        keys = check_keys(keys)
+        rows = self._rows(keys, check_vectors(vectors, self.dim, len(keys)))
         with self._lock:
-            self._check(numbers, present=True)
-            if numbers:
+            self._check(keys.tolist(), present=True)
+            if len(keys):
                 self._table.merge_insert("key").when_matched_update_all().execute(rows)
 
     def remove(self, keys: Int[Tensor, " N"]) -> None:
         """Remove items; see :meth:`ItemIndex.remove`."""
-        numbers = check_keys(keys)
+        numbers = check_keys(keys).tolist()
         with self._lock:
             self._check(numbers, present=True)
             if numbers:
@@ -138,24 +138,19 @@ class LanceIndex:
                 return rank(keys.unsqueeze(0), scores.unsqueeze(0), k)
             limit *= 4  # equal scores on the edge: the lowest keys are due
 
-    def _rows(self, keys: list[int], vectors: Tensor) -> Any:
+    def _rows(self, keys: Tensor, vectors: Tensor) -> Any:
         import pyarrow as pa
 
         flat = pa.array(vectors.flatten().numpy(), pa.float32())
         column = pa.FixedSizeListArray.from_arrays(flat, self.dim)
-        return pa.table([pa.array(keys, pa.int64()), column], schema=self._schema)
+        return pa.table([pa.array(keys.numpy(), pa.int64()), column], schema=self._schema)
 
     def _check(self, keys: list[int], *, present: bool) -> None:
         if not keys:
             return
         listed = self._table.search().select(["key"]).where(f"key IN ({_listed(keys)})")
         held = set(listed.limit(len(keys)).to_arrow()["key"].to_pylist())
-        wrong = set(keys) - held if present else held
-        if wrong:
-            key = min(wrong)
-            raise ValueError(
-                f"this index has no item {key}" if present else f"this index has item {key} already"
-            )
+        check_presence(keys, [key in held for key in keys], present=present)
 
 
 def _open(database: Any, table: str, schema: Any) -> Any:
