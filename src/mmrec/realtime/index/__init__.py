@@ -1,4 +1,4 @@
-"""Item vectors that are searched while they change."""
+"""Indexes of item vectors, searched while items are added, changed and removed."""
 
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.hnsw_index import HnswIndex

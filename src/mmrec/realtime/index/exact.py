@@ -1,4 +1,4 @@
-"""The default index: every item is scored."""
+"""The default index, which scores every item."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,26 +16,27 @@ from mmrec.realtime.index.index import SearchResult
 from mmrec.realtime.index.storage import Precision, make_storage
 
 DEAD_SHARE = 1 / 8
-"""Share of slots without an item above which the others are copied together."""
+"""Share of slots without an item above which the living items are copied to new storage."""
 
 
 class ExactIndex:
-    """Scores every item of every search, so a search misses nothing (in float32).
+    """Scores every item in every search; with float32 it misses none.
 
-    In bfloat16 and int8 the scan is an estimate: its best ``shortlist`` × k items are ranked in
-    float32, the scores that come back are exact, and an item may be missed. Both keep the float32
-    vectors as well; they buy time, not memory.
+    With bfloat16 and int8 the scan estimates the scores. The best ``shortlist`` × k items are then
+    ranked in float32, so the returned scores are exact, but an item may be missed. Both types also
+    keep the float32 vectors: they save time, not memory.
 
-    Adding an item costs the same however many there are, on average. A new vector goes to a free
-    slot and the old one is masked, so that no search reads what is being written.
+    Adding an item takes the same time whatever the number of items, on average. A new vector is
+    written to a free slot and the old slot is masked, so no search reads a slot that is being
+    written. An array by key finds the slots: its memory grows with the highest key.
 
     Args:
         dim: width of an item vector, D.
-        dtype: "float32", "bfloat16" or "int8": what the scan reads.
-        shortlist: items ranked in float32 after a scan in bfloat16 or int8, as a multiple of k.
+        dtype: type of the scanned vectors: "float32", "bfloat16" or "int8".
+        shortlist: items ranked in float32 after a bfloat16 or int8 scan, as a multiple of k.
 
     Raises:
-        ValueError: if ``dim`` or ``shortlist`` is below 1, or ``dtype`` is another one.
+        ValueError: if ``dim`` or ``shortlist`` is below 1, or ``dtype`` is unknown.
 
     Example:
         >>> index = ExactIndex(2)
@@ -64,7 +65,7 @@ class ExactIndex:
 
     @property
     def view(self) -> ExactView:
-        """What the index holds now."""
+        """The present content of the index."""
         return self._view
 
     def __len__(self) -> int:
@@ -112,14 +113,14 @@ class ExactIndex:
         exclude: Sequence[Tensor | np.ndarray] | None = None,
         allow: Bool[Tensor, " keys"] | None = None,
     ) -> SearchResult:
-        """The k items with the highest inner product; see :meth:`ItemIndex.search`."""
+        """Return the k items with the highest inner products; see :meth:`ItemIndex.search`."""
         seen, allow = check_search(len(vectors), k, exclude, allow)
         return self._view.search(check_vectors(vectors, self.dim), k, seen, allow)
 
     def _write(self, keys: Tensor, vectors: Tensor, gone: Tensor) -> None:
         view = self._view
         if len(gone):
-            # Views that are in use keep theirs.
+            # A copy, because searches may be reading the old array.
             places = view.places.index_fill(0, gone, -1)
             dead = torch.cat([view.dead, view.find(gone)])
             view = replace(view, places=places, dead=dead)
@@ -132,7 +133,7 @@ class ExactIndex:
         view.storage.put(view.size, vectors)
         view.keys[view.size : end] = keys
         view.places[keys] = torch.arange(view.size, end, dtype=torch.int32)
-        # From here on, and not before, a search finds the change.
+        # Searches see the whole change from here on, and nothing of it before.
         self._view = replace(view, size=end)
 
     def _moved(self, view: ExactView, more: int) -> ExactView:
