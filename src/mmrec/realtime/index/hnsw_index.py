@@ -40,10 +40,10 @@ class HnswIndex:
     long (Bachrach et al.). If an item vector is longer than this length, the graph is built again,
     which takes as long as the first time. Each item that is added costs about 0.1 ms.
 
-    Each search reads one view of the exact index, so it sees a change as a whole. It scores all
-    items instead of using the graph in four cases: fewer than k proposed items may come back, items
-    were updated or removed during the search, few items are allowed, or the graph would have to
-    propose more than 1/64 of the items, which takes longer than scoring all.
+    Each search reads one view of the exact index, so it sees a change as a whole. It uses no graph
+    if few items are allowed, which are then scored. It scores all items if fewer than k proposed
+    items may come back, if items were updated or removed during the search, or if the graph would
+    have to propose more than 1/64 of the items, which takes longer.
 
     Args:
         dim: width of an item vector, D.
