@@ -41,7 +41,7 @@ from mmrec.realtime import (
     Event,
     EventLog,
     ExactIndex,
-    FaissIndex,
+    HnswIndex,
     ItemIndex,
     MemoryLog,
     NewEvent,
@@ -222,8 +222,6 @@ def searching(
 ) -> tuple[dict[str, float], RealtimeRecommender]:
     """Measure whole lists and the bare search of an index."""
     live, histories = served(large, index)
-    if isinstance(index, FaissIndex):
-        index.wait()  # for its graph
     with torch.inference_mode():
         states = large.model.interests(Histories.of_items(histories), large.vectors)
         queries = large.model.scorer.index_queries(states).split(1)  # type: ignore[operator]
@@ -252,7 +250,7 @@ def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[st
         found |= figures
     figures, exact = searching(f"exact_{name}", large, ExactIndex(dim), calls)
     began = time.perf_counter()
-    index = FaissIndex(dim, effort=options.effort)
+    index = HnswIndex(dim, effort=options.effort)
     more, hnsw = searching(f"hnsw_{name}", large, index, calls)
     found |= figures | more
     pairs = zip(lists(exact), lists(hnsw), strict=True)
@@ -262,7 +260,6 @@ def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[st
     found["hnsw_recall_at_10" if name == "100k" else f"hnsw_{name}_recall_at_10"] = recall
     if name == "100k":
         found |= adding(exact, made, "exact") | adding(hnsw, made, "hnsw")
-        index.wait()
     return found
 
 

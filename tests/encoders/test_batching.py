@@ -54,7 +54,7 @@ def pixels(paths):
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 40])
-def test_pictures_in_order(tmp_path, batch_size):
+def test_images_in_order(tmp_path, batch_size):
     paths = [tmp_path / f"{i}.png" for i in range(23)]
     seen = []
     for positions, stacked, problems in load_images(paths, pixels, batch_size):
@@ -65,7 +65,7 @@ def test_pictures_in_order(tmp_path, batch_size):
     assert seen == list(range(23))
 
 
-def test_unreadable_pictures_are_left_out(tmp_path):
+def test_unreadable_images_are_left_out(tmp_path):
     def transform(paths):
         if int(paths[0].stem) % 3 == 0:
             raise ImageError(f"{paths[0].name} is bad")

@@ -119,10 +119,10 @@ def test_another_header_is_refused(folder, change):
     add(RowLog(folder, DIM, "f"), [1])
     path = folder / "header.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ValueError, match="remove that folder to have its features encoded anew"):
+    with pytest.raises(ValueError, match="Remove that folder to encode its features again"):
         RowLog(folder, DIM, "f")
     path.write_text('{"form')
-    with pytest.raises(ValueError, match="found None"):
+    with pytest.raises(ValueError, match="got None"):
         RowLog(folder, DIM, "f")
 
 

@@ -362,7 +362,7 @@ def test_readers_and_writers_at_once(by_content):
     [
         ({"log": "ev.db"}, r"log must be an EventLog such as SqliteLog\(path\); got str"),
         ({"sessions": "redis://x"}, "sessions must be a SessionStore; got str"),
-        ({"index": "hnsw"}, "index must make an ItemIndex, as the class FaissIndex does; got str"),
+        ({"index": "hnsw"}, "index must make an ItemIndex, as the class HnswIndex does; got str"),
     ],
 )
 def test_parts_of_the_wrong_type_are_refused(by_id, parts, message):

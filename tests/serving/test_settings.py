@@ -94,10 +94,10 @@ def test_settings_open_what_they_name(saved, tmp_path):
 
 
 def test_settings_open_a_graph_index(saved, tmp_path):
-    faiss = pytest.importorskip("mmrec.realtime.index.faiss_index")
-    pytest.importorskip("faiss", reason="needs the extra faiss")
+    hnsw = pytest.importorskip("mmrec.realtime.index.hnsw_index")
+    pytest.importorskip("usearch", reason="needs the extra hnsw")
     live = Settings(run=str(saved), log=str(tmp_path / "events.db"), index="hnsw").open()
-    assert isinstance(live.snapshots.now.index, faiss.FaissIndex)
+    assert isinstance(live.snapshots.now.index, hnsw.HnswIndex)
     live.log.close()
 
 

@@ -1,4 +1,4 @@
-"""Raw values in batches: texts by a budget of tokens, images loaded ahead on threads."""
+"""Batches of raw values: texts by a budget of tokens, images decoded by threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from mmrec.data.images import ImageError
 
-_TOKENS = 64  # tokens that stand for one image of a batch
-_MOST_TEXTS = 16  # short texts that may stand for one image
-_BLOCK = 10_000  # texts tokenised at once
+_TOKENS = 64  # tokens that count as one image of a batch
+_MOST_TEXTS = 16  # most texts per image of a batch, however short
+_BLOCK = 10_000  # texts tokenized at once
 
 
 def text_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Positions of texts of similar length, longest first, in batches of similar work.
+    """Yield batches of texts of similar length, longest first, as positions.
 
-    A batch holds at most `64 * batch_size` tokens, padding included.
+    A batch of several texts has at most ``64 * batch_size`` tokens, padding included.
 
     Args:
-        lengths: how many tokens each text has.
-        batch_size: the size of a batch of texts of 64 tokens.
+        lengths: number of tokens of each text.
+        batch_size: number of texts of 64 tokens in a batch.
 
     Example:
         >>> list(text_batches([40, 256, 250, 40], batch_size=8))
@@ -46,16 +46,16 @@ def text_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]
 def load_texts(
     texts: Sequence[str], transform: Any, batch_size: int
 ) -> Iterator[tuple[list[int], Any]]:
-    """Tokenised texts in batches of like length: positions, and inputs for the encoder.
+    """Yield batches of tokenized texts of similar length: positions, and inputs for the encoder.
 
-    Texts are tokenised a block at a time, so that their true lengths are known before they are
-    put together, and a catalogue of any size needs little memory.
+    Texts are tokenized a block at a time. So their lengths are known before they are batched, and
+    a catalogue of any size needs little memory.
 
     Args:
         texts: the texts.
-        transform: the transform of a text encoder. Of one that can't `tokenize` and `pad`
-            separately, the length of a text is taken to be a token for four letters.
-        batch_size: see `text_batches`.
+        transform: the transform of a text encoder. If it has no separate ``tokenize`` and ``pad``,
+            the length of a text is estimated as one token per four letters.
+        batch_size: see ``text_batches``.
     """
     for start in range(0, len(texts), _BLOCK):
         block = texts[start : start + _BLOCK]
@@ -76,44 +76,50 @@ def load_images(
     *,
     ahead: bool = True,
 ) -> Iterator[tuple[list[int], Tensor | None, dict[int, str]]]:
-    """Transformed images in batches, decoded on threads.
+    """Yield batches of transformed images, decoded by threads.
 
     Args:
         paths: image files.
-        transform: images to pixels, the transform of an encoder; one that can `crop` an image
-            and `stack` crops separately normalises a batch at once.
+        transform: from images to pixels, the transform of an encoder. If it has separate ``crop``
+            and ``stack``, threads crop and a whole batch is normalized at once.
         batch_size: images in a batch.
         ahead: decode the next batch while one is used.
 
     Yields:
-        positions of the images of a batch, their pixels (None if there are none), and by
-        position why the unreadable ones are left out.
+        The positions of the readable images of a batch, their pixels (None if there are none),
+        and, by position, why the others cannot be read.
     """
     split: Any = transform if hasattr(transform, "crop") else None
     decode: Callable[[Path], Any] = split.crop if split else lambda path: transform([path])
     join: Callable[[list[Any]], Tensor] = split.stack if split else torch.cat
+    for loaded in _decoded(paths, decode, batch_size, (1 + ahead) * batch_size):
+        problems = {i: problem for i, (_, problem) in loaded.items() if problem}
+        pixels = {i: value for i, (value, _) in loaded.items() if i not in problems}
+        yield list(pixels), join(list(pixels.values())) if pixels else None, problems
+
+
+def _decoded(
+    paths: Sequence[Path], decode: Callable[[Path], Any], batch_size: int, most: int
+) -> Iterator[dict[int, tuple[Any, str]]]:
+    """Yield batches of decoded images and problems by position, at most ``most`` in memory."""
     waiting: deque[tuple[int, Future[tuple[Any, str]]]] = deque()
+
+    def load(path: Path) -> tuple[Any, str]:
+        try:
+            return decode(path), ""
+        except ImageError as error:
+            return None, str(error)
+
+    coming = iter(enumerate(paths))
     with ThreadPoolExecutor(min(cpu_count() or 1, 16)) as threads:
-
-        def load(path: Path) -> tuple[Any, str]:
-            try:
-                return decode(path), ""
-            except ImageError as error:
-                return None, str(error)
-
-        coming = iter(enumerate(paths))
         try:
             while True:
-                room = (1 + ahead) * batch_size - len(waiting)
-                for position, path in islice(coming, room):
+                for position, path in islice(coming, most - len(waiting)):
                     waiting.append((position, threads.submit(load, path)))
                 if not waiting:
                     return
                 batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
-                loaded = {position: future.result() for position, future in batch}
-                problems = {i: problem for i, (_, problem) in loaded.items() if problem}
-                pixels = {i: value for i, (value, _) in loaded.items() if i not in problems}
-                yield list(pixels), join(list(pixels.values())) if pixels else None, problems
+                yield {position: future.result() for position, future in batch}
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -122,7 +128,7 @@ def load_images(
 def raw_batches(
     encoder: Any, values: list[str | Path], batch_size: int
 ) -> Iterator[tuple[list[int], Any, dict[int, str]]]:
-    """Raw values in batches: positions, inputs for the encoder, and problems by position."""
+    """Yield batches of raw values: positions, inputs for the encoder, problems by position."""
     texts = [i for i, value in enumerate(values) if isinstance(value, str)]
     images = [i for i, value in enumerate(values) if not isinstance(value, str)]
     if texts:
@@ -136,6 +142,6 @@ def raw_batches(
 
 
 def _fills_processors(encoder: Any) -> bool:
-    # Its threads wait for each other, so a thread that decodes beside them delays them all.
+    # The encoder's threads wait for each other, so one decoding thread delays all of them.
     device = next((p.device.type for p in encoder.parameters()), "cpu")
     return device == "cpu" and torch.get_num_threads() >= (cpu_count() or 1)

@@ -1,7 +1,8 @@
-"""What frozen encoders produce, encoded once and kept: keyed by content and encoder."""
+"""Vectors of frozen encoders, computed once and kept by content and encoder."""
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 from shutil import rmtree
@@ -18,22 +19,22 @@ from mmrec.encoders.folding import folded
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
 
 Raw = str | Path | None
-_WORTH_FOLDING = 64  # values: it takes as long as encoding a few
+_WORTH_FOLDING = 64  # with fewer values, folding takes longer than it saves
 Rows = Tensor | np.ndarray | Sequence[int] | slice
 
 
 class Features:
-    """The vectors of some values, in their order, gathered from the store when asked for.
+    """The vectors of some values, in their order, read from the store when they are indexed.
 
-    It is a modality source (`present` and `load`) for a catalogue whose index 0 is padding if the
-    values began with None.
+    This is a modality source (``present`` and ``load``) for a catalogue. Index 0 is padding if
+    the first value was None.
 
     Attributes:
         table: all rows of the store, memory-mapped.
-        rows: the row of each value, -1 where it has none, `(len(values),)`.
+        rows: ``(len(values),)`` the row of each value, -1 where it has none.
         dim: width of a vector.
-        present: True for each value that has a vector, `(len(values),)`.
-        problems: why a value that was given has none, by position.
+        present: ``(len(values),)`` True for each value that has a vector.
+        problems: by position, why a given value has no vector.
     """
 
     def __init__(
@@ -51,14 +52,14 @@ class Features:
 
     @property
     def present(self) -> Bool[np.ndarray, " n"]:
-        """Which values have a vector."""
+        """True for each value that has a vector."""
         return self.rows >= 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, positions: Rows) -> Float[Tensor, "n dim"]:
-        """The vectors at some positions, copied; zeros where there is none."""
+        """Return copies of the vectors at some positions; zeros where there is none."""
         if isinstance(positions, Tensor):
             positions = positions.cpu().numpy()
         chosen = self.rows[positions if isinstance(positions, slice) else np.asarray(positions)]
@@ -69,26 +70,26 @@ class Features:
     load = __getitem__
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickled without the rows that lie on the disk: workers map them themselves."""
+        """Leave out rows on disk: the process that unpickles this maps them itself."""
         count = len(self.table)
         return self.__dict__ | ({"table": count} if self._path is not None else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """See `__getstate__`."""
+        """Map the rows again; see ``__getstate__``."""
         self.__dict__.update(state)
         if self._path is not None:
             self.table = map_rows(self._path, state["table"], self.dim)
 
 
 class FeatureStore:
-    """Keeps the vectors that frozen encoders give to texts and images.
+    """A cache of the vectors that frozen encoders give to texts and images.
 
-    Each content is encoded once for each encoder, whatever its item; a changed item is encoded
-    anew. Encoding can be killed at any instant and goes on where it was, and processes that share
-    a directory take turns.
+    Each encoder encodes a content once, however many items have it; a changed text or image is
+    encoded again. A killed run continues where it stopped. Processes that share a directory take
+    turns.
 
     Args:
-        directory: holds a folder per encoder fingerprint; None keeps everything in memory.
+        directory: parent of one folder per encoder fingerprint; None keeps vectors in memory.
 
     Example:
         >>> from mmrec.encoders import ImageEncoder
@@ -112,56 +113,56 @@ class FeatureStore:
         progress: bool = False,
         shard: tuple[int, int] | None = None,
     ) -> Features:
-        """The vectors of all values; those that the store lacks are encoded first.
+        """Return the vectors of all values; encode first those that the store lacks.
 
         Args:
-            encoder: a frozen encoder with `transform`, `dim` and `fingerprint()`.
+            encoder: a frozen encoder with ``transform``, ``dim`` and ``fingerprint()``.
             values: texts, or paths of images; None and "" are missing.
-            keys: names the content of each value, in place of a hash of the text or of the
-                image file (which then isn't read to find out that it is known).
-            batch_size: images encoded at once, or texts of 64 tokens; by default 16 on a CPU,
-                where more no longer fit its caches, and 128 elsewhere.
-            progress: show on stderr how far it is.
-            shard: `(rank, world)`: encode only this process' part of what the store lacks, without
-                keeping the others waiting. Each content is in the part of one rank, whatever the
-                order of values. When all ranks are done a call without it finds everything.
+            keys: a name for the content of each value. It replaces the hash of the text or of the
+                image file, so the file need not be read to look its vector up.
+            batch_size: images encoded at once, or texts of 64 tokens. The default is 16 on a CPU,
+                whose caches hold no more, and 128 elsewhere.
+            progress: show on stderr how many are encoded.
+            shard: ``(rank, world)``: encode only this process' part of what the store lacks,
+                beside the other processes. A content's hash decides its rank, so the order of
+                values does not matter. When all ranks are done, a call without ``shard`` finds
+                everything.
 
         Returns:
-            The vectors. An image that cannot be read is missing, and in `problems`; in a sharded
-            call, so is what nobody has encoded yet, but not in `problems`.
+            The vectors. An image that cannot be read has none and is in ``problems``. In a call
+            with ``shard``, a content that is not encoded yet has none and is not in ``problems``.
 
         Raises:
-            ValueError: if the encoder learns, or changes its input at random; if there is no such
-                shard, or the store is in memory, where nobody would find it.
+            ValueError: if the encoder is not frozen or augments its input, if ``shard`` is out of
+                range, or if it is given for a store in memory, which other processes cannot read.
         """
         _check(encoder, values, keys)
         part = None if shard is None else self._part(encoder, *shard)
         problems: dict[int, str] = {}
         digests = [_digest(i, values[i], keys, problems) for i in range(len(values))]
+        # Of values with one content, the first is encoded.
+        pairs = reversed(list(zip(digests, values, strict=True)))
+        wanted = {digest: value for digest, value in pairs if digest is not None and value}
         log = self._log(encoder)
-        wanted = {d: i for i, d in reversed(list(enumerate(digests))) if d is not None}
+        job = _Job(encoder, batch_size, progress)
         failed: dict[bytes, str] = {}
         if part is not None and shard is not None:
-            wanted = {d: i for d, i in wanted.items() if _rank_of(d, shard[1]) == shard[0]}
-            todo = {d: v for d, i in wanted.items() if d not in log.index and (v := values[i])}
-            failed = _fill_part(log, part, encoder, todo, batch_size, progress)
+            mine = {d: v for d, v in wanted.items() if _rank_of(d, shard[1]) == shard[0]}
+            failed = job.fill_part(log, part, mine)
         elif wanted.keys() - log.index.keys():
             with log.locked():
-                todo = {d: v for d, i in wanted.items() if d not in log.index and (v := values[i])}
-                failed = _fill(log, encoder, todo, batch_size, progress)
+                failed = job.fill(log, wanted)
         problems |= {i: failed[d] for i, d in enumerate(digests) if d in failed}
         rows = [-1 if d is None else log.index.get(d, -1) for d in digests]
-        table = log.table()
-        return Features(
-            table, np.array(rows, dtype=np.int64), dict(sorted(problems.items())), log.path
-        )
+        problems = dict(sorted(problems.items()))
+        return Features(log.table(), np.array(rows, dtype=np.int64), problems, log.path)
 
     def _part(self, encoder: Any, rank: int, world: int) -> RowLog:
-        """Where a shard writes until it is done, so that it holds nobody up."""
+        """Return the log of one shard; it has its own lock, so that shards do not wait."""
         if self.directory is None:
-            raise ValueError("a shard needs a store with a directory; got one in memory")
+            raise ValueError("shard expects a store with a directory; got one in memory")
         if not 0 <= rank < world:
-            raise ValueError(f"shard needs 0 <= rank < world; got {(rank, world)}")
+            raise ValueError(f"shard expects 0 <= rank < world; got {(rank, world)}")
         fingerprint: str = encoder.fingerprint()
         folder = self.directory / fingerprint[:32] / f"part-{rank}-of-{world}"
         return RowLog(folder, encoder.dim, fingerprint)
@@ -177,7 +178,7 @@ class FeatureStore:
 def _check(encoder: Any, values: Sequence[Raw], keys: Sequence[str | None] | None) -> None:
     if any(parameter.requires_grad for parameter in encoder.parameters()):
         raise ValueError(
-            f"FeatureStore expects a frozen encoder, whose vectors never change; "
+            f"FeatureStore expects a frozen encoder, whose vectors do not change; "
             f"got {type(encoder).__name__} with tuning {getattr(encoder, 'tuning', 'full')!r}"
         )
     if getattr(encoder.transform, "augment", False):
@@ -189,7 +190,7 @@ def _check(encoder: Any, values: Sequence[Raw], keys: Sequence[str | None] | Non
 def _digest(
     position: int, value: Raw, keys: Sequence[str | None] | None, problems: dict[int, str]
 ) -> bytes | None:
-    """The key of a content; None where there is none."""
+    """Return the key of a content; None where there is none."""
     if value is None or value == "":
         return None
     key = None if keys is None else keys[position]
@@ -206,76 +207,79 @@ def _digest(
 
 
 def _rank_of(digest: bytes, world: int) -> int:
-    """Who encodes a content: a hash says it, so that nobody has to ask what others have begun."""
+    """Return which shard encodes a content; its hash decides, so ranks need no communication."""
     return int.from_bytes(digest[:8], "little") % world
 
 
-def _fill_part(
-    log: RowLog | RowMemory,
-    part: RowLog,
-    encoder: nn.Module,
-    todo: dict[bytes, str | Path],
-    batch_size: int | None,
-    progress: bool,
-) -> dict[bytes, str]:
-    """Encodes a shard into a log of its own, which a killed run left behind if there was one."""
-    if not todo and not part.folder.exists():
-        return {}
-    with part.locked():
-        new = {digest: value for digest, value in todo.items() if digest not in part.index}
-        failed = _fill(part, encoder, new, batch_size, progress)
-        rows = part.table()
-        with log.locked():
-            fresh = [digest for digest in part.index if digest not in log.index]
-            for start in range(0, len(fresh), COMMIT):
-                some = fresh[start : start + COMMIT]
-                log.append(some, rows[[part.index[digest] for digest in some]])
-        rmtree(part.folder)
-    return failed
+@dataclass(frozen=True)
+class _Job:
+    """Encodes contents into logs."""
+
+    encoder: nn.Module
+    batch_size: int | None
+    progress: bool
+
+    def fill_part(
+        self, log: RowLog | RowMemory, part: RowLog, wanted: dict[bytes, str | Path]
+    ) -> dict[bytes, str]:
+        """Encode into the log of a shard, then move its rows; a killed run may have left some."""
+        todo = {d: v for d, v in wanted.items() if d not in log.index}
+        if not todo and not part.folder.exists():
+            return {}
+        with part.locked():
+            failed = self.fill(part, todo)
+            rows = part.table()
+            with log.locked():
+                fresh = [digest for digest in part.index if digest not in log.index]
+                for start in range(0, len(fresh), COMMIT):
+                    some = fresh[start : start + COMMIT]
+                    log.append(some, rows[[part.index[digest] for digest in some]])
+            rmtree(part.folder)
+        return failed
+
+    def fill(self, log: RowLog | RowMemory, wanted: dict[bytes, str | Path]) -> dict[bytes, str]:
+        """Encode what a log lacks, batch by batch; return why contents failed."""
+        digests = [digest for digest in wanted if digest not in log.index]
+        values = [wanted[digest] for digest in digests]
+        device = next((p.device for p in self.encoder.parameters()), torch.device("cpu"))
+        batch_size = self.batch_size or (16 if device.type == "cpu" else 128)
+        failed: dict[bytes, str] = {}
+        mode, done = self.encoder.training, 0
+        quick = None if len(values) >= _WORTH_FOLDING else self.encoder
+        self.encoder.eval()
+        try:
+            for positions, inputs, problems in raw_batches(self.encoder, values, batch_size):
+                failed |= {digests[i]: problem for i, problem in problems.items()}
+                if inputs is not None:
+                    inputs = _to(inputs, device)
+                    quick = _folded(self.encoder, inputs) if quick is None else quick
+                    failed |= _append(log, [digests[i] for i in positions], quick, inputs)
+                done += len(positions) + len(problems)
+                if self.progress:
+                    sys.stderr.write(f"\rencoded {done:,} of {len(values):,}")
+        finally:
+            self.encoder.train(mode)
+            if self.progress:
+                sys.stderr.write("\n")
+        return failed
 
 
-def _fill(
-    log: RowLog | RowMemory,
-    encoder: nn.Module,
-    todo: dict[bytes, str | Path],
-    batch_size: int | None,
-    progress: bool,
+def _folded(encoder: nn.Module, inputs: Tensor | dict[str, Tensor]) -> nn.Module:
+    """Return a faster encoder of images; texts have no batch norms to fold."""
+    return folded(encoder, inputs[:2]) if isinstance(inputs, Tensor) else encoder
+
+
+def _append(
+    log: RowLog | RowMemory, digests: list[bytes], encoder: nn.Module, inputs: Any
 ) -> dict[bytes, str]:
-    """Encodes what is missing, batch by batch into the log; returns what failed, and why."""
-    digests, values = list(todo), list(todo.values())
-    device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
-    batch_size = batch_size or (16 if device.type == "cpu" else 128)
-    failed: dict[bytes, str] = {}
-    done = 0
-    mode = encoder.training
-    quick: nn.Module | None = None if len(values) >= _WORTH_FOLDING else encoder
-    encoder.eval()
-    try:
-        for positions, inputs, problems in raw_batches(encoder, values, batch_size):
-            failed |= {digests[i]: problem for i, problem in problems.items()}
-            done += len(positions) + len(problems)
-            if inputs is not None:
-                inputs = _to(inputs, device)
-                if quick is None:
-                    quick = folded(encoder, inputs[:2]) if isinstance(inputs, Tensor) else encoder
-                with torch.inference_mode(), fast_products():
-                    vectors: Tensor = quick(inputs)
-                rows = vectors.float().cpu().numpy()
-                finite = np.isfinite(rows).all(axis=1)
-                kept = [digests[i] for i, good in zip(positions, finite, strict=True) if good]
-                failed |= {
-                    digests[i]: "the encoder gave NaN or infinity"
-                    for i, good in zip(positions, finite, strict=True)
-                    if not good
-                }
-                log.append(kept, rows[finite])
-            if progress:
-                sys.stderr.write(f"\rencoded {done:,} of {len(values):,}")
-    finally:
-        encoder.train(mode)
-        if progress:
-            sys.stderr.write("\n")
-    return failed
+    """Encode one batch into a log; return why contents failed."""
+    with torch.inference_mode(), fast_products():
+        vectors: Tensor = encoder(inputs)
+    rows = vectors.float().cpu().numpy()
+    finite = np.isfinite(rows).all(axis=1)
+    log.append([d for d, good in zip(digests, finite, strict=True) if good], rows[finite])
+    problem = "the encoder gave NaN or infinity"
+    return {d: problem for d, good in zip(digests, finite, strict=True) if not good}
 
 
 def _to(inputs: Tensor | dict[str, Tensor], device: torch.device) -> Any:

@@ -1,4 +1,9 @@
-"""A table that only grows, keyed by content, that a kill at any instant leaves readable."""
+"""An append-only table of float32 rows, found by the hash of their content.
+
+Why no library: training gathers thousands of rows a step, which a memory-mapped file does with one
+NumPy index. 4,096 of 100,000 rows of 384 values take 2 ms; SQLite and LMDB take 11 ms, write a
+third as fast and need 18 to 84 % more disk (``benchmarks/feature_store.py``).
+"""
 
 import json
 import os
@@ -14,22 +19,22 @@ from jaxtyping import Float32
 from mmrec.data.durable import write_whole
 
 FORMAT = 1
-COMMIT = 1024  # rows that one commit may hold, and so all that a power cut can have torn
-_RECORD = struct.Struct("<32sII")  # key, crc of its row, crc of both
+COMMIT = 1024  # most rows of one commit; a power cut can damage only the last commit
+_RECORD = struct.Struct("<32sII")  # key, CRC-32 of its row, CRC-32 of both
 
 
 class RowLog:
     """Rows of float32 in a folder, found by a 32-byte key.
 
-    `rows.f32` holds the rows and `keys.bin` a record per row, at the same position. A commit
-    writes its rows, waits until they are on the disk, then writes their records: a row without a
-    whole and correct record doesn't exist, and the next writer cuts it off. Writers take turns
-    (`locked`); readers need no lock.
+    ``rows.f32`` holds the rows, ``keys.bin`` a record for each row at the same position. A commit
+    writes its rows, waits until they are on the disk, then writes their records. A row without a
+    complete and correct record does not count, and the next writer cuts it off. Writers take turns
+    (``locked``); readers need no lock.
 
     Args:
-        folder: made when the first row is written.
+        folder: created when the first row is written.
         dim: width of a row.
-        fingerprint: what made the rows; kept in `header.json`.
+        fingerprint: identifies the encoder of the rows; kept in ``header.json``.
 
     Raises:
         ValueError: if the folder holds another format, width or fingerprint.
@@ -53,8 +58,8 @@ class RowLog:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only writer: reads what others wrote meanwhile, and cuts off a torn tail."""
-        import fcntl  # POSIX only: elsewhere a store in memory still works
+        """Be the only writer: read what others have written, and cut off an incomplete commit."""
+        import fcntl  # POSIX only; a store in memory works everywhere
 
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
@@ -70,7 +75,7 @@ class RowLog:
             yield
 
     def append(self, keys: Sequence[bytes], rows: Float32[np.ndarray, "n dim"]) -> None:
-        """Add rows under new keys; they are on the disk when this returns. Needs `locked`."""
+        """Add rows under new keys, inside ``locked``; they are on the disk when this returns."""
         rows = np.ascontiguousarray(rows, dtype="<f4")
         for start in range(0, len(keys), COMMIT):
             part, names = rows[start : start + COMMIT], keys[start : start + COMMIT]
@@ -81,11 +86,11 @@ class RowLog:
                 self.index[key] = len(self.index)
 
     def table(self) -> Float32[np.ndarray, "n dim"]:
-        """All rows, memory-mapped."""
+        """Return all rows, memory-mapped."""
         return map_rows(self.path, len(self.index), self.dim)
 
     def _read(self) -> None:
-        # Keys first: every record that is seen has its row by then.
+        # Keys first: a row is on the disk before its record, so each record read here has its row.
         records = self._keys.read_bytes() if self._keys.exists() else b""
         size = self.path.stat().st_size if self.path.exists() else 0
         count = min(len(records) // _RECORD.size, size // (4 * self.dim))
@@ -109,8 +114,8 @@ class RowLog:
             header = None
         if header != self.header:
             raise ValueError(
-                f"the feature store expects {self.header} in {path}; found {header}: "
-                f"remove that folder to have its features encoded anew"
+                f"the feature store expects {self.header} in {path}; got {header}. "
+                f"Remove that folder to encode its features again"
             )
 
     def _write_header(self) -> None:
@@ -120,7 +125,7 @@ class RowLog:
 
 
 class RowMemory:
-    """The same as `RowLog`, in memory."""
+    """The same table as ``RowLog``, in memory."""
 
     path: None = None
 
@@ -131,7 +136,7 @@ class RowMemory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nothing to wait for."""
+        """Do nothing: there is one writer."""
         yield
 
     def append(self, keys: Sequence[bytes], rows: Float32[np.ndarray, "n dim"]) -> None:
@@ -141,13 +146,13 @@ class RowMemory:
             self.index[key] = len(self.index)
 
     def table(self) -> Float32[np.ndarray, "n dim"]:
-        """All rows."""
+        """Return all rows."""
         self._parts = [np.concatenate([np.zeros((0, self.dim), np.float32), *self._parts])]
         return self._parts[0]
 
 
 def map_rows(path: Path, count: int, dim: int) -> Float32[np.ndarray, "n dim"]:
-    """The first `count` rows of a file, memory-mapped for reading."""
+    """Return the first ``count`` rows of a file, memory-mapped for reading."""
     if count == 0:  # an empty file cannot be mapped
         return np.zeros((0, dim), np.float32)
     return np.memmap(path, dtype="<f4", mode="r", shape=(count, dim))

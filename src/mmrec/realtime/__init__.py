@@ -5,7 +5,7 @@ of sessions, indexes of items.
 """
 
 from mmrec.realtime.explain import Explanation
-from mmrec.realtime.index import ExactIndex, FaissIndex, ItemIndex, LanceIndex, SearchResult
+from mmrec.realtime.index import ExactIndex, HnswIndex, ItemIndex, LanceIndex, SearchResult
 from mmrec.realtime.learning import OnlineLearner, OnlineTrainer, Version, Versions
 from mmrec.realtime.log import Event, EventLog, ItemChange, MemoryLog, NewEvent, SqliteLog
 from mmrec.realtime.recommender import RealtimeRecommender
@@ -18,7 +18,7 @@ __all__ = [
     "EventLog",
     "ExactIndex",
     "Explanation",
-    "FaissIndex",
+    "HnswIndex",
     "ItemChange",
     "ItemIndex",
     "LanceIndex",

@@ -329,7 +329,7 @@ def _check_parts(log: object, sessions: object, index: object) -> None:
     for fits, part, wanted in (
         (isinstance(log, EventLog), log, "log must be an EventLog such as SqliteLog(path)"),
         (isinstance(sessions, SessionStore), sessions, "sessions must be a SessionStore"),
-        (callable(index), index, "index must make an ItemIndex, as the class FaissIndex does"),
+        (callable(index), index, "index must make an ItemIndex, as the class HnswIndex does"),
     ):
         if not fits:
             raise ValueError(f"{wanted}; got {type(part).__name__}")

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mmrec.realtime import (
     ExactIndex,
-    FaissIndex,
+    HnswIndex,
     ItemIndex,
     MemorySessions,
     RealtimeRecommender,
@@ -110,4 +110,4 @@ class Settings(BaseSettings):
         return MemorySessions() if self.redis is None else RedisSessions.from_url(self.redis)
 
     def _make_index(self, dim: int) -> ItemIndex:
-        return ExactIndex(dim) if self.index == "exact" else FaissIndex(dim)
+        return ExactIndex(dim) if self.index == "exact" else HnswIndex(dim)

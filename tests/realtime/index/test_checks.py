@@ -5,7 +5,7 @@ import torch
 from mmrec.realtime.index.checks import allowed, check_search, check_vectors
 
 
-def test_a_vector_for_each_key():
+def test_one_vector_per_key():
     with pytest.raises(ValueError, match="got 2 for 3"):
         check_vectors(torch.zeros(2, 4), 4, 3)
 

@@ -1,4 +1,4 @@
-"""The default index: every item is scored."""
+"""The default index, which scores every item."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,29 +13,30 @@ from torch import Tensor
 from mmrec.realtime.index.checks import check_keys, check_presence, check_search, check_vectors
 from mmrec.realtime.index.exact_view import ExactView
 from mmrec.realtime.index.index import SearchResult
-from mmrec.realtime.index.storage import Precision, Storage, make_storage
+from mmrec.realtime.index.storage import Precision, make_storage
 
 DEAD_SHARE = 1 / 8
-"""Share of slots without an item above which the others are copied together."""
+"""Share of slots without an item above which the living items are copied to new storage."""
 
 
 class ExactIndex:
-    """Scores every item of every search, so a search misses nothing (in float32).
+    """Scores every item in every search; with float32 it misses none.
 
-    In bfloat16 and int8 the scan is an estimate: its best ``shortlist`` × k items are ranked in
-    float32, the scores that come back are exact, and an item may be missed. Both keep the float32
-    vectors as well; they buy time, not memory.
+    With bfloat16 and int8 the scan estimates the scores. The best ``shortlist`` × k items are then
+    ranked in float32, so the returned scores are exact, but an item may be missed. Both types also
+    keep the float32 vectors: they save time, not memory.
 
-    Adding an item costs the same however many there are, on average. A new vector goes to a free
-    slot and the old one is masked, so that no search reads what is being written.
+    Adding an item takes the same time whatever the number of items, on average. A new vector is
+    written to a free slot and the old slot is masked, so no search reads a slot that is being
+    written. An array by key finds the slots: its memory grows with the highest key.
 
     Args:
         dim: width of an item vector, D.
-        dtype: "float32", "bfloat16" or "int8": what the scan reads.
-        shortlist: items ranked in float32 after a scan in bfloat16 or int8, as a multiple of k.
+        dtype: type of the scanned vectors: "float32", "bfloat16" or "int8".
+        shortlist: items ranked in float32 after a bfloat16 or int8 scan, as a multiple of k.
 
     Raises:
-        ValueError: if ``dim`` or ``shortlist`` is below 1, or ``dtype`` is another one.
+        ValueError: if ``dim`` or ``shortlist`` is below 1, or ``dtype`` is unknown.
 
     Example:
         >>> index = ExactIndex(2)
@@ -58,46 +59,51 @@ class ExactIndex:
         self.dtype = dtype
         self.shortlist = shortlist
         self._lock = Lock()
-        self._slots: dict[int, int] = {}
         none = torch.empty(0, dtype=torch.long)
-        self._view = ExactView(make_storage(dim, 0, dtype), none, 0, none, shortlist)
+        places = torch.full((1,), -1, dtype=torch.int32)
+        self._view = ExactView(make_storage(dim, 0, dtype), none, places, 0, none, shortlist)
 
     @property
     def view(self) -> ExactView:
-        """What the index holds now."""
+        """The present content of the index."""
         return self._view
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._view)
 
     def __contains__(self, key: int) -> bool:
-        return key in self._slots
+        return bool(self._view.find(torch.tensor([key])) >= 0)
+
+    def check(self, keys: Int[Tensor, " N"], *, present: bool) -> None:
+        """Refuse keys of which one is absent, or present.
+
+        Raises:
+            ValueError: if a key is not ``present``.
+        """
+        check_presence(keys.tolist(), (self._view.find(keys) >= 0).tolist(), present=present)
 
     def add(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Add items that the index does not hold; see :meth:`ItemIndex.add`."""
-        numbers = check_keys(keys)
-        vectors = check_vectors(vectors, self.dim, len(numbers))
+        keys = check_keys(keys)
+        vectors = check_vectors(vectors, self.dim, len(keys))
         with self._lock:
-            check_presence(numbers, self.__contains__, present=False)
-            self._write(numbers, vectors, [])
+            self.check(keys, present=False)
+            self._write(keys, vectors, keys[:0])
 
     def update(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Give items new vectors; see :meth:`ItemIndex.update`."""
-        numbers = check_keys(keys)
-        vectors = check_vectors(vectors, self.dim, len(numbers))
+        keys = check_keys(keys)
+        vectors = check_vectors(vectors, self.dim, len(keys))
         with self._lock:
-            check_presence(numbers, self.__contains__, present=True)
-            self._write(numbers, vectors, [self._slots[key] for key in numbers])
+            self.check(keys, present=True)
+            self._write(keys, vectors, keys)
 
     def remove(self, keys: Int[Tensor, " N"]) -> None:
         """Remove items; see :meth:`ItemIndex.remove`."""
-        numbers = check_keys(keys)
+        keys = check_keys(keys)
         with self._lock:
-            check_presence(numbers, self.__contains__, present=True)
-            gone = [self._slots[key] for key in numbers]
-            self._write([], torch.empty(0, self.dim), gone)
-            for key in numbers:
-                self._slots.pop(key, None)
+            self.check(keys, present=True)
+            self._write(keys[:0], torch.empty(0, self.dim), keys)
 
     def search(
         self,
@@ -107,31 +113,42 @@ class ExactIndex:
         exclude: Sequence[Tensor | np.ndarray] | None = None,
         allow: Bool[Tensor, " keys"] | None = None,
     ) -> SearchResult:
-        """The k items with the highest inner product; see :meth:`ItemIndex.search`."""
+        """Return the k items with the highest inner products; see :meth:`ItemIndex.search`."""
         seen, allow = check_search(len(vectors), k, exclude, allow)
         return self._view.search(check_vectors(vectors, self.dim), k, seen, allow)
 
-    def _write(self, keys: list[int], vectors: Tensor, gone: list[int]) -> None:
+    def _write(self, keys: Tensor, vectors: Tensor, gone: Tensor) -> None:
         view = self._view
-        dead = torch.cat([view.dead, torch.tensor(gone, dtype=torch.long)])
-        storage, all_keys, size = view.storage, view.keys, view.size
-        if size + len(keys) > storage.capacity or len(dead) > max(64, size * DEAD_SHARE):
-            storage, all_keys, size = self._moved(view, dead, len(keys))
-            dead = dead[:0]
-        end = size + len(keys)
-        storage.put(size, vectors)
-        all_keys[size:end] = torch.tensor(keys, dtype=torch.long)
-        self._slots.update(zip(keys, range(size, end), strict=True))
-        # From here on, and not before, a search finds the change.
-        self._view = ExactView(storage, all_keys, end, dead, self.shortlist)
+        if len(gone):
+            # A copy, because searches may be reading the old array.
+            places = view.places.index_fill(0, gone, -1)
+            dead = torch.cat([view.dead, view.find(gone)])
+            view = replace(view, places=places, dead=dead)
+        many_dead = len(view.dead) > max(64, view.size * DEAD_SHARE)
+        if view.size + len(keys) > view.storage.capacity or many_dead:
+            view = self._moved(view, len(keys))
+        if len(keys) and int(keys.max()) >= len(view.places):
+            view = replace(view, places=_resized(view.places, 3 * int(keys.max()) // 2 + 16))
+        end = view.size + len(keys)
+        view.storage.put(view.size, vectors)
+        view.keys[view.size : end] = keys
+        view.places[keys] = torch.arange(view.size, end, dtype=torch.int32)
+        # Searches see the whole change from here on, and nothing of it before.
+        self._view = replace(view, size=end)
 
-    def _moved(self, view: ExactView, dead: Tensor, more: int) -> tuple[Storage, Tensor, int]:
-        """The living items in storage of their own, with room for ``more`` and half as many."""
-        keys, vectors = replace(view, dead=dead).living()
+    def _moved(self, view: ExactView, more: int) -> ExactView:
+        """Copy the living items to storage with room for ``more`` and half as many again."""
+        keys, vectors = view.living()
         capacity = 3 * (len(keys) + more) // 2 + 16
         storage = make_storage(self.dim, capacity, self.dtype)
         storage.put(0, vectors)
+        places = torch.full_like(view.places, -1)
+        places[keys] = torch.arange(len(keys), dtype=torch.int32)
         moved = torch.zeros(capacity, dtype=torch.long)
         moved[: len(keys)] = keys
-        self._slots.update(zip(keys.tolist(), range(len(keys)), strict=True))
-        return storage, moved, len(keys)
+        return ExactView(storage, moved, places, len(keys), view.dead[:0], self.shortlist)
+
+
+def _resized(places: Int[Tensor, " old"], length: int) -> Int[Tensor, " new"]:
+    """Return a longer copy, without slots for the keys that it adds."""
+    return torch.nn.functional.pad(places, (0, length - len(places)), value=-1)

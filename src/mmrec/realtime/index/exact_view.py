@@ -1,4 +1,4 @@
-"""What an exact index holds at one moment, and the search in it."""
+"""The content of an exact index at one moment, and its search."""
 
 from dataclasses import dataclass
 
@@ -11,29 +11,47 @@ from mmrec.realtime.index.index import SearchResult, rank
 from mmrec.realtime.index.storage import Storage
 
 CHUNK = 1 << 24
-"""Scores held at once (64 MB), if one row has no more."""
+"""Most scores in memory at once (64 MB), unless one row has more."""
 
 
 @dataclass(frozen=True)
 class ExactView:
-    """What an exact index holds at one moment; nothing that it reads changes any more.
+    """The content of an exact index at one moment; later changes do not touch what it reads.
 
     Attributes:
-        storage: the vectors; slots from ``size`` on may be written to by others.
+        storage: the vectors; later changes write to slots from ``size`` on.
         keys: (capacity,) the key of each slot.
+        places: the slot of each key, -1 where it has none; a slot of ``size`` or more was taken
+            after this moment.
         size: number of slots in use.
-        dead: slots in use whose item was removed or moved.
+        dead: slots in use whose item was removed, or has a newer slot.
         shortlist: estimates ranked in float32, as a multiple of k.
     """
 
     storage: Storage
     keys: Int[Tensor, " capacity"]
+    places: Int[Tensor, " places"]
     size: int
     dead: Int[Tensor, " dead"]
     shortlist: int
 
+    def __len__(self) -> int:
+        return self.size - len(self.dead)
+
+    def find(self, keys: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+        """Return the slots of keys, -1 for a key without an item."""
+        last = len(self.places) - 1
+        slots = self.places[keys.clamp(0, last)].long()
+        return slots.masked_fill((keys < 0) | (keys > last) | (slots >= self.size), -1)
+
+    def score(self, query: Float[Tensor, " D"], keys: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Return the inner products with the items of some keys, -inf where there is no item."""
+        slots = self.find(keys)
+        scores = self.storage.take(slots.clamp(min=0)) @ query
+        return scores.masked_fill_(slots < 0, -torch.inf)
+
     def living(self) -> tuple[Int[Tensor, " n"], Float[Tensor, "n D"]]:
-        """Keys and vectors of all items."""
+        """Return the keys and vectors of all items."""
         used = torch.ones(self.size, dtype=torch.bool).index_fill_(0, self.dead, False)
         slots = used.nonzero().flatten()
         return self.keys[slots], self.storage.take(slots)
@@ -45,7 +63,7 @@ class ExactView:
         exclude: list[Int[Tensor, " _"]] | None,
         allow: Bool[Tensor, " keys"] | None,
     ) -> SearchResult:
-        """As :meth:`ItemIndex.search`, with arguments that were checked."""
+        """Return what :meth:`ItemIndex.search` does; the arguments are already checked."""
         hidden = None if allow is None else ~allowed(self.keys[: self.size], allow)
         rows = max(1, CHUNK // max(self.size, 1))
         parts = []
@@ -67,7 +85,7 @@ class ExactView:
         scores.index_fill_(1, self.dead, -torch.inf)
         if hidden is not None:
             scores.masked_fill_(hidden, -torch.inf)
-        # Of k + s items at least k are left when s of them are dropped.
+        # Dropping the s seen items from the best k + s leaves at least k.
         spare = 0 if seen is None else max(map(len, seen))
         wanted = spare + k * (1 if self.storage.exact else self.shortlist)
         slots, scores = self._best_slots(scores, wanted)
@@ -87,7 +105,7 @@ class ExactView:
         top, slots = scores.topk(wanted + 1)
         top, slots, beyond = top[:, :wanted], slots[:, :wanted], top[:, wanted]
         if self.storage.exact:
-            # topk takes any of equal scores; where they lie on the edge, the lowest keys are due.
+            # topk picks any of the equal scores at its edge; the lowest keys must come first.
             for row in (top[:, -1] == beyond).nonzero().flatten().tolist():
                 above = (scores[row] > beyond[row]).nonzero().flatten()
                 level = (scores[row] == beyond[row]).nonzero().flatten()

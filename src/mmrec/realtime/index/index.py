@@ -1,4 +1,4 @@
-"""What an index of item vectors can do."""
+"""The contract of an index of item vectors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class SearchResult(NamedTuple):
-    """The best items of each row, best first; of equal scores the lowest key comes first.
+    """The best items of each row, best first; equal scores are in the order of their keys.
 
     Attributes:
         keys: (B, k) catalogue indices; 0 where fewer than k items were found.
@@ -23,33 +23,33 @@ class SearchResult(NamedTuple):
 
 @runtime_checkable
 class ItemIndex(Protocol):
-    """Item vectors that can be searched, and changed while others search.
+    """Item vectors that threads can search while another thread changes them.
 
-    Keys are catalogue indices: positive, 0 is padding and never in an index. A change is one step:
-    a search that runs beside it sees all of it or nothing, and never waits for it. A refused call
-    changes nothing.
+    Keys are catalogue indices. They are positive: 0 is padding and never in an index. A change is
+    atomic: a search at the same time sees all of it or nothing, and does not wait for it. A call
+    that raises ``ValueError`` changes nothing.
     """
 
     def add(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Add items that the index does not hold.
 
         Raises:
-            ValueError: if a key is not positive, repeated or present, or a vector is of the wrong
-                width or not finite.
+            ValueError: if a key is not positive, is repeated or is present, or if a vector has the
+                wrong width or is not finite.
         """
 
     def update(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Give items that the index holds new vectors.
 
         Raises:
-            ValueError: as :meth:`add`, but for a key that is absent.
+            ValueError: as :meth:`add`, but if a key is absent instead of present.
         """
 
     def remove(self, keys: Int[Tensor, " N"]) -> None:
         """Remove items that the index holds.
 
         Raises:
-            ValueError: if a key is not positive, repeated or absent.
+            ValueError: if a key is not positive, is repeated or is absent.
         """
 
     def __len__(self) -> int: ...
@@ -64,31 +64,31 @@ class ItemIndex(Protocol):
         exclude: Sequence[Tensor | np.ndarray] | None = None,
         allow: Bool[Tensor, " keys"] | None = None,
     ) -> SearchResult:
-        """The k items with the highest inner product with each row.
+        """Return the k items with the highest inner products with each row.
 
-        Both filters work before the best k are taken, so k items come back where k may.
+        Both filters apply before the best k are taken, so k items come back if that many pass.
 
         Args:
             vectors: (B, D) interests.
-            k: number of items a row.
-            exclude: for each row the keys that it must not get; absent keys are ignored.
-            allow: True for each key that may come back; keys beyond its end may not.
+            k: number of items per row.
+            exclude: for each row, keys that must not come back; absent keys are ignored.
+            allow: by key, True if it may come back; keys beyond the end may not.
 
         Raises:
-            ValueError: if ``vectors`` are of the wrong width or not finite, k is below 1, or
-                ``exclude`` has not one entry a row.
+            ValueError: if ``vectors`` have the wrong width or are not finite, k is below 1, or
+                ``exclude`` does not have one entry per row.
         """
 
 
 def rank(keys: Int[Tensor, "B n"], scores: Float[Tensor, "B n"], k: int) -> SearchResult:
-    """The best k of each row's n found items; an item scored -inf counts as not found.
+    """Return the best k of n items per row; an item with the score -inf was not found.
 
     Example:
         >>> rank(torch.tensor([[7, 5, 9]]), torch.tensor([[1.0, 1.0, -torch.inf]]), 3)
         SearchResult(keys=tensor([[5, 7, 0]]), scores=tensor([[1., 1., -inf]]))
     """
     keys, order = keys.sort(dim=1)
-    # The sort by score is stable, so equal scores stay in the order of their keys.
+    # The second sort is stable, so equal scores stay in the order of their keys.
     scores, order = scores.gather(1, order).sort(dim=1, descending=True, stable=True)
     keys, scores = keys.gather(1, order)[:, :k], scores[:, :k]
     keys = keys.masked_fill(scores == -torch.inf, 0)

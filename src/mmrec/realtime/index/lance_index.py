@@ -1,4 +1,4 @@
-"""Item vectors in LanceDB: an embedded vector database that keeps them on disk."""
+"""Item vectors in LanceDB, an embedded vector database that keeps them on disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,24 +10,24 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mmrec.realtime.index.checks import check_keys, check_search, check_vectors
+from mmrec.realtime.index.checks import check_keys, check_presence, check_search, check_vectors
 from mmrec.realtime.index.index import SearchResult, rank
 
 
 class LanceIndex:
     """A LanceDB table of keys and vectors, scanned on disk; each change is one commit.
 
-    The table outlives the process: open the same folder again and its items are there. LanceDB
-    opens object stores (``s3://…``) just as well, so several machines can share one table; their
-    changes are commits too, but two that add the same key at once are not told apart.
+    The table persists: opening the same folder again finds its items. LanceDB also opens object
+    stores (``s3://…``), so several machines can share one table. If two processes add the same key
+    at the same time, the table holds it twice.
 
-    Filters become a ``where`` clause that LanceDB applies before its search. Slower than the
-    other indexes: it is for catalogues that do not fit in memory or are shared.
+    Filters become a ``where`` clause that LanceDB applies before its search. This index is slower
+    than the others. It is for catalogues that do not fit in memory or are shared.
 
     Args:
         dim: width of an item vector, D.
-        path: folder, or address, of the database.
-        table: name of the table in it; made if it is absent.
+        path: folder or address of the database.
+        table: name of the table; created if it is absent.
 
     Raises:
         ImportError: if LanceDB is not installed (extra ``lance``).
@@ -70,25 +70,25 @@ class LanceIndex:
 
     def add(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Add items that the index does not hold; see :meth:`ItemIndex.add`."""
-        numbers = check_keys(keys)
-        rows = self._rows(numbers, check_vectors(vectors, self.dim, len(numbers)))
+        keys = check_keys(keys)
+        rows = self._rows(keys, check_vectors(vectors, self.dim, len(keys)))
         with self._lock:
-            self._check(numbers, present=False)
-            if numbers:
+            self._check(keys.tolist(), present=False)
+            if len(keys):
                 self._table.add(rows)
 
     def update(self, keys: Int[Tensor, " N"], vectors: Float[Tensor, "N D"]) -> None:
         """Give items new vectors; see :meth:`ItemIndex.update`."""
-        numbers = check_keys(keys)
-        rows = self._rows(numbers, check_vectors(vectors, self.dim, len(numbers)))
+        keys = check_keys(keys)
+        rows = self._rows(keys, check_vectors(vectors, self.dim, len(keys)))
         with self._lock:
-            self._check(numbers, present=True)
-            if numbers:
+            self._check(keys.tolist(), present=True)
+            if len(keys):
                 self._table.merge_insert("key").when_matched_update_all().execute(rows)
 
     def remove(self, keys: Int[Tensor, " N"]) -> None:
         """Remove items; see :meth:`ItemIndex.remove`."""
-        numbers = check_keys(keys)
+        numbers = check_keys(keys).tolist()
         with self._lock:
             self._check(numbers, present=True)
             if numbers:
@@ -102,7 +102,7 @@ class LanceIndex:
         exclude: Sequence[Tensor | np.ndarray] | None = None,
         allow: Bool[Tensor, " keys"] | None = None,
     ) -> SearchResult:
-        """The k items with the highest inner product; see :meth:`ItemIndex.search`."""
+        """Return the k items with the highest inner products; see :meth:`ItemIndex.search`."""
         seen, allow = check_search(len(vectors), k, exclude, allow)
         queries = check_vectors(vectors, self.dim)
         may = "" if allow is None else _allowed(allow)
@@ -115,7 +115,7 @@ class LanceIndex:
         return SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def compact(self) -> None:
-        """Merge the small files that single changes left; call it now and then, when it is calm."""
+        """Merge the small files of single changes; call this now and then, under low load."""
         with self._lock:
             self._table.optimize()
 
@@ -132,30 +132,25 @@ class LanceIndex:
             found = search.limit(limit).to_arrow()
             keys = torch.from_numpy(found["key"].to_numpy().copy())
             flat = found["vector"].combine_chunks().flatten().to_numpy()
-            # LanceDB gives 1 - score, which has fewer digits than the score.
+            # LanceDB returns 1 - score, which is less precise than the score.
             scores = torch.from_numpy(flat.copy()).view(len(keys), self.dim) @ query
             if len(keys) < limit or scores.min() < scores.topk(k).values[-1]:
                 return rank(keys.unsqueeze(0), scores.unsqueeze(0), k)
-            limit *= 4  # equal scores on the edge: the lowest keys are due
+            limit *= 4  # the edge cuts equal scores, and the lowest keys must come first
 
-    def _rows(self, keys: list[int], vectors: Tensor) -> Any:
+    def _rows(self, keys: Tensor, vectors: Tensor) -> Any:
         import pyarrow as pa
 
         flat = pa.array(vectors.flatten().numpy(), pa.float32())
         column = pa.FixedSizeListArray.from_arrays(flat, self.dim)
-        return pa.table([pa.array(keys, pa.int64()), column], schema=self._schema)
+        return pa.table([pa.array(keys.numpy(), pa.int64()), column], schema=self._schema)
 
     def _check(self, keys: list[int], *, present: bool) -> None:
         if not keys:
             return
         listed = self._table.search().select(["key"]).where(f"key IN ({_listed(keys)})")
         held = set(listed.limit(len(keys)).to_arrow()["key"].to_pylist())
-        wrong = set(keys) - held if present else held
-        if wrong:
-            key = min(wrong)
-            raise ValueError(
-                f"this index has no item {key}" if present else f"this index has item {key} already"
-            )
+        check_presence(keys, [key in held for key in keys], present=present)
 
 
 def _open(database: Any, table: str, schema: Any) -> Any:
@@ -175,7 +170,7 @@ def _listed(keys: list[int]) -> str:
 
 
 def _allowed(allow: Tensor) -> str:
-    """The shorter of two clauses: the keys that may come back, or those that may not."""
+    """Return the shorter clause: of the keys that may come back, or of those that may not."""
     yes, no = allow.nonzero().flatten().tolist(), (~allow).nonzero().flatten().tolist()
     if not yes:
         return "false"

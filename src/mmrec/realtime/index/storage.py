@@ -1,4 +1,4 @@
-"""How the vectors of an exact index lie in memory: what is scanned decides what a search costs."""
+"""Memory layouts for the vectors of an exact index; the scanned bytes decide the search time."""
 
 from typing import Literal, Protocol, runtime_checkable
 
@@ -11,26 +11,26 @@ Precision = Literal["float32", "bfloat16", "int8"]
 
 @runtime_checkable
 class Storage(Protocol):
-    """Room for a number of vectors in numbered slots."""
+    """Vectors in numbered slots, with a fixed number of slots."""
 
     capacity: int
     exact: bool
-    """Whether ``scores`` are the inner products, not an estimate of them."""
+    """True if ``scores`` returns inner products, False if it returns estimates."""
 
     def put(self, start: int, vectors: Float[Tensor, "N D"]) -> None:
         """Write vectors to the slots from ``start`` on."""
 
     def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
-        """The vectors of slots, as they were put."""
+        """Return the vectors of slots, as they were written."""
 
     def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
-        """The score of each row with each of the first ``size`` slots."""
+        """Return the score of each row with each of the first ``size`` slots."""
 
 
 class Columns:
-    """float32 vectors side by side, (D, capacity).
+    """float32 vectors as columns, (D, capacity).
 
-    For one row this product reads memory in order and is three times as fast as with (N, D).
+    For one query the product reads memory in order, and takes a third of the time of (N, D).
     """
 
     exact = True
@@ -44,18 +44,18 @@ class Columns:
         self.columns[:, start : start + len(vectors)] = vectors.t()
 
     def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
-        """The vectors of slots."""
+        """Return the vectors of slots."""
         return self.columns.index_select(1, slots).t()
 
     def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
-        """The inner products of the rows with the first ``size`` slots."""
+        """Return the inner products of the rows with the first ``size`` slots."""
         return queries @ self.columns[:, :size]
 
 
 class Rounded:
-    """Vectors in bfloat16 or int8 to scan, and in float32 to rank what the scan finds.
+    """Vectors in bfloat16 or int8 for the scan, and in float32 for ranking what it finds.
 
-    int8 has one scale an item, and rounds the rows as well.
+    int8 has one scale per item, and the queries are rounded too.
     """
 
     exact = False
@@ -76,11 +76,11 @@ class Rounded:
             self.rounded[slots], self.scales[slots] = to_int8(vectors)
 
     def take(self, slots: Int[Tensor, " N"]) -> Float[Tensor, "N D"]:
-        """The vectors of slots, in float32."""
+        """Return the vectors of slots, in float32."""
         return self.rows.index_select(0, slots)
 
     def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
-        """Estimates that order the slots of a row; for int8 each row has a scale of its own."""
+        """Return estimates that order the slots of a row; with int8, each row has its own scale."""
         rounded = self.rounded[:size].t()
         if rounded.dtype == torch.bfloat16:
             return (queries.bfloat16() @ rounded).float()
@@ -90,7 +90,7 @@ class Rounded:
 def to_int8(
     vectors: Float[Tensor, "N D"],
 ) -> tuple[Int[Tensor, "N D"], Float[Tensor, " N"]]:
-    """Vectors as whole numbers of -127 … 127 and the scale of each.
+    """Return vectors as whole numbers from -127 to 127, and the scale of each.
 
     Example:
         >>> numbers, scale = to_int8(torch.tensor([[0.5, -1.0]]))
@@ -102,7 +102,7 @@ def to_int8(
 
 
 def make_storage(dim: int, capacity: int, dtype: Precision) -> Storage:
-    """Empty room for ``capacity`` vectors."""
+    """Return empty storage for ``capacity`` vectors."""
     if dtype == "float32":
         return Columns(dim, capacity)
     return Rounded(dim, capacity, getattr(torch, dtype))
