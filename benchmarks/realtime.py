@@ -48,6 +48,7 @@ from mmrec.realtime import (
     NewEvent,
     RealtimeRecommender,
     SqliteLog,
+    StateUpdater,
 )
 from mmrec.recommender import Recommender
 
