@@ -2,18 +2,18 @@
 
     python benchmarks/accuracy.py FOLDER --peers DIR --work DIR [--only TEXT …] [--jobs 2] [--json]
 
-FOLDER holds the data sets `ml-100k-posters` and `ml-latest-small-posters`. Each training is a job
-of its own; what it gave is kept in the work folder under a hash of what defines it (the defaults of
-`mmrec fit` and the versions of the peers among that), so an interrupted grid goes on where it
-stopped and a wider one computes what is new. A result says of which code it is. Every model
-chooses its epoch by NDCG@10 on validation and is measured once on the test part, whole catalogue
-ranked, seen items filtered, ties against the model.
+FOLDER holds the data sets `ml-100k-posters` and `ml-latest-small-posters`. Each training is a job.
+Its result is kept in the work folder under a hash of its settings, which include the defaults of
+`mmrec fit` and the versions of the peers. So an interrupted grid continues where it stopped, and a
+wider one computes only what is new. A result contains a hash of the code. Every model chooses its
+epoch by NDCG@10 on validation and is measured once on the test part: whole catalogue ranked, seen
+items filtered, ties against the model.
 
-What was searched stands in `PEERS` and on the page: a peer trains with seed 0 for each dropout
-there, validation chooses, then the other seeds follow. An epoch of RecBole trains one sample a
-prefix and takes minutes, so it runs at its own default width and length, its SASRec for at most 45
-minutes of processor time; every other training ends before. It keeps its state, so a training that
-was stopped goes on after its last epoch, and with more minutes.
+`PEERS` and the page list the settings that were searched. A peer trains with seed 0 for each
+dropout, validation chooses one, and the other seeds follow with it. RecBole trains one sample for
+each prefix and needs minutes for an epoch, so it runs at its default width and length. Its SASRec
+runs for at most 45 minutes of processor time; every other training ends before. RecBole's state is
+kept, so a training that was stopped can continue with more minutes.
 
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """

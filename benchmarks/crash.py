@@ -23,7 +23,13 @@ import torch
 from common import command_line, print_json
 from server import Client, Sent, Server, item_ids, lost
 
-from mmrec.realtime import Event, MemorySessions, RealtimeRecommender, SqliteLog
+from mmrec.realtime import (
+    Event,
+    MemorySessions,
+    RealtimeRecommender,
+    SqliteLog,
+    StateUpdater,
+)
 from mmrec.recommender import Recommender
 
 LONGEST = 3.0

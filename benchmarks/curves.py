@@ -4,9 +4,9 @@
 
 Against the size of the catalogue (a sampled pool beside the full softmax), the length of histories
 (GRU, self-attention, linear recurrence) and the batch. Events are random; an item has 64 features,
-which lie in a memory-mapped file. Every point is a process of its own, so that its peak memory is
-its own: what the training steps hold on top of what was there before the first one, pages of files
-left out. Times are medians. `matplotlib` draws the images: pip install 'mmrec[compare]'.
+which lie in a memory-mapped file. Every point runs in a process of its own. Its peak memory is what
+the training steps add to the memory before the first step, without pages of files. Times are
+medians. `matplotlib` draws the images: pip install 'mmrec[compare]'.
 """
 
 import argparse

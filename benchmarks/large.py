@@ -2,14 +2,14 @@
 
     python benchmarks/large.py [--items 1000000] [--steps 1500] [--json]
 
-A log with a pattern is planted: items belong to clusters, an item's 512 features are its cluster's
+The log has a pattern: items belong to clusters, an item's 512 features are those of its cluster
 with noise, and a user stays in a cluster nine times of ten. The features are a memory-mapped file
-(2 GB at a million items), the events Parquet shards, the model a GRU over features alone, the pool
-of a batch its own targets and items drawn by popularity. After training, the next event of some
-held-back users is ranked among all items, as before training.
+(2 GB for a million items), the events are Parquet shards, and the model is a GRU over features
+alone. The pool of a batch holds its targets and items drawn by popularity. The next event of some
+held-back users is ranked among all items before and after training.
 
-Peak memory is that of the process: all of it (VmHWM), and what is not a page of a file that the
-system can drop at will (RssAnon, sampled).
+Peak memory is that of the process: all of it (VmHWM), and the part that is not pages of files,
+which the system can drop (RssAnon, sampled).
 """
 
 import argparse

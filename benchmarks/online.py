@@ -3,16 +3,16 @@
     python benchmarks/online.py DATA --out docs/images [--work DIR] [--cache DIR] [--json]
 
 A recommender is trained on the first 62 % of the events by time and chooses its epoch on those up
-to 70 %: that is `Recommender.fit` of the first 70/.9 %, whose last tenth only it measures itself
-on and nothing is chosen by. Then the rest streams by, with its new users and new items, in
-micro-batches of 64: every event is ranked among the whole catalogue, seen items filtered, ties
-against the model, before anybody learns from it. The *old* part is what lies between 62 and 70 %,
-of which neither the training nor the learner sees an event; it is ranked before and after the
-stream. The learner's settings are the library's defaults; `--tune` repeats their choice, with a
-recommender that ends at 60 %, on the events from 60 to 70 %.
+to 70 %. (That is `Recommender.fit` on the first 70/.9 %; its test part, the last tenth, chooses
+nothing.) The other events, with their new users and new items, follow as a stream in micro-batches
+of 64. Each event is ranked before it is learned: whole catalogue, seen items filtered, ties
+against the model. The *old* part is the events between 62 and 70 %, which neither training nor the
+learner reads; it is ranked before and after the stream. The learner's settings are the library's
+defaults. `--tune` repeats their choice on the events from 60 to 70 %, with a recommender that ends
+at 60 %.
 
-Recommenders are kept in the work folder and not trained twice. The test is of the means over
-events, resampling whole users (`mmrec.evaluation.paired_bootstrap`).
+Recommenders are kept in the work folder and not trained twice. The test compares means over events
+and resamples whole users (`mmrec.evaluation.paired_bootstrap`).
 """
 
 import logging

@@ -1,12 +1,12 @@
-"""Seconds of training until a quality on validation, mmrec beside RecTools' SASRec.
+"""Seconds of training until a quality on validation is reached: mmrec and RecTools' SASRec.
 
     python benchmarks/quality.py DATA --peers DIR [--ndcg .09] [--seeds 3] [--json]
 
-Both sides read the same split (leave-one-out of a 5-core), use one thread and validate after each
-epoch, whole catalogue ranked; seconds include that, and what each does before its first epoch. The
-sides take turns, one training at a time. RecTools stops once it is there. mmrec trains to its end;
-of its seconds those up to the first epoch that is there count, epochs being equally long. Settings
-are those of ``benchmarks/accuracy.py``.
+Both sides read the same split (leave-one-out of a 5-core), use one thread, and rank the whole
+catalogue on validation after each epoch. Seconds include validation and the work before the first
+epoch. The sides take turns, one training at a time. RecTools stops at the quality. mmrec trains to
+its end; its seconds count up to the first epoch with the quality, all epochs taken as equally
+long. Settings are those of ``benchmarks/accuracy.py``.
 """
 
 import json
@@ -27,7 +27,7 @@ MMREC = {
 
 
 def mmrec_seconds(data: Path, out: Path, name: str, seed: int, ndcg: float) -> float | None:
-    """Return the seconds until mmrec is there; None where it never is."""
+    """Return the seconds until mmrec reaches the NDCG; None if it never does."""
     interest, modalities = MMREC[name]
     command = [sys.executable, "-c", "from mmrec.cli import main; main()", "fit", str(data)]
     command += ["--out", str(out), "--split", "leave-one-out", "--min-count", "5"]
@@ -42,7 +42,7 @@ def mmrec_seconds(data: Path, out: Path, name: str, seed: int, ndcg: float) -> f
 
 
 def peer_seconds(python: Path, split: Path, seed: int, ndcg: float) -> float | None:
-    """Return the seconds until RecTools is there; None where it never is."""
+    """Return the seconds until RecTools reaches the NDCG; None if it never does."""
     script = PEER_SCRIPTS / "accuracy_rectools.py"
     command: list[str | Path] = [
         python,
@@ -88,7 +88,7 @@ def main() -> None:
     }
     peer = medians["RecTools SASRec"]
     for name, median in medians.items():
-        ratio = f"× {peer / median:.1f}" if peer and median else "not every seed was there"
+        ratio = f"× {peer / median:.1f}" if peer and median else "not every seed reached it"
         print(f"{name:<18} {ratio}")
     print_json(arguments, {"ndcg@10": arguments.ndcg, "seconds": taken, "medians": medians})
 

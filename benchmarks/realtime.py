@@ -1,23 +1,24 @@
-"""What a live recommender costs: an event, a list, new items.
+"""Times of a live recommender: an event, a list, new items.
 
     python benchmarks/realtime.py RUN [--quick] [--json] [--calls 5000] [--noise 0.3] [--effort 288]
 
-All in one process and, but for the building of an HNSW graph, on one thread. Times are medians and
-99th percentiles of single calls after a warm-up, with the garbage collector off. Calls that are
-compared take turns, one by one or in blocks of 50.
+Everything runs in one process and, apart from building an HNSW graph, on one thread. Times are
+medians and 99th percentiles of single calls after a warm-up, without garbage collection. Calls
+that are compared take turns, one by one or in blocks of 50.
 
-Large catalogues are the RUN's item vectors over and over, each copy with a noise of its own: the
-difference of two random item vectors times noise / √2. Its covariance is then noise² times that of
-the items, so copies differ along the directions in which items differ. With `--isotropic` it is
-normal in all directions, of the length noise · ‖v‖: harder for a graph, since a trained model's
-items differ along few. Users have 50 events, drawn by the items' popularity in training.
+Large catalogues repeat the RUN's item vectors. Each copy gets noise of its own: the difference of
+two random item vectors times noise / √2. The covariance of the noise is noise² times that of the
+items, so copies differ along the directions in which items differ. With `--isotropic` the noise is
+normal in all directions, of the length noise · ‖v‖. This is harder for a graph, since the items of
+a trained model differ along few directions. Users have 50 events, drawn by the items' popularity in
+training.
 
 `recommend` is the whole call for such a user, seen items excluded; `search` is the index alone,
-without filters. Exact search is in float32, the default, where no other type is named. Recall is
-the share of the exact search's ten lines that the whole call over HNSW has too; a search of the
+without filters. Exact search uses float32, the default, unless another type is named. Recall is
+the share of the exact search's ten lines that the whole call over HNSW has too. A search of the
 graph looks at `--effort` candidates.
 
-`full` waits for the disk in each commit: the log lies in a new folder in `--folder`.
+`full` waits for the disk in each commit; the log lies in a new folder in `--folder`.
 """
 
 import gc
@@ -47,6 +48,7 @@ from mmrec.realtime import (
     NewEvent,
     RealtimeRecommender,
     SqliteLog,
+    StateUpdater,
 )
 from mmrec.recommender import Recommender
 

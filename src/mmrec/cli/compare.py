@@ -1,4 +1,4 @@
-"""A comparison of RUNs as Markdown, as a page and as plots."""
+"""A comparison of RUNs as Markdown, as an HTML page and as plots."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Rows = list[list[str]]
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Write ``compare.md``, ``compare.html`` and the plots, and return their paths.
 
-    The page is one file that loads nothing; the Markdown shows the plots that lie beside it.
+    The page is one file that loads nothing else; the Markdown shows the plots beside it.
 
     Raises:
         ImportError: matplotlib or jinja2 is not installed.
@@ -55,7 +55,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def describe(comparison: Comparison) -> str:
-    """Return a sentence on what was measured."""
+    """Return a sentence about what was measured."""
     facts = comparison.facts
     events = facts.get("events", {}).get("test")
     text = f"Split {facts.get('split')} {facts.get('fingerprint')}"
@@ -67,7 +67,7 @@ def describe(comparison: Comparison) -> str:
 
 
 def tables(comparison: Comparison) -> list[tuple[str, str, Rows]]:
-    """Return title, note and rows (the first is the head) of each table."""
+    """Return title, note and rows (the header first) of each table."""
     result = [(_upper(comparison.metric), _about_means(comparison), _means(comparison))]
     if comparison.versus:
         result.append((f"Difference from {comparison.groups[0].name}", *_differences(comparison)))

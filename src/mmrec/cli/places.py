@@ -1,4 +1,4 @@
-"""What a command writes: said where it can't be, removed where it is of no use."""
+"""Folders that a command writes: errors that name them, and the removal of useless ones."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from pathlib import Path
 
 @contextmanager
 def writing(places: Mapping[str, Path]) -> Iterator[None]:
-    """Say which of several things couldn't be written, and where.
+    """Replace an OSError that names a file by one that names what could not be written.
 
     Args:
-        places: a folder for each of them, by its name.
+        places: the folder of each kind of content, by the name of the content.
 
     Raises:
-        OSError: in place of one that names a file in, or above, one of the folders.
+        OSError: a file in one of the folders, or a folder above one, can't be written.
 
     Example:
         >>> with writing({"features": Path("/dev/null/x")}):
@@ -37,7 +37,7 @@ def writing(places: Mapping[str, Path]) -> Iterator[None]:
 
 
 def forget_start(checkpoints: Path) -> None:
-    """Remove the folder of a training that has ended before there was a checkpoint."""
+    """Remove the folder of a training that ended before its first checkpoint."""
     from mmrec.recommender.pipeline.resume import STARTED, remove_folder
 
     if checkpoints.is_dir() and {path.name for path in checkpoints.iterdir()} == {STARTED}:

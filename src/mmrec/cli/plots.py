@@ -10,8 +10,8 @@ from typing import Any
 from mmrec.evaluation.comparison import Comparison
 
 INK, SOFT, LINE, BASELINE = "#1d1c1a", "#66625b", "#e2dfd8", "#b9b4a9"
-# Okabe and Ito's colors, told apart by the color-blind too; the first is that of the report.
-COLOURS = ("#0d6b62", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
+# The colors of Okabe and Ito, for color-blind readers too; the first is that of the report.
+COLORS = ("#0d6b62", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "font.family": ["DejaVu Sans"],
@@ -25,19 +25,19 @@ STYLE: dict[Any, Any] = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
-    "svg.hashsalt": "mmrec",  # the same comparison, the same file
+    "svg.hashsalt": "mmrec",  # so that equal comparisons give equal files
 }
 
 
 @dataclass(frozen=True)
 class Plot:
-    """An image, twice.
+    """A plot in two formats.
 
     Attributes:
-        name: of its file, without suffix.
-        says: what it shows, for those who can't see it.
-        png: 150 dots an inch.
-        svg: the same without dots.
+        name: name of its file, without suffix.
+        says: what it shows, as alternative text.
+        png: the plot at 150 dots an inch.
+        svg: the plot as vectors.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Plot:
 
 
 def draw_plots(comparison: Comparison, names: Mapping[str, str]) -> list[Plot]:
-    """Draw what there is to see of a comparison.
+    """Draw means, differences and validation curves, as far as the comparison has them.
 
     Args:
-        comparison: the numbers.
-        names: how baselines are called.
+        comparison: the comparison.
+        names: names of the baselines to show.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -86,7 +86,7 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
     baselines = {n: v for n, v in comparison.baselines.items() if v is not None}
     labels = [g.name for g in groups] + [names.get(n, n) for n in baselines]
     values = [g.mean for g in groups] + list(baselines.values())
-    colors = [_colour(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
+    colors = [_color(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
     figure, axes = _figure(0.9 + 0.42 * len(labels), title)
     axes.barh(range(len(labels)), values, 0.62, color=colors, zorder=2)
     ends = list(values)
@@ -118,8 +118,8 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
 def _differences(comparison: Comparison, title: str) -> Any:
     rows = []
     for place, versus in enumerate(comparison.versus, 1):
-        rows.append((versus.name, versus.difference, _colour(place), True))
-        rows += [(part, d, _colour(place), False) for part, d in versus.slices.items()]
+        rows.append((versus.name, versus.difference, _color(place), True))
+        rows += [(part, d, _color(place), False) for part, d in versus.slices.items()]
     figure, axes = _figure(0.9 + 0.3 * len(rows), title)
     axes.axvline(0, color=SOFT, lw=1, zorder=1)
     for row, (_, d, color, whole) in enumerate(rows):
@@ -144,8 +144,8 @@ def _curves(comparison: Comparison, title: str) -> Any:
         label: str | None = group.name
         for curve in filter(None, group.curves):
             epochs, best = range(1, len(curve) + 1), max(curve)
-            axes.plot(epochs, curve, color=_colour(place), lw=1.5, alpha=0.8, label=label)
-            axes.plot([curve.index(best) + 1], [best], "o", color=_colour(place), ms=5)
+            axes.plot(epochs, curve, color=_color(place), lw=1.5, alpha=0.8, label=label)
+            axes.plot([curve.index(best) + 1], [best], "o", color=_color(place), ms=5)
             label, top, longest = None, max(top, best), max(longest, len(curve))
     axes.set_ylim(0, top * 1.08 or 1.0)
     axes.set_xlabel("epoch")
@@ -160,7 +160,7 @@ def _curves(comparison: Comparison, title: str) -> Any:
 
 
 def _figure(height: float, title: str) -> tuple[Any, Any]:
-    # Not pyplot: it keeps figures, and may want a display.
+    # Not pyplot, which keeps every figure and may need a display.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, height), layout="constrained")
@@ -169,7 +169,7 @@ def _figure(height: float, title: str) -> tuple[Any, Any]:
 
 
 def _rows(axes: Any, labels: list[str]) -> None:
-    """Name the rows, the first on top, and leave only thin upright lines."""
+    """Label the rows, the first on top, and draw only thin vertical lines."""
     axes.set_yticks(range(len(labels)), [fill(label, 34) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x", color=LINE, lw=0.8, zorder=0)
@@ -178,8 +178,8 @@ def _rows(axes: Any, labels: list[str]) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _colour(place: int) -> str:
-    return COLOURS[place % len(COLOURS)]
+def _color(place: int) -> str:
+    return COLORS[place % len(COLORS)]
 
 
 def _saved(name: str, says: str, figure: Any) -> Plot:

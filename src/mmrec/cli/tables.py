@@ -1,4 +1,4 @@
-"""Reports and lists as plain text."""
+"""Metrics and lists as plain text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ LISTS = {
 
 
 def metrics_table(report: dict[str, Any]) -> str:
-    """Return the test metrics of a report, the baselines beside them."""
+    """Return the test metrics of a report and of its baselines."""
     test = report["test"]
     rows: dict[str, dict[str, Any]] = {"mmrec": test, **report["baselines"]}
     rows["mmrec, seen items ranked too"] = test["with_seen"]
@@ -43,7 +43,7 @@ def metrics_table(report: dict[str, Any]) -> str:
 
 
 def _of_lists(test: dict[str, Any]) -> list[str]:
-    """What the lists of ten are like, as far as the report says."""
+    """Return a line about the lists of ten, if the report has such metrics."""
     said = [
         f"{label} {test[name]:,.{places}f}"
         for name, (label, places) in LISTS.items()
@@ -59,7 +59,7 @@ def recommendations_table(
     *,
     where: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return a history and the list recommended for it, with titles; or why it is empty."""
+    """Return a history and the list recommended for it, with titles, or why the list is empty."""
     rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
     rows += [

@@ -1,4 +1,4 @@
-"""A page to look at: what a recommender knows, with images, in one file."""
+"""A page about a trained recommender, with images, in one file."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,18 +30,18 @@ def write_report(
 ) -> Path:
     """Write a page about a recommender: results, people, a story of clicks, new and similar items.
 
-    The page is one file: images lie in it as small JPEGs, and it loads nothing.
+    The page is one file that loads nothing else: images are embedded as small JPEGs.
 
     Args:
         recommender: a trained recommender; the page shows its lists.
         split: the split of its data.
-        dataset: its data; titles and images come from here.
+        dataset: its data, with titles and images.
         path: the file to write.
         title: heading of the page.
         lead: a sentence or two below it.
-        models: test metrics by name, to be compared; the last is ``recommender``.
+        models: test metrics by name, shown side by side; the last is ``recommender``.
         facts: further lines for the section about the data.
-        story: what is told as the story of clicks; made up if None.
+        story: the story of clicks; a new one by default.
 
     Returns:
         The path.
@@ -71,7 +71,7 @@ def write_report(
 
 
 class _Page:
-    """Turns items and events into what the template shows."""
+    """Converts items and events into the values of the template."""
 
     def __init__(self, recommender: Recommender, dataset: Dataset) -> None:
         self.recommender, self.catalog = recommender, dataset.catalog
@@ -79,7 +79,10 @@ class _Page:
         self.thumbnails = Thumbnails(dataset.catalog)
 
     def tile(self, item: ItemId, note: str = "", kind: str = "", mark: str = "") -> Values:
-        """One item; ``mark`` is "", "next" (the held-out item) or "first" (what a row is about)."""
+        """Return the values of one item.
+
+        ``mark`` is "next" for the held-out item, "first" for the item that a row is about, or "".
+        """
         return {
             "title": title_of(self.catalog, item) or str(item),
             "image": self.thumbnails[item],
@@ -138,7 +141,7 @@ class _Page:
 
 
 def _moved(line: Line) -> tuple[str, str]:
-    """Where a line is, and where it was before the click."""
+    """Return the place of a line, and its place before the click."""
     if line.before is None or line.before == line.place:
         return str(line.place), ""
     return f"{line.place} {'↑' if line.place < line.before else '↓'}", f"was {line.before}"

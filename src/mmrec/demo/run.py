@@ -28,13 +28,13 @@ MODELS = {
     "text + image": ("text", "image"),
     "id + text + image": ("id", "text", "image"),
 }
-"""What is compared."""
+"""The modalities of each model that is compared."""
 
 MAIN = "id + text + image"
-"""The one that is shown."""
+"""The model that the page shows."""
 
 RUNS = {MAIN: "run", "text + image": "run-content"}
-"""The ones that are kept, and where."""
+"""The folders of the models that are saved."""
 
 TITLE = "A shop, learned from its texts and images"
 LEAD = (
@@ -48,14 +48,14 @@ def run_demo(
 ) -> dict[str, Any]:
     """Make a shop, train recommenders on it, compare them, and write a page about the best.
 
-    The folder ``out`` gets the data set (``shop``), two RUNs (``run`` and ``run-content``, which
-    knows no ids), the features of the frozen encoders (``cache``), ``report.html`` and
+    The folder ``out`` gets the data set (``shop``), two RUNs (``run``, and ``run-content``, whose
+    model has no ids), the features of the frozen encoders (``cache``), ``report.html`` and
     ``summary.json``. The same command again uses the shop and the features that are there.
 
     Args:
         out: folder to write into.
         seed: seed of the shop and of training.
-        say: is given each line of text.
+        say: is called with each line of text.
         users: visitors of the shop.
         items: products of the shop.
         epochs: upper limit of epochs of each model.
@@ -70,34 +70,21 @@ def run_demo(
     """
     check_installed()
     start = time.perf_counter()
-    seconds: dict[str, float] = {}
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file; a demo needs a folder")
-    out.mkdir(parents=True, exist_ok=True)
-    for folder in RUNS.values():
-        check_place(out / folder)  # now rather than after training
+    _make_folder(out)
     dataset = read_folder(demo_shop(out, seed, users, items, say))
-    seconds["shop"] = round(time.perf_counter() - start, 1)
+    seconds = {"shop": round(time.perf_counter() - start, 1)}
     models = _train(dataset, out / "cache", seed, epochs, say)
-    for name, folder in RUNS.items():
-        models[name].save(out / folder, data=str((out / "shop").resolve()))
+    _save(models, out)
+    summary = _compare(models, say)
     main = models[MAIN]
-    metrics = {name: model.report["test"] for name, model in models.items()}
-    baselines = main.report["baselines"]
-    checks = check(metrics, baselines)
-    say("\n" + comparison_table(metrics, baselines) + "\n")
-    say(verdict(checks))
     split = split_log(dataset.interactions, main.options, main.catalog)
     story = tell_story(main, split)
     say("\n" + story_text(story, main) + "\n")
     for part in ("encode", "train", "evaluate"):
         seconds[part] = round(sum(m.report["seconds"][part] for m in models.values()), 1)
-    page = _page(main, split, dataset, out / "report.html", metrics, story, seconds)
+    page = _page(main, split, dataset, out / "report.html", summary["models"], story, seconds)
     seconds["total"] = round(time.perf_counter() - start, 1)
-    summary = {
-        "models": metrics,
-        "baselines": baselines,
-        "checks": checks,
+    summary |= {
         "split": split.name,
         "fingerprint": split.fingerprint,
         "events": split.sizes(),
@@ -113,11 +100,20 @@ def run_demo(
     return summary
 
 
+def _make_folder(out: Path) -> None:
+    """Make the demo's folder, and check before any training that the RUNs can be written."""
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file; a demo needs a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in RUNS.values():
+        check_place(out / folder)
+
+
 def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
-    """Make the shop in ``out``, or find it made by the same command.
+    """Return the shop in ``out``; make it unless the same command has made it before.
 
     Raises:
-        FileExistsError: there is a shop, and it is not this one.
+        FileExistsError: ``out`` holds another shop, or something else.
     """
     shop, marker = out / "shop", out / "demo.json"
     made_with = {"seed": seed, "users": users, "items": items, "version": __version__}
@@ -143,7 +139,7 @@ def demo_shop(out: Path, seed: int, users: int, items: int, say: Say) -> Path:
 
 
 def check_installed() -> None:
-    """Raise an ImportError that names the extra, unless all that the demo needs is there."""
+    """Raise an ImportError that names the missing packages and the extra to install."""
     missing = [
         package
         for package, found in {
@@ -158,7 +154,7 @@ def check_installed() -> None:
 
 
 def check(models: Metrics, baselines: Metrics) -> dict[str, bool]:
-    """Compare test NDCG@10 of models and baselines: what the demo sets out to show."""
+    """Return which of the claims of the demo hold for test NDCG@10."""
     ndcg = {name: metrics["ndcg@10"] for name, metrics in (*models.items(), *baselines.items())}
     both = ndcg["text + image"]
     return {
@@ -184,7 +180,7 @@ def _train(
             batch_size=32,
             lr=3e-3,
             epochs=epochs,
-            patience=5,  # validation stands still for some epochs early on
+            patience=5,  # validation may stay flat for some early epochs
             seed=seed,
         )
         models[name] = Recommender.fit(
@@ -196,6 +192,21 @@ def _train(
             f", {sum(report['seconds'].values()):.0f} s"
         )
     return models
+
+
+def _save(models: Mapping[str, Recommender], out: Path) -> None:
+    for name, folder in RUNS.items():
+        models[name].save(out / folder, data=str((out / "shop").resolve()))
+
+
+def _compare(models: Mapping[str, Recommender], say: Say) -> dict[str, Any]:
+    """Return the test metrics of models and baselines, and the checks of the demo."""
+    metrics = {name: model.report["test"] for name, model in models.items()}
+    baselines = models[MAIN].report["baselines"]
+    checks = check(metrics, baselines)
+    say("\n" + comparison_table(metrics, baselines) + "\n")
+    say(verdict(checks))
+    return {"models": metrics, "baselines": baselines, "checks": checks}
 
 
 def _page(

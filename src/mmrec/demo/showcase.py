@@ -1,4 +1,4 @@
-"""What of a trained recommender is worth a look: people, new items, items that are alike."""
+"""What the page shows of a trained recommender: people, new items, items that are alike."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from mmrec.recommender import Recommender
 from mmrec.recommender.popular import popular_and_diverse
 
 ASKED = 300
-"""How many users are asked at most; a page needs a handful."""
+"""The most users whose lists are made; the page shows a few of them."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Visit:
 
 @dataclass(frozen=True)
 class Person:
-    """A test user, what was recommended to them, and what they met next.
+    """A test user, what was recommended to them, and what they interacted with next.
 
     Attributes:
         user: the user's id.
         events: how many events came before.
-        history: the last of these, oldest first.
-        upcoming: the event that was held out.
-        place: the place of its item in the list; None if it can't be recommended.
+        history: the last of these events, oldest first.
+        upcoming: the held-out event.
+        place: the place of its item in the list, 1 = first; None if it can't be recommended.
         recommended: the top of the list, best first.
         listed: how many items the list has in all.
     """
@@ -56,14 +56,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Newcomer:
-    """An item that nobody has met, and someone who would see it.
+    """An item without any event, and a user who would see it.
 
     Attributes:
         item: the item's id.
-        lists: how many of the users that were asked have it in their list.
-        asked: how many were asked.
+        lists: how many of the lists contain it.
+        asked: how many lists were made.
         place: its best place in one of the lists.
-        history: what that user met last, oldest first.
+        history: the last items of that list's user, oldest first.
     """
 
     item: ItemId
@@ -76,7 +76,7 @@ class Newcomer:
 def find_people(
     recommender: Recommender, split: Split, *, count: int = 6, shown: int = 9, k: int = 10
 ) -> list[Person]:
-    """Draw test users: half of them met an item of their list next, as far as there are such."""
+    """Draw test users. For half of them the next item is in their list, as far as possible."""
     found: dict[bool, list[Person]] = {True: [], False: []}
     for target in _last_targets(recommender, split)[:ASKED]:
         person = _person(recommender, split, int(target), shown, k)
@@ -91,7 +91,7 @@ def find_people(
 def find_newcomers(
     recommender: Recommender, split: Split, *, count: int = 4, shown: int = 9, k: int = 10
 ) -> list[Newcomer]:
-    """Return the items without any event that are in most lists of ``k``, most first."""
+    """Return items without any event, those in the most lists of length ``k`` first."""
     met = split.sequences.counts(len(recommender.catalog))
     ids = recommender.catalog.ids
     fresh = {item for item, events in zip(ids, met[1:], strict=True) if events == 0}
@@ -115,7 +115,7 @@ def find_newcomers(
 
 
 def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
-    """Return popular items that differ; the last is one without an image, if there is one."""
+    """Return popular items that differ. The last has no image if there is such an item."""
     ids, counts = recommender.catalog.ids, recommender.state.counts.float().cpu()
     allowed = torch.ones(len(ids) + 1, dtype=torch.bool)
     allowed[0] = False
@@ -127,7 +127,7 @@ def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
 
 
 def _last_targets(recommender: Recommender, split: Split) -> np.ndarray:
-    """Positions of each test user's last event, those with a history, in random order."""
+    """Return the last test event of each user with a history, in random order."""
     targets = split.targets("test")
     owners = target_users(split, targets)
     last = targets[np.append(owners[1:] != owners[:-1], True)]
@@ -153,7 +153,7 @@ def _person(recommender: Recommender, split: Split, target: int, shown: int, k: 
 
 
 def _visits(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]:
-    """The events of a user up to position ``end``, which is theirs or the next user's first."""
+    """Yield the events of a user before position ``end``; event ``end - 1`` is the last of them."""
     events, ids = split.sequences, recommender.catalog.ids
     owner = int(target_users(split, np.array([end - 1]))[0])
     for at in range(int(events.offsets[owner]), end):

@@ -13,7 +13,7 @@ from mmrec.data.splits import target_users
 from mmrec.recommender import Recommender
 
 NEAREST = 10
-"""How many items count as being like a clicked one."""
+"""How many of the most similar items count as being like a clicked one."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Line:
         item: the item's id.
         place: its place, 1 = first.
         before: its place in the list of the step before; None in the first list.
-        new: whether nobody had met it when the model was trained.
+        new: whether it has no event in training.
     """
 
     item: ItemId
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Step:
-    """A list, and the click that led to it.
+    """A list, and the click before it.
 
     Attributes:
         clicked: the item; None for the list before any click.
@@ -53,12 +53,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """How a list follows what someone looks at.
+    """How a list changes with the items that a user clicks on.
 
     Attributes:
         user: the user's id.
-        history: what they had met before, oldest first.
-        steps: the list as it was, then the list after each click.
+        history: their items before the first click, oldest first.
+        steps: the list before any click, then the list after each click.
     """
 
     user: ItemId
@@ -67,7 +67,7 @@ class Story:
 
 
 def tell_story(recommender: Recommender, split: Split, *, clicks: int = 3, k: int = 10) -> Story:
-    """Let a test user click on something unlike their list, then on what is like it.
+    """Let a test user click on an item unlike their list, then on items like that one.
 
     The user is drawn by the seed of the recommender. The first click is the item least like the
     top ``k``; each further click is the item of the new list that is most like the one before.
@@ -102,13 +102,13 @@ def tell_story(recommender: Recommender, split: Split, *, clicks: int = 3, k: in
 
 
 def pick_user(split: Split, recommender: Recommender) -> tuple[ItemId, list[ItemId]]:
-    """Return a user of the test part and what they had met before one of their events there."""
+    """Draw a test user; return their id and their items before one of their test events."""
     events = split.sequences
     targets = split.targets("test")
     lengths = targets - events.offsets[target_users(split, targets)]
     if not lengths.any():
         raise ValueError("a story needs a user with a history in the test part; there is none")
-    # Long enough to say something about them, short enough for three clicks to matter.
+    # Long enough to describe a taste, short enough for three clicks to change the list.
     usual = targets[(lengths >= 6) & (lengths <= 16)]
     rng = np.random.default_rng(recommender.options.seed)
     target = int(rng.choice(usual if len(usual) else targets[lengths > 0]))
@@ -125,7 +125,7 @@ def places_after(recommender: Recommender, history: Sequence[ItemId]) -> dict[It
 
 
 def is_new(recommender: Recommender, item: ItemId) -> bool:
-    """Whether nobody had met the item when the recommender was trained."""
+    """Return whether the item has no event in training."""
     return int(recommender.state.counts[recommender.catalog.indices_of([item])[0]]) == 0
 
 
@@ -133,20 +133,20 @@ def farthest(recommender: Recommender, places: dict[ItemId, int], k: int) -> Ite
     """Return the trained item below place ``k`` that is least like the first ``k``."""
     top, rest = list(places)[:k], list(places)[k:]
     known = [item for item in rest if not is_new(recommender, item)]
-    choices = _pictured(recommender, known or rest)
+    choices = _with_image(recommender, known or rest)
     center = _directions(recommender, top).mean(0)
     return choices[int((_directions(recommender, choices) @ center).argmin())]
 
 
 def closest(recommender: Recommender, item: ItemId, choices: Sequence[ItemId]) -> ItemId:
-    """Return the one of ``choices`` whose vector points most nearly the way of ``item``'s."""
-    choices = _pictured(recommender, choices)
+    """Return the item of ``choices`` whose vector has the highest cosine with that of ``item``."""
+    choices = _with_image(recommender, choices)
     scores = _directions(recommender, choices) @ _directions(recommender, [item])[0]
     return choices[int(scores.argmax())]
 
 
-def _pictured(recommender: Recommender, items: Sequence[ItemId]) -> Sequence[ItemId]:
-    """The items with an image, since a story is looked at; all of them if none has one."""
+def _with_image(recommender: Recommender, items: Sequence[ItemId]) -> Sequence[ItemId]:
+    """Return the items with an image, or all of them if none has one."""
     paths = recommender.catalog.image_paths()
     rows = recommender.catalog.indices_of(items)
     shown = [item for item, row in zip(items, rows, strict=True) if paths[row - 1] is not None]

@@ -1,4 +1,4 @@
-"""Small images inside a page: thumbnails as data URIs."""
+"""Thumbnails of a catalogue's images as data URIs."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from mmrec.data import Catalog, ImageError, ItemId, load_image
 
 
 class Thumbnails:
-    """The images of a catalogue, small enough to be written into a page.
+    """The images of a catalogue, small enough to be embedded in a page.
 
     Args:
         catalog: the items.
@@ -35,7 +35,7 @@ class Thumbnails:
 
     @property
     def aspect(self) -> float:
-        """Usual width divided by height of the images made so far; 1 if there are none."""
+        """The median width / height of the thumbnails so far, from .66 to 1.5; 1 without any."""
         return round(min(max(median(self._aspects or [1.0]), 0.66), 1.5), 2)
 
     def _make(self, path: Path) -> str | None:

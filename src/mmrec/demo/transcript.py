@@ -1,4 +1,4 @@
-"""The demo in words: what the terminal shows."""
+"""The demo as text for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from mmrec.display import title_of
 from mmrec.recommender import Recommender
 
 Metrics = Mapping[str, Mapping[str, Any]]
-"""Test metrics by the name of what they measure."""
+"""Test metrics by the name of the model or baseline."""
 
 
 def comparison_table(models: Metrics, baselines: Metrics) -> str:
@@ -25,7 +25,7 @@ def comparison_table(models: Metrics, baselines: Metrics) -> str:
 
 
 def story_text(story: Story, recommender: Recommender, *, shown: int = 5) -> str:
-    """Return a story as text: the top of the list, and after each click the top of the new one."""
+    """Return a story as text: the top of the list at first and after each click."""
     catalog = recommender.catalog
     lines = [f"{story.user} has looked at {len(story.history)} items, last"]
     lines += [f"     {title_of(catalog, item)}" for item in story.history[-3:]]
@@ -47,7 +47,7 @@ def story_text(story: Story, recommender: Recommender, *, shown: int = 5) -> str
 
 
 def verdict(checks: Mapping[str, bool]) -> str:
-    """Return what the checks of a demo say, a line each."""
+    """Return a line for each check of the demo, with its result."""
     said = {
         "model_above_baselines": "the model is above every baseline",
         "both_above_each": "text and image together are above either alone",

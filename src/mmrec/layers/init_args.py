@@ -1,4 +1,4 @@
-"""The arguments that a part was made with, kept so that the same part can be made again."""
+"""The arguments of a part's constructor, kept so that the part can be made again."""
 
 from functools import wraps
 from inspect import Parameter, signature
@@ -10,9 +10,9 @@ T = TypeVar("T", bound=type)
 def record_init_args(cls: T) -> T:
     """Keep the constructor's arguments of a class in ``init_args`` of its instances.
 
-    A RUN stores them as JSON and calls the constructor with them when it is loaded. Arguments that
-    were left at their default are kept too. A subclass with a constructor of its own needs the
-    decorator itself: the arguments of its base class would not make it again.
+    A RUN stores them as JSON; loading it calls the constructor with them. Defaults are kept too. A
+    subclass with a constructor of its own needs the decorator itself, since its arguments are not
+    those of its base class.
 
     Example:
         >>> @record_init_args

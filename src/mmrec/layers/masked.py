@@ -1,4 +1,4 @@
-"""Mean and softmax over the real places of a tensor; what lies in the others changes nothing."""
+"""Mean and softmax over the real positions of a tensor, whatever the other positions hold."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,7 +10,7 @@ from mmrec.layers.precision import at_least_float32
 def masked_mean(
     values: Float[Tensor, "..."], mask: Bool[Tensor, "..."], dim: int
 ) -> Float[Tensor, "..."]:
-    """Mean of ``values`` over ``dim``, of the places where ``mask`` is True.
+    """Return the mean of ``values`` over ``dim``, of the positions where ``mask`` is True.
 
     Args:
         values: any shape.
@@ -36,7 +36,7 @@ def masked_mean(
 def masked_softmax(
     logits: Float[Tensor, "*shape"], mask: Bool[Tensor, "..."], dim: int = -1
 ) -> Float[Tensor, "*shape"]:
-    """Softmax of ``logits`` over the places of ``dim`` where ``mask`` is True.
+    """Return the softmax of ``logits`` over the positions of ``dim`` where ``mask`` is True.
 
     Args:
         logits: any shape; computed in float32 or wider and returned in its own type.
@@ -53,6 +53,6 @@ def masked_softmax(
                 [0.0000, 0.0000, 0.0000]])
     """
     masked = at_least_float32(logits).masked_fill(~mask, -torch.inf)
-    # A row of -inf alone would send NaN through the backward pass, where anomaly detection stops.
+    # A row of -inf alone would give NaN in the backward pass, which anomaly detection reports.
     masked = masked.masked_fill(~mask.any(dim, keepdim=True), 0)
     return masked.softmax(dim).masked_fill(~mask, 0).to(logits.dtype)

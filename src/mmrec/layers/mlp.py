@@ -1,4 +1,4 @@
-"""A multilayer perceptron whose last layer is linear."""
+"""A multilayer perceptron."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -16,8 +16,8 @@ class MLP(nn.Module):
         widths: input width, hidden widths, output width: at least two numbers.
         activation: makes the activation of one layer.
         dropout: probability that a hidden unit is dropped in training.
-        norm: makes the norm of a layer of the width that it is given, for example
-            ``nn.LayerNorm``; None for no norm.
+        norm: makes the norm of a layer from its width, for example ``nn.LayerNorm``; None for no
+            norm.
 
     Raises:
         ValueError: if there are fewer than two widths, or one of them is not positive.
@@ -52,6 +52,6 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, values: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch _"]:
-        """Maps the last axis from ``widths[0]`` to ``widths[-1]``."""
+        """Map the last axis from ``widths[0]`` to ``widths[-1]``."""
         out: Tensor = self.layers(values)
         return out

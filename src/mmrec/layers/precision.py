@@ -1,4 +1,4 @@
-"""Float32 where it matters: logits and their logsumexp must not be rounded to bfloat16."""
+"""At least float32 for logits and their logsumexp, under autocast too."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Half precision becomes float32; float32 and float64 stay as they are.
+    """Return values of half precision as float32, and others as they are.
 
     Example:
         >>> at_least_float32(torch.zeros(2, dtype=torch.bfloat16)).dtype
@@ -18,7 +18,7 @@ def at_least_float32(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]
 
 
 def full_precision(values: Tensor) -> torch.autocast:
-    """A context on the device of ``values`` in which autocast rounds nothing.
+    """Return a context without autocast on the device of ``values``.
 
     Example:
         >>> x = torch.ones(2, 2)

@@ -1,4 +1,4 @@
-"""Wrong shapes as one sentence: what was expected, what arrived."""
+"""Error messages for tensors of a wrong shape."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ def check_shape(
 ) -> None:
     """Raise a ``ValueError`` unless ``tensor`` has a shape.
 
-    Sizes alone are compared, so it costs no wait for a device, and a graph can be traced through.
+    It compares sizes alone: it does not wait for a device, and a graph can be traced through it.
 
     Args:
-        what: begins the sentence: who expects what.
-        tensor: what arrived.
+        what: the start of the message, such as "a GRU expects vectors".
+        tensor: the tensor to check.
         shape: the size of each axis, or a name for one that may have any size.
         dtype: the type of the elements; None for any.
 
     Raises:
-        ValueError: it is no tensor, or of another shape or type.
+        ValueError: ``tensor`` is not a tensor, or has another shape or type.
 
     Example:
         >>> check_shape("a GRU expects vectors", torch.ones(3, 8), ("batch", "time", 8))

@@ -81,7 +81,7 @@ def test_tastes_drift(shop):
     assert np.concatenate(near).mean() > np.concatenate(far).mean() + 0.02
 
 
-def test_times_and_kinds(shop):
+def test_times_and_event_types(shop):
     products, events = shop
     assert (np.diff(events.timestamp) >= 0).all()
     assert events.timestamp.min() >= START
@@ -89,7 +89,7 @@ def test_times_and_kinds(shop):
     assert len(set(zip(events.user.tolist(), events.item.tolist(), strict=True))) == len(
         events.user
     )
-    share = np.bincount(events.kind, minlength=len(EVENTS)) / len(events.kind)
+    share = np.bincount(events.event_type, minlength=len(EVENTS)) / len(events.event_type)
     assert share[0] > share[1] > share[2] > 0.05
     assert 15 < len(events.user) / 600 < 30
     launched = START + products.launch[events.item] * DAYS * 86_400

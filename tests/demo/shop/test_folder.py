@@ -62,9 +62,9 @@ def test_interactions_tell_the_drawn_events(shop):
 
 
 def test_errors(shop, tmp_path):
-    with pytest.raises(FileExistsError, match="needs an empty folder"):
+    with pytest.raises(FileExistsError, match="expects a new or empty folder"):
         make_shop(shop, users=2, items=2)
-    with pytest.raises(ValueError, match="at least one user and one item; got 0 and 5"):
+    with pytest.raises(ValueError, match="at least 1 user and 1 item; got 0 and 5"):
         make_shop(tmp_path, users=0, items=5)
     assert list(tmp_path.iterdir()) == []
     assert make_shop(tmp_path, users=1, items=1) == tmp_path

@@ -1,4 +1,4 @@
-"""The visitors of the miniature shop: tastes that drift, sessions, and what is looked at next."""
+"""The visitors of the miniature shop: drifting tastes, sessions, and the next item."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ EVENTS = ("view", "cart", "purchase")
 START = 1_736_121_600  # Monday 6 January 2025, in unix seconds
 DAYS = 150
 
-# How much the favourite value of an attribute counts, in units of the noise in a choice.
+# Weight of the favourite value of an attribute, in units of the noise of a choice.
 _WEIGHTS = {
     **{"shape": 1.5, "color": 2.8, "pattern": 2.2},
     **{"style": 2.8, "material": 2.2, "use": 1.5},
@@ -20,39 +20,39 @@ _WEIGHTS = {
 _VALUES = {name: len(values) for name, values in (VISUAL | VERBAL).items()}
 _DRIFT = 0.12  # chance that a favourite changes from one session to the next, per attribute
 _NEXT_CATEGORY, _SAME_CATEGORY = 2.4, 1.2  # after a lamp people look at seats, or at more lamps
-_ECHO = {"color": 0.8, "style": 0.8}  # what was just looked at is in the mind
+_ECHO = {"color": 0.8, "style": 0.8}  # appeal of a value that the last item had too
 
 
 @dataclass(frozen=True)
 class Events:
-    """What happened in the shop, in time order: one row per visit to a product's page.
+    """The events of the shop in time order, one for each visit to a product's page.
 
     Attributes:
         user: Position of the user.
-        item: Position of the product; a user meets a product once.
+        item: Position of the product; a user visits a product once.
         timestamp: Unix seconds.
-        kind: Furthest the visit got, a position in ``EVENTS``.
+        event_type: What the visit led to, a position in ``EVENTS``.
     """
 
     user: Int[np.ndarray, " E"]
     item: Int[np.ndarray, " E"]
     timestamp: Int[np.ndarray, " E"]
-    kind: Int[np.ndarray, " E"]
+    event_type: Int[np.ndarray, " E"]
 
 
 def draw_events(products: Products, users: int, rng: np.random.Generator) -> Events:
-    """Let ``users`` people visit the shop, about 22 products each."""
+    """Draw the events of ``users`` people, about 22 each."""
     rows = [
-        (time, user, item, kind)
+        (time, user, item, event_type)
         for user in range(users)
-        for time, item, kind in _visits(products, rng)
+        for time, item, event_type in _visits(products, rng)
     ]
-    time, user, item, kind = np.array(sorted(rows), np.int64).reshape(-1, 4).T
-    return Events(user, item, time, kind)
+    time, user, item, event_type = np.array(sorted(rows), np.int64).reshape(-1, 4).T
+    return Events(user, item, time, event_type)
 
 
 def _visits(products: Products, rng: np.random.Generator) -> Iterator[tuple[int, int, int]]:
-    """Life of one user: (time, item, kind) of each visit."""
+    """Yield (time, item, event type) of each visit of one user."""
     codes = products.visual | products.verbal
     taste = {name: _new_taste(name, rng) for name in codes}
     launched = START + products.launch * DAYS * 86_400
@@ -72,19 +72,19 @@ def _visits(products: Products, rng: np.random.Generator) -> Iterator[tuple[int,
                 appeal += _flow(products, last)
             last = int(np.where(open_to, appeal, -np.inf).argmax())
             unseen[last] = False
-            yield time, last, _kind(float((liking <= liking[last]).mean()), rng)
+            yield time, last, _event_type(float((liking <= liking[last]).mean()), rng)
             time += int(rng.integers(15, 240))
 
 
 def _session_starts(rng: np.random.Generator) -> list[int]:
-    """Days from joining to the end, mostly in the evening."""
+    """Return the starts of a user's sessions in unix seconds, mostly in the evening."""
     days = rng.uniform(rng.uniform(0.0, 0.8), 1.0, size=2 + rng.poisson(3.2)) * DAYS
     hours = rng.triangular(6.0, 20.0, 24.0, size=len(days))
     return sorted((START + np.floor(days) * 86_400 + hours * 3_600).astype(int).tolist())
 
 
 def _new_taste(name: str, rng: np.random.Generator) -> Float[np.ndarray, " K"]:
-    """Liking of each value: one favourite, a second, and one that is avoided."""
+    """Return the liking of each value: one favourite, a second, and one that is avoided."""
     favourite, second, avoided = rng.permutation(_VALUES[name])[:3]
     taste = 0.2 * rng.standard_normal(_VALUES[name])
     taste[favourite] += _WEIGHTS[name]
@@ -94,7 +94,7 @@ def _new_taste(name: str, rng: np.random.Generator) -> Float[np.ndarray, " K"]:
 
 
 def _flow(products: Products, last: int) -> Float[np.ndarray, " N"]:
-    """How the product just looked at draws attention to the next."""
+    """Return how much each product gains in appeal after product ``last``."""
     step = (products.category - products.category[last]) % len(CATEGORIES)
     appeal = np.select([step == 1, step == 0], [_NEXT_CATEGORY, _SAME_CATEGORY])
     codes = products.visual | products.verbal
@@ -103,7 +103,7 @@ def _flow(products: Products, last: int) -> Float[np.ndarray, " N"]:
     return appeal
 
 
-def _kind(match: float, rng: np.random.Generator) -> int:
-    """View, cart or purchase; the better the match (a share of the shop), the further."""
+def _event_type(match: float, rng: np.random.Generator) -> int:
+    """Draw view, cart or purchase; the better the match (a share of the shop), the later one."""
     draw = rng.random() / match**4
     return 2 if draw < 0.12 else 1 if draw < 0.32 else 0

@@ -1,4 +1,4 @@
-"""The miniature shop: a small data set with images, texts and events, made in seconds."""
+"""The miniature shop as a data set folder: images, texts and events, made in seconds."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -15,31 +15,31 @@ __all__ = ["draw_shop", "make_shop"]
 
 
 def make_shop(directory: str | Path, *, users: int = 900, items: int = 600, seed: int = 0) -> Path:
-    """Write a made-up shop as a data set folder: real files, known laws.
+    """Write a made-up shop as a data set folder whose rules are known.
 
-    Every image is drawn and every text written for it. A visitor's taste covers what is seen
-    (shape, color, pattern) and what is told (style, material, use), and the two are independent:
-    images and texts each predict a part of the next event, together more. Tastes drift from
-    session to session, and what was just looked at leads to what is looked at next. Some items
-    lack their image, their description or both; some appear late or have no event yet.
+    A visitor has a taste for attributes that only images show (shape, color, pattern) and for
+    attributes that only texts tell (style, material, use). The two are independent, so images and
+    texts each predict a part of the next event, and together more. Tastes drift from session to
+    session, and an item leads to the next one. Some items lack their image, their description or
+    both; some appear late or have no event.
 
-    The folder holds ``interactions.csv`` (user_id, item_id, timestamp in unix seconds, event:
-    the furthest a visit got, view, cart or purchase), ``items.csv`` (item_id, title,
+    The folder holds ``interactions.csv`` (user_id, item_id, timestamp in unix seconds, and the
+    event that a visit led to: view, cart or purchase), ``items.csv`` (item_id, title,
     description, category, price, image) and the images in ``images/``. The same arguments give
     the same bytes. The default has some 20,000 events and takes about 15 seconds.
 
     Args:
-        directory: Folder to write into; made if it isn't there.
+        directory: Folder to write into; it must be new or empty.
         users: Number of users.
         items: Number of products.
-        seed: Another seed, another shop.
+        seed: Seed of everything random.
 
     Returns:
         The folder.
 
     Raises:
         ValueError: If users or items is not positive.
-        FileExistsError: If the folder holds something already.
+        FileExistsError: If the folder holds something.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def make_shop(directory: str | Path, *, users: int = 900, items: int = 600, seed
     """
     directory = Path(directory)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise FileExistsError(f"the shop needs an empty folder; {directory} is not one")
+        raise FileExistsError(f"make_shop expects a new or empty folder; got {directory}")
     products, events = draw_shop(users=users, items=items, seed=seed)
     (directory / "images").mkdir(parents=True, exist_ok=True)
     _write(
@@ -66,21 +66,21 @@ def make_shop(directory: str | Path, *, users: int = 900, items: int = 600, seed
 
 
 def draw_shop(*, users: int = 900, items: int = 600, seed: int = 0) -> tuple[Products, Events]:
-    """Draw the ground truth behind :func:`make_shop`, without texts and images.
+    """Return the ground truth of :func:`make_shop`, without texts and images.
 
     >>> products, events = draw_shop(users=5, items=8)
     >>> len(products)
     8
     """
     if users < 1 or items < 1:
-        raise ValueError(f"a shop has at least one user and one item; got {users} and {items}")
+        raise ValueError(f"a shop needs at least 1 user and 1 item; got {users} and {items}")
     rng = np.random.default_rng((seed, 0))
     products = draw_products(items, rng)
     return products, draw_events(products, users, rng)
 
 
 def _item_rows(folder: Path, products: Products, seed: int) -> Iterable[Sequence[object]]:
-    """Rows of items.csv; draws the images on the way."""
+    """Yield the rows of items.csv, and write the images."""
     for item in range(len(products)):
         rng = np.random.default_rng((seed, 1, item))
         category = CATEGORIES[products.category[item]]
@@ -94,14 +94,14 @@ def _item_rows(folder: Path, products: Products, seed: int) -> Iterable[Sequence
             drawn = draw_image(shape, color, pattern, rng)
             name = _item_id(item) + (".png" if rng.random() < 0.1 else ".jpg")
             drawn.save(folder / name, quality=90)
-        told = description if products.has_description[item] else ""
-        yield _item_id(item), title, told, category, f"{products.price[item]:.2f}", name
+        shown = description if products.has_description[item] else ""
+        yield _item_id(item), title, shown, category, f"{products.price[item]:.2f}", name
 
 
 def _event_rows(events: Events) -> Iterable[Sequence[object]]:
-    columns = (events.user, events.item, events.timestamp, events.kind)
-    for user, item, time, kind in zip(*(column.tolist() for column in columns), strict=True):
-        yield f"u{user:04d}", _item_id(item), time, EVENTS[kind]
+    columns = (events.user, events.item, events.timestamp, events.event_type)
+    for user, item, time, event_type in zip(*(column.tolist() for column in columns), strict=True):
+        yield f"u{user:04d}", _item_id(item), time, EVENTS[event_type]
 
 
 def _item_id(item: int) -> str:

@@ -8,12 +8,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from mmrec.demo.shop.shapes import SILHOUETTES, Part
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _SCALE = 3  # drawn larger and shrunk: smooth edges
 _SIZES = (128, 144, 160)  # pixels
 
-_PALETTE: dict[str, tuple[Colour, ...]] = {
+_PALETTE: dict[str, tuple[Color, ...]] = {
     "red": ((198, 36, 36), (214, 48, 34), (178, 26, 32)),
     "yellow": ((240, 190, 48), (236, 178, 36), (246, 206, 84)),
     "green": ((62, 150, 70), (90, 164, 62), (46, 136, 58)),
@@ -22,15 +22,15 @@ _PALETTE: dict[str, tuple[Colour, ...]] = {
     "pink": ((242, 142, 178), (238, 126, 168), (246, 164, 192)),
     "charcoal": ((60, 62, 68), (76, 78, 84), (46, 46, 52)),
 }
-_CREAM: Colour = (252, 246, 234)
-_TRIMS: tuple[Colour, ...] = ((104, 74, 56), (70, 70, 76), (178, 146, 92), (226, 216, 198))
-_WALLS: tuple[Colour, ...] = ((240, 236, 228), (228, 228, 226), (234, 226, 212), (222, 218, 210))
+_CREAM: Color = (252, 246, 234)
+_TRIMS: tuple[Color, ...] = ((104, 74, 56), (70, 70, 76), (178, 146, 92), (226, 216, 198))
+_WALLS: tuple[Color, ...] = ((240, 236, 228), (228, 228, 226), (234, 226, 212), (222, 218, 210))
 
 
 def draw_image(shape: str, color: str, pattern: str, rng: np.random.Generator) -> Image.Image:
-    """Draw one product, square, 128 to 160 pixels wide.
+    """Draw one product as a square of 128 to 160 pixels.
 
-    Shade, trim, size, place, direction and background vary freely.
+    Shade, trim, size, place, direction and background are random.
     """
     size = int(rng.choice(_SIZES))
     pen = _Pen(
@@ -59,7 +59,7 @@ def draw_image(shape: str, color: str, pattern: str, rng: np.random.Generator) -
 
 @dataclass(frozen=True)
 class _Pen:
-    """Draws parts at one place and size."""
+    """Draws the parts of a silhouette at one place and size."""
 
     size: int
     zoom: float
@@ -103,7 +103,7 @@ class _Pen:
 
 
 def _smooth(points: list[tuple[float, float]], *, closed: bool) -> list[tuple[float, float]]:
-    """Catmull-Rom spline through the points, eight steps from one to the next."""
+    """Return a Catmull-Rom spline through the points, eight steps from one to the next."""
     p = np.array(points)
     if len(p) < 3:
         return points
@@ -116,7 +116,7 @@ def _smooth(points: list[tuple[float, float]], *, closed: bool) -> list[tuple[fl
     return [(x, y) for x, y in (flat if closed else [*flat, points[-1]])]
 
 
-def _mix(color: Colour, other: Colour, share: float) -> Colour:
+def _mix(color: Color, other: Color, share: float) -> Color:
     red, green, blue = (round(a + share * (b - a)) for a, b in zip(color, other, strict=True))
     return red, green, blue
 
@@ -126,7 +126,7 @@ def _dim(mask: Image.Image, other: Image.Image, share: float) -> Image.Image:
 
 
 def _swell(mask: Image.Image, pixels: int) -> Image.Image:
-    """The mask with a thin rim, so that a pale edge stands out from a pale wall."""
+    """Return the mask with a thin rim, which sets a pale product off from a pale wall."""
     swollen = mask
     for x, y in ((pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)):
         swollen = ImageChops.lighter(swollen, ImageChops.offset(mask, x, y))
@@ -134,12 +134,12 @@ def _swell(mask: Image.Image, pixels: int) -> Image.Image:
 
 
 def _light(size: int) -> Image.Image:
-    """Shade that deepens to the right, away from the light."""
+    """Return a shade that deepens to the right, away from the light."""
     return Image.linear_gradient("L").rotate(90).resize((size, size))
 
 
-def _cloth(pattern: str, base: Colour, size: int, rng: np.random.Generator) -> Image.Image:
-    """The product's surface: its color, with a paler pattern."""
+def _cloth(pattern: str, base: Color, size: int, rng: np.random.Generator) -> Image.Image:
+    """Return the product's surface: its color, with a paler pattern."""
     cloth = Image.new("RGB", (size, size), base)
     if pattern == "plain":
         return cloth
@@ -163,7 +163,7 @@ def _cloth(pattern: str, base: Colour, size: int, rng: np.random.Generator) -> I
 
 
 def _scene(pen: _Pen, rng: np.random.Generator) -> Image.Image:
-    """A calm, neutral room: light wall and what stands behind the product."""
+    """Return the background: a light wall, and a shape behind the product."""
     size = pen.size
     wall = _WALLS[rng.integers(len(_WALLS))]
     scene = Image.new("RGB", (size, size), wall)
@@ -184,7 +184,7 @@ def _scene(pen: _Pen, rng: np.random.Generator) -> Image.Image:
 
 
 def _shadow(image: Image.Image, pen: _Pen, parts: Sequence[Part]) -> None:
-    """Soft shadow of the whole silhouette, down and away from the light."""
+    """Draw a soft shadow of the whole silhouette, down and away from the light."""
     small = (pen.size // 8, pen.size // 8)  # blurred anyway
     mask = pen.mask([part for part in parts if part.layer != "seam"]).resize(small)
     mask = ImageChops.offset(mask, small[0] // 30 + 1, small[1] // 26 + 1)

@@ -1,4 +1,4 @@
-"""The products of the miniature shop: what is true of each, seen or told."""
+"""The products of the miniature shop and their attributes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 CATEGORIES = ("tableware", "lighting", "seating", "bags", "tops", "footwear")
 
-# Seen in the image, never told in the text. A category has two shapes: 2 c and 2 c + 1.
+# The image shows these, the text does not tell them. Category c has the shapes 2 c and 2 c + 1.
 VISUAL = {
     "shape": (
         *("mug", "teapot", "table lamp", "pendant lamp", "chair", "armchair"),
@@ -17,7 +17,7 @@ VISUAL = {
     "pattern": ("plain", "stripes", "dots", "checks", "waves", "triangles"),
 }
 
-# Told in the text, never seen in the image.
+# The text tells these, the image does not show them.
 VERBAL = {
     "style": ("outdoor", "minimalist", "vintage", "smart", "playful", "luxury"),
     "material": ("plant", "recycled", "technical", "animal"),
@@ -30,7 +30,7 @@ _STYLE_PRICE = (1.1, 1.0, 1.0, 1.5, 0.8, 2.2)
 
 @dataclass(frozen=True)
 class Products:
-    """Ground truth of N products, as one code per product.
+    """Ground truth of N products; each attribute is an array of codes.
 
     Attributes:
         category: Position in ``CATEGORIES``.
@@ -39,8 +39,8 @@ class Products:
         price: In euros.
         has_image: Whether the shop has its image.
         has_description: Whether the shop has more than its title.
-        launch: When it can be bought, as a fraction of the shop's life; infinite for those that
-            are listed and that nobody has met yet.
+        launch: When it appears, as a fraction of the shop's time; infinite for products without
+            any event.
         popularity: Logarithm of its general appeal.
     """
 

@@ -1,11 +1,11 @@
-"""Titles and descriptions of the miniature shop: what an image of the product can't show."""
+"""Titles and descriptions of the miniature shop: what an image of a product does not show."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# No word of this file names a color, a pattern or a shape: a text and an image of the same
-# product have only its category in common.
+# No word here names a color, a pattern or a shape: the text and the image of a product have only
+# its category in common.
 
 _BRANDS = (
     *("Alvaro & Sons", "Birkholm", "Casa Duna", "Everline", "Fjellby", "Gildenhaus", "Haldane"),
@@ -176,9 +176,9 @@ _CLOSING = (
 def write_text(
     category: str, style: str, material: str, use: str, rng: np.random.Generator
 ) -> tuple[str, str]:
-    """Write the title and the description of one product.
+    """Return the title and the description of one product.
 
-    The title tells style and material and sometimes the use; the description tells all three in
+    The title contains style, material and sometimes use; the description contains all three in
     other words.
     """
     brand, name, noun = (_pick(words, rng) for words in (_BRANDS, _NAMES, _NOUNS[category]))
