@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from torch import nn
 
 from mmrec.data import (
     Catalog,
@@ -48,12 +47,12 @@ LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
 def build_model(
     options: Options,
-    encoders: Mapping[str, nn.Module],
+    encoders: Mapping[str, Any],
     event_types: int,
     build: Build | None = None,
 ) -> SequentialModel:
     """Wire the model that ``options`` describe around its encoders; ``build`` changes it."""
-    dims = {name: cast(int, encoder.dim) for name, encoder in encoders.items()}
+    dims = {name: encoder.dim for name, encoder in encoders.items()}
     aligned = [name for name in dims if name != "id"]
     own = (
         {"alignment": options.alignment, "aligned": aligned} if options.fusion == "siamese" else {}

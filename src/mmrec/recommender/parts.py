@@ -23,7 +23,8 @@ def with_own(model: SequentialModel, build: Build | None) -> SequentialModel:
     if not isinstance(own, SequentialModel):
         raise ValueError(f"build must return a SequentialModel; got {type(own).__name__}")
     if type(own.items) is ItemEncoder:  # wired anew: these classes check that parts fit
-        ItemEncoder(dict(own.items.encoders.items()), own.items.fusion)
+        encoders: dict[str, Any] = dict(own.items.encoders.items())
+        ItemEncoder(encoders, own.items.fusion)
     if type(own) is SequentialModel:
         SequentialModel(own.items, own.interest, own.scorer, own.reranker)
     return own
