@@ -87,5 +87,5 @@ def test_one_modality_has_nothing_to_align():
 def test_wrong_alignment():
     with pytest.raises(ValueError, match=r"aligned must name modalities of .*; got \['audio'\]"):
         SiameseFusion(DIMS, 4, aligned=["text", "audio"])
-    with pytest.raises(ValueError, match="alignment must be 0 or more; got -1.0"):
+    with pytest.raises(ValueError, match=r"alignment must be 0 or more; got -1.0"):
         SiameseFusion(DIMS, 4, alignment=-1.0)

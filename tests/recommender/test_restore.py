@@ -105,7 +105,7 @@ def test_a_picture_model_in_a_folder_needs_the_folder(trained):
     again = Recommender.load(run)
     assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)
     shutil.rmtree(made.options.image_encoder.removeprefix("local-dir:"))
-    with pytest.raises(RunError, match=r"cannot be loaded: .*'local-dir:.*its folder.* is gone"):
+    with pytest.raises(RunError, match=r"cannot be loaded: .*'local-dir:.*its folder.* is missing"):
         Recommender.load(run)
 
 
