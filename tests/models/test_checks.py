@@ -75,14 +75,14 @@ def test_the_checks_draw_no_random_numbers():
         ({"scorer": NoIndex()}, "so that it can be served; NoIndex has no index_vectors"),
         (
             {"scorer": Transposed()},
-            r"from inputs \(2, 8\) and \(3, 8\), scorer must return .* \(2, 3\); got \(3, 2\)",
+            r"scorer must map inputs \(2, 8\) and \(3, 8\) to .* \(2, 3\); got \(3, 2\)",
         ),
         ({"scorer": WideQueries()}, r"index_queries of the scorer must .* \(2, 8\); got \(2, 16\)"),
         (
             {"scorer": Own(), "interest": GRUInterest(8, interest_dim=4)},
             r"scorer must take inputs of shape \(2, 4\) and \(3, 8\); got RuntimeError: mat1",
         ),
-        ({"reranker": FlatReranker()}, r"reranker must return .* shape \(2, 3\); got \(2,\)"),
+        ({"reranker": FlatReranker()}, r"reranker must map .* shape \(2, 3\); got \(2,\)"),
         (
             {"reranker": MLPScorer(4, 8)},
             r"reranker must take inputs of shape \(2, 8\) and \(2, 3, 8\); got ValueError: MLP",
