@@ -10,7 +10,6 @@ from mmrec.data import (
     Collator,
     Interactions,
     RawSource,
-    Sampler,
     Source,
     TableSource,
     load_pool,
@@ -21,6 +20,7 @@ from mmrec.sampling import (
     FullSampler,
     InBatchSampler,
     PopularitySampler,
+    Sampler,
     UniformSampler,
     UnionSampler,
 )

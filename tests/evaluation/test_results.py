@@ -26,7 +26,8 @@ def written(folder, report=None, options=None, targets=TARGETS):
     folder.mkdir()
     (folder / "report.json").write_text(json.dumps(report or {"seed": 4}))
     if options is not None:
-        (folder / "config.json").write_text(json.dumps({"options": options}))
+        config = {"options": {"model": options}, "recipe": {"interest": "gru4rec"}}
+        (folder / "config.json").write_text(json.dumps(config))
     if targets is not None:
         targets.write_parquet(folder / "targets.parquet")
     return folder
@@ -34,7 +35,7 @@ def written(folder, report=None, options=None, targets=TARGETS):
 
 def test_a_run_is_read_without_its_model(tmp_path):
     run = read_result(written(tmp_path / "run", options={"seed": 3, "dim": 8}))
-    assert (run.seed, run.recipe, run.report) == (3, {"dim": 8}, {"seed": 4})
+    assert (run.seed, run.recipe, run.report) == (3, {"dim": 8, "interest": "gru4rec"}, {"seed": 4})
     assert run.name == str(tmp_path / "run")
     assert run.targets.equals(TARGETS.sort("position"))
     bare = read_result(written(tmp_path / "bare", targets=None))

@@ -61,3 +61,26 @@ def test_trained_encoders_stay_behind():
         encoded = items.encoders["id"](torch.tensor([2, 0]))
         expected = items.fusion.eval()({"id": encoded, "text": values}, present)
     torch.testing.assert_close(part(torch.tensor([2, 0]), values, present["text"]), expected)
+
+
+class Doubled(IdEncoder):
+    """The table of ids with another result."""
+
+    def forward(self, inputs):
+        return 2 * super().forward(inputs)
+
+
+class CountedFusion(ConcatFusion):
+    """A fusion that depends on the number of items."""
+
+    def forward(self, features, present):
+        return super().forward(features, present) / len(present["id"])
+
+
+def test_own_parts_are_exported_as_they_are_or_refused():
+    with pytest.raises(ValueError, match=r"exactly the class IdEncoder .*; got Doubled for 'id'"):
+        tower_part(ItemEncoder({"id": Doubled(3, 4)}, ConcatFusion({"id": 4}, 4)))
+    counted = ItemEncoder({"id": IdEncoder(3, 4)}, CountedFusion({"id": 4}, 4))
+    part = tower_part(counted)
+    with pytest.raises(ValueError, match=r"torch\.export cannot trace the part 'items': "):
+        to_exported_program(part)

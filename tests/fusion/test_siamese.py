@@ -1,7 +1,8 @@
+import pytest
 import torch
 
 from mmrec.fusion import SiameseFusion
-from mmrec.losses import alignment_loss
+from mmrec.losses import AuxiliaryLoss, Output, alignment_loss
 
 DIMS = {"image": 6, "text": 5}
 
@@ -38,7 +39,7 @@ def test_absent_vectors_are_zero():
         assert vector[present[name]].any(dim=1).all()
 
 
-def test_alignment_learns_which_picture_belongs_to_which_text():
+def test_alignment_learns_which_image_belongs_to_which_text():
     torch.manual_seed(0)
     meaning = torch.randn(64, 3)
     features = {name: meaning @ torch.randn(3, width) for name, width in DIMS.items()}
@@ -54,3 +55,37 @@ def test_alignment_learns_which_picture_belongs_to_which_text():
     found = torch.nn.functional.normalize(vectors["image"]) @ vectors["text"].T
     right = (found.argmax(dim=0) == torch.arange(64)).float().mean()
     assert right > 0.5  # chance is 1 / 64
+
+
+def output_of(features, present):
+    none = torch.zeros(0)
+    return Output(torch.zeros(1, 20), none, none, none, features, present)
+
+
+@pytest.mark.parametrize("aligned", [["image", "text"], ["text", "image", "id"], None])
+def test_the_auxiliary_loss_is_the_mean_over_pairs(aligned):
+    fusion = SiameseFusion({**DIMS, "id": 3}, 4, alignment=0.3, aligned=aligned)
+    features, present = batch(20)
+    features["id"], present["id"] = torch.randn(20, 3), torch.rand(20) < 0.6
+    vectors = fusion.project(features, present)
+    pairs = [("image", "text"), ("image", "id"), ("text", "id")][: 1 if aligned == [*DIMS] else 3]
+    expected = [alignment_loss(vectors[a], vectors[b], present[a] & present[b]) for a, b in pairs]
+    loss = fusion.auxiliary_loss(output_of(features, present))
+    assert torch.allclose(loss, torch.stack(expected).mean())
+    assert isinstance(fusion, AuxiliaryLoss)
+    assert fusion.auxiliary_weight == 0.3
+
+
+def test_one_modality_has_nothing_to_align():
+    features, present = batch(20)
+    for aligned in ([], ["text"]):
+        assert SiameseFusion(DIMS, 4, aligned=aligned).auxiliary_loss(
+            output_of(features, present)
+        ) == torch.tensor(0.0)
+
+
+def test_wrong_alignment():
+    with pytest.raises(ValueError, match=r"aligned must name modalities of .*; got \['audio'\]"):
+        SiameseFusion(DIMS, 4, aligned=["text", "audio"])
+    with pytest.raises(ValueError, match=r"alignment must be 0 or more; got -1.0"):
+        SiameseFusion(DIMS, 4, alignment=-1.0)

@@ -21,7 +21,7 @@ def by_hand(model, vectors):
                 part = slice(head * width, (head + 1) * width)
                 logits = key[: t + 1, part] @ query[t, part] / width**0.5
                 heard.append(torch.softmax(logits, dim=0) @ value[: t + 1, part])
-            row = states[t] + block.out(torch.cat(heard))
+            row = states[t] + block.output_proj(torch.cat(heard))
             rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
         states = torch.stack(rows)
     return model.norm(states)

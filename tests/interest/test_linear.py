@@ -18,7 +18,7 @@ def test_blocks_by_hand():
         for t in range(5):
             entered = torch.complex(entering[t, :3], entering[t, 3:])
             memory = rate * memory + (1 - radius**2).sqrt() * entered
-            row = states[t] + block.out(torch.cat([memory.real, memory.imag]))
+            row = states[t] + block.output_proj(torch.cat([memory.real, memory.imag]))
             rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
         states = torch.stack(rows)
     torch.testing.assert_close(got, model.norm(states), atol=1e-5, rtol=1e-4)

@@ -1,8 +1,16 @@
+import json
+import pickle
+from copy import deepcopy
+
+import pytest
 import torch
 from torch import nn
 
-from mmrec.interest import GRUInterest
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.layers import record_init_args
+from mmrec.scoring import DotScorer, MLPScorer
 
 
 @record_init_args
@@ -46,3 +54,30 @@ def test_the_arguments_make_the_same_part_again():
 def test_nothing_joins_the_weights():
     assert list(Base(4).state_dict()) == ["layer.weight", "layer.bias"]
     assert isinstance(GRUInterest(4), nn.Module)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        IdEncoder(5, 4, std=0.1),
+        FeatureEncoder(6, 4, whiten=True),
+        ConcatFusion({"id": 4, "text": 6}, 4, hidden=3),
+        AttentionFusion({"id": 4, "text": 6}, 4, heads=2),
+        SiameseFusion({"id": 4, "text": 6}, 4, aligned=["text"]),
+        GRUInterest(4, 3, layers=2),
+        SelfAttentionInterest(4, window=3, time_gap=True),
+        LinearRecurrentInterest(4, state_dim=3, num_event_types=2),
+        DotScorer(dim=4, temperature=0.5, item_bias=True),
+        MLPScorer(3, 4, width=5, depth=2),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_every_component_is_made_again_from_json(part):
+    again = type(part)(**json.loads(json.dumps(part.init_args)))
+    assert again.init_args == part.init_args
+    again.load_state_dict(part.state_dict())
+    for copy in (deepcopy(part), pickle.loads(pickle.dumps(part))):
+        assert copy.init_args == part.init_args
+        assert all(
+            torch.equal(a, b) for a, b in zip(copy.parameters(), part.parameters(), strict=True)
+        )

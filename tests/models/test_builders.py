@@ -90,6 +90,7 @@ def test_the_state_dict_names_its_parts():
     assert torch.is_tensor(gru4rec(encoders(), dim=8).state_dict()["items.encoders.text.mean"])
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
 def test_an_encoder_without_a_width(build):
     with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):

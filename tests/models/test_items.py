@@ -242,6 +242,7 @@ def test_state_dict_round_trip(raw_encoder):
     assert torch.equal(other(pool), items(pool))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_errors(raw_encoder):
     with pytest.raises(ValueError, match=r"fusion expects modalities \['text'\]; got .*\['id'\]"):
         ItemEncoder({"id": IdEncoder(3, 4)}, ConcatFusion({"text": 4}, 4))

@@ -240,3 +240,23 @@ def test_items_without_a_width():
 def test_interests_that_step():
     assert isinstance(GRUInterest(8), SteppingInterest)
     assert not isinstance(nn.GRU(8, 8), SteppingInterest)
+
+
+class Decorrelated(DotScorer):
+    """A scorer with a loss of its own."""
+
+    auxiliary_weight = 0.5
+
+    def auxiliary_loss(self, output):
+        return output.vectors.square().sum()
+
+
+def test_auxiliary_losses_of_the_parts_add_up():
+    model = build().eval()
+    assert model.auxiliary_loss(model(batch())) is None
+    model.scorer = Decorrelated()
+    output = model(batch())
+    assert model.auxiliary_parts == [model.scorer]
+    assert torch.equal(model.auxiliary_loss(output), 0.5 * output.vectors.square().sum())
+    model.scorer.auxiliary_weight = 0.0
+    assert model.auxiliary_loss(output) is None

@@ -108,5 +108,5 @@ def test_errors():
         DotScorer(temperature=0.0)
     with pytest.raises(ValueError, match="item_bias=True expects dim; got None"):
         DotScorer(item_bias=True)
-    with pytest.raises(ValueError, match="one width; got 4 and 3"):
+    with pytest.raises(ValueError, match="the same width; got 4 and 3"):
         unwrap(DotScorer.forward)(DotScorer(), torch.zeros(1, 4), torch.zeros(1, 3))

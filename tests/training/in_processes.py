@@ -140,7 +140,9 @@ def compare(split, loss, event_type, *, ranker=False, texts=range(3, 30)):
     output = model(both)
     expected = LOSSES[loss](output.logits, output.target, both.pool.candidates, both.pool.log_q)
     if ranker:
-        expected = expected + module._ranking_loss(output, both.pool.candidates)
+        expected = expected + module._ranking_loss(
+            module.model.reranker, output, both.pool.candidates
+        )
     return {
         "loss": (value / 2, expected.detach()),
         "gradients": (mine, gradients_of(model, expected)),

@@ -9,6 +9,7 @@ from mmrec.baselines import Popularity
 from mmrec.data import TableSource, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder, TextEncoder
 from mmrec.evaluation import evaluate
+from mmrec.fusion import SiameseFusion
 from mmrec.losses import bce_loss, bpr_loss, softmax_loss
 from mmrec.models import CatalogScorer, encode_catalog, gru4rec, lrurec, sasrec
 from mmrec.sampling import FullSampler, UniformSampler
@@ -169,6 +170,11 @@ def test_models_that_would_tell_are_refused(bert_folder):
         check_model(gru4rec({"text": TextEncoder.from_pretrained(str(bert_folder))}, dim=8))
     with pytest.raises(ValueError, match="needs the scorer 'dot'; the model has a reranker"):
         check_model(model_of(reranker=MLPScorer(16, 16)))
+    fusion = SiameseFusion({"text": 4, "image": 4}, 8)
+    pair = {"text": FeatureEncoder(4), "image": FeatureEncoder(4)}
+    with pytest.raises(ValueError, match=r"no auxiliary loss, .*; got SiameseFusion with .* 0.1"):
+        check_model(gru4rec(pair, dim=8, fusion=fusion))
+    check_model(gru4rec(pair, dim=8, fusion=SiameseFusion(fusion.dims, 8, alignment=0.0)))
 
 
 def test_weights_that_are_not_finite_stop_it(split, features):

@@ -26,8 +26,8 @@ RESAMPLING = {
 class ImageTransform:
     """Turns images into normalized pixels, in a data-loader worker.
 
-    The shorter side is scaled to ``size / crop_pct``, and the center is cropped. With ``augment``, a
-    random part of the image (at least a quarter) is scaled to ``size``, flipped with probability
+    The shorter side is scaled to ``size / crop_pct``, and the center is cropped. With ``augment``,
+    a random part of the image (at least a quarter) is scaled to ``size``, flipped with probability
     1/2, and its colors are changed slightly. This is only for training end to end.
 
     Args:

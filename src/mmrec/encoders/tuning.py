@@ -11,13 +11,13 @@ _LAST = re.compile(r"last-([0-9]+)")
 def tune(module: nn.Module, tuning: str) -> None:
     """Set which parameters of ``module`` have gradients.
 
-    "frozen" is none and "full" is all. "last-N" is the last N blocks and everything registered after
-    them (a final norm, a convolution before the pooling). In Hugging Face and timm models the order
-    of registration is the order of ``forward``. The blocks are the entries of the outermost lists
-    (``ModuleList`` or ``Sequential``) of composed modules, one list after the other: the layers of
-    BERT, the blocks of a vision transformer, the residual blocks of all stages of a ResNet. Lists
-    within a list (the stages of an EfficientNet) are flattened. In a model without such lists, the
-    blocks are the direct children.
+    "frozen" is none and "full" is all. "last-N" is the last N blocks and everything registered
+    after them (a final norm, a convolution before the pooling). In Hugging Face and timm models
+    the order of registration is the order of ``forward``. The blocks are the entries of the
+    outermost lists (``ModuleList`` or ``Sequential``) of composed modules, one list after the
+    other: the layers of BERT, the blocks of a vision transformer, the residual blocks of all stages
+    of a ResNet. Lists within a list (the stages of an EfficientNet) are flattened. In a model
+    without such lists, the blocks are the direct children.
 
     Args:
         module: the pretrained model; changed in place.
@@ -89,8 +89,8 @@ def freeze_modes(module: nn.Module) -> None:
     """Put frozen parts into eval mode; call it after ``module.train(mode)``.
 
     These are every part without a trainable parameter, dropout before the first trainable part, and
-    every batch norm: items are encoded in chunks, and with batch statistics a vector would depend on
-    its chunk.
+    every batch norm: items are encoded in chunks, and with batch statistics a vector would depend
+    on its chunk.
     """
     learns = False
     for part in module.modules():

@@ -13,12 +13,12 @@ from mmrec.evaluation.targets import TARGETS, read_targets
 
 @dataclass(frozen=True)
 class Result:
-    """One RUN's ``report.json``, the options in its ``config.json``, and its ``targets.parquet``.
+    """One RUN's ``report.json``, options and parts of ``config.json``, and ``targets.parquet``.
 
     Attributes:
         name: the folder, as its name in messages and tables.
         report: metrics, baselines and training curves.
-        options: the options of the RUN, the seed included.
+        options: the options of the RUN, the seed included, and what was given for each part.
         targets: a row for each test event, sorted by ``position``; None if the file is missing.
     """
 
@@ -59,8 +59,14 @@ def read_result(folder: str | Path) -> Result:
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     path = folder / TARGETS
     targets = read_targets(path) if path.is_file() else None
-    return Result(
-        str(folder), read_json(folder / "report.json"), config.get("options", {}), targets
+    return Result(str(folder), read_json(folder / "report.json"), _settings(config), targets)
+
+
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of all groups and the parts of a ``config.json`` by name."""
+    groups = config.get("options", {}).values()
+    return {name: value for group in groups for name, value in group.items()} | config.get(
+        "recipe", {}
     )
 
 
@@ -116,6 +122,9 @@ def _label(option: str, options: dict[str, Any]) -> str:
     value = options.get(option)
     if option == "modalities" and isinstance(value, list):
         return " + ".join(value)
+    if isinstance(value, dict) and "class_path" in value:
+        arguments = ", ".join(f"{n}={v}" for n, v in (value.get("init_args") or {}).items())
+        value = f"{value['class_path'].rpartition('.')[2]}({arguments})"
     return f"{option.replace('_', ' ')} {value}"
 
 

@@ -30,25 +30,25 @@ def export_recommender(
     formats: Sequence[str] = FORMATS,
     int8: bool = False,
 ) -> None:
-    """Write item tower, interest step, readout and scorer as graphs, with the catalogue.
+    """Write item tower, interest step, readout and scorer as graphs, and the catalogue.
 
-    ``manifest.json`` names the inputs and outputs of each part and its files (``step.pt2`` of
-    `torch.export`, ``step.onnx``, ``step.int8.onnx``), the tensors of a state, which is zero
-    at first, and the event types. ``items.parquet`` is the catalogue with the training events
-    (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item;
+    ``manifest.json`` describes the inputs, outputs and files of each part (``step.pt2`` of
+    ``torch.export``, ``step.onnx``, ``step.int8.onnx``), the tensors of a state, which is zero at
+    first, and the event types. ``items.parquet`` is the catalogue with the number of training
+    events (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item.
     ``vectors.npy`` has the vector of each of its rows.
 
     Args:
-        recommender: what to export.
-        directory: a new or empty folder; it appears whole or not at all.
+        recommender: the recommender to export.
+        directory: a new or empty folder; it is written completely or not at all.
         formats: ``"torch"``, ``"onnx"`` (extra ``onnx``) or both.
         int8: whether to write ONNX graphs with weights in int8 too.
 
     Raises:
-        ValueError: a format is unknown, int8 is wanted without ONNX, or the interest model can't
-            be exported.
-        FileExistsError: the folder holds something.
-        ImportError: ONNX is wanted and not installed.
+        ValueError: a format is unknown, int8 is set without ONNX, or a part of the model cannot be
+            exported.
+        FileExistsError: the folder is not empty.
+        ImportError: ONNX is a format and not installed.
     """
     _check(formats, int8)
     if "onnx" in formats:
@@ -70,7 +70,7 @@ def _check(formats: Sequence[str], int8: bool) -> None:
 
 
 def _write(part: Part, folder: Path, formats: Sequence[str], int8: bool) -> dict[str, str]:
-    """Write the files of a part; return their names."""
+    """Write the files of a part and return their names."""
     files = {}
     if "torch" in formats:
         files["torch"] = f"{part.name}.pt2"

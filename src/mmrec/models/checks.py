@@ -105,9 +105,9 @@ def _check_module(role: str, part: object) -> None:
 
 
 def _zeros(part: object, *shape: int) -> Tensor:
-    """Return zeros of the device and type of a part's parameters."""
-    parameters = part.parameters() if isinstance(part, nn.Module) else iter(())
-    like = next((value for value in parameters if value.is_floating_point()), torch.empty(0))
+    """Return zeros of the device and type of a part's parameters or buffers."""
+    tensors = [*part.parameters(), *part.buffers()] if isinstance(part, nn.Module) else []
+    like = next((value for value in tensors if value.is_floating_point()), torch.empty(0))
     return torch.zeros(shape, device=like.device, dtype=like.dtype)
 
 
@@ -141,5 +141,5 @@ def _probe(
         raise ValueError(
             f"{role} must take inputs of shape {taken}; got {type(error).__name__}: {reason}"
         ) from error
-    check_shape(f"from inputs {taken}, {role} must return an output", output, shape)
+    check_shape(f"{role} must map inputs {taken} to an output", output, shape)
     return output

@@ -1,0 +1,52 @@
+"""The components of the library follow the protocols of their rooms, and other modules do not."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+from mmrec.encoders import Encoder, FeatureEncoder, IdEncoder, ImageEncoder, RawEncoder
+from mmrec.encoders.protocol import reads_raw_values
+from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
+from mmrec.interest import (
+    GRUInterest,
+    Interest,
+    LastInterest,
+    LinearRecurrentInterest,
+    SelfAttentionInterest,
+    SteppingInterest,
+)
+from mmrec.losses import AuxiliaryLoss, Loss, bce_loss, bpr_loss, softmax_loss
+from mmrec.sampling import FullSampler, InBatchSampler, Sampler, UnionSampler
+from mmrec.scoring import DotScorer, MLPScorer, Reranker, RetrievalScorer
+
+COUNTS = np.array([0, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parts"),
+    [
+        (Encoder, [IdEncoder(3, 4), FeatureEncoder(4)]),
+        (Fusion, [kind({"id": 4}, 4) for kind in (ConcatFusion, AttentionFusion, SiameseFusion)]),
+        (Interest, [GRUInterest(4), LinearRecurrentInterest(4), SelfAttentionInterest(4)]),
+        (SteppingInterest, [GRUInterest(4), LinearRecurrentInterest(4), SelfAttentionInterest(4)]),
+        (LastInterest, [SelfAttentionInterest(4)]),
+        (RetrievalScorer, [DotScorer()]),
+        (Reranker, [MLPScorer(4, 4)]),
+        (Loss, [softmax_loss, bpr_loss, bce_loss]),
+        (AuxiliaryLoss, [SiameseFusion({"id": 4}, 4)]),
+        (Sampler, [FullSampler(np.array([1])), UnionSampler([InBatchSampler(COUNTS, 2)])]),
+    ],
+)
+def test_components_follow_their_protocol(protocol, parts):
+    assert all(isinstance(part, protocol) for part in parts)
+    assert not isinstance("a string", protocol)
+    if protocol is not Reranker:  # any module can be called
+        assert not isinstance(nn.Linear(4, 4), protocol) or protocol is Loss
+
+
+def test_encoders_of_raw_values():
+    image = ImageEncoder.from_timm("test_efficientnet", pretrained=False)
+    assert isinstance(image, RawEncoder)
+    assert reads_raw_values(image)
+    assert not isinstance(IdEncoder(3, 4), RawEncoder)
+    assert not reads_raw_values(IdEncoder(3, 4))
