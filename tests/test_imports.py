@@ -37,31 +37,15 @@ def test_what_serves_loads_no_trainer_and_no_pretrained_model(name):
 
 
 def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
-    import numpy as np
-    import polars as pl
-    import torch
+    from mmrec.data import Catalog, Interactions, id_source, leave_one_out
+    from mmrec.recommender import Recommender
 
-    from mmrec.recommender import Options
-    from mmrec.recommender.artifact.run import Run, write_run
-
-    torch.manual_seed(0)
+    events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+    catalog = Catalog({"item_id": ["a", "b", "c"]})
+    split = leave_one_out(Interactions(events), catalog)
     model = gru4rec({"id": IdEncoder(3, 8)}, dim=8)
-    run = Run(
-        {
-            "options": Options(modalities=("id",), dim=8, time_gap=False).to_dict(),
-            "event_types": [],
-            "feature_dims": {},
-            "encoders": {},
-            "images": None,
-        },
-        model.state_dict(),
-        pl.DataFrame({"item_id": ["a", "b", "c"]}),
-        torch.randn(4, 8),
-        torch.tensor([0, 3, 2, 1]),
-        np.arange(4),
-        {},
-    )
-    write_run(run, tmp_path / "run")
+    sources = {"id": id_source({1: 1, 2: 2, 3: 3}, 3)}
+    Recommender.from_model(model, catalog, split, sources).save(tmp_path / "run")
     script = (
         "import mmrec\n"
         f"made = mmrec.Recommender.load({str(tmp_path / 'run')!r})\n"

@@ -1,4 +1,4 @@
-"""A part of one's own for every slot: trained, saved, loaded, resumed, served, exported, compared."""
+"""A part of one's own for every slot, through everything that a recommender does."""
 
 import json
 from functools import partial

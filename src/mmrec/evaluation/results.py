@@ -65,9 +65,8 @@ def read_result(folder: str | Path) -> Result:
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
     """Return the options of all groups and the parts of a ``config.json`` by name."""
     groups = config.get("options", {}).values()
-    return {name: value for group in groups for name, value in group.items()} | config.get(
-        "recipe", {}
-    )
+    options = {name: value for group in groups for name, value in group.items()}
+    return {**options, **config.get("recipe", {})}
 
 
 def check_comparable(results: Sequence[Result]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmrec.data import Catalog, Histories, ItemId
 from mmrec.models import CatalogScorer
-from mmrec.recommender.popular import popular_and_diverse
+from mmrec.recommender.popular import popular_items
 
 
 class Recommendation(NamedTuple):
@@ -50,9 +50,8 @@ def recommend_lists(
         if len(row):
             lists.append(top_list(catalog, line, k, "interest"))
             continue
-        chosen = popular_and_diverse(scorer.popularity, scorer.vectors, allowed, k)
-        chosen = chosen[scorer.popularity[chosen].argsort(descending=True, stable=True)]
-        lists.append(lines(catalog, chosen, scorer.popularity[chosen], "popularity"))
+        popular = popular_items(scorer.popularity, scorer.vectors, allowed, k)
+        lists.append(lines(catalog, *popular, "popularity"))
     return lists
 
 

@@ -60,7 +60,10 @@ def test_it_is_learned_saved_and_known_of_new_items(fit, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         again.add_items({"item_id": ["n"], "kind": ["new"]})
     assert "1 of the new items have none of it" in caplog.text
-    later = {"user_id": ["x"] * 4, "item_id": ["i1", "i2", "e", "o"], "timestamp": range(4)}
-    log = {name: [*values] * 3 for name, values in later.items()}
-    log["user_id"] = [f"x{n // 4}" for n in range(12)]
-    assert len(again.update(log, options={"epochs": 1}).catalog) == 15
+    rows = {"user_id": [], "item_id": [], "timestamp": []}
+    for user in range(12):
+        for step, item in enumerate(("i1", "i2", "e", "o", "n")):
+            for name, value in zip(rows, (f"x{user}", item, 10 * step + user), strict=True):
+                rows[name].append(value)
+    later = again.update(rows, options={"epochs": 1})
+    assert later.state.modalities["category"].facts == made.state.modalities["category"].facts

@@ -80,7 +80,7 @@ def test_what_must_stay(by_id):
         by_id.update(log, options={"dim": 8})
     with pytest.raises(ValueError, match="not in the catalogue"):
         by_id.update(later([*by_id.catalog.ids, "z"]))
-    with pytest.raises(ValueError, match="options must be among .*; got 'color'"):
+    with pytest.raises(ValueError, match=r"options must be among .*; got 'color'"):
         by_id.update(log, options={"color": "red"})
     with pytest.raises(ValueError, match=r"all but loss and negatives; got \['fusion'\]"):
         by_id.update(log, fusion="concat")
