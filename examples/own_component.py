@@ -12,7 +12,6 @@ from torch import Tensor, nn
 import mmrec
 from mmrec.data import read_folder
 from mmrec.demo import make_shop
-from mmrec.models import SequentialModel
 from mmrec.realtime import RealtimeRecommender
 
 
@@ -57,17 +56,13 @@ class FadingMean(nn.Module):
         return self.out(state[:, :-1] / state[:, -1:].clamp(min=1))
 
 
-def build(model: SequentialModel) -> SequentialModel:
-    """Put it into the model that the options make."""
-    model.interest = FadingMean(model.items.dim)
-    return model
-
-
 def main() -> None:
     options = mmrec.Options(modalities=("id", "text"), dim=32, epochs=5)
     with TemporaryDirectory() as folder:
         data = read_folder(make_shop(Path(folder) / "shop", users=200, items=150))
-        made = mmrec.Recommender.fit(data.interactions, data.catalog, options=options, build=build)
+        made = mmrec.Recommender.fit(
+            data.interactions, data.catalog, options=options, interest=FadingMean
+        )
         for name, metrics in {
             "fading mean": made.report["test"],
             **made.report["baselines"],
@@ -75,7 +70,7 @@ def main() -> None:
             print(f"{name}: NDCG@10 {metrics['ndcg@10']:.3f} of {metrics['targets']} events")
 
         made.save(Path(folder) / "RUN")
-        live = RealtimeRecommender.load(Path(folder) / "RUN", build=build)
+        live = RealtimeRecommender.load(Path(folder) / "RUN", parts=[FadingMean])
         for item in data.catalog.ids[:3]:
             live.observe("ann", item)
         for line in live.recommend("ann", k=5):

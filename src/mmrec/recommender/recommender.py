@@ -29,6 +29,7 @@ from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.train import check_devices
+from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
 from mmrec.recommender.requests import History, Where, as_history, check_count, check_item
 
@@ -129,7 +130,7 @@ class Recommender:
         trained = np.flatnonzero(known[1:]) + 1
         modalities = modalities_of(options, parts.get("encoders"))
         plan = Plan(options, recipe, modalities, catalog, split, trained)
-        plan.check()
+        warn_of_unused(options, recipe, plan.check())
         if place is not None:
             open_folder(place, describe_start(options, recipe, split, catalog), resume=resume)
         how = Execution(Path(cache) if cache else None, place, resume, progress)

@@ -50,19 +50,23 @@ class Plan:
         """The modalities that an item without events has."""
         return [name for name, modality in self.modalities.items() if modality.has_content]
 
-    def check(self) -> None:
+    def check(self) -> dict[str, PartSpec]:
         """Make the parts that need no encoder once, so that a mistake is found before encoding.
+
+        Returns:
+            Their specs.
 
         Raises:
             ValueError: a part can't be made.
         """
         known = known_sizes(self.options, len(self.split.sequences.event_types))
-        with seeded(0):
-            for slot in ("interest", "scorer", "reranker"):
-                given = self.recipe.of(slot)
-                if given is not None and not SLOTS[slot].is_built(given):
-                    SLOTS[slot].make(given, known)
         self.recipe.to_dict()
+        with seeded(0):
+            return {
+                slot: SLOTS[slot].make(given, known)[1]
+                for slot in ("interest", "scorer", "reranker")
+                if (given := self.recipe.of(slot)) is not None
+            }
 
 
 @dataclass(frozen=True)

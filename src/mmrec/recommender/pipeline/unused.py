@@ -1,0 +1,65 @@
+"""Options that were set and change nothing: said aloud rather than ignored."""
+
+import logging
+from collections.abc import Mapping
+
+from mmrec.recommender.options import Options
+from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.pipeline.assemble import Recipe
+
+log = logging.getLogger(__name__)
+
+INTEREST_ARGUMENTS = {
+    "layers": "layers",
+    "dropout": "dropout",
+    "time_gap": "time_gap",
+    "event_types": "num_event_types",
+}
+"""The options that are arguments of an interest model, with the names that it has for them."""
+
+
+def unused_options(
+    options: Options, recipe: Recipe, specs: Mapping[str, PartSpec]
+) -> dict[str, str]:
+    """Return why options that were set have no effect, by name.
+
+    Args:
+        options: only what was set is looked at, not what is a default.
+        recipe: what was given for each slot.
+        specs: of the parts that were made.
+
+    Example:
+        >>> unused_options(Options(delta=1e-6), Recipe(), {})
+        {'delta': 'epsilon is not set'}
+    """
+    content = {"text", "image"} & set(options.modalities)
+    found: dict[str, str] = {}
+    if "text" not in options.modalities:
+        found |= dict.fromkeys(("text_template", "pooling"), "text is not a modality")
+    if not content:
+        found["tuning"] = "neither text nor image is a modality"
+    if len(options.modalities) == 1:
+        found["modality_dropout"] = "there is one modality"
+    if not options.trains_encoders:
+        found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")
+    if recipe.of("negatives") in ("full", "in-batch"):
+        found["pool_size"] = f"negatives are {recipe.of('negatives')}"
+    if options.epsilon is None:
+        found |= dict.fromkeys(("delta", "max_grad_norm"), "epsilon is not set")
+    else:
+        found |= dict.fromkeys(("patience", "max_valid"), "private training chooses no epoch")
+    interest = specs.get("interest")
+    if interest is not None:
+        taken = interest.init_args or {}
+        found |= {
+            option: f"{interest.name} was not given it"
+            for option, argument in INTEREST_ARGUMENTS.items()
+            if argument not in taken
+        }
+    return {name: why for name, why in found.items() if name in options.model_fields_set}
+
+
+def warn_of_unused(options: Options, recipe: Recipe, specs: Mapping[str, PartSpec]) -> None:
+    """Warn of each option that was set and has no effect."""
+    for name, why in unused_options(options, recipe, specs).items():
+        log.warning("option %s=%r has no effect: %s", name, getattr(options, name), why)

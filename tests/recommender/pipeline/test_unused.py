@@ -1,0 +1,46 @@
+from functools import partial
+
+import pytest
+
+from mmrec.interest import GRUInterest
+from mmrec.recommender import Options, Recommender
+from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.unused import unused_options
+
+
+@pytest.mark.parametrize(
+    ("options", "recipe", "unused"),
+    [
+        ({}, {}, {}),
+        ({"modalities": "id"}, {}, {}),
+        ({"modalities": "id", "pooling": "cls"}, {}, {"pooling": "text is not a modality"}),
+        ({"modalities": "id", "tuning": "full"}, {}, {"tuning": "neither text nor image is a"}),
+        ({"modalities": "text", "modality_dropout": 0.2}, {}, {"modality_dropout": "there is one"}),
+        ({"encoder_lr": 0.1}, {}, {"encoder_lr": "no text or image model is trained"}),
+        ({"encoder_lr": 0.1, "tuning": "full"}, {}, {}),
+        ({"pool_size": 9}, {"negatives": "full"}, {"pool_size": "negatives are full"}),
+        ({"pool_size": 9}, {"negatives": "uniform"}, {}),
+        ({"max_grad_norm": 2.0}, {}, {"max_grad_norm": "epsilon is not set"}),
+        ({"epsilon": 8.0, "patience": 3}, {}, {"patience": "private training chooses no epoch"}),
+    ],
+)
+def test_what_was_set_and_changes_nothing(options, recipe, unused):
+    found = unused_options(Options(**options), Recipe(recipe), {})
+    assert found.keys() == unused.keys()
+    assert all(found[name].startswith(why) for name, why in unused.items())
+
+
+def test_it_is_said_aloud(chain, options, caplog):
+    given = options(epochs=1, layers=2, pool_size=4, dropout=0.1)
+    interest = GRUInterest(16, layers=1, dropout=0.5)
+    Recommender.fit(*chain(users=12), options=given, interest=interest, negatives="full")
+    assert "option pool_size=4 has no effect: negatives are full" in caplog.text
+    caplog.clear()
+
+    def own(dim):
+        return GRUInterest(dim)
+
+    Recommender.fit(*chain(users=12), options=given, interest=partial(own), negatives="uniform")
+    assert "option layers=2 has no effect: own was not given it" in caplog.text
+    assert "option dropout=0.1 has no effect: own was not given it" in caplog.text
+    assert "pool_size" not in caplog.text
