@@ -235,15 +235,16 @@ def serve(
             min=0, help="Requests a second from one address, for each process; 0 is no limit."
         ),
     ] = 0,
+    part: Own = None,
 ) -> None:
     """Serve a RUN over HTTP, with a page: every event moves the next list."""
     from mmrec.serving import Limits, Settings
     from mmrec.serving import serve as run_server
 
     settings = Settings(
-        run=str(run),
-        log=str(run.with_name(f"{run.resolve().name}.events.db") if log is None else log),
-        versions=None if versions is None else str(versions),
+        run=run,
+        log=run.with_name(f"{run.resolve().name}.events.db") if log is None else log,
+        versions=versions,
         redis=redis,
         index=index,
         host=host,
@@ -251,6 +252,7 @@ def serve(
         workers=workers,
         readers=readers,
         limits=Limits(rate=rate),
+        parts=tuple(part or ()),
     )
     said = f"serving {run} at http://{host}:{port}, events in {settings.log}"
     run_server(settings, ready=lambda: typer.echo(said, err=True))
@@ -265,6 +267,7 @@ def learn(
     poll: Annotated[float, typer.Option(min=0.0, help="Seconds between looks at the log.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Stop at the end of the log.")] = False,
     seed: Seed = 0,
+    part: Own = None,
     as_json: Json = False,
 ) -> None:
     """Learn on from the events of a log, and publish what was learned for servers to follow."""
@@ -277,6 +280,7 @@ def learn(
         publish_every=publish_every,
         poll=None if once else poll,
         seed=seed,
+        parts=import_parts(part),
         say=typer.echo,
     )
     if as_json:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isnan
 from pathlib import Path
 from threading import Event
@@ -20,6 +20,7 @@ def run_learner(
     publish_every: int,
     poll: float | None,
     seed: int,
+    parts: Sequence[Any] = (),
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Follow a log until the process gets a signal to stop, then publish what was learned.
@@ -31,6 +32,7 @@ def run_learner(
         publish_every: events between two versions.
         poll: seconds between two reads at the end of the log; None stops there.
         seed: seed of the learner.
+        parts: own classes of the RUN's parts.
         say: is called with a line of text for each version.
 
     Returns:
@@ -45,7 +47,11 @@ def run_learner(
     events = SqliteLog(log, user_key=key.encode() if key else None)
     published = Versions(versions)
     trainer = OnlineTrainer(
-        Recommender.load(run), events, published, publish_every=publish_every, seed=seed
+        Recommender.load(run, parts=parts),
+        events,
+        published,
+        publish_every=publish_every,
+        seed=seed,
     )
     served, stop = published.current(), Event()
     # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.

@@ -138,7 +138,7 @@ def _parts(file: Path | None) -> dict[str, Any]:
 
 def import_parts(paths: list[str] | None) -> list[Any]:
     """Return the own classes of ``--part``."""
-    from mmrec.recommender.parts.spec import import_path
+    from mmrec.recommender.parts import import_path
 
     return [import_path(path) for path in paths or []]
 

@@ -1,5 +1,6 @@
 """The settings of a server, and the live recommender that they describe."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from mmrec.realtime import (
     SqliteLog,
 )
 from mmrec.recommender import Recommender
+from mmrec.recommender.parts import import_path
 from mmrec.serving.errors import sentence
 from mmrec.serving.guard import Limits, check_exposure
 
@@ -45,6 +47,7 @@ class Settings(BaseSettings):
         readers: number of lists that a process computes at once. More than two pay off only where
             the catalogue is so large that a search takes milliseconds.
         limits: limits of sizes and rates.
+        parts: class paths of the parts of the RUN that are not ours; they are imported.
         token: what clients must send. Keep it in the environment rather than in a file.
         user_key: the log then stores users as hashes with this key only, see :class:`SqliteLog`.
 
@@ -67,6 +70,7 @@ class Settings(BaseSettings):
     workers: Positive = 1
     readers: Positive = 2
     limits: Limits = Limits()
+    parts: tuple[str, ...] = ()
     token: Secret = None
     user_key: Secret = None
 
@@ -90,6 +94,7 @@ class Settings(BaseSettings):
         for name, value in self:
             variable = f"{PREFIX}{name.upper()}"
             text = value.model_dump_json() if isinstance(value, BaseModel) else str(value)
+            text = json.dumps(value) if isinstance(value, tuple) else text
             if value is None:
                 os.environ.pop(variable, None)
             else:
@@ -97,7 +102,9 @@ class Settings(BaseSettings):
 
     def open(self) -> RealtimeRecommender:
         """Return the live recommender. Its log is durable before an event is acknowledged."""
-        recommender = Recommender.load(self.run)  # first: without a RUN no log file is created
+        own = [import_path(path) for path in self.parts]
+        # First, because without a RUN no log file is created.
+        recommender = Recommender.load(self.run, parts=own)
         key = None if self.user_key is None else self.user_key.encode()
         return RealtimeRecommender(
             recommender,
