@@ -189,23 +189,26 @@ def saved(by_id, tmp_path):
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory, bert_folder):
     """A small shop and a recommender that has learned it; don't change it."""
-    from mmrec.recommender.build import build_split, prepared
-
     from mmrec.data import read_folder
     from mmrec.demo import make_shop
     from mmrec.recommender import Options, Recommender
+    from mmrec.recommender.pipeline.data import split_log
 
     dataset = read_folder(make_shop(tmp_path_factory.mktemp("shop"), users=60, items=60))
     options = Options(
         modalities=("id", "text"),
-        text_encoder=str(bert_folder),
         text_template="{title} {description} {price}",
-        negatives="full",
         dim=16,
         epochs=2,
         drop_repeats=False,
         devices=1,
     )
-    recommender = Recommender.fit(dataset.interactions, dataset.catalog, options=options)
-    split = build_split(options, prepared(dataset.interactions, options), dataset.catalog)
+    recommender = Recommender.fit(
+        dataset.interactions,
+        dataset.catalog,
+        options=options,
+        encoders={"text": str(bert_folder)},
+        negatives="full",
+    )
+    split = split_log(dataset.interactions, options, dataset.catalog)
     return SimpleNamespace(recommender=recommender, split=split, dataset=dataset)

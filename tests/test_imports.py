@@ -102,7 +102,7 @@ def test_imports_point_one_way(copy):
         ("models/catalog_scorer.py", "import lightning", "Only training imports lightning"),
         ("cli/app.py", "import lightning", "Only training imports lightning"),
         ("models/builders.py", "import timm", "Only encoders.text imports transformers"),
-        ("recommender/build.py", "import timm", "Only encoders.text imports transformers"),
+        ("recommender/pipeline/data.py", "import timm", "Only encoders.text imports transformers"),
         ("encoders/cache.py", "import transformers", "Only encoders.text imports transformers"),
     ],
 )

@@ -1,11 +1,11 @@
-from dataclasses import fields
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from mmrec.cli.options import option_helps, takes_options
+from mmrec.cli.options import takes_options
 from mmrec.recommender import Options
 
 
@@ -20,10 +20,14 @@ def call():
         @app.command()
         @takes_options
         def command(
-            *, data: Annotated[str, typer.Argument()], options: Options, loud: bool = False
+            *,
+            data: Annotated[str, typer.Argument()],
+            options: Options,
+            parts: dict[str, Any],
+            loud: bool = False,
         ) -> None:
             """Do it."""
-            got.append((data, options, loud))
+            got.append((data, options, parts, loud))
 
         result = CliRunner().invoke(app, ["DATA", *arguments], catch_exceptions=False)
         assert result.exit_code == 0, result.output
@@ -33,7 +37,7 @@ def call():
 
 
 def test_nothing_given_is_the_defaults(call):
-    assert call() == ("DATA", Options(), False)
+    assert call() == ("DATA", Options(), {}, False)
 
 
 def test_every_option_can_be_given(call):
@@ -49,7 +53,7 @@ def test_every_option_can_be_given(call):
         "epsilon": "4",
     }
     flags = ["--event-types", "--no-time-gap", "--no-drop-repeats", "--loud"]
-    _, options, loud = call(*(f"--{name}={value}" for name, value in given.items()), *flags)
+    _, options, _, loud = call(*(f"--{name}={value}" for name, value in given.items()), *flags)
     assert loud
     assert options == Options(
         modalities=("id", "text"),
@@ -67,8 +71,45 @@ def test_every_option_can_be_given(call):
     )
 
 
+def test_what_is_left_at_its_default_does_not_count_as_set(call):
+    assert call("--lr=0.003", "--dim=8")[1].model_fields_set == {"dim"}
+
+
 def test_every_option_has_a_help():
-    helps = option_helps()
-    assert list(helps) == [field.name for field in fields(Options)]
-    assert all(text.endswith(".") and "`" not in text for text in helps.values())
-    assert helps["scorer"].startswith('"dot" retrieves; "mlp" also')
+    for name, field in Options.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_parts_are_names_class_paths_or_json(call):
+    given = {"class_path": "mmrec.interest.GRUInterest", "init_args": {"layers": 2}}
+    _, _, parts, _ = call(
+        "--fusion=siamese", f"--interest={json.dumps(given)}", "--loss=a.b", "--text-encoder=x/y"
+    )
+    assert parts == {
+        "fusion": "siamese",
+        "interest": given,
+        "loss": "a.b",
+        "encoders": {"text": "x/y"},
+    }
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_parts_of_a_file(call, tmp_path, suffix):
+    text = {
+        "json": '{"interest": {"class_path": "a.B", "init_args": {"layers": 2}}}',
+        "yaml": "interest:\n  class_path: a.B\n  init_args:\n    layers: 2\n",
+    }
+    file = tmp_path / f"parts.{suffix}"
+    file.write_text(text[suffix])
+    expected = {"class_path": "a.B", "init_args": {"layers": 2}}
+    assert call(f"--parts={file}")[2] == {"interest": expected}
+    assert call(f"--parts={file}", "--interest=sasrec")[2] == {"interest": "sasrec"}
+
+
+def test_files_that_hold_no_parts(call, tmp_path):
+    file = tmp_path / "parts.yaml"
+    for text, message in (("[1]", "must hold parts by slot; it holds list"), ("{", "JSON or YAML")):
+        file.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            call(f"--parts={file}")

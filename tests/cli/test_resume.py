@@ -20,7 +20,7 @@ LightningModule.on_train_epoch_start = lambda self: time.sleep(0.3)
 
 
 QUICK = ["--dim", "16", "--batch-size", "8", "--max-length", "6", "--modalities", "id"]
-QUICK += ["--negatives", "full", "--devices", "1", "--lr", "0.02", "--scorer", "mlp"]
+QUICK += ["--negatives", "full", "--devices", "1", "--lr", "0.02", "--reranker", "mlp"]
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from mmrec.recommender.build import build_split
 
 from mmrec.data import Dataset, read_folder
 from mmrec.demo.report import write_report
 from mmrec.demo.showcase import find_people
 from mmrec.demo.story import tell_story
 from mmrec.recommender import Options, Recommender
+from mmrec.recommender.pipeline.data import split_log
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -165,7 +165,7 @@ def test_a_data_set_without_pictures_titles_and_times(tmp_path):
     dataset: Dataset = read_folder(tmp_path)
     options = Options(modalities=("id",), split="leave-one-out", dim=4, epochs=1, devices=1)
     recommender = Recommender.fit(dataset.interactions, dataset.catalog, options=options)
-    split = build_split(options, dataset.interactions, dataset.catalog)
+    split = split_log(dataset.interactions, options.replace(drop_repeats=False), dataset.catalog)
     page = Page(write_report(recommender, split, dataset, tmp_path / "page.html"))
     assert not page.all("img")
     assert "1 Jan" not in page.source

@@ -6,10 +6,11 @@ import pytest
 from mmrec.data import read_folder
 from mmrec.demo.run import check, check_installed, demo_shop, run_demo
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
-from mmrec.recommender import Options, Recommender
+from mmrec.recommender import Recommender
+from mmrec.recommender.content import DEFAULT_IMAGE_ENCODER, DEFAULT_TEXT_ENCODER
 
-installed = packaged_text_model(Options.text_encoder) and packaged_image_weights(
-    Options.image_encoder
+installed = packaged_text_model(DEFAULT_TEXT_ENCODER) and packaged_image_weights(
+    DEFAULT_IMAGE_ENCODER
 )
 needs_weights = pytest.mark.skipif(not installed, reason="needs the extra demo")
 

@@ -9,7 +9,7 @@ from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.models import gru4rec, lrurec, sasrec
 
-BUILDERS = {"gru": gru4rec, "sasrec": sasrec, "lru": lrurec}
+BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec}
 FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion}
 
 

@@ -27,7 +27,7 @@ def test_scores_of_a_gru_are_the_recommenders(by_id, by_id_folder, served, rows)
     np.testing.assert_allclose(served(by_id_folder).scores(rows), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("interest", ["sasrec", "lru"])
+@pytest.mark.parametrize("interest", ["sasrec", "lrurec"])
 def test_scores_of_other_interests_are_the_recommenders(fit, served, tmp_path, interest):
     recommender = fit(interest=interest, epochs=1)
     export_recommender(recommender, tmp_path, formats=["onnx"])

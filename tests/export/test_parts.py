@@ -6,7 +6,7 @@ from mmrec.export import to_exported_program
 from mmrec.export.parts import step_parts
 from mmrec.interest import GRUInterest
 
-KINDS = ["gru", "sasrec", "lru"]
+INTERESTS = ["gru4rec", "sasrec", "lrurec"]
 
 
 def folded(step, readout, ports, histories, vectors):
@@ -28,12 +28,12 @@ def folded(step, readout, ports, histories, vectors):
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("event_type", KINDS)
+@pytest.mark.parametrize("interest", INTERESTS)
 @pytest.mark.parametrize("inputs", [{}, {"time_gap": True, "num_event_types": 2}])
 def test_folded_history_equals_the_models_interest(
-    small_model, histories, event_type, layers, inputs
+    small_model, histories, interest, layers, inputs
 ):
-    model, vectors = small_model(event_type, layers=layers, **inputs), torch.randn(13, 8)
+    model, vectors = small_model(interest, layers=layers, **inputs), torch.randn(13, 8)
     step, readout = step_parts(model.interest)
     with torch.no_grad():
         expected = model.interests(histories, vectors)
@@ -42,9 +42,9 @@ def test_folded_history_equals_the_models_interest(
     assert not got[2].any()  # no events
 
 
-@pytest.mark.parametrize("event_type", KINDS)
-def test_exported_programs_take_any_number_of_users(small_model, histories, event_type):
-    model, vectors = small_model(event_type, time_gap=True, num_event_types=2), torch.randn(13, 8)
+@pytest.mark.parametrize("interest", INTERESTS)
+def test_exported_programs_take_any_number_of_users(small_model, histories, interest):
+    model, vectors = small_model(interest, time_gap=True, num_event_types=2), torch.randn(13, 8)
     parts = step_parts(model.interest)
     step, readout = (to_exported_program(part).module() for part in parts)
     with torch.no_grad():

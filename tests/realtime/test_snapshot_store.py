@@ -11,7 +11,7 @@ from mmrec.realtime.snapshot_store import SnapshotStore
 
 @pytest.fixture
 def store(by_content):
-    return SnapshotStore(by_content, MemoryLog(), ExactIndex)
+    return SnapshotStore(by_content.state, MemoryLog(), ExactIndex)
 
 
 def lamp(name):
@@ -94,7 +94,7 @@ def test_what_is_served_can_be_served_again(store, by_content):
     store.change(ItemChange("add", lamp("x"), {}))
     store.change(ItemChange("remove", pl.DataFrame({"item_id": [by_content.catalog.ids[0]]}), {}))
     store.publish(learned(store, changes=2))
-    again = SnapshotStore(store.as_recommender(), MemoryLog(), ExactIndex)
+    again = SnapshotStore(store.to_state(), MemoryLog(), ExactIndex)
     assert torch.equal(again.now.vectors, store.now.vectors)
     assert torch.equal(again.now.available, store.now.available)
     assert again.now.catalog.ids == store.now.catalog.ids
@@ -102,7 +102,7 @@ def test_what_is_served_can_be_served_again(store, by_content):
 
 def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):
     log = MemoryLog()
-    one, other = (SnapshotStore(by_content, log, ExactIndex) for _ in range(2))
+    one, other = (SnapshotStore(by_content.state, log, ExactIndex) for _ in range(2))
     item, write = by_content.catalog.ids[2], log.change_items
     image = by_content.catalog.row(by_content.catalog.ids[7])["image"]
 
@@ -115,6 +115,6 @@ def test_an_item_that_two_processes_change_at_once(by_content, monkeypatch):
     monkeypatch.setattr(log, "change_items", after_the_other)
     one.change(ItemChange("update", pl.DataFrame({"item_id": [item], "image": [image]}), {}))
     other.refresh()
-    fresh = SnapshotStore(by_content, log, ExactIndex)
+    fresh = SnapshotStore(by_content.state, log, ExactIndex)
     for process in (one, other):
         assert torch.allclose(process.now.vectors, fresh.now.vectors, atol=1e-6)

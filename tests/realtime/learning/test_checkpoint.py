@@ -29,7 +29,7 @@ def test_the_last_one_is_read(checkpoint, tmp_path):
 
 def test_a_kill_between_the_renames_leaves_the_earlier_one(checkpoint, tmp_path):
     write(checkpoint, 1)
-    (tmp_path / "last").rename(tmp_path / "last.old")
+    (tmp_path / "last").rename(tmp_path / ".last.old")
     assert number(checkpoint) == 1
     write(checkpoint, 2)
     assert number(checkpoint) == 2
@@ -37,8 +37,8 @@ def test_a_kill_between_the_renames_leaves_the_earlier_one(checkpoint, tmp_path)
 
 def test_a_checkpoint_that_is_cut_off_is_not_read(checkpoint, tmp_path):
     write(checkpoint, 1)
-    (tmp_path / "last.part").mkdir()
-    (tmp_path / "last.part" / "state").write_bytes(b"half")
+    (tmp_path / ".last.new").mkdir()
+    (tmp_path / ".last.new" / "state").write_bytes(b"half")
     assert number(checkpoint) == 1
     write(checkpoint, 2)
     assert number(checkpoint) == 2

@@ -32,9 +32,12 @@ def test_what_was_set_and_changes_nothing(options, recipe, unused):
 
 def test_it_is_said_aloud(chain, options, caplog):
     given = options(epochs=1, layers=2, pool_size=4, dropout=0.1)
-    interest = GRUInterest(16, layers=1, dropout=0.5)
-    Recommender.fit(*chain(users=12), options=given, interest=interest, negatives="full")
+    Recommender.fit(*chain(users=12), options=given, negatives="full")
     assert "option pool_size=4 has no effect: negatives are full" in caplog.text
+    caplog.clear()
+    built = GRUInterest(16, layers=1, dropout=0.5)
+    Recommender.fit(*chain(users=12), options=given, interest=built)
+    assert "option layers=2 has no effect: GRUInterest was not given it" in caplog.text
     caplog.clear()
 
     def own(dim):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts import SLOTS, PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ def unused_options(
         found |= dict.fromkeys(("patience", "max_valid"), "private training chooses no epoch")
     interest = specs.get("interest")
     if interest is not None:
-        taken = interest.init_args or {}
+        built = SLOTS["interest"].is_built(recipe.of("interest"))
+        taken = {} if built else interest.init_args or {}
         found |= {
             option: f"{interest.name} was not given it"
             for option, argument in INTEREST_ARGUMENTS.items()
