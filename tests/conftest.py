@@ -130,7 +130,7 @@ def options():
 
 
 @pytest.fixture(scope="session")
-def parts(bert_folder):
+def take_parts(bert_folder):
     """The parts among some changes, with small encoders for the modalities in use."""
 
     from mmrec.recommender.options import PARTS
@@ -147,14 +147,14 @@ def parts(bert_folder):
 
 
 @pytest.fixture(scope="session")
-def fit(chain, options, parts, images, tiny_encoders):
+def fit(chain, options, take_parts, images, tiny_encoders):
     """Train a recommender on a made log; changes are options and parts."""
 
     from mmrec.recommender import Recommender
 
     def run(*, log=None, cache=None, catalog=None, **changes):
         events, items = chain(**(log or {}))
-        given = parts(changes)
+        given = take_parts(changes)
         return Recommender.fit(
             events,
             items if catalog is None else catalog,

@@ -3,7 +3,6 @@ import re
 import shutil
 import sys
 from base64 import b64decode
-from dataclasses import asdict
 from html.parser import HTMLParser
 
 import numpy as np
@@ -23,7 +22,7 @@ FILES = ["bars.png", "compare.html", "compare.md", "curves.png", "differences.pn
 def runs(small_shop, tmp_path_factory):
     """Two RUNs of one seed each and one of another width; their ranks are drawn."""
     folder, split = tmp_path_factory.mktemp("runs"), small_shop.split
-    report, options = small_shop.recommender.report, asdict(small_shop.recommender.options)
+    report, options = small_shop.recommender.report, small_shop.recommender.options
     position = split.targets("test")
     owner = split.sequences.owner[position]
     for name, change in {
@@ -34,7 +33,9 @@ def runs(small_shop, tmp_path_factory):
         run = folder / name
         run.mkdir()
         (run / "report.json").write_text(json.dumps(report))
-        (run / "config.json").write_text(json.dumps({"options": options | change}))
+        (run / "config.json").write_text(
+            json.dumps({"options": options.replace(**change).to_dict()})
+        )
         rank = np.random.default_rng(len(name)).geometric(0.1, len(position))
         pl.DataFrame(
             {

@@ -172,13 +172,13 @@ def test_it_is_exported_or_says_why_not(made, tmp_path, slot):
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_training_goes_on_with_the_same_part_only(
-    fit_own, chain, options, parts, tmp_path, monkeypatch, slot
+    fit_own, chain, options, take_parts, tmp_path, monkeypatch, slot
 ):
     def stop(*arguments, **more):
         raise KeyboardInterrupt
 
     def run(**more):
-        given = parts(more)
+        given = take_parts(more)
         return Recommender.fit(
             *chain(users=12),
             options=options(epochs=1),

@@ -173,7 +173,6 @@ def _train(
         say(f"Learning from {name} …")
         options = Options(
             modalities=modalities,
-            negatives="full",
             dim=96,
             dropout=0.4,
             modality_dropout=0.1,
@@ -184,7 +183,7 @@ def _train(
             seed=seed,
         )
         models[name] = Recommender.fit(
-            dataset.interactions, dataset.catalog, cache=cache, options=options
+            dataset.interactions, dataset.catalog, cache=cache, options=options, negatives="full"
         )
         report = models[name].report
         say(

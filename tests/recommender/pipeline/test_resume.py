@@ -22,13 +22,13 @@ from mmrec.training import AtomicCheckpointIO, Checkpoints
 
 
 @pytest.fixture
-def fit(chain, options, parts, tmp_path):
+def fit(chain, options, take_parts, tmp_path):
     """Train for five epochs, with checkpoints in a folder."""
 
     def run(*, resume=False, log=None, **changes):
         events, items = chain(**({"users": 16} | (log or {})))
         chosen = {"epochs": 5, "dropout": 0.3, "ema": 0.9, "reranker": "mlp"} | changes
-        given = parts(chosen)
+        given = take_parts(chosen)
         place = tmp_path / "kept"
         return Recommender.fit(
             events, items, options=options(**chosen), checkpoints=place, resume=resume, **given
