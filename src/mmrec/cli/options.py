@@ -94,7 +94,7 @@ def _plain_type(name: str) -> Any:
         return str
     kind = Options.model_fields[name].annotation
     if get_origin(kind) is Literal:
-        return str
+        return kind
     bare = [get_args(k)[0] if get_args(k) else k for k in get_args(kind) if k is not type(None)]
     return bare[0] | None if bare else kind
 

@@ -175,7 +175,6 @@ def _train(
             modalities=modalities,
             dim=96,
             dropout=0.4,
-            modality_dropout=0.1,
             batch_size=32,
             lr=3e-3,
             epochs=epochs,

@@ -6,7 +6,7 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.encoders import IdEncoder, ImageEncoder, TextEncoder
-from mmrec.recommender.content import Context, TextModality, modalities_of
+from mmrec.recommender.content import Context, ImageModality, TextModality, modalities_of
 from mmrec.recommender.content import read_content as read
 
 TRAINED = np.array([1, 2, 5])
@@ -138,13 +138,37 @@ def test_texts_are_put_together_and_cut(catalog):
         TextModality().values(catalog, facts(catalog, template="{color}"))
 
 
-def test_a_frozen_encoder_is_loaded_once_a_process(bert_folder, monkeypatch, tmp_path):
+def test_a_frozen_encoder_is_loaded_once_a_process(bert_folder, monkeypatch):
     first = TextModality(str(bert_folder)).pretrained()
     monkeypatch.setattr(TextModality, "load", None)
     assert TextModality(str(bert_folder)).pretrained() is first
+    assert TextModality(str(bert_folder)).loaded() is first
     for other in ({"pooling": "cls"}, {"tuning": "full"}):
         with pytest.raises(TypeError):
             TextModality(str(bert_folder), **other).pretrained()
+
+
+def test_a_seed_draws_the_same_whether_an_encoder_was_loaded_or_not(monkeypatch):
+    def load(self):  # as timm does: first weights are drawn
+        return ImageEncoder.from_timm(self.encoder, pretrained=False)
+
+    monkeypatch.setattr(ImageModality, "load", load)
+
+    def drawn(seed):
+        torch.manual_seed(seed)
+        ImageModality("test_vit2").pretrained()
+        return torch.rand(3)
+
+    first, other = drawn(5), drawn(6)
+    for _ in range(2):
+        assert torch.equal(drawn(5), first)
+        assert torch.equal(drawn(6), other)
+    torch.manual_seed(5)
+    ImageModality("test_vit2").loaded()  # draws nothing
+    untouched = torch.rand(3)
+    assert not torch.equal(untouched, first)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(3), untouched)
 
 
 def test_an_encoder_whose_files_have_changed_is_loaded_anew(bert_folder, tmp_path):

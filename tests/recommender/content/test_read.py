@@ -24,7 +24,7 @@ def test_the_content_of_a_known_item_gives_its_vector(by_content, images):
 
 def test_given_features_need_no_encoder(by_content, images, monkeypatch):
     made = by_content
-    monkeypatch.setattr("mmrec.recommender.content.TextModality.pretrained", None)
+    monkeypatch.setattr("mmrec.recommender.content.TextModality.loaded", None)
     new = rows("red shoes a", "", images=images[0].parent)
     width = {n: m.facts["feature_dim"] for n, m in made.state.modalities.items()}
     features = {name: np.full((2, dim), 0.5) for name, dim in width.items()}

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from mmrec.recommender.pipeline.assemble import (
     parts_of,
     specs_of_model,
 )
-from mmrec.scoring import MLPScorer
+from mmrec.scoring import DotScorer, MLPScorer
 
 
 def encoders(ids=5):
@@ -78,6 +80,35 @@ def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest)
     lines = made.recommend(history, 4)
     assert lines[0].item == "i8"
     assert again.recommend(history, 4) == lines
+
+
+def test_an_option_reaches_the_parts_of_its_slot_only(build):
+    for fusion in ("concat", "attention", "siamese"):
+        model = build(parts={"fusion": fusion, "reranker": "mlp"}, dropout=0.3, layers=2)
+        for part in (model.items.fusion, model.reranker):
+            assert {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)} <= {0.0}
+    assert model.interest.dropout.p == 0.3
+    assert len([m for m in model.reranker.hidden if isinstance(m, torch.nn.Linear)]) == 0
+
+
+def test_scorers_know_the_width_of_the_interest(build):
+    interest = partial(GRUInterest, interest_dim=24)
+    with pytest.raises(ValueError, match="24"):  # a product needs the width of items
+        build(parts={"interest": interest})
+
+    class Projected(DotScorer):
+        def __init__(self, dim, interest_dim):
+            super().__init__()
+            self.project = torch.nn.Linear(interest_dim, dim)
+
+        def forward(self, states, vectors):
+            return super().forward(self.project(states), vectors)
+
+        def index_queries(self, states):
+            return super().index_queries(self.project(states))
+
+    model = build(parts={"interest": interest, "scorer": Projected, "reranker": "mlp"})
+    assert model.reranker.interest_dim == 24
 
 
 def test_event_types(build):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -105,7 +105,7 @@ class PretrainedModality(ABC):
         """Describe the encoder of a model that was trained by hand."""
         facts = self.extra_facts(catalog, None)
         if isinstance(encoder, FeatureEncoder):
-            return facts | self.describe(self.pretrained()) | {"feature_dim": encoder.dim_in}
+            return facts | self.describe(self.loaded()) | {"feature_dim": encoder.dim_in}
         if not isinstance(encoder, RawEncoder):
             raise ValueError(
                 f"{type(self).__name__} expects a FeatureEncoder or an encoder of raw values; got "
@@ -120,19 +120,34 @@ class PretrainedModality(ABC):
         values = self.values(items, facts)
         if isinstance(encoder, RawEncoder):
             return self._raw(values, encoder.transform)
-        raw = self.pretrained()
+        raw = self.loaded()
         check_fingerprint(self.name, raw.fingerprint(), facts)
         device = next(encoder.buffers()).device
         features = FeatureStore(None).encode(placed(raw, device), [None, *values])
         return features, {index - 1: reason for index, reason in features.problems.items()}
 
+    def loaded(self) -> RawEncoder:
+        """Return the frozen encoder; it is loaded once a process."""
+        if not isinstance(self.encoder, str):
+            return self.built()
+        with torch.random.fork_rng(devices=[]):
+            return self._loaded(self.encoder).encoder
+
     def pretrained(self) -> RawEncoder:
-        """Return the pretrained encoder; a frozen one is loaded once a process."""
+        """Return the encoder for training; loading it draws random numbers."""
         if not isinstance(self.encoder, str):
             return self.built()
         if self.tuning != "frozen":
             return self.load()
-        return _loaded_once(type(self), json.dumps(vars(self)["init_args"]), _stamp(self.encoder))
+        loaded = self._loaded(self.encoder)
+        # Building a model draws its first weights. What a seed draws next must not depend on
+        # whether the model had been loaded before.
+        now = torch.get_rng_state()
+        if now.equal(loaded.before):
+            torch.set_rng_state(loaded.after)
+        elif not now.equal(loaded.after) and not loaded.before.equal(loaded.after):
+            self.load()
+        return loaded.encoder
 
     def built(self) -> RawEncoder:
         """Return the encoder that was given built.
@@ -155,15 +170,28 @@ class PretrainedModality(ABC):
         plain: dict[str, Any] = json.loads(json.dumps(described))
         return plain
 
+    def _loaded(self, name: str) -> "_Loaded":
+        return _loaded_once(type(self), json.dumps(vars(self)["init_args"]), _stamp(name))
+
     def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
         problems = self.find_problems(values)
         readable = [None if row in problems else value for row, value in enumerate(values)]
         return RawSource(readable, transform), problems
 
 
+class _Loaded(NamedTuple):
+    """A frozen encoder, and the state of the random numbers before and after it was loaded."""
+
+    encoder: RawEncoder
+    before: torch.Tensor
+    after: torch.Tensor
+
+
 @lru_cache(maxsize=4)
-def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) -> RawEncoder:
-    return kind(**json.loads(arguments)).load()
+def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) -> _Loaded:
+    before = torch.get_rng_state()
+    encoder = kind(**json.loads(arguments)).load()
+    return _Loaded(encoder, before, torch.get_rng_state())
 
 
 def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:

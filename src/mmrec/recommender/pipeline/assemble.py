@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from mmrec.encoders import Encoder
@@ -74,30 +75,36 @@ def build_model(
         ValueError: a part can't be made, or the parts don't fit one another.
     """
     dims = {name: encoder.dim for name, encoder in encoders.items()}
-    known = {"dims": dims, "aligned": list(content)} | known_sizes(options, event_types)
+    known = known_sizes(recipe, options, event_types)
+    known["fusion"] = {"dims": dims, "dim": options.dim, "aligned": list(content)}
     parts: dict[str, Any] = {}
     specs: dict[str, PartSpec] = {}
     for slot in MODEL_SLOTS:
         if (given := recipe.of(slot)) is not None:
-            parts[slot], specs[slot] = SLOTS[slot].make(given, known)
-            if slot == "interest":
-                known["interest_dim"] = getattr(parts[slot], "interest_dim", options.dim)
+            parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
     items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
     model = SequentialModel(items, parts["interest"], parts["scorer"], parts.get("reranker"))
     return model, specs | specs_of_wiring(model)
 
 
-def known_sizes(options: Options, event_types: int) -> dict[str, Any]:
-    """Return what factories of interest models and scorers are called with."""
-    known: dict[str, Any] = {
+def known_sizes(recipe: Recipe, options: Options, event_types: int) -> dict[str, dict[str, Any]]:
+    """Return what is known of interest model and scorers before they are made, by slot.
+
+    An option reaches a part of its own slot only: ``dropout`` is that of the interest model.
+    """
+    interest: dict[str, Any] = {
         "dim": options.dim,
-        "interest_dim": options.dim,
         "dropout": options.dropout,
         "time_gap": options.time_gap,
         "num_event_types": event_types if options.event_types else 0,
         "window": options.max_length,
     }
-    return known if options.layers is None else known | {"layers": options.layers}
+    if options.layers is not None:
+        interest["layers"] = options.layers
+    with torch.random.fork_rng(devices=[]):  # made once more below, with the draws of the seed
+        made = SLOTS["interest"].create(recipe.of("interest"), interest)
+    sizes = {"dim": options.dim, "interest_dim": getattr(made, "interest_dim", options.dim)}
+    return {"interest": interest, "scorer": sizes, "reranker": sizes}
 
 
 def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:

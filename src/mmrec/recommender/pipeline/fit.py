@@ -59,11 +59,12 @@ class Plan:
         Raises:
             ValueError: a part can't be made.
         """
-        known = known_sizes(self.options, len(self.split.sequences.event_types))
         self.recipe.to_dict()
         with seeded(0):
+            event_types = len(self.split.sequences.event_types)
+            known = known_sizes(self.recipe, self.options, event_types)
             return {
-                slot: SLOTS[slot].make(given, known)[1]
+                slot: SLOTS[slot].make(given, known[slot])[1]
                 for slot in ("interest", "scorer", "reranker")
                 if (given := self.recipe.of(slot)) is not None
             }
