@@ -16,7 +16,7 @@ import polars as pl
 
 
 class Server:
-    """Keeps one state for each user. An event costs one step, whatever the length of the history."""
+    """Keeps one state for each user. An event costs one step, however long the history is."""
 
     def __init__(self, folder: Path, files: str = "onnx") -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
