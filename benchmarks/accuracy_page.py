@@ -22,24 +22,25 @@ PLACES = (
 CUTS = (10, 100)
 HEAD = """# Benchmarks: accuracy
 
-Written by the command below from what it computed; nothing on this page is typed by hand.
+The command below wrote this page from its results; nothing on it is typed by hand.
 
     python benchmarks/accuracy.py FOLDER --peers DIR --work DIR --page docs/benchmarks.md --json
 
-Two CPU cores, one thread a training, several trainings at once: seconds say what a training costs
-here, not which library is faster ([numbers](numbers.md) has timings side by side). All models read
-the same split file (its fingerprint stands beside the name), train on events of the training part
-of a 5-core, choose their epoch by NDCG@10 on validation, and are measured once on the test part:
-every item ranked, seen items filtered, ties against the model. Peers run in environments of their
-own, with their own data preparation, losses and stopping: at most 60 epochs, Adam at .001; RecTools
-at width 128 and 100 events of a history, RecBole, whose epochs take minutes, at its defaults of 64
-and 50. RecBole's SASRec may take 45 minutes of processor time; nothing else needs as much.
+Trainings ran on two CPU cores, several at once, one thread each. So the seconds show what a
+training costs here, not which library is faster; [numbers](numbers.md) has timings side by side.
+All models read the same split file, whose fingerprint stands below its name. They train on the
+training part of a 5-core, choose their epoch by NDCG@10 on validation, and are measured once on the
+test part: every item ranked, seen items filtered, ties against the model. Peers run in environments
+of their own, with their own data preparation, losses and stopping: at most 60 epochs, Adam at .001.
+RecTools has width 128 and 100 events of a history. RecBole, whose epochs take minutes, has its
+defaults of 64 and 50. RecBole's SASRec is limited to 45 minutes of processor time; every other
+training ends before that.
 
-**Search.** RecTools' SASRec had two trainings, with its own default of dropout, .2, and with .4,
-of which validation chose; the other peers ran with the dropout of their library. mmrec ran with the
-defaults of `mmrec fit`; these were
-chosen on the validation part of the first two splits when the library was built, so mmrec has had
-more attention than the peers. ± is the 95 % interval of the mean over seeds (Student's t).
+**Search.** RecTools' SASRec was trained with its default dropout of .2 and with .4, and validation
+chose one. The other peers ran with the dropout of their library. mmrec ran with the defaults of
+`mmrec fit`. These were chosen on the validation part of the first two splits when the library was
+built, so mmrec has had more attention than the peers. ± is the 95 % interval of the mean over seeds
+(Student's t).
 """
 
 

@@ -1,9 +1,9 @@
-"""A trained recommender goes live: events, new items and learning, on a miniature shop.
+"""A trained recommender serves: events, a new item, and learning on, with made data.
 
     python examples/live.py
 
-Trains on ids, so that no pretrained weights are needed; then one visitor clicks, an item appears
-that nobody has met, and a learner follows the log.
+It trains on ids, so no pretrained weights are needed. Then a user clicks, an item without events
+is added, and a learner follows the log.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ items = {
     "title": [f"{'lamp' if n % 2 else 'chair'} number {n}" for n in range(ITEMS)],
     "category": ["lamp" if n % 2 else "chair" for n in range(ITEMS)],
 }
-# Everyone stays in one category: a visitor of lamps goes on with lamps.
+# Each user stays in one category: lamps are followed by lamps.
 walks = 2 * rng.integers(ITEMS // 2, size=(60, 12)) + rng.integers(2, size=(60, 1))
 events = {
     "user_id": np.repeat([f"u{n}" for n in range(60)], 12),

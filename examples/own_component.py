@@ -37,8 +37,8 @@ class FadingMean(nn.Module):
         weights = weights / weights.sum(1, keepdim=True)
         return self.out(weights @ torch.where(mask.unsqueeze(-1), vectors, 0.0))
 
-    # The rest is for a live recommender, which adds an event to a state at the same cost whatever
-    # came before: here the sum of the faded items, and in the last column that of their weights.
+    # The rest is for a live recommender, which updates a state by one event at a time. The state is
+    # the weighted sum of the items, and in its last column the sum of the weights.
     def initial_state(self, batch_size: int) -> Tensor:
         return self.fade.new_zeros(batch_size, self.dim + 1)
 

@@ -1,4 +1,4 @@
-"""Serve from ONNX files without torch: onnxruntime, NumPy and polars are all it takes.
+"""Serve from ONNX files without torch: with onnxruntime, NumPy and polars alone.
 
 python examples/serve_onnx.py          a tiny recommender, trained and exported by another process
 python examples/serve_onnx.py FOLDER   what mmrec.export.export_recommender wrote
@@ -16,7 +16,7 @@ import polars as pl
 
 
 class Server:
-    """Keeps a state a user; an event costs one step, whatever came before."""
+    """Keeps one state for each user. An event costs one step, however long the history is."""
 
     def __init__(self, folder: Path, files: str = "onnx") -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
@@ -39,10 +39,8 @@ class Server:
 
     def observe(self, user: str, item: str, time: float, event_type: str = "") -> None:
         state, seen, before = self.users.get(user, (self.start, [], time))
-        row, number = (
-            self.rows[item],
-            self.event_types.index(event_type) if event_type in self.event_types else 0,
-        )
+        row = self.rows[item]
+        number = self.event_types.index(event_type) if event_type in self.event_types else 0
         if self.drop_repeats and seen[-1:] == [row]:
             return
         gap = np.array([max(time - before, 0.0)], np.float32)
@@ -59,7 +57,7 @@ class Server:
 
 
 def make(folder: Path) -> None:
-    """Train a recommender and export it; the one place that needs torch."""
+    """Train a recommender and export it; only this needs torch."""
     import mmrec
     from mmrec.demo import make_shop
     from mmrec.export import export_recommender
