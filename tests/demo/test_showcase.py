@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmrec.demo.showcase import find_newcomers, find_people, find_queries
+from mmrec.demo.showcase import find_new_items, find_people, find_queries
 
 
 def test_people_are_shown_what_they_get(small_shop):
@@ -32,14 +32,14 @@ def test_where_all_met_an_item_of_their_list_they_fill_up(small_shop):
     assert [person.place <= 60 for person in people] == [True] * 4
 
 
-def test_newcomers_have_no_event_and_are_in_the_list_that_is_shown(small_shop):
+def test_new_items_have_no_event_and_are_in_the_list_that_is_shown(small_shop):
     recommender = small_shop.recommender
     met = set(small_shop.dataset.interactions.frame["item_id"])
-    new_items = find_newcomers(recommender, small_shop.split, count=3, shown=200, k=60)
+    new_items = find_new_items(recommender, small_shop.split, count=3, shown=200, k=60)
     assert new_items
     for new in new_items:
         assert new.item not in met
-        assert 0 < new.lists <= new.asked
+        assert 0 < new.lists <= new.users
         order = [line.item for line in recommender.recommend(new.history, 60)]
         assert order.index(new.item) + 1 == new.place
     assert [new.lists for new in new_items] == sorted((n.lists for n in new_items), reverse=True)

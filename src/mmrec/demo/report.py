@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrec.data import Dataset, ItemId, Split
-from mmrec.demo.showcase import Newcomer, Person, find_newcomers, find_people, find_queries
+from mmrec.demo.showcase import NewItem, Person, find_new_items, find_people, find_queries
 from mmrec.demo.story import Line, Step, Story, is_new, tell_story
 from mmrec.demo.thumbnails import Thumbnails
 from mmrec.display import BASELINE_NAMES, load_template, title_of
@@ -60,7 +60,7 @@ def write_report(
         "people": [page.person(person) for person in find_people(recommender, split)],
         "hit_rate": recommender.report["test"].get("hr@10"),
         "story": page.story(story or tell_story(recommender, split)),
-        "new_items": [page.newcomer(new) for new in find_newcomers(recommender, split)],
+        "new_items": [page.new_item(new) for new in find_new_items(recommender, split)],
         "queries": [page.query(item) for item in find_queries(recommender)],
         "aspect": page.thumbnails.aspect,
     }
@@ -113,10 +113,10 @@ class _Page:
             "steps": [self._step(step) for step in story.steps],
         }
 
-    def newcomer(self, new: Newcomer) -> Values:
+    def new_item(self, new: NewItem) -> Values:
         tiles = [self.tile(new.item, mark="first"), *map(self.tile, new.history)]
         return {"tiles": tiles, "title": tiles[0]["title"]} | {
-            name: getattr(new, name) for name in ("lists", "asked", "place")
+            name: getattr(new, name) for name in ("lists", "users", "place")
         }
 
     def query(self, item: ItemId) -> Values:

@@ -55,20 +55,20 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class NewItem:
     """An item without any event, and a user who would see it.
 
     Attributes:
         item: the item's id.
         lists: how many of the lists contain it.
-        asked: how many lists were made.
+        users: how many lists were made.
         place: its best place in one of the lists.
         history: the last items of that list's user, oldest first.
     """
 
     item: ItemId
     lists: int
-    asked: int
+    users: int
     place: int
     history: list[ItemId]
 
@@ -88,13 +88,13 @@ def find_people(
     return [*hits[:kept], *misses[: count - kept]]
 
 
-def find_newcomers(
+def find_new_items(
     recommender: Recommender, split: Split, *, count: int = 4, shown: int = 9, k: int = 10
-) -> list[Newcomer]:
+) -> list[NewItem]:
     """Return items without any event, those in the most lists of length ``k`` first."""
-    met = split.sequences.counts(len(recommender.catalog))
+    events = split.sequences.counts(len(recommender.catalog))
     ids = recommender.catalog.ids
-    fresh = {item for item, events in zip(ids, met[1:], strict=True) if events == 0}
+    fresh = {item for item, seen in zip(ids, events[1:], strict=True) if seen == 0}
     histories = [
         items
         for target in _last_targets(recommender, split)[:ASKED]
@@ -109,7 +109,7 @@ def find_newcomers(
                 lists[line.item] += 1
                 best[line.item] = min(best.get(line.item, (place, row)), (place, row))
     return [
-        Newcomer(item, times, len(histories), best[item][0], histories[best[item][1]][-shown:])
+        NewItem(item, times, len(histories), best[item][0], histories[best[item][1]][-shown:])
         for item, times in sorted(lists.items(), key=lambda pair: (-pair[1], best[pair[0]]))[:count]
     ]
 
