@@ -73,7 +73,7 @@ class Rehearsal(OnlineLearner):
 
 
 def recommender(data: Dataset, until: float, seed: int, work: Path, cache: Path) -> Recommender:
-    """Return a recommender that has met nothing after the first ``until`` of the events."""
+    """Return a recommender that was fitted on the first ``until`` of the events alone."""
     folder = work / f"run-{until}-{seed}"
     if not folder.exists():
         log = data.interactions
@@ -99,7 +99,7 @@ def learner_of(
     **options: Any,
 ) -> OnlineLearner:
     """Return a learner that starts at a recommender and remembers what that was trained on."""
-    learner = make(made.model, made.vectors, made.counts, seed=seed, **options)
+    learner = make(made.model, made.vectors, made.state.counts, seed=seed, **options)
     learner.remember(split.train)
     return learner
 
