@@ -5,7 +5,8 @@
 FOLDER holds the data sets `ml-100k-posters` and `ml-latest-small-posters`. Each training is a job.
 Its result is kept in the work folder under a hash of its settings, which include the defaults of
 `mmrec fit` and the versions of the peers. So an interrupted grid continues where it stopped, and a
-wider one computes only what is new. A result contains a hash of the code. Every model chooses its
+wider one computes only what is new. A result contains a hash of the code. A work
+folder of an mmrec that wrote another format of RUN is refused. Every model chooses its
 epoch by NDCG@10 on validation and is measured once on the test part: whole catalogue ranked, seen
 items filtered, ties against the model.
 
@@ -42,21 +43,23 @@ from common import (
 )
 
 import mmrec
+from mmrec.recommender.artifact.run import FORMAT
 from mmrec.recommender.options import Options
+from mmrec.recommender.pipeline.assemble import Recipe
 
 SEEDS = (0, 1, 2)
 MAIN = (("ml-100k-posters", "leave-one-out"), ("ml-latest-small-posters", "time"))
 MMREC = {
-    "mmrec GRU, all": ("gru", "id,text,image"),
-    "mmrec GRU, id": ("gru", "id"),
-    "mmrec GRU, text + image": ("gru", "text,image"),
+    "mmrec GRU4Rec, all": ("gru4rec", "id,text,image"),
+    "mmrec GRU4Rec, id": ("gru4rec", "id"),
+    "mmrec GRU4Rec, text + image": ("gru4rec", "text,image"),
     "mmrec SASRec, all": ("sasrec", "id,text,image"),
     "mmrec SASRec, id": ("sasrec", "id"),
-    "mmrec LRU, all": ("lru", "id,text,image"),
-    "mmrec GRU, text": ("gru", "text"),
-    "mmrec GRU, image": ("gru", "image"),
+    "mmrec LRURec, all": ("lrurec", "id,text,image"),
+    "mmrec GRU4Rec, text": ("gru4rec", "text"),
+    "mmrec GRU4Rec, image": ("gru4rec", "image"),
 }
-ONCE = ("mmrec GRU, text", "mmrec GRU, image", "mmrec SASRec, id", "RecBole GRU4Rec")
+ONCE = ("mmrec GRU4Rec, text", "mmrec GRU4Rec, image", "mmrec SASRec, id", "RecBole GRU4Rec")
 """Rows of one seed: beside the others they only say which part does what."""
 
 PEERS = {
@@ -123,7 +126,7 @@ def all_jobs() -> Iterator[Job]:
 
 def mmrec_jobs() -> Iterator[Job]:
     """The trainings of mmrec, in the order of what they are worth."""
-    defaults = json.dumps(Options().to_dict(), sort_keys=True)
+    defaults = json.dumps([Options().to_dict(), Recipe().to_dict()], sort_keys=True)
     rest = hashlib.sha256(defaults.encode()).hexdigest()[:16]
     for (data, split), name in MMREC_CELLS:
         interest, modalities = MMREC[name]
@@ -146,12 +149,23 @@ def code() -> str:
     return digest.hexdigest()[:8]
 
 
+def check_formats(work: Path) -> None:
+    """Refuse a work folder with RUNs that this version of mmrec can't read."""
+    for config in sorted(work.glob("*/RUN/config.json")):
+        if (found := json.loads(config.read_text()).get("format")) != FORMAT:
+            raise SystemExit(
+                f"{work} must hold RUNs of format {FORMAT} only; {config.parent} is of format "
+                f"{found}, by another version of mmrec: give another folder with --work"
+            )
+
+
 class Grid:
     """Runs jobs and keeps what they gave."""
 
     def __init__(self, data: Path, peers: Path, work: Path, cache: Path) -> None:
         self.data, self.peers, self.work, self.cache = data, peers, work, cache
         work.mkdir(parents=True, exist_ok=True)
+        check_formats(work)
 
     def result(self, job: Job) -> dict[str, Any] | None:
         """What a job gave, or None."""

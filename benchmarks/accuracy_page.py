@@ -157,9 +157,9 @@ def _contest(rows: dict[str, Results]) -> str:
         f"mmrec's best on validation, {best}, has {ratio:.2f} times the NDCG@10 of the best peer "
         f"on test, {peer}."
     )
-    if "mmrec GRU, id" in own:
-        ratio = _mean(own["mmrec GRU, id"], "ndcg@10") / theirs
-        said += f" With ids alone, as the peers have them, mmrec GRU has {ratio:.2f} times."
+    if "mmrec GRU4Rec, id" in own:
+        ratio = _mean(own["mmrec GRU4Rec, id"], "ndcg@10") / theirs
+        said += f" With ids alone, as the peers have them, mmrec GRU4Rec has {ratio:.2f} times."
     return said + "\n"
 
 
@@ -167,7 +167,7 @@ def _cold(rows: dict[str, Results], own: dict[str, Any], work: Path) -> str:
     """Return what content does: all against id only, and cold items."""
     runs = {name: _runs(group, work) for name, group in rows.items() if name.startswith("mmrec")}
     text = ""
-    everything, ids = runs.get("mmrec GRU, all"), runs.get("mmrec GRU, id")
+    everything, ids = runs.get("mmrec GRU4Rec, all"), runs.get("mmrec GRU4Rec, id")
     if everything and ids:
         compared = compare_runs([read_result(run) for run in [*ids, *everything]])
         text += _versus(compared)
@@ -196,7 +196,7 @@ def _versus(compared: Comparison) -> str:
     for what, gap in [("every test event", one.difference), *one.slices.items()]:
         said.append(f"| {what} | {_s(gap.mean)} | {_s(gap.low)} to {_s(gap.high)} | {_p(gap.p)} |")
     return (
-        "### All modalities less id only (GRU)\n\n"
+        "### All modalities less id only (GRU4Rec)\n\n"
         "Difference in NDCG@10, means over seeds paired by test event; intervals by a bootstrap "
         "that draws whole users.\n\n| | difference | 95 % interval | p |\n"
         "| --- | --- | --- | --- |\n" + "\n".join(said) + "\n\n"

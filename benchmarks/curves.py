@@ -23,7 +23,7 @@ from typing import Any
 from common import PeakMemory, command_line, print_json
 
 WIDTH, DIM, NEGATIVES = 64, 128, 1024
-COLOURS = {
+COLORS = {
     "sampled pool": "#0b6fa4",
     "full softmax": "#c8553d",
     "GRU": "#0b6fa4",
@@ -148,7 +148,7 @@ def run(point: Point) -> Point:
     return found
 
 
-PICTURES = {
+IMAGES = {
     "catalogue": ("items", "pool", "items in the catalogue"),
     "history": ("length", "model", "events in a history"),
     "batch": ("batch", "model", "histories in a batch"),
@@ -171,7 +171,7 @@ def draw(name: str, found: list[Point], out: Path) -> Path:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    axis, series, label = PICTURES[name]
+    axis, series, label = IMAGES[name]
     settings = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     with plt.rc_context(settings):
         figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
@@ -187,7 +187,7 @@ def draw(name: str, found: list[Point], out: Path) -> Path:
                     [point[value] for point in own],
                     marker="o",
                     markersize=4,
-                    color=COLOURS[line],
+                    color=COLORS[line],
                     label=line,
                 )
             panel.set(xscale="log", yscale="log", xlabel=label)
@@ -215,7 +215,7 @@ def main() -> None:
     """Measure, draw, print."""
     parser = command_line(__doc__)
     parser.add_argument("--out", type=Path, default=Path("curves"))
-    parser.add_argument("--only", choices=list(PICTURES), action="append")
+    parser.add_argument("--only", choices=list(IMAGES), action="append")
     parser.add_argument("--quick", action="store_true", help="few points")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -106,7 +106,7 @@ def measure(
 def main() -> None:
     """Print the figures of each index."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--items", type=int, default=100_000, help="5,000 or more")
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--json", action="store_true", help="print the figures as the last line")
     arguments = parser.parse_args()

@@ -52,13 +52,13 @@ WIDTH, CLUSTER, STAY = 512, 1000, 0.9
 def write_features(path: Path, items: int) -> np.ndarray:
     """Write the features of every index piece by piece, and return them read-only."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(-(-items // CLUSTER), WIDTH)).astype(np.float32)
+    centers = rng.normal(size=(-(-items // CLUSTER), WIDTH)).astype(np.float32)
     shape = (items + 1, WIDTH)
     table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for start in range(0, items + 1, 20_000):
         index = np.arange(start, min(start + 20_000, items + 1))
         noise = rng.normal(scale=1.0, size=(len(index), WIDTH)).astype(np.float32)
-        table[index[0] : index[-1] + 1] = centres[np.maximum(index - 1, 0) // CLUSTER] + noise
+        table[index[0] : index[-1] + 1] = centers[np.maximum(index - 1, 0) // CLUSTER] + noise
     table.flush()
     del table
     return np.load(path, mmap_mode="r")

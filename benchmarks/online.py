@@ -44,7 +44,7 @@ from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.realtime.learning.online import OnlineLearner
 
 METRICS = ("ndcg@10", "hr@10")
-COLOURS = {"online": "#0b6fa4", "frozen": "#c8553d", "online Markov": "#8a8a8a"}
+COLORS = {"online": "#0b6fa4", "frozen": "#c8553d", "online Markov": "#8a8a8a"}
 TUNED: tuple[dict[str, Any], ...] = (
     {},
     *({"item_lr": rate, "steps": 1} for rate in (0.03, 0.06, 0.1, 0.2)),
@@ -73,7 +73,7 @@ class Rehearsal(OnlineLearner):
 
 
 def recommender(data: Dataset, until: float, seed: int, work: Path, cache: Path) -> Recommender:
-    """Return a recommender that has met nothing after the first ``until`` of the events."""
+    """Return a recommender that was fitted on the first ``until`` of the events alone."""
     folder = work / f"run-{until}-{seed}"
     if not folder.exists():
         log = data.interactions
@@ -99,7 +99,7 @@ def learner_of(
     **options: Any,
 ) -> OnlineLearner:
     """Return a learner that starts at a recommender and remembers what that was trained on."""
-    learner = make(made.model, made.vectors, made.counts, seed=seed, **options)
+    learner = make(made.model, made.vectors, made.state.counts, seed=seed, **options)
     learner.remember(split.train)
     return learner
 
@@ -195,7 +195,7 @@ def draw(streams: list[dict[str, Prequential]], markov: Prequential, path: Path)
     for stream in [*streams, {"online Markov": markov}]:
         for name, result in stream.items():
             curve = result.curve(window=window)[at]
-            axes.plot(at + 1, curve, color=COLOURS[name], lw=1.2, label=name)
+            axes.plot(at + 1, curve, color=COLORS[name], lw=1.2, label=name)
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), frameon=False)

@@ -9,25 +9,34 @@ takes `(B, T)` texts and images. Median seconds of a step, and their ratio, are 
 """
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from common import command_line, print_json, seconds_of
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from mmrec.data import Batch, RawSource, Source, load_pool, read_folder, split_by_time
+from mmrec.data import (
+    Batch,
+    Catalog,
+    RawSource,
+    Source,
+    TextTemplate,
+    load_pool,
+    read_folder,
+    split_by_time,
+)
 from mmrec.demo import make_shop
 from mmrec.encoders import ImageEncoder, TextEncoder, TextTransform
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.fusion import ConcatFusion
 from mmrec.losses import softmax_loss
 from mmrec.models import SequentialModel, gru4rec
-from mmrec.recommender.content import raw_values
 from mmrec.sampling import InBatchSampler
 from mmrec.training import SequenceDataModule
 
@@ -51,6 +60,16 @@ def small_model() -> SequentialModel:
     image.transform = replace(image.transform, size=96)
     fusion = ConcatFusion({"text": text.dim, "image": image.dim}, 64)
     return gru4rec({"text": text, "image": image}, dim=64, fusion=fusion)
+
+
+def raw_sources(catalog: Catalog, model: SequentialModel) -> dict[str, Source]:
+    """Return the texts and image files of a catalogue, prepared for the encoders of a model."""
+    values: dict[str, Sequence[Any]] = {
+        "text": TextTemplate.guess(catalog.frame.columns).render_all(catalog.frame),
+        "image": catalog.image_paths(),
+    }
+    encoders: Any = model.items.encoders
+    return {name: RawSource(values[name], encoders[name].transform) for name in values}
 
 
 def every_occurrence(batch: Batch, sources: Mapping[str, Source]) -> Batch:
@@ -88,12 +107,7 @@ def main() -> None:
     with TemporaryDirectory() as directory:
         data = read_folder(make_shop(Path(directory) / "shop", items=arguments.items))
         split = split_by_time(data.interactions, data.catalog)
-        sources = {
-            name: RawSource(
-                raw_values(name, data.catalog, None), model.items.encoders[name].transform
-            )
-            for name in ("text", "image")
-        }
+        sources = raw_sources(data.catalog, model)
         module = SequenceDataModule(
             split,
             sources,

@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 from common import PEER_SCRIPTS, command_line, environment, print_json, run_script
 
 MMREC = {
-    "mmrec GRU, id": ("gru", "id"),
+    "mmrec GRU4Rec, id": ("gru4rec", "id"),
     "mmrec SASRec, id": ("sasrec", "id"),
-    "mmrec GRU, all": ("gru", "id,text,image"),
+    "mmrec GRU4Rec, all": ("gru4rec", "id,text,image"),
 }
 
 

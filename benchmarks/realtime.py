@@ -25,6 +25,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -146,9 +147,11 @@ def observing(made: Recommender, log: EventLog, name: str, calls: int) -> dict[s
 def stepping(made: Recommender, calls: int) -> dict[str, float]:
     """Measure the update of a state by one event against encoding a whole history again."""
     draw, model = np.random.default_rng(1), made.model
-    event_types = made.config["event_types"]
     updater = StateUpdater(
-        model.interest, "", event_types=event_types, drop_repeats=made.options.drop_repeats
+        model.interest,
+        "",
+        event_types=made.state.event_types,
+        drop_repeats=made.options.drop_repeats,
     )
     indices = draw.permutation(np.resize(np.arange(1, len(made.vectors)), HISTORY + 1))
     events = [Event(n + 1, "", int(i), "view", 60.0 * n) for n, i in enumerate(indices)]
@@ -193,26 +196,26 @@ def enlarged(made: Recommender, size: int, level: float, *, isotropic: bool) -> 
     frame = pl.DataFrame({"item_id": np.arange(size)})
     text = [name for name in made.catalog.frame.columns if name not in ("item_id", "image")]
     frame = frame.with_columns(pl.lit("").alias(name) for name in text)
-    large = Recommender(
-        made.options,
-        Catalog(frame),
-        made.model,
-        copies,
-        made.counts[rows],
-        made.slots,
-        made.config,
-        {},
+    state = replace(
+        made.state,
+        catalog=Catalog(frame),
+        vectors=copies,
+        counts=made.state.counts[rows],
+        slots=np.zeros(size + 1, dtype=np.int64),
+        report={},
+        targets=None,
+        modality_contributions={
+            name: share[rows] for name, share in made.state.modality_contributions.items()
+        },
     )
-    large.modality_contributions = {
-        name: share[rows] for name, share in made.modality_contributions.items()
-    }
-    return large
+    return Recommender(state)
 
 
 def served(large: Recommender, index: ItemIndex) -> tuple[RealtimeRecommender, list[np.ndarray]]:
     """Return a live recommender whose users have histories, and the histories."""
     live, draw = RealtimeRecommender(large, index=lambda _: index), np.random.default_rng(3)
-    popular = large.counts.double().numpy() / float(large.counts.sum())
+    counts = large.state.counts.double().numpy()
+    popular = counts / counts.sum()
     histories = [draw.choice(len(popular), EVENTS, p=popular) for _ in range(USERS)]
     for user, history in enumerate(histories):
         fill(live, f"user-{user}", live.catalog.ids_of(history))
@@ -226,7 +229,7 @@ def searching(
     live, histories = served(large, index)
     with torch.inference_mode():
         states = large.model.interests(Histories.of_items(histories), large.vectors)
-        queries = large.model.scorer.index_queries(states).split(1)  # type: ignore[operator]
+        queries = large.model.scorer.index_queries(states).split(1)
     search = torch.inference_mode()(index.search)  # as the whole call does
     whole, bare = in_turn(
         [partial(live.recommend, f"user-{n % USERS}", k=10) for n in range(WARM + calls)],
@@ -246,7 +249,7 @@ def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[st
     large = enlarged(made, size, options.noise, isotropic=options.isotropic)
     found: dict[str, float] = {}
     name = f"{size // 1000}k" if size < 10**6 else f"{size // 10**6}m"
-    dim = large.model.scorer.index_vectors(large.vectors[:1]).shape[1]  # type: ignore[operator]
+    dim = large.model.scorer.index_vectors(large.vectors[:1]).shape[1]
     for dtype in ("bfloat16", "int8"):
         figures, _ = searching(f"exact_{name}_{dtype}", large, ExactIndex(dim, dtype=dtype), calls)
         found |= figures
@@ -267,13 +270,14 @@ def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[st
 
 def adding(live: RealtimeRecommender, made: Recommender, name: str) -> dict[str, float]:
     """Measure adding 1,000 items whose features are known."""
-    if made.options.tuning != "frozen":
+    if made.options.trains_encoders:
         print("add_items: not measured, the encoders of this RUN are not frozen")
         return {}
     draw, seconds, count = np.random.default_rng(4), [], 1000
     features = {
-        modality: draw.standard_normal((count, width), dtype=np.float32)
-        for modality, width in made.config["feature_dims"].items()
+        modality: draw.standard_normal((count, fitted.facts["feature_dim"]), dtype=np.float32)
+        for modality, fitted in made.state.modalities.items()
+        if "feature_dim" in fitted.facts
     }
     columns = [name for name in live.catalog.frame.columns if name != "item_id"]
     for _ in range(5):
@@ -309,7 +313,8 @@ def main() -> None:
     torch.set_num_threads(1)
     calls = 2000 if arguments.quick else -(-arguments.calls // BLOCK) * BLOCK
     made = Recommender.load(arguments.run)
-    print(f"{made.options.interest}, {len(made.catalog):,} items, D = {made.vectors.shape[1]}")
+    interest = made.state.specs["interest"].name
+    print(f"{interest}, {len(made.catalog):,} items, D = {made.vectors.shape[1]}")
     print(f"{'milliseconds':<34} {'p50':>10} {'p99':>10}")
     found: dict[str, Any] = {name: getattr(arguments, name) for name in NAMED} | {"calls": calls}
     with TemporaryDirectory(dir=arguments.folder) as folder:

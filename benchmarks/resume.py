@@ -20,7 +20,7 @@ from common import command_line, print_json
 
 from mmrec.demo import make_shop
 
-OPTIONS = ["--modalities", "id", "--scorer", "mlp", "--negatives", "popularity"]
+OPTIONS = ["--modalities", "id", "--reranker", "mlp", "--negatives", "popularity"]
 OPTIONS += ["--dim", "64", "--epochs", "10", "--batch-size", "8", "--devices", "1"]
 
 

@@ -43,7 +43,6 @@ from common import (
     run_script,
 )
 from lightning import Callback, Trainer
-from mmrec.recommender.build import build_negatives
 
 from mmrec.cpu import keep_freed_memory
 from mmrec.data import (
@@ -51,6 +50,7 @@ from mmrec.data import (
     Interactions,
     Sequences,
     Split,
+    TextTemplate,
     id_source,
     leave_one_out,
     read_folder,
@@ -58,9 +58,8 @@ from mmrec.data import (
 from mmrec.encoders import FeatureStore, IdEncoder, ImageEncoder, TextEncoder
 from mmrec.evaluation import rank_targets, summarize
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog, gru4rec, sasrec
-from mmrec.recommender.content import raw_values
-from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.train import quiet
+from mmrec.sampling import FullSampler
 from mmrec.training import SequenceDataModule, SequentialRecommender
 
 TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -93,11 +92,10 @@ def seconds_of_epoch(
     model: SequentialModel, split: Split, sources: dict[str, Any], epochs: int
 ) -> float:
     """Median seconds of an epoch of mmrec; validation is not part of it."""
-    options = Options(max_length=HISTORY, negatives="full")
     data = SequenceDataModule(
         split,
         sources,
-        build_negatives(options, split),
+        FullSampler(np.flatnonzero(split.train_counts)),
         batch_size=WINDOWS,
         max_length=HISTORY,
     )
@@ -180,12 +178,12 @@ def training(
 
 
 def random_events(users: int, items: int, length: int) -> tuple[Interactions, Catalog]:
-    """A log in which nobody meets an item twice."""
+    """Return a log in which no user has two events on one item."""
     rng = np.random.default_rng(0)
-    met = np.concatenate([rng.permutation(items)[:length] for _ in range(users)])
+    item = np.concatenate([rng.permutation(items)[:length] for _ in range(users)])
     log = {
         "user_id": np.repeat(np.arange(users), length),
-        "item_id": met,
+        "item_id": item,
         "position": np.tile(np.arange(length), users),
     }
     return Interactions(log), Catalog({"item_id": np.arange(items)})
@@ -233,7 +231,8 @@ def texts(data: Path, *, quick: bool) -> dict[str, float]:
     from mmrec.encoders.packaged import packaged_text_model
 
     catalog = read_folder(data).catalog
-    values = [text for text in raw_values("text", catalog, None) if text][: 600 if quick else 3000]
+    every = TextTemplate.guess(catalog.frame.columns).render_all(catalog.frame)
+    values = [text for text in every if text][: 600 if quick else 3000]
     encoder = TextEncoder.from_pretrained(TEXT_MODEL)
     folder = str(packaged_text_model(TEXT_MODEL) or TEXT_MODEL)
     words = Transformer(folder, max_seq_length=128)

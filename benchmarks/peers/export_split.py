@@ -27,7 +27,7 @@ HISTORY = 200
 
 
 def part_of(split: Split, part: str) -> dict[str, np.ndarray]:
-    """The targets of a part, with the events before each and the items that were met."""
+    """The targets of a part, with the events before each and the items seen before."""
     histories, targets, seen, rows = [], [], [], 0
     for batch in held_out(split, part, max_length=HISTORY):
         items = batch.histories.items.numpy()

@@ -24,7 +24,7 @@ class SplitFile:
         }
 
     def ranks(self, part: str, score: Any, batch: int = 256) -> np.ndarray:
-        """The rank of each target among the candidates that the user has not met.
+        """The rank of each target among the candidates that the user has not interacted with.
 
         Args:
             part: valid or test.

@@ -348,7 +348,7 @@ def test_bad_runs(command, run, tmp_path, name):
     refused(command(name, broken), "config.json is damaged")
 
 
-def test_bad_questions(command, run, tmp_path):
+def test_bad_requests_to_recommend(command, run, tmp_path):
     refused(command("recommend", run, "--history", "i3,nothing"), "not in the catalogue", "nothing")
     refused(command("recommend", run, "--where", "kind"), "--where must be column=value", "'kind'")
     refused(command("recommend", run, "--where", "color=blue"), "['color']")

@@ -47,7 +47,7 @@ COMPARISON = Comparison(
 )
 
 
-def test_plots_are_pictures_that_say_what_they_show():
+def test_plots_are_images_with_a_text_of_what_they_show():
     plots = draw_plots(COMPARISON, {"markov": "Markov chain"})
     assert [plot.name for plot in plots] == ["bars", "differences", "curves"]
     for plot in plots:

@@ -27,7 +27,7 @@ def test_elements_are_dropped_independently():
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0])
-def test_none_and_all(p):
+def test_probabilities_of_0_and_1(p):
     values = torch.randn(3, 4)
     assert torch.equal(Dropout(p)(values), values * (1 - p))
 

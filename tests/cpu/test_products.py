@@ -77,7 +77,7 @@ def test_the_narrower_is_first_in_the_gradient_of_weights(calls):
     assert [rows for rows, _ in calls] == [(32, 8), (8, 32), (32, 16), (8, 32)]
 
 
-def test_what_it_leaves_alone(calls):
+def test_small_and_unsupported_products_stay_pytorchs(calls):
     rows, weight = torch.randn(32, 16), torch.randn(16, 16)
     with fast_products():
         F.linear(rows[:8], weight)  # small

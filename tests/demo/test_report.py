@@ -85,7 +85,7 @@ def test_title_and_headings(page):
     assert page.all("meta", name="viewport")
 
 
-def test_pictures_have_a_text_and_what_has_none_shows_its_title(page, small_shop):
+def test_images_have_a_text_and_items_without_an_image_show_their_title(page, small_shop):
     titles = set(small_shop.dataset.catalog.frame["title"])
     tiles = page.all("li", class_="tile")
     assert tiles
@@ -126,7 +126,7 @@ def test_bars_are_shares_of_the_best(page, small_shop):
     assert bars == [f"width: {100 * value / max(values):.1f}%" for value in values]
 
 
-def test_the_story_is_told_step_by_step(page, small_shop):
+def test_the_story_is_shown_step_by_step(page, small_shop):
     story = tell_story(small_shop.recommender, small_shop.split)
     catalog = small_shop.dataset.catalog
     headings = [heading["text"] for heading in page.all("h3")]
@@ -155,7 +155,7 @@ def test_given_models_are_compared(small_shop, tmp_path):
     assert rows == ["Popularity", "Markov", "Item-kNN", "Theirs", "Ours"]
 
 
-def test_a_data_set_without_pictures_titles_and_times(tmp_path):
+def test_a_data_set_without_images_titles_and_times(tmp_path):
     users, steps = 12, 8
     (tmp_path / "interactions.csv").write_text(
         "user_id,item_id,position\n"

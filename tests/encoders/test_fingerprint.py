@@ -29,7 +29,7 @@ def test_the_same_in_another_process():
     assert run.stdout.strip() == fingerprint(layer(), "mean", {"a": 1})
 
 
-def test_whatever_differs_shows():
+def test_whatever_changes_outputs_changes_the_fingerprint():
     base = fingerprint(layer())
     assert fingerprint(layer(0.5000001)) != base
     assert fingerprint(layer(), "max") != base
@@ -40,7 +40,7 @@ def test_whatever_differs_shows():
     assert fingerprint(turned) != base
 
 
-def test_layout_mode_and_gradients_do_not_show():
+def test_layout_mode_and_gradients_do_not_change_the_fingerprint():
     conv = nn.Conv2d(3, 4, 3)
     base = fingerprint(conv)
     conv.requires_grad_(False).eval()

@@ -75,7 +75,7 @@ def test_long_texts_are_cut(encoder):
     assert encoder.transform(["lamp " * 500])["input_ids"].shape == (1, 32)
 
 
-def test_frozen_is_still(bert_folder):
+def test_a_frozen_encoder_does_not_learn(bert_folder):
     encoder = TextEncoder.from_pretrained(str(bert_folder), max_length=32).train()
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
     assert not any(part.training for part in encoder.backbone.modules())
@@ -83,7 +83,7 @@ def test_frozen_is_still(bert_folder):
     assert not encode(encoder, TEXTS).requires_grad
 
 
-def test_tuned_learns(bert_folder):
+def test_a_tuned_encoder_learns(bert_folder):
     encoder = TextEncoder.from_pretrained(str(bert_folder), tuning="last-1", max_length=32).train()
     assert not torch.equal(encode(encoder, TEXTS), encode(encoder, TEXTS))  # dropout
     encode(encoder, TEXTS).sin().sum().backward()

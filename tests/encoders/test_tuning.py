@@ -55,7 +55,7 @@ def test_last_blocks_of_timm_models(name, blocks, starts):
 
 
 @pytest.mark.parametrize("name", ["last-0", "last", "last--1", "last-2 ", "Frozen", "", "last-²"])
-def test_unknown_words(name):
+def test_unknown_tunings_are_refused(name):
     with pytest.raises(ValueError, match="'frozen', 'last-N'"):
         tune(BertModel(BERT), name)
 
@@ -70,7 +70,7 @@ def test_more_blocks_than_there_are():
         tune(BertModel(BERT), "last-4")
 
 
-def test_what_does_not_learn_stays_in_eval_mode():
+def test_frozen_layers_stay_in_eval_mode():
     model = BertModel(BERT)
     tune(model, "last-1")
     model.train()
@@ -83,7 +83,7 @@ def test_what_does_not_learn_stays_in_eval_mode():
     assert not any(part.training for part in model.modules())
 
 
-def test_batch_norm_never_sees_batch_statistics():
+def test_batch_norm_never_uses_batch_statistics():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5))
     tune(model, "full")
     model.train()

@@ -139,7 +139,7 @@ def test_a_scorer_of_another_catalogue_is_refused():
         rank_targets(LastItem(), split)
 
 
-def test_a_score_for_everything_alike_ranks_last():
+def test_equal_scores_for_all_items_rank_the_target_last():
     class Same:
         def scores(self, histories):
             return torch.ones(len(histories), V + 1)

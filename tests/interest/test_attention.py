@@ -54,7 +54,7 @@ def test_the_last_interest_is_that_of_forward_and_so_are_its_gradients(layers, h
         torch.testing.assert_close(one, other, atol=1e-8, rtol=1e-8)
 
 
-def test_nobody_has_no_last_interest():
+def test_a_batch_without_users_has_no_last_interest():
     model = SelfAttentionInterest(8, window=3).eval()
     for steps in (2, 5):
         none = torch.zeros(0, steps, dtype=torch.bool)

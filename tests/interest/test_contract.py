@@ -89,7 +89,7 @@ def test_the_last_interest_is_that_of_forward(make):
             torch.testing.assert_close(rows[row], states[row, length - 1], atol=1e-12, rtol=1e-10)
 
 
-def test_someone_without_events_has_finite_interest(make):
+def test_a_user_without_events_has_a_finite_interest(make):
     model = make().eval()
     assert (model.readout(model.initial_state(2)) == 0).all()
 
@@ -101,7 +101,7 @@ def test_every_parameter_learns(make):
     assert all(weight.grad is not None for weight in model.parameters())
 
 
-def test_a_planted_pattern_is_learnt_and_noise_is_not(make):
+def test_a_planted_pattern_is_learned_and_noise_is_not(make):
     """The target is the item before the last: something only a memory knows."""
 
     def last_loss(shuffled):

@@ -61,7 +61,7 @@ def test_padding_and_excluded_scores_change_nothing(case):
     assert rank_of_target(changed, target, exclude).equal(rank_of_target(scores, target, exclude))
 
 
-def test_model_without_an_opinion_ranks_last():
+def test_equal_scores_rank_the_target_last():
     scores = torch.full((2, 6), -torch.inf)
     assert rank_of_target(scores, torch.tensor([1, 5])).tolist() == [5, 5]
 

@@ -46,8 +46,8 @@ def test_sasrec_and_lrurec(build):
         modality_dropout=0.3,
         fusion=SiameseFusion({"id": 8, "text": 5}, 8),
     )
-    event_types = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
-    assert isinstance(model.interest, event_types[build])
+    classes = {sasrec: SelfAttentionInterest, lrurec: LinearRecurrentInterest}
+    assert isinstance(model.interest, classes[build])
     assert isinstance(model.items.fusion, SiameseFusion)
     assert model.items.dim == model.interest.dim == model.interest.interest_dim == 8
     assert model.items.modality_dropout == 0.3
@@ -69,7 +69,7 @@ def test_what_sasrec_alone_has():
 
 
 @pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
-def test_context_and_ranker(build):
+def test_context_and_reranker(build):
     reranker = MLPScorer(8, 8)
     model = build(encoders(), dim=8, time_gap=True, num_event_types=3, reranker=reranker)
     assert model.reranker is reranker

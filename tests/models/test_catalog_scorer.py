@@ -97,8 +97,8 @@ def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popul
         state = model.eval().interests(Histories.of_items([items]), vectors)
         short = torch.tensor(by_retrieval[:2])
         ranked = scores[row, short] + model.reranker(state, vectors[short].unsqueeze(0))[0]
-        by_ranker = short[ranked.argsort(descending=True)]
-        assert order == [*by_ranker.tolist(), *by_retrieval[2:]]
+        by_reranker = short[ranked.argsort(descending=True)]
+        assert order == [*by_reranker.tolist(), *by_retrieval[2:]]
 
 
 def test_fewer_items_than_the_short_list_holds(model, vectors, popularity):
@@ -111,7 +111,7 @@ def test_fewer_items_than_the_short_list_holds(model, vectors, popularity):
     assert final.isfinite().nonzero().tolist() == [[0, 4]]
 
 
-def test_without_a_ranking_scorer_reranking_only_excludes(model, vectors, popularity):
+def test_without_a_reranker_reranking_only_excludes(model, vectors, popularity):
     reranker = CatalogScorer(model, vectors, popularity)
     histories = Histories.of_items(ROWS)
     scores = reranker.scores(histories)

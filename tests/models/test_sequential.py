@@ -137,7 +137,7 @@ def test_an_empty_history_has_no_interest():
     assert torch.allclose(interests[1:], alone, atol=1e-6)
 
 
-def test_an_interest_may_tell_the_last_one_itself():
+def test_an_interest_model_may_compute_the_last_interest_itself():
     model, other = sasrec({"id": IdEncoder(SIZE, DIM)}, dim=DIM, window=3).eval(), build()
     vectors = torch.randn(SIZE + 1, DIM)
     histories = Histories.of_items([[1, 2], [], [3, 4, 5, 6]])
@@ -169,7 +169,7 @@ def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
         assert torch.equal(scores[row, rest], retrieved[row, rest])
 
 
-def test_scores_are_those_of_retrieval_with_a_ranker_too():
+def test_scores_are_those_of_retrieval_with_a_reranker_too():
     model = build(MLPScorer(DIM, DIM), shortlist=2)
     vectors = encode_catalog(model.items, sources(), SIZE)
     histories = Histories.of_items([[3, 4], [5]])

@@ -29,7 +29,7 @@ def test_what_an_event_carries_is_lost_without_it(made):
     assert lost.abs().max() > 1e-3
 
 
-def test_without_its_only_event_a_score_is_that_of_nobody(made):
+def test_without_its_only_event_the_score_is_that_of_an_empty_history(made):
     histories = Histories.of_items([[4]])
     score, lost = explain_history(made.model, histories, made.vectors, 2)
     nobody = made.model.interests(Histories.of_items([[]]), made.vectors)

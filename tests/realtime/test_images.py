@@ -32,7 +32,7 @@ def test_a_change_keeps_the_images_of_other_rows(catalog, images):
     assert frame["image"].to_list()[0] == "1.jpg"
 
 
-def test_refused(catalog, images):
+def test_wrong_images_are_refused(catalog, images):
     data, rows = images[0].read_bytes(), {"item_id": [3]}
     for sent, message in (
         ({4: data}, r"must be of the items in the request; got \[4\]"),

@@ -130,7 +130,7 @@ def test_what_another_process_forgot_is_not_served(by_id):
     assert other.sessions.get("ann") is None
 
 
-def test_a_list_waits_for_no_writing(live, monkeypatch):
+def test_recommending_does_not_wait_for_writers(live, monkeypatch):
     observe_all(live, "ann", live.catalog.ids[3:6])
     append, forget = live.log.append, live.log.forget
     begun, ended = threading.Event(), threading.Event()
@@ -158,7 +158,7 @@ def test_a_list_waits_for_no_writing(live, monkeypatch):
     assert {line.reason for line in live.recommend("ann")} == {"popularity"}
 
 
-def test_a_list_waits_for_no_encoder(by_content, monkeypatch):
+def test_recommending_does_not_wait_for_encoders(by_content, monkeypatch):
     one = RealtimeRecommender(by_content)
     other = RealtimeRecommender(by_content, log=one.log)
     first = one.catalog.ids[1]
@@ -238,7 +238,7 @@ def test_a_new_item_is_recommended_by_its_content(content, images):
     assert content.recommend("ann")[0].reason == "interest"
 
 
-def test_a_picture_comes_with_its_item(by_content, images, tmp_path):
+def test_an_image_can_be_added_with_its_item(by_content, images, tmp_path):
     live = RealtimeRecommender(by_content)
     live.snapshots.now.catalog.images = tmp_path
     row = pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]})

@@ -29,7 +29,7 @@ def test_lists_are_those_of_recommend(by_id, everybody, how, batch_size, k):
     assert lines["user_id"].unique(maintain_order=True).to_list() == everybody["user_id"].to_list()
 
 
-def test_nobody(by_id, everybody):
+def test_no_histories(by_id, everybody):
     with pytest.raises(ValueError, match="at least one row"):
         recommend_all(by_id, everybody.head(0))
 
@@ -60,8 +60,8 @@ def test_histories_are_in_the_order_of_time(chain):
     events, _ = chain(users=5)
     found = histories_of(events)
     for user, history in found.iter_rows():
-        met = [i for u, i in zip(events["user_id"], events["item_id"], strict=True) if u == user]
-        assert history == met
+        items = [i for u, i in zip(events["user_id"], events["item_id"], strict=True) if u == user]
+        assert history == items
 
 
 @pytest.mark.parametrize("kind", ["by_id", "by_content"])

@@ -56,7 +56,7 @@ def test_the_short_list_holds_only_what_can_be_shown(scorer):
     assert {line.item for line in some} == {"i5", "i6"}
 
 
-def test_somebody_without_history_gets_counts(scorer):
+def test_a_user_without_history_gets_popular_items(scorer):
     lists = found(scorer, [[], [1]], k=3, allowed=[1, 2, 3, 4])
     assert lists[0][0] == Recommendation("i2", 9.0, "popularity")
     assert {line.item for line in lists[0]} < {"i0", "i1", "i2", "i3"}

@@ -13,7 +13,7 @@ def test_they_survive_json():
     assert again.modalities == ("text", "id")
 
 
-def test_only_trained_texts_and_pictures_are_trained():
+def test_encoders_are_trained_only_if_tuned_and_used():
     assert Options(modalities=("id", "text"), tuning="full").trains_encoders
     assert not Options(modalities=("id", "text"), tuning="frozen").trains_encoders
     assert not Options(modalities=("id",), tuning="full").trains_encoders

@@ -18,7 +18,7 @@ def ids(lines):
     return [line.item for line in lines]
 
 
-def test_it_has_learnt_what_follows(by_id):
+def test_it_has_learned_what_follows(by_id):
     lines = by_id.recommend(["i3", "i4", "i5"], 4)
     assert lines[0].item == "i6"
     assert [line.reason for line in lines] == ["interest"] * 4
@@ -101,7 +101,7 @@ def test_where(by_id):
         by_id.recommend(["i3"], where={"color": "blue"})
 
 
-def test_how_many(by_id):
+def test_k_is_the_most_lines_of_a_list(by_id):
     assert len(by_id.recommend(["i3"], 1000)) == 29
     assert len(by_id.recommend([], 1000)) == 30
     assert len(by_id.similar("i3", 1000)) == 29
@@ -125,7 +125,7 @@ def test_unknown_items_and_a_bare_text(by_id):
         unwrap(type(by_id).recommend)(by_id, ["i3"], "3")
 
 
-def test_nobody_gets_what_is_popular(by_id):
+def test_an_empty_history_gets_popular_items(by_id):
     lines = by_id.recommend([], 3)
     assert [line.reason for line in lines] == ["popularity"] * 3
     counts = dict(zip(by_id.catalog.ids, by_id.state.counts[1:].tolist(), strict=True))
@@ -223,7 +223,7 @@ def test_precisions_and_splits(fit, precision, split):
     assert made.report["split"] == split
 
 
-def test_end_to_end_training_changes_text_and_picture_model(fit, tmp_path):
+def test_end_to_end_training_changes_text_and_image_model(fit, tmp_path):
     tuned = fit(
         log={"users": 12},
         modalities=("text", "image"),

@@ -39,7 +39,7 @@ def test_one_item():
             check_item(item)
 
 
-def test_how_many():
+def test_k_must_be_a_positive_whole_number():
     check_count(1)
     check_count(np.int64(10))
     for k in ("3", 2.0, None, True):

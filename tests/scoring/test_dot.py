@@ -95,7 +95,7 @@ def test_state_dict_round_trip(options):
     assert torch.equal(first(states, vectors), second(states, vectors))
 
 
-def test_temperature_is_learnt_and_stays_positive():
+def test_temperature_is_learned_and_stays_positive():
     scorer = DotScorer(temperature=1.0)
     optimizer = torch.optim.SGD(scorer.parameters(), lr=10.0)
     scorer(torch.ones(1, 2), torch.ones(1, 2)).sum().backward()

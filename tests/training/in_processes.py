@@ -40,11 +40,11 @@ LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
 
 
 def made_split(users=31, steps=14, items=40):
-    """Walks of chance."""
-    met = np.random.default_rng(0).integers(items, size=users * steps)
+    """Return a split of random walks."""
+    item = np.random.default_rng(0).integers(items, size=users * steps)
     log = {
         "user_id": [f"u{n % users}" for n in range(users * steps)],
-        "item_id": [f"i{item}" for item in met],
+        "item_id": [f"i{number}" for number in item],
         "timestamp": list(range(users * steps)),
     }
     return split_by_time(Interactions(log), Catalog({"item_id": [f"i{n}" for n in range(items)]}))
@@ -61,16 +61,16 @@ def made_sources(split, texts):
     }
 
 
-def made_model(split, ranker=False, dropout=0.0):
+def made_model(split, rerank=False, dropout=0.0):
     torch.manual_seed(0)
     encoders = {"id": IdEncoder(split.catalog_size, 8), "t": FeatureEncoder(6)}
-    scorer = MLPScorer(8, 8) if ranker else None
-    return gru4rec(encoders, dim=8, dropout=dropout, modality_dropout=dropout, reranker=scorer)
+    reranker = MLPScorer(8, 8) if rerank else None
+    return gru4rec(encoders, dim=8, dropout=dropout, modality_dropout=dropout, reranker=reranker)
 
 
-def negatives(split, event_type):
+def negatives(split, name):
     counts = split.train_counts
-    if event_type == "full":
+    if name == "full":
         return FullSampler(np.flatnonzero(counts))
     return UnionSampler([InBatchSampler(counts, 12), PopularitySampler(counts, 4)])
 
@@ -117,12 +117,12 @@ def gradients_of(model, loss):
     }
 
 
-def compare(split, loss, event_type, *, ranker=False, texts=range(3, 30)):
+def compare(split, loss, drawn, *, rerank=False, texts=range(3, 30)):
     """The averaged gradients of two processes, and those of one with both batches."""
     rank = dist.get_rank()
     sources = made_sources(split, list(texts))
-    model = made_model(split, ranker)
-    collate = Collator(split.train, sources, negatives(split, event_type))
+    model = made_model(split, rerank)
+    collate = Collator(split.train, sources, negatives(split, drawn))
     spans = windows(split.train, 5)
     batch = collate(list(spans[[0, 1, 2, 3, 4] if rank else [9, 10]]))
     module = SequentialRecommender(model, loss=LOSSES[loss])
@@ -139,7 +139,7 @@ def compare(split, loss, event_type, *, ranker=False, texts=range(3, 30)):
     both = joined(batches, sources)
     output = model(both)
     expected = LOSSES[loss](output.logits, output.target, both.pool.candidates, both.pool.log_q)
-    if ranker:
+    if rerank:
         expected = expected + module._ranking_loss(
             module.model.reranker, output, both.pool.candidates
         )
@@ -206,7 +206,7 @@ def on_shards(split, folder):
 
 def train(split, data):
     watch = Watch()
-    module = SequentialRecommender(made_model(split, ranker=True, dropout=0.2), lr=0.01)
+    module = SequentialRecommender(made_model(split, rerank=True, dropout=0.2), lr=0.01)
     trainer = Trainer(
         accelerator="cpu",
         devices=2,
@@ -233,7 +233,7 @@ def main(folder):
     }
     for loss in LOSSES:
         result[loss] = compare(split, loss, "drawn")
-    result["ranker"] = compare(split, "softmax", "drawn", ranker=True)
+    result["reranker"] = compare(split, "softmax", "drawn", rerank=True)
     result["full"] = compare(split, "softmax", "full")
     mine = set(result["softmax"]["pools"][0]) - set(result["softmax"]["pools"][1])
     result["absent"] = compare(split, "softmax", "drawn", texts=sorted(mine)[:2])

@@ -11,7 +11,7 @@ def types_of(parts):
     return [type(part) for part in parts]
 
 
-def test_which_they_are(tmp_path):
+def test_which_callbacks_are_returned(tmp_path):
     average, stop, best = callbacks(tmp_path, patience=3, ema=0.9)
     assert types_of([average, stop, best]) == [MovingAverage, EarlyStopping, ModelCheckpoint]
     assert average.decay == 0.9
@@ -40,6 +40,6 @@ def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(spli
         ({"ema": 1.0}, "decay must be between 0 and 1; got 1"),
     ],
 )
-def test_what_is_refused(tmp_path, wrong, message):
+def test_wrong_settings_are_refused(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         callbacks(tmp_path, **wrong)

@@ -169,7 +169,7 @@ def test_training_may_see_other_content(split, sources):
     assert batch.pool.content["id"].tolist() == list(range(12, 0, -1))
 
 
-def test_nobody_with_two_events():
+def test_a_log_without_a_user_of_two_events_is_refused():
     events = {
         "user_id": [f"u{i}" for i in range(10)],
         "item_id": ["a", "b"] * 5,

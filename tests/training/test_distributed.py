@@ -39,7 +39,7 @@ def ranks(tmp_path_factory):
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
 
 
-@pytest.mark.parametrize("case", ["softmax", "bpr", "bce", "ranker", "full", "absent"])
+@pytest.mark.parametrize("case", ["softmax", "bpr", "bce", "reranker", "full", "absent"])
 def test_two_processes_have_the_gradient_of_one_with_both_batches(ranks, case):
     for rank in ranks:
         got, expected = rank[case]["loss"]
@@ -50,7 +50,7 @@ def test_two_processes_have_the_gradient_of_one_with_both_batches(ranks, case):
         assert any(value.abs().max() > 1e-3 for value in expected.values())
 
 
-def test_the_cases_are_what_they_are_called(ranks):
+def test_the_cases_differ_as_their_names_say(ranks):
     one, other = map(set, ranks[0]["softmax"]["pools"])
     assert one & other  # some drawn twice, some by one process only
     assert one - other
@@ -90,7 +90,7 @@ def test_metrics_and_weights_are_those_of_one_process(ranks, program, trainer, r
     one, other = (rank[run] for rank in ranks)
     assert all(torch.equal(value, other["weights"][name]) for name, value in one["weights"].items())
     split = program.made_split()
-    module = SequentialRecommender(program.made_model(split, ranker=True))
+    module = SequentialRecommender(program.made_model(split, rerank=True))
     module.load_state_dict(one["weights"])
     data = SequenceDataModule(
         split,
@@ -106,7 +106,7 @@ def test_metrics_and_weights_are_those_of_one_process(ranks, program, trainer, r
         assert other["metrics"][name] == pytest.approx(value, abs=1e-6)
 
 
-def test_alone_nothing_changes(program):
+def test_one_process_alone_changes_nothing(program):
     split = program.made_split()
     sources = program.made_sources(split, [7])
     data = SequenceDataModule(split, sources, program.negatives(split, "full"))

@@ -45,7 +45,7 @@ def test_nothing_happens_to_a_good_training(spoilt):
     ("at", "where"),
     [(1, "epoch 1, step 1 of 4"), (6, "epoch 2, step 2 of 4"), (8, "epoch 2, step 4 of 4")],
 )
-def test_it_says_where(spoilt, at, where, every):
+def test_the_error_names_where_it_happened(spoilt, at, where, every):
     with pytest.raises(
         ValueError, match=f"the loss is nan in .*{where}; start anew with a lower lr"
     ):

@@ -51,7 +51,7 @@ def measured(module, split, sources, part="test"):
     return evaluate(reranker, split, part)["with_seen"]["ndcg@10"]
 
 
-def test_a_planted_pattern_is_learnt_and_an_order_of_chance_is_not(split, sources, fit):
+def test_a_planted_pattern_is_learned_and_a_random_order_is_not(split, sources, fit):
     scores = {}
     for shuffled in (False, True):
         made = split(users=60, items=30, shuffled=shuffled)
@@ -151,7 +151,7 @@ def test_validation_is_the_protocol(split, sources, fit):
     )
 
 
-def test_the_ranker_learns_without_bending_the_model(split, fit):
+def test_the_reranker_learns_without_changing_the_other_weights(split, fit):
     made = split(users=16)
 
     def trained(reranker):
@@ -239,7 +239,7 @@ def test_same_seed_same_weights(split, fit):
 
 
 @pytest.mark.parametrize("tuning", ["full", "last-1", "frozen"])
-def test_text_and_pictures_end_to_end(split, fit, bert_folder, images, tuning):
+def test_texts_and_images_end_to_end(split, fit, bert_folder, images, tuning):
     made, steps = split(users=12), Steps()
     text = TextEncoder.from_pretrained(str(bert_folder), max_length=16, tuning=tuning)
     image = ImageEncoder.from_timm("test_vit", pretrained=False, tuning=tuning)

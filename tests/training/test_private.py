@@ -139,17 +139,17 @@ def test_what_was_reached_is_close_to_what_was_asked_for(split, features):
     assert any("metrics" in what for what in report["not_covered"])
 
 
-def test_a_pattern_is_learnt_with_a_large_budget(split, features):
+def test_a_pattern_is_learned_with_a_large_budget(split, features):
     made, sources = split(users=100), features(12)
     budget = {"epsilon": 500.0, "epochs": 10, "batch_size": 25}
     model, _ = trained(made, sources, lr=0.03, ema=0.8, **budget)
     vectors = encode_catalog(model.items, sources, 12)
-    ranker = CatalogScorer(model, vectors, torch.from_numpy(made.train_counts))
+    scorer = CatalogScorer(model, vectors, torch.from_numpy(made.train_counts))
     popular = evaluate(Popularity().fit(made.train, 12), made)["with_seen"]["ndcg@10"]
-    assert evaluate(ranker, made)["with_seen"]["ndcg@10"] > 0.7 > 0.5 > popular
+    assert evaluate(scorer, made)["with_seen"]["ndcg@10"] > 0.7 > 0.5 > popular
 
 
-def test_a_known_seed_does_not_tell_the_noise_and_is_left_as_it_was(split, features):
+def test_the_noise_does_not_depend_on_the_seed_and_the_generator_is_left_as_it_was(split, features):
     made, sources = split(users=20, steps=6), features(12)
     weights = []
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_a_known_seed_does_not_tell_the_noise_and_is_left_as_it_was(split, featu
     assert not torch.equal(*weights)
 
 
-def test_models_that_would_tell_are_refused(bert_folder):
+def test_models_that_break_privacy_are_refused(bert_folder):
     ids = gru4rec({"id": IdEncoder(9, 8), "text": FeatureEncoder(4)}, dim=8)
     with pytest.raises(ValueError, match=r"has no id vectors, .*; leave out the modality 'id'"):
         check_model(ids)

@@ -17,7 +17,7 @@ def one_hot(codes):
 
 def ndcg_at_10(scores, target, seen):
     scores = np.where(seen, -np.inf, scores)
-    rank = (scores >= scores[target]).sum()  # ties count against the ranker
+    rank = (scores >= scores[target]).sum()  # ties count against the scorer
     return 1 / np.log2(1 + rank) if rank <= 10 else 0.0
 
 
@@ -61,7 +61,7 @@ def pairs(products, events):
     return category[:-1][together], category[1:][together]
 
 
-def test_one_look_leads_to_the_next(shop):
+def test_the_look_of_an_item_predicts_that_of_the_next(shop):
     first, then = pairs(*shop)
     step = np.bincount((then - first) % len(CATEGORIES), minlength=len(CATEGORIES)) / len(first)
     assert step.argmax() == 1

@@ -43,7 +43,7 @@ def test_items(shop):
     assert sum(not row["image"] and not row["description"] for row in items) == 1
 
 
-def test_pictures_are_there_and_readable(shop):
+def test_images_are_there_and_readable(shop):
     names = [row["image"] for row in rows(shop / "items.csv") if row["image"]]
     assert sorted(names) == sorted(path.name for path in (shop / "images").iterdir())
     assert {Path(name).suffix for name in names} == {".jpg", ".png"}
@@ -51,7 +51,7 @@ def test_pictures_are_there_and_readable(shop):
     assert check_images([resolve_image(shop / "images", name) for name in names]) == {}
 
 
-def test_interactions_tell_the_drawn_events(shop):
+def test_interactions_are_the_drawn_events(shop):
     found = rows(shop / "interactions.csv")
     _, events = draw_shop(users=30, items=50, seed=3)
     assert list(found[0]) == ["user_id", "item_id", "timestamp", "event"]

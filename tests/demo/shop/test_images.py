@@ -27,7 +27,7 @@ def test_every_shape_has_a_silhouette_inside_the_image():
 
 
 @pytest.mark.parametrize("shape", VISUAL["shape"])
-def test_pictures_are_small_square_rgb_and_deterministic(shape):
+def test_images_are_small_square_rgb_and_deterministic(shape):
     image = draw_image(shape, "red", "checks", np.random.default_rng(0))
     assert image.mode == "RGB"
     assert image.width == image.height
@@ -39,7 +39,7 @@ def test_pictures_are_small_square_rgb_and_deterministic(shape):
 @pytest.mark.parametrize(
     ("color", "strongest"), [("red", 0), ("green", 1), ("blue", 2), ("yellow", None), ("pink", 0)]
 )
-def test_colour_is_seen(color, strongest):
+def test_color_is_visible(color, strongest):
     for seed in range(4):
         mean = middle(pixels("t-shirt", color, "plain", seed)).mean(axis=(0, 1))
         if strongest is not None:
@@ -48,7 +48,7 @@ def test_colour_is_seen(color, strongest):
             assert mean[2] < 0.6 * mean[:2].min()
 
 
-def test_pattern_is_seen():
+def test_pattern_is_visible():
     def roughness(pattern, axis):
         values = [
             np.diff(middle(pixels("t-shirt", "blue", pattern, seed)), axis=axis)
@@ -61,7 +61,7 @@ def test_pattern_is_seen():
         assert roughness(pattern, 0) + roughness(pattern, 1) > 6 * plain
 
 
-def test_background_says_nothing_of_the_product():
+def test_background_is_independent_of_the_product():
     """The corners, where no product reaches, are a light neutral for every color."""
     for color in VISUAL["color"]:
         for seed in range(3):

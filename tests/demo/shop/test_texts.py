@@ -22,7 +22,7 @@ def texts():
     return [(case, write_text(*case, rng)) for case in cases]
 
 
-def test_nothing_that_is_seen_is_told(texts):
+def test_texts_do_not_mention_visual_attributes(texts):
     seen = {word for values in VISUAL.values() for value in values for word in value.split()}
     seen |= set(COLOURS.split()) | set(PATTERNS.split())
     for _, (title, description) in texts:
@@ -40,7 +40,7 @@ def test_texts_are_clean_and_varied(texts):
     assert len({text for _, text in texts}) == len(texts)
 
 
-def test_each_attribute_is_told_in_its_own_words(texts):
+def test_each_attribute_has_words_of_its_own(texts):
     """Words of one style are not words of another: a nearest-profile rule on words gets it back."""
     names = ("category", *VERBAL)
     bags = [set(re.findall(r"[a-z-]+", " ".join(text).lower())) for _, text in texts]

@@ -23,7 +23,7 @@ def test_excluding_nothing_is_no_filter():
     assert [keys.tolist() for keys in seen] == [[], [3, 3, 1]]
 
 
-def test_keys_beyond_the_mask_may_not():
+def test_keys_beyond_the_mask_are_not_allowed():
     keys = torch.tensor([1, 2, 3, 99])
     assert allowed(keys, torch.tensor([True, False, True, True])).tolist() == [
         False,

@@ -8,9 +8,9 @@ from mmrec.realtime.index.exact import ExactIndex
 
 def clustered(count, dim=32, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.randn(50, dim, generator=generator)
+    centers = torch.randn(50, dim, generator=generator)
     noise = 0.3 * torch.randn(count, dim, generator=generator)
-    return centres[torch.randint(50, (count,), generator=generator)] + noise
+    return centers[torch.randint(50, (count,), generator=generator)] + noise
 
 
 @pytest.mark.parametrize(

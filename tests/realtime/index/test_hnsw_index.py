@@ -20,9 +20,9 @@ class Graph(HnswIndex):
 
 def clustered(count, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.randn(40, DIM, generator=torch.Generator().manual_seed(9))
+    centers = torch.randn(40, DIM, generator=torch.Generator().manual_seed(9))
     noise = 0.3 * torch.randn(count, DIM, generator=generator)
-    return centres[torch.randint(40, (count,), generator=generator)] + noise
+    return centers[torch.randint(40, (count,), generator=generator)] + noise
 
 
 def filled(count, kind=Graph, **options):
@@ -65,7 +65,7 @@ def test_items_of_unequal_length_are_found(monkeypatch):
     assert recall(result, vectors, queries, np.ones(3_000, dtype=bool)) >= 0.95
 
 
-def test_all_that_is_near_may_be_excluded(monkeypatch):
+def test_the_nearest_items_may_all_be_excluded(monkeypatch):
     monkeypatch.setattr(Graph, "share", 1e9)
     index, vectors = filled(2_000, neighbors=8, effort=4)
     query = vectors[:1]

@@ -81,7 +81,7 @@ def equal(one, other):
     return not different
 
 
-def test_it_is_a_learner_that_starts_as_the_ranker():
+def test_it_is_a_learner_that_starts_with_the_scores_of_the_model():
     learner = learner_of()
     assert isinstance(learner, Learner)
     scorer = CatalogScorer(learner.model, learner.vectors, torch.ones(V + 1))
@@ -224,7 +224,7 @@ def test_new_items_start_at_their_content_and_learn():
     for _ in range(5):
         learner.update(event)
     assert learner.scores(event.histories).log_softmax(1)[0, V + 1] > before
-    assert torch.equal(learner.vectors[V + 2], new[1])  # nobody has met it
+    assert torch.equal(learner.vectors[V + 2], new[1])  # it has no events
     assert learner.counts[V + 1] == 5
 
 
@@ -295,7 +295,7 @@ def test_first_events_alone_are_counted_and_teach_nothing():
     assert learner.updates == 1
 
 
-def test_a_ranking_scorer_still_ranks():
+def test_the_reranker_still_ranks():
     torch.manual_seed(0)
     learner = learner_of(model=model_of(reranker=MLPScorer(D, D)))
     weights = [p.clone() for p in learner.model.reranker.parameters()]

@@ -65,7 +65,7 @@ def test_a_restart_neither_skips_nor_repeats(by_id, tmp_path):
     assert second.metrics() == whole.metrics()
 
 
-def test_a_version_that_was_lost_is_made_up_for(by_id, versions, monkeypatch):
+def test_a_version_that_was_lost_is_published_again(by_id, versions, monkeypatch):
     log = MemoryLog()
     walk(log, by_id.catalog.ids)
     options = SMALL | {"publish_every": 50, "tolerance": 1.0}

@@ -452,7 +452,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=20, deadline=None)
 @given(steps=st.lists(STEPS, max_size=20), keyed=st.booleans())
-def test_it_behaves_as_a_list(tmp_path_factory, steps, keyed):
+def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed):
     folder = tmp_path_factory.mktemp("log")
     key = KEY if keyed else None
     log, last, events, ids = SqliteLog(folder / "e.db", user_key=key), 0, [], {}

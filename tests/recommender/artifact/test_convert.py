@@ -100,7 +100,7 @@ def test_a_trained_text_model_needs_no_pretrained_one(trained, tuning):
         again.add_items({"item_id": ["new"], "title": ["red shoes a"]})
 
 
-def test_a_trained_picture_model_needs_no_pretrained_one(fit, tmp_path, monkeypatch):
+def test_a_trained_image_model_needs_no_pretrained_one(fit, tmp_path, monkeypatch):
     made = fit(log={"users": 12}, modalities=("image",), tuning="full", epochs=1)
     made.save(tmp_path / "run")
     monkeypatch.setattr("mmrec.recommender.content.ImageModality.load", None)
@@ -114,7 +114,7 @@ def test_a_trained_picture_model_needs_no_pretrained_one(fit, tmp_path, monkeypa
     assert torch.allclose(again.vectors[-1], made.vectors[1], atol=1e-5)
 
 
-def test_a_picture_model_in_a_folder_needs_the_folder(trained):
+def test_an_image_model_in_a_folder_needs_the_folder(trained):
     made, run = trained("image", gone=False)
     again = Recommender.load(run)
     assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)

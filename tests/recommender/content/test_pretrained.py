@@ -94,14 +94,14 @@ def test_trained_encoders_keep_their_input_raw(read_content, options, catalog):
     assert content.train_sources["text"] is content.sources["text"]
 
 
-def test_nobody_has_the_modality(read_content, options, tmp_path):
+def test_a_modality_that_no_item_has_is_refused(read_content, options, tmp_path):
     empty = Catalog({"item_id": ["a", "b"], "title": ["", None]}, tmp_path)
     with pytest.raises(ValueError, match="modality 'text': none of the 2 items has it"):
         read_content(options(modalities=("text",)), empty, np.array([1]), cache=None)
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "full"])
-def test_why_nobody_has_an_image(read_content, options, tmp_path, tuning):
+def test_the_error_says_why_no_item_has_an_image(read_content, options, tmp_path, tuning):
     def refused(image, images):
         rows = {"item_id": ["a", "b", "c"]} | ({} if image is None else {"image": image})
         chosen = options(modalities=("image",), tuning=tuning)

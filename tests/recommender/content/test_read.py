@@ -36,7 +36,7 @@ def test_given_features_need_no_encoder(by_content, images, monkeypatch):
         made.state.encode(new, {"sound": np.ones((2, 3))})
 
 
-def test_what_is_missing_is_missing(by_content, images):
+def test_modalities_that_an_item_lacks_are_absent(by_content, images):
     made = by_content
     new = rows("red shoes a", "", images=images[0].parent)
     vectors, _ = made.state.encode(new)
@@ -74,7 +74,7 @@ def test_another_encoder_than_that_of_the_run(by_content, images):
 
 
 @pytest.mark.parametrize("tuning", ["frozen", "last-1"])
-def test_a_damaged_picture_counts_as_missing(fit, tmp_path, caplog, tuning):
+def test_a_damaged_image_counts_as_missing(fit, tmp_path, caplog, tuning):
     made = fit(modalities=("text", "image"), tuning=tuning, epochs=1, log={"users": 12})
     (tmp_path / "0.png").write_bytes(b"no image")
     new = rows("lamp", images=tmp_path)

@@ -80,7 +80,7 @@ def test_the_default_delta_is_a_tenth_of_one_over_the_users(fit):
     assert privacy["delta"] == pytest.approx(0.1 / privacy["users"])
 
 
-def test_features_are_scaled_by_items_whoever_met_them(fit, chain):
+def test_features_are_scaled_by_all_items_with_or_without_events(fit, chain):
     _, items = chain(items=12)
     scales = [
         fit(log=log, catalog=items, modalities=("text",), epsilon=8.0, epochs=1, batch_size=64)

@@ -24,13 +24,13 @@ from mmrec.recommender.pipeline.unused import unused_options
         ({"epsilon": 8.0, "patience": 3}, {}, {"patience": "private training chooses no epoch"}),
     ],
 )
-def test_what_was_set_and_changes_nothing(options, recipe, unused):
+def test_options_without_effect_are_found(options, recipe, unused):
     found = unused_options(Options(**options), Recipe(recipe), {})
     assert found.keys() == unused.keys()
     assert all(found[name].startswith(why) for name, why in unused.items())
 
 
-def test_it_is_said_aloud(chain, options, caplog):
+def test_options_without_effect_are_warned_of(chain, options, caplog):
     given = options(epochs=1, layers=2, pool_size=4, dropout=0.1)
     Recommender.fit(*chain(users=12), options=given, negatives="full")
     assert "option pool_size=4 has no effect: negatives are full" in caplog.text

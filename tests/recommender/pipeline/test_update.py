@@ -21,7 +21,7 @@ def later(items, users=30, steps=8, seed=1):
     }
 
 
-def test_new_users_and_items_are_learnt_from_where_it_was(by_id):
+def test_an_update_learns_new_users_and_items(by_id):
     known = by_id.catalog.ids[:10]
     items = [*known, "x", "y"]
     made = by_id.update(later(items), {"item_id": ["x", "y"]}, options={"epochs": 40})
@@ -35,7 +35,7 @@ def test_new_users_and_items_are_learnt_from_where_it_was(by_id):
     assert made.report["test"]["targets"] > 0
 
 
-def test_without_an_epoch_of_weight_it_says_what_it_said(by_id):
+def test_an_update_of_negligible_learning_rate_changes_no_list(by_id):
     made = by_id.update(later(by_id.catalog.ids), options={"epochs": 1, "lr": 1e-9})
     before, after = by_id.model.state_dict(), made.model.state_dict()
     for name, value in before.items():
@@ -61,7 +61,7 @@ def test_content_of_changed_items_is_read_again(by_content):
     assert torch.allclose(made.vectors[2:], by_content.vectors[2:], atol=1e-4)
 
 
-def test_a_folder_that_lacks_pictures_of_the_run(by_content, tmp_path):
+def test_a_folder_that_lacks_images_of_the_run(by_content, tmp_path):
     log = later(by_content.catalog.ids)
     with pytest.raises(ValueError, match="must also hold the images of the RUN's items; it lacks"):
         by_content.update(log, images=tmp_path)
@@ -74,7 +74,7 @@ def test_a_private_run_is_not_updated_without_privacy(by_content):
         private.update(later(by_content.catalog.ids))
 
 
-def test_what_must_stay(by_id):
+def test_options_and_parts_that_an_update_must_keep(by_id):
     log = later(by_id.catalog.ids)
     with pytest.raises(ValueError, match=r"must keep \['dim'\] of the RUN"):
         by_id.update(log, options={"dim": 8})
