@@ -23,7 +23,7 @@ def run_learner(
     parts: Sequence[Any] = (),
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Follow a log until the process gets a signal to stop, then publish what was learned.
+    """Learn from a log until the process gets a signal to stop, then publish a last version.
 
     Args:
         run: the RUN that learning starts from.
@@ -32,8 +32,8 @@ def run_learner(
         publish_every: events between two versions.
         poll: seconds between two reads at the end of the log; None stops there.
         seed: seed of the learner.
-        parts: own classes of the RUN's parts.
-        say: is called with a line of text for each version.
+        parts: classes of the RUN's parts from outside mmrec.
+        say: called with a line of text for each version.
 
     Returns:
         The offset of the last event, the running metrics, and the version that is served.

@@ -90,7 +90,7 @@ def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
     interrupted(epochs, **changes)
     assert STARTED in names(tmp_path / "kept")
     resumed = fit(resume=True, **changes)
-    assert f"training goes on after epoch {epochs} of 5" in caplog.text
+    assert f"training continues after epoch {epochs} of 5" in caplog.text
     assert same(whole, resumed)
     assert resumed.report["training"] == whole.report["training"]
     assert resumed.report["test"] == whole.report["test"]
@@ -188,7 +188,7 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
     last.write_bytes(last.read_bytes()[:cut])
     resumed = fit(resume=True)
     assert f"{last} can't be read" in caplog.text
-    assert "training goes on after epoch 2 of 5" in caplog.text
+    assert "training continues after epoch 2 of 5" in caplog.text
     assert same(whole, resumed)
 
 
