@@ -120,7 +120,7 @@ def fit(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
     data: Annotated[
-        Path | None, typer.Option(help="Data set folder; by default the one it was trained on.")
+        Path | None, typer.Option(help="Data set folder; by default that of the training.")
     ] = None,
     part: Own = None,
     as_json: Json = False,
@@ -133,7 +133,7 @@ def evaluate(
     recommender = Recommender.load(run, parts=import_parts(part))
     folder = data or recommender.state.about.get("data")
     if folder is None:
-        raise ValueError(f"{run} doesn't say what it was trained on; pass --data FOLDER")
+        raise ValueError(f"{run} does not name its data set; pass --data FOLDER")
     report = recommender.evaluate(read_folder(folder).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on

@@ -53,20 +53,8 @@ def run_learner(
         publish_every=publish_every,
         seed=seed,
     )
-    served, stop = published.current(), Event()
-    # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        while not stop.is_set():
-            learned = trainer.run_once()
-            if published.current() != served:
-                served = published.current()
-                say(_line(trainer))
-            if not learned and poll is None:
-                break
-            if not learned:
-                stop.wait(poll)
+        _follow(trainer, published, poll, say)
         trainer.publish()
     finally:
         events.close()
@@ -74,6 +62,24 @@ def run_learner(
     # JSON has no NaN, the value of the metrics before the first event.
     metrics = {n: None if isnan(value) else value for n, value in trainer.metrics().items()}
     return {"offset": trainer.offset, "version": published.current()} | metrics
+
+
+def _follow(
+    trainer: OnlineTrainer, versions: Versions, poll: float | None, say: Callable[[str], None]
+) -> None:
+    served, stop = versions.current(), Event()
+    # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        learned = trainer.run_once()
+        if versions.current() != served:
+            served = versions.current()
+            say(_line(trainer))
+        if not learned:
+            if poll is None:
+                return
+            stop.wait(poll)
 
 
 def _line(trainer: OnlineTrainer) -> str:

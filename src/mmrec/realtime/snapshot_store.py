@@ -131,7 +131,7 @@ class SnapshotStore:
         return vectors
 
     def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
-        """Apply the changes of the log; ``ready`` has what is encoded already, by number."""
+        """Apply the changes of the log; ``ready`` holds items that are encoded already."""
         known = ready or {}
         for number, change in self.events.item_changes(after=self._changes):
             try:

@@ -56,15 +56,8 @@ def recommend_all(
     check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
-    lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
-    # An empty history would become a null, as if an item id were missing.
-    events = frame["history"].filter(lengths > 0).explode()
-    if events.null_count():
-        raise ValueError(
-            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
-        )
-    items = recommender.catalog.indices_of(events.to_list())
-    rows = np.split(items, np.cumsum(lengths)[:-1])
+    rows = _rows(frame["history"], recommender.catalog)
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
     allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
     scorer, parts = recommender.catalog_scorer, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
@@ -125,6 +118,18 @@ class ItemVectors:
         table = vectors.cpu().numpy()
         shape = pl.Array(pl.Float32, table.shape[1])
         return block.frame.select("item_id", pl.Series("vector", table, dtype=shape))
+
+
+def _rows(histories: pl.Series, catalog: Catalog) -> list[np.ndarray]:
+    """Return the catalogue indices of each history."""
+    lengths = histories.list.len().fill_null(0).to_numpy().astype(np.int64)
+    # An empty history would become a null, as if an item id were missing.
+    events = histories.filter(lengths > 0).explode()
+    if events.null_count():
+        raise ValueError(
+            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
+        )
+    return np.split(catalog.indices_of(events.to_list()), np.cumsum(lengths))[:-1]
 
 
 def _lines(users: np.ndarray, indices: np.ndarray, scores: np.ndarray) -> pl.DataFrame:

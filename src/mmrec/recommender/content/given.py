@@ -48,6 +48,6 @@ class GivenModality:
     ) -> tuple[Source, dict[int, str]]:
         """Raise a ``ValueError``: it is not known how items are read."""
         raise ValueError(
-            "items need features= for each modality but ids, since the model is from from_model; "
-            "its modalities= would say how items are read"
+            "items of a recommender from from_model need features= for each modality but ids, or "
+            "give modalities= to from_model"
         )

@@ -84,7 +84,7 @@ class Modality(Protocol):
         ...
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Return the facts of an encoder that was trained by hand on a catalogue.
+        """Return the facts of an encoder of a model that was trained without ``fit``.
 
         Raises:
             ValueError: they can't be derived from the encoder.
@@ -115,5 +115,5 @@ def check_fingerprint(name: str, found: str, facts: Facts) -> None:
     if wanted is not None and found != wanted:
         raise ValueError(
             f"the {name} encoder must have the fingerprint {wanted[:12]} that the RUN was trained "
-            f"with; the one at hand has {found[:12]}"
+            f"with; got {found[:12]}"
         )

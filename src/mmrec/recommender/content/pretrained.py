@@ -35,7 +35,7 @@ class PretrainedModality(ABC):
 
     @abstractmethod
     def values(self, items: Catalog, facts: Facts) -> list[Any]:
-        """Return the raw value of each row; None or "" where there is none."""
+        """Return the raw value of each row; None or "" if it is missing."""
 
     @abstractmethod
     def load(self) -> RawEncoder:
@@ -102,7 +102,7 @@ class PretrainedModality(ABC):
         return cast(nn.Module, self.built())
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Describe the encoder of a model that was trained by hand."""
+        """Return the facts of an encoder of a model that was trained without ``fit``."""
         facts = self.extra_facts(catalog, None)
         if isinstance(encoder, FeatureEncoder):
             return facts | self.describe(self.pretrained()) | {"feature_dim": encoder.dim_in}

@@ -42,7 +42,7 @@ def read_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
 
 
 def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
-    """Split a log as ``options`` say."""
+    """Split a log by ``options.split``."""
     if options.drop_repeats:
         log = drop_consecutive_duplicates(log)
     if options.split == "time":

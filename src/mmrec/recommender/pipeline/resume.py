@@ -70,7 +70,7 @@ def remove_folder(directory: Path) -> None:
 
 
 def last_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the last checkpoint that can be read, or None where there is none.
+    """Return the last checkpoint that can be read, or None if there is none.
 
     Raises:
         ValueError: there are checkpoints, and none can be read.

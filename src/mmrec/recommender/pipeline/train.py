@@ -23,7 +23,7 @@ from mmrec.recommender.pipeline.resume import last_checkpoint
 if TYPE_CHECKING:
     from lightning import Trainer
 
-    from mmrec.training import Checkpoints
+    from mmrec.training import Checkpoints, SequenceDataModule
 
 log = logging.getLogger(__name__)
 
@@ -82,20 +82,8 @@ def train(
         KeyboardInterrupt: the user stopped it.
     """
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
-    from mmrec.training import Checkpoints, SequenceDataModule, SequentialRecommender
+    from mmrec.training import Checkpoints, SequentialRecommender
 
-    data = SequenceDataModule(
-        split,
-        content.sources,
-        make_sampler(recipe, options, split),
-        train_sources=content.train_sources,
-        batch_size=options.batch_size,
-        max_length=options.max_length,
-        max_items=options.max_items if options.trains_encoders else None,
-        max_valid=options.max_valid,
-        workers=options.workers,
-        seed=options.seed,
-    )
     module = SequentialRecommender(
         model,
         loss=make_loss(recipe),
@@ -111,6 +99,7 @@ def train(
     if not kept.ended:
         with quiet(), _interruptible():
             trainer = _trainer(options, kept, progress)
+            data = _data(options, recipe, split, content)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
     model.eval()
@@ -120,6 +109,23 @@ def train(
         "epochs": len(curve),
         "valid_curve": [round(value, 5) for value in curve],
     }
+
+
+def _data(options: Options, recipe: Recipe, split: Split, content: Content) -> "SequenceDataModule":
+    from mmrec.training import SequenceDataModule
+
+    return SequenceDataModule(
+        split,
+        content.sources,
+        make_sampler(recipe, options, split),
+        train_sources=content.train_sources,
+        batch_size=options.batch_size,
+        max_length=options.max_length,
+        max_items=options.max_items if options.trains_encoders else None,
+        max_valid=options.max_valid,
+        workers=options.workers,
+        seed=options.seed,
+    )
 
 
 def _restore(kept: "Checkpoints", weights: dict[str, Tensor], directory: Path) -> Path | None:
