@@ -135,7 +135,7 @@ def test_it_is_used_saved_and_loaded(made, plain, tmp_path, slot):
     own.save(tmp_path / "run")
     if parts:
         name = parts[0].__name__
-        with pytest.raises(RunError, match=rf"the {slot} is .*{name}, whose .* parts=\[{name}\]"):
+        with pytest.raises(RunError, match=rf"the {slot} is .*{name}, which .* parts=\[{name}\]"):
             Recommender.load(tmp_path / "run")
     again = Recommender.load(tmp_path / "run", parts=parts)
     assert again.recommend_many(HISTORIES, 12) == own.recommend_many(HISTORIES, 12)

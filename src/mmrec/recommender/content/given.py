@@ -35,7 +35,7 @@ class GivenModality:
         if isinstance(self.encoder, nn.Module):
             return self.encoder
         raise ValueError(
-            f"the encoder is {self.encoder['class_path']}, whose code is not in mmrec: hand over "
+            f"the encoder is {self.encoder['class_path']}, which is not a part of mmrec: hand over "
             f"the class, or an object of it, in parts=[...]"
         )
 

@@ -205,7 +205,7 @@ def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
     if room in rooms and name in getattr(import_module(room), "__all__", ()):
         return getattr(import_module(room), name)
     raise ValueError(
-        f"the {slot} is {spec.class_path}, whose code is not in mmrec: hand over the class, "
+        f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
         f"parts=[{spec.name}]"
     )
 

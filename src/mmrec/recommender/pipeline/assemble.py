@@ -191,7 +191,7 @@ def _wire(slot: str, spec: PartSpec, own: Sequence[Any], *parts: Any) -> Any:
     found = ours or [k for k in own if isinstance(k, type) and k.__name__ == spec.name]
     if len(found) != 1:
         raise ValueError(
-            f"the {slot} is {spec.class_path}, whose code is not in mmrec: hand over the class, "
+            f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
             f"parts=[{spec.name}]"
         )
     return found[0](*parts, **(spec.init_args or {}))

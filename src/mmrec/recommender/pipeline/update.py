@@ -84,8 +84,8 @@ def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
             continue
         if not isinstance(kept, str):
             raise ValueError(
-                f"the {slot} of the RUN is {kept['class_path']}, whose code is not in mmrec: give "
-                f"{slot}= again"
+                f"the {slot} of the RUN is {kept['class_path']}, which is not a part of mmrec: "
+                f"give {slot}= again"
             )
         given[slot] = kept
     return Recipe(cast(Parts, given))
