@@ -338,7 +338,7 @@ def demo(
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of RUNs; the first is what the others are compared with."),
+        typer.Argument(help="Folders of RUNs; the others are compared with the first."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder for compare.md, compare.html and plots.")

@@ -45,7 +45,7 @@ def recommend_all(
         k: how many items.
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
         exclude_seen: whether to leave out the items of the history.
-        batch_size: most users that are scored at once; fewer if the catalogue is large.
+        batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 
     Returns:
         ``user_id``, ``item_id``, ``rank`` (1 = best) and ``score``, in the order of ``histories``.

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 LARGE = 10**9
 PARTS = ("encoders", "fusion", "interest", "scorer", "reranker", "loss", "negatives")
-"""Names of the parts, which are arguments of :meth:`Recommender.fit` and no options."""
+"""Names of the parts, which are arguments of :meth:`Recommender.fit`, not options."""
 
 
 def _plain(value: Any) -> Any:
@@ -105,10 +105,11 @@ class TrainingOptions(_Group):
     pool_size: Count = Field(512, description="Negatives that are drawn for a batch.")
     batch_size: Count = Field(32, description="Windows in a batch.")
     max_items: Count = Field(
-        256, description="Most unique items in a batch, if text or image models are trained."
+        256, description="Maximum number of unique items in a batch, if encoders are trained."
     )
     max_valid: Count = Field(
-        2000, description="Most validation events that choose the epoch; a fixed sample."
+        2000,
+        description="Maximum number of validation events, a fixed draw, for the choice of the epoch.",
     )
     epochs: Count = Field(40, description="Maximum number of epochs.")
     patience: Count = Field(
@@ -138,7 +139,7 @@ class PrivacyOptions(_Group):
         "users.",
     )
     max_grad_norm: Annotated[float, BeforeValidator(_plain), Ge(1e-6), Le(1e6)] = Field(
-        1.0, description="Norm to which the gradient of a user is clipped, if epsilon is set."
+        1.0, description="Norm to which each user's gradient is clipped, if epsilon is set."
     )
 
 

@@ -19,7 +19,7 @@ from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 
 FORMAT = 2
-"""Version of the files; it grows when older RUNs can't be read any more."""
+"""Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Context:
-    """The circumstances in which modalities are prepared.
+    """Settings for :meth:`Modality.prepare`.
 
     Attributes:
         dim: width of item vectors and of encoders that are embeddings.

@@ -101,7 +101,7 @@ def read_content(
     Args:
         modalities: the modalities, by name.
         catalog: the items.
-        context: the circumstances in which modalities are prepared.
+        context: settings for :meth:`Modality.prepare`.
         before: the facts of the recommender that is updated, by modality.
 
     Raises:

@@ -95,8 +95,8 @@ def call_factory(
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Make a part by the rule for all factories.
 
-    The factory is called with keywords alone: those of ``known`` that its signature names, and
-    those that :func:`functools.partial` has set, which win.
+    The factory is called with keywords alone: the values of ``known`` that its signature names, and
+    those set by :func:`functools.partial`, which take precedence.
 
     Args:
         slot: name of the slot, for messages.

@@ -117,7 +117,7 @@ def carry_out(
         content = read_content(plan.modalities, plan.catalog, context, before)
         clock.lap("encode")
         model, specs = _model(plan, content, start)
-        history, privacy = _train(plan, content, model, how)
+        trained = _train(plan, content, model, how)
     state = finish(plan, content, model, specs, device=device)
     clock.lap("train")
     report: dict[str, Any] = {}
@@ -125,8 +125,7 @@ def carry_out(
     if is_main_process():  # the other processes have the same model
         report, targets = measure(state.scorer, plan.split, plan.options, plan.catalog)
     clock.lap("evaluate")
-    report |= {"training": history} | privacy | describe_content(plan.catalog, content)
-    report["seconds"] = clock.seconds
+    report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
     return replace(state, report=report, targets=targets).to("cpu")
 
 
@@ -181,15 +180,13 @@ def _model(
     return model_from(start.model, start.specs, content.encoders), dict(start.specs)
 
 
-def _train(
-    plan: Plan, content: Content, model: SequentialModel, how: Execution
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train the model in place; return the history of the training and the privacy reached."""
+def _train(plan: Plan, content: Content, model: SequentialModel, how: Execution) -> dict[str, Any]:
+    """Train the model in place; return what the report says about it."""
     if plan.options.epsilon is not None:
         history, privacy = train_private(
             model, plan.options, plan.recipe, plan.split, content.sources
         )
-        return history, {"privacy": privacy}
+        return {"training": history, "privacy": privacy}
     history = train(
         model,
         plan.options,
@@ -200,4 +197,4 @@ def _train(
         checkpoints=how.checkpoints,
         resume=how.resume,
     )
-    return history, {}
+    return {"training": history}
