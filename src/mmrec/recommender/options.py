@@ -109,7 +109,7 @@ class TrainingOptions(_Group):
     )
     max_valid: Count = Field(
         2000,
-        description="Maximum number of validation events, a fixed draw, for the choice of the epoch.",
+        description="Maximum number of validation events that choose the epoch; a fixed draw.",
     )
     epochs: Count = Field(40, description="Maximum number of epochs.")
     patience: Count = Field(
