@@ -1,6 +1,6 @@
 """mmrec: model components for multimodal, real-time recommendation.
 
-``mmrec.Recommender`` is the whole way in one call; the folders beside it hold the parts:
+``mmrec.Recommender`` trains a recommender in one call. The packages hold the components:
 ``data``, ``encoders``, ``fusion``, ``interest``, ``scoring``, ``losses``, ``sampling``,
 ``metrics``, ``models``, ``baselines``, ``evaluation`` and ``training``.
 """
@@ -23,5 +23,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Name what can be had, loaded or not."""
+    """Return the public names, loaded or not."""
     return sorted(__all__)

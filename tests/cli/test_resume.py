@@ -71,7 +71,7 @@ def test_killed_and_resumed_gives_the_same_bytes(start, tmp_path):
     resumed = start("--resume", first="")
     _, err = resumed.communicate(timeout=60)
     assert resumed.returncode == 0, err
-    assert "training goes on after epoch" in err
+    assert "training continues after epoch" in err
     models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
     assert models[0] == models[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run", "whole"]
@@ -83,7 +83,7 @@ def test_ctrl_c_is_said_and_can_be_resumed(start, tmp_path):
     stopped.send_signal(signal.SIGINT)
     _, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130
-    assert err.endswith("\nmmrec: stopped; the same command with --resume goes on\n")
+    assert err.endswith("\nmmrec: stopped; the same command with --resume continues\n")
     assert "Traceback" not in err
     assert (tmp_path / "run.training" / "epoch-00001.ckpt").exists()
     assert not (tmp_path / "run").exists()

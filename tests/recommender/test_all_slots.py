@@ -135,7 +135,7 @@ def test_it_is_used_saved_and_loaded(made, plain, tmp_path, slot):
     own.save(tmp_path / "run")
     if parts:
         name = parts[0].__name__
-        with pytest.raises(RunError, match=rf"its {slot} is .*{name}, which .* parts=\[{name}\]"):
+        with pytest.raises(RunError, match=rf"the {slot} is .*{name}, which .* parts=\[{name}\]"):
             Recommender.load(tmp_path / "run")
     again = Recommender.load(tmp_path / "run", parts=parts)
     assert again.recommend_many(HISTORIES, 12) == own.recommend_many(HISTORIES, 12)
@@ -191,7 +191,7 @@ def test_training_goes_on_with_the_same_part_only(
         patch.setattr("mmrec.recommender.pipeline.fit.encode_with_contributions", stop)
         with pytest.raises(KeyboardInterrupt):
             run(**{slot: SLOTS[slot][0]})
-    with pytest.raises(ValueError, match=f"because {slot} was .*class_path.* and is .*; repeat"):
+    with pytest.raises(ValueError, match=f"resumed: {slot} was .*class_path.* and is .*; give"):
         run(resume=True)
     again = run(resume=True, **{slot: SLOTS[slot][0]})
     assert again.report["training"]["epochs"] == 1
@@ -302,7 +302,7 @@ def test_no_code_comes_from_a_run(saved, tmp_path):
         patch.syspath_prepend(tmp_path)
         patch.chdir(tmp_path)
         for parts in ([], [Mean]):
-            with pytest.raises(RunError, match=r"its interest is evil.Interest"):
+            with pytest.raises(RunError, match=r"the interest is evil.Interest"):
                 Recommender.load(saved, parts=parts)
     assert not (tmp_path / "ran").exists()
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mmrec.data import Catalog
-from mmrec.recommender.batch import ItemVectors, _top, encode_items, histories_of, recommend_all
+from mmrec.recommender.batch import ItemVectors, encode_items, histories_of, recommend_all
+from mmrec.recommender.lists import final_scores
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypat
     monkeypatch.setattr("mmrec.evaluation.rank_buffer.MIN_ROWS", 2)
     sizes = []
     monkeypatch.setattr(
-        "mmrec.recommender.batch._top",
-        lambda scorer, rows, *rest: sizes.append(len(rows)) or _top(scorer, rows, *rest),
+        "mmrec.recommender.batch.final_scores",
+        lambda scorer, rows, **how: sizes.append(len(rows)) or final_scores(scorer, rows, **how),
     )
     assert recommend_all(by_id, everybody).drop("score").equals(usual.drop("score"))
     assert max(sizes) == 2

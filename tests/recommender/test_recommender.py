@@ -454,9 +454,9 @@ def test_a_run_that_describes_no_model(saved, tmp_path):
     assert "does not describe a model" in broken(lambda c: c.update(options=7))
     assert "does not describe a model" in broken(lambda c: c.update(event_types=None))
     assert "does not describe a model" in broken(lambda c: c.update(parts=["interest"]))
-    assert "its interest is a.B, which" in broken(lambda c: interest(c).update(class_path="a.B"))
+    assert "the interest is a.B, which" in broken(lambda c: interest(c).update(class_path="a.B"))
     for path in ("os.system", "mmrec.cli.main", "mmrec.data.make_shop", "mmrec.interest.torch"):
-        assert f"its interest is {path}, which a RUN can't" in broken(
+        assert f"the interest is {path}, which is not a part of mmrec" in broken(
             lambda c, path=path: interest(c).update(class_path=path)
         )
 

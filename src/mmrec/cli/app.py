@@ -1,4 +1,4 @@
-"""The ``mmrec`` command: its sub-commands, and how an error is said."""
+"""The ``mmrec`` command: its sub-commands, and how errors are printed."""
 
 import json
 import sys
@@ -19,17 +19,17 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
 Own = Annotated[
     list[str] | None,
-    typer.Option("--part", help="Class path of a part that is not ours; may be given again."),
+    typer.Option("--part", help="Class path of a part from outside mmrec; may be repeated."),
 ]
 Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
 DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
 
 def main() -> None:
-    """Run the command; bad input gets one sentence on stderr and exit status 2."""
+    """Run the command; for bad input, print one sentence on stderr and exit with status 2."""
     keep_freed_memory()
     try:
         app()
@@ -65,18 +65,18 @@ def _options(
 def fit(
     *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the RUN; a RUN that is there is replaced.")],
+    out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
     options: Options,
     parts: dict[str, Any],
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same command was interrupted.")
+        bool, typer.Option("--resume", help="Continue where the same command was interrupted.")
     ] = False,
     cache: Cache = DEFAULT_CACHE,
     as_json: Json = False,
 ) -> None:
     """Train a recommender on a data set folder and write a RUN.
 
-    While it trains, the state after each epoch is kept in a folder beside the RUN, OUT.training.
+    During training, a checkpoint of each epoch is kept in the folder OUT.training.
     """
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
@@ -86,7 +86,7 @@ def fit(
     check_place(out)  # now rather than after training
     dataset = read_folder(data)
     checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
-    # A checkpoint of a private training would be one more thing to keep private.
+    # A checkpoint of a private training would have to be kept secret, too.
     kept = checkpoints if options.epsilon is None else None
     try:
         with writing({"checkpoints": checkpoints, "features": cache}):
@@ -103,7 +103,7 @@ def fit(
         recommender.save(out, data=str(data.resolve()))
     except KeyboardInterrupt:
         some = any(checkpoints.glob("epoch-*.ckpt"))
-        what = "the same command with --resume goes on" if some else "no epoch had ended"
+        what = "the same command with --resume continues" if some else "no epoch was completed"
         sys.stderr.write(f"\nmmrec: stopped; {what}\n")
         raise typer.Exit(130) from None
     finally:
@@ -120,7 +120,7 @@ def fit(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
     data: Annotated[
-        Path | None, typer.Option(help="Data set folder; by default the one it was trained on.")
+        Path | None, typer.Option(help="Data set folder; by default that of the training.")
     ] = None,
     part: Own = None,
     as_json: Json = False,
@@ -133,7 +133,7 @@ def evaluate(
     recommender = Recommender.load(run, parts=import_parts(part))
     folder = data or recommender.state.about.get("data")
     if folder is None:
-        raise ValueError(f"{run} doesn't say what it was trained on; pass --data FOLDER")
+        raise ValueError(f"{run} does not name its data set; pass --data FOLDER")
     report = recommender.evaluate(read_folder(folder).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
@@ -150,10 +150,10 @@ def recommend(
     history: Annotated[str, typer.Option(help="Item ids, oldest first, separated by commas.")] = "",
     k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
     where: Annotated[
-        list[str] | None, typer.Option(help="column=value, may be given again.")
+        list[str] | None, typer.Option(help="Only items with column=value; may be repeated.")
     ] = None,
     repeat: Annotated[
-        bool, typer.Option("--repeat", help="Items of the history may be recommended again.")
+        bool, typer.Option("--repeat", help="Also recommend items of the history.")
     ] = False,
     part: Own = None,
     as_json: Json = False,
@@ -174,17 +174,17 @@ def recommend(
 
 @app.command()
 def update(
-    run: Annotated[Path, typer.Argument(help="Folder of the RUN to go on from.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the RUN to continue from.")],
     data: Annotated[Path, typer.Argument(help="Data set folder with the new events and items.")],
     out: Annotated[Path, typer.Option(help="Folder for the new RUN.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Upper limit of epochs.")] = 10,
+    epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 10,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
-    """Train on from a RUN with new data: new users, new items, a longer catalogue."""
+    """Continue training a RUN on new data, which may have new users and items."""
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
@@ -216,10 +216,11 @@ def serve(
         Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
     ] = None,
     versions: Annotated[
-        Path | None, typer.Option(help="Folder in which mmrec learn publishes; it is followed.")
+        Path | None,
+        typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; others than this machine need MMREC_TOKEN.")
+        str, typer.Option(help="Address to listen on; other than loopback, it needs MMREC_TOKEN.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     index: Annotated[str, typer.Option(help="exact, or hnsw for large catalogues.")] = "exact",
@@ -227,7 +228,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes; several need --redis.")] = 1,
     readers: Annotated[
         int,
-        typer.Option(min=1, help="Lists that a process makes at once; more for large catalogues."),
+        typer.Option(
+            min=1, help="Lists that a process makes at once; raise it for large catalogues."
+        ),
     ] = 2,
     rate: Annotated[
         int,
@@ -237,7 +240,7 @@ def serve(
     ] = 0,
     part: Own = None,
 ) -> None:
-    """Serve a RUN over HTTP, with a page: every event moves the next list."""
+    """Serve a RUN over HTTP, with a web page; each event changes the next list."""
     from mmrec.serving import Limits, Settings
     from mmrec.serving import serve as run_server
 
@@ -264,13 +267,15 @@ def learn(
     log: Annotated[Path, typer.Option(help="File of the event log.")],
     versions: Annotated[Path, typer.Option(help="Folder to publish versions in.")],
     publish_every: Annotated[int, typer.Option(min=1, help="Events between versions.")] = 1000,
-    poll: Annotated[float, typer.Option(min=0.0, help="Seconds between looks at the log.")] = 1.0,
+    poll: Annotated[
+        float, typer.Option(min=0.0, help="Seconds between reads at the end of the log.")
+    ] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Stop at the end of the log.")] = False,
     seed: Seed = 0,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
-    """Learn on from the events of a log, and publish what was learned for servers to follow."""
+    """Learn from the events of a log, and publish versions that servers follow."""
     from mmrec.cli.learn import run_learner
 
     said = run_learner(
@@ -295,10 +300,10 @@ def rollback(
     ] = None,
     release: Annotated[
         bool,
-        typer.Option("--release", help="Serve what is learned again, from the last version on."),
+        typer.Option("--release", help="End the rollback: serve the newest version again."),
     ] = False,
 ) -> None:
-    """Serve an older version of a model that learns, until it is released."""
+    """Serve an older version of a model that learns, until --release."""
     from mmrec.realtime import Versions
 
     if not versions.is_dir():
@@ -321,7 +326,7 @@ def demo(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Make a miniature shop, learn it from texts and images, and write report.html."""
+    """Generate a miniature shop, train on its texts and images, and write report.html."""
     from mmrec.demo import run_demo
 
     summary = run_demo(out, seed=seed, say=typer.echo)
@@ -331,7 +336,10 @@ def demo(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of RUNs; the first is the measure.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of RUNs; the others are compared with the first."),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Folder for compare.md, compare.html and plots.")
     ] = None,

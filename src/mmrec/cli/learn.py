@@ -23,7 +23,7 @@ def run_learner(
     parts: Sequence[Any] = (),
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Follow a log until the process gets a signal to stop, then publish what was learned.
+    """Learn from a log until the process gets a signal to stop, then publish a last version.
 
     Args:
         run: the RUN that learning starts from.
@@ -32,8 +32,8 @@ def run_learner(
         publish_every: events between two versions.
         poll: seconds between two reads at the end of the log; None stops there.
         seed: seed of the learner.
-        parts: own classes of the RUN's parts.
-        say: is called with a line of text for each version.
+        parts: classes of the RUN's parts from outside mmrec.
+        say: called with a line of text for each version.
 
     Returns:
         The offset of the last event, the running metrics, and the version that is served.
@@ -53,20 +53,8 @@ def run_learner(
         publish_every=publish_every,
         seed=seed,
     )
-    served, stop = published.current(), Event()
-    # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        while not stop.is_set():
-            learned = trainer.run_once()
-            if published.current() != served:
-                served = published.current()
-                say(_line(trainer))
-            if not learned and poll is None:
-                break
-            if not learned:
-                stop.wait(poll)
+        _follow(trainer, published, poll, say)
         trainer.publish()
     finally:
         events.close()
@@ -74,6 +62,24 @@ def run_learner(
     # JSON has no NaN, the value of the metrics before the first event.
     metrics = {n: None if isnan(value) else value for n, value in trainer.metrics().items()}
     return {"offset": trainer.offset, "version": published.current()} | metrics
+
+
+def _follow(
+    trainer: OnlineTrainer, versions: Versions, poll: float | None, say: Callable[[str], None]
+) -> None:
+    served, stop = versions.current(), Event()
+    # A signal waits for the end of a micro-batch, so that no checkpoint has half of one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        learned = trainer.run_once()
+        if versions.current() != served:
+            served = versions.current()
+            say(_line(trainer))
+        if not learned:
+            if poll is None:
+                return
+            stop.wait(poll)
 
 
 def _line(trainer: OnlineTrainer) -> str:

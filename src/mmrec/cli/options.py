@@ -27,10 +27,10 @@ _OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command with the parameters ``options`` and ``parts`` be called with each by itself.
+    """Replace a command's parameters ``options`` and ``parts`` by one for each option and part.
 
-    Names, types, defaults and help are those of the fields of :class:`mmrec.Options`; parts have
-    ``--fusion`` and so on, and ``--parts`` reads all of them from a JSON or YAML file.
+    Names, types, defaults and help come from the fields of :class:`mmrec.Options`. Parts are given
+    as ``--fusion`` and so on, or together in a JSON or YAML file as ``--parts``.
 
     Example:
         >>> def show(*, name: str, options: Options, parts: dict) -> None:
@@ -60,7 +60,7 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _chosen(given: dict[str, Any]) -> Options:
-    """Return options in which only what differs from the defaults counts as given."""
+    """Return options; only those that differ from their default count as set."""
     defaults = {name: _as_text(field.default) for name, field in Options.model_fields.items()}
     changed = {name: value for name, value in given.items() if value != defaults[name]}
     return Options(**{name: _read(name, value) for name, value in changed.items()})
@@ -89,7 +89,7 @@ def _parameter(name: str, kind: Any, default: Any, text: str | None, panel: str)
 
 
 def _plain_type(name: str) -> Any:
-    """Return the type that a command line reads; text stands for names and for devices."""
+    """Return the type of an option on the command line; choices, names and devices are text."""
     if name in ("modalities", "devices"):
         return str
     kind = Options.model_fields[name].annotation
@@ -100,7 +100,7 @@ def _plain_type(name: str) -> Any:
 
 
 def _given_parts(given: dict[str, Any]) -> dict[str, Any]:
-    """Take the parts out of what was given."""
+    """Remove the parts from ``given`` and return them."""
     parts = {name: _part(name, given.pop(name)) for name in PARTS if name in given}
     encoders = {
         modality: given.pop(f"{modality}_encoder")
@@ -137,7 +137,7 @@ def _parts(file: Path | None) -> dict[str, Any]:
 
 
 def import_parts(paths: list[str] | None) -> list[Any]:
-    """Return the own classes of ``--part``."""
+    """Import the classes that ``--part`` names."""
     from mmrec.recommender.parts import import_path
 
     return [import_path(path) for path in paths or []]

@@ -1,4 +1,4 @@
-"""A batch carries its own candidate pool: each item of it is loaded and encoded once."""
+"""A batch and its pool of items, each of which is loaded and encoded once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class ItemPool(OnDevice):
     Attributes:
         items: catalogue index of each slot, 0 for slot 0, ``(P,)``.
         candidates: slots that the loss compares a target with, ``(P,)``.
-        log_q: log probability that the slot's item is in such a pool, ``(P,)``; 0 = always.
+        log_q: log probability that the slot's item is drawn into a pool, ``(P,)``; 0 is certainty.
         present: for each modality, which slots have it, ``(P,)``.
         content: for each modality, the inputs of the slots that have it, in order; a modality
             that no slot has is left out.
@@ -95,9 +95,9 @@ class Collator:
     Args:
         sequences: the events.
         sources: the content of the catalogue, by modality.
-        negatives: which items join the pool. A batch's own targets are always candidates.
-        seed: the draw of a batch depends on this and on the batch's windows alone, so it is the
-            same with any number of workers and after a restart.
+        negatives: draws further candidates. The targets of the batch are always candidates.
+        seed: seed of the draws. A batch's draw depends on the seed and its windows alone, so it is
+            the same with any number of workers and after a restart.
     """
 
     def __init__(
@@ -110,12 +110,12 @@ class Collator:
     ) -> None:
         self.sequences, self.sources = sequences, sources
         self.negatives, self.seed = negatives, seed
-        # What a transform makes of raw values is large, and may differ each time.
+        # Transformed raw values are large and may differ each time, so they are not kept.
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
         self._last: tuple[np.ndarray, ItemPool] | None = None
 
     def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
-        """Return the batch of ``windows``, spans of events."""
+        """Return the batch of ``windows``, which are spans of events."""
         spans = np.stack(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
         steps = int((spans[:, 1] - spans[:, 0]).max()) - 1

@@ -10,7 +10,7 @@ from uuid import uuid4
 import polars as pl
 from safetensors import SafetensorError
 
-# Each library has an error of its own for a disk that is full.
+# Each library raises an error of its own if the disk is full.
 _ERRORS = (OSError, SafetensorError, pl.exceptions.PolarsError)
 
 
@@ -32,7 +32,7 @@ def write_whole(path: Path, content: bytes | memoryview, *, unique: bool = False
         path: the file; one that exists is replaced.
         content: its bytes.
         unique: allow several writers at the same time. A killed writer then leaves its temporary
-            file behind; otherwise the next writer uses the same name.
+            file behind; without ``unique`` the next writer overwrites it.
 
     Raises:
         OSError: the file can't be written, for example because the disk is full.
@@ -134,5 +134,5 @@ def _check_place(directory: Path, replace: bool) -> None:
         return
     if not directory.is_dir() or (not replace and any(directory.iterdir())):
         raise FileExistsError(f"{directory} must be a new or empty folder")
-    if directory.resolve().is_mount():  # "." alone would look like one
+    if directory.resolve().is_mount():  # resolved, since "." seems to be a mount point
         raise OSError(f"{directory} is a mount point, which can't be renamed; use a folder in it")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 50_000_000
-"""Images with more pixels (150 MB as RGB) are errors; Pillow only warns, from 89 million on."""
+"""Images with more pixels (150 MB as RGB) are errors; Pillow only warns, above 89 million."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _DRAFT = (64, 64)  # pixels; a JPEG is read in full but decoded at a low resolution
@@ -24,7 +24,7 @@ def load_image(path: Path | str) -> Image.Image:
     """Return a JPEG, PNG, WebP or GIF image as upright RGB.
 
     The rotation in the EXIF data is applied, transparent pixels are put on white, 16 bits per
-    channel become 8, and of an animation the first frame is used.
+    channel are reduced to 8, and an animation gives its first frame.
 
     Raises:
         ImageError: the file is missing, is not an image in one of the four formats, is damaged or

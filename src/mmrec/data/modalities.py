@@ -14,7 +14,7 @@ Inputs = Tensor | dict[str, Tensor]
 
 @runtime_checkable
 class Source(Protocol):
-    """The content of one modality of a catalogue."""
+    """The encoder inputs of one modality of a catalogue."""
 
     @property
     def present(self) -> Bool[np.ndarray, " V1"]:
@@ -22,7 +22,7 @@ class Source(Protocol):
         ...
 
     def load(self, items: Int[np.ndarray, " N"]) -> Inputs:
-        """Return the inputs of ``items``, all of which must be present, in the same order."""
+        """Return the inputs of ``items``, in this order; all of them must be present."""
         ...
 
 
@@ -77,7 +77,7 @@ def id_source(vocabulary: Mapping[int, int], catalog_size: int) -> TableSource:
 
     Args:
         vocabulary: catalogue index → position in the id vocabulary.
-        catalog_size: V.
+        catalog_size: V, the number of items.
     """
     table = np.zeros(catalog_size + 1, dtype=np.int64)
     table[list(vocabulary.keys())] = list(vocabulary.values())

@@ -1,4 +1,4 @@
-"""A hash of everything that decides an encoder's output, used as key of stored features."""
+"""A hash of all that determines an encoder's output, used as key of stored features."""
 
 import hashlib
 
@@ -12,8 +12,8 @@ def fingerprint(module: nn.Module, *settings: object) -> str:
     It is the same in every process and on every device.
 
     Args:
-        module: its state dict is hashed, whatever the order of the names.
-        settings: everything else that decides the output; hashed by ``repr``.
+        module: the module; the order of its state dict does not matter.
+        settings: all else that determines the output; hashed by ``repr``.
 
     Example:
         >>> layer = nn.Linear(2, 2)

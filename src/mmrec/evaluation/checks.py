@@ -12,8 +12,8 @@ from mmrec.data.splits import PARTS
 def check_split(split: Split) -> None:
     """Raise a ``ValueError`` if a split leaks the future or has a user twice.
 
-    The events of a user must be in time order, and in the order training, validation, test. No
-    user may have two histories. In a split by time, all training events, whoever the user, must
+    The events of a user must be in time order, and in the order training, validation, test. Each
+    user must have one history. In a split by time, all training events, whoever the user, must
     be earlier than all validation events, and these earlier than all test events.
 
     Example:
@@ -32,14 +32,14 @@ def check_split(split: Split) -> None:
         )
     if len(set(events.users)) < len(events.users):
         twice = len(events.users) - len(set(events.users))
-        raise ValueError(f"a split must have each user once; got {twice} again")
+        raise ValueError(f"a split must have each user once; {twice} are repeated")
     owner = events.owner
     same = np.diff(owner) == 0
     for what, values in (("a later time", events.time), ("a later part", part)):
         wrong = np.flatnonzero(same & (np.diff(values) < 0))
         if len(wrong):
             raise ValueError(
-                f"a history must not hold the future; got {len(wrong)} events that follow one of "
+                f"a history must not hold the future; got {len(wrong)} events after an event of "
                 f"{what}, first the event at position {wrong[0] + 1}, of user "
                 f"{events.users[owner[wrong[0]]]!r}"
             )
@@ -48,7 +48,7 @@ def check_split(split: Split) -> None:
 
 
 def check_once(position: Int[np.ndarray, " N"]) -> None:
-    """Raise a ``ValueError`` if a target was ranked twice, as by a sampler that repeats rows."""
+    """Raise a ``ValueError`` if a target was ranked twice, e.g. by a sampler that repeats rows."""
     twice = len(position) - len(np.unique(position))
     if twice:
         raise ValueError(f"each target must be ranked once; got {twice} more than once")

@@ -1,4 +1,4 @@
-"""Prequential evaluation: every event of a stream is first a test, then a training example."""
+"""Prequential evaluation: each event of a stream is first tested, then learned."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,10 +105,10 @@ def prequential(
     its first event in the stream.
 
     Args:
-        learner: the learner, which may have been fitted to the events before ``start``.
+        learner: the learner; it may be fitted to the events before ``start``.
         events: the log. The candidates are those of a split, or with sequences the whole catalogue.
         start: a time, or the part of a split by time whose first event starts the stream.
-        catalog_size: V, for sequences.
+        catalog_size: V, needed with sequences.
         batch_size: events of a micro-batch.
         max_length: events of a history.
         filter_seen: whether to leave out the items that the user has interacted with.
@@ -225,7 +225,7 @@ def _observe(split: Split, targets: np.ndarray, max_length: int) -> Observed:
 
 
 def _test(learner: Learner, observed: Observed, exclude: Bool[Tensor, "B V1"]) -> Tensor:
-    """Return the rank of each event's item; the learner gets nothing but the histories."""
+    """Return the rank of each event's item; the learner gets the histories alone."""
     scores = learner.scores(observed.histories).float()
     if scores.shape != exclude.shape:
         raise ValueError(

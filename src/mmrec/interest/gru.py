@@ -93,7 +93,7 @@ class GRUInterest(nn.Module):
 
         Args:
             vectors: vectors of the items, oldest first, padded on the right.
-            mask: True for real events; values in the other places change nothing.
+            mask: True for real events; values of padding have no effect.
             gap: seconds since the user's previous event, 0 for the first; negative where it is
                 unknown. Ignored without ``time_gap``.
             event_type: event types, 0 for unknown. Ignored without ``num_event_types``.
@@ -133,7 +133,7 @@ class GRUInterest(nn.Module):
         event_type: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "layers B H"]:
         """Return the state after one more event of each user; arguments as in :meth:`forward`."""
-        # The cell itself: nn.GRU is made for whole histories and is slower for one event.
+        # The cell, since nn.GRU is made for whole histories and is slower for one event.
         check_shape("a step expects a state", state, (self.layers, "users", self.interest_dim))
         inputs = self.inputs.of_events(state.shape[1], vectors, gap, event_type)
         hidden = self._as_weights(inputs)

@@ -1,4 +1,4 @@
-"""The arguments of a part's constructor, kept so that the part can be made again."""
+"""Recording the arguments of a part's constructor, so that the part can be made again."""
 
 from functools import wraps
 from inspect import Parameter, signature
@@ -10,9 +10,8 @@ T = TypeVar("T", bound=type)
 def record_init_args(cls: T) -> T:
     """Keep the constructor's arguments of a class in ``init_args`` of its instances.
 
-    A RUN stores them as JSON; loading it calls the constructor with them. Defaults are kept too. A
-    subclass with a constructor of its own needs the decorator itself, since its arguments are not
-    those of its base class.
+    A RUN stores them as JSON, and loading the RUN calls the constructor with them. Defaults are
+    kept too. A subclass with a constructor of its own must be decorated, too.
 
     Example:
         >>> @record_init_args
@@ -37,7 +36,7 @@ def record_init_args(cls: T) -> T:
             bound = parameters.bind(self, *args, **kwargs)
             bound.apply_defaults()
             _, *given = bound.arguments.items()
-            # What *args and **kwargs took has no name of its own.
+            # Values of *args and **kwargs have no name to give them by.
             self.init_args = {name: value for name, value in given if name in named}
 
     cls.__init__ = init  # type: ignore[misc]

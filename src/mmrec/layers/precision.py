@@ -1,4 +1,4 @@
-"""At least float32 for logits and their logsumexp, under autocast too."""
+"""Float32 or wider for logits and their logsumexp, under autocast too."""
 
 import torch
 from jaxtyping import Float

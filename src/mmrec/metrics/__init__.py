@@ -1,8 +1,8 @@
 """Ranking metrics: pure functions on ranks and lists, and torchmetrics classes that average them.
 
 Ranks come from :func:`rank_of_target` on the scores of the whole catalogue, which handles ties,
-seen items and negative scores in one place. The classes load torchmetrics at their first use: it
-imports torchvision and transformers, which takes seconds and which serving doesn't need.
+seen items and negative scores in one place. The classes load torchmetrics at their first use,
+since it imports torchvision and transformers, which takes seconds.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Everything that a reader needs, unchanged for as long as it is being read."""
+"""The recommender that is served, as one immutable value."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -18,21 +18,21 @@ from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender import RecommenderState
 
 REMOVED = "removed"
-"""In ``about`` of a saved live recommender: ids that are recommended no more."""
+"""Key in ``about`` of the ids of removed items, when a live recommender is saved."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A recommender that is served. Whoever changes something makes another snapshot.
+    """A recommender that is served. It is immutable: a change makes a new snapshot.
 
-    A reader takes the reference once and is never blocked; a writer swaps it.
+    A reader takes a reference once per call and never waits; a writer replaces the reference.
 
     Attributes:
-        version: names the model.
-        state: model, catalogue and item vectors; items that were removed included.
+        version: name of the model.
+        state: model, catalogue and item vectors, including removed items.
         updater: turns events into the states of users.
-        content: the item vectors that the encoders gave, from which learning may have moved those
-            of ``state`` away, ``(V + 1, D)``.
+        content: the item vectors from the encoders, ``(V + 1, D)``; those of ``state`` may have
+            moved away from them by online learning.
         available: which items can be recommended, ``(V + 1,)``.
         index: finds the best of these items.
     """
@@ -51,7 +51,7 @@ class Snapshot:
 
     @property
     def catalog(self) -> Catalog:
-        """The items, those that were removed included."""
+        """The items, including removed ones."""
         return self.state.catalog
 
     @property
@@ -61,7 +61,7 @@ class Snapshot:
 
     @property
     def counts(self) -> Num[Tensor, " V1"]:
-        """Events of each item, by which someone without a history is served."""
+        """Events of each item, which decide what users without a history get."""
         return self.state.counts
 
     @property
@@ -75,7 +75,7 @@ class Snapshot:
     ) -> "Snapshot":
         """Return the first snapshot of a trained recommender.
 
-        All its items are available, but for those that were removed before it was saved.
+        All items are available except those that were removed before it was saved.
         """
         available = torch.arange(len(state.vectors)) > 0
         removed = state.catalog.indices_of(state.about.get(REMOVED, []))
@@ -93,7 +93,7 @@ class Snapshot:
         version: str,
         make_index: Callable[[int], ItemIndex],
     ) -> "Snapshot":
-        """Return a snapshot of the same items with what was learned since."""
+        """Return a snapshot of the same items with other weights, vectors and counts."""
         state = replace(self.state, model=model.eval(), vectors=vectors, counts=counts)
         index = _filled(make_index, model, vectors, self.available)
         return replace(
@@ -118,7 +118,7 @@ class Snapshot:
         vectors: Tensor,
         contributions: Mapping[str, Tensor],
     ) -> "Snapshot":
-        """Return a snapshot in which some items have other content, and are available."""
+        """Return a snapshot in which some items have new content and are available."""
         rows = torch.from_numpy(indices)
         state = replace(
             self.state,
@@ -142,7 +142,7 @@ class Snapshot:
         return replace(self, available=self.available.index_fill(0, rows, False))
 
     def to_state(self) -> RecommenderState:
-        """Return what is served, as what can be saved and served again."""
+        """Return a state that can be saved and served again."""
         gone = torch.nonzero(~self.available).flatten()[1:]  # index 0 is padding
         removed = self.catalog.ids_of(gone.tolist())
         return replace(self.state, about={**self.state.about, REMOVED: removed})
@@ -150,12 +150,12 @@ class Snapshot:
 
 @torch.inference_mode()
 def index_vectors(model: SequentialModel, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
-    """Return what an index holds of items: what their product with a query scores."""
+    """Return the vectors that an index holds: their product with a query is the score."""
     return model.scorer.index_vectors(vectors).contiguous()
 
 
 def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
-    """Return a name for what a model has learned: equal for equal weights and item vectors."""
+    """Return a short hash of a model's weights and item vectors."""
     digest = hashlib.sha256()
     for tensor in [*model.state_dict().values(), vectors]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

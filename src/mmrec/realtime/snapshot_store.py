@@ -1,4 +1,4 @@
-"""What is served now, and how it is replaced."""
+"""The snapshot that is served now, and its replacement."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 
 
 class SnapshotStore:
-    """The snapshot that is served, and the only one who replaces it.
+    """Holds the snapshot that is served, and replaces it.
 
-    Readers take :attr:`now` once a call. Changes of items and of the model wait for one another
-    here, and nobody waits for them.
+    Readers take :attr:`now` once per call and never wait. Changes of items and of the model are
+    made one after the other.
 
     Args:
-        state: what was trained.
-        events: the log, which has the changes of items too.
-        make_index: makes an empty item index of a width.
+        state: the trained recommender.
+        events: the log, which also holds the changes of items.
+        make_index: returns an empty index for vectors of a width.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class SnapshotStore:
 
     @property
     def now(self) -> Snapshot:
-        """What is served."""
+        """The snapshot that is served."""
         return self._now
 
     @property
     def behind(self) -> bool:
-        """Whether other processes have changed items, and it isn't known here yet."""
+        """Whether the log has changes of items that are not applied here yet."""
         return self.events.last_change > self._changes
 
     def refresh(self) -> None:
-        """Take over the changes of items that other processes have written to the log."""
+        """Apply the changes of items that other processes have written to the log."""
         if self.behind:
             with self._writing:
                 self._apply_changes()
@@ -66,10 +66,10 @@ class SnapshotStore:
         """Write a change to the log and apply it; all processes apply all changes in order.
 
         Returns:
-            The ids of its items.
+            The ids of the changed items.
 
         Raises:
-            ValueError: it can't be applied; nothing was written.
+            ValueError: the change can't be applied. Nothing is written.
         """
         with self._writing:
             self._apply_changes()
@@ -77,19 +77,19 @@ class SnapshotStore:
             write_images(files or {})
             encoded = encoded_by(self._now, change, self._encode)
             number = self.events.change_items(change)
-            # Of another change that came between, these vectors know nothing.
+            # If another change came between, the vectors may be outdated.
             self._apply_changes({number: encoded} if number == self._changes + 1 else None)
         return change.rows["item_id"].to_list()
 
     def publish(self, version: Version | None) -> None:
-        """Serve a version, or with None the trained recommender.
+        """Serve a version; None serves the trained recommender.
 
         Raises:
-            ValueError: the version was learned on from another model.
+            ValueError: the version was learned from another model.
         """
         if version is not None and version.base != self._base:
             raise ValueError(
-                f"version {version.name} was learned on from {version.base}; this is {self._base}"
+                f"version {version.name} was learned from {version.base}; this is {self._base}"
             )
         with self._writing:
             self._apply_changes()
@@ -99,13 +99,13 @@ class SnapshotStore:
             else:
                 model = deepcopy(made.model)
                 model.load_state_dict(version.weights)
-                vectors, counts = self._learnt(version), version.counts
+                vectors, counts = self._vectors_of(version), version.counts
                 name = self._name(version.name)
             counts = F.pad(counts, (0, max(0, len(vectors) - len(counts))))[: len(vectors)]
             self._now = now.with_model(model, vectors, counts, name, self._make_index)
 
     def follow(self, versions: Versions) -> None:
-        """Take over what other processes did: changed items, and the version to serve."""
+        """Apply the changes of items and the version to serve that other processes have written."""
         self.refresh()
         wanted = versions.current()
         name = self._base if wanted is None else self._name(wanted)
@@ -113,33 +113,35 @@ class SnapshotStore:
             self.publish(None if wanted is None else versions.read(wanted))
 
     def to_state(self) -> RecommenderState:
-        """Return what is served, as what can be saved and served again."""
+        """Return a state that can be saved and served again."""
         return self._now.to_state()
 
     def _name(self, version: str) -> str:
         return f"{self._base}-{version}"
 
-    def _learnt(self, version: Version) -> Tensor:
-        """Return the vectors of a version; items that it doesn't know have those of content."""
+    def _vectors_of(self, version: Version) -> Tensor:
+        """Return the vectors of a version; items that it lacks have those of their content."""
         now = self._now
         vectors = now.content.clone()
         known = min(len(vectors), len(version.vectors))
         vectors[:known] = version.vectors[:known]
         for _, change in self.events.item_changes(after=version.changes):
             changed = [now.catalog.find(item) for item in change.rows["item_id"].to_list()]
-            vectors[changed] = now.content[changed]  # an unknown one is padding, which stays
+            vectors[changed] = now.content[changed]  # an unknown item is padding, which stays
         return vectors
 
     def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
+        """Apply the changes of the log; ``ready`` holds items that are encoded already."""
+        known = ready or {}
         for number, change in self.events.item_changes(after=self._changes):
             try:
-                if ready is not None and number in ready:
-                    encoded = ready[number]
+                if number in known:
+                    encoded = known[number]
                 else:
                     encoded = encoded_by(self._now, change, self._encode)
                 apply_change(self._now, change, encoded, self._replace)
-            except ValueError as error:  # two processes at once; all of them pass it over
-                log.warning("change %d of items is passed over: %s", number, error)
+            except ValueError as error:  # of two changes at the same time; all processes skip it
+                log.warning("change %d of items is skipped: %s", number, error)
             self._changes = number
 
     def _replace(self, snapshot: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""From events to the state of a user: the only code that computes it."""
+"""Computes the state of a user from events; no other code does."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""One call: rows in, recommendations out.
+"""Rows in, recommendations out.
 
-``content/`` is what is encoded, ``parts/`` what a model is made of, ``pipeline/`` what is done, and
-``artifact/`` what is kept.
+``content/`` holds the modalities, ``parts/`` the parts of a model and how they are given,
+``pipeline/`` training and measurement, ``artifact/`` the trained state and its files.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ _FILES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs PyTorch when it is first used; ``mmrec --help`` doesn't."""
+    """Load what needs PyTorch when it is first used, so that ``mmrec --help`` is quick."""
     if name in _FILES:
         return getattr(import_module(f"mmrec.recommender.{_FILES[name]}"), name)
     raise AttributeError(f"module 'mmrec.recommender' has no attribute {name!r}")

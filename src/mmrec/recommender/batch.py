@@ -1,16 +1,15 @@
-"""Everybody's recommendations at once, and the vectors of a whole catalogue."""
+"""Recommendations for many users at once, and the vectors of a whole catalogue."""
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
 
-from mmrec.data import Catalog, Histories, Interactions, Table
+from mmrec.data import Catalog, Interactions, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
-from mmrec.models import CatalogScorer
 from mmrec.recommender.content import encode_rows
+from mmrec.recommender.lists import final_scores
+from mmrec.recommender.popular import popular_items
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import Where, check_count
 
@@ -37,16 +36,16 @@ def recommend_all(
     exclude_seen: bool = True,
     batch_size: int = 256,
 ) -> pl.DataFrame:
-    """Recommend ``k`` items to everybody; the lists are those of :meth:`Recommender.recommend`.
+    """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
 
     Args:
-        recommender: a trained one.
+        recommender: the trained recommender.
         histories: ``user_id`` and ``history`` (a list of item ids, oldest first), see
             :func:`histories_of`.
         k: how many items.
-        where: only items that meet this, see :meth:`Recommender.recommend`.
-        exclude_seen: False if an item of the history may be recommended again.
-        batch_size: the most users that are scored at once; fewer where the catalogue is large.
+        where: condition on the recommended items, see :meth:`Recommender.recommend`.
+        exclude_seen: whether to leave out the items of the history.
+        batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 
     Returns:
         ``user_id``, ``item_id``, ``rank`` (1 = best) and ``score``, in the order of ``histories``.
@@ -57,34 +56,26 @@ def recommend_all(
     check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
-    lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
-    # An empty history would leave a null behind, as one in a history does.
-    events = frame["history"].filter(lengths > 0).explode()
-    if events.null_count():
-        raise ValueError(
-            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
-        )
-    items = recommender.catalog.indices_of(events.to_list())
-    rows = np.split(items, np.cumsum(lengths)[:-1])
+    rows = _rows(frame["history"], recommender.catalog)
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
     allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
     scorer, parts = recommender.catalog_scorer, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
-    # Histories of like length together: little of a batch is padding.
+    # Histories of similar length share a batch, so that there is little padding.
     order = np.argsort(lengths, kind="stable")
     known = order[lengths[order] > 0]
     for start in range(0, len(known), batch_size):
         users = known[start : start + batch_size]
-        top = _top(scorer, [rows[user] for user in users], k, allowed, exclude_seen)
-        parts.append(_lines(users, *top))
+        scores = final_scores(
+            scorer, [rows[user] for user in users], allowed=allowed, exclude_seen=exclude_seen
+        )
+        top = scores.topk(min(k, scores.shape[1] - 1))
+        parts.append(_lines(users, top.indices.cpu().numpy(), top.values.cpu().numpy()))
     unknown = order[lengths[order] == 0]
     if len(unknown):
-        popular = recommender.recommend([], k, where=where)
-        indices = recommender.catalog.indices_of(line.item for line in popular)
-        scores = np.array([line.score for line in popular], dtype=np.float32)
-        shape = (len(unknown), len(popular))
-        parts.append(
-            _lines(unknown, np.broadcast_to(indices, shape), np.broadcast_to(scores, shape))
-        )
+        allowed = allowed.to(scorer.vectors.device)
+        popular = popular_items(scorer.popularity, scorer.vectors, allowed, k)
+        parts.append(_lines(unknown, *(np.tile(p.cpu(), (len(unknown), 1)) for p in popular)))
     lines = pl.concat([_lines(known[:0], np.zeros((0, 1), int), np.zeros((0, 1))), *parts])
     lines = lines.sort("user", "rank")
     return lines.select(
@@ -96,16 +87,16 @@ def recommend_all(
 
 
 def encode_items(recommender: Recommender, items: Table | None = None) -> pl.DataFrame:
-    """Return the vector of each item: ``item_id`` and ``vector``, as the model would serve it.
+    """Return the vector of each item in the columns ``item_id`` and ``vector``.
 
     Args:
-        recommender: a trained one.
-        items: rows as of :class:`mmrec.data.Catalog`, by default the recommender's own. An item
-            that trained has its id; any other is encoded by its content.
+        recommender: the trained recommender.
+        items: rows as of :class:`mmrec.data.Catalog`, by default the recommender's own. Items
+            without training events are encoded from their content alone.
 
     Raises:
-        ValueError: a pretrained encoder is not the one of the run.
-        OSError: it, or a tokenizer, is not at hand.
+        ValueError: a pretrained encoder is not the one of the training.
+        OSError: an encoder or its tokenizer can't be loaded.
     """
     return ItemVectors(recommender)(recommender.catalog.frame if items is None else items)
 
@@ -129,25 +120,20 @@ class ItemVectors:
         return block.frame.select("item_id", pl.Series("vector", table, dtype=shape))
 
 
-def _top(
-    scorer: CatalogScorer,
-    rows: list[np.ndarray],
-    k: int,
-    allowed: Bool[Tensor, " V1"],
-    exclude_seen: bool,
-) -> tuple[Int[np.ndarray, "B K"], np.ndarray]:
-    """Return indices and scores of the best ``k``; a score of ``-inf`` is no item."""
-    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
-    exclude = (~allowed).to(scorer.vectors.device).repeat(len(rows), 1)
-    if exclude_seen:
-        numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-        exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(rows))] = True
-    scores = scorer.rerank(scorer.scores(histories), histories, exclude)
-    top = scores.topk(min(k, scores.shape[1] - 1))
-    return top.indices.cpu().numpy(), top.values.cpu().numpy()
+def _rows(histories: pl.Series, catalog: Catalog) -> list[np.ndarray]:
+    """Return the catalogue indices of each history."""
+    lengths = histories.list.len().fill_null(0).to_numpy().astype(np.int64)
+    # An empty history would become a null, as if an item id were missing.
+    events = histories.filter(lengths > 0).explode()
+    if events.null_count():
+        raise ValueError(
+            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
+        )
+    return np.split(catalog.indices_of(events.to_list()), np.cumsum(lengths))[:-1]
 
 
 def _lines(users: np.ndarray, indices: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
+    """Return a row for each recommended item; a score of ``-inf`` is no item."""
     width = indices.shape[1]
     return pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""From scores to lists: what may be on one, in which order, and why."""
+"""From scores to lists of recommendations."""
 
 from typing import NamedTuple
 
@@ -35,16 +35,8 @@ def recommend_lists(
     allowed: Bool[Tensor, " V1"],
     exclude_seen: bool,
 ) -> list[list[Recommendation]]:
-    """Return the list of each history of catalogue indices, ``k`` lines at most.
-
-    What is excluded is excluded before the short list is drawn: all of it can be shown.
-    """
-    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
-    exclude = (~allowed).repeat(len(rows), 1)
-    if exclude_seen:
-        for number, row in enumerate(rows):
-            exclude[number, torch.from_numpy(row).to(exclude.device)] = True
-    scores = scorer.rerank(scorer.scores(histories), histories, exclude)
+    """Return the list of each history of catalogue indices, ``k`` lines at most."""
+    scores = final_scores(scorer, rows, allowed=allowed, exclude_seen=exclude_seen)
     lists = []
     for row, line in zip(rows, scores, strict=True):
         if len(row):
@@ -53,6 +45,25 @@ def recommend_lists(
         popular = popular_items(scorer.popularity, scorer.vectors, allowed, k)
         lists.append(lines(catalog, *popular, "popularity"))
     return lists
+
+
+def final_scores(
+    scorer: CatalogScorer,
+    rows: list[np.ndarray],
+    *,
+    allowed: Bool[Tensor, " V1"],
+    exclude_seen: bool,
+) -> Float[Tensor, "B V1"]:
+    """Return the scores for each history of catalogue indices, ``-inf`` for excluded items.
+
+    Items are excluded before the short list is taken, so that all of it can be recommended.
+    """
+    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
+    exclude = (~allowed).to(scorer.vectors.device).repeat(len(rows), 1)
+    if exclude_seen:
+        numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+        exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(rows))] = True
+    return scorer.rerank(scorer.scores(histories), histories, exclude)
 
 
 def top_list(

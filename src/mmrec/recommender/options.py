@@ -1,4 +1,4 @@
-"""The options of a recommender, in groups: numbers and choices that a run needs to be repeated.
+"""The options of a recommender, in groups: numbers and choices.
 
 Encoders, fusion, interest model, scorer, loss and negatives are not options but parts, see
 :mod:`mmrec.recommender.parts`.
@@ -14,11 +14,11 @@ from pydantic.fields import FieldInfo
 
 LARGE = 10**9
 PARTS = ("encoders", "fusion", "interest", "scorer", "reranker", "loss", "negatives")
-"""What :mod:`mmrec.recommender.parts` makes; named here to tell who looks for it here."""
+"""Names of the parts, which are arguments of :meth:`Recommender.fit`, not options."""
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy number as one of Python."""
+    """Return a NumPy number as a Python number, and other values as they are."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -35,7 +35,7 @@ Rate = Annotated[float, BeforeValidator(_plain), Ge(1e-9), Le(10.0)]
 
 
 class _Group(BaseModel):
-    """Frozen, typed options; a wrong value gets one sentence."""
+    """Frozen, typed options; a wrong value is a ``ValueError`` of one sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -47,7 +47,7 @@ class _Group(BaseModel):
 
 
 class DataOptions(_Group):
-    """Which events count, and how they are split."""
+    """Which events are used, and how they are split."""
 
     split: Literal["time", "leave-one-out"] = Field(
         "time", description="How events are divided into training, validation and test."
@@ -56,27 +56,27 @@ class DataOptions(_Group):
         0, description="k-core filter: users and items with fewer events are not trained on."
     )
     drop_repeats: bool = Field(True, description="Count successive events on the same item once.")
-    max_length: Count = Field(200, description="Events of a history that are read, the last ones.")
+    max_length: Count = Field(200, description="Last events of a history that are read.")
 
 
 class ContentOptions(_Group):
-    """What is encoded of an item."""
+    """Which modalities of an item are encoded, and how."""
 
     modalities: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         ("id", "text", "image"),
-        description="What is used of an item: id, text, image, category; separated by commas.",
+        description="Modalities of an item: id, text, image, category; separated by commas.",
     )
     text_template: str | None = Field(
         None,
-        description="Joins columns to one text, such as '{title}. {brand}'; by default the usual "
-        "text columns that are there.",
+        description="Template that joins columns to one text, such as '{title}. {brand}'; by "
+        "default the usual text columns that exist.",
     )
     pooling: Literal["mean", "cls", "max", "attention"] = Field(
         "mean", description="How token vectors become one text vector."
     )
     tuning: Annotated[str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*)$")] = Field(
         "frozen",
-        description="What is trained of text and image models: 'frozen', 'last-N' or 'full'.",
+        description="Trained layers of text and image models: 'frozen', 'last-N' or 'full'.",
     )
 
 
@@ -87,7 +87,7 @@ class ModelOptions(_Group):
         128, description="Width of item vectors."
     )
     layers: Annotated[Annotated[int, Ge(1), Le(64)] | None, BeforeValidator(_plain)] = Field(
-        None, description="Layers of the interest model; by default its own default."
+        None, description="Layers of the interest model; if unset, its own default."
     )
     dropout: Share = Field(
         0.4, description="Dropout probability of the interest model's input and output."
@@ -105,12 +105,13 @@ class TrainingOptions(_Group):
     pool_size: Count = Field(512, description="Negatives that are drawn for a batch.")
     batch_size: Count = Field(32, description="Windows in a batch.")
     max_items: Count = Field(
-        256, description="Unique items of a batch, where text or image models are trained."
+        256, description="Maximum number of unique items in a batch, if encoders are trained."
     )
     max_valid: Count = Field(
-        2000, description="Validation events, a fixed draw, that choose the best epoch."
+        2000,
+        description="Maximum number of validation events that choose the epoch; a fixed draw.",
     )
-    epochs: Count = Field(40, description="Upper limit of epochs.")
+    epochs: Count = Field(40, description="Maximum number of epochs.")
     patience: Count = Field(
         8, description="Epochs without a better validation NDCG@10 before training stops."
     )
@@ -121,8 +122,8 @@ class TrainingOptions(_Group):
     )
     ema: Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(0.999999)] = Field(
         0.98,
-        description="Decay of the moving average of the weights, which is validated and kept; 0 "
-        "keeps the weights themselves.",
+        description="Decay of the moving average of the weights that is validated and kept; 0 for "
+        "no average.",
     )
 
 
@@ -134,19 +135,19 @@ class PrivacyOptions(_Group):
     )
     delta: Annotated[Annotated[float, Ge(1e-15), Le(0.1)] | None, BeforeValidator(_plain)] = Field(
         None,
-        description="Probability that the guarantee of epsilon fails; by default a tenth of one "
-        "over the number of users.",
+        description="Probability that the guarantee of epsilon fails; by default 0.1 / number of "
+        "users.",
     )
     max_grad_norm: Annotated[float, BeforeValidator(_plain), Ge(1e-6), Le(1e6)] = Field(
-        1.0, description="Norm to which the gradient of a user is clipped, with epsilon."
+        1.0, description="Norm to which each user's gradient is clipped, if epsilon is set."
     )
 
 
 class RuntimeOptions(_Group):
-    """Where and how it computes."""
+    """Hardware, number format and seed."""
 
     precision: Literal["32-true", "32", "bf16-mixed", "16-mixed"] = Field(
-        "32-true", description="Number format that the trainer computes with."
+        "32-true", description="Number format of training."
     )
     devices: Annotated[int, Ge(1), Le(LARGE)] | Annotated[Literal["auto"], "auto"] = Field(
         "auto", description="Number of devices, or auto."
@@ -155,7 +156,7 @@ class RuntimeOptions(_Group):
         0, description="Processes that load batches."
     )
     seed: Annotated[int, BeforeValidator(_plain), Ge(0), Le(2**32 - 1)] = Field(
-        0, description="Seed of everything random."
+        0, description="Seed of all random draws."
     )
 
 
@@ -164,10 +165,10 @@ class Options(
 ):
     """Options of :meth:`Recommender.fit`: all groups in one, with the defaults of ``mmrec fit``.
 
-    A function that needs one group is annotated with it, and takes all options as well.
+    Functions that need one group are annotated with it; they take :class:`Options`, too.
 
     Raises:
-        ValueError: an option is unknown, or a value is not what is expected.
+        ValueError: an option is unknown, or a value is out of range or of the wrong type.
 
     Example:
         >>> Options(modalities="text, image", tuning="last-2").modalities
@@ -202,7 +203,7 @@ class Options(
         return self.tuning != "frozen" and bool({"text", "image"} & set(self.modalities))
 
     def replace(self, **changes: Any) -> "Options":
-        """Return options in which some values are others, checked.
+        """Return options with some values changed, and check them.
 
         Example:
             >>> Options(epochs=3).replace(lr=0.1).epochs
@@ -219,13 +220,13 @@ class Options(
             3
         """
         return {
-            name: {field: _json(getattr(self, field)) for field in group.model_fields}
+            name: self.model_dump(mode="json", include=set(group.model_fields))
             for name, group in self.groups.items()
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Options":
-        """Return the options that :meth:`to_dict` gave.
+        """Return the options that :meth:`to_dict` returned.
 
         Raises:
             ValueError: a group or an option is unknown to this version.
@@ -241,10 +242,6 @@ class Options(
         return cls(**flat)
 
 
-def _json(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _sentence(group: type[BaseModel], error: ValidationError) -> str:
     """Turn the first error of a validation into one sentence."""
     first = error.errors()[0]
@@ -257,7 +254,7 @@ def _sentence(group: type[BaseModel], error: ValidationError) -> str:
 
 
 def _expected(name: str, field: FieldInfo) -> str:
-    """Say what values a field takes."""
+    """Return what values a field takes, for an error."""
     if name == "tuning":
         return "'frozen', 'last-N' or 'full'"
     if name == "devices":

@@ -35,11 +35,11 @@ def popular_and_diverse(
     *,
     diversity: float = 0.5,
 ) -> Int[Tensor, " K"]:
-    """Pick ``k`` of the most popular allowed items, each unlike those before it.
+    """Pick ``k`` of the most popular allowed items that differ from one another.
 
-    Maximal marginal relevance (Carbonell and Goldstein, 1998) over the ``5 k`` most popular: an
-    item's popularity on a log scale from 0 to 1, less ``diversity`` times its greatest cosine
-    similarity to an item that is chosen already.
+    Maximal marginal relevance (Carbonell and Goldstein, 1998) over the ``5 k`` most popular: each
+    pick has the highest popularity (on a log scale from 0 to 1) minus ``diversity`` times the
+    highest cosine similarity to an item that was picked before.
 
     Example:
         >>> vectors = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])

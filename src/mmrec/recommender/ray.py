@@ -21,15 +21,15 @@ def recommend_all(
     block: int = 4096,
     **how: Any,
 ) -> Any:
-    """Recommend to everybody, each block of users in one of several actors.
+    """Recommend items to each user; several actors process blocks of users.
 
     Args:
-        run: folder of a RUN that every machine can read; an actor loads it once.
+        run: folder of a RUN that every machine can read.
         histories: a Ray Dataset or a polars frame with ``user_id`` and ``history``.
         k: how many items.
         parts: see :meth:`Recommender.load`.
-        actors: how many load the RUN and work at the same time.
-        block: users that an actor is given at once.
+        actors: number of actors, each of which loads the RUN once.
+        block: users in a block.
         how: ``where``, ``exclude_seen`` and ``batch_size`` of
             :func:`mmrec.recommender.batch.recommend_all`.
 
@@ -51,14 +51,14 @@ def encode_items(
     actors: int = 2,
     block: int = 1024,
 ) -> Any:
-    """Encode items, each block in one of several actors; a Ray Dataset of ``item_id``, ``vector``.
+    """Return a Ray Dataset with ``item_id`` and ``vector``; several actors encode blocks of items.
 
     Args:
         run: folder of a RUN that every machine can read.
         items: a Ray Dataset or a polars frame with the columns of a catalogue; each item once.
         parts: see :meth:`Recommender.load`.
-        actors: how many load the RUN and its encoders and work at the same time.
-        block: items that an actor is given at once.
+        actors: number of actors, each of which loads the RUN and its encoders once.
+        block: items in a block.
 
     Raises:
         ImportError: Ray is not installed.

@@ -1,4 +1,4 @@
-"""Rows in, recommendations out."""
+"""The recommender: training, recommendations and RUN folders."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -40,10 +40,10 @@ class Recommender:
     Make one with :meth:`fit`, :meth:`from_model` or :meth:`load`.
 
     Args:
-        state: everything that it is.
+        state: the trained model, its catalogue and all else that a RUN holds.
 
     Attributes:
-        state: the same; :meth:`add_items` replaces it.
+        state: the present state; :meth:`add_items` and :meth:`to` replace it.
 
     Example:
         >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
@@ -81,23 +81,22 @@ class Recommender:
             items: the catalogue, see :class:`mmrec.data.Catalog`.
             images: folder of the images that ``items`` name.
             cache: folder in which the features of frozen encoders are kept for the next run.
-            options: numbers and choices; the defaults are good ones.
+            options: numbers and choices.
             progress: whether to show progress bars.
-            checkpoints: folder in which the state of the training is kept after each epoch;
-                :meth:`save` removes it. What an earlier training left there is replaced.
-            resume: go on from the last checkpoint in that folder instead. On a CPU the result is
-                that of a training that was never interrupted, bit for bit.
+            checkpoints: folder for a checkpoint after each epoch. Checkpoints of an earlier
+                training are removed first; :meth:`save` removes the folder.
+            resume: continue from the last checkpoint in that folder. On a CPU the result equals
+                that of an uninterrupted training bit for bit.
             **parts: ``encoders``, ``fusion``, ``interest``, ``scorer``, ``reranker``, ``loss`` and
-                ``negatives``, each a short name (``"gru4rec"``), a built part, a class or
-                :func:`functools.partial` of one, or ``{"class_path": …, "init_args": {…}}``, see
-                :class:`mmrec.recommender.Parts`. :meth:`load` needs parts that are not ours again.
+                ``negatives``, see :class:`mmrec.recommender.Parts`. Parts from outside mmrec must
+                be given to :meth:`load` again.
 
         Raises:
-            ValueError: the data is not what is expected, the loss is no longer finite, the
-                training to go on with was of other options, parts or data, or parts don't fit; the
-                message says what is wrong.
-            ImportError: ``options`` have an epsilon, and Opacus is not installed.
-            OSError: a checkpoint can't be written. The ones before are kept.
+            ValueError: the data is malformed, an option or part is wrong, parts don't fit together,
+                the loss is not finite, or the interrupted training had other options, parts or
+                data.
+            ImportError: ``options.epsilon`` is set, and Opacus is not installed.
+            OSError: a checkpoint can't be written; earlier ones are kept.
 
         Example:
             >>> from functools import partial
@@ -124,7 +123,7 @@ class Recommender:
         catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
         log = read_log(events, catalog)
         split = split_log(log, options, catalog)
-        # Which items have events is private, too: features are scaled by all of them.
+        # With privacy, which items have events is secret too: features are scaled over all items.
         private = options.epsilon is not None
         known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
         trained = np.flatnonzero(known[1:]) + 1
@@ -150,24 +149,24 @@ class Recommender:
         modalities: Mapping[str, Modality] | None = None,
         report: Mapping[str, Any] | None = None,
     ) -> "Recommender":
-        """Take a model that was put together and trained by hand, and measure it.
+        """Make a recommender from a model that was trained without :meth:`fit`, and measure it.
 
-        It is saved, ranked, served, exported and compared like any other. :meth:`load` needs the
-        parts that are not ours, or that don't record their arguments.
+        It can be saved, served, exported and compared like any other. :meth:`load` needs the parts
+        from outside mmrec and those that don't record their arguments.
 
         Args:
             model: the trained model.
             catalog: the items.
             split: the labelled events that it was trained on.
             sources: the inputs of its encoders for the catalogue, by modality.
-            options: what is known of how it was made; ``max_length``, ``seed`` and ``split`` are
-                used.
-            modalities: how items that come later are encoded. By default they have no id, and other
-                modalities must be given as ``features``.
+            options: options to record; ``max_length`` also limits histories. ``modalities``,
+                ``dim`` and ``split`` are set to those of the arguments.
+            modalities: how later items are encoded, by modality. By default a later item has no id
+                vector, and its other modalities must be given as ``features``.
             report: further facts for the report, such as how training went.
 
         Raises:
-            ValueError: sources or modalities aren't those of the model.
+            ValueError: ``sources`` or ``modalities`` are not for the modalities of the model.
 
         Example:
             >>> from mmrec.data import id_source, leave_one_out
@@ -195,28 +194,28 @@ class Recommender:
         options: Mapping[str, Any] | None = None,
         **parts: Unpack[Parts],
     ) -> "Recommender":
-        """Train on with new events; this recommender isn't changed.
+        """Continue training on new events; this recommender isn't changed.
 
-        The catalogue grows by the items that are new, and takes over what ``items`` say of the
-        others. Everything starts at the present weights; ids get a vector of their own once they
-        have training events. Nothing of the events before is read, so what the model knows and the
-        new events don't show may fade: fewer epochs and a lower learning rate keep more of it.
+        Rows of new items are added to the catalogue, and rows of known items replace theirs.
+        Training starts at the present weights. An item gets an id vector once it has training
+        events. Earlier events are not read, so the model may forget what the new events don't show;
+        fewer epochs and a lower learning rate preserve more.
 
         Args:
-            events: the new log; also of known users.
+            events: the new log, of new or known users.
             items: rows of new or changed items, if there are any.
             images: folder of their images; by default that of the catalogue.
             cache: folder in which the features of frozen encoders are kept.
             progress: whether to show progress bars.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
-            **parts: ``loss`` and ``negatives``; needed again where they are not ours.
+            **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
 
         Returns:
-            A recommender of its own, measured on the test part of the new log.
+            A new recommender, measured on the test part of the new log.
 
         Raises:
-            ValueError: the data is not what is expected, a text or image model is another one than
-                before, or what changes is no such option.
+            ValueError: the data is malformed, a text or image model is not the one of before, or an
+                option is unknown or can't change.
 
         Example:
             >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
@@ -243,17 +242,17 @@ class Recommender:
         Args:
             history: item ids, oldest first, in a list, NumPy array or polars series.
             k: how many.
-            where: only items that meet this: ``{"genre": ["Comedy", "Drama"]}`` or a polars
-                expression over the catalogue's columns. What was read from a CSV file is text
-                there: ``pl.col("price").cast(float) < 20``.
-            exclude_seen: False if an item of the history may be recommended again.
+            where: condition on the recommended items: ``{"genre": ["Comedy", "Drama"]}`` or a
+                polars expression over the catalogue's columns. Columns from a CSV file are text:
+                ``pl.col("price").cast(float) < 20``.
+            exclude_seen: whether to leave out the items of the history.
 
         Returns:
-            The best first. The list is shorter than ``k`` only where fewer items are allowed. An
-            empty history gets popular, diverse items.
+            The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
+            history, popular and diverse items.
 
         Raises:
-            ValueError: an item id is unknown, a history is no list, or ``k`` isn't positive.
+            ValueError: ``history`` is not a list of known item ids, or ``k`` isn't positive.
         """
         check_count(k)
         row = as_history(history)
@@ -282,7 +281,7 @@ class Recommender:
     def similar(
         self, item: ItemId, k: int = 10, *, where: Where | None = None
     ) -> list[Recommendation]:
-        """Return the ``k`` items whose vectors have the greatest cosine with that of ``item``.
+        """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
@@ -302,10 +301,10 @@ class Recommender:
         The log is split as it was for training, so the same log gives the same report.
 
         Args:
-            events: the log; by default the one of :meth:`fit`, which a RUN doesn't hold.
+            events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
 
         Raises:
-            ValueError: the recommender was loaded, and no log is given.
+            ValueError: ``events`` is needed and missing, or malformed.
         """
         events = self._log if events is None else events
         if events is None:
@@ -319,15 +318,15 @@ class Recommender:
         """Add items to the catalogue; they can be recommended at once, by their content.
 
         Args:
-            rows: as for :class:`mmrec.data.Catalog`; images lie in the catalogue's folder.
+            rows: as for :class:`mmrec.data.Catalog`; images must be in the catalogue's folder.
 
         Returns:
             The ids that were added.
 
         Raises:
-            ValueError: an id is there already, or an encoder is not the one of the run. Nothing is
-                added then.
-            OSError: an encoder of the run, or its tokenizer, is not at hand; likewise.
+            ValueError: an id is in the catalogue already, or an encoder is not the one of the
+                training. Nothing is added.
+            OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
         """
         new = Catalog(rows, self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
@@ -339,16 +338,16 @@ class Recommender:
     def save(self, directory: str | Path, **about: Any) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
 
-        Where a script runs once for each of several devices, the first process writes it.
+        If several processes train the model, only the first writes.
 
         Args:
-            directory: where; a RUN that is there is replaced.
+            directory: the folder to write; an existing RUN is replaced.
             **about: further facts for ``config.json``, in JSON values.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
-            OSError: the RUN can't be written; what was at ``directory`` is as it was.
-            ValueError: a part of the model was replaced, which :meth:`load` couldn't do again.
+            OSError: the RUN can't be written; an existing RUN stays as it was.
+            ValueError: a part of the model was replaced, so :meth:`load` couldn't make it again.
         """
         if about:
             self.state = replace(self.state, about={**self.state.about, **about})
@@ -361,19 +360,20 @@ class Recommender:
 
     @classmethod
     def load(cls, directory: str | Path, *, parts: Sequence[Any] = ()) -> "Recommender":
-        """Read a RUN. Nothing in it is executed, and no pretrained weights are needed.
+        """Read a RUN. No code in it is executed.
 
-        Adding items needs them where encoders were frozen, and else the tokenizer.
+        Loading needs no pretrained weights. :meth:`add_items` needs them if encoders were frozen,
+        otherwise only the tokenizer.
 
         Args:
             directory: the RUN.
-            parts: the classes of parts that are not ours, ``[FadingMean]``, or objects of them
-                where a RUN doesn't know their arguments.
+            parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, or objects if
+                the RUN doesn't hold their arguments.
 
         Raises:
             FileNotFoundError: there is no such folder.
-            RunError: a file is missing or damaged, the RUN is of another version, or its model has
-                parts that are not handed over.
+            RunError: a file is missing or damaged, the RUN is of another version, or a part from
+                outside mmrec is missing in ``parts``.
         """
         return cls(from_run(read_run(Path(directory)), Path(directory), list(parts)))
 
@@ -384,7 +384,7 @@ class Recommender:
 
     @property
     def options(self) -> Options:
-        """What it was made with."""
+        """The options that it was trained with."""
         return self.state.options
 
     @property
@@ -404,7 +404,7 @@ class Recommender:
 
     @property
     def report(self) -> dict[str, Any]:
-        """How training and evaluation went; empty of metrics in all but the first process."""
+        """How training and evaluation went; only the first process has metrics."""
         return dict(self.state.report)
 
     @property

@@ -1,4 +1,4 @@
-"""What a recommender is asked: one history or many, and how many items."""
+"""Checks of the arguments of a recommendation: histories, items and counts."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -27,10 +27,10 @@ def check_item(item: object) -> None:
 
 
 def as_history(history: Any) -> list[ItemId]:
-    """Return a :data:`History` as a list of ids: Python's text and integers.
+    """Return a :data:`History` as a list of Python strings and integers.
 
     Raises:
-        ValueError: it is something other than a list of ids.
+        ValueError: ``history`` is not a list of item ids.
 
     Example:
         >>> as_history(np.array([3, 4]))

@@ -1,4 +1,4 @@
-"""Probabilities that an item is in a drawn set, in logarithms."""
+"""Log probabilities that an item is in a drawn set."""
 
 from typing import Any
 

@@ -11,8 +11,8 @@ from mmrec.layers import at_least_float32, check_shape, full_precision, record_i
 class MLPScorer(nn.Module):
     """A multilayer perceptron on pairs of an interest and an item vector.
 
-    The first layer of a pair, W [u; c], equals W_u u + W_c c. So it is computed once per interest
-    and once per candidate, and only the rest once per pair.
+    The first layer of a pair, W [u; c], equals W_u u + W_c c. These two products are computed once
+    per interest and once per candidate; only the other layers are computed for each pair.
 
     Scores are float32 or wider, under autocast too.
 

@@ -1,4 +1,4 @@
-"""The checks that every request has to pass: rate, host, token and size."""
+"""Checks of each request: rate, host, token and size."""
 
 import hmac
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mmrec.serving.errors import problem
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
-"""Paths that show nothing about users and need no token."""
+"""Paths that need no token, since they show nothing about users."""
 OPEN_UNDER = ("/static/", "/images/")
 
 
@@ -60,7 +60,7 @@ class Guard:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
+        """Pass a request on, or answer it with an error."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

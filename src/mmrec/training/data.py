@@ -30,7 +30,7 @@ class SequenceDataModule(LightningDataModule):
         batch_size: number of windows in a batch.
         max_length: number of events in a window's history.
         max_items: maximal number of unique history and target items in a batch; None for no limit.
-            It bounds the cost of a step if encoders are trained.
+            It limits the cost of a step if encoders are trained.
         max_valid: maximal number of validation events, a fixed draw; None for all.
         workers: number of processes that load batches; 0 loads in the main process.
         seed: seed of shuffling and drawing.
@@ -99,7 +99,7 @@ class SequenceDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: OnDevice, device: torch.device, dataloader_idx: int
     ) -> OnDevice:
-        """Move a batch; from page-locked memory the copy overlaps with computation on CUDA."""
+        """Move a batch; on CUDA, a copy from page-locked memory overlaps with computation."""
         return batch.to(device, non_blocking=True)
 
     @property
@@ -171,7 +171,7 @@ class WindowBatches(DistributedSampler[list[int]]):
             largest = max(range(len(batches)), key=lambda i: len(batches[i]))
             batch = batches.pop(largest)
             batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-        # If nearly all batches have one window, up to `world - 1` are left for another epoch.
+        # If nearly all batches have one window, up to `world - 1` windows are left out.
         return iter(batches[: self.length][self.rank :: self.world])
 
     def _cut(self, epoch: int) -> list[list[int]]:

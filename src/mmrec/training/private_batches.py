@@ -13,12 +13,12 @@ from mmrec.sampling import Sampler
 class UserBatches:
     """Draws users for each step by Poisson sampling, each with one sequence.
 
-    A user's sequence is their last ``max_length + 1`` events. Earlier events are not trained on, so
-    that a user is exactly one sample. Users with fewer than two events have no target and are left
-    out. ``negatives`` draws the candidates, the same for all users of a step. Items of the drawn
+    A user's sequence is their last ``max_length + 1`` events. Earlier events are not used, so that
+    a user is exactly one sample. Users with fewer than two events have no target and are left out.
+    ``negatives`` draws the candidates, the same for all users of a step. Items of the drawn
     users are encoded too, but are not negatives unless they are drawn as candidates.
 
-    Draws use the operating system's entropy, because a known seed would reveal who took part.
+    Draws are seeded by the operating system, because a known seed would reveal who took part.
 
     Args:
         sequences: the training events.

@@ -156,7 +156,7 @@ def test_a_model_of_ones_own():
     model = gru4rec(encoders(), dim=16)
     warm = Warm(model.items, model.interest, model.scorer)
     specs = specs_of_model(warm)
-    with pytest.raises(ValueError, match=r"its model is .*Warm, which .* hand over the class"):
+    with pytest.raises(ValueError, match=r"the model is .*Warm, which .* hand over the class"):
         assemble(specs, encoders(), [])
     assert type(assemble(specs, encoders(), [Warm])) is Warm
 

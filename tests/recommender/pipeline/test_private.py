@@ -44,7 +44,7 @@ def test_parts_that_do_not_go_with_privacy(options, given, message):
 
 
 def test_it_keeps_no_checkpoints(options, tmp_path):
-    with pytest.raises(ValueError, match="needs no checkpoints: it can't go on"):
+    with pytest.raises(ValueError, match="needs no checkpoints: it can't be resumed"):
         check_private(options(modalities=("text",), epsilon=8.0), Recipe(), tmp_path)
 
 

@@ -90,7 +90,7 @@ def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
     interrupted(epochs, **changes)
     assert STARTED in names(tmp_path / "kept")
     resumed = fit(resume=True, **changes)
-    assert f"training goes on after epoch {epochs} of 5" in caplog.text
+    assert f"training continues after epoch {epochs} of 5" in caplog.text
     assert same(whole, resumed)
     assert resumed.report["training"] == whole.report["training"]
     assert resumed.report["test"] == whole.report["test"]
@@ -144,11 +144,11 @@ def test_resume_needs_a_folder(chain, options):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lr": 0.01}, r"because lr was 0\.02 and is 0\.01; repeat"),
-        ({"seed": 3, "dim": 8}, r"dim was 16 and is 8; seed was 0 and is 3; repeat"),
-        ({"reranker": None}, "because reranker was 'mlp' and is None; repeat"),
-        ({"log": {"seed": 1}}, r"because the events differ; repeat"),
-        ({"log": {"items": 11}}, r"because the events differ; the items differ; repeat"),
+        ({"lr": 0.01}, r"resumed: lr was 0\.02 and is 0\.01; give"),
+        ({"seed": 3, "dim": 8}, r"dim was 16 and is 8; seed was 0 and is 3; give"),
+        ({"reranker": None}, "resumed: reranker was 'mlp' and is None; give"),
+        ({"log": {"seed": 1}}, r"resumed: the events differ; give"),
+        ({"log": {"items": 11}}, r"resumed: the events differ; the items differ; give"),
     ],
 )
 def test_other_options_or_data_are_refused(fit, interrupted, tmp_path, changes, message):
@@ -170,7 +170,7 @@ def test_types_of_events_are_part_of_the_data(chain, options, tmp_path):
         Recommender.fit(events | {"event": types}, items, options=chosen, checkpoints=place, **more)
 
     run("view", "buy")
-    with pytest.raises(ValueError, match="because the events differ"):
+    with pytest.raises(ValueError, match="resumed: the events differ"):
         run("buy", "view", resume=True)
 
 
@@ -188,7 +188,7 @@ def test_a_truncated_checkpoint_gives_way_to_the_one_before(
     last.write_bytes(last.read_bytes()[:cut])
     resumed = fit(resume=True)
     assert f"{last} can't be read" in caplog.text
-    assert "training goes on after epoch 2 of 5" in caplog.text
+    assert "training continues after epoch 2 of 5" in caplog.text
     assert same(whole, resumed)
 
 

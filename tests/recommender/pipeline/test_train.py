@@ -82,7 +82,7 @@ def test_more_processes_than_cores(fit, monkeypatch):
     check_devices("auto")
     check_devices(2)
     with pytest.raises(
-        ValueError, match="devices must be at most 2, the CPU cores there are; got 7"
+        ValueError, match="devices must be at most 2, the number of CPU cores; got 7"
     ):
         fit(devices=7)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -37,13 +37,13 @@ def test_options_without_effect_are_warned_of(chain, options, caplog):
     caplog.clear()
     built = GRUInterest(16, layers=1, dropout=0.5)
     Recommender.fit(*chain(users=12), options=given, interest=built)
-    assert "option layers=2 has no effect: GRUInterest was not given it" in caplog.text
+    assert "option layers=2 has no effect: GRUInterest does not receive it" in caplog.text
     caplog.clear()
 
     def own(dim):
         return GRUInterest(dim)
 
     Recommender.fit(*chain(users=12), options=given, interest=partial(own), negatives="uniform")
-    assert "option layers=2 has no effect: own was not given it" in caplog.text
-    assert "option dropout=0.1 has no effect: own was not given it" in caplog.text
+    assert "option layers=2 has no effect: own does not receive it" in caplog.text
+    assert "option dropout=0.1 has no effect: own does not receive it" in caplog.text
     assert "pool_size" not in caplog.text

@@ -82,5 +82,7 @@ def test_options_and_parts_that_an_update_must_keep(by_id):
         by_id.update(later([*by_id.catalog.ids, "z"]))
     with pytest.raises(ValueError, match=r"options must be among .*; got 'color'"):
         by_id.update(log, options={"color": "red"})
-    with pytest.raises(ValueError, match=r"all but loss and negatives; got \['fusion'\]"):
+    with pytest.raises(
+        ValueError, match=r"parts of the RUN but loss and negatives; got \['fusion'\]"
+    ):
         by_id.update(log, fusion="concat")

@@ -1,4 +1,4 @@
-"""The default index, which scores every item."""
+"""The default index, which scores all items."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,15 +16,15 @@ from mmrec.realtime.index.index import SearchResult
 from mmrec.realtime.index.storage import Precision, make_storage
 
 DEAD_SHARE = 1 / 8
-"""Share of slots without an item above which the living items are copied to new storage."""
+"""Share of dead slots (without an item) above which the items are copied to new storage."""
 
 
 class ExactIndex:
-    """Scores every item in every search; with float32 it misses none.
+    """Scores all items in each search; with float32 the result is exact.
 
     With bfloat16 and int8 the scan estimates the scores. The best ``shortlist`` × k items are then
-    ranked in float32, so the returned scores are exact, but an item may be missed. Both types also
-    keep the float32 vectors: they save time, not memory.
+    ranked in float32, so the returned scores are exact, but an item may be missed. The float32
+    vectors are kept too, so these types save time but no memory.
 
     Adding an item takes the same time whatever the number of items, on average. A new vector is
     written to a free slot and the old slot is masked, so no search reads a slot that is being
@@ -75,10 +75,10 @@ class ExactIndex:
         return bool(self._view.find(torch.tensor([key])) >= 0)
 
     def check(self, keys: Int[Tensor, " N"], *, present: bool) -> None:
-        """Refuse keys of which one is absent, or present.
+        """Check that all keys are in the index, or that none is.
 
         Raises:
-            ValueError: if a key is not ``present``.
+            ValueError: a key is absent though ``present`` is True, or the other way round.
         """
         check_presence(keys.tolist(), (self._view.find(keys) >= 0).tolist(), present=present)
 

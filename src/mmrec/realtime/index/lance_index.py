@@ -22,7 +22,7 @@ class LanceIndex:
     at the same time, the table holds it twice.
 
     Filters become a ``where`` clause that LanceDB applies before its search. This index is slower
-    than the others. It is for catalogues that do not fit in memory or are shared.
+    than the others; use it for catalogues that do not fit in memory or are shared.
 
     Args:
         dim: width of an item vector, D.
@@ -115,7 +115,7 @@ class LanceIndex:
         return SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def compact(self) -> None:
-        """Merge the small files of single changes; call this now and then, under low load."""
+        """Merge the small files of single changes; call this from time to time, under low load."""
         with self._lock:
             self._table.optimize()
 
@@ -136,7 +136,7 @@ class LanceIndex:
             scores = torch.from_numpy(flat.copy()).view(len(keys), self.dim) @ query
             if len(keys) < limit or scores.min() < scores.topk(k).values[-1]:
                 return rank(keys.unsqueeze(0), scores.unsqueeze(0), k)
-            limit *= 4  # the edge cuts equal scores, and the lowest keys must come first
+            limit *= 4  # the limit cuts equal scores, of which the lowest keys come first
 
     def _rows(self, keys: Tensor, vectors: Tensor) -> Any:
         import pyarrow as pa
@@ -170,7 +170,7 @@ def _listed(keys: list[int]) -> str:
 
 
 def _allowed(allow: Tensor) -> str:
-    """Return the shorter clause: of the keys that may come back, or of those that may not."""
+    """Return a clause that lists the allowed keys or the others, whichever are fewer."""
     yes, no = allow.nonzero().flatten().tolist(), (~allow).nonzero().flatten().tolist()
     if not yes:
         return "false"

@@ -16,10 +16,10 @@ TENSORS, VALUES = "state", "state.json"
 
 
 class Checkpoint:
-    """Tensors and values that are written together: a kill leaves the old or the new ones.
+    """Tensors and values that are replaced together, even if the process is killed.
 
     Args:
-        folder: of the checkpoint.
+        folder: folder of the checkpoint.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -39,11 +39,11 @@ class Checkpoint:
         """Replace the checkpoint.
 
         Args:
-            tensors: by name.
-            values: what JSON can hold.
+            tensors: tensors by name.
+            values: plain JSON values.
 
         Raises:
-            OSError: it can't be written.
+            OSError: the checkpoint can't be written.
         """
         with atomic_folder(self.folder, replace=True) as fresh:
             save_file({name: t.contiguous() for name, t in tensors.items()}, fresh / TENSORS)
@@ -53,7 +53,7 @@ class Checkpoint:
         """Return tensors and values; None if there is no checkpoint.
 
         Raises:
-            ValueError: it is damaged.
+            ValueError: the checkpoint is damaged.
         """
         folder = whole_folder(self.folder)
         if not folder.exists():

@@ -35,14 +35,13 @@ class OnlineLearner:
 
     The learner has its own copy of the weights. Encoders and fusion don't learn. Item vectors are a
     table that starts with the outputs of encoders and fusion: a new item starts at its content, and
-    its vector moves with the first event on it. So neither encoders nor texts and images are
-    needed.
+    its vector changes with its first event. So encoders, texts and images are not needed.
 
     An update is a few steps. Each step reads the new events and, against forgetting, examples from
     a reservoir of earlier events. Its loss is a softmax over negatives that are drawn by the number
     of events of each item. By default only item vectors learn: on MovieLens
-    (``benchmarks/online.py``) an interest model that moves with every batch gains less. A loss or
-    gradient that is not finite changes only the counters. All random draws of update ``n`` come
+    (``benchmarks/online.py``) an interest model that is trained too gains less. A loss or gradient
+    that is not finite changes only the counters. All random draws of update ``n`` come
     from ``(seed, n)``: a learner that was saved and loaded continues bit for bit on a CPU.
 
     A reranker is kept but doesn't learn.
@@ -62,7 +61,7 @@ class OnlineLearner:
         window: events of a history in the reservoir.
         max_length: events of a history that count.
         detector: finds drifts in the losses, see :class:`LossMonitor`.
-        seed: of all random draws.
+        seed: seed of all random draws.
 
     Attributes:
         offset: offset of the last learned event; None before the first.
@@ -134,7 +133,7 @@ class OnlineLearner:
 
     @property
     def healthy(self) -> bool:
-        """Whether batches can be learned, and the loss isn't far above the last published one."""
+        """Whether losses are finite and not far above those at the last publication."""
         return self.monitor.healthy
 
     @property
@@ -181,7 +180,7 @@ class OnlineLearner:
         """
         rng = self._rng(0)
         new = examples_of(events)
-        # Events that can't be learned must not enter the reservoir either.
+        # Events with a loss that is not finite must not enter the reservoir.
         if all(self._learn(new, rng) for _ in range(self.steps)):
             self._count(events.item.to(self.counts.device))
             self.reservoir.add(new, rng)
@@ -295,7 +294,7 @@ class OnlineLearner:
         self.weights.step(gradients[: len(self.weights.parameters)])
         if "items" in self.learn:
             moved = gradients[-1].abs().sum(1) > 0
-            moved[0] = False  # padding stays what it is
+            moved[0] = False  # padding does not change
             self.rows.step(items[moved], gradients[-1][moved])
 
     def _count(self, items: Int[Tensor, " B"]) -> None:
@@ -318,7 +317,7 @@ def _check(
             f"popularity must have one value a vector, {len(vectors)}; got {len(popularity)}"
         )
     if not bool((popularity[1:] > 0).any()):
-        raise ValueError("popularity must have a positive count: negatives are drawn by it")
+        raise ValueError("popularity must have a positive count, since negatives are drawn by it")
     if not bool(torch.isfinite(vectors).all()):
         raise ValueError("vectors must be finite; got some that are not")
     if half_life is not None and half_life <= 0:

@@ -1,4 +1,4 @@
-"""A learner that follows a log: it is tested on each event, learns it, and publishes versions."""
+"""Follows a log with a learner, tests it on each event, and publishes versions."""
 
 import json
 import logging
@@ -171,7 +171,7 @@ class OnlineTrainer:
         )
 
     def _follow_items(self, until: int | None = None) -> None:
-        """Take over changes of items, all or up to a number; removed items stay in the table."""
+        """Apply the changes of items, all or up to a number; removed items stay in the table."""
         for number, change in self.events.item_changes(after=self.changes):
             if until is not None and number > until:
                 break
@@ -228,7 +228,9 @@ class OnlineTrainer:
                 f"{self.versions.folder} was learned from another RUN, {values['base']}; this one "
                 f"is {self.base}"
             )
-        self._follow_items(until=values["changes"])  # as many items as at the checkpoint
+        self._follow_items(
+            until=values["changes"]
+        )  # so that there are as many items as at the checkpoint
         self.learner.load_state_dict({"tensors": tensors, "values": values["learner"]})
         self.running.load_state_dict(values["metrics"])
         # The process may have been killed between the checkpoint and the version.

@@ -1,4 +1,4 @@
-"""The weights of a model that learn online, and their optimizer."""
+"""The weights that are trained online, and their optimizer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ PARTS = ("interest", "scorer")
 
 
 class OnlineWeights:
-    """Interest and scorer of a model, or one of them, with Adam; other parts are frozen.
+    """Trains interest and scorer of a model, or one of them, by Adam; other parts are frozen.
 
     Args:
         model: the model; its parts are changed in place.

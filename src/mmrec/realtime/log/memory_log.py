@@ -15,7 +15,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 class MemoryLog:
     """Events in memory, for experiments and tests. They are lost when the process ends.
 
-    Except for durability, it fulfills the contract of :class:`mmrec.realtime.EventLog`.
+    It fulfills the contract of :class:`mmrec.realtime.EventLog` except for durability.
 
     Example:
         >>> log = MemoryLog()
@@ -155,7 +155,7 @@ class MemoryLog:
 def _check_same(
     event: NewEvent, stored: Mapping[str, Event], new: dict[str, NewEvent | Event]
 ) -> None:
-    """Refuse an id that is known with other content; add a new id to ``new``."""
+    """Raise a ``ValueError`` if an id has other content already; add a new id to ``new``."""
     if event.id is None:
         return
     known = stored.get(event.id) or new.setdefault(event.id, event)

@@ -1,4 +1,4 @@
-"""What is kept: the state of a trained recommender, and its files."""
+"""The state of a trained recommender, and its files."""
 
 from mmrec.recommender.artifact.run import Run, RunError, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState

@@ -1,4 +1,4 @@
-"""Between a state and a RUN."""
+"""Conversion of a state to a RUN and back."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from mmrec.recommender.pipeline.assemble import assemble
 
 
 def to_run(state: RecommenderState) -> Run:
-    """Return what is written of a state."""
+    """Return the RUN of a state."""
     items = with_columns(state.catalog.frame, state.vectors, state.counts, state.slots)
     return Run(
         describe(state),
@@ -30,7 +30,7 @@ def to_run(state: RecommenderState) -> Run:
 
 
 def describe(state: RecommenderState) -> dict[str, Any]:
-    """Return ``config.json``: what makes the model again, and what repeats the run."""
+    """Return ``config.json``, from which the model is made again and the training repeated."""
     images = state.catalog.images
     return {
         "versions": {"mmrec": __version__, "torch": str(torch.__version__)},
@@ -48,13 +48,12 @@ def from_run(run: Run, directory: Path, own: Sequence[Any] = ()) -> RecommenderS
     """Return the state that a RUN describes.
 
     Args:
-        run: what was read.
-        directory: where, for messages.
-        own: classes or objects of parts that are not ours. No code comes from a RUN.
+        run: the content of the files.
+        directory: their folder, for messages.
+        own: classes or objects of parts from outside mmrec. No code comes from a RUN.
 
     Raises:
-        RunError: it does not describe a model, or what it needs is gone; the message names
-            ``directory``.
+        RunError: the RUN does not describe a model, or a file that it needs is missing.
     """
     try:
         state = _state(run, own)
@@ -115,7 +114,7 @@ def _check_numbers(
 
 
 def _reason(error: Exception) -> str:
-    # The first line of a state dict's error only says that there is one.
+    # The first line of PyTorch's error about a state dict has no details.
     lines = str(error).splitlines() or [type(error).__name__]
     reason = lines[min(len(lines), 2) - 1].strip()
     return f"{reason} is missing" if isinstance(error, KeyError) else reason

@@ -19,14 +19,15 @@ from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 
 FORMAT = 2
-"""Raised when a RUN of an older version can't be read any more."""
+"""Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")
 
 HASHES = "sha256"
-"""Where ``config.json`` has the hash of every other file: files of two RUNs are never mixed."""
+"""Key in ``config.json`` of the hashes of the other files, which reveal a file of another RUN."""
 
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
+WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
@@ -40,10 +41,10 @@ class Run:
     """What the files of a RUN hold.
 
     Attributes:
-        config: everything needed to make the model again and to repeat the run.
+        config: all that is needed to make the model again and to repeat the training.
         weights: the model's state dict.
-        items: the catalogue, with the vector, the training events and the slot in the id
-            vocabulary of each item in the columns :data:`VECTOR`, :data:`COUNT` and :data:`SLOT`.
+        items: the catalogue, with three more columns: :data:`VECTOR`, :data:`COUNT` (number of
+            training events) and :data:`SLOT` (position in the id vocabulary).
         report: how training and evaluation went.
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.
@@ -86,12 +87,12 @@ def with_columns(
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that writes: Lightning runs a script once for each device."""
+    """Whether this process writes files; Lightning starts one process for each device."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def check_place(directory: Path) -> None:
-    """Raise a ``FileExistsError`` if a RUN can't be written there: only a RUN is replaced."""
+    """Raise a ``FileExistsError`` if ``directory`` holds something other than a RUN."""
     if not directory.exists():
         return
     if not directory.is_dir():
@@ -117,22 +118,18 @@ def write_run(run: Run, directory: Path) -> None:
 
 
 def _write_files(run: Run, directory: Path) -> None:
-    save_file(
-        {name: value.cpu().contiguous() for name, value in run.weights.items()},
-        directory / FILES[0],
-    )
-    run.items.write_parquet(directory / FILES[2])
-    (directory / FILES[3]).write_text(_to_json(run.report), encoding="utf-8")
+    tensors = {WEIGHTS: run.weights}
+    if run.contributions:
+        tensors[CONTRIBUTIONS] = run.contributions
+    for file, held in tensors.items():
+        save_file({name: t.cpu().contiguous() for name, t in held.items()}, directory / file)
+    run.items.write_parquet(directory / ITEMS)
+    (directory / REPORT).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
         run.targets.write_parquet(directory / TARGETS)
-    if run.contributions:
-        save_file(
-            {name: value.cpu().contiguous() for name, value in run.contributions.items()},
-            directory / CONTRIBUTIONS,
-        )
     hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
     config = _to_json({"format": FORMAT} | run.config | hashes)
-    (directory / FILES[1]).write_text(config, encoding="utf-8")
+    (directory / CONFIG).write_text(config, encoding="utf-8")
 
 
 def read_run(directory: Path) -> Run:
@@ -148,9 +145,8 @@ def read_run(directory: Path) -> Run:
     missing = [name for name in FILES if not (directory / name).is_file()]
     if missing:
         raise RunError(f"{directory} must hold {list(FILES)} to be a RUN; it lacks {missing}")
-    config = _from_json(directory / FILES[1])
-    if config.pop("format", None) != FORMAT:
-        found = _from_json(directory / FILES[1]).get("format")
+    config = _from_json(directory / CONFIG)
+    if (found := config.pop("format", None)) != FORMAT:
         raise RunError(
             f"{directory} must be a RUN of format {FORMAT!r}; it is of format {found!r}: train it "
             f"again with this version of mmrec"
@@ -159,25 +155,25 @@ def read_run(directory: Path) -> Run:
     targets, contributions = directory / TARGETS, directory / CONTRIBUTIONS
     return Run(
         config=config,
-        weights=_read(directory / FILES[0], load_file),
-        items=_read(directory / FILES[2], _read_items),
-        report=_from_json(directory / FILES[3]),
-        # A RUN can do without both.
+        weights=_read(directory / WEIGHTS, load_file),
+        items=_read(directory / ITEMS, _read_items),
+        report=_from_json(directory / REPORT),
+        # These two files are optional.
         targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
         contributions=_read(contributions, load_file) if contributions.is_file() else {},
     )
 
 
 def _check_hashes(directory: Path, hashes: object) -> None:
-    """Find a file that is not the one that was written with ``config.json``."""
+    """Raise a ``RunError`` if a file was not written together with ``config.json``."""
     if not isinstance(hashes, dict):
-        raise RunError(f"{directory} is damaged: {HASHES} of its {FILES[1]} is {hashes!r}")
+        raise RunError(f"{directory} is damaged: {HASHES} of its {CONFIG} is {hashes!r}")
     for name in (*FILES, TARGETS, CONTRIBUTIONS):
         path = directory / name
-        if name != FILES[1] and path.is_file() and _hash(path) != hashes.get(name):
+        if name != CONFIG and path.is_file() and _hash(path) != hashes.get(name):
             way = "copy the folder again" if name in FILES else "copy it again, or remove it"
             raise RunError(
-                f"{directory} is damaged: {name} is not the file that was written with {FILES[1]}; "
+                f"{directory} is damaged: {name} is not the file that was written with {CONFIG}; "
                 f"{way}"
             )
 
@@ -192,7 +188,7 @@ def _read(path: Path, reader: Callable[[Path], T]) -> T:
 
 def _read_items(path: Path) -> pl.DataFrame:
     items = read_table(path, "items")
-    np.stack(items[VECTOR].to_list())  # refuses a table without the columns of a RUN
+    np.stack(items[VECTOR].to_list())  # fails for a table without the columns of a RUN
     return items.with_columns(pl.col(COUNT).cast(pl.Int64), pl.col(SLOT).cast(pl.Int64))
 
 

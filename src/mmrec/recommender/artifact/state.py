@@ -1,4 +1,4 @@
-"""A trained recommender as one value: what is written, read, served, exported and trained on."""
+"""A trained recommender as one value, which is saved, served, exported and updated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,13 @@ from mmrec.recommender.parts import PartSpec
 
 @dataclass(frozen=True)
 class RecommenderState:
-    """Everything that a trained recommender is. Whoever changes something makes another one.
+    """All that a trained recommender consists of; a change makes a new state.
 
     Attributes:
-        options: what it was made with.
-        recipe: what was given for each slot, as JSON: RUNs with the same options and recipe differ
-            by chance alone.
+        options: the options that it was trained with.
+        recipe: what was given for each slot, in plain JSON values.
         specs: the class and arguments of each part, from which a RUN makes the model again.
-        modalities: what is encoded of an item, and how.
+        modalities: the modalities, with what a RUN keeps of each.
         model: the trained model.
         catalog: the items.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
@@ -56,7 +55,7 @@ class RecommenderState:
 
     @property
     def scorer(self) -> CatalogScorer:
-        """The model over the catalogue as it is here."""
+        """The model with this catalogue."""
         return CatalogScorer(
             self.model, self.vectors, self.counts, max_length=self.options.max_length
         )

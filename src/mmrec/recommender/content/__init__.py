@@ -1,17 +1,12 @@
-"""What is encoded: the modalities of a recommender."""
+"""The modalities of a recommender: from columns of a catalogue to encoders."""
 
 from mmrec.recommender.content.category import CategoryEncoder, CategoryModality
+from mmrec.recommender.content.fitted import FittedModality, encode_rows
 from mmrec.recommender.content.given import GivenModality
 from mmrec.recommender.content.identity import IdModality
 from mmrec.recommender.content.image import DEFAULT_IMAGE_ENCODER, ImageModality
 from mmrec.recommender.content.modality import Context, Modality, Prepared
-from mmrec.recommender.content.read import (
-    Content,
-    FittedModality,
-    encode_rows,
-    modalities_of,
-    read_content,
-)
+from mmrec.recommender.content.read import Content, modalities_of, read_content
 from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Categories of an item as a modality: one or several values of a column."""
+"""The categories of an item as a modality: one or more values of a column."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ COLUMNS = ("category", "categories", "genres", "genre", "kind", "brand")
 class CategoryModality:
     """Values of a column, each with a learned vector; an item has the mean of its values' vectors.
 
-    A new item has the vectors of its values, so it is known by them alone. Values that no trained
-    item has are unknown, and an item with none but those lacks the modality.
+    New items are encoded in the same way. Values that no trained item has are ignored, and an item
+    without other values lacks the modality.
 
     Args:
-        column: where the values are; by default the first usual column that is there.
-        separator: between the values of an item.
+        column: the column of the values; by default the first of :data:`COLUMNS` that exists.
+        separator: separates the values of an item.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"], "genres": ["Comedy|Drama", "Drama"]})
@@ -43,7 +43,7 @@ class CategoryModality:
         column = self._column(catalog)
         rows = self._values(catalog, column)
         known = {value for item in context.trained for value in rows[item - 1]}
-        # A model that is trained on has as many vectors as it had.
+        # An updated model keeps its number of vectors.
         values: list[str] = sorted(known) if context.before is None else context.before["values"]
         facts = {"column": column, "values": values, "dim": context.dim}
         source = self._source(rows, values)
@@ -56,8 +56,8 @@ class CategoryModality:
         return CategoryEncoder(len(facts["values"]), facts["dim"])
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Refuse: an encoder doesn't say which value each of its vectors belongs to."""
-        raise ValueError("CategoryModality can't take over an encoder that was trained by hand")
+        """Raise a ``ValueError``: it is not known which value each vector belongs to."""
+        raise ValueError("CategoryModality can't be used in from_model: its values are unknown")
 
     def source_of(
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
@@ -95,7 +95,7 @@ class CategoryEncoder(nn.Module):
     """The mean of the vectors of an item's values.
 
     Args:
-        values: how many values there are.
+        values: number of values.
         dim: width of a vector.
 
     Shape:
@@ -114,6 +114,6 @@ class CategoryEncoder(nn.Module):
         nn.init.normal_(self.table.weight[1:], std=0.02)
 
     def forward(self, inputs: Int[Tensor, "n L"]) -> Float[Tensor, "n dim"]:
-        """Return one vector an item."""
+        """Return the vector of each item."""
         vectors: Tensor = self.table(inputs)
         return vectors

@@ -1,4 +1,4 @@
-"""A modality whose inputs were given ready-made: only its encoder is known."""
+"""A modality of which only the encoder is known."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from mmrec.recommender.content.modality import Context, Facts, Prepared
 
 @record_init_args
 class GivenModality:
-    """An encoder of a hand-made model, see :meth:`mmrec.Recommender.from_model`.
+    """An encoder of a model from :meth:`mmrec.Recommender.from_model`.
 
-    Items that come later need ``features``: nothing says how their inputs are read.
+    Later items need ``features``, since it is not known how their inputs are read.
 
     Args:
-        encoder: part of the model, or what a RUN says of it.
+        encoder: the encoder, or its description in a RUN if it can't be made again.
     """
 
     has_content = True
@@ -27,27 +27,27 @@ class GivenModality:
         self.encoder = encoder
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
-        """Refuse: there is nothing to read."""
+        """Raise a ``ValueError``: it is not known what to read."""
         raise ValueError("a modality of from_model can't be read from a catalogue")
 
     def rebuild(self, facts: Facts) -> nn.Module:
-        """Return the encoder, made again or handed over."""
+        """Return the encoder, which was made again or handed over."""
         if isinstance(self.encoder, nn.Module):
             return self.encoder
         raise ValueError(
-            f"the encoder {self.encoder['class_path']} is one that a RUN can't bring along: hand "
-            f"over the class, or an object of it, in parts=[...]"
+            f"the encoder is {self.encoder['class_path']}, which is not a part of mmrec: hand over "
+            f"the class, or an object of it, in parts=[...]"
         )
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Return nothing: the encoder is an argument."""
+        """Return no facts: the encoder is recorded as an argument."""
         return {}
 
     def source_of(
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
     ) -> tuple[Source, dict[int, str]]:
-        """Refuse: nothing says how items are read."""
+        """Raise a ``ValueError``: it is not known how items are read."""
         raise ValueError(
-            "items of a model from from_model need features= for each modality but ids, or "
-            "modalities= in from_model"
+            "items of a recommender from from_model need features= for each modality but ids, or "
+            "give modalities= to from_model"
         )

@@ -13,12 +13,12 @@ from mmrec.recommender.content.modality import Context, Facts, Prepared
 
 @record_init_args
 class IdModality:
-    """Which item it is. An item without training events has no id vector."""
+    """The id of an item. An item without training events has no id vector."""
 
     has_content = False
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
-        """Give each trained item a slot of the vocabulary."""
+        """Give each trained item a position in the vocabulary."""
         vocabulary = {int(item): slot + 1 for slot, item in enumerate(context.trained)}
         facts = {"vocabulary_size": len(vocabulary), "dim": context.dim}
         return Prepared(id_source(vocabulary, len(catalog)), self.rebuild(facts), facts)
@@ -36,6 +36,6 @@ class IdModality:
     def source_of(
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
     ) -> tuple[Source, dict[int, str]]:
-        """Return the slots of known items."""
+        """Return the vocabulary positions of items."""
         table = np.pad(slots, (1, 0)).astype(np.int64)
         return TableSource(table, table > 0), {}

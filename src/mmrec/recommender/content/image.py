@@ -44,11 +44,11 @@ class ImageModality(PretrainedModality):
         return items.image_paths()
 
     def find_problems(self, values: Sequence[Any]) -> dict[int, str]:
-        """Return why files can't be read."""
+        """Return why files can't be read, by row."""
         return check_images(values)
 
     def why_nobody(self, catalog: Catalog) -> str:
-        """Say what is amiss where items name images and none is there."""
+        """Return whether image names, the folder or the files are missing."""
         column = catalog.frame["image"] if "image" in catalog.frame.columns else pl.Series([""])
         named = int((column.cast(pl.String).fill_null("").str.strip_chars() != "").sum())
         if not named:
@@ -65,7 +65,7 @@ class ImageModality(PretrainedModality):
         return ImageEncoder.from_timm(self.encoder, tuning=self.tuning)
 
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
-        """Name the timm model and its transform; a built encoder has no name."""
+        """Return the timm name and the transform; None for a built encoder."""
         if type(encoder) is not ImageEncoder or not isinstance(self.encoder, str):
             return None
         return {"name": self.encoder, "transform": asdict(encoder.transform)}

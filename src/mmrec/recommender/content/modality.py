@@ -1,4 +1,4 @@
-"""What a recommender knows of one modality: from a column of a catalogue to a vector of an item."""
+"""The contract of a modality, which reads columns of a catalogue and makes an encoder for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ from mmrec.data import Catalog, Source
 from mmrec.encoders import Encoder
 
 Facts = Mapping[str, Any]
-"""What a RUN keeps of a modality beside its arguments: plain JSON values."""
+"""What a RUN keeps of a modality besides its arguments: plain JSON values."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What modalities are prepared with.
+    """Settings for :meth:`Modality.prepare`.
 
     Attributes:
-        dim: width of an item vector; that of encoders that are embeddings.
+        dim: width of item vectors and of encoders that are embeddings.
         trained: catalogue indices of the items with training events.
         cache: folder in which the features of frozen encoders are kept, or None for memory.
         device: where frozen encoders run.
         progress: whether to show progress bars.
-        before: the facts of a recommender that is trained on, or None.
+        before: the facts of the recommender that is updated, or None.
     """
 
     dim: int
@@ -45,9 +45,9 @@ class Prepared:
         source: the inputs of the encoder.
         encoder: part of the model.
         facts: see :data:`Facts`.
-        train_source: the same for training, where it differs (augmented images).
-        problems: why the value of a row is left out, by row.
-        cut: how many values were too long and were cut.
+        train_source: the inputs for training, if they differ (augmented images).
+        problems: why values are left out, by row.
+        cut: number of values that are cut because they are too long.
     """
 
     source: Source
@@ -60,22 +60,22 @@ class Prepared:
 
 @runtime_checkable
 class Modality(Protocol):
-    """A modality of a recommender. A new one is a file with a class of these methods.
+    """A modality of a recommender.
 
-    Its constructor takes plain JSON values, or keeps a built encoder: a RUN makes it again from the
-    arguments that :func:`mmrec.layers.record_init_args` records.
+    The constructor takes plain JSON values, or built encoders. Decorate the class with
+    :func:`mmrec.layers.record_init_args`, so that a RUN can make it again.
     """
 
     @property
     def has_content(self) -> bool:
-        """Whether an item without events has it. An id has not."""
+        """Whether items without events can have the modality; False for ids."""
         ...
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read a catalogue for training.
 
         Raises:
-            ValueError: the catalogue lacks what it reads.
+            ValueError: the catalogue lacks what the modality reads.
         """
         ...
 
@@ -84,10 +84,10 @@ class Modality(Protocol):
         ...
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Return the facts of an encoder that was trained by hand on a catalogue.
+        """Return the facts of an encoder of a model that was trained without ``fit``.
 
         Raises:
-            ValueError: they can't be told from the encoder.
+            ValueError: they can't be derived from the encoder.
         """
         ...
 
@@ -97,14 +97,14 @@ class Modality(Protocol):
         """Return the source of further items, and why values are left out, by row.
 
         Args:
-            items: these items.
-            encoder: what the model encodes this modality with.
-            facts: what the RUN keeps.
-            slots: position of each in the id vocabulary, 0 for none, ``(N,)``.
+            items: the further items.
+            encoder: the model's encoder of this modality.
+            facts: what the RUN keeps of this modality.
+            slots: position of each item in the id vocabulary, 0 for none, ``(N,)``.
 
         Raises:
             ValueError: a pretrained encoder isn't the one of the RUN.
-            OSError: it, or its tokenizer, is not at hand.
+            OSError: the encoder or its tokenizer can't be loaded.
         """
         ...
 
@@ -115,5 +115,5 @@ def check_fingerprint(name: str, found: str, facts: Facts) -> None:
     if wanted is not None and found != wanted:
         raise ValueError(
             f"the {name} encoder must have the fingerprint {wanted[:12]} that the RUN was trained "
-            f"with; the one at hand has {found[:12]}"
+            f"with; got {found[:12]}"
         )

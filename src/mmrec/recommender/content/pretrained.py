@@ -20,12 +20,12 @@ Transform = Callable[[Sequence[Any]], Inputs]
 
 
 class PretrainedModality(ABC):
-    """Values of a column → a pretrained encoder → features that are computed once, or training.
+    """A modality whose values are encoded by a pretrained model.
 
     With ``tuning="frozen"`` the encoder runs once over the catalogue and the model holds a
     :class:`FeatureEncoder`; otherwise the encoder is part of the model and is trained.
 
-    Subclasses say what the values are and how the encoder is loaded and rebuilt.
+    Subclasses define the values, and how the encoder is loaded and rebuilt.
     """
 
     has_content = True
@@ -35,7 +35,7 @@ class PretrainedModality(ABC):
 
     @abstractmethod
     def values(self, items: Catalog, facts: Facts) -> list[Any]:
-        """Return the raw value of each row; None or "" where there is none."""
+        """Return the raw value of each row; None or "" if it is missing."""
 
     @abstractmethod
     def load(self) -> RawEncoder:
@@ -43,7 +43,7 @@ class PretrainedModality(ABC):
 
     @abstractmethod
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
-        """Describe an encoder in plain values, if it can be built from them without weights."""
+        """Return plain values from which :meth:`build` makes the encoder; None if impossible."""
 
     @abstractmethod
     def build(self, architecture: Mapping[str, Any]) -> nn.Module:
@@ -54,7 +54,7 @@ class PretrainedModality(ABC):
         return {}
 
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
-        """Return further facts for the RUN; ``before`` has those of one that is trained on."""
+        """Return further facts for the RUN; ``before`` has those of the updated recommender."""
         return {}
 
     def count_cut(self, catalog: Catalog, facts: Facts) -> int:
@@ -62,7 +62,7 @@ class PretrainedModality(ABC):
         return 0
 
     def why_nobody(self, catalog: Catalog) -> str:
-        """Say why no item has the modality."""
+        """Return why no item has the modality, as the end of an error message."""
         return ""
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
@@ -102,7 +102,7 @@ class PretrainedModality(ABC):
         return cast(nn.Module, self.built())
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
-        """Describe the encoder of a model that was trained by hand."""
+        """Return the facts of an encoder of a model that was trained without ``fit``."""
         facts = self.extra_facts(catalog, None)
         if isinstance(encoder, FeatureEncoder):
             return facts | self.describe(self.loaded()) | {"feature_dim": encoder.dim_in}
@@ -153,17 +153,17 @@ class PretrainedModality(ABC):
         """Return the encoder that was given built.
 
         Raises:
-            ValueError: it is known by its class alone.
+            ValueError: only its class is known.
         """
         if isinstance(self.encoder, RawEncoder):
             return self.encoder
         raise ValueError(
-            f"the {self.name} encoder was given built, and a RUN can't bring it along: hand it "
-            f"over in parts=[...]; got {self.encoder!r}"
+            f"the {self.name} encoder was given built and is not in the RUN: hand it over in "
+            f"parts=[...]; got {self.encoder!r}"
         )
 
     def describe(self, encoder: RawEncoder) -> dict[str, Any]:
-        """Return what a RUN keeps of an encoder, in values of JSON."""
+        """Return what a RUN keeps of an encoder, in plain JSON values."""
         described: dict[str, Any] = {"fingerprint": encoder.fingerprint()}
         if (architecture := self.architecture(encoder)) is not None:
             described["architecture"] = architecture
@@ -195,7 +195,7 @@ def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) 
 
 
 def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when the files of an encoder in a folder do."""
+    """Return name, time and size of each file of an encoder; they show whether it has changed."""
     folder = Path(name.partition(":")[2] or name)
     if not folder.is_dir():
         return ()
@@ -210,12 +210,12 @@ def _augmented(source: RawSource) -> RawSource | None:
 
 
 def placed(encoder: RawEncoder, device: str | torch.device) -> nn.Module:
-    """Return an encoder, moved to a device."""
+    """Move an encoder to a device and return it."""
     return cast(nn.Module, encoder).to(device)
 
 
 def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:
-    """Return a feature encoder that is fitted to the trained items."""
+    """Return a feature encoder, fitted to the features of trained items."""
     rows = trained[features.present[trained]]
     encoder = FeatureEncoder(features.dim)
     return encoder.fit(features[rows]) if len(rows) else encoder

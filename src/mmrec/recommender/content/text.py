@@ -43,17 +43,17 @@ class TextModality(PretrainedModality):
         self.pooling, self.tuning = pooling, tuning
 
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
-        """Keep the template, so that later items' texts are put together likewise."""
+        """Return the template, which is used for later items too."""
         if before is not None:
             return {"template": before["template"]}
         template = self.template or TextTemplate.guess(catalog.frame.columns).template
         return {"template": template}
 
     def values(self, items: Catalog, facts: Facts) -> list[str]:
-        """Return texts; columns of the template that the items lack are empty."""
+        """Return the text of each item; columns of the template that later items lack are empty."""
         template = TextTemplate(facts["template"])
         frame = items.frame
-        if facts.get("fingerprint") is not None:  # later items may lack columns
+        if facts.get("fingerprint") is not None:
             lacking = [name for name in template.columns if name not in frame.columns]
             frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking)
         return template.render_all(frame)
@@ -68,7 +68,7 @@ class TextModality(PretrainedModality):
         return TextEncoder.from_pretrained(self.encoder, pooling=self.pooling, tuning=self.tuning)
 
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
-        """Describe the Hugging Face model; an own encoder can't be."""
+        """Return the configuration of the Hugging Face model; None for other encoders."""
         return encoder.architecture() if type(encoder) is TextEncoder else None
 
     def build(self, architecture: Mapping[str, Any]) -> TextEncoder:

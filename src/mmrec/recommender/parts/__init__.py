@@ -1,4 +1,4 @@
-"""What a recommender is made of: the slots, and how a part is given, named and made again."""
+"""The parts of a recommender: slots, short names, and how a part is made and made again."""
 
 from mmrec.recommender.parts.slots import SLOTS, Parts, Slot
 from mmrec.recommender.parts.spec import (

@@ -1,6 +1,5 @@
-"""The slots of a recommender: what may be given for each, and the short names of ours."""
+"""The slots of a recommender: what may be given for each, and the short names."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
@@ -28,18 +27,16 @@ from mmrec.sampling import (
 )
 from mmrec.scoring import DotScorer, MLPScorer, Reranker, RetrievalScorer
 
-log = logging.getLogger(__name__)
-
 FULL_UP_TO = 1_000
-"""Trained items up to which every one of them is a negative, by default."""
+"""By default, all trained items are negatives if there are at most this many."""
 
 
 class Parts(TypedDict, total=False):
     """What :meth:`mmrec.Recommender.fit` takes for each slot.
 
-    A short name of ours, a built part, a class or :func:`functools.partial` of one, or
-    ``{"class_path": …, "init_args": {…}}``. A class or function is called by the rule of
-    :func:`mmrec.recommender.parts.call_factory`.
+    A part is given as a short name (``"gru4rec"``), as a built part, as a class or
+    :func:`functools.partial` of one, or as ``{"class_path": …, "init_args": {…}}``. A class or
+    function is called by the rule of :func:`mmrec.recommender.parts.call_factory`.
     """
 
     encoders: Mapping[str, Any]
@@ -56,11 +53,11 @@ class Slot:
     """One place for a part.
 
     Attributes:
-        name: of the slot.
-        names: what a short name of ours stands for.
-        default: the short name that is used where nothing is given; None for no part.
-        room: the module whose public classes a RUN may name.
-        is_built: whether something given is a part rather than a factory of one.
+        name: name of the slot.
+        names: short names, and the factories or functions that they stand for.
+        default: the short name that is used if nothing is given; None for no part.
+        room: the package whose public classes a RUN may name.
+        is_built: returns whether a value is a part rather than a factory of one.
     """
 
     name: str
@@ -70,10 +67,10 @@ class Slot:
     is_built: Callable[[Any], bool] = field(default=lambda given: isinstance(given, nn.Module))
 
     def factory(self, given: Any) -> Any:
-        """Return the part or factory that was given, by name or as it is.
+        """Return the part or factory that ``given`` is or names.
 
         Raises:
-            ValueError: it is none of what a slot takes.
+            ValueError: it is not a name, a part or a factory.
         """
         if isinstance(given, str):
             if given in self.names:
@@ -98,26 +95,26 @@ class Slot:
         return part, spec_of_call(self.name, target, arguments)
 
     def create(self, given: Any, known: Mapping[str, Any]) -> Any:
-        """Return the part alone: one that a RUN never makes again, so any argument will do."""
+        """Return the part alone; its arguments need not be JSON, since no RUN makes it again."""
         made = self.factory(given)
         return made if self.is_built(made) else call_factory(self.name, made, known)[0]
 
     def recipe(self, given: Any) -> Any:
-        """Return what was given as JSON: RUNs whose recipes agree differ by chance alone."""
+        """Return what was given, in plain JSON values."""
         if given is None or (isinstance(given, str) and given in self.names):
             return given
         return spec_of_object(self.factory(given)).to_dict()
 
 
 def is_loss(given: Any) -> bool:
-    """Whether a loss is given: a function is one, a class makes one."""
+    """Return whether a value is a loss; a class is a factory of one."""
     return callable(given) and not isinstance(given, type)
 
 
 def popularity_sampler(
     counts: np.ndarray, positions: int, size: int, alpha: float = 0.5
 ) -> UnionSampler:
-    """Return the targets of the batch, and items drawn by popularity."""
+    """Return a sampler of the targets of a batch and of items drawn by popularity."""
     in_batch = InBatchSampler(counts, positions)
     return UnionSampler([in_batch, PopularitySampler(counts, size, alpha)])
 
@@ -125,14 +122,14 @@ def popularity_sampler(
 def uniform_sampler(
     items: np.ndarray, counts: np.ndarray, positions: int, size: int
 ) -> UnionSampler:
-    """Return the targets of the batch, and items drawn uniformly."""
+    """Return a sampler of the targets of a batch and of items drawn uniformly."""
     return UnionSampler([InBatchSampler(counts, positions), UniformSampler(items, size)])
 
 
 def auto_sampler(
     items: np.ndarray, counts: np.ndarray, positions: int, size: int, trains_encoders: bool
 ) -> Sampler:
-    """Return in-batch negatives where encoders are trained, else all items or a draw of them."""
+    """Return the default: in-batch if encoders are trained, else all items or a draw of them."""
     if trains_encoders:
         return InBatchSampler(counts, positions)
     if len(items) <= FULL_UP_TO:

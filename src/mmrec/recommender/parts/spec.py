@@ -1,4 +1,4 @@
-"""How a part is named in a RUN, and how it is made from what was given."""
+"""How a part is made, described in a RUN, and made again from it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PartSpec:
-    """The class of a part and the arguments that make it again, as LightningCLI writes them.
+    """The class of a part and the arguments that make it again, in the format of LightningCLI.
 
     Attributes:
         class_path: the name by which the class or function is imported.
-        init_args: plain JSON values; None for a part that was given built and that does not record
-            its arguments, see :func:`mmrec.layers.record_init_args`.
+        init_args: plain JSON values; None for a part that was given built and does not record its
+            arguments, see :func:`mmrec.layers.record_init_args`.
 
     Example:
         >>> PartSpec("mmrec.interest.GRUInterest", {"dim": 8}).to_dict()
@@ -32,10 +32,10 @@ class PartSpec:
 
     @classmethod
     def from_dict(cls, values: Any) -> "PartSpec":
-        """Return the spec that ``to_dict`` gave, or that a file or a command line holds.
+        """Return the spec of a dictionary from ``to_dict``, a file or a command line.
 
         Raises:
-            ValueError: these are other values.
+            ValueError: ``values`` is not such a dictionary.
         """
         if not isinstance(values, Mapping) or not set(values) <= {"class_path", "init_args"}:
             raise ValueError(f"a part must be {{'class_path', 'init_args'}}; got {values!r}")
@@ -50,9 +50,9 @@ class PartSpec:
         return self.class_path.rpartition(".")[2]
 
     def factory(self) -> Callable[..., Any]:
-        """Import the class; its given arguments are set.
+        """Import the class and set its arguments.
 
-        Only what a user typed may come here: what a RUN holds goes through :func:`remake`.
+        Any class is imported, so this is for input of the user only; for RUNs see :func:`remake`.
 
         Raises:
             ValueError: there is no such class.
@@ -74,7 +74,7 @@ def import_path(path: str) -> Any:
 
 
 def path_of(thing: Any) -> str:
-    """Return the name by which a class or function is imported; ours by their room.
+    """Return the name by which a class or function is imported; for mmrec's own, the public name.
 
     Example:
         >>> from mmrec.interest import GRUInterest
@@ -93,18 +93,18 @@ def path_of(thing: Any) -> str:
 def call_factory(
     slot: str, factory: Callable[..., Any], known: Mapping[str, Any]
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Make a part: the rule by which every factory is called.
+    """Make a part by the rule for all factories.
 
-    The factory is called with keywords alone: those of ``known`` that its signature names, and
-    those that :func:`functools.partial` has set, which win.
+    The factory is called with keywords alone: the values of ``known`` that its signature names, and
+    those set by :func:`functools.partial`, which take precedence.
 
     Args:
-        slot: what the part is for, in messages.
+        slot: name of the slot, for messages.
         factory: a class, a function or a partial of one.
-        known: what is known when the part is made, by the names that factories use.
+        known: values that a factory may take, by the names of its parameters.
 
     Returns:
-        The part, what was called, and the arguments.
+        The part, the class or function that was called, and the arguments.
 
     Raises:
         ValueError: the factory needs something that is not known.
@@ -137,7 +137,7 @@ def call_factory(
 
 
 def spec_of_call(slot: str, target: Any, arguments: Mapping[str, Any]) -> PartSpec:
-    """Return the spec of what was called.
+    """Return the spec of a class or function and its arguments.
 
     Raises:
         ValueError: an argument is no plain JSON value.
@@ -150,7 +150,7 @@ def spec_of_object(part: Any) -> PartSpec:
 
     A function, such as a loss, is its own spec: there is nothing to make.
     """
-    if isinstance(part, partial) or hasattr(part, "__qualname__"):
+    if isinstance(part, partial) or _is_importable(part):
         target, given = _unwrapped("part", part)
         return PartSpec(path_of(target), _plain("part", target, given))
     args = getattr(part, "init_args", None)
@@ -164,25 +164,23 @@ def spec_of_object(part: Any) -> PartSpec:
 def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Sequence[Any]) -> Any:
     """Make a part of a RUN again; weights are loaded later.
 
-    What a RUN names is imported only where it is public in one of our ``rooms``. Anything else must
-    be handed over in ``own``: a class, which is called with the arguments of the RUN, or an object,
-    which is used as it is.
+    A class is imported only if it is public in one of mmrec's ``rooms``. Any other part must be in
+    ``own``: as a class, which is called with the arguments of the RUN, or as an object, which is
+    used as it is.
 
     Raises:
-        ValueError: it is not handed over, or the arguments don't make it.
+        ValueError: the part is missing in ``own``, or can't be made with its arguments.
     """
     target = _handed_over(spec, own)
-    if target is not None and not isinstance(target, type) and not _is_function(target):
-        return target
     if target is None:
         target = _ours(slot, spec, rooms)
+    elif not _is_importable(target):
+        return target
     if spec.init_args is None:
         raise ValueError(
             f"the {slot} {spec.class_path} was given as an object whose arguments are unknown: "
             f"hand over an object made in the same way, parts=[{spec.name}(...)]"
         )
-    if _is_function(target) and slot in ("loss",):
-        return partial(target, **spec.init_args) if spec.init_args else target
     try:
         return target(**spec.init_args)
     except TypeError as error:
@@ -192,8 +190,8 @@ def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Sequence[Any]) 
 
 
 def _handed_over(spec: PartSpec, own: Sequence[Any]) -> Any:
-    """Return the own part of this name; a class may have moved from a script to a module."""
-    paths = {path_of(part if _names_itself(part) else type(part)): part for part in own}
+    """Return the part in ``own`` that has this name; its class may have moved to another module."""
+    paths = {path_of(part if _is_importable(part) else type(part)): part for part in own}
     if spec.class_path in paths:
         return paths[spec.class_path]
     if spec.class_path.startswith("mmrec."):
@@ -207,13 +205,13 @@ def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
     if room in rooms and name in getattr(import_module(room), "__all__", ()):
         return getattr(import_module(room), name)
     raise ValueError(
-        f"its {slot} is {spec.class_path}, which a RUN can't bring along: hand over the class, "
+        f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
         f"parts=[{spec.name}]"
     )
 
 
 def _unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
-    """Return what a partial calls, and the keywords that it sets."""
+    """Return the function of a partial, and the keywords that it sets."""
     given: dict[str, Any] = {}
     while isinstance(factory, partial):
         if factory.args:
@@ -224,13 +222,13 @@ def _unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _plain(slot: str, target: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as JSON gives them back."""
+    """Return arguments as they are after a round trip through JSON."""
     try:
         plain: dict[str, Any] = json.loads(json.dumps(dict(arguments), default=_number))
     except TypeError as error:
         raise ValueError(
             f"{slot}: arguments of {path_of(target)} must be plain JSON values, so that a RUN can "
-            f"make it again; {error}. Give the built part instead"
+            f"make it again; {error}: give the built part instead"
         ) from error
     return plain
 
@@ -238,12 +236,9 @@ def _plain(slot: str, target: Any, arguments: Mapping[str, Any]) -> dict[str, An
 def _number(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         return value.item()
-    raise TypeError(f"{type(value).__name__} is none")
+    raise TypeError(f"got {type(value).__name__}")
 
 
-def _is_function(thing: Any) -> bool:
-    return callable(thing) and hasattr(thing, "__qualname__") and not isinstance(thing, type)
-
-
-def _names_itself(part: Any) -> bool:
-    return isinstance(part, type) or _is_function(part)
+def _is_importable(thing: Any) -> bool:
+    """Return whether this is a class or a function rather than an object."""
+    return callable(thing) and hasattr(thing, "__qualname__")

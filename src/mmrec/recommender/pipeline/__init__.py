@@ -1,1 +1,1 @@
-"""What is done: from a log and a catalogue to a trained and measured recommender."""
+"""From a log and a catalogue to a trained and measured recommender."""

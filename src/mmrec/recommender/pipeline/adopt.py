@@ -1,4 +1,4 @@
-"""From a model that was put together by hand to the state of a recommender."""
+"""From a model that was trained without ``fit`` to the state of a recommender."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,7 +53,7 @@ def adopt(
 
 
 def _default(encoder: nn.Module) -> Modality:
-    """Return what an encoder says of its modality."""
+    """Return the modality that an encoder has by default."""
     return IdModality() if isinstance(encoder, IdEncoder) else GivenModality(encoder)
 
 

@@ -1,4 +1,4 @@
-"""The parts of a model, made and wired: for training, and again from a RUN."""
+"""Makes the parts of a model and wires them: for training, and again from a RUN."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -14,13 +14,12 @@ from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
 
 MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer")
-"""The slots that are parts of the model, in the order in which they are made: a seed's draws depend
-on it."""
+"""The slots of a model, in the order in which the parts are made; random draws depend on it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was given for each slot; what wasn't is ours by default.
+    """What was given for each slot; the others have defaults.
 
     Example:
         >>> Recipe({"interest": "sasrec"}).to_dict()["fusion"]
@@ -47,10 +46,8 @@ class Recipe:
 
 
 def _plain(given: Any) -> Any:
-    return dict(given) if isinstance(given, Mapping) else _named(given)
-
-
-def _named(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return dict(given)
     return given if isinstance(given, str) else spec_of_object(given).to_dict()
 
 
@@ -68,8 +65,8 @@ def build_model(
         recipe: what was given.
         options: sizes and inputs.
         encoders: an encoder for each modality.
-        event_types: how many event types there are.
-        content: the modalities that an item without events has, which a fusion may align.
+        event_types: number of event types.
+        content: the modalities that items without events have, which a fusion may align.
 
     Raises:
         ValueError: a part can't be made, or the parts don't fit one another.
@@ -88,7 +85,7 @@ def build_model(
 
 
 def known_sizes(recipe: Recipe, options: Options, event_types: int) -> dict[str, dict[str, Any]]:
-    """Return what is known of interest model and scorers before they are made, by slot.
+    """Return the arguments that factories of interest model and scorers may take, by slot.
 
     An option reaches a part of its own slot only: ``dropout`` is that of the interest model.
     """
@@ -108,14 +105,14 @@ def known_sizes(recipe: Recipe, options: Options, event_types: int) -> dict[str,
 
 
 def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:
-    """Return the spec of each part of a model that was put together by hand."""
+    """Return the spec of each part of a model that was not made from a recipe."""
     parts = parts_of(model)
     found = {slot: spec_of_object(parts[slot]) for slot in MODEL_SLOTS if slot in parts}
     return found | specs_of_wiring(model)
 
 
 def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
-    """Return the spec of the item tower and of the model around the parts."""
+    """Return the specs of the item encoder and of the model, which hold the parts."""
     items = model.items
     tower = {"modality_dropout": items.modality_dropout, "chunk": items.chunk}
     return {
@@ -125,7 +122,7 @@ def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
 
 
 def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
-    """Return the parts of a model by slot, itself and its encoders included."""
+    """Return the parts of a model by slot, and the model, its item encoder and its encoders."""
     items = model.items
     found: dict[str, Any] = {"model": model, "items": items, "fusion": items.fusion}
     found |= {"interest": model.interest, "scorer": model.scorer}
@@ -135,10 +132,11 @@ def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
 
 
 def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:
-    """Refuse a model in which a part was replaced: a RUN couldn't make it again.
+    """Raise a ``ValueError`` if a part was replaced, since a RUN couldn't make it again.
 
-    Raises:
-        ValueError: a part is another object than when the recommender was ``made``.
+    Args:
+        made: the parts when the recommender was made, see :func:`parts_of`.
+        model: the model now.
     """
     parts = parts_of(model)
     for name in dict.fromkeys([*parts, *made]):
@@ -155,7 +153,7 @@ def assemble(
     """Make a model again from the specs of its parts; its weights are loaded later.
 
     Raises:
-        ValueError: a part is not ours and not handed over, or parts don't fit.
+        ValueError: a part is neither from mmrec nor in ``own``, or parts don't fit together.
     """
     parts = {
         slot: remake(slot, specs[slot], [SLOTS[slot].room], own)
@@ -179,7 +177,7 @@ def assemble(
 def model_from(
     old: SequentialModel, specs: Mapping[str, PartSpec], encoders: Mapping[str, Any]
 ) -> SequentialModel:
-    """Return a model of the same parts with the old weights; rows of new ids start at random."""
+    """Return a model of the same parts with the old weights; vectors of new ids are random."""
     own = [
         deepcopy(part) if specs[slot].init_args is None else type(part)
         for slot, part in parts_of(old).items()
@@ -188,31 +186,19 @@ def model_from(
     model = assemble(specs, encoders, own)
     weights = model.state_dict()
     for name, value in old.state_dict().items():
-        if weights[name].shape == value.shape:
-            weights[name] = value.cpu()
-        else:  # a longer vocabulary
-            weights[name] = weights[name].clone()
-            weights[name][: len(value)] = value.cpu()
-    model.load_state_dict(weights)
+        # The id vocabulary may have become longer.
+        weights[name][tuple(map(slice, value.shape[:1]))] = value.cpu()
     return model
 
 
 def _wire(slot: str, spec: PartSpec, own: Sequence[Any], *parts: Any) -> Any:
-    """Call the class of a tower or a model with its parts."""
-    kind = remake_class(slot, spec, own)
-    return kind(*parts, **(spec.init_args or {}))
-
-
-def remake_class(slot: str, spec: PartSpec, own: Sequence[Any]) -> Any:
-    """Return the class of a tower or a model: ours, or one that was handed over."""
-    ours = {path_of(kind): kind for kind in (ItemEncoder, SequentialModel)}
-    classes = [kind for kind in own if isinstance(kind, type)]
-    if spec.class_path in ours:
-        return ours[spec.class_path]
-    found = [kind for kind in classes if kind.__name__ == spec.name]
+    """Call the class of an item encoder or a model: one of mmrec's, or one in ``own``."""
+    classes: tuple[type, ...] = (ItemEncoder, SequentialModel)
+    ours = [kind for kind in classes if path_of(kind) == spec.class_path]
+    found = ours or [k for k in own if isinstance(k, type) and k.__name__ == spec.name]
     if len(found) != 1:
         raise ValueError(
-            f"its {slot} is {spec.class_path}, which a RUN can't bring along: hand over the class, "
+            f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
             f"parts=[{spec.name}]"
         )
-    return found[0]
+    return found[0](*parts, **(spec.init_args or {}))

@@ -1,4 +1,4 @@
-"""How long each part of a run took."""
+"""The seconds that each part of a run takes."""
 
 import time
 
@@ -18,7 +18,7 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Write down the seconds since the last lap under ``name``."""
+        """Record the seconds since the last lap under ``name``."""
         now = time.perf_counter()
         self.seconds[name] = round(now - self._last, 1)
         self._last = now

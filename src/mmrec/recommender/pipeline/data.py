@@ -1,4 +1,4 @@
-"""The log and the catalogue, as a recommender reads them."""
+"""Reading and splitting the log of a recommender."""
 
 import os
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from mmrec.recommender.options import DataOptions
 
 
 def check_no_folder(source: object, what: str) -> None:
-    """Refuse a folder where a table is expected, and name what reads it."""
-    if isinstance(source, str | Path) and os.path.isdir(source):  # noqa: PTH112  # a name too long
+    """Raise a ``ValueError`` if ``source`` is a folder where a table is expected."""
+    if isinstance(source, str | Path) and os.path.isdir(source):  # noqa: PTH112  # accepts names of any length
         raise ValueError(
             f"{what} must be rows, or a .csv or .parquet file; {source} is a folder, which "
             f"mmrec.data.read_folder reads"
@@ -30,10 +30,10 @@ def check_no_folder(source: object, what: str) -> None:
 
 
 def read_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
-    """Return the log; all of its items are in the catalogue.
+    """Return the log, of which all items must be in the catalogue.
 
     Raises:
-        ValueError: an item isn't, or the rows are no log.
+        ValueError: an item is not in the catalogue, or the rows are malformed.
     """
     check_no_folder(events, "interactions")
     log = events if isinstance(events, Interactions) else Interactions(events)
@@ -42,7 +42,7 @@ def read_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
 
 
 def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
-    """Split a log as ``options`` say."""
+    """Split a log by ``options.split``."""
     if options.drop_repeats:
         log = drop_consecutive_duplicates(log)
     if options.split == "time":

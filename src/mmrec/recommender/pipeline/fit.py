@@ -1,4 +1,4 @@
-"""The one pipeline: parts → content → model → training → vectors → measurement → state."""
+"""The pipeline of ``fit`` and ``update``: content → model → training → vectors → measurement."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,15 +26,16 @@ from mmrec.recommender.pipeline.train import train, training_device
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recommender is to be made of.
+    """The data and the parts of a recommender that is to be trained.
 
     Attributes:
         options: numbers and choices.
         recipe: what was given for each slot.
-        modalities: what is encoded of an item.
+        modalities: the modalities, by name.
         catalog: the items.
         split: the labelled events.
         trained: catalogue indices of the items that get an id vector.
+        about: further facts for ``config.json``.
     """
 
     options: Options
@@ -47,11 +48,11 @@ class Plan:
 
     @property
     def content(self) -> list[str]:
-        """The modalities that an item without events has."""
+        """The modalities that items without events have."""
         return [name for name, modality in self.modalities.items() if modality.has_content]
 
     def check(self) -> dict[str, PartSpec]:
-        """Make the parts that need no encoder once, so that a mistake is found before encoding.
+        """Make the parts that need no encoder, so that errors are found before encoding.
 
         Returns:
             Their specs.
@@ -59,7 +60,7 @@ class Plan:
         Raises:
             ValueError: a part can't be made.
         """
-        self.recipe.to_dict()
+        self.recipe.to_dict()  # fails if a part can't be described
         with seeded(0):
             event_types = len(self.split.sequences.event_types)
             known = known_sizes(self.recipe, self.options, event_types)
@@ -72,12 +73,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where and how a plan is carried out.
+    """How a plan is carried out.
 
     Attributes:
         cache: folder in which the features of frozen encoders are kept, or None.
-        checkpoints: folder in which the state after an epoch is kept, or None.
-        resume: whether training goes on from the last checkpoint.
+        checkpoints: folder for a checkpoint after each epoch, or None.
+        resume: whether training continues from the last checkpoint.
         progress: whether to show progress bars.
     """
 
@@ -89,7 +90,7 @@ class Execution:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generators for a while; the caller's go on afterwards as if nothing was."""
+    """Seed PyTorch's generators in a block, and restore their state at its end."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
@@ -98,15 +99,15 @@ def seeded(seed: int) -> Iterator[None]:
 def carry_out(
     plan: Plan, how: Execution, start: RecommenderState | None = None
 ) -> RecommenderState:
-    """Train what a plan says, and measure it.
+    """Train and measure a recommender.
 
     Args:
-        plan: what to train.
-        how: where and how.
-        start: a recommender whose weights training starts from, see :mod:`.update`.
+        plan: data and parts.
+        how: folders, progress and resumption.
+        start: the recommender that is updated; None to start from new weights.
 
     Raises:
-        ValueError: the content lacks a modality, parts don't fit, or the loss is not finite.
+        ValueError: no item has a modality, parts don't fit together, or the loss is not finite.
         OSError: a checkpoint can't be written.
     """
     plan.check()
@@ -117,16 +118,15 @@ def carry_out(
         content = read_content(plan.modalities, plan.catalog, context, before)
         clock.lap("encode")
         model, specs = _model(plan, content, start)
-        history, privacy = _train(plan, content, model, how)
+        trained = _train(plan, content, model, how)
     state = finish(plan, content, model, specs, device=device)
     clock.lap("train")
     report: dict[str, Any] = {}
     targets = None
-    if is_main_process():  # the others have the same model, and write nothing
+    if is_main_process():  # the other processes have the same model
         report, targets = measure(state.scorer, plan.split, plan.options, plan.catalog)
     clock.lap("evaluate")
-    report |= {"training": history} | privacy | describe_content(plan.catalog, content)
-    report["seconds"] = clock.seconds
+    report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
     return replace(state, report=report, targets=targets).to("cpu")
 
 
@@ -138,7 +138,7 @@ def finish(
     *,
     device: str | torch.device = "cpu",
 ) -> RecommenderState:
-    """Return the state of a trained model: the catalogue is encoded, nothing is measured."""
+    """Encode the catalogue and return the state of a trained model, without a report."""
     size = len(plan.catalog)
     vectors, contributions = encode_with_contributions(
         model.to(device).items, content.sources, size
@@ -181,15 +181,13 @@ def _model(
     return model_from(start.model, start.specs, content.encoders), dict(start.specs)
 
 
-def _train(
-    plan: Plan, content: Content, model: SequentialModel, how: Execution
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train the model in place; return how it went, and the privacy that was reached."""
+def _train(plan: Plan, content: Content, model: SequentialModel, how: Execution) -> dict[str, Any]:
+    """Train the model in place; return what the report says about it."""
     if plan.options.epsilon is not None:
         history, privacy = train_private(
             model, plan.options, plan.recipe, plan.split, content.sources
         )
-        return history, {"privacy": privacy}
+        return {"training": history, "privacy": privacy}
     history = train(
         model,
         plan.options,
@@ -200,4 +198,4 @@ def _train(
         checkpoints=how.checkpoints,
         resume=how.resume,
     )
-    return history, {}
+    return {"training": history}

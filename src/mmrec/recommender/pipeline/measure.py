@@ -1,4 +1,4 @@
-"""What ``report.json`` says: how well a recommender ranks, and what its content is."""
+"""The content of ``report.json``: metrics, baselines and how complete the content is."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from mmrec.recommender.options import Options
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
-    """Return how much of a catalogue's content could be read, for the report."""
+    """Return how many items have each modality, and what could not be read in full."""
     return {
         "items": len(catalog),
         "items_with": {name: int(s.present.sum()) for name, s in content.sources.items()},
@@ -33,8 +33,8 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
 def measure(
     scorer: CatalogScorer, split: Split, options: Options, catalog: Catalog
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return how well a scorer does beside simple baselines, and the rank of each test target."""
-    # How much of a history a model reads is its own affair: models are compared on the same one.
+    """Return the metrics of a scorer and of baselines, and the rank of each test target."""
+    # Models are compared on the same histories, however many events of them each reads.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
     items = facts_of(catalog)
     ranks, everything = rank_both(scorer, split, "test", protocol)

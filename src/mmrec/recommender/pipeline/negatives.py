@@ -19,17 +19,17 @@ def make_loss(recipe: Recipe) -> Loss:
 
 
 def make_sampler(recipe: Recipe, options: Options, split: Split) -> Sampler:
-    """Return what a target is compared with; ours never draw an item without training events."""
+    """Return the sampler of a recipe; mmrec's samplers draw no item without training events."""
     known = known_negatives(options, split)
     sampler: Sampler = SLOTS["negatives"].create(recipe.of("negatives"), known)
     return sampler
 
 
 def known_negatives(options: Options, split: Split) -> dict[str, Any]:
-    """Return what factories of samplers are called with.
+    """Return the arguments that factories of samplers may take.
 
-    ``items`` are the trained items, ``counts`` the training events of every index, ``size`` is how
-    many to draw, ``positions`` how many targets a batch has on average.
+    ``items`` are the trained items, ``counts`` the training events of every catalogue index,
+    ``size`` is the number of draws, ``positions`` the mean number of targets in a batch.
     """
     spans = windows(split.train, options.max_length)
     steps = (spans[:, 1] - spans[:, 0] - 1).mean() if len(spans) else 1

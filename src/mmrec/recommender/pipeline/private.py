@@ -1,4 +1,4 @@
-"""A recommender whose training keeps its users private: which options go with that, and how."""
+"""Training with differential privacy of users, and the options that it allows."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +18,9 @@ from mmrec.sampling import FullSampler, Sampler, UniformSampler
 
 
 def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = None) -> None:
-    """Raise a ValueError that names the first option or part that doesn't go with privacy.
+    """Raise a ``ValueError`` if an option or part can't be combined with privacy.
 
-    Nothing is checked where ``options`` have no epsilon.
+    Nothing is checked without ``options.epsilon``.
 
     Raises:
         ImportError: Opacus is not installed.
@@ -32,7 +32,7 @@ def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = N
 
     negatives = recipe.of("negatives")
     problems = {
-        "no id vectors, because an item's would tell of the few users who interacted with it: set "
+        "no id vectors, because an item's would reveal the few users who interacted with it: set "
         "modalities to ('text', 'image') or one of them": "id" in options.modalities,
         "frozen text and image models: set tuning='frozen'": options.trains_encoders,
         "negatives that don't depend on the events: set negatives to 'auto', 'full' or "
@@ -41,12 +41,12 @@ def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = N
         "no auxiliary loss: give fusion=partial(SiameseFusion, alignment=0.0)": (
             recipe.of("fusion") == "siamese"
         ),
-        "min_count=0, because that filter lets one user decide about another's events": (
+        "min_count=0, because with that filter one user decides whether another's events count": (
             options.min_count > 0
         ),
         "one device: set devices=1": options.devices not in ("auto", 1),
         "float32: set precision='32-true'": options.precision not in ("32-true", "32"),
-        "no checkpoints: it can't go on after an interruption": checkpoints is not None,
+        "no checkpoints: it can't be resumed": checkpoints is not None,
     }
     for problem, found in problems.items():
         if found:
@@ -55,19 +55,16 @@ def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = N
 
 
 def private_sampler(recipe: Recipe, options: Options, catalog_size: int) -> Sampler:
-    """Return candidates that are the same whatever the events: all of the catalogue, or a draw.
+    """Return a sampler that doesn't depend on the events: all of the catalogue, or a draw.
 
     Raises:
-        ValueError: a factory needs what would tell of the events.
+        ValueError: a factory needs an argument that depends on the events.
     """
     items, given = np.arange(1, catalog_size + 1), recipe.of("negatives")
     if given == "auto":
         given = "full" if catalog_size <= FULL_UP_TO else "uniform"
-    given = (
-        {"full": FullSampler, "uniform": UniformSampler}.get(given, given)
-        if isinstance(given, str)
-        else given
-    )
+    if isinstance(given, str):
+        given = {"full": FullSampler, "uniform": UniformSampler}.get(given, given)
     known = {"items": items, "size": options.pool_size}
     sampler: Sampler = SLOTS["negatives"].create(given, known)
     return sampler
@@ -83,7 +80,7 @@ def train_private(
     """Train ``model`` in place with the options' epsilon; see :func:`train_privately`.
 
     Returns:
-        How it went, and the privacy that was reached.
+        The number of epochs, and the privacy that was reached.
 
     Raises:
         ValueError: the budget is too low, or the weights are no longer finite.

@@ -1,4 +1,4 @@
-"""The folder of an interrupted training: what it was started with, and how far it came."""
+"""The folder of checkpoints from which an interrupted training is resumed."""
 
 import hashlib
 import json
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 STARTED = "training.json"
 FREE = ("precision", "workers")
-"""Options that may differ when a training goes on."""
+"""Options that may differ when a training is resumed."""
 
 
 def describe_start(
     options: Options, recipe: Recipe, split: Split, catalog: Catalog
 ) -> dict[str, Any]:
-    """Return what must be the same for a training to go on."""
+    """Return what must be the same when a training is resumed."""
     items = catalog.frame.write_ndjson().encode()
     return {
         "options": options.to_dict(),
@@ -41,11 +41,11 @@ def open_folder(directory: Path, started: dict[str, Any], *, resume: bool) -> No
     Args:
         directory: the folder; made if it isn't there.
         started: what the training is started with, see :func:`describe_start`.
-        resume: whether checkpoints in the folder are gone on from; else they are removed.
+        resume: whether to keep the checkpoints in the folder; otherwise they are removed.
 
     Raises:
         FileExistsError: the folder holds something other than checkpoints.
-        ValueError: a training can't go on because it was started with something else.
+        ValueError: the training in the folder was started with something else.
     """
     _check_place(directory)
     if resume and any(directory.glob("epoch-*.ckpt")):
@@ -70,7 +70,7 @@ def remove_folder(directory: Path) -> None:
 
 
 def last_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the last checkpoint that can be read, or None where there is none.
+    """Return the last checkpoint that can be read, or None if there is none.
 
     Raises:
         ValueError: there are checkpoints, and none can be read.
@@ -80,7 +80,7 @@ def last_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
     files = checkpoint_files(directory)
     for path in files:
         try:
-            with ZipFile(path) as parts:  # PyTorch's format, whose checksums it doesn't look at
+            with ZipFile(path) as parts:  # torch.load doesn't verify the checksums
                 if damaged := parts.testzip():
                     raise ValueError(f"its part {damaged} is damaged")
             checkpoint = torch.load(path, "cpu", weights_only=True)
@@ -118,8 +118,8 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
         was, facts = _flat(before), {name: before[name] for name in ("events", "items")}
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{directory / STARTED} can't be read, which says what the training was started with; "
-            f"start anew, without resume"
+            f"{directory / STARTED} can't be read, so it is unknown what the training was started "
+            f"with; start anew, without resume"
         ) from error
     changes = [
         f"{name} was {was.get(name)!r} and is {value!r}"
@@ -129,8 +129,8 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
     changes += [f"the {name} differ" for name, value in facts.items() if value != started[name]]
     if changes:
         raise ValueError(
-            f"the training in {directory} can't go on, because {'; '.join(changes)}; repeat what "
-            f"it was started with, or start anew, without resume"
+            f"the training in {directory} can't be resumed: {'; '.join(changes)}; give what it was "
+            f"started with, or start anew, without resume"
         )
 
 

@@ -23,31 +23,31 @@ from mmrec.recommender.pipeline.resume import last_checkpoint
 if TYPE_CHECKING:
     from lightning import Trainer
 
-    from mmrec.training import Checkpoints
+    from mmrec.training import Checkpoints, SequenceDataModule
 
 log = logging.getLogger(__name__)
 
 
 def training_device() -> torch.device:
-    """Return where a trainer puts the model: on this process' CUDA device if there is one."""
+    """Return the device of this process: its CUDA device if there is one, otherwise the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    # Lightning runs a script once for each device.
+    # Lightning starts one process for each device.
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     return torch.device("cuda", rank % torch.cuda.device_count())
 
 
 def check_devices(devices: int | str) -> None:
-    """Raise a ValueError for more processes than there are cores, where they run on the CPU.
+    """Raise a ``ValueError`` if training on the CPU would start more processes than cores.
 
-    Processes that share a core wait for each other, for minutes and without a word.
+    Processes that share a core wait for each other for minutes, without a message.
     """
     if isinstance(devices, str) or torch.cuda.is_available() or torch.backends.mps.is_available():
         return
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if devices > cores:
-        raise ValueError(f"devices must be at most {cores}, the CPU cores there are; got {devices}")
+        raise ValueError(f"devices must be at most {cores}, the number of CPU cores; got {devices}")
 
 
 def train(
@@ -65,37 +65,25 @@ def train(
 
     Args:
         model: the model.
-        options: all else.
+        options: numbers and choices.
         recipe: gives the loss and the negatives.
         split: labelled events.
         content: sources of the catalogue.
         progress: whether to show progress bars.
-        checkpoints: folder in which the state after an epoch is kept, or None to keep none.
-        resume: whether training goes on from the last state that is there.
+        checkpoints: folder for a checkpoint after each epoch, or None.
+        resume: whether to continue from the last checkpoint.
 
     Returns:
-        How it went: the best epoch and its validation NDCG@10, and the curve.
+        The best epoch, the number of epochs, and the validation NDCG@10 of each.
 
     Raises:
-        ValueError: the loss is no longer finite, or no checkpoint can be read.
+        ValueError: the loss is not finite, or no checkpoint can be read.
         OSError: a checkpoint can't be written.
         KeyboardInterrupt: the user stopped it.
     """
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
-    from mmrec.training import Checkpoints, SequenceDataModule, SequentialRecommender
+    from mmrec.training import Checkpoints, SequentialRecommender
 
-    data = SequenceDataModule(
-        split,
-        content.sources,
-        make_sampler(recipe, options, split),
-        train_sources=content.train_sources,
-        batch_size=options.batch_size,
-        max_length=options.max_length,
-        max_items=options.max_items if options.trains_encoders else None,
-        max_valid=options.max_valid,
-        workers=options.workers,
-        seed=options.seed,
-    )
     module = SequentialRecommender(
         model,
         loss=make_loss(recipe),
@@ -103,16 +91,15 @@ def train(
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
     )
-    kept, path = Checkpoints(checkpoints), None
-    # Of several processes one may look before another has emptied the folder.
-    if checkpoints and resume and (found := last_checkpoint(checkpoints)):
-        path = found[0]
-        kept.restore(found[1])
-        _check_weights(module.state_dict(), kept.best, path)
-        log.warning("training goes on after epoch %d of %d", len(kept.curve), options.epochs)
+    kept = Checkpoints(checkpoints)
+    # Without resume, the main process may not have emptied the folder yet.
+    path = _restore(kept, module.state_dict(), checkpoints) if checkpoints and resume else None
+    if path is not None:
+        log.warning("training continues after epoch %d of %d", len(kept.curve), options.epochs)
     if not kept.ended:
         with quiet(), _interruptible():
             trainer = _trainer(options, kept, progress)
+            data = _data(options, recipe, split, content)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
     model.eval()
@@ -124,12 +111,35 @@ def train(
     }
 
 
-def _check_weights(own: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
-    if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in found.items()}:
+def _data(options: Options, recipe: Recipe, split: Split, content: Content) -> "SequenceDataModule":
+    from mmrec.training import SequenceDataModule
+
+    return SequenceDataModule(
+        split,
+        content.sources,
+        make_sampler(recipe, options, split),
+        train_sources=content.train_sources,
+        batch_size=options.batch_size,
+        max_length=options.max_length,
+        max_items=options.max_items if options.trains_encoders else None,
+        max_valid=options.max_valid,
+        workers=options.workers,
+        seed=options.seed,
+    )
+
+
+def _restore(kept: "Checkpoints", weights: dict[str, Tensor], directory: Path) -> Path | None:
+    """Read the last checkpoint into ``kept`` and return its path; None if there is none."""
+    found = last_checkpoint(directory)
+    if found is None:
+        return None
+    kept.restore(found[1])
+    if {n: v.shape for n, v in weights.items()} != {n: v.shape for n, v in kept.best.items()}:
         raise ValueError(
-            f"{path} is of another model, made by another version of mmrec; start anew, without "
-            f"resume"
+            f"{found[0]} is of another model, made by another version of mmrec; start anew, "
+            f"without resume"
         )
+    return found[0]
 
 
 def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer":
@@ -158,7 +168,7 @@ def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer"
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn Lightning's answer to Ctrl-C, an exit and a deaf process, back into what it was."""
+    """Raise ``KeyboardInterrupt`` at Ctrl-C, instead of the exit that Lightning makes of it."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -169,8 +179,8 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-class quiet(warnings.catch_warnings):  # reads like the context manager it is
-    """Keep Lightning's advertisements and advice out of a user's terminal."""
+class quiet(warnings.catch_warnings):  # lower case, since it is used as a function
+    """Hide Lightning's advertisements and advice."""
 
     def __enter__(self) -> None:
         super().__enter__()

@@ -1,4 +1,4 @@
-"""Options that were set and change nothing: said aloud rather than ignored."""
+"""Warnings about options that were set and have no effect."""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ INTEREST_ARGUMENTS = {
     "time_gap": "time_gap",
     "event_types": "num_event_types",
 }
-"""The options that are arguments of an interest model, with the names that it has for them."""
+"""Options that are passed to an interest model, with the names of its arguments."""
 
 
 def unused_options(
@@ -24,7 +24,7 @@ def unused_options(
     """Return why options that were set have no effect, by name.
 
     Args:
-        options: only what was set is looked at, not what is a default.
+        options: all options; only those that were set are checked.
         recipe: what was given for each slot.
         specs: of the parts that were made.
 
@@ -53,7 +53,7 @@ def unused_options(
         built = SLOTS["interest"].is_built(recipe.of("interest"))
         taken = {} if built else interest.init_args or {}
         found |= {
-            option: f"{interest.name} was not given it"
+            option: f"{interest.name} does not receive it"
             for option, argument in INTEREST_ARGUMENTS.items()
             if argument not in taken
         }

@@ -1,4 +1,4 @@
-"""Training on from a recommender with new data: new users, new items, a longer catalogue."""
+"""Continuing the training of a recommender on new events and items."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ FIXED = (
     "event_types",
     "epsilon",
 )
-"""Options that give the weights another shape or meaning."""
+"""Options that an update can't change, since the shape or meaning of weights depends on them."""
 
 
 def update_state(
@@ -40,7 +40,7 @@ def update_state(
     changes: Mapping[str, Any],
     how: Execution,
 ) -> RecommenderState:
-    """Train on from a state; see :meth:`mmrec.Recommender.update`."""
+    """Continue training from a state; see :meth:`mmrec.Recommender.update`."""
     options = _changed(old, changes)
     check_devices(options.devices)
     catalog = merged(old.catalog, items, images)
@@ -71,11 +71,11 @@ def _changed(old: RecommenderState, changes: Mapping[str, Any]) -> Options:
 
 
 def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
-    """Return what the recommender was made of; own losses and negatives must be given again."""
+    """Return the recipe of the update: ``parts``, and by default the old loss and negatives."""
     unknown = sorted(set(parts) - {"loss", "negatives"})
     if unknown:
         raise ValueError(
-            f"an update keeps the parts of the RUN, all but loss and negatives; got {unknown}"
+            f"an update keeps all parts of the RUN but loss and negatives; got {unknown}"
         )
     given: dict[str, Any] = dict(parts)
     for slot in ("loss", "negatives"):
@@ -84,8 +84,8 @@ def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
             continue
         if not isinstance(kept, str):
             raise ValueError(
-                f"the {slot} of the RUN is {kept['class_path']}, which it can't bring along: give "
-                f"{slot}= again"
+                f"the {slot} of the RUN is {kept['class_path']}, which is not a part of mmrec: "
+                f"give {slot}= again"
             )
         given[slot] = kept
     return Recipe(cast(Parts, given))
@@ -109,7 +109,7 @@ def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | Non
 
 
 def _check_images(old: Catalog, catalog: Catalog) -> None:
-    """Refuse a folder that would take the images away from items that have one."""
+    """Raise a ``ValueError`` if images that items have now are missing in the new folder."""
     pairs = zip(old.image_paths(), catalog.image_paths(), strict=True)
     lost = sum(bool(a and a.is_file() and not (b and b.is_file())) for a, b in pairs)
     if lost:
@@ -120,7 +120,7 @@ def _check_images(old: Catalog, catalog: Catalog) -> None:
 
 
 def _vocabulary(old: RecommenderState, split: Split) -> np.ndarray:
-    """Return catalogue indices in the order of their ids' slots: old ones keep theirs."""
+    """Return catalogue indices in the order of the id vocabulary; known items keep their places."""
     before = np.flatnonzero(old.slots)
     before = before[np.argsort(old.slots[before])]
     now = np.flatnonzero(split.train_counts)

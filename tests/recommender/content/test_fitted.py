@@ -57,10 +57,12 @@ def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, imag
     assert added(by_content, new) == []  # the second has an image
     bare = Catalog({"item_id": ["n", "m"], "title": ["lamp", None]})
     (message,) = added(by_content, bare)
-    assert message.startswith("the model reads text and image, and 1 of the new items have")
+    assert message.startswith(
+        "1 of the new items have none of the modalities of the model (text, image)"
+    )
     assert "first ['m']" in message
     (message,) = added(by_id, rows("lamp"))
-    assert message.startswith("the model reads id, and 1 of the new items")
+    assert message.startswith("1 of the new items have none of the modalities of the model (id)")
 
 
 def test_another_encoder_than_that_of_the_run(by_content, images):

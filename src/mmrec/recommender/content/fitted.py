@@ -1,0 +1,139 @@
+"""A trained modality: what a RUN keeps of it, and how it encodes further items."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from mmrec.data import Catalog, Source, TableSource
+from mmrec.encoders import FeatureEncoder
+from mmrec.models import SequentialModel, encode_with_contributions
+from mmrec.recommender.content.modality import Facts, Modality
+from mmrec.recommender.content.read import warn_of_problems
+from mmrec.recommender.parts.spec import PartSpec, remake, spec_of_object
+
+log = logging.getLogger(__name__)
+
+ENCODER_ROOMS = ("mmrec.encoders", "mmrec.recommender.content")
+"""Packages whose public encoders a RUN may name."""
+
+
+@dataclass(frozen=True)
+class FittedModality:
+    """A modality with the facts that a RUN keeps of it."""
+
+    modality: Modality
+    facts: Facts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return spec_of_modality(self.modality).to_dict() | {"facts": dict(self.facts)}
+
+    @classmethod
+    def from_dict(cls, name: str, values: Any, own: Sequence[Any]) -> "FittedModality":
+        """Make the modality of ``to_dict`` again; see :func:`mmrec.recommender.parts.remake`."""
+        facts = values["facts"]
+        spec = PartSpec.from_dict({k: v for k, v in values.items() if k != "facts"})
+        args = {k: _handed_over(name, v, own) for k, v in (spec.init_args or {}).items()}
+        spec = PartSpec(spec.class_path, None if spec.init_args is None else args)
+        return cls(remake(f"{name} modality", spec, ["mmrec.recommender.content"], own), facts)
+
+
+def _handed_over(name: str, value: Any, own: Sequence[Any]) -> Any:
+    """Return the encoder that an argument describes, or the description if it can't be made."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        try:
+            return remake(f"{name} encoder", PartSpec.from_dict(value), ENCODER_ROOMS, own)
+        except ValueError:
+            return value  # it is needed only to add items
+    return value
+
+
+def spec_of_modality(modality: Modality) -> PartSpec:
+    """Return the spec of a modality; a built encoder among its arguments becomes a spec too."""
+    spec, args = spec_of_object(modality), getattr(modality, "init_args", None)
+    if spec.init_args is None and isinstance(args, dict):
+        plain = {
+            name: spec_of_object(value).to_dict() if isinstance(value, nn.Module) else value
+            for name, value in args.items()
+        }
+        return PartSpec(spec.class_path, plain)
+    return spec
+
+
+def encode_rows(
+    model: SequentialModel,
+    modalities: Mapping[str, FittedModality],
+    items: Catalog,
+    *,
+    features: Mapping[str, np.ndarray] | None = None,
+    slots: np.ndarray | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the vectors of items, ``(N, D)``, and what each modality adds to them.
+
+    Args:
+        model: the trained model.
+        modalities: the modalities of the model.
+        items: the items to encode.
+        features: features in place of the outputs of frozen encoders, by modality, ``(N, D_m)``.
+        slots: position of each item in the id vocabulary; by default 0, which means none.
+
+    Raises:
+        ValueError: a pretrained encoder is not the one that the RUN was trained with, or features
+            have another shape.
+        OSError: an encoder or its tokenizer can't be loaded.
+    """
+    given = {} if features is None else features
+    slots = np.zeros(len(items), dtype=np.int64) if slots is None else slots
+    encoders = model.items.encoders
+    _check_features(given, dict(encoders.items()), len(items))
+    sources: dict[str, Source] = {}
+    for name, fitted in modalities.items():
+        if name in given:
+            table = np.pad(np.asarray(given[name], dtype=np.float32), ((1, 0), (0, 0)))
+            sources[name] = TableSource(table, np.arange(len(table)) > 0)
+            continue
+        sources[name], problems = fitted.modality.source_of(
+            items, encoders[name], fitted.facts, slots
+        )
+        warn_of_problems(items, problems)
+    _warn_of_unknown(items, sources)
+    vectors, contributions = encode_with_contributions(model.items, sources, len(items))
+    return vectors[1:], {name: added[1:] for name, added in contributions.items()}
+
+
+def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source]) -> None:
+    """Warn of items without any modality of the model: all of them get the same vector."""
+    seen = np.any([source.present[1:] for source in sources.values()], axis=0)
+    unseen = items.ids_of(np.flatnonzero(~seen) + 1)
+    if unseen:
+        log.warning(
+            "%d of the new items have none of the modalities of the model (%s), first %r: their "
+            "scores mean nothing",
+            len(unseen),
+            ", ".join(sources),
+            unseen[:3],
+        )
+
+
+def _check_features(
+    given: Mapping[str, np.ndarray], encoders: Mapping[str, nn.Module], count: int
+) -> None:
+    frozen = {
+        name: encoder.dim_in
+        for name, encoder in encoders.items()
+        if isinstance(encoder, FeatureEncoder)
+    }
+    for name, table in given.items():
+        if name not in frozen:
+            raise ValueError(
+                f"features must be those of frozen encoders, {sorted(frozen)}; got {name!r}"
+            )
+        if np.shape(table) != (count, frozen[name]):
+            raise ValueError(
+                f"features of {name} must be {(count, frozen[name])}, one row an item; got "
+                f"{np.shape(table)}"
+            )
