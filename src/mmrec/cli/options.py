@@ -45,7 +45,7 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         given = {name: value for name, value in given.items() if value is not None}
         file = given.pop("parts", None)
-        parts = _parts(file) | _given_parts(given)
+        parts = _merged(_parts(file), _given_parts(given))
         options = {name: given.pop(name) for name in Options.model_fields if name in given}
         command(options=_chosen(options), parts=parts, **given)
 
@@ -57,6 +57,12 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     vars(run)["__signature__"] = Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of a file with those of the command line, which take precedence."""
+    encoders = {**(file.get("encoders") or {}), **given.get("encoders", {})}
+    return file | given | ({"encoders": encoders} if encoders else {})
 
 
 def _chosen(given: dict[str, Any]) -> Options:
@@ -133,6 +139,11 @@ def _parts(file: Path | None) -> dict[str, Any]:
         ) from error
     if not isinstance(parts, dict):
         raise ValueError(f"{file} must hold parts by slot; it holds {type(parts).__name__}")
+    unknown = [name for name in parts if name not in PARTS]
+    if unknown or not isinstance(parts.get("encoders", {}), dict):
+        raise ValueError(
+            f"{file} must hold parts among {list(PARTS)}, encoders by modality; got {parts}"
+        )
     return parts
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.durable import whole_folder
 from mmrec.data.tables import read_json
 from mmrec.evaluation.targets import TARGETS, read_targets
 
@@ -53,7 +54,7 @@ def read_result(folder: str | Path) -> Result:
         FileNotFoundError: the folder has no ``report.json``.
         ValueError: a file is damaged.
     """
-    folder = Path(folder)
+    folder = whole_folder(Path(folder))
     if not (folder / "report.json").is_file():
         raise FileNotFoundError(f"no RUN at {folder}; it has no report.json")
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}

@@ -1,5 +1,6 @@
 """Recording the arguments of a part's constructor, so that the part can be made again."""
 
+from copy import deepcopy
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar
@@ -23,21 +24,25 @@ def record_init_args(cls: T) -> T:
     """
     plain = cls.__init__  # type: ignore[misc]
     parameters = signature(plain)
-    named = {
-        name
-        for name, parameter in parameters.parameters.items()
-        if parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    }
 
     @wraps(plain)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = parameters.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        _, *given = bound.arguments.items()
+        recorded, unnamed = dict[str, Any](), False
+        for name, value in given:
+            kind = parameters.parameters[name].kind
+            if kind is Parameter.VAR_KEYWORD:
+                recorded |= value
+            elif kind is not Parameter.VAR_POSITIONAL:
+                # A copy, because the constructor may change a list that it is given.
+                recorded[name] = deepcopy(value) if isinstance(value, list | dict) else value
+            else:
+                unnamed = bool(value)
         plain(self, *args, **kwargs)
         if type(self).__init__ is init:
-            bound = parameters.bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            _, *given = bound.arguments.items()
-            # Values of *args and **kwargs have no name to give them by.
-            self.init_args = {name: value for name, value in given if name in named}
+            self.init_args = None if unnamed else recorded
 
     cls.__init__ = init  # type: ignore[misc]
     return cls

@@ -16,9 +16,7 @@ from mmrec.models import SequentialModel
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender import RecommenderState
-
-REMOVED = "removed"
-"""Key in ``about`` of the ids of removed items, when a live recommender is saved."""
+from mmrec.recommender.artifact.state import REMOVED
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,8 @@ class Snapshot:
 
         All items are available except those that were removed before it was saved.
         """
-        available = torch.arange(len(state.vectors)) > 0
-        removed = state.catalog.indices_of(state.about.get(REMOVED, []))
-        available[torch.from_numpy(removed)] = False
+        check_products(state.model)
+        available = state.available
         state = replace(state, model=state.model.eval(), catalog=state.catalog.copy())
         version = version or fingerprint(state.model, state.vectors)
         index = _filled(make_index, state.model, state.vectors, available)
@@ -160,6 +157,20 @@ def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
     for tensor in [*model.state_dict().values(), vectors]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def check_products(model: SequentialModel) -> None:
+    """Raise a ``ValueError`` unless the scores of a model are the products that an index finds."""
+    changed = [
+        name
+        for name in ("scores", "interests", "rerank")
+        if getattr(type(model), name) is not getattr(SequentialModel, name)
+    ]
+    if changed:
+        raise ValueError(
+            f"a live recommender searches an index by products of the scorer; "
+            f"{type(model).__name__} has its own {' and '.join(changed)}, which it would ignore"
+        )
 
 
 def _updater(state: RecommenderState, version: str) -> StateUpdater:

@@ -58,7 +58,8 @@ def recommend_all(
     require_columns(frame, ["user_id", "history"], "histories")
     rows = _rows(frame["history"], recommender.catalog)
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    allowed = torch.from_numpy(recommender.catalog.where({} if where is None else where))
+    mask = torch.from_numpy(recommender.catalog.where({} if where is None else where))
+    allowed = mask & recommender.state.available
     scorer, parts = recommender.catalog_scorer, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of similar length share a batch, so that there is little padding.

@@ -26,7 +26,9 @@ def _names(value: Any) -> Any:
     """Return modalities as a tuple; text is split at commas."""
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return tuple(name.strip() for name in value)
+    return value
 
 
 Count = Annotated[int, BeforeValidator(_plain), Ge(1), Le(LARGE)]

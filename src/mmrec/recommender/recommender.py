@@ -20,11 +20,11 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality, modalities_of
 from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import Parts
+from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import check_no_folder, read_log, renumbered, split_log
-from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
+from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out, seeded
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
@@ -127,7 +127,10 @@ class Recommender:
         private = options.epsilon is not None
         known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
         trained = np.flatnonzero(known[1:]) + 1
-        modalities = modalities_of(options, parts.get("encoders"))
+        recipe.to_dict()  # refuses what is no part
+        with seeded(options.seed):  # factories of encoders may draw their weights
+            modalities = modalities_of(options, parts.get("encoders"))
+        check_private(options, recipe, place, modalities)
         plan = Plan(options, recipe, modalities, catalog, split, trained)
         warn_of_unused(options, recipe, plan.check())
         if place is not None:
@@ -349,17 +352,19 @@ class Recommender:
             OSError: the RUN can't be written; an existing RUN stays as it was.
             ValueError: a part of the model was replaced, so :meth:`load` couldn't make it again.
         """
-        if about:
-            self.state = replace(self.state, about={**self.state.about, **about})
+        state = replace(self.state, about={**self.state.about, **about})
         check_kept(self._parts, self.model)
         if not is_main_process():
             return
-        write_run(to_run(self.state), Path(directory))
+        write_run(to_run(state), Path(directory))
+        self.state = state
         if self._checkpoints is not None:
             remove_folder(self._checkpoints)
 
     @classmethod
-    def load(cls, directory: str | Path, *, parts: Sequence[Any] = ()) -> "Recommender":
+    def load(
+        cls, directory: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> "Recommender":
         """Read a RUN. No code in it is executed.
 
         Loading needs no pretrained weights. :meth:`add_items` needs them if encoders were frozen,
@@ -375,7 +380,7 @@ class Recommender:
             RunError: a file is missing or damaged, the RUN is of another version, or a part from
                 outside mmrec is missing in ``parts``.
         """
-        return cls(from_run(read_run(Path(directory)), Path(directory), list(parts)))
+        return cls(from_run(read_run(Path(directory)), Path(directory), handed_over(parts)))
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""
@@ -418,5 +423,5 @@ class Recommender:
         return self.state.scorer
 
     def _allowed(self, where: Where | None) -> Tensor:
-        mask = self.catalog.where({} if where is None else where)
-        return torch.from_numpy(mask).to(self.vectors.device)
+        mask = torch.from_numpy(self.catalog.where({} if where is None else where))
+        return (mask & self.state.available).to(self.vectors.device)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from mmrec.data import Batch, ItemPool
+from mmrec.encoders import IdEncoder
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.losses import Loss
 from mmrec.models import SequentialModel
@@ -179,10 +180,10 @@ def private_step(
 
 def check_model(model: SequentialModel) -> None:
     """Raise a ValueError for a model with parts that this training cannot keep private."""
-    if "id" in model.items.encoders:
+    if any(isinstance(encoder, IdEncoder) for encoder in model.items.encoders.values()):
         raise ValueError(
             "training with privacy has no id vectors, because an item's vector would reveal the "
-            "few users who interacted with it; leave out the modality 'id'"
+            "few users who interacted with it; leave out ids"
         )
     trained = [name for name, part in model.items.encoders.items() if reads_raw_values(part)]
     if trained:

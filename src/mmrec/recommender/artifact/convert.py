@@ -1,6 +1,6 @@
 """Conversion of a state to a RUN and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts.spec import Own
 from mmrec.recommender.pipeline.assemble import assemble
 
 
@@ -44,7 +45,7 @@ def describe(state: RecommenderState) -> dict[str, Any]:
     }
 
 
-def from_run(run: Run, directory: Path, own: Sequence[Any] = ()) -> RecommenderState:
+def from_run(run: Run, directory: Path, own: Own = ()) -> RecommenderState:
     """Return the state that a RUN describes.
 
     Args:
@@ -65,7 +66,7 @@ def from_run(run: Run, directory: Path, own: Sequence[Any] = ()) -> RecommenderS
     return state
 
 
-def _state(run: Run, own: Sequence[Any]) -> RecommenderState:
+def _state(run: Run, own: Own) -> RecommenderState:
     config = run.config
     options = Options.from_dict(config["options"])
     modalities = {

@@ -122,7 +122,9 @@ def _write_files(run: Run, directory: Path) -> None:
     if run.contributions:
         tensors[CONTRIBUTIONS] = run.contributions
     for file, held in tensors.items():
-        save_file({name: t.cpu().contiguous() for name, t in held.items()}, directory / file)
+        # Clones, because tied weights share memory, which the format has no place for.
+        whole = {name: tensor.cpu().contiguous().clone() for name, tensor in held.items()}
+        save_file(whole, directory / file)
     run.items.write_parquet(directory / ITEMS)
     (directory / REPORT).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:

@@ -16,6 +16,9 @@ from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
 
+REMOVED = "removed"
+"""In ``about``: ids that are recommended no more."""
+
 
 @dataclass(frozen=True)
 class RecommenderState:
@@ -52,6 +55,13 @@ class RecommenderState:
     targets: pl.DataFrame | None = None
     modality_contributions: Mapping[str, Tensor] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def available(self) -> Tensor:
+        """Which catalogue indices can be recommended, ``(V + 1,)``: those not removed live."""
+        available = torch.arange(len(self.vectors)) > 0
+        available[torch.from_numpy(self.catalog.indices_of(self.about.get(REMOVED, [])))] = False
+        return available
 
     @property
     def scorer(self) -> CatalogScorer:

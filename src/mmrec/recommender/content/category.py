@@ -36,6 +36,8 @@ class CategoryModality:
     has_content = True
 
     def __init__(self, column: str | None = None, *, separator: str = "|") -> None:
+        if not separator:
+            raise ValueError("separator must be a text of one or more characters; got ''")
         self.column, self.separator = column, separator
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
@@ -78,7 +80,13 @@ class CategoryModality:
         return found[0]
 
     def _values(self, items: Catalog, column: str) -> list[list[str]]:
-        texts = items.frame[column].cast(pl.String).fill_null("").to_list()
+        values = items.frame[column]
+        if isinstance(values.dtype, pl.List | pl.Array):
+            values = values.cast(pl.List(pl.String)).list.join(self.separator, ignore_nulls=True)
+        elif values.dtype.is_float():  # 1.0 is the category 1
+            whole = values.cast(pl.Int64, strict=False)
+            values = whole if (whole == values).all() else values
+        texts = values.cast(pl.String).fill_null("").to_list()
         return [[v.strip() for v in t.split(self.separator) if v.strip()] for t in texts]
 
     def _source(self, rows: list[list[str]], values: list[str]) -> TableSource:

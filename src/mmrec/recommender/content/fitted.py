@@ -1,7 +1,7 @@
 """A trained modality: what a RUN keeps of it, and how it encodes further items."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.content.modality import Facts, Modality
 from mmrec.recommender.content.read import warn_of_problems
-from mmrec.recommender.parts.spec import PartSpec, remake, spec_of_object
+from mmrec.recommender.parts.spec import Own, PartSpec, find_own, remake, spec_of_object
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class FittedModality:
         return spec_of_modality(self.modality).to_dict() | {"facts": dict(self.facts)}
 
     @classmethod
-    def from_dict(cls, name: str, values: Any, own: Sequence[Any]) -> "FittedModality":
+    def from_dict(cls, name: str, values: Any, own: Own) -> "FittedModality":
         """Make the modality of ``to_dict`` again; see :func:`mmrec.recommender.parts.remake`."""
         facts = values["facts"]
         spec = PartSpec.from_dict({k: v for k, v in values.items() if k != "facts"})
@@ -42,13 +42,14 @@ class FittedModality:
         return cls(remake(f"{name} modality", spec, ["mmrec.recommender.content"], own), facts)
 
 
-def _handed_over(name: str, value: Any, own: Sequence[Any]) -> Any:
+def _handed_over(name: str, value: Any, own: Own) -> Any:
     """Return the encoder that an argument describes, or the description if it can't be made."""
     if isinstance(value, Mapping) and "class_path" in value:
-        try:
-            return remake(f"{name} encoder", PartSpec.from_dict(value), ENCODER_ROOMS, own)
-        except ValueError:
-            return value  # it is needed only to add items
+        spec = PartSpec.from_dict(value)
+        ours = spec.class_path.rpartition(".")[0] in ENCODER_ROOMS
+        if find_own(f"{name} encoder", spec, own) is not None or (ours and spec.init_args):
+            return remake(f"{name} encoder", spec, ENCODER_ROOMS, own)
+        return value  # a frozen encoder is needed only to add items
     return value
 
 

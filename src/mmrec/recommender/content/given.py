@@ -48,6 +48,6 @@ class GivenModality:
     ) -> tuple[Source, dict[int, str]]:
         """Raise a ``ValueError``: it is not known how items are read."""
         raise ValueError(
-            "items of a recommender from from_model need features= for each modality but ids, or "
-            "give modalities= to from_model"
+            "it is unknown how items are read for an encoder from from_model: give features= where "
+            "it is a FeatureEncoder, or give modalities= to from_model"
         )

@@ -72,6 +72,13 @@ class ImageModality(PretrainedModality):
 
     def build(self, architecture: Mapping[str, Any]) -> ImageEncoder:
         """Build the timm model."""
+        scheme, colon, _ = architecture["name"].partition(":")
+        if colon and scheme != "local-dir":
+            raise ValueError(
+                f"a RUN is loaded without a network, and its image model is "
+                f"{architecture['name']!r}: hand over the encoder, "
+                f"parts={{'image modality': ImageModality(...)}}"
+            )
         encoder = ImageEncoder.from_timm(architecture["name"], pretrained=False, tuning=self.tuning)
         fields = dict(architecture["transform"])
         fields |= {name: tuple(fields[name]) for name in ("mean", "std")}

@@ -1,25 +1,20 @@
 """The content of a catalogue: from the names of modalities to sources and encoders."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from importlib import import_module
+from inspect import signature
+from typing import Any, cast
 
 from mmrec.data import Catalog, Source
 from mmrec.encoders import Encoder
-from mmrec.recommender.content.category import CategoryModality
-from mmrec.recommender.content.identity import IdModality
-from mmrec.recommender.content.image import DEFAULT_IMAGE_ENCODER, ImageModality
 from mmrec.recommender.content.modality import Context, Facts, Modality
-from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 from mmrec.recommender.options import ContentOptions
 from mmrec.recommender.parts.spec import PartSpec, call_factory
 
 log = logging.getLogger(__name__)
-
-KINDS: Mapping[str, Callable[[], Modality]] = {"id": IdModality, "category": CategoryModality}
-"""Modalities that are made without options, by name."""
 
 
 @dataclass
@@ -66,28 +61,36 @@ def modalities_of(
 
 
 def _modality(name: str, options: ContentOptions, given: Any) -> Modality:
-    if isinstance(given, Mapping):
-        given = PartSpec.from_dict(given).factory()
-    if isinstance(given, type | partial):
-        given = call_factory(name, given, {})[0]
+    """Return a modality, made by the rule of factories where it is not given built."""
     if isinstance(given, Modality):
         return given
-    if name == "text":
-        return TextModality(
-            DEFAULT_TEXT_ENCODER if given is None else given,
-            template=options.text_template,
-            pooling=options.pooling,
-            tuning=options.tuning,
+    known = {
+        "template": options.text_template,
+        "pooling": options.pooling,
+        "tuning": options.tuning,
+    }
+    kinds = modality_kinds()
+    if isinstance(given, Mapping):
+        factory: Any = PartSpec.from_dict(given).factory()
+    elif isinstance(given, type | partial):
+        factory = given
+    elif name in kinds and (given is None or "encoder" in signature(kinds[name]).parameters):
+        factory = kinds[name]
+        known |= {} if given is None else {"encoder": given}
+    else:
+        raise ValueError(
+            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders; "
+            f"got {given!r}"
         )
-    if name == "image":
-        encoder = DEFAULT_IMAGE_ENCODER if given is None else given
-        return ImageModality(encoder, tuning=options.tuning)
-    if given is None and name in KINDS:
-        return KINDS[name]()
-    raise ValueError(
-        f"modality {name!r} must be one of {['text', 'image', *KINDS]}, or have a Modality in "
-        f"encoders; got {given!r}"
-    )
+    return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
+
+
+def modality_kinds() -> dict[str, type]:
+    """Return the modalities that this package exports, by name: ``TextModality`` is ``text``."""
+    package = import_module("mmrec.recommender.content")
+    classes = [name for name in package.__all__ if name.endswith("Modality")]
+    named = {name.removesuffix("Modality").lower(): getattr(package, name) for name in classes}
+    return {name: kind for name, kind in named.items() if name not in ("", "fitted", "given")}
 
 
 def read_content(

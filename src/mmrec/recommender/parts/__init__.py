@@ -4,6 +4,7 @@ from mmrec.recommender.parts.slots import SLOTS, Parts, Slot
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
+    handed_over,
     import_path,
     path_of,
     remake,
@@ -16,6 +17,7 @@ __all__ = [
     "Parts",
     "Slot",
     "call_factory",
+    "handed_over",
     "import_path",
     "path_of",
     "remake",

@@ -1,8 +1,11 @@
 """The slots of a recommender: what may be given for each, and the short names."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypedDict
+from uuid import uuid4
 
 import numpy as np
 from torch import nn
@@ -89,8 +92,8 @@ class Slot:
     def make(self, given: Any, known: Mapping[str, Any]) -> tuple[Any, PartSpec]:
         """Return the part, and the spec from which a RUN makes it again."""
         made = self.factory(given)
-        if self.is_built(made):
-            return made, spec_of_object(made)
+        if self.is_built(made):  # a copy, so that training leaves what was given as it is
+            return deepcopy(made), spec_of_object(made)
         part, target, arguments = call_factory(self.name, made, known)
         return part, spec_of_call(self.name, target, arguments)
 
@@ -100,15 +103,30 @@ class Slot:
         return made if self.is_built(made) else call_factory(self.name, made, known)[0]
 
     def recipe(self, given: Any) -> Any:
-        """Return what was given, in plain JSON values."""
+        """Return what was given, in plain JSON values.
+
+        Parts that can't be told apart by name and arguments, such as lambdas, get an identity of
+        their own: two of them are never the same.
+        """
         if given is None or (isinstance(given, str) and given in self.names):
             return given
-        return spec_of_object(self.factory(given)).to_dict()
+        named = [name for name, factory in self.names.items() if factory is given]
+        return named[0] if named else recipe_of(self.factory(given))
 
 
 def is_loss(given: Any) -> bool:
-    """Return whether a value is a loss; a class is a factory of one."""
+    """Return whether a value is a loss; a class, or a partial of one, is a factory of one."""
+    while isinstance(given, partial):
+        given = given.func
     return callable(given) and not isinstance(given, type)
+
+
+def recipe_of(given: Any) -> dict[str, Any]:
+    """Return what was given in plain JSON values, with an identity if these don't tell it."""
+    spec = spec_of_object(given)
+    if spec.init_args is None or "<" in spec.class_path:
+        return {**spec.to_dict(), "identity": uuid4().hex}
+    return spec.to_dict()
 
 
 def popularity_sampler(

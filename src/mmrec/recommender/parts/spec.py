@@ -1,12 +1,21 @@
 """How a part is made, described in a RUN, and made again from it."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
+
+log = logging.getLogger(__name__)
+
+Own = Sequence[tuple[str | None, Any]]
+"""Parts that a user hands over, each with its slot if it was named."""
+
+_Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -117,12 +126,21 @@ def call_factory(
         ('GRUInterest', {'dim': 8, 'layers': 2})
     """
     target, given = _unwrapped(slot, factory)
+    if not _is_importable(target):
+        raise ValueError(
+            f"{slot} must be made by a class, a function or a partial of one; got an object of "
+            f"{type(target).__name__}"
+        )
     try:
         parameters = signature(target).parameters.values()
     except ValueError as error:
         raise ValueError(f"{slot}: {path_of(target)} has no signature to read") from error
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     arguments = {name: known[name] for name in names if name in known} | given
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    unknown = sorted(set(arguments) - set(names))
+    if unknown and not open_ended:
+        raise ValueError(f"{slot}: {path_of(target)} takes {names}; got {unknown}")
     lacking = [
         p.name
         for p in parameters
@@ -137,12 +155,17 @@ def call_factory(
 
 
 def spec_of_call(slot: str, target: Any, arguments: Mapping[str, Any]) -> PartSpec:
-    """Return the spec of a class or function and its arguments.
+    """Return the spec of a class or function and its arguments, defaults included.
 
     Raises:
         ValueError: an argument is no plain JSON value.
     """
-    return PartSpec(path_of(target), _plain(slot, target, arguments))
+    defaults = {
+        p.name: p.default
+        for p in signature(target).parameters.values()
+        if p.default is not Parameter.empty and isinstance(p.default, _Scalar | None)
+    }
+    return PartSpec(path_of(target), _plain(slot, target, {**defaults, **arguments}))
 
 
 def spec_of_object(part: Any) -> PartSpec:
@@ -155,27 +178,42 @@ def spec_of_object(part: Any) -> PartSpec:
         return PartSpec(path_of(target), _plain("part", target, given))
     args = getattr(part, "init_args", None)
     try:
-        recorded = None if args is None else json.loads(json.dumps(args))
-    except TypeError:
+        recorded = None if args is None else _plain("part", type(part), args)
+    except ValueError:
         recorded = None
     return PartSpec(path_of(type(part)), recorded)
 
 
-def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Sequence[Any]) -> Any:
+def handed_over(parts: Sequence[Any] | Mapping[str, Any]) -> Own:
+    """Return the own parts that a user hands over, each with its slot if it was named.
+
+    Raises:
+        ValueError: it is neither a list nor a map.
+    """
+    if isinstance(parts, Mapping):
+        return list(parts.items())
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ValueError(
+            f"parts must be a list of classes or objects, or a map of them by slot; got {parts!r}"
+        )
+    return [(None, part) for part in parts]
+
+
+def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Own) -> Any:
     """Make a part of a RUN again; weights are loaded later.
 
     A class is imported only if it is public in one of mmrec's ``rooms``. Any other part must be in
-    ``own``: as a class, which is called with the arguments of the RUN, or as an object, which is
-    used as it is.
+    ``own``: as a class, which is called with the arguments of the RUN, or as an object, of which a
+    copy is used.
 
     Raises:
         ValueError: the part is missing in ``own``, or can't be made with its arguments.
     """
-    target = _handed_over(spec, own)
+    target = find_own(slot, spec, own)
     if target is None:
         target = _ours(slot, spec, rooms)
     elif not _is_importable(target):
-        return target
+        return _copied(slot, spec, target)
     if spec.init_args is None:
         raise ValueError(
             f"the {slot} {spec.class_path} was given as an object whose arguments are unknown: "
@@ -189,21 +227,51 @@ def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Sequence[Any]) 
         ) from error
 
 
-def _handed_over(spec: PartSpec, own: Sequence[Any]) -> Any:
-    """Return the part in ``own`` that has this name; its class may have moved to another module."""
-    paths = {path_of(part if _is_importable(part) else type(part)): part for part in own}
-    if spec.class_path in paths:
-        return paths[spec.class_path]
-    if spec.class_path.startswith("mmrec."):
-        return None
-    moved = [part for path, part in paths.items() if path.rpartition(".")[2] == spec.name]
-    return moved[0] if len(moved) == 1 else None
+def _copied(slot: str, spec: PartSpec, part: Any) -> Any:
+    """Return a copy of an object that is handed over; it must be made as that of the RUN was."""
+    found = spec_of_object(part)
+    known = found.class_path == spec.class_path and None not in (found.init_args, spec.init_args)
+    if known and found.init_args != spec.init_args:
+        raise ValueError(
+            f"the {slot} {spec.class_path} was made with {spec.init_args}; the object handed over "
+            f"was made with {found.init_args}"
+        )
+    return deepcopy(part)
+
+
+def find_own(slot: str, spec: PartSpec, own: Own) -> Any:
+    """Return the own part of a slot, or that of this name; None if there is none.
+
+    Raises:
+        ValueError: several parts have the name.
+    """
+    for name, part in own:
+        if name == slot:
+            return part
+    unnamed = {id(part): part for name, part in own if name is None}.values()
+    paths = [(path_of(part if _is_importable(part) else type(part)), part) for part in unnamed]
+    found = [part for path, part in paths if path == spec.class_path]
+    if not found and not spec.class_path.startswith("mmrec."):
+        found = [part for path, part in paths if path.rpartition(".")[2] == spec.name]
+        if found:
+            log.warning("the %s %s is taken to be the %s given", slot, spec.class_path, spec.name)
+    if len(found) > 1:
+        raise ValueError(
+            f"the {slot} is one of {len(found)} parts handed over as {spec.name}: name it, "
+            f"parts={{{slot!r}: ...}}"
+        )
+    return found[0] if found else None
+
+
+def is_ours(class_path: str, room: str) -> bool:
+    """Return whether a name is public in one of mmrec's rooms."""
+    module, _, name = class_path.rpartition(".")
+    return module == room and name in getattr(import_module(room), "__all__", ())
 
 
 def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
-    room, _, name = spec.class_path.rpartition(".")
-    if room in rooms and name in getattr(import_module(room), "__all__", ()):
-        return getattr(import_module(room), name)
+    if any(is_ours(spec.class_path, room) for room in rooms):
+        return import_path(spec.class_path)
     raise ValueError(
         f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
         f"parts=[{spec.name}]"
@@ -225,12 +293,22 @@ def _plain(slot: str, target: Any, arguments: Mapping[str, Any]) -> dict[str, An
     """Return arguments as they are after a round trip through JSON."""
     try:
         plain: dict[str, Any] = json.loads(json.dumps(dict(arguments), default=_number))
+        _check_keys(dict(arguments))
     except TypeError as error:
         raise ValueError(
             f"{slot}: arguments of {path_of(target)} must be plain JSON values, so that a RUN can "
             f"make it again; {error}: give the built part instead"
         ) from error
     return plain
+
+
+def _check_keys(value: Any) -> None:
+    """Raise a ``TypeError`` for keys that JSON would turn into text."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"got the key {key!r}, which JSON turns into text")
+            _check_keys(inner)
 
 
 def _number(value: Any) -> Any:

@@ -29,14 +29,24 @@ def adopt(
 ) -> RecommenderState:
     """Return the state of a trained model; see :meth:`mmrec.Recommender.from_model`."""
     encoders: dict[str, Any] = dict(model.items.encoders.items())
-    options = options or Options()
+    options = options or Options(drop_repeats=False)
+    ids = [name for name, encoder in encoders.items() if isinstance(encoder, IdEncoder)]
+    if len(ids) > 1:
+        raise ValueError(f"from_model expects one encoder of ids; got {ids}")
     given = {name: _default(encoder) for name, encoder in encoders.items()} | dict(modalities or {})
     for what, names in (("sources", set(sources)), ("modalities", set(given))):
         if names != set(encoders):
             raise ValueError(
                 f"{what} must be of the model's modalities, {sorted(encoders)}; got {sorted(names)}"
             )
-    options = options.replace(modalities=tuple(encoders), dim=model.items.dim, split=split.name)
+    lengths = {name: len(source.present) for name, source in sources.items()}
+    if set(lengths.values()) != {len(catalog) + 1} or split.catalog_size != len(catalog):
+        raise ValueError(
+            f"sources and split must be of the catalogue, {len(catalog) + 1} indices with padding; "
+            f"got {lengths} and a split of {split.catalog_size} items"
+        )
+    known = {"modalities": tuple(encoders), "dim": model.items.dim, "split": split.name}
+    options = options.replace(**known, min_count=int(split.options.get("min_count", 0)))
     facts = {name: given[name].facts_of(catalog, encoder) for name, encoder in encoders.items()}
     content = Content(sources=dict(sources), encoders=encoders, facts=facts)
     plan = Plan(options, Recipe(), given, catalog.copy(), split, np.zeros(0, dtype=np.int64))

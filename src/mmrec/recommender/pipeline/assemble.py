@@ -1,8 +1,9 @@
 """Makes the parts of a model and wires them: for training, and again from a RUN."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
+from mmrec.recommender.parts.slots import recipe_of
+from mmrec.recommender.parts.spec import Own
 
 MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer")
 """The slots of a model, in the order in which the parts are made; random draws depend on it."""
@@ -38,17 +41,24 @@ class Recipe:
         given: Any = self.given.get(slot)
         return SLOTS[slot].default if given is None else given
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        # Once: parts that can't be told apart by name and arguments get an identity.
         made = {name: slot.recipe(self.of(name)) for name, slot in SLOTS.items()}
         encoders = self.given.get("encoders") or {}
+        if not isinstance(encoders, Mapping):
+            raise ValueError(f"encoders must be a map by modality; got {encoders!r}")
         return made | {"encoders": {name: _plain(given) for name, given in encoders.items()}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return dict(self._values)
 
 
 def _plain(given: Any) -> Any:
     if isinstance(given, Mapping):
         return dict(given)
-    return given if isinstance(given, str) else spec_of_object(given).to_dict()
+    return given if isinstance(given, str) else recipe_of(given)
 
 
 def build_model(
@@ -113,12 +123,26 @@ def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:
 
 def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
     """Return the specs of the item encoder and of the model, which hold the parts."""
-    items = model.items
-    tower = {"modality_dropout": items.modality_dropout, "chunk": items.chunk}
-    return {
-        "items": PartSpec(path_of(type(items)), tower),
-        "model": PartSpec(path_of(type(model)), {"shortlist": model.shortlist}),
+    parts = {
+        "items": (model.items, ItemEncoder, ("encoders", "fusion")),
+        "model": (model, SequentialModel, ("items", "interest", "scorer", "reranker")),
     }
+    return {slot: _wiring(*part) for slot, part in parts.items()}
+
+
+def _wiring(part: nn.Module, base: type, wired: Sequence[str]) -> PartSpec:
+    """Return the spec of what holds parts, without these."""
+    kind = type(part)
+    if getattr(kind, "__init__", None) is getattr(base, "__init__", None):
+        names = [name for name in signature(base).parameters if name not in wired]
+        return PartSpec(path_of(kind), {name: getattr(part, name) for name in names})
+    args = getattr(part, "init_args", None)
+    if not isinstance(args, dict):
+        raise ValueError(
+            f"{kind.__name__} has a constructor of its own: decorate the class with "
+            f"mmrec.layers.record_init_args, so that a RUN can make it again"
+        )
+    return PartSpec(path_of(kind), {n: value for n, value in args.items() if n not in wired})
 
 
 def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
@@ -148,7 +172,7 @@ def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:
 
 
 def assemble(
-    specs: Mapping[str, PartSpec], encoders: Mapping[str, Any], own: Sequence[Any]
+    specs: Mapping[str, PartSpec], encoders: Mapping[str, Any], own: Own
 ) -> SequentialModel:
     """Make a model again from the specs of its parts; its weights are loaded later.
 
@@ -178,11 +202,11 @@ def model_from(
     old: SequentialModel, specs: Mapping[str, PartSpec], encoders: Mapping[str, Any]
 ) -> SequentialModel:
     """Return a model of the same parts with the old weights; vectors of new ids are random."""
-    own = [
-        deepcopy(part) if specs[slot].init_args is None else type(part)
-        for slot, part in parts_of(old).items()
-        if slot in specs
-    ]
+    own: list[tuple[str | None, Any]] = []
+    for slot, part in parts_of(old).items():
+        if (spec := specs.get(slot)) is not None:
+            made = spec.init_args is not None and spec.class_path == path_of(type(part))
+            own.append((slot, type(part) if made else part))
     model = assemble(specs, encoders, own)
     weights = model.state_dict()
     for name, value in old.state_dict().items():
@@ -191,11 +215,12 @@ def model_from(
     return model
 
 
-def _wire(slot: str, spec: PartSpec, own: Sequence[Any], *parts: Any) -> Any:
+def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any) -> Any:
     """Call the class of an item encoder or a model: one of mmrec's, or one in ``own``."""
     classes: tuple[type, ...] = (ItemEncoder, SequentialModel)
     ours = [kind for kind in classes if path_of(kind) == spec.class_path]
-    found = ours or [k for k in own if isinstance(k, type) and k.__name__ == spec.name]
+    kinds = {part for name, part in own if name in (None, slot) and isinstance(part, type)}
+    found = ours or [kind for kind in kinds if kind.__name__ == spec.name]
     if len(found) != 1:
         raise ValueError(
             f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "

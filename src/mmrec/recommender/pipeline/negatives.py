@@ -18,9 +18,11 @@ def make_loss(recipe: Recipe) -> Loss:
     return loss
 
 
-def make_sampler(recipe: Recipe, options: Options, split: Split) -> Sampler:
+def make_sampler(
+    recipe: Recipe, options: Options, split: Split, *, trains_encoders: bool = False
+) -> Sampler:
     """Return the sampler of a recipe; mmrec's samplers draw no item without training events."""
-    known = known_negatives(options, split)
+    known = known_negatives(options, split) | {"trains_encoders": trains_encoders}
     sampler: Sampler = SLOTS["negatives"].create(recipe.of("negatives"), known)
     return sampler
 
@@ -30,6 +32,7 @@ def known_negatives(options: Options, split: Split) -> dict[str, Any]:
 
     ``items`` are the trained items, ``counts`` the training events of every catalogue index,
     ``size`` is the number of draws, ``positions`` the mean number of targets in a batch.
+    ``trains_encoders``, whether text or image models are trained, is added by the caller.
     """
     spans = windows(split.train, options.max_length)
     steps = (spans[:, 1] - spans[:, 0] - 1).mean() if len(spans) else 1
@@ -38,5 +41,4 @@ def known_negatives(options: Options, split: Split) -> dict[str, Any]:
         "counts": split.train_counts,
         "size": options.pool_size,
         "positions": max(round(options.batch_size * steps), 1),
-        "trains_encoders": options.trains_encoders,
     }

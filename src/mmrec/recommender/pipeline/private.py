@@ -8,6 +8,7 @@ import numpy as np
 
 from mmrec.data import Source, Split
 from mmrec.models import SequentialModel
+from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.parts.slots import FULL_UP_TO
@@ -17,7 +18,12 @@ from mmrec.recommender.pipeline.train import training_device
 from mmrec.sampling import FullSampler, Sampler, UniformSampler
 
 
-def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = None) -> None:
+def check_private(
+    options: Options,
+    recipe: Recipe,
+    checkpoints: Path | None = None,
+    modalities: Mapping[str, Modality] | None = None,
+) -> None:
     """Raise a ``ValueError`` if an option or part can't be combined with privacy.
 
     Nothing is checked without ``options.epsilon``.
@@ -33,10 +39,12 @@ def check_private(options: Options, recipe: Recipe, checkpoints: Path | None = N
     negatives = recipe.of("negatives")
     problems = {
         "no id vectors, because an item's would reveal the few users who interacted with it: set "
-        "modalities to ('text', 'image') or one of them": "id" in options.modalities,
+        "modalities to ('text', 'image') or one of them": "id" in options.modalities
+        or any(not modality.has_content for modality in (modalities or {}).values()),
         "frozen text and image models: set tuning='frozen'": options.trains_encoders,
         "negatives that don't depend on the events: set negatives to 'auto', 'full' or "
-        f"'uniform', not {negatives!r}": negatives in ("in-batch", "popularity"),
+        f"'uniform', not {negatives!r}": negatives in ("in-batch", "popularity")
+        or isinstance(negatives, Sampler),
         "no reranker": recipe.of("reranker") is not None,
         "no auxiliary loss: give fusion=partial(SiameseFusion, alignment=0.0)": (
             recipe.of("fusion") == "siamese"

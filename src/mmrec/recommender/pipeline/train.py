@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmrec.data import Split
+from mmrec.encoders.protocol import reads_raw_values
 from mmrec.models import SequentialModel
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
@@ -114,14 +115,15 @@ def train(
 def _data(options: Options, recipe: Recipe, split: Split, content: Content) -> "SequenceDataModule":
     from mmrec.training import SequenceDataModule
 
+    trained = any(reads_raw_values(cast(nn.Module, part)) for part in content.encoders.values())
     return SequenceDataModule(
         split,
         content.sources,
-        make_sampler(recipe, options, split),
+        make_sampler(recipe, options, split, trains_encoders=trained),
         train_sources=content.train_sources,
         batch_size=options.batch_size,
         max_length=options.max_length,
-        max_items=options.max_items if options.trains_encoders else None,
+        max_items=options.max_items if trained else None,
         max_valid=options.max_valid,
         workers=options.workers,
         seed=options.seed,

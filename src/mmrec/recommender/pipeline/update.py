@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from mmrec.data import Catalog, Interactions, Split, Table
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import Parts
+from mmrec.recommender.parts import SLOTS, Parts
+from mmrec.recommender.parts.spec import is_ours
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import read_log, renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
@@ -23,6 +24,8 @@ FIXED = (
     "pooling",
     "tuning",
     "dim",
+    "dropout",
+    "modality_dropout",
     "layers",
     "time_gap",
     "event_types",
@@ -57,7 +60,8 @@ def update_state(
     )
     made = carry_out(plan, how, old)
     counts = made.counts + F.pad(old.counts.cpu(), (0, len(made.counts) - len(old.counts)))
-    return replace(made, counts=counts, recipe=old.recipe)
+    changed = {slot: plan.recipe.to_dict()[slot] for slot in parts}
+    return replace(made, counts=counts, recipe={**old.recipe, **changed})
 
 
 def _changed(old: RecommenderState, changes: Mapping[str, Any]) -> Options:
@@ -82,7 +86,8 @@ def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
         kept = old.recipe[slot]
         if slot in given or kept is None:
             continue
-        if not isinstance(kept, str):
+        ours = not isinstance(kept, str) and is_ours(kept["class_path"], SLOTS[slot].room)
+        if not isinstance(kept, str) and not ours:
             raise ValueError(
                 f"the {slot} of the RUN is {kept['class_path']}, which is not a part of mmrec: "
                 f"give {slot}= again"
