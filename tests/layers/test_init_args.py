@@ -81,3 +81,27 @@ def test_every_component_is_made_again_from_json(part):
         assert all(
             torch.equal(a, b) for a, b in zip(copy.parameters(), part.parameters(), strict=True)
         )
+
+
+@record_init_args
+class Open:
+    def __init__(self, *sizes, scale=1.0, **more):
+        more.pop("changed", None)
+
+
+def test_keywords_of_any_name_are_kept_and_unnamed_arguments_are_unknown():
+    assert Open(scale=2.0, depth=3, changed=1).init_args == {
+        "scale": 2.0,
+        "depth": 3,
+        "changed": 1,
+    }
+    assert Open(1, 2).init_args is None
+
+
+def test_a_list_that_the_constructor_changes_is_kept_as_it_was():
+    @record_init_args
+    class Eats:
+        def __init__(self, values):
+            values.clear()
+
+    assert Eats([1, 2]).init_args == {"values": [1, 2]}

@@ -1,6 +1,8 @@
 """A part of one's own for every slot, through everything that a recommender does."""
 
 import json
+import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -14,6 +16,7 @@ from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest
 from mmrec.layers import record_init_args
 from mmrec.losses import softmax_loss
+from mmrec.models import SequentialModel
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender import Recommender, RunError
 from mmrec.recommender.content import TextModality
@@ -343,3 +346,123 @@ def test_a_class_that_has_moved(made, tmp_path):
 def test_what_is_no_part(chain, options, parts, message):
     with pytest.raises(ValueError, match=message):
         Recommender.fit(*chain(users=12), options=options(epochs=1), **parts)
+
+
+class Margin(nn.Module):
+    """A loss that is made with an argument."""
+
+    def __init__(self, weight=1.0):
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, logits, target, candidates, log_q):
+        return self.weight * softmax_loss(logits, target, candidates, log_q)
+
+
+def make_mean(dim):
+    return Mean(dim, scale=0.5)
+
+
+def test_a_loss_class_is_made(fit_own):
+    path = f"{__name__}.Margin"
+    for given in (Margin, partial(Margin, weight=2.0), Margin(2.0)):
+        assert fit_own(loss=given).vectors.isfinite().all()
+    given = {"class_path": path, "init_args": {"weight": 2.0}}
+    if __name__ in sys.modules:
+        assert fit_own(loss=given).state.recipe["loss"] == given
+
+
+def test_a_function_that_makes_a_part(fit_own, chain, tmp_path):
+    made = fit_own(interest=make_mean)
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run", parts=[make_mean])
+    assert again.recommend(["i3"], 5) == made.recommend(["i3"], 5)
+    later = again.update(chain(users=6, seed=1)[0], options={"epochs": 1})
+    assert later.model.interest.scale == 0.5
+
+
+def test_what_is_given_built_stays_as_it_is(fit_own):
+    given = GRUInterest(16, time_gap=True)
+    before = {name: value.clone() for name, value in given.state_dict().items()}
+    first = fit_own(interest=given)
+    second = fit_own(interest=given)
+    assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
+    assert torch.equal(first.vectors, second.vectors)
+
+
+def test_what_is_handed_over_is_not_shared(fit_own, tmp_path):
+    for number, seed in enumerate((0, 1)):
+        fit_own(interest=Mean(16), seed=seed).save(tmp_path / f"{number}")
+    mine = Mean(16)
+    first, second = (Recommender.load(tmp_path / f"{n}", parts=[mine]) for n in (0, 1))
+    assert first.model.interest is not second.model.interest
+    assert not torch.equal(first.model.interest.out.weight, second.model.interest.out.weight)
+
+
+def test_an_object_made_in_another_way_is_refused(fit_own, tmp_path):
+    fit_own(interest=GRUInterest(16, layers=2)).save(tmp_path / "run")
+    with pytest.raises(RunError, match=r"was made with .*; the object handed over was made with"):
+        Recommender.load(tmp_path / "run", parts=[GRUInterest(16, layers=1)])
+
+
+def test_several_objects_of_a_class_are_named(fit_own, bert_folder, tmp_path):
+    names = ("title", "kind")
+    own = {n: Shouting.from_pretrained(str(bert_folder), tuning="last-1") for n in names}
+    text = {n: TextModality(own[n], template=f"{{{n}}}", tuning="last-1") for n in names}
+    made = fit_own(modalities=names, encoders=text, negatives="in-batch")
+    made.save(tmp_path / "run")
+    fresh = {n: Shouting.from_pretrained(str(bert_folder), tuning="last-1") for n in names}
+    with pytest.raises(RunError, match="one of 2 parts handed over as Shouting: name it"):
+        Recommender.load(tmp_path / "run", parts=list(fresh.values()))
+    parts = {f"{n} encoder": fresh[n] for n in names}
+    again = Recommender.load(tmp_path / "run", parts=parts)
+    again.save(tmp_path / "again")
+    for n in names:
+        one, two = (m.model.items.encoders[n].state_dict() for m in (made, again))
+        assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+def test_defaults_are_recorded(fit_own):
+    assert fit_own(interest=Mean).state.specs["interest"].init_args == {"dim": 16, "scale": 1.0}
+
+
+def test_keys_that_json_changes_are_refused(fit_own):
+    class Keyed(Mean):
+        def __init__(self, dim, table=None):
+            super().__init__(dim)
+
+    with pytest.raises(ValueError, match="got the key 1, which JSON turns into text"):
+        fit_own(interest=partial(Keyed, table={1: 0.5}))
+
+
+def test_tied_weights_are_saved(fit_own, tmp_path):
+    class Tied(Mean):
+        def __init__(self, dim):
+            super().__init__(dim)
+            self.twin = self.out
+
+    made = fit_own(interest=Tied)
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run", parts=[Tied])
+    assert again.recommend(["i3"], 5) == made.recommend(["i3"], 5)
+
+
+def test_a_model_that_an_index_would_ignore_is_not_served(fit_own):
+    class Doubled(SequentialModel):
+        def scores(self, histories, vectors):
+            return 2 * super().scores(histories, vectors)
+
+    made = fit_own()
+    parts = made.model.items, made.model.interest, made.model.scorer
+    own = Recommender(replace(made.state, model=Doubled(*parts)))
+    with pytest.raises(ValueError, match="Doubled has its own scores, which it would ignore"):
+        RealtimeRecommender(own)
+
+
+def test_removed_items_stay_removed(fit_own, tmp_path):
+    live = RealtimeRecommender(fit_own())
+    live.remove_items(["i3"])
+    live.save(tmp_path / "run")
+    lines = Recommender.load(tmp_path / "run").recommend(["i1"], 12)
+    assert len(lines) == 10
+    assert "i3" not in {line.item for line in lines}

@@ -164,7 +164,7 @@ def test_the_noise_does_not_depend_on_the_seed_and_the_generator_is_left_as_it_w
 
 def test_models_that_break_privacy_are_refused(bert_folder):
     ids = gru4rec({"id": IdEncoder(9, 8), "text": FeatureEncoder(4)}, dim=8)
-    with pytest.raises(ValueError, match=r"has no id vectors, .*; leave out the modality 'id'"):
+    with pytest.raises(ValueError, match=r"has no id vectors, .*; leave out ids"):
         check_model(ids)
     with pytest.raises(ValueError, match=r"needs frozen features; \['text'\] have encoders"):
         check_model(gru4rec({"text": TextEncoder.from_pretrained(str(bert_folder))}, dim=8))

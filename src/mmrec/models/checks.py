@@ -1,5 +1,6 @@
 """Checks that the parts of a model fit together; they run when the model is built."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
@@ -77,12 +78,17 @@ def check_scorer(scorer: RetrievalScorer, interest_dim: int, dim: int) -> None:
                 "a scorer must have index_vectors and index_queries, whose products are the "
                 f"scores, so that it can be served; {type(scorer).__name__} has no {name}"
             )
-    states, vectors = _zeros(scorer, 2, interest_dim), _zeros(scorer, 3, dim)
+    states, vectors = _inputs(scorer, 2, interest_dim), _inputs(scorer, 3, dim)
     with _probing(scorer):
-        _probe("scorer", scorer, (states, vectors), (2, 3))
+        scores = _probe("scorer", scorer, (states, vectors), (2, 3))
         keys = _probe("index_vectors of the scorer", scorer.index_vectors, (vectors,), (3, "K"))
         found = (2, keys.shape[1])
-        _probe("index_queries of the scorer", scorer.index_queries, (states,), found)
+        queries = _probe("index_queries of the scorer", scorer.index_queries, (states,), found)
+    if not torch.allclose(queries.float() @ keys.float().T, scores.float(), rtol=1e-2, atol=1e-3):
+        raise ValueError(
+            "index_queries @ index_vectors.T of a scorer must equal its scores, since it is served "
+            f"from an index; those of {type(scorer).__name__} differ"
+        )
 
 
 def check_reranker(reranker: Reranker | None, interest_dim: int, dim: int) -> None:
@@ -90,7 +96,7 @@ def check_reranker(reranker: Reranker | None, interest_dim: int, dim: int) -> No
     if reranker is None:
         return
     _check_module("reranker", reranker)
-    states, candidates = _zeros(reranker, 2, interest_dim), _zeros(reranker, 2, 3, dim)
+    states, candidates = _inputs(reranker, 2, interest_dim), _inputs(reranker, 2, 3, dim)
     with _probing(reranker):
         _probe("reranker", reranker, (states, candidates), (2, 3))
 
@@ -104,11 +110,12 @@ def _check_module(role: str, part: object) -> None:
         raise ValueError(f"{role} must be an nn.Module; got {type(part).__name__}")
 
 
-def _zeros(part: object, *shape: int) -> Tensor:
-    """Return zeros of the device and type of a part's parameters or buffers."""
+def _inputs(part: object, *shape: int) -> Tensor:
+    """Return inputs of the device and type of a part's parameters or buffers; nothing is drawn."""
     tensors = [*part.parameters(), *part.buffers()] if isinstance(part, nn.Module) else []
     like = next((value for value in tensors if value.is_floating_point()), torch.empty(0))
-    return torch.zeros(shape, device=like.device, dtype=like.dtype)
+    values = torch.linspace(-1, 1, math.prod(shape), device=like.device)
+    return values.reshape(shape).to(like.dtype)
 
 
 @contextmanager

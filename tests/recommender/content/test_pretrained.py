@@ -183,7 +183,7 @@ def test_an_encoder_whose_files_have_changed_is_loaded_anew(bert_folder, tmp_pat
 
 
 def test_unknown_modalities(options):
-    with pytest.raises(ValueError, match=r"modality 'audio' must be one of \['text', .*; got None"):
+    with pytest.raises(ValueError, match=r"modality 'audio' must be one of \['category', .*; got"):
         modalities_of(options(modalities=("audio",)))
     with pytest.raises(ValueError, match=r"encoders must be of modalities in use, \['id'\]; got"):
         modalities_of(options(), {"text": "x"})

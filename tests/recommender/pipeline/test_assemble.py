@@ -7,6 +7,7 @@ import torch
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.layers import record_init_args
 from mmrec.models import SequentialModel, gru4rec
 from mmrec.recommender import Recommender
 from mmrec.recommender.pipeline.assemble import (
@@ -119,10 +120,24 @@ def test_event_types(build):
     assert model.reranker is None
 
 
+class LoudAttention(AttentionFusion):
+    pass
+
+
+def test_a_class_of_ours_is_the_recipe_of_its_name():
+    assert Recipe({"interest": GRUInterest}).to_dict() == Recipe().to_dict()
+
+
+def test_what_cannot_be_told_apart_is_never_the_same():
+    first, second = (Recipe({"interest": lambda dim: GRUInterest(dim)}) for _ in range(2))
+    assert first.to_dict() == first.to_dict()
+    assert first.to_dict() != second.to_dict()
+
+
 def test_a_recipe_names_what_was_given():
-    recipe = Recipe({"interest": "sasrec", "fusion": AttentionFusion, "encoders": {"text": "x"}})
+    recipe = Recipe({"interest": "sasrec", "fusion": LoudAttention, "encoders": {"text": "x"}})
     assert recipe.to_dict() == {
-        "fusion": {"class_path": "mmrec.fusion.AttentionFusion", "init_args": {}},
+        "fusion": {"class_path": f"{__name__}.LoudAttention", "init_args": {}},
         "interest": "sasrec",
         "scorer": "dot",
         "reranker": None,
@@ -158,7 +173,7 @@ def test_a_model_of_ones_own():
     specs = specs_of_model(warm)
     with pytest.raises(ValueError, match=r"the model is .*Warm, which .* hand over the class"):
         assemble(specs, encoders(), [])
-    assert type(assemble(specs, encoders(), [Warm])) is Warm
+    assert type(assemble(specs, encoders(), [(None, Warm)])) is Warm
 
 
 def test_a_longer_vocabulary_keeps_the_old_rows():
@@ -168,6 +183,21 @@ def test_a_longer_vocabulary_keeps_the_old_rows():
     assert torch.equal(table[:6], before)
     assert len(table) == 9
     assert np.isfinite(table.detach().numpy()).all()
+
+
+def test_a_model_class_keeps_its_own_arguments():
+    class Plain(SequentialModel):
+        def __init__(self, items, interest, scorer, reranker=None, *, temperature=1.0):
+            super().__init__(items, interest, scorer, reranker)
+            self.temperature = temperature
+
+    made = gru4rec(encoders(), dim=16)
+    with pytest.raises(ValueError, match="Plain has a constructor of its own: decorate the class"):
+        specs_of_model(Plain(made.items, made.interest, made.scorer, temperature=2.0))
+    kept = record_init_args(Plain)
+    specs = specs_of_model(kept(made.items, made.interest, made.scorer, temperature=2.0))
+    assert specs["model"].init_args == {"temperature": 2.0}
+    assert assemble(specs, encoders(), [(None, kept)]).temperature == 2.0
 
 
 def test_parts_are_named_by_slot():

@@ -49,7 +49,7 @@ def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
 
 def test_auto_negatives(split, options, monkeypatch):
     assert isinstance(make_sampler(Recipe(), options(), split), FullSampler)
-    trained = options(modalities=("id", "text"), tuning="full")
-    assert isinstance(make_sampler(Recipe(), trained, split), InBatchSampler)
+    trained = make_sampler(Recipe(), options(), split, trains_encoders=True)
+    assert isinstance(trained, InBatchSampler)
     monkeypatch.setattr("mmrec.recommender.parts.slots.FULL_UP_TO", 5)
     assert isinstance(make_sampler(Recipe(), options(), split), UnionSampler)

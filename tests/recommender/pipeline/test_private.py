@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from mmrec.recommender import Recommender
+from mmrec.recommender.content import IdModality
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.private import check_private, private_sampler
-from mmrec.sampling import FullSampler, UniformSampler
+from mmrec.sampling import FullSampler, PopularitySampler, UniformSampler
 
 pytest.importorskip("opacus")
 
@@ -41,6 +42,14 @@ def test_parts_that_do_not_go_with_privacy(options, given, message):
     check_private(options(modalities=("text",)), Recipe(given))
     with pytest.raises(ValueError, match=message):
         check_private(private, Recipe(given))
+
+
+def test_ids_by_another_name_and_own_samplers_are_refused(fit):
+    with pytest.raises(ValueError, match="needs no id vectors"):
+        fit(modalities=("sku",), encoders={"sku": IdModality()}, epsilon=8.0)
+    counts = np.ones(13)
+    with pytest.raises(ValueError, match="negatives that don't depend on the events"):
+        fit(modalities=("text",), epsilon=8.0, negatives=PopularitySampler(counts, 4))
 
 
 def test_it_keeps_no_checkpoints(options, tmp_path):
