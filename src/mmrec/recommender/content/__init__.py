@@ -1,5 +1,6 @@
 """The modalities of a recommender: from columns of a catalogue to encoders."""
 
+from mmrec.recommender.content.category import CategoryEncoder, CategoryModality
 from mmrec.recommender.content.fitted import FittedModality, encode_rows
 from mmrec.recommender.content.given import GivenModality
 from mmrec.recommender.content.identity import IdModality
@@ -11,6 +12,8 @@ from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 __all__ = [
     "DEFAULT_IMAGE_ENCODER",
     "DEFAULT_TEXT_ENCODER",
+    "CategoryEncoder",
+    "CategoryModality",
     "Content",
     "Context",
     "FittedModality",

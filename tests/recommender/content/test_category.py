@@ -1,0 +1,69 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from mmrec.data import Catalog
+from mmrec.recommender import Recommender
+from mmrec.recommender.content import CategoryEncoder, CategoryModality, Context
+
+ROWS = {
+    "item_id": ["a", "b", "c", "d"],
+    "genres": ["Comedy|Drama", "Drama", None, "Horror | Comedy|Comedy"],
+}
+
+
+def prepare(rows=ROWS, trained=(1, 2, 3, 4), **how):
+    return CategoryModality(**how).prepare(Catalog(rows), Context(8, np.array(trained)))
+
+
+def test_values_are_numbered():
+    made = prepare()
+    assert made.facts == {"column": "genres", "values": ["Comedy", "Drama", "Horror"], "dim": 8}
+    assert made.source.present.tolist() == [False, True, True, False, True]
+    assert made.source.load(np.array([1, 2, 4])).tolist() == [[1, 2], [2, 0], [3, 1]]
+
+
+def test_values_of_trained_items_alone_have_a_vector():
+    made = prepare(trained=(2,))
+    assert made.facts["values"] == ["Drama"]
+    assert made.source.present.tolist() == [False, True, True, False, False]
+
+
+def test_an_item_has_the_mean_of_its_values():
+    encoder = CategoryEncoder(3, 8)
+    weight = encoder.table.weight
+    found = encoder(torch.tensor([[1, 2], [2, 0]]))
+    assert torch.allclose(found[0], (weight[1] + weight[2]) / 2)
+    assert torch.allclose(found[1], weight[2])
+
+
+def test_another_column_and_separator():
+    rows = {"item_id": ["a", "b"], "tags": ["x, y", "y"]}
+    made = prepare(rows, (1, 2), column="tags", separator=",")
+    assert made.facts["values"] == ["x", "y"]
+    with pytest.raises(ValueError, match=r"must find a column of \['category', .*; items have"):
+        prepare(rows, (1, 2))
+    with pytest.raises(ValueError, match="no trained item has a value in 'genres'"):
+        prepare(trained=(3,))
+
+
+def test_it_is_learned_saved_and_known_of_new_items(fit, tmp_path, caplog):
+    made = fit(modalities=("id", "category"), log={"users": 20}, epochs=2)
+    assert type(made.model.items.encoders["category"]) is CategoryEncoder
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i3"], 12) == made.recommend(["i3"], 12)
+    again.add_items({"item_id": ["e", "o"], "kind": ["even", "odd"]})
+    assert not torch.allclose(again.vectors[-1], again.vectors[-2])
+    with caplog.at_level(logging.WARNING):
+        again.add_items({"item_id": ["n"], "kind": ["new"]})
+    assert "1 of the new items have none of the modalities" in caplog.text
+    rows = {"user_id": [], "item_id": [], "timestamp": []}
+    for user in range(12):
+        for step, item in enumerate(("i1", "i2", "e", "o", "n")):
+            for name, value in zip(rows, (f"x{user}", item, 10 * step + user), strict=True):
+                rows[name].append(value)
+    later = again.update(rows, options={"epochs": 1})
+    assert later.state.modalities["category"].facts == made.state.modalities["category"].facts
