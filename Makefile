@@ -13,7 +13,7 @@ check:
 	$(dir $(PYTHON))lint-imports
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadscope
 
 demo:
 	$(dir $(PYTHON))mmrec demo

@@ -88,7 +88,13 @@ def _options() -> list[Parameter]:
 
 
 def _parameter(name: str, kind: Any, default: Any, text: str | None, panel: str) -> Parameter:
-    option = typer.Option(help=text, rich_help_panel=f"Options: {panel}")
+    field = Options.model_fields.get(name)
+    choices = (
+        get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
+    )
+    option = typer.Option(
+        help=text, rich_help_panel=f"Options: {panel}", metavar="|".join(choices) or None
+    )
     return Parameter(
         name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )
@@ -99,8 +105,8 @@ def _plain_type(name: str) -> Any:
     if name in ("modalities", "devices"):
         return str
     kind = Options.model_fields[name].annotation
-    if get_origin(kind) is Literal:
-        return kind
+    if get_origin(kind) is Literal:  # Options checks it, and says it in one sentence
+        return str
     bare = [get_args(k)[0] if get_args(k) else k for k in get_args(kind) if k is not type(None)]
     return bare[0] | None if bare else kind
 
