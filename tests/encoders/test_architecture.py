@@ -44,3 +44,10 @@ def test_no_model():
     architecture["config"]["num_hidden_layers"] = "many"
     with pytest.raises(ValueError, match=r"is invalid: .*'num_hidden_layers' expected int"):
         TextEncoder.from_architecture(architecture)
+
+
+def test_what_would_ask_a_hub_is_refused():
+    assert plain_config({"a": 1, "backbone": "x/y", "use_timm_backbone": True}) == {"a": 1}
+    for config in ({"model_type": "timm_wrapper"}, {"vision": {"model_type": "timm_backbone"}}):
+        with pytest.raises(ValueError, match="must be one that is built without a network; got"):
+            plain_config(config)

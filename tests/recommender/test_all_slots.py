@@ -447,7 +447,7 @@ def test_tied_weights_are_saved(fit_own, tmp_path):
     assert again.recommend(["i3"], 5) == made.recommend(["i3"], 5)
 
 
-def test_a_model_that_an_index_would_ignore_is_not_served(fit_own):
+def test_a_model_that_an_index_would_ignore_is_not_served(fit_own, tmp_path):
     class Doubled(SequentialModel):
         def scores(self, histories, vectors):
             return 2 * super().scores(histories, vectors)
@@ -455,8 +455,11 @@ def test_a_model_that_an_index_would_ignore_is_not_served(fit_own):
     made = fit_own()
     parts = made.model.items, made.model.interest, made.model.scorer
     own = Recommender(replace(made.state, model=Doubled(*parts)))
-    with pytest.raises(ValueError, match="Doubled has its own scores, which it would ignore"):
+    with pytest.raises(ValueError, match="Doubled has its own scores, which would be ignored"):
         RealtimeRecommender(own)
+    with pytest.raises(ValueError, match="Doubled has its own scores, which would be ignored"):
+        export_recommender(own, tmp_path / "out", formats=["torch"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_removed_items_stay_removed(fit_own, tmp_path):

@@ -13,6 +13,7 @@ from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
 from mmrec.export.parts import model_parts
+from mmrec.models import check_products
 from mmrec.recommender.artifact.run import COUNT, SLOT
 from mmrec.recommender.recommender import Recommender
 
@@ -53,6 +54,7 @@ def export_recommender(
     _check(formats, int8)
     if "onnx" in formats:
         import_onnx()
+    check_products(recommender.model)
     with atomic_folder(Path(directory), what="the export") as fresh:
         parts = model_parts(recommender.model)
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}

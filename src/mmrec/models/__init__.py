@@ -3,12 +3,13 @@
 from mmrec.models.builders import gru4rec, lrurec, sasrec
 from mmrec.models.catalog_scorer import CatalogScorer
 from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_contributions
-from mmrec.models.sequential import SequentialModel
+from mmrec.models.sequential import SequentialModel, check_products
 
 __all__ = [
     "CatalogScorer",
     "ItemEncoder",
     "SequentialModel",
+    "check_products",
     "encode_catalog",
     "encode_with_contributions",
     "gru4rec",

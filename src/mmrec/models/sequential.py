@@ -121,3 +121,20 @@ class SequentialModel(nn.Module):
         # Shift the short list so that its lowest score is above the highest of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
         return scores.scatter(1, top, torch.where(out, best, ranked + floor))
+
+
+def check_products(model: SequentialModel) -> None:
+    """Raise a ``ValueError`` unless a model's scores are the products of its scorer.
+
+    An index of item vectors, and an exported scorer, know nothing else.
+    """
+    changed = [
+        name
+        for name in ("scores", "interests", "rerank")
+        if getattr(type(model), name) is not getattr(SequentialModel, name)
+    ]
+    if changed:
+        raise ValueError(
+            f"a model that is served or exported must have the scores of its scorer; "
+            f"{type(model).__name__} has its own {' and '.join(changed)}, which would be ignored"
+        )

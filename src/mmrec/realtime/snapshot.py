@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from mmrec.data import Catalog
-from mmrec.models import SequentialModel
+from mmrec.models import SequentialModel, check_products
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender import RecommenderState
@@ -157,20 +157,6 @@ def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
     for tensor in [*model.state_dict().values(), vectors]:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def check_products(model: SequentialModel) -> None:
-    """Raise a ``ValueError`` unless the scores of a model are the products that an index finds."""
-    changed = [
-        name
-        for name in ("scores", "interests", "rerank")
-        if getattr(type(model), name) is not getattr(SequentialModel, name)
-    ]
-    if changed:
-        raise ValueError(
-            f"a live recommender searches an index by products of the scorer; "
-            f"{type(model).__name__} has its own {' and '.join(changed)}, which it would ignore"
-        )
 
 
 def _updater(state: RecommenderState, version: str) -> StateUpdater:

@@ -162,3 +162,13 @@ def test_a_configuration_loads_no_code(trained):
     again = Recommender.load(run)
     assert again.recommend(["i1"], 12) == made.recommend(["i1"], 12)
     assert type(again.model.items.encoders["text"].backbone).__name__ == "BertModel"
+
+
+def test_an_image_model_of_a_hub_is_not_asked_for_at_load(fit, tmp_path):
+    made = fit(log={"users": 12}, modalities=("image",), tuning="full", epochs=1)
+    made.save(tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["modalities"]["image"]["facts"]["architecture"]["name"] = "hf-hub:some/model"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match=r"loaded without a network, .*'hf-hub:some/model': hand"):
+        Recommender.load(tmp_path / "run")

@@ -171,7 +171,11 @@ class PretrainedModality(ABC):
         return plain
 
     def _loaded(self, name: str) -> "_Loaded":
-        return _loaded_once(type(self), json.dumps(vars(self)["init_args"]), _stamp(name))
+        arguments = getattr(self, "init_args", None)
+        if arguments is None:  # a subclass that does not record its arguments
+            before = torch.get_rng_state()
+            return _Loaded(self.load(), before, torch.get_rng_state())
+        return _loaded_once(type(self), json.dumps(arguments), _stamp(name))
 
     def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
         problems = self.find_problems(values)
