@@ -13,7 +13,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
-from mmrec.recommender.parts.spec import Own
+from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
 
 

@@ -1,13 +1,12 @@
 """The parts of a recommender: slots, short names, and how a part is made and made again."""
 
+from mmrec.recommender.parts.remake import handed_over, remake
 from mmrec.recommender.parts.slots import SLOTS, Parts, Slot
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
-    handed_over,
     import_path,
     path_of,
-    remake,
     spec_of_object,
 )
 

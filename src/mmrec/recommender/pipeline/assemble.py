@@ -13,8 +13,8 @@ from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
+from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.parts.slots import recipe_of
-from mmrec.recommender.parts.spec import Own
 
 MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer")
 """The slots of a model, in the order in which the parts are made; random draws depend on it."""

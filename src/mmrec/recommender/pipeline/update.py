@@ -12,7 +12,7 @@ from mmrec.data import Catalog, Interactions, Split, Table
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts
-from mmrec.recommender.parts.spec import is_ours
+from mmrec.recommender.parts.remake import is_ours
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import read_log, renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
