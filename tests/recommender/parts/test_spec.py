@@ -21,6 +21,11 @@ class Sized:
         self.size, self.scale, self.more = size, scale, more
 
 
+class Maker:
+    def __call__(self, size):
+        return Sized(size)
+
+
 KNOWN = {"size": 3, "scale": 9.0, "other": 1}
 
 
@@ -40,10 +45,10 @@ def test_what_a_partial_sets_wins():
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        (lambda height: height, r"needs \['height'\], and a factory for slot gets \['other', "),
+        (lambda height: height, r"needs \['height'\], and a factory for slot gets \['dim', "),
         (partial(GRUInterest, depth=2), r"takes \['dim', .*\]; got \['depth'\]"),
         (partial(Sized, 3), "functools.partial must set keywords; got"),
-        (Sized(3), "must be made by a class, a function or a partial of one; got an obj"),
+        (Maker(), "must be made by a class, a function or a partial of one; got an obj"),
     ],
 )
 def test_factories_that_cannot_be_called(factory, message):
@@ -72,7 +77,7 @@ def test_paths_are_public_names():
     assert not is_ours("mmrec.interest.torch", "mmrec.interest")
 
 
-def test_own_parts_are_a_list_or_a_map():
+def test_own_parts_are_a_list_or_a_map(unchecked):
     assert handed_over([Sized]) == [(None, Sized)]
     assert handed_over({"interest": Sized}) == [("interest", Sized)]
     for wrong in (Sized, "a.B", 3):
