@@ -87,7 +87,6 @@ def trained(shop, visits, words, options):
         shop.catalog,
         options=options(
             modalities=("text", "image"),
-            text_encoder=str(words),
             dim=32,
             epochs=8,
             lr=5e-3,
@@ -95,6 +94,7 @@ def trained(shop, visits, words, options):
             max_length=20,
             split="leave-one-out",
         ),
+        encoders={"text": str(words), "image": "test_vit"},
     )
 
 
