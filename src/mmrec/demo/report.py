@@ -184,7 +184,7 @@ def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
         f"{sizes['test']:,} to test",
         "Split": f"{split.name}, fingerprint {split.fingerprint}",
         "Protocol": f"every test event is predicted from what came before it; all "
-        f"{len(split.candidates):,} items are ranked, less those the user has met",
+        f"{len(split.candidates):,} items are ranked, less those the user interacted with before",
         "Encoders": ", ".join(used) or "none",
         "Seed": str(options.seed),
     }
