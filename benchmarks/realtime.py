@@ -52,6 +52,7 @@ from mmrec.realtime import (
     StateUpdater,
 )
 from mmrec.recommender import Recommender
+from mmrec.recommender.content import trains_encoders
 
 USERS, EVENTS = 200, 50
 """Users who are served, and events of each."""
@@ -270,7 +271,7 @@ def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[st
 
 def adding(live: RealtimeRecommender, made: Recommender, name: str) -> dict[str, float]:
     """Measure adding 1,000 items whose features are known."""
-    if made.options.trains_encoders:
+    if trains_encoders({n: m.modality for n, m in made.state.modalities.items()}):
         print("add_items: not measured, the encoders of this RUN are not frozen")
         return {}
     draw, seconds, count = np.random.default_rng(4), [], 1000

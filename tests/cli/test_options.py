@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mmrec.cli.options import takes_options
+from mmrec.cli.options import given_parts, takes_options
 from mmrec.recommender import Options
 
 
@@ -113,3 +113,7 @@ def test_files_that_hold_no_parts(call, tmp_path):
         file.write_text(text)
         with pytest.raises(ValueError, match=message):
             call(f"--parts={file}")
+
+
+def test_parts_of_a_command_that_names_some():
+    assert given_parts({"loss": "bpr", "negatives": None}) == {"loss": "bpr"}

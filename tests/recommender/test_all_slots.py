@@ -251,6 +251,19 @@ def test_an_encoder_of_ones_own(fit_own, bert_folder, tmp_path):
         assert torch.allclose(loaded.vectors[-1], made.vectors[4], atol=1e-4)
 
 
+def test_an_encoder_that_is_given_built_stays_as_it_is(fit_own, bert_folder, chain, tmp_path):
+    own = Shouting.from_pretrained(str(bert_folder), tuning="full")
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    given = {"encoders": {"text": TextModality(own, tuning="full")}, "negatives": "in-batch"}
+    first, second = (fit_own(modalities=("text",), tuning="full", **given) for _ in range(2))
+    assert all(torch.equal(value, before[name]) for name, value in own.state_dict().items())
+    assert torch.equal(first.vectors, second.vectors)
+    assert len(first.update(chain(users=6, seed=1)[0], options={"epochs": 1}).catalog) == 12
+    first.save(tmp_path / "run")
+    loaded = Recommender.load(tmp_path / "run", parts=[own])
+    assert len(loaded.update(chain(users=6, seed=1)[0], options={"epochs": 1}).catalog) == 12
+
+
 def test_a_part_that_is_given_built(fit_own, tmp_path):
     made = fit_own(interest=GRUInterest(16, layers=2))  # it records its arguments
     made.save(tmp_path / "run")

@@ -13,12 +13,6 @@ def test_they_survive_json():
     assert again.modalities == ("text", "id")
 
 
-def test_encoders_are_trained_only_if_tuned_and_used():
-    assert Options(modalities=("id", "text"), tuning="full").trains_encoders
-    assert not Options(modalities=("id", "text"), tuning="frozen").trains_encoders
-    assert not Options(modalities=("id",), tuning="full").trains_encoders
-
-
 def test_modalities_in_a_text(unchecked):
     assert Options(modalities="text, image").modalities == ("text", "image")
     assert Options(modalities="id").modalities == ("id",)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrec.cli.options import import_parts, takes_options
+from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
@@ -179,6 +179,8 @@ def update(
     out: Annotated[Path, typer.Option(help="Folder for the new RUN.")],
     epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 10,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    loss: Annotated[str | None, typer.Option(help="By default that of the RUN.")] = None,
+    negatives: Annotated[str | None, typer.Option(help="By default those of the RUN.")] = None,
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
     part: Own = None,
@@ -201,6 +203,7 @@ def update(
             cache=cache,
             progress=True,
             options={"epochs": epochs, "lr": lr, "seed": seed},
+            **given_parts({"loss": loss, "negatives": negatives}),
         )
     made.save(out, data=str(data.resolve()))
     typer.echo(metrics_table(made.report))

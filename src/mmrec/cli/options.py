@@ -45,7 +45,7 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         given = {name: value for name, value in given.items() if value is not None}
         file = given.pop("parts", None)
-        parts = _merged(_parts(file), _given_parts(given))
+        parts = _merged(_parts(file), given_parts(given))
         options = {name: given.pop(name) for name in Options.model_fields if name in given}
         command(options=_chosen(options), parts=parts, **given)
 
@@ -111,9 +111,10 @@ def _plain_type(name: str) -> Any:
     return bare[0] | None if bare else kind
 
 
-def _given_parts(given: dict[str, Any]) -> dict[str, Any]:
-    """Remove the parts from ``given`` and return them."""
-    parts = {name: _part(name, given.pop(name)) for name in PARTS if name in given}
+def given_parts(given: dict[str, Any]) -> dict[str, Any]:
+    """Remove the parts from ``given`` and return them; those that are None were not given."""
+    found = {name: given.pop(name) for name in PARTS if name in given}
+    parts = {name: _part(name, value) for name, value in found.items() if value is not None}
     encoders = {
         modality: given.pop(f"{modality}_encoder")
         for modality in ("text", "image")

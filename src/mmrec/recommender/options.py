@@ -199,11 +199,6 @@ class Options(
                 f"modalities must be one or more different names; got {list(self.modalities)}"
             )
 
-    @property
-    def trains_encoders(self) -> bool:
-        """Whether text or image models are trained."""
-        return self.tuning != "frozen" and bool({"text", "image"} & set(self.modalities))
-
     def replace(self, **changes: Any) -> "Options":
         """Return options with some values changed, and check them.
 

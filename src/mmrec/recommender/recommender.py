@@ -115,7 +115,10 @@ class Recommender:
         options, recipe = options or Options(), Recipe(parts)
         place = Path(checkpoints) if checkpoints else None
         check_devices(options.devices)
-        check_private(options, recipe, place)
+        recipe.to_dict()  # refuses what is no part
+        with seeded(options.seed):  # factories of encoders may draw their weights
+            modalities = modalities_of(options, parts.get("encoders"))
+        check_private(options, recipe, modalities, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         check_no_folder(items, "items")
@@ -127,12 +130,8 @@ class Recommender:
         private = options.epsilon is not None
         known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
         trained = np.flatnonzero(known[1:]) + 1
-        recipe.to_dict()  # refuses what is no part
-        with seeded(options.seed):  # factories of encoders may draw their weights
-            modalities = modalities_of(options, parts.get("encoders"))
-        check_private(options, recipe, place, modalities)
         plan = Plan(options, recipe, modalities, catalog, split, trained)
-        warn_of_unused(options, recipe, plan.check())
+        warn_of_unused(options, recipe, modalities, plan.check())
         if place is not None:
             open_folder(place, describe_start(options, recipe, split, catalog), resume=resume)
         how = Execution(Path(cache) if cache else None, place, resume, progress)

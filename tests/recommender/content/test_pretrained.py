@@ -6,7 +6,13 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.encoders import IdEncoder, ImageEncoder, TextEncoder
-from mmrec.recommender.content import Context, ImageModality, TextModality, modalities_of
+from mmrec.recommender.content import (
+    Context,
+    ImageModality,
+    TextModality,
+    modalities_of,
+    trains_encoders,
+)
 from mmrec.recommender.content import read_content as read
 
 TRAINED = np.array([1, 2, 5])
@@ -180,6 +186,17 @@ def test_an_encoder_whose_files_have_changed_is_loaded_anew(bert_folder, tmp_pat
     weights = next(folder.glob("*.safetensors"))
     weights.touch()
     assert TextModality(str(folder)).pretrained() is not first
+
+
+def test_whether_an_encoder_is_trained_is_asked_of_the_modalities(options):
+    def trains(given=None, **changes):
+        return trains_encoders(modalities_of(options(**changes), given))
+
+    assert trains(modalities=("id", "text"), tuning="full")
+    assert not trains(modalities=("id", "text"), tuning="frozen")
+    assert not trains(modalities=("id",), tuning="full")
+    assert trains({"words": TextModality("x", tuning="last-1")}, modalities=("words",))
+    assert not trains({"text": TextModality("x")}, modalities=("text",), tuning="full")
 
 
 def test_unknown_modalities(options):

@@ -2,12 +2,17 @@ import numpy as np
 import pytest
 
 from mmrec.recommender import Recommender
-from mmrec.recommender.content import IdModality
+from mmrec.recommender.content import IdModality, modalities_of
 from mmrec.recommender.pipeline.assemble import Recipe
-from mmrec.recommender.pipeline.private import check_private, private_sampler
+from mmrec.recommender.pipeline.private import check_private as check
+from mmrec.recommender.pipeline.private import private_sampler
 from mmrec.sampling import FullSampler, PopularitySampler, UniformSampler
 
 pytest.importorskip("opacus")
+
+
+def check_private(options, recipe, checkpoints=None):
+    check(options, recipe, modalities_of(options), checkpoints)
 
 
 @pytest.mark.parametrize(

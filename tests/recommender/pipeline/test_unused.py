@@ -4,6 +4,7 @@ import pytest
 
 from mmrec.interest import GRUInterest
 from mmrec.recommender import Options, Recommender
+from mmrec.recommender.content import modalities_of
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.unused import unused_options
 
@@ -25,7 +26,8 @@ from mmrec.recommender.pipeline.unused import unused_options
     ],
 )
 def test_options_without_effect_are_found(options, recipe, unused):
-    found = unused_options(Options(**options), Recipe(recipe), {})
+    chosen = Options(**options)
+    found = unused_options(chosen, Recipe(recipe), modalities_of(chosen), {})
     assert found.keys() == unused.keys()
     assert all(found[name].startswith(why) for name, why in unused.items())
 

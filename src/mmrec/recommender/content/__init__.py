@@ -6,7 +6,7 @@ from mmrec.recommender.content.given import GivenModality
 from mmrec.recommender.content.identity import IdModality
 from mmrec.recommender.content.image import DEFAULT_IMAGE_ENCODER, ImageModality
 from mmrec.recommender.content.modality import Context, Modality, Prepared
-from mmrec.recommender.content.read import Content, modalities_of, read_content
+from mmrec.recommender.content.read import Content, modalities_of, read_content, trains_encoders
 from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "encode_rows",
     "modalities_of",
     "read_content",
+    "trains_encoders",
 ]

@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -99,7 +100,7 @@ class PretrainedModality(ABC):
             return FeatureEncoder(facts["feature_dim"])
         if "architecture" in facts:
             return self.build(facts["architecture"])
-        return cast(nn.Module, self.built())
+        return cast(nn.Module, deepcopy(self.built()))
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
         """Return the facts of an encoder of a model that was trained without ``fit``."""
@@ -134,9 +135,12 @@ class PretrainedModality(ABC):
             return self._loaded(self.encoder).encoder
 
     def pretrained(self) -> RawEncoder:
-        """Return the encoder for training; loading it draws random numbers."""
+        """Return the encoder for training; loading it draws random numbers.
+
+        Of an encoder that was given built it is a copy, so that training leaves that one as it is.
+        """
         if not isinstance(self.encoder, str):
-            return self.built()
+            return deepcopy(self.built())
         if self.tuning != "frozen":
             return self.load()
         loaded = self._loaded(self.encoder)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from mmrec.data import Catalog, Source
 from mmrec.encoders import Encoder
 from mmrec.recommender.content.modality import Context, Facts, Modality
+from mmrec.recommender.content.pretrained import PretrainedModality
 from mmrec.recommender.options import ContentOptions
 from mmrec.recommender.parts.spec import PartSpec, call_factory
 
@@ -83,6 +84,12 @@ def _modality(name: str, options: ContentOptions, given: Any) -> Modality:
             f"got {given!r}"
         )
     return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
+
+
+def trains_encoders(modalities: Mapping[str, Modality]) -> bool:
+    """Return whether a pretrained encoder is trained."""
+    pretrained = [m for m in modalities.values() if isinstance(m, PretrainedModality)]
+    return any(modality.tuning != "frozen" for modality in pretrained)
 
 
 def modality_kinds() -> dict[str, type]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrec.data import Source, Split
 from mmrec.models import SequentialModel
-from mmrec.recommender.content import Modality
+from mmrec.recommender.content import Modality, trains_encoders
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.parts.slots import FULL_UP_TO
@@ -21,8 +21,8 @@ from mmrec.sampling import FullSampler, Sampler, UniformSampler
 def check_private(
     options: Options,
     recipe: Recipe,
+    modalities: Mapping[str, Modality],
     checkpoints: Path | None = None,
-    modalities: Mapping[str, Modality] | None = None,
 ) -> None:
     """Raise a ``ValueError`` if an option or part can't be combined with privacy.
 
@@ -39,9 +39,10 @@ def check_private(
     negatives = recipe.of("negatives")
     problems = {
         "no id vectors, because an item's would reveal the few users who interacted with it: set "
-        "modalities to ('text', 'image') or one of them": "id" in options.modalities
-        or any(not modality.has_content for modality in (modalities or {}).values()),
-        "frozen text and image models: set tuning='frozen'": options.trains_encoders,
+        "modalities to ('text', 'image') or one of them": any(
+            not modality.has_content for modality in modalities.values()
+        ),
+        "frozen text and image models: set tuning='frozen'": trains_encoders(modalities),
         "negatives that don't depend on the events: set negatives to 'auto', 'full' or "
         f"'uniform', not {negatives!r}": negatives in ("in-batch", "popularity")
         or isinstance(negatives, Sampler),

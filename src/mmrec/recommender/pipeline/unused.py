@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+from mmrec.recommender.content import Modality, trains_encoders
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe
@@ -19,17 +20,21 @@ INTEREST_ARGUMENTS = {
 
 
 def unused_options(
-    options: Options, recipe: Recipe, specs: Mapping[str, PartSpec]
+    options: Options,
+    recipe: Recipe,
+    modalities: Mapping[str, Modality],
+    specs: Mapping[str, PartSpec],
 ) -> dict[str, str]:
     """Return why options that were set have no effect, by name.
 
     Args:
         options: all options; only those that were set are checked.
         recipe: what was given for each slot.
+        modalities: those of the recommender.
         specs: of the parts that were made.
 
     Example:
-        >>> unused_options(Options(delta=1e-6), Recipe(), {})
+        >>> unused_options(Options(delta=1e-6), Recipe(), {}, {})
         {'delta': 'epsilon is not set'}
     """
     content = {"text", "image"} & set(options.modalities)
@@ -40,7 +45,7 @@ def unused_options(
         found["tuning"] = "neither text nor image is a modality"
     if len(options.modalities) == 1:
         found["modality_dropout"] = "there is one modality"
-    if not options.trains_encoders:
+    if not trains_encoders(modalities):
         found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")
     if recipe.of("negatives") in ("full", "in-batch"):
         found["pool_size"] = f"negatives are {recipe.of('negatives')}"
@@ -60,7 +65,12 @@ def unused_options(
     return {name: why for name, why in found.items() if name in options.model_fields_set}
 
 
-def warn_of_unused(options: Options, recipe: Recipe, specs: Mapping[str, PartSpec]) -> None:
+def warn_of_unused(
+    options: Options,
+    recipe: Recipe,
+    modalities: Mapping[str, Modality],
+    specs: Mapping[str, PartSpec],
+) -> None:
     """Warn of each option that was set and has no effect."""
-    for name, why in unused_options(options, recipe, specs).items():
+    for name, why in unused_options(options, recipe, modalities, specs).items():
         log.warning("option %s=%r has no effect: %s", name, getattr(options, name), why)
