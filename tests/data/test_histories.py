@@ -36,7 +36,7 @@ def listed(histories):
 def numbered(rows):
     """Histories whose gaps and event types follow from their items."""
     made = Histories.of_items(rows)
-    return Histories(made.items, made.items * 0.5, made.items % 3)
+    return Histories.without_request(made.items, made.items * 0.5, made.items % 3)
 
 
 ROWS = st.lists(st.lists(st.integers(1, 9), max_size=5), min_size=1, max_size=5)

@@ -36,7 +36,7 @@ def histories():
     """Four users, one of them without events, with gaps (one unknown) and types."""
     items = torch.tensor([[3, 1, 2, 7, 9], [5, 5, 0, 0, 0], [0] * 5, [12, 11, 10, 9, 8]])
     gap = torch.tensor([[0.0, 9.0, 86400.0, -1.0, 3e7]]).repeat(4, 1)
-    return Histories(items, gap, items % 3)
+    return Histories.without_request(items, gap, items % 3)
 
 
 class Served:

@@ -48,7 +48,7 @@ def test_only_the_last_events_count(model, vectors, popularity, max_length):
     scores = reranker.scores(histories)
     for row, items in enumerate(ROWS):
         kept = slice(max(len(items) - max_length, 0), len(items))
-        alone = Histories(
+        alone = Histories.without_request(
             histories.items[row : row + 1, kept],
             histories.gap[row : row + 1, kept],
             histories.event_type[row : row + 1, kept],

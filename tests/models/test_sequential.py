@@ -120,7 +120,9 @@ def test_scores_are_those_of_the_last_state_of_forward():
     output = model(whole)
     last = (whole.target > 0).sum(1).cumsum(0) - 1
     vectors = encode_catalog(model.items, sources(), SIZE)
-    histories = Histories(whole.pool.items[whole.history], whole.gap, whole.event_type)
+    histories = Histories.without_request(
+        whole.pool.items[whole.history], whole.gap, whole.event_type
+    )
     scores = model.scores(histories, vectors)
     assert scores.shape == (3, SIZE + 1)
     assert torch.allclose(scores[:, whole.pool.items[1:]], output.logits[last, 1:], atol=1e-5)

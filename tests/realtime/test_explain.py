@@ -14,12 +14,14 @@ def made(request, fit):
 def scored(made, items, gap, event_type, item):
     """The score of an item after a history, by the whole catalogue's scores."""
     parts = (torch.tensor([items]), torch.tensor([gap]), torch.tensor([event_type]))
-    return float(made.catalog_scorer.scores(Histories(*parts))[0, item])
+    return float(made.catalog_scorer.scores(Histories.without_request(*parts))[0, item])
 
 
 def test_what_an_event_carries_is_lost_without_it(made):
     items, gap, event_type = [3, 5, 3, 7], [0.0, 60.0, 5.0, 1e4], [1, 0, 1, 1]
-    histories = Histories(torch.tensor([items]), torch.tensor([gap]), torch.tensor([event_type]))
+    histories = Histories.without_request(
+        torch.tensor([items]), torch.tensor([gap]), torch.tensor([event_type])
+    )
     score, lost = explain_history(made.model, histories, made.vectors, 9)
     assert score == pytest.approx(scored(made, items, gap, event_type, 9), abs=1e-5)
     for left in range(len(items)):

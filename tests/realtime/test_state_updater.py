@@ -45,7 +45,7 @@ def test_equals_the_model_over_the_whole_history(interest):
         [1, 5, 2, 8, 3, 1], [0.0, 5.0, 5.0, 90.0, 1000.0, 2000.0], ["view", "cart", "x"] * 2
     )
     session = updater(updater.start(), history, VECTORS, find)
-    rows = Histories(
+    rows = Histories.without_request(
         torch.tensor([[1, 5, 2, 8, 3, 1]]),
         torch.tensor([[0.0, 5.0, 0.0, 85.0, 910.0, 1000.0]]),
         torch.tensor([[2, 1, 0, 2, 1, 0]]),

@@ -23,6 +23,9 @@ PART_HELPS = {
     "or uniform. auto is in-batch where encoders are trained, else full up to 1,000 trained items, "
     "else popularity.",
 }
+RULES = ("targets", "negative", "shown", "ignored", "event_weights")
+"""Options that are lists or maps, given as a text."""
+
 _OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…}}.'
 
 
@@ -105,6 +108,8 @@ def _plain_type(name: str) -> Any:
     if name in ("modalities", "devices"):
         return str
     kind = Options.model_fields[name].annotation
+    if name in RULES:
+        return str | None
     if get_origin(kind) is Literal:  # Options checks it, and says it in one sentence
         return str
     bare = [get_args(k)[0] if get_args(k) else k for k in get_args(kind) if k is not type(None)]
@@ -166,4 +171,4 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _as_text(default: Any) -> Any:
-    return ",".join(default) if isinstance(default, tuple) else default
+    return ",".join(default) or None if isinstance(default, tuple) else default or None

@@ -7,6 +7,9 @@ events. A :class:`Collator` turns windows of events into a :class:`Batch` with i
 from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
 from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.cleaning import clean_text
+from mmrec.data.event_labels import EventLabels
+from mmrec.data.event_reader import EventReader, PastEvent
+from mmrec.data.event_rules import EventRules, Role
 from mmrec.data.folder import Dataset, check_known, read_folder
 from mmrec.data.histories import Histories
 from mmrec.data.images import ImageError, check_images, load_image, resolve_image
@@ -25,13 +28,18 @@ __all__ = [
     "Catalog",
     "Collator",
     "Dataset",
+    "EventLabels",
+    "EventReader",
+    "EventRules",
     "Histories",
     "ImageError",
     "Inputs",
     "Interactions",
     "ItemId",
     "ItemPool",
+    "PastEvent",
     "RawSource",
+    "Role",
     "Sequences",
     "ShardLoader",
     "ShardStream",

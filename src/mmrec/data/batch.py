@@ -13,6 +13,9 @@ from mmrec.data.modalities import Inputs, RawSource, Source
 from mmrec.data.sequences import Sequences
 from mmrec.sampling import Sampler
 
+NEGATIVES = 8
+"""Labeled negatives of a target that are read, the last ones."""
+
 
 @dataclass(frozen=True)
 class ItemPool(OnDevice):
@@ -46,6 +49,9 @@ class Batch(OnDevice):
         target: the event after each history event, ``(B, T)``.
         gap: seconds since the event before, ``(B, T)``.
         event_type: event type, 0 = unknown, ``(B, T)``.
+        since: seconds from each history event to its target, negative = unknown, ``(B, T)``.
+        weight: weight of each target in the loss, ``(B, T)``; None if all are 1.
+        below: items that should rank below each target, ``(B, T, K)``; None if there are none.
         pool: the items.
     """
 
@@ -53,6 +59,9 @@ class Batch(OnDevice):
     target: Int[Tensor, "B T"]
     gap: Float[Tensor, "B T"]
     event_type: Int[Tensor, "B T"]
+    since: Float[Tensor, "B T"]
+    weight: Float[Tensor, "B T"] | None
+    below: Int[Tensor, "B T K"] | None
     pool: ItemPool
 
     @property
@@ -122,15 +131,27 @@ class Collator:
         positions = spans[:, :1] + np.arange(steps)
         mask = positions < spans[:, 1:] - 1
         positions = np.where(mask, positions, 0)
+        after = np.where(mask, positions + 1, 0)
         history = np.where(mask, self.sequences.item[positions], 0)
-        target = np.where(mask, self.sequences.item[np.where(mask, positions + 1, 0)], 0)
-        pool = self._pool(np.unique(history), np.unique(target), rng)
+        target = np.where(mask, self.sequences.item[after], 0)
+        weight, below = None, None
+        if (labels := self.sequences.labels) is not None:
+            weight = np.where(mask, labels.weight[after], 0.0)
+            target = np.where(weight > 0, target, 0)
+            below = np.where(target[..., None] > 0, labels.negatives_of(after, NEGATIVES), 0)
+        known = history if below is None else np.append(history, below)
+        pool = self._pool(np.unique(known), np.unique(target), rng)
         slot_items = pool.items.numpy()[1:]
+        timed = self.sequences.timed
+        uniform = weight is None or (weight[target > 0] == 1).all()
         return Batch(
             history=_slots(history, slot_items),
             target=_slots(target, slot_items),
             gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], 0.0)).float(),
             event_type=torch.from_numpy(np.where(mask, self.sequences.event_type[positions], 0)),
+            since=torch.from_numpy(np.where(mask & timed, self.sequences.gap[after], -1.0)).float(),
+            weight=None if uniform else torch.from_numpy(weight).float(),
+            below=_slots(below, slot_items) if below is not None and below.any() else None,
             pool=pool,
         )
 

@@ -1,7 +1,7 @@
 """Histories of users, padded on the right: what is scored."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,15 +21,19 @@ class Histories(OnDevice):
         items: catalogue indices, 0 = padding, ``(B, T)``.
         gap: seconds since the event before, 0 for the first, negative = unknown, ``(B, T)``.
         event_type: event type, 0 = unknown, ``(B, T)``.
+        at: time of the request that follows, in unix seconds, ``(B,)``; NaN = unknown.
+        since: seconds from the last event to the request, ``(B,)``; negative = unknown.
     """
 
     items: Int[Tensor, "B T"]
     gap: Float[Tensor, "B T"]
     event_type: Int[Tensor, "B T"]
+    at: Float[Tensor, " B"]
+    since: Float[Tensor, " B"]
 
     @classmethod
     def of_items(cls, rows: Sequence[Sequence[int] | np.ndarray]) -> "Histories":
-        """Pad lists of catalogue indices; gaps and event types are unknown.
+        """Pad lists of catalogue indices; times and event types are unknown.
 
         Example:
             >>> Histories.of_items([[3, 1], []]).items
@@ -40,13 +44,30 @@ class Histories(OnDevice):
         items = torch.zeros(len(rows), steps, dtype=torch.long)
         for row, history in enumerate(rows):
             items[row, : len(history)] = torch.as_tensor(np.asarray(history, dtype=np.int64))
-        return cls(items, torch.full(items.shape, -1.0), torch.zeros_like(items))
+        return cls.without_request(items, torch.full(items.shape, -1.0), torch.zeros_like(items))
+
+    @classmethod
+    def without_request(
+        cls, items: Int[Tensor, "B T"], gap: Float[Tensor, "B T"], event_type: Int[Tensor, "B T"]
+    ) -> "Histories":
+        """Return histories that no request of a known time follows.
+
+        Example:
+            >>> one = torch.ones(1, 1)
+            >>> Histories.without_request(one.long(), one, one.long()).since
+            tensor([-1.])
+        """
+        unknown = torch.full((len(items),), torch.nan, dtype=torch.float64, device=items.device)
+        return cls(items, gap, event_type, unknown, torch.full_like(unknown, -1).float())
 
     @classmethod
     def of_events(
         cls, events: Sequences, starts: Int[np.ndarray, " B"], stops: Int[np.ndarray, " B"]
     ) -> "Histories":
         """Return the events ``starts[b]:stops[b]`` of a log as the history ``b``.
+
+        The request that follows is at the time of the event ``stops[b]``, if that is the same
+        user's.
 
         Example:
             >>> from mmrec.data import Catalog, Interactions, to_sequences
@@ -64,6 +85,7 @@ class Histories(OnDevice):
             items=torch.from_numpy(np.where(mask, events.item[at], 0)),
             gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
             event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
+            **_requests(events, starts, stops),
         )
 
     @classmethod
@@ -81,6 +103,8 @@ class Histories(OnDevice):
             torch.cat([part.items for part in padded]),
             torch.cat([part.gap for part in padded]),
             torch.cat([part.event_type for part in padded]),
+            torch.cat([part.at for part in padded]),
+            torch.cat([part.since for part in padded]),
         )
 
     def __len__(self) -> int:
@@ -128,7 +152,9 @@ class Histories(OnDevice):
             tensor([[4, 0],
                     [4, 0]])
         """
-        return self.map(lambda part: part[index])
+        return replace(
+            self.map(lambda part: part[index]), at=self.at[index], since=self.since[index]
+        )
 
     def padded(self, steps: int) -> "Histories":
         """Return the histories with padding up to ``steps`` events.
@@ -140,10 +166,25 @@ class Histories(OnDevice):
         return self.map(lambda part: pad(part, (0, steps - part.shape[1])))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Histories":
-        """Apply a function to items, gaps and event types; it changes all their shapes alike.
+        """Apply a function to items, gaps and event types; the number of histories stays.
 
         Example:
             >>> Histories.of_items([[3, 1]]).map(lambda part: part.flip(1)).items
             tensor([[1, 3]])
         """
-        return Histories(function(self.items), function(self.gap), function(self.event_type))
+        items, gap, event_type = map(function, (self.items, self.gap, self.event_type))
+        return replace(self, items=items, gap=gap, event_type=event_type)
+
+
+def _requests(
+    events: Sequences, starts: Int[np.ndarray, " B"], stops: Int[np.ndarray, " B"]
+) -> dict[str, Tensor]:
+    """Return when the events ``stops`` are, and how long after the events before them."""
+    count = len(events.item)
+    users = [np.searchsorted(events.offsets, place, side="right") for place in (starts, stops)]
+    known = (users[0] == users[1]) & (stops < count) & events.timed
+    place = np.where(known, stops, 0)
+    time, gap = (np.append(values, 0.0)[place] for values in (events.time, events.gap))
+    at = np.where(known, time.astype(np.float64), np.nan)
+    since = np.where(known & (stops > starts), gap, -1.0)
+    return {"at": torch.from_numpy(at), "since": torch.from_numpy(since).float()}

@@ -111,7 +111,10 @@ def k_core(interactions: Interactions, min_count: int) -> Interactions:
 
 
 def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
-    """Return the first of each run of successive events of a user on the same item.
+    """Return a log without repeats: events on the item, and of the type, of the one before.
+
+    The event before is that of the same user. A purchase after a view of the same item is no
+    repeat.
 
     Example:
         >>> log = Interactions(
@@ -120,8 +123,19 @@ def drop_consecutive_duplicates(interactions: Interactions) -> Interactions:
         >>> drop_consecutive_duplicates(log).frame["item_id"].to_list()
         ['a', 'b']
     """
-    again = (pl.col("item_id") == pl.col("item_id").shift(1).over("user_id")).fill_null(False)
-    return interactions.with_frame(interactions.frame.filter(~again))
+    frame = interactions.frame
+    return interactions.with_frame(frame.filter(~is_repeat(frame)))
+
+
+def is_repeat(frame: pl.DataFrame) -> pl.Expr:
+    """Return which events have the item and the type of their user's event before."""
+    repeated = pl.lit(True)
+    for name in ("item_id", "event"):
+        if name in frame.columns:
+            before = pl.col(name).shift(1).over("user_id")
+            # The first event of a user has none before it; a missing type equals a missing type.
+            repeated &= pl.col(name).eq_missing(before)
+    return repeated & pl.col("item_id").shift(1).over("user_id").is_not_null()
 
 
 def _to_names(events: pl.Series) -> pl.Series:

@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from mmrec.data.catalog import Catalog
+from mmrec.data.event_labels import EventLabels, label_events
 from mmrec.data.interactions import Interactions
 
 
@@ -23,6 +24,9 @@ class Sequences:
         offsets: user ``u`` has the events ``offsets[u]:offsets[u + 1]``, ``(U + 1,)``.
         users: the id of each user.
         event_types: the names of the event types; type ``k`` is ``event_types[k - 1]``.
+        labels: which events are targets, and what should rank below them; None if every event is
+            a target of weight 1.
+        timed: whether ``time`` and ``gap`` are seconds; False for positions.
     """
 
     item: Int[np.ndarray, " E"]
@@ -32,6 +36,8 @@ class Sequences:
     offsets: Int[np.ndarray, " U1"]
     users: Sequence[str | int]
     event_types: Sequence[str] = ()
+    labels: EventLabels | None = None
+    timed: bool = True
 
     def __len__(self) -> int:
         return len(self.users)
@@ -40,6 +46,11 @@ class Sequences:
     def owner(self) -> Int[np.ndarray, " E"]:
         """The user of each event, as a row of ``users``."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    @property
+    def is_target(self) -> Bool[np.ndarray, " E"]:
+        """Which events are predicted and measured."""
+        return np.ones(len(self.item), bool) if self.labels is None else self.labels.is_target
 
     def keep(self, mask: Bool[np.ndarray, " E"]) -> "Sequences":
         """Return the events where ``mask`` is True; users without events stay, with none."""
@@ -53,6 +64,8 @@ class Sequences:
             np.concatenate([[0], np.cumsum(counts)]),
             self.users,
             self.event_types,
+            None if self.labels is None else self.labels.keep(mask),
+            self.timed,
         )
 
     def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
@@ -82,32 +95,42 @@ def to_sequences(
         >>> sequences.item, sequences.offsets
         (array([1, 2, 1]), array([0, 2, 3]))
     """
-    columns = ["user_id", "item_id", interactions.order]
-    has_event_types = "event" in interactions.frame.columns
-    frame = interactions.frame.select(columns + ["event"] * has_event_types)
+    present = interactions.frame.columns
+    optional = [name for name in ("event", "role", "weight") if name in present]
+    frame = interactions.frame.select("user_id", "item_id", interactions.order, *optional)
     users = frame["user_id"].unique(maintain_order=True)
     ranks = pl.DataFrame({"user_id": users, "_user": np.arange(len(users))})
     frame = frame.join(ranks, on="user_id", how="left", maintain_order="left")
     frame = frame.sort("_user", maintain_order=True)
+    items = frame["item_id"].unique(maintain_order=True)
+    item = _look_up(frame["item_id"], items, catalog.indices_of(items.to_list()))
+    labels = None
+    if "role" in optional:
+        owner, time = frame["_user"].to_numpy(), frame[interactions.order].to_numpy()
+        role, weight = frame["role"].to_numpy(), frame["weight"].to_numpy()
+        labels, history = label_events(owner, time, item, role, weight)
+        frame, item = frame.filter(pl.Series(history)), item[history]
     owner = frame["_user"].to_numpy()
     time = frame[interactions.order].to_numpy()
     first = np.diff(owner, prepend=-1) != 0
     gap = np.where(first, 0.0, np.diff(time, prepend=time[:1]))
     event_type = np.zeros(len(owner), dtype=np.int64)
-    if has_event_types:
+    if "event" in optional:
         if event_types is None:
             event_types = sorted(set(frame["event"].drop_nulls().unique()) - {""})
         names = pl.Series(event_types, dtype=pl.String)
         event_type = _look_up(frame["event"], names, np.arange(1, len(names) + 1))
-    items = frame["item_id"].unique(maintain_order=True)
+    kept, starts = np.unique(owner, return_index=True)
     return Sequences(
-        item=_look_up(frame["item_id"], items, catalog.indices_of(items.to_list())),
+        item=item,
         gap=gap,
         event_type=event_type,
         time=time,
-        offsets=np.r_[np.flatnonzero(first), len(owner)].astype(np.int64),
-        users=users.to_list(),
+        offsets=np.append(starts, len(owner)).astype(np.int64),
+        users=users.gather(kept).to_list(),
         event_types=tuple(event_types or ()),
+        labels=labels,
+        timed=interactions.order == "timestamp",
     )
 
 
@@ -124,7 +147,8 @@ def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
 
     The history of a window is all its events but the last; its targets are all but the first.
     Successive windows of a user overlap by one event, so every event but the user's first is a
-    target exactly once. Cuts are counted from the end, so the last window is full.
+    target exactly once. Cuts are counted from the end, so the last window is full. Windows in
+    which nothing is learned, because no event but the first has a weight, are left out.
 
     Raises:
         ValueError: ``max_length`` is below 1.
@@ -143,7 +167,11 @@ def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
         for start, stop in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True)
         for end in range(stop, start + 1, -max_length)
     ]
-    return np.array(sorted(cut), dtype=np.int64).reshape(-1, 2)
+    spans = np.array(sorted(cut), dtype=np.int64).reshape(-1, 2)
+    if sequences.labels is None or not len(spans):
+        return spans
+    learned = np.concatenate([[0], np.cumsum(sequences.labels.weight > 0)])
+    return spans[learned[spans[:, 1]] > learned[spans[:, 0] + 1]]
 
 
 def bucket_batches(

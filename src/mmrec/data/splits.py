@@ -11,6 +11,7 @@ import polars as pl
 from jaxtyping import Int
 
 from mmrec.data.catalog import Catalog, ItemId
+from mmrec.data.event_rules import Role
 from mmrec.data.interactions import Interactions, k_core
 from mmrec.data.sequences import Sequences, to_sequences
 
@@ -34,6 +35,7 @@ class Split:
         options: the arguments that the split was made with.
         fingerprint: hash of the user, item, time and part of every event, of their order and of the
             candidates. Results are comparable if their fingerprints are equal.
+        facts: what was done with the events before, see :meth:`mmrec.data.EventRules.apply`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Split:
     catalog_size: int
     options: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def train(self) -> Sequences:
@@ -55,16 +58,16 @@ class Split:
         return self.train.counts(self.catalog_size)
 
     def targets(self, part: str) -> Int[np.ndarray, " N"]:
-        """Return the positions in ``sequences`` of the events of a part."""
-        return np.flatnonzero(self.part == _number(part))
+        """Return the positions in ``sequences`` of the targets of a part."""
+        return np.flatnonzero((self.part == _number(part)) & self.sequences.is_target)
 
     def until(self, part: str) -> Sequences:
         """Return the events of all parts up to and including ``part``."""
         return self.sequences.keep(self.part <= _number(part))
 
     def sizes(self) -> dict[str, int]:
-        """Return the number of events in each part."""
-        return {name: int((self.part == number).sum()) for name, number in PARTS.items()}
+        """Return the number of targets in each part; of events, if every event is a target."""
+        return {name: len(self.targets(name)) for name in PARTS}
 
 
 def _number(part: str) -> int:
@@ -83,8 +86,9 @@ def split_by_time(
 ) -> Split:
     """Split the log at two times, the same for all users, so that no future event trains.
 
-    Every validation and test event is a target, and its history includes all earlier events of the
-    user, also those of validation and test. The whole catalogue is ranked.
+    Every validation and test event is a target, unless its role says otherwise
+    (:class:`mmrec.data.EventRules`). Its history includes all earlier events of the user, also
+    those of validation and test. The whole catalogue is ranked.
 
     Args:
         interactions: the log.
@@ -121,15 +125,16 @@ def split_by_time(
     sequences = to_sequences(kept, catalog)
     part = np.searchsorted(np.array(cuts), sequences.time, side="right")
     options = {"valid": valid, "test": test, "min_count": min_count, "cuts": cuts}
-    _check_parts("time", part, rows, options, "lower min_count, or move valid and test")
+    _check_parts("time", sequences, part, rows, options, "lower min_count, or move valid and test")
     return _finish("time", sequences, part, np.arange(1, len(catalog) + 1), catalog, options)
 
 
 def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: int = 0) -> Split:
-    """Hold out the last event of each user for test, and the one before it for validation.
+    """Hold out the last target of each user for test, and the one before it for validation.
 
-    As in most papers, the k-core filter (``min_count``) is applied first, its items are the
-    candidates, and all events of users with fewer than three are training events. A model is
+    A target is any event, unless its role says otherwise (:class:`mmrec.data.EventRules`). As in
+    most papers, the k-core filter (``min_count``) is applied first, its items are the candidates,
+    and all events of users with fewer than three targets are training events. A model is
     trained on events later than some test events. So use this split to compare with published
     results, and :func:`split_by_time` otherwise.
 
@@ -150,14 +155,17 @@ def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: in
             f"min_count={min_count} leaves no event of the {len(interactions)} in the log"
         )
     sequences = to_sequences(kept, catalog)
-    lengths = np.diff(sequences.offsets)
-    ends = sequences.offsets[1:][lengths >= 3]
-    part = np.full(len(sequences.item), TRAIN)
-    part[ends - 2], part[ends - 1] = VALID, TEST
+    # The number of the user's targets after each event.
+    until = np.concatenate([[0], np.cumsum(sequences.is_target)])
+    stop, start = until[sequences.offsets[1:]], until[sequences.offsets[:-1]]
+    owner = sequences.owner
+    after = np.where((stop - start >= 3)[owner], stop[owner] - until[1:], 2)
+    part = np.select([after == 0, after == 1], [TEST, VALID], TRAIN)
     candidates = np.unique(sequences.item)
     options = {"min_count": min_count}
     _check_parts(
         "leave-one-out",
+        sequences,
         part,
         len(interactions),
         options,
@@ -167,14 +175,21 @@ def leave_one_out(interactions: Interactions, catalog: Catalog, *, min_count: in
 
 
 def _check_parts(
-    name: str, part: np.ndarray, given: int, options: dict[str, Any], advice: str
+    name: str,
+    sequences: Sequences,
+    part: np.ndarray,
+    given: int,
+    options: dict[str, Any],
+    advice: str,
 ) -> None:
     """Raise if a part is empty; ``given`` is the number of events before the k-core filter."""
-    empty = [label for label, number in PARTS.items() if number not in part]
+    targets = part[sequences.is_target]
+    empty = [label for label, number in PARTS.items() if number not in targets]
     if empty:
         before = "" if given == len(part) else f" ({given} before min_count)"
+        some = "" if len(targets) == len(part) else f", {len(targets)} of them targets,"
         raise ValueError(
-            f"the {name} split of {len(part)} events{before} leaves no event in: "
+            f"the {name} split of {len(part)} events{before}{some} leaves no event in: "
             f"{', '.join(empty)} (options {options}); {advice}"
         )
 
@@ -208,6 +223,8 @@ def _fingerprint(split: Split, ids: Sequence[ItemId]) -> str:
     if events.event_types:
         types = [*events.event_types, *np.array(["", *events.event_types])[events.event_type]]
         digest.update("|".join(types).encode("utf-8", "surrogatepass"))
+    if events.labels is not None and not events.is_target.all():
+        digest.update(np.ascontiguousarray(events.labels.role, dtype="<i8").tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -219,12 +236,20 @@ def target_users(split: Split, targets: Int[np.ndarray, " N"]) -> Int[np.ndarray
 def seen_before(
     split: Split, targets: Int[np.ndarray, " N"]
 ) -> tuple[Int[np.ndarray, " S"], Int[np.ndarray, " S"]]:
-    """Return ``(rows, items)``: row ``n`` has the items of its user before ``targets[n]``."""
-    starts = split.sequences.offsets[target_users(split, targets)]
+    """Return ``(rows, items)``: row ``n`` has the items its user has seen before ``targets[n]``.
+
+    Which events count as seen, see :meth:`mmrec.data.EventRules.is_seen`.
+    """
+    events = split.sequences
+    starts = events.offsets[target_users(split, targets)]
     lengths = targets - starts
     rows = np.repeat(np.arange(len(targets)), lengths)
     steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return rows, split.sequences.item[np.repeat(starts, lengths) + steps]
+    at = np.repeat(starts, lengths) + steps
+    if events.labels is not None:
+        kept = events.labels.role[at] != Role.CONTEXT
+        rows, at = rows[kept], at[kept]
+    return rows, events.item[at]
 
 
 def by_length(split: Split, targets: Int[np.ndarray, " N"], size: int) -> Iterator[np.ndarray]:

@@ -147,6 +147,7 @@ def describe_split(split: Split) -> dict[str, Any]:
         "events": split.sizes(),
         "users": len(split.sequences),
         "candidates": len(split.candidates),
+        **({"event_roles": split.facts} if split.facts else {}),
     }
 
 

@@ -10,6 +10,7 @@ from mmrec.interest.gru import GRUInterest
 from mmrec.interest.inputs import EventInputs
 from mmrec.interest.linear import LinearRecurrentInterest, RecurrentState
 from mmrec.interest.protocol import Interest, LastInterest, SteppingInterest
+from mmrec.interest.request import RequestTime
 
 __all__ = [
     "EventInputs",
@@ -18,6 +19,7 @@ __all__ = [
     "LastInterest",
     "LinearRecurrentInterest",
     "RecurrentState",
+    "RequestTime",
     "SelfAttentionInterest",
     "SteppingInterest",
     "WindowState",

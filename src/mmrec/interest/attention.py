@@ -1,5 +1,6 @@
 """SASRec: causal self-attention over a user's last events."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -41,6 +42,7 @@ class SelfAttentionInterest(nn.Module):
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
         num_event_types: number of known event types; 0 for events without a type.
+        negative_types: event types that say no, see :class:`mmrec.interest.EventInputs`.
 
     Raises:
         ValueError: a size is not positive, or ``heads`` does not divide ``dim``.
@@ -70,6 +72,7 @@ class SelfAttentionInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
+        negative_types: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if min(dim, layers, heads, window) < 1 or num_event_types < 0:
@@ -88,6 +91,7 @@ class SelfAttentionInterest(nn.Module):
             time_gap=time_gap,
             gap_dropout=gap_dropout,
             num_event_types=num_event_types,
+            negative_types=negative_types,
         )
         self.positions = nn.Parameter(torch.randn(window, dim) * 0.02)
         self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(layers))

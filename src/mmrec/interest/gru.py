@@ -1,5 +1,7 @@
 """GRU4Rec's recurrence: one gated step per event."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -27,6 +29,7 @@ class GRUInterest(nn.Module):
         gap_dropout: with ``time_gap``, the probability that a history is trained with unknown
             times, so that a list of items without times can be scored too.
         num_event_types: number of known event types; 0 for events without a type.
+        negative_types: event types that say no, see :class:`mmrec.interest.EventInputs`.
 
     Raises:
         ValueError: a size is not positive, or ``num_event_types`` is negative.
@@ -59,6 +62,7 @@ class GRUInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
+        negative_types: Sequence[int] = (),
     ) -> None:
         super().__init__()
         interest_dim = dim if interest_dim is None else interest_dim
@@ -80,6 +84,7 @@ class GRUInterest(nn.Module):
             time_gap=time_gap,
             gap_dropout=gap_dropout,
             num_event_types=num_event_types,
+            negative_types=negative_types,
         )
 
     def forward(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -22,6 +23,9 @@ class EventInputs(nn.Module):
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: the probability that a history is trained with unknown times.
         num_event_types: number of known event types; 0 for events without a type.
+        negative_types: event types that say no. The vectors of their items are scaled by a learned
+            factor that starts at -1, so that such an event moves the interest away from the item
+            before anything is learned.
 
     Example:
         >>> inputs = EventInputs(4, time_gap=True).eval()
@@ -38,8 +42,14 @@ class EventInputs(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
+        negative_types: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        if not all(1 <= number <= num_event_types for number in negative_types):
+            raise ValueError(
+                f"negative_types must be from 1 to num_event_types, {num_event_types}; "
+                f"got {list(negative_types)}"
+            )
         self.dim, self.gap_dropout = dim, gap_dropout
         self.dropout = Dropout(dropout)
         self.gap = nn.Linear(1, dim) if time_gap else None
@@ -47,6 +57,11 @@ class EventInputs(nn.Module):
         self.event_type = (
             nn.Embedding(num_event_types + 1, dim, padding_idx=0) if num_event_types else None
         )
+        self.sign = None
+        if negative_types:
+            sign = torch.ones(num_event_types + 1, dim)
+            sign[list(negative_types)] = -1
+            self.sign = nn.Parameter(sign)
         # Both are added to item vectors, so they start small compared to them.
         if self.gap is not None:
             nn.init.normal_(self.gap.weight, std=0.02)
@@ -66,6 +81,8 @@ class EventInputs(nn.Module):
             ValueError: a gap or type is needed and missing.
         """
         inputs: Tensor = self.dropout(vectors)
+        if self.sign is not None and event_type is not None:
+            inputs = inputs * F.embedding(event_type, self.sign)
         if self.gap is not None:
             if gap is None:
                 raise ValueError("an interest with time_gap=True expects gap in seconds; got None")

@@ -1,6 +1,7 @@
 """A linear recurrence: trained in parallel over a history, one cheap step per event."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -41,6 +42,7 @@ class LinearRecurrentInterest(nn.Module):
         time_gap: whether the seconds since the user's previous event are an input.
         gap_dropout: see :class:`GRUInterest`.
         num_event_types: number of known event types; 0 for events without a type.
+        negative_types: event types that say no, see :class:`mmrec.interest.EventInputs`.
 
     Raises:
         ValueError: a size is not positive.
@@ -73,6 +75,7 @@ class LinearRecurrentInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
+        negative_types: Sequence[int] = (),
     ) -> None:
         super().__init__()
         state_dim = dim if state_dim is None else state_dim
@@ -89,6 +92,7 @@ class LinearRecurrentInterest(nn.Module):
             time_gap=time_gap,
             gap_dropout=gap_dropout,
             num_event_types=num_event_types,
+            negative_types=negative_types,
         )
         self.blocks = nn.ModuleList(RecurrentBlock(dim, state_dim, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)

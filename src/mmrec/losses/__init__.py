@@ -7,6 +7,7 @@
 """
 
 from mmrec.losses.alignment import alignment_loss
+from mmrec.losses.labeled import labeled_negative_loss
 from mmrec.losses.pairwise import bpr_loss
 from mmrec.losses.pointwise import bce_loss
 from mmrec.losses.protocol import AuxiliaryLoss, Loss, Output
@@ -20,6 +21,7 @@ __all__ = [
     "alignment_loss",
     "bce_loss",
     "bpr_loss",
+    "labeled_negative_loss",
     "shortlist",
     "shortlist_loss",
     "softmax_loss",

@@ -21,7 +21,8 @@ class CatalogScorer:
         model: the model.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
         popularity: the scores for an empty history, ``(V + 1,)``.
-        max_length: number of last events of a history that are used.
+        max_length: number of last events of a history that are read; by default the window of the
+            interest model, or all if it has none.
     """
 
     def __init__(
@@ -30,9 +31,11 @@ class CatalogScorer:
         vectors: Float[Tensor, "V1 D"],
         popularity: Num[Tensor, " V1"],
         *,
-        max_length: int = 200,
+        max_length: int | None = None,
     ) -> None:
-        self.model, self.vectors, self.max_length = model, vectors, max_length
+        window = getattr(model.interest, "window", None)
+        self.model, self.vectors = model, vectors
+        self.max_length = window if max_length is None else max_length
         self.popularity = popularity.to(vectors)
 
     @torch.no_grad()
@@ -74,7 +77,9 @@ class CatalogScorer:
         return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
 
     def _prepared(self, histories: Histories) -> Histories:
-        return histories.tail(self.max_length).to(self.vectors.device)
+        if self.max_length is not None:
+            histories = histories.tail(self.max_length)
+        return histories.to(self.vectors.device)
 
 
 @contextmanager

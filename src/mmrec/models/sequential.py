@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmrec.data import Batch, Histories
-from mmrec.interest import Interest, LastInterest
+from mmrec.interest import Interest, LastInterest, RequestTime
 from mmrec.losses import AuxiliaryLoss, Output
 from mmrec.models.checks import check_interest, check_reranker, check_scorer
 from mmrec.models.items import ItemEncoder
@@ -24,6 +24,7 @@ class SequentialModel(nn.Module):
         scorer: the retrieval scorer, an inner product: ``(N, H), (P, D)`` → ``(N, P)``.
         reranker: optional; scores the short list that the retrieval scorer finds:
             ``(N, H), (N, K, D)`` → ``(N, K)``, added to the retrieval scores.
+        request: optional; changes the interest by the time since the last event.
         shortlist: number of candidates that the reranker scores, K.
 
     Raises:
@@ -48,6 +49,7 @@ class SequentialModel(nn.Module):
         interest: Interest,
         scorer: RetrievalScorer,
         reranker: Reranker | None = None,
+        request: RequestTime | None = None,
         *,
         shortlist: int = 100,
     ) -> None:
@@ -56,7 +58,7 @@ class SequentialModel(nn.Module):
         check_scorer(scorer, interest.interest_dim, items.dim)
         check_reranker(reranker, interest.interest_dim, items.dim)
         self.items, self.interest, self.scorer, self.reranker = items, interest, scorer, reranker
-        self.shortlist = shortlist
+        self.request, self.shortlist = request, shortlist
 
     def forward(self, batch: Batch) -> Output:
         """Return the scores of the batch's pool at every position that has a target."""
@@ -67,6 +69,7 @@ class SequentialModel(nn.Module):
         states = self.interest(events, batch.mask, batch.gap, batch.event_type)
         valid = batch.target.flatten().nonzero().squeeze(1)
         rows = states.flatten(0, 1).index_select(0, valid)
+        rows = self.at_request(rows, batch.since.flatten()[valid])
         target = batch.target.flatten()[valid]
         return Output(self.scorer(rows, vectors), target, rows, vectors, features, present)
 
@@ -85,16 +88,28 @@ class SequentialModel(nn.Module):
         losses = [part.auxiliary_weight * part.auxiliary_loss(output) for part in parts]
         return torch.stack(losses).sum() if losses else None
 
+    def at_request(
+        self, interest: Float[Tensor, "N H"], since: Float[Tensor, " N"]
+    ) -> Float[Tensor, "N H"]:
+        """Return interests at a request, ``since`` seconds after the last event; < 0 = unknown."""
+        return interest if self.request is None else self.request(interest, since)
+
     def interests(
         self, histories: Histories, vectors: Float[Tensor, "V1 D"]
     ) -> Float[Tensor, "B H"]:
-        """Return the interest after the last event of each history; zeros where there is none."""
+        """Return the interest at the request after each history.
+
+        It is that after the last event, zeros where there is none, unless the model reads the time
+        that has passed since (``request``).
+        """
         given = vectors[histories.items], histories.mask, histories.gap, histories.event_type
         if isinstance(self.interest, LastInterest):
-            return self.interest.last(*given)
-        states = self.interest(*given)
-        last = (histories.lengths - 1).clamp(min=0)
-        return states[torch.arange(len(last), device=last.device), last]
+            states = self.interest.last(*given)
+        else:
+            after = self.interest(*given)
+            last = (histories.lengths - 1).clamp(min=0)
+            states = after[torch.arange(len(last), device=last.device), last]
+        return self.at_request(states, histories.since.to(states.device))
 
     def scores(self, histories: Histories, vectors: Float[Tensor, "V1 D"]) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every item vector for each history."""
@@ -130,7 +145,7 @@ def check_products(model: SequentialModel) -> None:
     """
     changed = [
         name
-        for name in ("scores", "interests", "rerank")
+        for name in ("scores", "interests", "at_request", "rerank")
         if getattr(type(model), name) is not getattr(SequentialModel, name)
     ]
     if changed:

@@ -70,7 +70,8 @@ def explain_history(
     """
     steps = histories.items.shape[1]
     kept = torch.stack([torch.arange(steps) != left for left in range(steps)])
-    shorter = histories.map(lambda part: part.expand(steps, -1)[kept].view(steps, steps - 1))
+    copies = histories.rows(torch.zeros(steps, dtype=torch.long))
+    shorter = copies.map(lambda part: part[kept].view(steps, steps - 1))
     states = model.interests(Histories.cat([histories, shorter]), vectors)
     scores: Tensor = model.scorer(states, vectors[item : item + 1])[:, 0].float()
     return float(scores[0]), scores[0] - scores[1:]

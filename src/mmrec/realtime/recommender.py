@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from mmrec.data import Catalog, Histories, ItemId, Table
+from mmrec.data import Catalog, ItemId, PastEvent, Table
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -23,10 +23,20 @@ from mmrec.realtime.search import interest_list, popular_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
+from mmrec.realtime.state_updater import past_of
 from mmrec.realtime.user_sessions import UserSessions
 from mmrec.recommender.lists import Recommendation
+from mmrec.recommender.past import past_of_history
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import History, Where, as_history, check_count
+from mmrec.recommender.requests import (
+    History,
+    Seen,
+    When,
+    Where,
+    as_history,
+    check_count,
+    check_seen,
+)
 
 log = logging.getLogger(__name__)
 
@@ -163,16 +173,22 @@ class RealtimeRecommender:
         *,
         history: History | None = None,
         k: int = 10,
-        exclude_seen: bool = True,
+        at: When | None = None,
+        exclude_seen: Seen = True,
+        exclude: Sequence[ItemId] = (),
         where: Where | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to a user, or for a history.
 
+        The list for a user equals that for a history of the same events.
+
         Args:
             user: a user of the log; a user without events gets popular, diverse items.
-            history: item ids, oldest first, in place of a user.
+            history: in place of a user, as for :meth:`mmrec.Recommender.recommend`.
             k: length of the list.
-            exclude_seen: False if an item of the history may be recommended again.
+            at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
+            exclude_seen: as for :meth:`mmrec.Recommender.recommend`.
+            exclude: items that are left out, too.
             where: a condition on items, as for :meth:`mmrec.Recommender.recommend`.
 
         Returns:
@@ -186,17 +202,21 @@ class RealtimeRecommender:
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
         now = self.snapshots.now
+        check_seen(exclude_seen, {*now.state.event_types})
+        time = now.state.time_of(at)
         if user is not None:
-            interest, seen = self._interest_of_user(user, now, exclude_seen)
+            interest, seen = self._interest_of_user(user, now, time, exclude_seen)
         else:
-            interest, seen = self._interest_of_history(history, now)
-        allowed = None
+            interest, seen = _interest_of_history(history, now, time, exclude_seen)
+        allowed = now.available
         if where is not None:
-            allowed = torch.from_numpy(now.catalog.where(where)) & now.available
+            allowed = torch.from_numpy(now.catalog.where(where)) & allowed
+        left_out = np.concatenate([seen, now.catalog.indices_of(as_history(exclude))])
         if interest is None:
-            return popular_list(now, k, now.available if allowed is None else allowed)
-        exclude = seen if exclude_seen else None
-        return interest_list(now, interest, k, exclude=exclude, allowed=allowed)
+            allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
+            return popular_list(now, k, allowed)
+        chosen = None if where is None else allowed
+        return interest_list(now, interest, k, exclude=left_out, allowed=chosen)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""
@@ -303,25 +323,32 @@ class RealtimeRecommender:
         self.snapshots.follow(versions)
 
     def _interest_of_user(
-        self, user: str, now: Snapshot, seen: bool
+        self, user: str, now: Snapshot, time: float | None, exclude_seen: Seen
     ) -> tuple[Tensor | None, np.ndarray]:
-        """Return a user's interest, None without events, and the seen items if they are wanted."""
+        """Return a user's interest, None if no event was read, and the items that are left out."""
         session = self._user_sessions.latest(user, now)
+        past: list[PastEvent] = []
+        if exclude_seen is not False:
+            past = past_of(self.log.of_user(user), now.catalog.find)
+        seen = now.updater.reader.seen(past, exclude_seen)
         if session.events == 0:
-            return None, np.empty(0, dtype=np.int64)
-        items = self.log.items_of(user) if seen else []
-        indices = np.array([now.catalog.find(item) for item in items], dtype=np.int64)
-        return now.updater.interest_of(session), indices
+            return None, seen
+        since = -1.0 if time is None else max(time - session.time, 0.0)
+        interest = now.updater.interest_of(session)
+        return now.at_request(interest, since), seen
 
-    def _interest_of_history(self, history: Any, now: Snapshot) -> tuple[Tensor | None, np.ndarray]:
-        """Return the interest after a history, None if it is empty, and its items."""
-        indices = now.catalog.indices_of(as_history(history))
-        if not len(indices):
-            return None, indices
-        last = indices[-self.recommender.options.max_length :]
-        histories = Histories.of_items([last]).to(now.vectors.device)
-        with torch.inference_mode():
-            return now.model.interests(histories, now.vectors), np.unique(indices)
+
+def _interest_of_history(
+    history: Any, now: Snapshot, time: float | None, exclude_seen: Seen
+) -> tuple[Tensor | None, np.ndarray]:
+    """Return the interest after a history, None if no event is read, and what is left out."""
+    past = past_of_history(history, now.catalog)
+    reader = now.updater.reader
+    seen, histories = reader.seen(past, exclude_seen), reader.histories([past], [time])
+    if not histories.mask.any():
+        return None, seen
+    with torch.inference_mode():
+        return now.model.interests(histories.to(now.vectors.device), now.vectors), seen
 
 
 def _check_parts(log: object, sessions: object, index: object) -> None:

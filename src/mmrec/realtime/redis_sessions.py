@@ -115,10 +115,14 @@ class RedisSessions:
             return None
 
 
+FIELDS = ("version", "offset", "item", "time", "events", "event_type")
+"""The fields of a session that JSON holds."""
+
+
 def _pack(session: Session) -> bytes:
     """Return a session as bytes: a line of JSON, then the tensors."""
     tensors = {str(place): part.contiguous() for place, part in enumerate(session.state)}
-    fields = (session.version, session.offset, session.item, session.time, session.events)
+    fields = [getattr(session, name) for name in FIELDS]
     return json.dumps(fields).encode() + b"\n" + save(tensors)
 
 
@@ -126,9 +130,9 @@ def _unpack(data: bytes) -> Session | None:
     """Return the session that :func:`_pack` turned into bytes; None if they are damaged."""
     line, _, tensors = data.partition(b"\n")
     try:
-        version, offset, item, moment, events = json.loads(line)
+        fields = dict(zip(FIELDS, json.loads(line), strict=True))
         parts = load(tensors)
         state = tuple(parts[str(place)] for place in range(len(parts)))
     except (ValueError, TypeError, KeyError, SafetensorError):
         return None
-    return Session(version, offset, state, item, moment, events)
+    return Session(state=state, **fields)

@@ -19,6 +19,7 @@ class Session:
         item: catalogue index of the last item, 0 before the first.
         time: unix seconds of the last event.
         events: number of events in the state.
+        event_type: number of the last event's type, 0 if it is unknown.
     """
 
     version: str
@@ -27,6 +28,7 @@ class Session:
     item: int
     time: float
     events: int
+    event_type: int = 0
 
 
 @runtime_checkable

@@ -138,6 +138,11 @@ class Snapshot:
         rows = torch.from_numpy(indices)
         return replace(self, available=self.available.index_fill(0, rows, False))
 
+    @torch.inference_mode()
+    def at_request(self, interest: Float[Tensor, "1 H"], since: float) -> Float[Tensor, "1 H"]:
+        """Return an interest ``since`` seconds after the last event; negative = unknown."""
+        return self.model.at_request(interest, torch.tensor([since], device=interest.device))
+
     def to_state(self) -> RecommenderState:
         """Return a state that can be saved and served again."""
         gone = torch.nonzero(~self.available).flatten()[1:]  # index 0 is padding
@@ -160,12 +165,7 @@ def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
 
 
 def _updater(state: RecommenderState, version: str) -> StateUpdater:
-    return StateUpdater(
-        state.model.interest,
-        version,
-        event_types=state.event_types,
-        drop_repeats=state.options.drop_repeats,
-    )
+    return StateUpdater(state.model.interest, version, state.reader)
 
 
 def _filled(

@@ -1,46 +1,39 @@
-"""Computes the state of a user from events; no other code does."""
+"""Computes the state of a user from events, one step an event."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.data import Histories
+from mmrec.data import EventReader, Histories, ItemId, PastEvent
 from mmrec.interest import SteppingInterest
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
+
+IndexOf = Callable[[ItemId], int]
+"""Returns the catalogue index of an item, 0 if it is unknown."""
 
 
 class StateUpdater:
     """Applies events to a session, each by one step of the interest model.
 
     A new event, a lost session and a change of the model all use this code, so the same events
-    always give the same state. Events are applied in the order of the log. An event that is older
-    than the event before it counts as simultaneous with it. Events on items outside the catalogue
-    are skipped.
+    always give the same state. Events are applied in the order of the log. Which of them count is
+    decided by the reader, see :class:`mmrec.data.EventReader`.
 
     Args:
         interest: the interest model, in evaluation mode.
         version: name of the model; its sessions carry it.
-        event_types: event types of the model; type ``k`` is ``event_types[k - 1]``.
-        drop_repeats: whether successive events on one item count once, as in training.
+        reader: decides which events count, and as what.
 
     Raises:
         ValueError: the interest model has no ``step`` for single events.
     """
 
-    def __init__(
-        self,
-        interest: object,
-        version: str,
-        *,
-        event_types: Sequence[str] = (),
-        drop_repeats: bool = True,
-    ) -> None:
+    def __init__(self, interest: object, version: str, reader: EventReader | None = None) -> None:
         if not isinstance(interest, SteppingInterest):
             needed = ("initial_state", "step", "readout")
             lacking = [name for name in needed if not hasattr(interest, name)]
@@ -48,14 +41,9 @@ class StateUpdater:
                 f"a live recommender needs an interest with initial_state, step and readout; "
                 f"{type(interest).__name__} lacks {' and '.join(lacking)}"
             )
-        self.interest, self.version, self.drop_repeats = interest, version, drop_repeats
-        self.event_types = tuple(event_types)
-        self._event_types = {name: number for number, name in enumerate(event_types, 1)}
+        self.interest, self.version = interest, version
+        self.reader = EventReader() if reader is None else reader
         self._start = interest.initial_state(1)
-
-    def event_type_id(self, name: str) -> int:
-        """Return the number of an event type, 0 if it was not in training."""
-        return self._event_types.get(name, 0)
 
     def start(self) -> Session:
         """Return the session of a user without events."""
@@ -79,7 +67,7 @@ class StateUpdater:
         session: Session,
         events: Iterable[Event],
         vectors: Float[Tensor, "V1 D"],
-        index_of: Callable[[Any], int],
+        index_of: IndexOf,
     ) -> Session:
         """Return the session after further events.
 
@@ -90,58 +78,51 @@ class StateUpdater:
             index_of: returns the index of an item, 0 if it is unknown.
         """
         for event in events:
-            session = self._step(session, event, vectors, index_of(event.item))
+            session = self._step(session, event, vectors, index_of)
         return session
 
     def histories(
-        self, pasts: Sequence[Sequence[Event]], index_of: Callable[[Any], int]
+        self,
+        pasts: Sequence[Sequence[Event]],
+        index_of: IndexOf,
+        at: Sequence[float | None] | None = None,
     ) -> Histories:
         """Return events of users as histories for ``forward``, by the same rules as the steps.
 
         Args:
             pasts: the events of each user, in the order of the log.
             index_of: returns the index of an item, 0 if it is unknown.
+            at: the time of each request; by default unknown.
         """
-        rows = [self._counted(past, index_of) for past in pasts]
-        shape = (len(rows), max([1, *map(len, rows)]))
-        items, gap, event_type = np.zeros(shape, int), np.zeros(shape), np.zeros(shape, int)
-        for row, counted in enumerate(rows):
-            if counted:
-                times = np.maximum.accumulate([event.time for _, event in counted])
-                items[row, : len(counted)] = [item for item, _ in counted]
-                gap[row, : len(counted)] = np.diff(times, prepend=times[0])
-                event_type[row, : len(counted)] = [
-                    self.event_type_id(event.event_type) for _, event in counted
-                ]
-        return Histories(
-            torch.from_numpy(items), torch.from_numpy(gap).float(), torch.from_numpy(event_type)
-        )
+        rows = [past_of(past, index_of) for past in pasts]
+        return self.reader.histories(rows, [None] * len(rows) if at is None else at)
 
-    def _counted(
-        self, past: Sequence[Event], index_of: Callable[[Any], int]
-    ) -> list[tuple[int, Event]]:
-        """Return the events that count, each with the index of its item."""
-        counted: list[tuple[int, Event]] = []
-        for event in past:
-            item = index_of(event.item)
-            repeated = self.drop_repeats and bool(counted) and counted[-1][0] == item
-            if item and not repeated:
-                counted.append((item, event))
-        return counted
-
-    def _step(self, session: Session, event: Event, vectors: Tensor, item: int) -> Session:
-        repeated = self.drop_repeats and item == session.item
-        if item == 0 or repeated:
+    def _step(self, session: Session, event: Event, vectors: Tensor, index_of: IndexOf) -> Session:
+        [past] = past_of([event], index_of)
+        if not self.reader.counts(past, session.item, session.event_type):
             return replace(session, offset=event.offset)
+        number = self.reader.number_of(event.event_type)
         gap = max(event.time - session.time, 0.0) if session.events else 0.0
         state = self.interest.step(
             self._state(session),
-            vectors[item : item + 1],
+            vectors[past.item : past.item + 1],
             torch.tensor([gap], dtype=torch.float32, device=vectors.device),
-            torch.tensor([self.event_type_id(event.event_type)], device=vectors.device),
+            torch.tensor([number], device=vectors.device),
         )
-        time = max(event.time, session.time) if session.events else event.time
-        return Session(self.version, event.offset, _parts(state), item, time, session.events + 1)
+        return Session(
+            version=self.version,
+            offset=event.offset,
+            state=_parts(state),
+            item=past.item,
+            time=max(event.time, session.time) if session.events else event.time,
+            events=session.events + 1,
+            event_type=number,
+        )
+
+
+def past_of(events: Iterable[Event], index_of: IndexOf) -> list[PastEvent]:
+    """Return events of a log with the catalogue indices of their items."""
+    return [PastEvent(index_of(e.item), e.event_type, e.time) for e in events]
 
 
 def _parts(state: Any) -> tuple[Tensor, ...]:

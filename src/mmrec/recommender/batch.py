@@ -1,21 +1,26 @@
 """Recommendations for many users at once, and the vectors of a whole catalogue."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import polars as pl
 import torch
 
-from mmrec.data import Catalog, Interactions, Table
+from mmrec.data import Catalog, Interactions, PastEvent, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.recommender.content import encode_rows
-from mmrec.recommender.lists import final_scores
-from mmrec.recommender.popular import popular_items
+from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import Where, check_count
+from mmrec.recommender.requests import Seen, When, Where, check_count
 
 
 def histories_of(events: Table | Interactions) -> pl.DataFrame:
-    """Return the history of each user of a log: ``user_id`` and ``history``, ids oldest first.
+    """Return the history of each user of a log: ``user_id`` and lists of what is known of events.
+
+    The lists are ``history`` (item ids, oldest first), ``events`` (their types) and ``timestamps``
+    (unix seconds), the last two if the log has them.
 
     Example:
         >>> log = {"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"], "timestamp": [2, 1, 1]}
@@ -24,7 +29,8 @@ def histories_of(events: Table | Interactions) -> pl.DataFrame:
     """
     log = events if isinstance(events, Interactions) else Interactions(events)
     grouped = log.frame.group_by("user_id", maintain_order=True)
-    return grouped.agg(pl.col("item_id").alias("history"))
+    names = {name: column for name, column in LISTS.items() if column in log.frame.columns}
+    return grouped.agg(pl.col(column).alias(name) for name, column in names.items())
 
 
 def recommend_all(
@@ -32,17 +38,19 @@ def recommend_all(
     histories: Table,
     k: int = 10,
     *,
+    at: When | None = None,
     where: Where | None = None,
-    exclude_seen: bool = True,
+    exclude_seen: Seen = True,
     batch_size: int = 256,
 ) -> pl.DataFrame:
     """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
 
     Args:
         recommender: the trained recommender.
-        histories: ``user_id`` and ``history`` (a list of item ids, oldest first), see
-            :func:`histories_of`.
+        histories: ``user_id`` and ``history`` (a list of item ids, oldest first); and, if they are
+            known, ``events`` and ``timestamps``, see :func:`histories_of`.
         k: how many items.
+        at: the time of the requests, see :meth:`Recommender.recommend`.
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
         exclude_seen: whether to leave out the items of the history.
         batch_size: maximum number of users scored at once; fewer if the catalogue is large.
@@ -56,35 +64,21 @@ def recommend_all(
     check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
-    rows = _rows(frame["history"], recommender.catalog)
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    state, scorer = recommender.state, recommender.catalog_scorer
+    time = state.time_of(at)  # one for all users
+    pasts = _pasts(frame, recommender.catalog)
+    lengths = np.array([len(past) for past in pasts], dtype=np.int64)
     mask = torch.from_numpy(recommender.catalog.where({} if where is None else where))
-    allowed = mask & recommender.state.available
-    scorer, parts = recommender.catalog_scorer, []
+    allowed, parts = mask & state.available, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of similar length share a batch, so that there is little padding.
     order = np.argsort(lengths, kind="stable")
-    known = order[lengths[order] > 0]
-    for start in range(0, len(known), batch_size):
-        users = known[start : start + batch_size]
-        scores = final_scores(
-            scorer, [rows[user] for user in users], allowed=allowed, exclude_seen=exclude_seen
-        )
-        top = scores.topk(min(k, scores.shape[1] - 1))
-        parts.append(_lines(users, top.indices.cpu().numpy(), top.values.cpu().numpy()))
-    unknown = order[lengths[order] == 0]
-    if len(unknown):
-        allowed = allowed.to(scorer.vectors.device)
-        popular = popular_items(scorer.popularity, scorer.vectors, allowed, k)
-        parts.append(_lines(unknown, *(np.tile(p.cpu(), (len(unknown), 1)) for p in popular)))
-    lines = pl.concat([_lines(known[:0], np.zeros((0, 1), int), np.zeros((0, 1))), *parts])
-    lines = lines.sort("user", "rank")
-    return lines.select(
-        frame["user_id"].gather(lines["user"]),
-        recommender.catalog.frame["item_id"].gather(lines["index"] - 1),
-        "rank",
-        "score",
-    )
+    for start in range(0, len(order), batch_size):
+        users = order[start : start + batch_size]
+        asked = asked_for(state, [pasts[user] for user in users], time, allowed, exclude_seen)
+        lists = recommend_lists(scorer, recommender.catalog, asked, k)
+        parts.append(_lines(users, lists, frame, recommender.catalog))
+    return pl.concat(parts).sort("user", "rank").drop("user")
 
 
 def encode_items(recommender: Recommender, items: Table | None = None) -> pl.DataFrame:
@@ -121,26 +115,53 @@ class ItemVectors:
         return block.frame.select("item_id", pl.Series("vector", table, dtype=shape))
 
 
-def _rows(histories: pl.Series, catalog: Catalog) -> list[np.ndarray]:
-    """Return the catalogue indices of each history."""
-    lengths = histories.list.len().fill_null(0).to_numpy().astype(np.int64)
-    # An empty history would become a null, as if an item id were missing.
-    events = histories.filter(lengths > 0).explode()
-    if events.null_count():
+LISTS = {"history": "item_id", "events": "event", "timestamps": "timestamp"}
+"""Columns of histories, and the columns of a log that they hold."""
+
+
+def _pasts(frame: pl.DataFrame, catalog: Catalog) -> list[list[PastEvent]]:
+    """Return the events of each row of histories."""
+    lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
+    columns: dict[str, list[Any]] = {}
+    for name in LISTS:
+        if name not in frame.columns:
+            columns[name] = [None] * int(lengths.sum())
+            continue
+        if (frame[name].list.len().fill_null(0).to_numpy() != lengths).any():
+            raise ValueError(f"histories must have as many {name} as items of history")
+        # An empty history would become a null, as if an item id were missing.
+        columns[name] = frame[name].filter(lengths > 0).explode().to_list()
+    nulls = sum(item is None for item in columns["history"])
+    if nulls:
         raise ValueError(
-            f"histories must hold item ids; {events.null_count()} of {len(events)} are null"
+            f"histories must hold item ids; {nulls} of {len(columns['history'])} are null"
         )
-    return np.split(catalog.indices_of(events.to_list()), np.cumsum(lengths))[:-1]
+    items = catalog.indices_of(columns["history"]).tolist()
+    rows = zip(items, columns["events"], columns["timestamps"], strict=True)
+    events = [PastEvent(item, kind or None, time) for item, kind, time in rows]
+    ends = np.cumsum(lengths).tolist()
+    return [events[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
 
 
-def _lines(users: np.ndarray, indices: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
-    """Return a row for each recommended item; a score of ``-inf`` is no item."""
-    width = indices.shape[1]
+def _lines(
+    users: np.ndarray,
+    lists: Sequence[Sequence[Recommendation]],
+    frame: pl.DataFrame,
+    catalog: Catalog,
+) -> pl.DataFrame:
+    """Return a row for each recommended item."""
+    rows = np.repeat(users, [len(found) for found in lists])
     return pl.DataFrame(
         {
-            "user": np.repeat(users, width),
-            "index": indices.ravel().astype(np.int64),
-            "rank": np.tile(np.arange(1, width + 1), len(users)),
-            "score": scores.ravel().astype(np.float32),
+            "user": rows,
+            "user_id": frame["user_id"].gather(rows),
+            "item_id": pl.Series(
+                [line.item for found in lists for line in found],
+                dtype=catalog.frame["item_id"].dtype,
+            ),
+            "rank": np.concatenate(
+                [np.zeros(0, np.int64), *(np.arange(1, len(found) + 1) for found in lists)]
+            ),
+            "score": pl.Series([line.score for found in lists for line in found], dtype=pl.Float32),
         }
-    ).filter(pl.col("score") > -np.inf)
+    )

@@ -1,5 +1,7 @@
 """From scores to lists of recommendations."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
-from mmrec.data import Catalog, Histories, ItemId
+from mmrec.data import Catalog, Histories, ItemId, PastEvent
 from mmrec.models import CatalogScorer
+from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.popular import popular_items
+from mmrec.recommender.requests import Seen, When, check_seen
 
 
 class Recommendation(NamedTuple):
@@ -26,44 +30,72 @@ class Recommendation(NamedTuple):
     reason: str
 
 
-def recommend_lists(
-    scorer: CatalogScorer,
-    catalog: Catalog,
-    rows: list[np.ndarray],
-    k: int,
-    *,
+@dataclass(frozen=True)
+class Asked:
+    """Requests for lists, one a row.
+
+    Attributes:
+        histories: what the model reads, ``(B, T)``, with the times of the requests.
+        excluded: catalogue indices that are left out, for each row.
+        allowed: the only items that may be on a list, ``(V + 1,)``.
+    """
+
+    histories: Histories
+    excluded: Sequence[np.ndarray]
+    allowed: Bool[Tensor, " V1"]
+
+
+def asked_for(
+    state: RecommenderState,
+    pasts: Sequence[Sequence[PastEvent]],
+    at: When | None,
     allowed: Bool[Tensor, " V1"],
-    exclude_seen: bool,
+    exclude_seen: Seen,
+    exclude: Int[np.ndarray, " S"] | None = None,
+) -> Asked:
+    """Return requests after the events of users, by the rules of a trained recommender.
+
+    Args:
+        state: the recommender.
+        pasts: the events of each user, oldest first.
+        at: time of the requests; now by default.
+        allowed: the only items that may be on a list.
+        exclude_seen: which items of the events are left out, see :meth:`Recommender.recommend`.
+        exclude: catalogue indices that are left out of all lists.
+    """
+    check_seen(exclude_seen, {*state.event_types})
+    reader, time = state.reader, state.time_of(at)
+    seen = [reader.seen(past, exclude_seen) for past in pasts]
+    more = np.zeros(0, dtype=np.int64) if exclude is None else exclude
+    histories = reader.histories(pasts, [time] * len(pasts))
+    return Asked(histories, [np.concatenate([items, more]) for items in seen], allowed)
+
+
+def recommend_lists(
+    scorer: CatalogScorer, catalog: Catalog, asked: Asked, k: int
 ) -> list[list[Recommendation]]:
-    """Return the list of each history of catalogue indices, ``k`` lines at most."""
-    scores = final_scores(scorer, rows, allowed=allowed, exclude_seen=exclude_seen)
-    lists = []
-    for row, line in zip(rows, scores, strict=True):
-        if len(row):
+    """Return the list of each request, ``k`` lines at most."""
+    scores = final_scores(scorer, asked)
+    known, lists = asked.histories.mask.any(1).tolist(), []
+    for row, line in enumerate(scores):
+        if known[row]:
             lists.append(top_list(catalog, line, k, "interest"))
             continue
-        popular = popular_items(scorer.popularity, scorer.vectors, allowed, k)
+        popular = popular_items(scorer.popularity, scorer.vectors, line > -torch.inf, k)
         lists.append(lines(catalog, *popular, "popularity"))
     return lists
 
 
-def final_scores(
-    scorer: CatalogScorer,
-    rows: list[np.ndarray],
-    *,
-    allowed: Bool[Tensor, " V1"],
-    exclude_seen: bool,
-) -> Float[Tensor, "B V1"]:
-    """Return the scores for each history of catalogue indices, ``-inf`` for excluded items.
+def final_scores(scorer: CatalogScorer, asked: Asked) -> Float[Tensor, "B V1"]:
+    """Return the scores for each request, ``-inf`` for excluded items.
 
     Items are excluded before the short list is taken, so that all of it can be recommended.
     """
-    histories = Histories.of_items([row[-scorer.max_length :] for row in rows])
-    exclude = (~allowed).to(scorer.vectors.device).repeat(len(rows), 1)
-    if exclude_seen:
-        numbers = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-        exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(rows))] = True
-    return scorer.rerank(scorer.scores(histories), histories, exclude)
+    exclude = (~asked.allowed).to(scorer.vectors.device).repeat(len(asked.excluded), 1)
+    exclude[:, 0] = True
+    numbers = np.repeat(np.arange(len(exclude)), [len(row) for row in asked.excluded])
+    exclude[torch.from_numpy(numbers), torch.from_numpy(np.concatenate(asked.excluded))] = True
+    return scorer.rerank(scorer.scores(asked.histories), asked.histories, exclude)
 
 
 def top_list(

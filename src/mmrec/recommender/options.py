@@ -4,6 +4,7 @@ Encoders, fusion, interest model, scorer, loss and negatives are not options but
 :mod:`mmrec.recommender.parts`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
@@ -12,8 +13,19 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from mmrec.data.event_rules import NEGATIVE_TYPES, SHOWN_TYPES, EventRules
+
 LARGE = 10**9
-PARTS = ("encoders", "fusion", "interest", "scorer", "reranker", "loss", "negatives")
+PARTS = (
+    "encoders",
+    "fusion",
+    "interest",
+    "request",
+    "scorer",
+    "reranker",
+    "loss",
+    "negatives",
+)
 """Names of the parts, which are arguments of :meth:`Recommender.fit`, not options."""
 
 
@@ -31,9 +43,33 @@ def _names(value: Any) -> Any:
     return value
 
 
+def _rules(value: Any) -> Any:
+    """Return rules of events as a tuple; text is split at commas outside of parentheses."""
+    if isinstance(value, str):
+        value = re.split(r",(?![^(]*\))", value)
+    if isinstance(value, list | tuple) and all(isinstance(rule, str) for rule in value):
+        return tuple(rule.strip() for rule in value if rule.strip())
+    return value
+
+
+def _weights(value: Any) -> Any:
+    """Return weights by event type; text is read as ``type=weight`` between commas."""
+    if isinstance(value, str):
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        try:
+            return {name.strip(): float(number) for name, _, number in pairs}
+        except ValueError:
+            return value
+    if isinstance(value, Mapping):
+        return {name: float(_plain(weight)) for name, weight in value.items()}
+    return value
+
+
 Count = Annotated[int, BeforeValidator(_plain), Ge(1), Le(LARGE)]
 Share = Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(0.99)]
 Rate = Annotated[float, BeforeValidator(_plain), Ge(1e-9), Le(10.0)]
+Rules = Annotated[tuple[str, ...], BeforeValidator(_rules)]
+Weights = Annotated[dict[str, float], BeforeValidator(_weights)]
 
 
 class _Group(BaseModel):
@@ -57,8 +93,49 @@ class DataOptions(_Group):
     min_count: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
         0, description="k-core filter: users and items with fewer events are not trained on."
     )
-    drop_repeats: bool = Field(True, description="Count successive events on the same item once.")
-    max_length: Count = Field(200, description="Last events of a history that are read.")
+    drop_repeats: bool = Field(
+        True, description="Count successive events of one type on the same item once."
+    )
+    targets: Rules = Field(
+        (),
+        description="What is predicted: event types, or conditions on the columns of events, such "
+        "as 'purchase, rating >= 4'; the rest is context. By default, every event that no other "
+        "rule fits.",
+    )
+    negative: Rules | None = Field(
+        None,
+        description="What says no, as for targets; by default the types "
+        + ", ".join(NEGATIVE_TYPES)
+        + ".",
+    )
+    shown: Rules | None = Field(
+        None,
+        description="What was shown and not chosen, as for targets; by default the types "
+        + ", ".join(SHOWN_TYPES)
+        + ".",
+    )
+    ignored: Rules = Field((), description="Events that are left out, as for targets.")
+    event_weights: Weights = Field(
+        {},
+        description="Weights of event types in the loss, such as 'purchase=1, view=0.1'; by "
+        "default 1 for targets and 0 for context.",
+    )
+    max_length: Count = Field(
+        200,
+        description="Events of a history that are trained on at once; attention reads no more.",
+    )
+
+    @property
+    def event_rules(self) -> EventRules:
+        """What events mean."""
+        return EventRules(
+            targets=self.targets,
+            negative=self.negative,
+            shown=self.shown,
+            ignored=self.ignored,
+            weights=self.event_weights,
+            drop_repeats=self.drop_repeats,
+        )
 
 
 class ContentOptions(_Group):
@@ -98,7 +175,13 @@ class ModelOptions(_Group):
         0.1, description="Probability that an item is trained without one of its modalities."
     )
     time_gap: bool = Field(True, description="Use the time since the last event as an input.")
-    event_types: bool = Field(False, description="Use the type of an event as an input.")
+    event_types: bool | None = Field(
+        None,
+        description="Use the type of an event as an input; by default, if there are two or more.",
+    )
+    request_time: bool = Field(
+        True, description="Use the time from the last event to the request as an input."
+    )
 
 
 class TrainingOptions(_Group):
@@ -256,6 +339,10 @@ def _expected(name: str, field: FieldInfo) -> str:
         return "'frozen', 'last-N' or 'full'"
     if name == "devices":
         return "1 or more, or 'auto'"
+    if name in ("targets", "negative", "shown", "ignored"):
+        return "event types or conditions in a tuple, or in a text with commas"
+    if name == "event_weights":
+        return "numbers by event type, or a text such as 'purchase=1, view=0.1'"
     if name == "modalities":
         return "names in a tuple, or in a text with commas"
     kinds, limits = list(get_args(field.annotation) or (field.annotation,)), list(field.metadata)

@@ -1,8 +1,9 @@
 """The recommender: training, recommendations and RUN folders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,15 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog, Interactions, ItemId, Source, Split, Table
+from mmrec.data import Catalog, Interactions, ItemId, PastEvent, Source, Split, Table
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality, modalities_of
-from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
+from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
+from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import check_no_folder, read_log, renumbered, split_log
@@ -31,7 +33,15 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
-from mmrec.recommender.requests import History, Where, as_history, check_count, check_item
+from mmrec.recommender.requests import (
+    History,
+    Seen,
+    When,
+    Where,
+    as_history,
+    check_count,
+    check_item,
+)
 
 
 class Recommender:
@@ -236,49 +246,78 @@ class Recommender:
         history: History,
         k: int = 10,
         *,
+        at: When | None = None,
         where: Where | None = None,
-        exclude_seen: bool = True,
+        exclude_seen: Seen = True,
+        exclude: Sequence[ItemId] = (),
     ) -> list[Recommendation]:
         """Recommend ``k`` items to someone with this history.
 
         Args:
-            history: item ids, oldest first, in a list, NumPy array or polars series.
+            history: item ids, oldest first, in a list, NumPy array or series; or events, as a table
+                or a list of mappings with ``item_id`` and, if known, ``event`` and ``timestamp``.
             k: how many.
+            at: the time of the request; now by default, if the recommender was trained on times.
             where: condition on the recommended items: ``{"genre": ["Comedy", "Drama"]}`` or a
                 polars expression over the catalogue's columns. Columns from a CSV file are text:
                 ``pl.col("price").cast(float) < 20``.
-            exclude_seen: whether to leave out the items of the history.
+            exclude_seen: whether to leave out the items of the history: those of all events, or of
+                targets and negative events if ``targets`` were set in training; or the event types
+                that count, such as ``["purchase"]``.
+            exclude: items that are left out, too.
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
             history, popular and diverse items.
 
         Raises:
-            ValueError: ``history`` is not a list of known item ids, or ``k`` isn't positive.
+            ValueError: ``history`` is not a history of known items, ``at`` is no time, or ``k``
+                isn't positive.
+
+        Example:
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "timestamp": range(8)}
+            >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = Recommender.fit(log, {"item_id": [*"abc"]}, options=options)
+            >>> past = {"item_id": ["a", "b"], "timestamp": [10.0, 11.0]}
+            >>> [line.item for line in made.recommend(past, at=20.0)]
+            ['c']
         """
         check_count(k)
-        row = as_history(history)
-        return self.recommend_many([row], k, where=where, exclude_seen=exclude_seen)[0]
+        past = past_of_history(history, self.catalog)
+        more = self.catalog.indices_of(as_history(exclude))
+        return self._lists([past], k, at, self._allowed(where), exclude_seen, more)[0]
 
     def recommend_many(
         self,
-        histories: Sequence[History] | np.ndarray | pl.Series,
+        histories: Iterable[History],
         k: int = 10,
         *,
+        at: When | None = None,
         where: Where | None = None,
-        exclude_seen: bool = True,
+        exclude_seen: Seen = True,
+        exclude: Sequence[ItemId] = (),
     ) -> list[list[Recommendation]]:
         """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`."""
         check_count(k)
-        rows = [as_history(history) for history in histories]
-        allowed, scorer = self._allowed(where), self.catalog_scorer
+        allowed, more = self._allowed(where), self.catalog.indices_of(as_history(exclude))
         lists: list[list[Recommendation]] = []
-        for start in range(0, len(rows), 256):
-            indices = [self.catalog.indices_of(row) for row in rows[start : start + 256]]
-            lists += recommend_lists(
-                scorer, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
-            )
+        source = iter(histories)
+        while rows := list(islice(source, 256)):
+            pasts = [past_of_history(history, self.catalog) for history in rows]
+            lists += self._lists(pasts, k, at, allowed, exclude_seen, more)
         return lists
+
+    def _lists(
+        self,
+        pasts: Sequence[Sequence[PastEvent]],
+        k: int,
+        at: When | None,
+        allowed: Tensor,
+        exclude_seen: Seen,
+        exclude: np.ndarray,
+    ) -> list[list[Recommendation]]:
+        asked = asked_for(self.state, pasts, at, allowed, exclude_seen, exclude)
+        return recommend_lists(self.catalog_scorer, self.catalog, asked, k)
 
     def similar(
         self, item: ItemId, k: int = 10, *, where: Where | None = None

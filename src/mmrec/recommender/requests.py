@@ -1,14 +1,21 @@
 """Checks of the arguments of a recommendation: histories, items and counts."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mmrec.data import ItemId
+from mmrec.data.times import LATEST
 
 Where = Mapping[str, Any] | pl.Expr
+Seen = bool | Collection[str]
+"""Whose items are not recommended again: all of a history's, none, or those of event types."""
+
+When = float | datetime
+"""A time: unix seconds, or a datetime, which is UTC if it has no zone."""
 History = Sequence[ItemId] | np.ndarray | pl.Series
 
 
@@ -24,6 +31,35 @@ def check_item(item: object) -> None:
     """Raise a ``ValueError`` unless ``item`` could be the id of one item."""
     if not isinstance(item, str | int | np.integer):
         raise ValueError(f"item must be the id of one item; got {item!r}")
+
+
+def check_seen(exclude_seen: Seen, event_types: Collection[str]) -> None:
+    """Raise a ``ValueError`` unless ``exclude_seen`` is a choice or names known event types."""
+    if isinstance(exclude_seen, bool):
+        return
+    if isinstance(exclude_seen, str) or not set(exclude_seen) <= set(event_types):
+        raise ValueError(
+            f"exclude_seen must be True, False or a list of event types among "
+            f"{sorted(event_types)}; got {exclude_seen!r}"
+        )
+
+
+def as_seconds(at: When) -> float:
+    """Return the time of a request in unix seconds.
+
+    Raises:
+        ValueError: it is not a time between 1970 and 2200.
+
+    Example:
+        >>> as_seconds(datetime(1970, 1, 2))
+        86400.0
+    """
+    if isinstance(at, datetime):
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    number = isinstance(at, int | float | np.number) and not isinstance(at, bool)
+    if not number or not 0 <= float(at) < LATEST:
+        raise ValueError(f"at must be unix seconds before the year 2200, or a datetime; got {at!r}")
+    return float(at)
 
 
 def as_history(history: Any) -> list[ItemId]:

@@ -240,5 +240,5 @@ class _HeldOutEvents(IterableDataset[HeldOut]):
 
 
 def _without_events(like: HeldOut) -> HeldOut:
-    none = like.histories.map(lambda part: part[:0])
+    none = like.histories.rows(torch.zeros(0, dtype=torch.long))
     return HeldOut(like.target[:0], none, like.seen[:, :0], like.position[:0])

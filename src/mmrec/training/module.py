@@ -8,11 +8,18 @@ from torch import Tensor
 from mmrec.cpu import fast_products
 from mmrec.data import Batch
 from mmrec.evaluation import HeldOut
-from mmrec.losses import Loss, Output, shortlist, shortlist_loss, softmax_loss
+from mmrec.losses import (
+    Loss,
+    Output,
+    labeled_negative_loss,
+    shortlist,
+    shortlist_loss,
+    softmax_loss,
+)
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog
 from mmrec.scoring import Reranker
-from mmrec.training.distributed import join, keep_in_graph, several_processes
+from mmrec.training.distributed import Joined, join, keep_in_graph, several_processes
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 
 RANKED_ROWS = 512
@@ -61,7 +68,7 @@ class SequentialRecommender(LightningModule):
         with fast_products():
             joined = join(self.model(batch), batch.pool, self.model.scorer)
         output = joined.output
-        loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
+        loss = self._loss_of_targets(joined, batch)
         if self.model.reranker is not None:
             loss = loss + self._ranking_loss(self.model.reranker, output, joined.candidates)
         loss = joined.weight * loss
@@ -70,6 +77,26 @@ class SequentialRecommender(LightningModule):
             loss = loss + auxiliary
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
         return keep_in_graph(loss, self.model) if several_processes() else loss
+
+    def _loss_of_targets(self, joined: Joined, batch: Batch) -> Tensor:
+        """Return the weighted mean of the loss, with that of labeled negatives."""
+        output, valid = joined.output, batch.target.flatten() > 0
+        if batch.weight is None:
+            loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
+        else:
+            # A loss is a mean over rows, so rows of one weight are taken together.
+            weight = batch.weight.flatten()[valid]
+            loss, total = output.logits.sum() * 0, weight.sum().clamp(min=1e-12)
+            for value in weight.unique():
+                rows = weight == value
+                part = self.loss(
+                    output.logits[rows], output.target[rows], joined.candidates, joined.log_q
+                )
+                loss = loss + part * value * rows.sum() / total
+        if batch.below is not None:
+            negatives = batch.below.flatten(0, 1)[valid]
+            loss = loss + labeled_negative_loss(output.logits, output.target, negatives)
+        return loss
 
     def _ranking_loss(self, reranker: Reranker, output: Output, candidates: Tensor) -> Tensor:
         """Return the softmax loss over the target and the short list of the retrieval scorer."""

@@ -145,7 +145,7 @@ def user_gradients(
     parameters, vectors = trained_parameters(model), model.items(pool)
     for user in users:
         states = model.interest(vectors[user.history], user.mask, user.gap, user.event_type)
-        logits = model.scorer(states[0], vectors)
+        logits = model.scorer(model.at_request(states[0], user.since[0]), vectors)
         value = loss(logits, user.target[0], pool.candidates, pool.log_q)
         yield torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
 

@@ -54,6 +54,8 @@ class UserBatches:
                 f"training needs a user with two events or more in the training part; all "
                 f"{len(sequences.item)} of its events are of different users"
             )
+        if not sequences.is_target.all():
+            raise ValueError("training with privacy expects events that are all targets")
         self.device = device
         self.sample_rate = min(batch_size / len(self.spans), 1.0)
         self._rng = np.random.default_rng()
@@ -87,11 +89,16 @@ class UserBatches:
         slots = torch.searchsorted(pool.items, items.to(self.device)).unsqueeze(0)
         gap = torch.from_numpy(self.sequences.gap[events]).float()
         event_type = torch.from_numpy(self.sequences.event_type[events])
+        since = torch.from_numpy(self.sequences.gap[start + 1 : end]).float()
+        since = since if self.sequences.timed else torch.full_like(since, -1)
         return Batch(
             history=slots[:, :-1],
             target=slots[:, 1:],
             gap=gap.to(self.device).unsqueeze(0),
             event_type=event_type.to(self.device).unsqueeze(0),
+            since=since.to(self.device).unsqueeze(0),
+            weight=None,
+            below=None,
             pool=pool,
         )
 

@@ -72,7 +72,9 @@ class Reservoir:
         columns = (self.items[rows, :steps], self.gap[rows, :steps], self.event_type[rows, :steps])
         return Examples(
             torch.from_numpy(self.user[rows]),
-            Histories(*(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)),
+            Histories.without_request(
+                *(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)
+            ),
             torch.from_numpy(self.items[rows, -1]),
             torch.from_numpy(self.fresh[rows]),
         )

@@ -71,8 +71,4 @@ def _without_unknown(histories: Histories, size: int) -> Histories:
     if not unknown.any():
         return histories
     order = unknown.long().argsort(dim=1, stable=True)
-    parts = (
-        part.masked_fill(unknown, 0).gather(1, order)
-        for part in (histories.items, histories.gap, histories.event_type)
-    )
-    return Histories(*parts)
+    return histories.map(lambda part: part.masked_fill(unknown, 0).gather(1, order))

@@ -79,12 +79,7 @@ class OnlineTrainer:
             max_length=recommender.options.max_length,
             **learner,
         )
-        self.updater = StateUpdater(
-            recommender.model.interest,
-            self.base,
-            event_types=recommender.state.event_types,
-            drop_repeats=recommender.options.drop_repeats,
-        )
+        self.updater = StateUpdater(recommender.model.interest, self.base, recommender.state.reader)
         self.changes = 0
         self._published = self._tried = 0
         self.running = RunningNDCG(window)

@@ -1,5 +1,6 @@
 """A trained recommender as one value, which is saved, served, exported and updated."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,11 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, EventReader
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.requests import When, as_seconds
+
+TIMED = "timed"
+"""In ``about``: whether events had times."""
 
 REMOVED = "removed"
 """In ``about``: ids that are recommended no more."""
@@ -64,11 +69,25 @@ class RecommenderState:
         return available
 
     @property
+    def timed(self) -> bool:
+        """Whether the events of the training had times, rather than positions."""
+        return bool(self.about.get(TIMED, True))
+
+    def time_of(self, at: When | None) -> float | None:
+        """Return the time of a request in unix seconds: ``at``, or now; None without times."""
+        if not self.timed:
+            return None
+        return time.time() if at is None else as_seconds(at)
+
+    @property
+    def reader(self) -> EventReader:
+        """Decides which events of a user the model reads, and as what."""
+        return EventReader(self.options.event_rules, self.event_types)
+
+    @property
     def scorer(self) -> CatalogScorer:
         """The model with this catalogue."""
-        return CatalogScorer(
-            self.model, self.vectors, self.counts, max_length=self.options.max_length
-        )
+        return CatalogScorer(self.model, self.vectors, self.counts)
 
     def encode(
         self, items: Catalog, features: Mapping[str, np.ndarray] | None = None

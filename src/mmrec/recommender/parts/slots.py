@@ -11,7 +11,13 @@ import numpy as np
 from torch import nn
 
 from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
-from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    Interest,
+    LinearRecurrentInterest,
+    RequestTime,
+    SelfAttentionInterest,
+)
 from mmrec.losses import Loss, bce_loss, bpr_loss, softmax_loss
 from mmrec.recommender.parts.spec import (
     PartSpec,
@@ -45,6 +51,7 @@ class Parts(TypedDict, total=False):
     encoders: Mapping[str, Any]
     fusion: str | Mapping[str, Any] | Fusion | Callable[..., Fusion]
     interest: str | Mapping[str, Any] | Interest | Callable[..., Interest]
+    request: str | Mapping[str, Any] | Callable[..., Any]
     scorer: str | Mapping[str, Any] | RetrievalScorer | Callable[..., RetrievalScorer]
     reranker: str | Mapping[str, Any] | Reranker | Callable[..., Reranker] | None
     loss: str | Mapping[str, Any] | Loss
@@ -174,6 +181,7 @@ SLOTS = {
             "gru4rec",
             "mmrec.interest",
         ),
+        Slot("request", {"time": RequestTime}, "time", "mmrec.interest"),
         Slot("scorer", {"dot": DotScorer}, "dot", "mmrec.scoring"),
         Slot("reranker", {"mlp": MLPScorer}, None, "mmrec.scoring"),
         Slot(

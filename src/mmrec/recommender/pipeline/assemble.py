@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmrec.data import Role
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
@@ -16,7 +17,7 @@ from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spe
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.parts.slots import recipe_of
 
-MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer")
+MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer", "request")
 """The slots of a model, in the order in which the parts are made; random draws depend on it."""
 
 
@@ -66,7 +67,7 @@ def build_model(
     options: Options,
     encoders: Mapping[str, Encoder],
     *,
-    event_types: int = 0,
+    event_types: Sequence[str] = (),
     content: Sequence[str] = (),
 ) -> tuple[SequentialModel, dict[str, PartSpec]]:
     """Make the parts of a recipe and wire them; return the model and the spec of each part.
@@ -75,7 +76,7 @@ def build_model(
         recipe: what was given.
         options: sizes and inputs.
         encoders: an encoder for each modality.
-        event_types: number of event types.
+        event_types: names of the event types.
         content: the modalities that items without events have, which a fusion may align.
 
     Raises:
@@ -87,23 +88,32 @@ def build_model(
     parts: dict[str, Any] = {}
     specs: dict[str, PartSpec] = {}
     for slot in MODEL_SLOTS:
+        if slot == "request" and not options.request_time:
+            continue
         if (given := recipe.of(slot)) is not None:
             parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
     items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
-    model = SequentialModel(items, parts["interest"], parts["scorer"], parts.get("reranker"))
+    more = (parts.get("reranker"), parts.get("request"))
+    model = SequentialModel(items, parts["interest"], parts["scorer"], *more)
     return model, specs | specs_of_wiring(model)
 
 
-def known_sizes(recipe: Recipe, options: Options, event_types: int) -> dict[str, dict[str, Any]]:
+def known_sizes(
+    recipe: Recipe, options: Options, event_types: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Return the arguments that factories of interest model and scorers may take, by slot.
 
     An option reaches a part of its own slot only: ``dropout`` is that of the interest model.
     """
+    types = read_types(options, event_types)
+    rules = options.event_rules
+    says_no = [n for n, name in enumerate(types, 1) if rules.role_of(name) == Role.NEGATIVE]
     interest: dict[str, Any] = {
         "dim": options.dim,
         "dropout": options.dropout,
         "time_gap": options.time_gap,
-        "num_event_types": event_types if options.event_types else 0,
+        "num_event_types": len(types),
+        "negative_types": says_no,
         "window": options.max_length,
     }
     if options.layers is not None:
@@ -111,7 +121,13 @@ def known_sizes(recipe: Recipe, options: Options, event_types: int) -> dict[str,
     with torch.random.fork_rng(devices=[]):  # made once more below, with the draws of the seed
         made = SLOTS["interest"].create(recipe.of("interest"), interest)
     sizes = {"dim": options.dim, "interest_dim": getattr(made, "interest_dim", options.dim)}
-    return {"interest": interest, "scorer": sizes, "reranker": sizes}
+    return {"interest": interest, "scorer": sizes, "reranker": sizes, "request": sizes}
+
+
+def read_types(options: Options, event_types: Sequence[str]) -> Sequence[str]:
+    """Return the event types that are an input: by default all, if there are two or more."""
+    wanted = options.event_types
+    return event_types if (len(event_types) > 1 if wanted is None else wanted) else ()
 
 
 def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:
@@ -125,7 +141,7 @@ def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
     """Return the specs of the item encoder and of the model, which hold the parts."""
     parts = {
         "items": (model.items, ItemEncoder, ("encoders", "fusion")),
-        "model": (model, SequentialModel, ("items", "interest", "scorer", "reranker")),
+        "model": (model, SequentialModel, ("items", "interest", "scorer", "reranker", "request")),
     }
     return {slot: _wiring(*part) for slot, part in parts.items()}
 
@@ -152,6 +168,8 @@ def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
     found |= {"interest": model.interest, "scorer": model.scorer}
     if model.reranker is not None:
         found["reranker"] = model.reranker
+    if model.request is not None:
+        found["request"] = model.request
     return found | {f"{name} encoder": part for name, part in items.encoders.items()}
 
 
@@ -194,6 +212,7 @@ def assemble(
         parts["interest"],
         parts["scorer"],
         parts.get("reranker"),
+        parts.get("request"),
     )
     return wired
 

@@ -13,7 +13,6 @@ from mmrec.data import (
     Split,
     Table,
     check_known,
-    drop_consecutive_duplicates,
     leave_one_out,
     split_by_time,
 )
@@ -42,12 +41,10 @@ def read_log(events: Table | Interactions, catalog: Catalog) -> Interactions:
 
 
 def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
-    """Split a log by ``options.split``."""
-    if options.drop_repeats:
-        log = drop_consecutive_duplicates(log)
-    if options.split == "time":
-        return split_by_time(log, catalog, min_count=options.min_count)
-    return leave_one_out(log, catalog, min_count=options.min_count)
+    """Give each event its role, and split the log by ``options.split``."""
+    log, facts = options.event_rules.apply(log)
+    divide = split_by_time if options.split == "time" else leave_one_out
+    return replace(divide(log, catalog, min_count=options.min_count), facts=facts)
 
 
 def renumbered(split: Split, event_types: Sequence[str]) -> Split:

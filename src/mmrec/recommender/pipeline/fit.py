@@ -12,7 +12,7 @@ import torch
 from mmrec.data import Catalog, Split
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.artifact.run import is_main_process
-from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.artifact.state import TIMED, RecommenderState
 from mmrec.recommender.content import Content, Context, FittedModality, Modality, read_content
 from mmrec.recommender.content.modality import check_fingerprint
 from mmrec.recommender.options import Options
@@ -62,7 +62,7 @@ class Plan:
         """
         self.recipe.to_dict()  # fails if a part can't be described
         with seeded(0):
-            event_types = len(self.split.sequences.event_types)
+            event_types = self.split.sequences.event_types
             known = known_sizes(self.recipe, self.options, event_types)
             return {
                 slot: SLOTS[slot].make(given, known[slot])[1]
@@ -160,7 +160,7 @@ def finish(
         slots=slots,
         event_types=tuple(plan.split.sequences.event_types),
         modality_contributions=contributions,
-        about=plan.about,
+        about={**plan.about, TIMED: plan.split.sequences.timed},
     )
 
 
@@ -172,7 +172,7 @@ def _model(
             plan.recipe,
             plan.options,
             content.encoders,
-            event_types=len(plan.split.sequences.event_types),
+            event_types=plan.split.sequences.event_types,
             content=plan.content,
         )
     for name, fitted in start.modalities.items():

@@ -29,6 +29,10 @@ FIXED = (
     "layers",
     "time_gap",
     "event_types",
+    "request_time",
+    "targets",
+    "negative",
+    "shown",
     "epsilon",
 )
 """Options that an update can't change, since the shape or meaning of weights depends on them."""

@@ -1,0 +1,155 @@
+"""Turns events of users into what a model reads; no other code does."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from mmrec.data.event_rules import EventRules, Role
+from mmrec.data.histories import Histories
+
+
+class PastEvent(NamedTuple):
+    """An event of a user, as it was sent.
+
+    Attributes:
+        item: catalogue index; 0 for an item that is not in the catalogue.
+        event_type: what happened; None if that is unknown.
+        time: unix seconds; None if unknown.
+    """
+
+    item: int
+    event_type: str | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class EventReader:
+    """Decides which events a model reads, and as what.
+
+    Training, evaluation, lists for a history, batches and a live recommender follow the same rules.
+    An event is left out if its item is not in the catalogue, if it is ignored or only shown, or if
+    it repeats the item and type of the event before. A negative event of a type that the model has
+    not been trained on is left out too, since the model would take it for interest. An event that
+    is older than the one before it counts as simultaneous with it.
+
+    Args:
+        rules: what events mean.
+        event_types: event types of the model; type ``k`` is ``event_types[k - 1]``.
+
+    Example:
+        >>> reader = EventReader(EventRules(), ("cart", "view"))
+        >>> past = [PastEvent(7, "view", 5.0), PastEvent(7, "view", 6.0), PastEvent(7, "cart", 9.0)]
+        >>> histories = reader.histories([past], at=[10.0])
+        >>> histories.items, histories.event_type, histories.since
+        (tensor([[7, 7]]), tensor([[2, 1]]), tensor([1.]))
+    """
+
+    rules: EventRules = field(default_factory=EventRules)
+    event_types: tuple[str, ...] = ()
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {name: number for number, name in enumerate(self.event_types, 1)}
+
+    @cached_property
+    def _left_out(self) -> dict[str, bool]:
+        return {}
+
+    def number_of(self, event_type: str | None) -> int:
+        """Return the number of an event type, 0 if it was not in training."""
+        return self._numbers.get(event_type, 0) if event_type is not None else 0
+
+    def counts(self, event: PastEvent, item_before: int, type_before: int) -> bool:
+        """Return whether an event is read, after one on an item and with a type number.
+
+        Args:
+            event: the event.
+            item_before: catalogue index of the user's last event that was read, 0 for none.
+            type_before: number of its event type.
+        """
+        if event.item == 0 or self._is_left_out(event.event_type):
+            return False
+        number = self.number_of(event.event_type)
+        repeated = event.item == item_before and number == type_before
+        return not (repeated and self.rules.drop_repeats)
+
+    def read(self, past: Iterable[PastEvent]) -> list[PastEvent]:
+        """Return the events that are read."""
+        kept: list[PastEvent] = []
+        item, number = 0, 0
+        for event in past:
+            if self.counts(event, item, number):
+                item, number = event.item, self.number_of(event.event_type)
+                kept.append(event)
+        return kept
+
+    def histories(
+        self, pasts: Sequence[Sequence[PastEvent]], at: Sequence[float | None]
+    ) -> Histories:
+        """Return the histories of users for a model, and the times of the requests after them.
+
+        Args:
+            pasts: the events of each user, oldest first.
+            at: the time of each request; None if it is unknown.
+        """
+        rows = [self.read(past) for past in pasts]
+        shape = (len(rows), max([1, *map(len, rows)]))
+        items, types = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        gap, since = np.full(shape, -1.0), np.full(len(rows), -1.0)
+        asked = np.array([np.nan if time is None else time for time in at], dtype=np.float64)
+        for row, kept in enumerate(rows):
+            steps = slice(0, len(kept))
+            items[row, steps] = [event.item for event in kept]
+            types[row, steps] = [self.number_of(event.event_type) for event in kept]
+            times = np.array([np.nan if e.time is None else e.time for e in kept], np.float64)
+            if kept and not np.isnan(times).any():
+                times = np.maximum.accumulate(times)
+                gap[row, steps] = np.diff(times, prepend=times[0])
+                if not np.isnan(asked[row]):
+                    since[row] = max(asked[row] - times[-1], 0.0)
+        return Histories(
+            items=torch.from_numpy(items),
+            gap=torch.from_numpy(gap).float(),
+            event_type=torch.from_numpy(types),
+            at=torch.from_numpy(asked),
+            since=torch.from_numpy(since).float(),
+        )
+
+    def seen(
+        self, past: Iterable[PastEvent], which: bool | Collection[str] = True
+    ) -> Int[np.ndarray, " S"]:
+        """Return the items of events after which an item is not recommended again, ascending.
+
+        Args:
+            past: the events of a user.
+            which: True for the rule of :meth:`mmrec.data.EventRules.is_seen`, False for no item,
+                or the event types that count. An event of unknown type always counts.
+        """
+        if which is False:
+            return np.zeros(0, dtype=np.int64)
+        found = {
+            event.item
+            for event in past
+            if event.item and (event.event_type is None or self._is_seen(event.event_type, which))
+        }
+        return np.array(sorted(found), dtype=np.int64)
+
+    def _is_seen(self, event_type: str, which: bool | Collection[str]) -> bool:
+        return self.rules.is_seen(event_type) if which is True else event_type in set(which or ())
+
+    def _is_left_out(self, event_type: str | None) -> bool:
+        if event_type is None:
+            return False
+        known = self._left_out.get(event_type)
+        if known is None:
+            role = self.rules.role_of(event_type)
+            unlearned = role == Role.NEGATIVE and event_type not in self._numbers
+            known = unlearned or role in (Role.SHOWN, Role.IGNORED)
+            if len(self._left_out) < 10_000:  # types come from clients
+                self._left_out[event_type] = known
+        return known

@@ -1,0 +1,270 @@
+"""What events mean: which are predicted, which are context, which say no, which don't count."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.conditions import Condition, parse_condition
+from mmrec.data.interactions import Interactions, is_repeat
+
+log = logging.getLogger(__name__)
+
+
+class Role(IntEnum):
+    """What an event is used for.
+
+    A context event is read as history and never predicted. A target is also predicted. A negative
+    event is read as history, and its item should rank below the user's next target. A shown item
+    that was not chosen is no history; it only ranks below the target that was.
+    """
+
+    CONTEXT = 0
+    TARGET = 1
+    NEGATIVE = 2
+    SHOWN = 3
+    IGNORED = 4
+
+
+NEGATIVE_TYPES = (
+    "block",
+    "dislike",
+    "downvote",
+    "hide",
+    "not_interested",
+    "report",
+    "skip",
+    "thumbs_down",
+)
+"""Names of event types that are negative unless something else is said."""
+
+SHOWN_TYPES = ("impression", "not_clicked")
+"""Names of event types that are items shown and not chosen, unless something else is said."""
+
+SIGNALS = (
+    "rating",
+    "stars",
+    "score",
+    "watch_seconds",
+    "watch_time",
+    "watch_share",
+    "play_time",
+    "dwell",
+    "dwell_time",
+    "dwell_seconds",
+)
+"""Columns that often say whether an event was a good one."""
+
+_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|contains)\b")
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """Gives each event a role and a weight.
+
+    A rule is the name of an event type, or a condition on the columns of the log such as
+    ``"rating <= 2"``, see :func:`mmrec.data.parse_condition`. If several rules fit an event,
+    ``ignored`` wins over ``shown``, that over ``negative``, and that over ``targets``. Events that
+    fit a condition get a type of their own, such as ``"view:negative"``, so that a model can tell
+    them apart.
+
+    Args:
+        targets: what is predicted; by default every event that no other rule fits. With
+            ``targets``, events that no rule fits are context.
+        negative: what says no; None for :data:`NEGATIVE_TYPES`.
+        shown: what was shown and not chosen; None for :data:`SHOWN_TYPES`.
+        ignored: what is left out.
+        weights: weight in the loss by event type; 1 for targets and 0 for context by default. A
+            context type with a weight is learned from, but not measured.
+        drop_repeats: whether an event of the same type on the same item as the user's event before
+            is left out.
+
+    Raises:
+        ValueError: a condition can't be read, or a weight is negative.
+
+    Example:
+        >>> rules = EventRules(targets=("purchase",))
+        >>> rules.role_of("purchase").name, rules.role_of("view").name, rules.role_of("hide").name
+        ('TARGET', 'CONTEXT', 'NEGATIVE')
+    """
+
+    targets: Sequence[str] = ()
+    negative: Sequence[str] | None = None
+    shown: Sequence[str] | None = None
+    ignored: Sequence[str] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    drop_repeats: bool = True
+
+    def __post_init__(self) -> None:
+        for _, rules in self._groups:
+            for rule in rules:
+                _condition(rule)
+        wrong = {name: value for name, value in self.weights.items() if not 0 <= value < 1e6}
+        if wrong:
+            raise ValueError(f"weights must be numbers of 0 or more; got {wrong}")
+
+    @property
+    def _groups(self) -> list[tuple[Role, Sequence[str]]]:
+        """The rules by role; later ones win."""
+        return [
+            (Role.TARGET, self.targets),
+            (Role.NEGATIVE, NEGATIVE_TYPES if self.negative is None else self.negative),
+            (Role.SHOWN, SHOWN_TYPES if self.shown is None else self.shown),
+            (Role.IGNORED, self.ignored),
+        ]
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that conditions read."""
+        conditions = [_condition(rule) for _, rules in self._groups for rule in rules]
+        return {name for found in conditions if found is not None for name in found.columns}
+
+    def role_of(self, event_type: str) -> Role:
+        """Return the role of an event by its type alone."""
+        role = Role.CONTEXT if self.targets else Role.TARGET
+        for name, rules in self._groups:
+            if event_type in rules or event_type.rpartition(":")[2] == _suffix(name):
+                role = name
+        return role
+
+    def is_seen(self, event_type: str) -> bool:
+        """Return whether an item is left out of later lists after an event of this type.
+
+        Without ``targets``, any event counts. With them, targets and negative events do: someone
+        who has looked at a product may still buy it.
+        """
+        return not self.targets or self.role_of(event_type) != Role.CONTEXT
+
+    def weight_of(self, event_type: str) -> float:
+        """Return the weight of an event in the loss."""
+        role = self.role_of(event_type)
+        default = 1.0 if role == Role.TARGET else 0.0
+        return float(self.weights.get(event_type, default)) if role <= Role.TARGET else 0.0
+
+    def resolve(self, event_type: str, values: Mapping[str, Any] | None = None) -> str:
+        """Return the type under which an event counts, given the values of its columns.
+
+        Raises:
+            ValueError: a value can't be compared with its condition.
+
+        Example:
+            >>> EventRules(negative=("rating <= 2",)).resolve("review", {"rating": 1})
+            'review:negative'
+        """
+        row = {"event": [event_type], **{name: [value] for name, value in (values or {}).items()}}
+        frame = pl.DataFrame(row)
+        return str(frame.select(self._resolved(frame)[0]).item())
+
+    def apply(self, interactions: Interactions) -> tuple[Interactions, dict[str, Any]]:
+        """Return the log with the columns ``event``, ``role`` and ``weight``, and what was done.
+
+        Ignored events and repeats are left out. The facts count the events of each type by role,
+        what was left out by type, and name columns that look like a signal and are not used.
+
+        Raises:
+            ValueError: a condition names an unknown column, or no event is a target.
+        """
+        frame = interactions.frame
+        name, role = self._resolved(frame)
+        frame = frame.with_columns(name.alias("event"), role.alias("role"))
+        kept = frame.filter(pl.col("role") != Role.IGNORED)
+        repeats = pl.lit(False)
+        if self.drop_repeats:
+            # Shown items are no events of the user, so they don't separate two of them.
+            kept = kept.with_row_index("_row")
+            acted = kept.filter(pl.col("role") != Role.SHOWN)
+            again = acted.filter(is_repeat(acted))["_row"]
+            repeats = pl.col("_row").is_in(again.implode())
+        facts = self._facts(interactions.frame, frame, kept.filter(repeats))
+        kept = kept.filter(~repeats).drop("_row", strict=False)
+        self._check(kept, frame)
+        names = kept["event"].unique().to_list()
+        weights = pl.DataFrame({"event": names, "weight": [self.weight_of(n) for n in names]})
+        kept = kept.join(weights, on="event", how="left", maintain_order="left")
+        if "event" not in interactions.frame.columns and names == [""]:
+            kept = kept.drop("event")
+        if (kept["role"] == Role.TARGET).all() and (kept["weight"] == 1).all():
+            kept = kept.drop("role", "weight")  # nothing to tell apart
+        return interactions.with_frame(kept), facts
+
+    def _resolved(self, frame: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
+        """Return expressions for the type and the role of each event."""
+        event = pl.col("event").fill_null("") if "event" in frame.columns else pl.lit("")
+        name = event
+        role = pl.lit(int(Role.CONTEXT if self.targets else Role.TARGET))
+        for kind, rules in self._groups:
+            names = [rule for rule in rules if _condition(rule) is None]
+            conditions = [c for rule in rules if (c := _condition(rule)) is not None]
+            by_name = event.is_in(names) | event.str.ends_with(f":{_suffix(kind)}")
+            known = [c for c in conditions if set(c.columns) <= set(frame.columns)]
+            fits = [c.expression(frame).fill_null(False) for c in known]
+            by_value = pl.any_horizontal(*fits) if fits else pl.lit(False)
+            role = pl.when(by_name | by_value).then(pl.lit(int(kind))).otherwise(role)
+            marked = pl.concat_str([event, pl.lit(f":{_suffix(kind)}")]).str.strip_chars_start(":")
+            # A type that fits by its name keeps it, whatever an earlier rule has made of it.
+            name = pl.when(by_name).then(event).when(by_value).then(marked).otherwise(name)
+        return name, role.cast(pl.Int8)
+
+    def _check(self, kept: pl.DataFrame, before: pl.DataFrame) -> None:
+        lacking = sorted(self.columns - set(before.columns))
+        if lacking:
+            raise ValueError(
+                f"a rule of events reads the columns {lacking}; interactions have "
+                f"{[c for c in before.columns if c not in ('role', 'weight')]}"
+            )
+        types = sorted(before["event"].unique().to_list())
+        named = {rule for rule in (*self.targets, *self.weights) if _condition(rule) is None}
+        if unknown := sorted(named - set(types)):
+            raise ValueError(f"targets and weights name the event types {unknown}; got {types}")
+        given = [*(self.negative or ()), *(self.shown or ()), *self.ignored]
+        for rule in given:
+            if _condition(rule) is None and rule not in types:
+                log.warning("no event has the type %r; the log has %s", rule, types)
+        if not (kept["role"] == Role.TARGET).any():
+            raise ValueError(f"no event is a target: targets are {list(self.targets)}; got {types}")
+
+    def _facts(
+        self, raw: pl.DataFrame, frame: pl.DataFrame, repeats: pl.DataFrame
+    ) -> dict[str, Any]:
+        def counts(rows: pl.DataFrame) -> dict[str, int]:
+            found = rows["event"].value_counts(sort=True)
+            return dict(zip(found["event"].to_list(), found["count"].to_list(), strict=True))
+
+        roles = {
+            role.name.lower(): found
+            for role in Role
+            if (found := counts(frame.filter(pl.col("role") == role)))
+        }
+        unused = [c for c in SIGNALS if c in raw.columns and c not in self.columns]
+        for name in unused:
+            log.warning(
+                "the column %s of the events is not used; a rule such as negative=('%s <= 2',) or "
+                "targets=('%s >= 4',) gives it a meaning",
+                *(name, name, name),
+            )
+        guessed = {
+            role.name.lower(): sorted(counts(frame.filter(pl.col("role") == role)))
+            for role, rules in ((Role.NEGATIVE, self.negative), (Role.SHOWN, self.shown))
+            if rules is None and (frame["role"] == role).any()
+        }
+        for role_name, types in guessed.items():
+            log.warning("event types %s count as %s, by their names", types, role_name)
+        return {
+            "roles": roles,
+            "dropped_repeats": counts(repeats),
+            "unused_columns": unused,
+            "guessed": guessed,
+        }
+
+
+def _suffix(role: Role) -> str:
+    return role.name.lower()
+
+
+def _condition(rule: str) -> Condition | None:
+    """Return the condition of a rule; None if it is the name of an event type."""
+    return parse_condition(rule) if _OPERATOR.search(rule) else None

@@ -1,0 +1,80 @@
+"""A history as a user gives it, in the one form that an event reader takes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from mmrec.data import Catalog, PastEvent
+from mmrec.data.tables import read_table, require_columns
+from mmrec.data.times import to_seconds
+from mmrec.recommender.requests import as_history
+
+COLUMNS = ("item_id", "event", "timestamp")
+"""Columns of a history with types and times; the last two are optional."""
+
+
+def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
+    """Return a history as events with catalogue indices, oldest first.
+
+    Args:
+        history: item ids, oldest first; or events, as a table or a list of mappings with
+            ``item_id`` and, if they are known, ``event`` and ``timestamp``. Events with times are
+            sorted by time; those of one time keep their order.
+        catalog: the items.
+
+    Raises:
+        ValueError: ``history`` is neither, an item is unknown, or a time is malformed.
+
+    Example:
+        >>> catalog = Catalog({"item_id": ["a", "b"]})
+        >>> past_of_history({"item_id": ["b", "a"], "timestamp": [9, 5]}, catalog)
+        [PastEvent(item=1, event_type=None, time=5.0), PastEvent(item=2, event_type=None, time=9.0)]
+    """
+    if not _has_columns(history):
+        return [PastEvent(int(index)) for index in catalog.indices_of(as_history(history))]
+    if isinstance(history, Sequence) and not isinstance(history, str):
+        history = _columns(history)
+    frame = read_table(history, "a history")
+    require_columns(frame, ["item_id"], "a history")
+    unknown = sorted(set(frame.columns) - set(COLUMNS))
+    if unknown:
+        raise ValueError(f"a history must have the columns {list(COLUMNS)}; got also {unknown}")
+    count = len(frame)
+    indices = catalog.indices_of(frame["item_id"].to_list())
+    types: list[Any] = [None] * count
+    if "event" in frame.columns:
+        types = frame["event"].cast(pl.String).to_list()
+    times: list[Any] = [None] * count
+    if "timestamp" in frame.columns:
+        times = to_seconds(frame["timestamp"], "a history").to_list()
+    past = [
+        PastEvent(int(item), kind or None, time)
+        for item, kind, time in zip(indices, types, times, strict=True)
+    ]
+    return sorted(past, key=lambda e: e.time) if "timestamp" in frame.columns else past
+
+
+def past_of_log(frame: pl.DataFrame, catalog: Catalog) -> list[PastEvent]:
+    """Return one user's rows of a log, see :func:`past_of_history`."""
+    return past_of_history(frame.select(c for c in COLUMNS if c in frame.columns), catalog)
+
+
+def _has_columns(history: Any) -> bool:
+    if isinstance(history, Mapping) or hasattr(type(history), "columns"):
+        return True
+    if isinstance(history, list | tuple) and history:
+        return all(isinstance(event, Mapping) for event in history)
+    return False
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return rows as columns; all rows must have the same ones."""
+    names = list(rows[0])
+    for number, row in enumerate(rows):
+        if set(row) != set(names):
+            raise ValueError(
+                f"events of a history must have the same columns; event 0 has {sorted(names)}, "
+                f"event {number} has {sorted(row)}"
+            )
+    return {name: [row[name] for row in rows] for name in names}
