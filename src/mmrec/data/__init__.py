@@ -7,6 +7,7 @@ events. A :class:`Collator` turns windows of events into a :class:`Batch` with i
 from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
 from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.cleaning import clean_text
+from mmrec.data.conditions import Condition, Where, parse_condition
 from mmrec.data.folder import Dataset, check_known, read_folder
 from mmrec.data.histories import Histories
 from mmrec.data.images import ImageError, check_images, load_image, resolve_image
@@ -24,6 +25,7 @@ __all__ = [
     "Batch",
     "Catalog",
     "Collator",
+    "Condition",
     "Dataset",
     "Histories",
     "ImageError",
@@ -41,6 +43,7 @@ __all__ = [
     "Table",
     "TableSource",
     "TextTemplate",
+    "Where",
     "bucket_batches",
     "check_images",
     "check_known",
@@ -51,6 +54,7 @@ __all__ = [
     "leave_one_out",
     "load_image",
     "load_pool",
+    "parse_condition",
     "read_folder",
     "resolve_image",
     "split_by_time",

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mmrec.data import ItemId
+from mmrec.data import ItemId, Where
 
-Where = Mapping[str, Any] | pl.Expr
+__all__ = ["History", "Where", "as_history", "check_count", "check_item"]
+
 History = Sequence[ItemId] | np.ndarray | pl.Series
 
 

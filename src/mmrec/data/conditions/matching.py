@@ -1,40 +1,63 @@
-"""Conditions on the columns of a table, such as ``{"category": "lamp"}``."""
+"""Which rows of a table satisfy conditions of any form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
+from mmrec.data.conditions.condition import Condition, parse_condition
+from mmrec.data.conditions.mapping import of_operators
 from mmrec.data.tables import first_line, require_columns
 
+Where = str | Condition | Mapping[str, Any] | pl.Expr | Sequence[Any]
+"""A condition, a mapping of columns to values, a polars expression, or a list of them."""
 
-def matches(frame: pl.DataFrame, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V"]:
+
+def matches(
+    frame: pl.DataFrame, conditions: Where, at: float | None = None
+) -> Bool[np.ndarray, " V"]:
     """Return which rows of the items satisfy all conditions, see :meth:`mmrec.data.Catalog.where`.
 
     Example:
         >>> matches(pl.DataFrame({"year": [1995, 1996]}), {"year": [1996, 1997]})
         array([False,  True])
     """
+    if isinstance(conditions, str):
+        conditions = parse_condition(conditions)
+    if isinstance(conditions, Condition):
+        return _evaluate(frame, conditions.expression(frame, at))
     if isinstance(conditions, pl.Expr):
         return _evaluate(frame, conditions)
-    if not isinstance(conditions, Mapping):
+    if isinstance(conditions, Mapping):
+        require_columns(frame, list(conditions), "items")
+        found = [_column_matches(frame, *pair, at) for pair in conditions.items()]
+    elif isinstance(conditions, list | tuple):
+        found = [matches(frame, condition, at) for condition in conditions]
+    else:
         raise ValueError(
-            "where expects {column: value}, or a polars expression such as "
-            f'pl.col("price") < 20; got {conditions!r}'
+            'where expects a condition such as "price < 20", {column: value}, or a polars '
+            f"expression; got {conditions!r}"
         )
-    require_columns(frame, list(conditions), "items")
     allowed = np.ones(len(frame), dtype=bool)
-    for column, wanted in conditions.items():
-        values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-        allowed &= _is_one_of(frame[column], list(values)).to_numpy()
+    for satisfied in found:
+        allowed &= satisfied
     return allowed
 
 
 def is_not_flat(column: pl.Series) -> bool:
     """Return whether the values of a column are lists, structs or bytes, which aren't compared."""
     return column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)
+
+
+def _column_matches(
+    frame: pl.DataFrame, name: str, wanted: Any, at: float | None
+) -> Bool[np.ndarray, " V"]:
+    if isinstance(wanted, Mapping):
+        return matches(frame, of_operators(name, wanted), at)
+    values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
+    return _is_one_of(frame[name], list(values)).to_numpy()
 
 
 def _evaluate(frame: pl.DataFrame, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
