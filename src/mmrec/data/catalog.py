@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
-from mmrec.data.conditions import Where, is_not_flat, matches
+from mmrec.data.conditions import ParsedColumns, Where, is_not_flat, matches
 from mmrec.data.images import resolve_image
 from mmrec.data.tables import Table, check_ids, first_line, read_table, require_columns
 
@@ -61,6 +61,7 @@ class Catalog:
         self._index: dict[ItemId, int] = {
             item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
         }
+        self._columns: ParsedColumns | None = None
         named = sum(
             path is not None for path in self.image_paths()
         )  # raises if one is outside the folder
@@ -178,7 +179,9 @@ class Catalog:
             >>> catalog.where("category != lamp and item_id < 3")
             array([False, False,  True])
         """
-        return np.concatenate([[False], matches(self.frame, conditions, at)])
+        if self._columns is None or self._columns.rows is not self.frame:
+            self._columns = ParsedColumns(self.frame)
+        return np.concatenate([[False], matches(self._columns, conditions, at)])
 
     def copy(self) -> "Catalog":
         """Return a copy that can be changed without changing this catalogue."""

@@ -98,3 +98,15 @@ def test_ages_refer_to_the_time_of_the_request():
     assert catalog.where("age(created_at) < 1h").tolist() == [False, False, False]
     with pytest.raises(ValueError, match="at must be a time in unix seconds; got inf"):
         catalog.where("age(created_at) < 1h", at=float("inf"))
+
+
+def test_a_changed_catalogue_is_searched_anew():
+    catalog = Catalog({"item_id": [1, 2], "price": ["5", "6"]})
+    assert catalog.where("price > 5").tolist() == [False, False, True]
+    before = catalog.copy()
+    catalog.update({"item_id": [1], "price": ["7"]})
+    assert catalog.where("price > 5").tolist() == [False, True, True]
+    catalog.append({"item_id": [3], "price": ["cheap"]})
+    with pytest.raises(ValueError, match="'price' can't be compared with a number: it holds 'che"):
+        catalog.where("price > 5")
+    assert before.where("price > 5").tolist() == [False, False, True]

@@ -24,7 +24,7 @@ from mmrec.data.conditions.nodes import (
     Text,
     Time,
 )
-from mmrec.data.conditions.parser import DEEPEST, MOST
+from mmrec.data.conditions.parser import DEEPEST, MOST_OPERATIONS, MOST_TESTS
 
 
 def later(*parts):
@@ -219,7 +219,12 @@ def test_no_text_takes_long(text):
     ("most", "more", "message"),
     [
         ("(" * DEEPEST + "a" + ")" * DEEPEST, "({})", f"nests more than {DEEPEST} deep"),
-        ("a" + "+a" * MOST + " > 0", "a*{}", f"more than {MOST} arithmetic operations"),
+        (
+            "a" + "+a" * MOST_OPERATIONS + " > 0",
+            "a*{}",
+            f"more than {MOST_OPERATIONS} arithmetic operations",
+        ),
+        ("a" + " or a" * (MOST_TESTS - 1), "a and {}", f"more than {MOST_TESTS} comparisons"),
         ("a = '" + "x" * 9994 + "'", "{} ", "must have 10,000 characters at most; got 10,001"),
     ],
 )

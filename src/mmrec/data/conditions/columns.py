@@ -50,6 +50,7 @@ class Columns:
     def __init__(self, table: pl.DataFrame | Schema) -> None:
         self.frame = table if isinstance(table, pl.DataFrame) else None
         self.schema: Schema = table.schema if isinstance(table, pl.DataFrame) else table
+        self._unlike: dict[tuple[str, Kind], str | None] = {}
 
     def dtype(self, name: str) -> Any:
         """Return the type of a column.
@@ -90,12 +91,12 @@ class Columns:
 
     def first_unlike(self, name: str, kind: Kind) -> str | None:
         """Return the first value of a text column that can't be read as a kind; None if all can."""
-        if self.frame is None:
-            return None
-        text = _text(name)
-        bad = self.frame.lazy().filter(text.is_not_null() & _parsed(text, kind).is_null())
-        found = bad.select(text).head(1).collect()
-        return None if found.is_empty() else str(found.item())
+        if self.frame is not None and (name, kind) not in self._unlike:
+            text = _text(name)
+            bad = self.frame.filter(text.is_not_null() & _parsed(text, kind).is_null())
+            found = bad.select(text.first()).item() if len(bad) else None
+            self._unlike[name, kind] = found
+        return self._unlike.get((name, kind))
 
     def read(self, name: str, kind: Kind) -> pl.Expr:
         """Return a column as an expression: numbers of 64 bits, seconds since 1970, and so on.
@@ -108,7 +109,7 @@ class Columns:
         dtype, own = self.dtype(name), self.kind(name)
         column = pl.col(name)
         if own == "text" and kind != "text":
-            return self._read_text(name, kind)
+            return self.read_text(name, kind)
         if own == "number" and kind == "time" and name == "timestamp":
             return column.cast(pl.Float64).fill_nan(None)  # unix seconds, as in every event log
         if own != kind:
@@ -129,7 +130,8 @@ class Columns:
             return column.cast(pl.Float64)
         return column.cast(pl.Int128) if dtype in (pl.UInt64, pl.Int128) else column.cast(pl.Int64)
 
-    def _read_text(self, name: str, kind: Kind) -> pl.Expr:
+    def read_text(self, name: str, kind: Kind) -> pl.Expr:
+        """Return a column of text as numbers, times or truth values, see :meth:`read`."""
         if self.frame is None:
             raise ValueError(
                 f"{name!r} holds text, whose values must be looked at before they are compared "

@@ -34,7 +34,9 @@ class Condition:
         """The names of the columns that it uses, in the order of their first use."""
         return tuple(columns_of(self.test))
 
-    def expression(self, table: pl.DataFrame | Schema, at: float | None = None) -> pl.Expr:
+    def expression(
+        self, table: pl.DataFrame | Schema | Columns, at: float | None = None
+    ) -> pl.Expr:
         """Return the condition as a polars expression, True or False for each row.
 
         A row without a value in a column that is compared is False, whatever the comparison.
@@ -56,7 +58,8 @@ class Condition:
         at = time.time() if at is None else at
         if not math.isfinite(at):
             raise ValueError(f"at must be a time in unix seconds; got {at}")
-        values = Values(Columns(table), float(at), self.text)
+        columns = table if isinstance(table, Columns) else Columns(table)
+        values = Values(columns, float(at), self.text)
         return compile_test(self.test, values).fill_null(False)
 
 

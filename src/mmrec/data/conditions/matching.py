@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from mmrec.data.conditions.condition import Condition, parse_condition
 from mmrec.data.conditions.mapping import of_operators
+from mmrec.data.conditions.parsed import ParsedColumns
 from mmrec.data.tables import first_line, require_columns
 
 Where = str | Condition | Mapping[str, Any] | pl.Expr | Sequence[Any]
@@ -16,7 +17,7 @@ Where = str | Condition | Mapping[str, Any] | pl.Expr | Sequence[Any]
 
 
 def matches(
-    frame: pl.DataFrame, conditions: Where, at: float | None = None
+    table: pl.DataFrame | ParsedColumns, conditions: Where, at: float | None = None
 ) -> Bool[np.ndarray, " V"]:
     """Return which rows of the items satisfy all conditions, see :meth:`mmrec.data.Catalog.where`.
 
@@ -24,23 +25,24 @@ def matches(
         >>> matches(pl.DataFrame({"year": [1995, 1996]}), {"year": [1996, 1997]})
         array([False,  True])
     """
+    columns = table if isinstance(table, ParsedColumns) else ParsedColumns(table)
     if isinstance(conditions, str):
         conditions = parse_condition(conditions)
     if isinstance(conditions, Condition):
-        return _evaluate(frame, conditions.expression(frame, at))
+        return _evaluate(columns, conditions.expression(columns, at))
     if isinstance(conditions, pl.Expr):
-        return _evaluate(frame, conditions)
+        return _evaluate(columns, conditions)
     if isinstance(conditions, Mapping):
-        require_columns(frame, list(conditions), "items")
-        found = [_column_matches(frame, *pair, at) for pair in conditions.items()]
+        require_columns(columns.rows, list(conditions), "items")
+        found = [_column_matches(columns, *pair, at) for pair in conditions.items()]
     elif isinstance(conditions, list | tuple):
-        found = [matches(frame, condition, at) for condition in conditions]
+        found = [matches(columns, condition, at) for condition in conditions]
     else:
         raise ValueError(
             'where expects a condition such as "price < 20", {column: value}, or a polars '
             f"expression; got {conditions!r}"
         )
-    allowed = np.ones(len(frame), dtype=bool)
+    allowed = np.ones(len(columns.rows), dtype=bool)
     for satisfied in found:
         allowed &= satisfied
     return allowed
@@ -52,23 +54,23 @@ def is_not_flat(column: pl.Series) -> bool:
 
 
 def _column_matches(
-    frame: pl.DataFrame, name: str, wanted: Any, at: float | None
+    columns: ParsedColumns, name: str, wanted: Any, at: float | None
 ) -> Bool[np.ndarray, " V"]:
     if isinstance(wanted, Mapping):
-        return matches(frame, of_operators(name, wanted), at)
+        return matches(columns, of_operators(name, wanted), at)
     values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-    return _is_one_of(frame[name], list(values)).to_numpy()
+    return _is_one_of(columns.rows[name], list(values)).to_numpy()
 
 
-def _evaluate(frame: pl.DataFrame, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
+def _evaluate(columns: ParsedColumns, condition: pl.Expr) -> Bool[np.ndarray, " V"]:
     try:
-        result = frame.select(condition)
+        result = columns.select(condition)
     except pl.exceptions.PolarsError as error:
         raise ValueError(f"where: the catalogue can't be filtered: {first_line(error)}") from error
-    if result.dtypes != [pl.Boolean] or len(result) != len(frame):
+    if result.dtypes != [pl.Boolean] or len(result) != len(columns.rows):
         raise ValueError(
-            f"where must give True or False for each of {len(frame)} items; got {len(result)} "
-            f"rows of {', '.join(map(str, result.dtypes))}"
+            f"where must give True or False for each of {len(columns.rows)} items; got "
+            f"{len(result)} rows of {', '.join(map(str, result.dtypes))}"
         )
     return result.to_series().fill_null(False).to_numpy()
 

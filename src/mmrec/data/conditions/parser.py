@@ -33,8 +33,11 @@ from mmrec.data.conditions.tokens import Token, misread, tokens_of
 DEEPEST = 15
 """Parentheses, signs and ``not`` in each other, at most."""
 
-MOST = 50
+MOST_OPERATIONS = 50
 """Arithmetic operations of a condition, at most: polars takes time with their square."""
+
+MOST_TESTS = 100
+"""Comparisons of a condition, at most; a list counts once."""
 
 COMPARED = {sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=")} | {"==": "="}
 _VALUES = (Column, Number, Text, Boolean, Time, Age, Negative, Arithmetic)
@@ -53,7 +56,7 @@ class Parser:
 
     def __init__(self, text: str) -> None:
         self.text, self.tokens = text, list(tokens_of(text))
-        self.place = self.depth = self.operations = 0
+        self.place = self.depth = self.operations = self.comparisons = 0
 
     def condition(self) -> Test:
         """Return the test that the whole text states.
@@ -94,6 +97,11 @@ class Parser:
     def _predicate(self) -> Node:
         """Return a comparison, or what could be compared."""
         left, token = self._sum(), self._now
+        self.comparisons += 1
+        if self.comparisons > MOST_TESTS:
+            raise self._wrong(
+                f"it has more than {MOST_TESTS} comparisons; a list counts once", token
+            )
         if self._now.value in COMPARED and self._now.kind == "sign":
             return self._compared(self._value(left))
         if self._took("is"):
@@ -151,8 +159,10 @@ class Parser:
         while self._now.kind == "sign" and self._now.value in signs:
             token = self._next()
             self.operations += 1
-            if self.operations > MOST:
-                raise self._wrong(f"it has more than {MOST} arithmetic operations", token)
+            if self.operations > MOST_OPERATIONS:
+                raise self._wrong(
+                    f"it has more than {MOST_OPERATIONS} arithmetic operations", token
+                )
             right = self._value(part())
             left = Arithmetic(self._value(left), token.value, right, at=token.at)
         return left
