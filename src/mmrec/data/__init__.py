@@ -7,6 +7,7 @@ events. A :class:`Collator` turns windows of events into a :class:`Batch` with i
 from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
 from mmrec.data.catalog import Catalog, ItemId
 from mmrec.data.cleaning import clean_text
+from mmrec.data.conditions import Condition, Where, parse_condition
 from mmrec.data.event_labels import EventLabels
 from mmrec.data.event_reader import EventReader, PastEvent
 from mmrec.data.event_rules import EventRules, Role
@@ -27,6 +28,7 @@ __all__ = [
     "Batch",
     "Catalog",
     "Collator",
+    "Condition",
     "Dataset",
     "EventLabels",
     "EventReader",
@@ -49,6 +51,7 @@ __all__ = [
     "Table",
     "TableSource",
     "TextTemplate",
+    "Where",
     "bucket_batches",
     "check_images",
     "check_known",
@@ -59,6 +62,7 @@ __all__ = [
     "leave_one_out",
     "load_image",
     "load_pool",
+    "parse_condition",
     "read_folder",
     "resolve_image",
     "split_by_time",

@@ -1,7 +1,7 @@
 """The catalogue: the items that can be recommended, with their columns and images."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
-from mmrec.data.conditions import is_not_flat, matches
+from mmrec.data.conditions import ParsedColumns, Where, is_not_flat, matches
 from mmrec.data.images import resolve_image
 from mmrec.data.tables import Table, check_ids, first_line, read_table, require_columns
 
@@ -61,6 +61,7 @@ class Catalog:
         self._index: dict[ItemId, int] = {
             item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
         }
+        self._columns: ParsedColumns | None = None
         named = sum(
             path is not None for path in self.image_paths()
         )  # raises if one is outside the folder
@@ -155,23 +156,32 @@ class Catalog:
         name = str(self.row(item).get("image") or "").strip()
         return resolve_image(self.images, name) if name and self.images is not None else None
 
-    def where(self, conditions: Mapping[str, Any] | pl.Expr) -> Bool[np.ndarray, " V1"]:
+    def where(self, conditions: Where, at: float | None = None) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item satisfies all ``conditions``.
 
-        The conditions map a column to a value or a list of allowed values; None stands for an
-        empty value. Values are compared as text, so that 1995 also matches the text of a CSV file.
-        A polars expression over the columns can express any other condition.
+        Args:
+            conditions: a text such as ``"price < 20 and category in (lamp, chair)"``, see
+                :func:`mmrec.data.parse_condition`; or a mapping of columns, each to a value, a list
+                of allowed values, or operators such as ``{"<": 20}``; or a polars expression; or a
+                list of these, all of which must hold. In a mapping, None stands for an empty value,
+                and plain values are compared as text, so that 1995 also matches the text of a CSV
+                file.
+            at: the time that ages refer to, in unix seconds; now by default.
 
         Raises:
-            ValueError: a column is not in the catalogue or holds lists, or ``conditions`` is
-                neither a mapping nor an expression of one boolean per item.
+            ValueError: a condition can't be read, a column is not in the catalogue or doesn't hold
+                what it is compared with, or an expression doesn't give one boolean per item.
 
         Example:
             >>> catalog = Catalog({"item_id": [1, 2], "category": ["lamp", "chair"]})
             >>> catalog.where({"category": "lamp"})
             array([False,  True, False])
+            >>> catalog.where("category != lamp and item_id < 3")
+            array([False, False,  True])
         """
-        return np.concatenate([[False], matches(self.frame, conditions)])
+        if self._columns is None or self._columns.rows is not self.frame:
+            self._columns = ParsedColumns(self.frame)
+        return np.concatenate([[False], matches(self._columns, conditions, at)])
 
     def copy(self) -> "Catalog":
         """Return a copy that can be changed without changing this catalogue."""

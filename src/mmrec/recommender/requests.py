@@ -7,15 +7,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mmrec.data import ItemId
+from mmrec.data import ItemId, Where
 from mmrec.data.times import LATEST
 
-Where = Mapping[str, Any] | pl.Expr
 Seen = bool | Collection[str]
 """Whose items are not recommended again: all of a history's, none, or those of event types."""
 
 When = float | datetime
 """A time: unix seconds, or a datetime, which is UTC if it has no zone."""
+
+__all__ = [
+    "History",
+    "Seen",
+    "When",
+    "Where",
+    "as_history",
+    "as_seconds",
+    "check_count",
+    "check_item",
+    "check_seen",
+]
+
 History = Sequence[ItemId] | np.ndarray | pl.Series
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, parse_condition
 
 TYPED = {
     "item_id": [1, 2, 3, 4],
@@ -41,6 +41,13 @@ TYPED = {
         (pl.col("gaps") > 1, [1, 3, 4]),
         (pl.col("tags").list.contains("x"), [1]),
         ((pl.col("year") == 1995) & pl.col("stock").is_null(), [3]),
+        ("year = 1995 and stock is null", [3]),
+        (parse_condition("year > 1995"), [2, 4]),
+        (["year > 1995", {"stock": True}, pl.col("item_id") < 9], [4]),
+        ([], [1, 2, 3, 4]),
+        ({"year": {"<": 2000}, "gaps": {">": 2}}, [1]),
+        ({"year": {">=": 1995, "<": 1996}}, [1, 3]),
+        ({"tags": {"contains": "y"}}, [2]),
     ],
 )
 def test_where(conditions, found):
@@ -77,7 +84,29 @@ def test_bad_conditions(condition, message):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("condition", ["title = 3", 5, None, ["title"]])
-def test_a_condition_is_a_mapping_or_an_expression(condition):
-    with pytest.raises(ValueError, match=f"where expects .* got {re.escape(repr(condition))}$"):
+@pytest.mark.parametrize("condition", [5, None, [5], {"a"}])
+def test_a_condition_has_a_known_form(condition):
+    got = condition[0] if isinstance(condition, list) else condition
+    with pytest.raises(ValueError, match=f"where expects .* got {re.escape(repr(got))}$"):
         Catalog(TYPED).where(condition)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_ages_refer_to_the_time_of_the_request():
+    catalog = Catalog({"item_id": [1, 2], "created_at": [1_000_000.0, 1_010_000.0]})
+    assert catalog.where("age(created_at) < 1h", at=1_010_001.0).tolist() == [False, False, True]
+    assert catalog.where("age(created_at) < 1h").tolist() == [False, False, False]
+    with pytest.raises(ValueError, match="at must be a time in unix seconds; got inf"):
+        catalog.where("age(created_at) < 1h", at=float("inf"))
+
+
+def test_a_changed_catalogue_is_searched_anew():
+    catalog = Catalog({"item_id": [1, 2], "price": ["5", "6"]})
+    assert catalog.where("price > 5").tolist() == [False, False, True]
+    before = catalog.copy()
+    catalog.update({"item_id": [1], "price": ["7"]})
+    assert catalog.where("price > 5").tolist() == [False, True, True]
+    catalog.append({"item_id": [3], "price": ["cheap"]})
+    with pytest.raises(ValueError, match="'price' can't be compared with a number: it holds 'che"):
+        catalog.where("price > 5")
+    assert before.where("price > 5").tolist() == [False, False, True]

@@ -1,0 +1,182 @@
+"""Values of a condition as polars expressions: columns, literals, arithmetic and ages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import assert_never
+
+import polars as pl
+
+from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
+from mmrec.data.conditions.nodes import (
+    Age,
+    Arithmetic,
+    Boolean,
+    Column,
+    Negative,
+    Node,
+    Number,
+    Text,
+    Time,
+    Value,
+)
+from mmrec.data.conditions.tokens import misread
+from mmrec.data.times import LATEST, other_unit
+
+
+class Values:
+    """Makes expressions of values for the columns of one table.
+
+    Args:
+        columns: the columns of the table.
+        at: the time of the request, in unix seconds.
+        text: the condition as it was written, for errors.
+    """
+
+    def __init__(self, columns: Columns, at: float, text: str) -> None:
+        self.columns, self.at, self.text = columns, at, text
+
+    def kind(self, node: Value) -> Kind:
+        """Return what a value is; a column of text may hold other kinds as texts."""
+        if isinstance(node, Column):
+            with self.marked(node):
+                return self.columns.kind(node.name)
+        if isinstance(node, Text):
+            return "text"
+        if isinstance(node, Boolean):
+            return "boolean"
+        return "time" if isinstance(node, Time) else "number"
+
+    def common_kind(self, left: Value, right: Value, at: Node, *, ordered: bool) -> Kind:
+        """Return as what two values are compared.
+
+        Args:
+            left: a value.
+            right: another.
+            at: the comparison.
+            ordered: whether it asks which of them is larger.
+
+        Raises:
+            ValueError: they can't be compared.
+        """
+        self.check_bare(left)
+        self.check_bare(right)
+        kind = self._fitting(left, right) or self._fitting(right, left)
+        if kind is None:
+            raise self.wrong(f"{self._said(left)} can't be compared with {self._said(right)}", at)
+        if ordered and kind == "boolean":
+            raise self.wrong("true and false have no order", at)
+        return self._of_texts(left, right, at, ordered) if kind == "text" else kind
+
+    def _fitting(self, node: Value, other: Value) -> Kind | None:
+        """Return the kind of ``other`` if ``node`` can be read as it."""
+        kinds = (self.kind(node), self.kind(other))
+        if kinds[0] == kinds[1] or (kinds[0] == "text" and isinstance(node, Column)):
+            return kinds[1]
+        if kinds == ("text", "time") or (kinds[1] == "time" and node == Column("timestamp")):
+            return "time"
+        return None
+
+    def _of_texts(self, left: Value, right: Value, at: Node, ordered: bool) -> Kind:
+        """Return as what a column of text is compared with another, or with a text."""
+        columns = [node for node in (left, right) if isinstance(node, Column)]
+        if len(columns) == 1 and not ordered:
+            return "text"
+        held = [self.columns.holds(column.name) for column in columns]
+        if len(held) == 2:
+            return held[0] if held[0] == held[1] else "text"
+        literal = right if columns and columns[0] is left else left
+        if held == ["time"]:
+            return "time"
+        if held and held != ["text"]:
+            said = f"{columns[0].name!r} holds values like {DESCRIBED[held[0]]}"
+            raise self.wrong(f"{said}, and {literal} is text; only texts have quotes", at)
+        return "text"
+
+    def expression(self, node: Value, kind: Kind) -> pl.Expr:
+        """Return a value as a kind: times are seconds since 1970.
+
+        Raises:
+            ValueError: it is of another kind.
+        """
+        if isinstance(node, Column):
+            with self.marked(node):
+                return self.columns.read(node.name, kind)
+        if isinstance(node, Text):
+            return pl.lit(self.moment(node).seconds if kind == "time" else node.value)
+        if isinstance(node, Number):
+            return pl.lit(node.amount)
+        if isinstance(node, Boolean):
+            return pl.lit(node.value)
+        if isinstance(node, Time):
+            return pl.lit(node.seconds)
+        if isinstance(node, Age):
+            return self.at - self._time(node.column)
+        if isinstance(node, Negative):
+            return -self._number(node.value)
+        if isinstance(node, Arithmetic):
+            return self._arithmetic(node)
+        assert_never(node)
+
+    def moment(self, node: Value) -> Time:
+        """Return a date or time that may be written as a text."""
+        if isinstance(node, Time):
+            return node
+        try:
+            return Time(node.value if isinstance(node, Text) else "", at=node.at)
+        except ValueError:
+            raise self.wrong(f"expected a date such as 2024-05-01; got {node}", node) from None
+
+    def _arithmetic(self, node: Arithmetic) -> pl.Expr:
+        left, right = self._number(node.left), self._number(node.right)
+        if node.operator == "/":
+            return left / pl.when(right != 0).then(right)  # a division by zero has no value
+        if node.operator == "*":
+            return left * right
+        return left + right if node.operator == "+" else left - right
+
+    def _number(self, node: Value) -> pl.Expr:
+        """Return a number as a 64-bit float, so that no product of integers overflows."""
+        kind = self.kind(node)
+        if kind != "number" and not (kind == "text" and isinstance(node, Column)):
+            raise self.wrong(f"expected a number; got {self._said(node)}", node)
+        return self.expression(node, "number").cast(pl.Float64)
+
+    def _time(self, column: Column) -> pl.Expr:
+        """Return a column of times, or of unix seconds."""
+        kind = self.kind(column)
+        if kind == "text":
+            kind = "number" if self.columns.holds(column.name) == "number" else "time"
+        if kind != "number":
+            return self.expression(column, "time")
+        seconds = self.expression(column, "number").cast(pl.Float64)
+        frame = self.columns.frame
+        latest = None if frame is None else frame.select(seconds.max()).item()
+        if latest is not None and latest >= LATEST:
+            unit = other_unit(latest)
+            raise self.wrong(
+                f"the times in {column.name!r} must be seconds since 1970; got {latest}{unit}",
+                column,
+            )
+        return seconds
+
+    def check_bare(self, node: Value) -> None:
+        """Refuse a text without quotes that may be meant as the name of a column."""
+        if isinstance(node, Text) and node.bare and node.value in self.columns.schema:
+            column = Column(node.value).quoted()
+            raise self.wrong(f"{node.value} must be {node} (a text) or {column} (a column)", node)
+
+    def _said(self, node: Value) -> str:
+        kind = DESCRIBED[self.kind(node)].removesuffix(" such as 2024-05-01")
+        return f"{node} ({kind})"
+
+    def wrong(self, reason: str, node: Node) -> ValueError:
+        """Return an error about a node, with its place in the condition."""
+        return ValueError(misread(reason, self.text, node.at))
+
+    @contextmanager
+    def marked(self, node: Node) -> Iterator[None]:
+        """Add the place of a node to an error about a column."""
+        try:
+            yield
+        except ValueError as error:
+            raise self.wrong(str(error), node) from None
