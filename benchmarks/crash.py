@@ -65,11 +65,7 @@ def differing_states(
     opened, sessions = SqliteLog(log), MemorySessions()
     try:
         live = RealtimeRecommender(made, log=opened, sessions=sessions)
-        event_types = made.state.event_types
-        repeats = made.options.drop_repeats
-        updater = StateUpdater(
-            made.model.interest, live.version, event_types=event_types, drop_repeats=repeats
-        )
+        updater = StateUpdater(made.model.interest, live.version, made.state.reader)
         wrong = []
         for user, body in users.items():
             own = [event for event in events if event.user == user]

@@ -151,8 +151,7 @@ def stepping(made: Recommender, calls: int) -> dict[str, float]:
     updater = StateUpdater(
         model.interest,
         "",
-        event_types=made.state.event_types,
-        drop_repeats=made.options.drop_repeats,
+        made.state.reader,
     )
     indices = draw.permutation(np.resize(np.arange(1, len(made.vectors)), HISTORY + 1))
     events = [Event(n + 1, "", int(i), "view", 60.0 * n) for n, i in enumerate(indices)]

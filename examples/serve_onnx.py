@@ -31,7 +31,7 @@ class Server:
         self.items = pl.read_parquet(folder / manifest["catalog"]["items"])
         self.vectors = np.load(folder / manifest["catalog"]["vectors"])
         self.rows = {item: row for row, item in enumerate(self.items["item_id"])}
-        self.users: dict[str, tuple[list[np.ndarray], list[int], float]] = {}
+        self.users: dict[str, tuple[list[np.ndarray], list[tuple[int, int]], float]] = {}
 
     def run(self, part: str, *arrays: np.ndarray) -> list[np.ndarray]:
         names = [port.name for port in self.graphs[part].get_inputs()]
@@ -41,17 +41,19 @@ class Server:
         state, seen, before = self.users.get(user, (self.start, [], time))
         row = self.rows[item]
         number = self.event_types.index(event_type) if event_type in self.event_types else 0
-        if self.drop_repeats and seen[-1:] == [row]:
+        if self.drop_repeats and seen[-1:] == [(row, number)]:
             return
         gap = np.array([max(time - before, 0.0)], np.float32)
         state = self.run("step", self.vectors[[row]], gap, np.array([number]), *state)
-        self.users[user] = state, [*seen, row], max(time, before)
+        self.users[user] = state, [*seen, (row, number)], max(time, before)
 
-    def recommend(self, user: str, k: int = 3) -> list[tuple[str, float]]:
-        state, seen, _ = self.users[user]
+    def recommend(self, user: str, at: float, k: int = 3) -> list[tuple[str, float]]:
+        state, seen, last = self.users[user]
         (interest,) = self.run("readout", *state)
+        if "request" in self.graphs:  # the model reads how long ago the last event was
+            (interest,) = self.run("request", interest, np.array([at - last], np.float32))
         scores = self.run("scorer", interest, self.vectors)[0][0]
-        scores[seen] = -np.inf
+        scores[[row for row, _ in seen]] = -np.inf
         best = np.argsort(-scores)[:k]
         return [(self.items["item_id"][int(row)], float(scores[row])) for row in best]
 
@@ -76,7 +78,8 @@ def serve(folder: Path) -> None:
         server = Server(folder, files)
         for second, item in enumerate(server.items["item_id"].head(4)):
             server.observe("ann", item, 60.0 * second)
-            print(files, item, "->", [(i, round(s, 2)) for i, s in server.recommend("ann")])
+            best = server.recommend("ann", at=60.0 * second + 5)
+            print(files, item, "->", [(name, round(score, 2)) for name, score in best])
     assert "torch" not in sys.modules
 
 

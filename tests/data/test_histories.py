@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -25,10 +27,14 @@ def test_of_items_pads_on_the_right(rows):
         )
 
 
+def events_of(histories):
+    return histories.items, histories.gap, histories.event_type
+
+
 def listed(histories):
     """Every history as a list of its events."""
     return [
-        list(zip(*(part[row, :length].tolist() for part in vars(histories).values()), strict=True))
+        list(zip(*(part[row, :length].tolist() for part in events_of(histories)), strict=True))
         for row, length in enumerate(histories.lengths.tolist())
     ]
 
@@ -71,3 +77,19 @@ def test_events_of_a_log_become_histories(rows, left_out):
     assert listed(found) == listed(numbered([row[left_out:] for row in rows]))
     assert found.gap.dtype == torch.float32
     assert found.gap.eq(0).logical_or(found.mask).all()
+
+
+def test_the_request_after_a_history_is_at_the_users_next_event():
+    times = np.array([3.0, 5.0, 9.0, 20.0])
+    gap = np.array([0.0, 2.0, 4.0, 0.0])
+    events = Sequences(
+        np.array([1, 2, 3, 1]), gap, gap.astype(int) * 0, times, np.array([0, 3, 4]), "uv"
+    )
+    found = Histories.of_events(events, np.array([0, 0, 0, 3]), np.array([0, 2, 3, 3]))
+    # Before a user's first event nothing has passed; after the last, no request is known.
+    assert found.at.isnan().tolist() == [False, False, True, False]
+    assert found.at[~found.at.isnan()].tolist() == [3.0, 9.0, 20.0]
+    assert found.since.tolist() == [-1.0, 4.0, -1.0, -1.0]
+    positions = Histories.of_events(replace(events, timed=False), np.array([0]), np.array([2]))
+    assert positions.at.isnan().all()
+    assert positions.since.tolist() == [-1.0]

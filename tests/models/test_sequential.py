@@ -110,7 +110,7 @@ def test_garbage_in_padding_changes_nothing():
     assert torch.equal(model(garbage).logits, expected.logits)
     longer = {
         name: nn.functional.pad(getattr(whole, name), (0, 3))
-        for name in ("history", "target", "gap", "event_type")
+        for name in ("history", "target", "gap", "event_type", "since")
     }
     assert torch.allclose(model(replace(whole, **longer)).logits, expected.logits, atol=1e-6)
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.data import Histories
+from mmrec.data import EventReader, EventRules, Histories
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.state_updater import StateUpdater
@@ -35,8 +35,8 @@ def interest(request):
     return INTERESTS[request.param]().eval()
 
 
-def make(interest, **more):
-    return StateUpdater(interest, "v", event_types=["cart", "view"], **more)
+def make(interest, **rules):
+    return StateUpdater(interest, "v", EventReader(EventRules(**rules), ("cart", "view")))
 
 
 def test_equals_the_model_over_the_whole_history(interest):
@@ -59,14 +59,15 @@ def test_equals_the_model_over_the_whole_history(interest):
 def test_histories_and_steps_agree(interest):
     updater = make(interest)
     past = events([1, 1, 99, 5, 2], [0.0, 3.0, 4.0, 90.0, 50.0], ["view", "x", "x", "cart", "x"])
-    rows = updater.histories([past, []], find)
-    assert rows.items.tolist() == [[1, 5, 2], [0, 0, 0]]
-    assert rows.gap[0].tolist() == [0, 90, 0]
-    assert rows.event_type[0].tolist() == [2, 1, 0]
+    rows = updater.histories([past, []], find, at=[93.0, None])
+    assert rows.since.tolist() == [3.0, -1.0]
+    assert rows.items.tolist() == [[1, 1, 5, 2], [0, 0, 0, 0]]  # another type is no repeat
+    assert rows.gap[0].tolist() == [0, 3, 87, 0]
+    assert rows.event_type[0].tolist() == [2, 0, 1, 0]
     with torch.inference_mode():
         states = interest(VECTORS[rows.items], rows.mask, rows.gap, rows.event_type)
     session = updater(updater.start(), past, VECTORS, find)
-    assert torch.allclose(updater.interest_of(session), states[:1, 2], atol=1e-5)
+    assert torch.allclose(updater.interest_of(session), states[:1, 3], atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -98,14 +99,22 @@ def test_an_unknown_item_is_passed_over(interest):
 
 
 def test_repeats_count_once_where_they_did_in_training(interest):
-    twice = events([1, 1, 2])
-    once = [twice[0], twice[2]]
+    twice = events([1, 1, 1, 2], event_types=["view", "view", "cart", "view"])
+    once = [twice[0], *twice[2:]]
     dropping, keeping = make(interest), make(interest, drop_repeats=False)
     a = dropping(dropping.start(), twice, VECTORS, find)
     b = dropping(dropping.start(), once, VECTORS, find)
     c = keeping(keeping.start(), twice, VECTORS, find)
     assert torch.equal(a.state[0], b.state[0])
-    assert (a.events, c.events) == (2, 3)
+    assert (a.events, c.events) == (3, 4)
+
+
+def test_a_negative_event_of_an_unlearned_type_is_no_interest(interest):
+    updater = make(interest)
+    hidden = updater(updater.start(), events([1, 2], event_types=["view", "hide"]), VECTORS, find)
+    viewed = updater(updater.start(), events([1]), VECTORS, find)
+    assert torch.equal(hidden.state[0], viewed.state[0])
+    assert (hidden.offset, hidden.events) == (2, 1)
 
 
 def test_a_late_event_counts_as_simultaneous(interest):

@@ -39,7 +39,27 @@ def metrics_table(report: dict[str, Any]) -> str:
         values = "".join(f"{metrics.get(column, float('nan')):13.4f}" for column in COLUMNS)
         lines.append(f"{name:<{width}}{values}")
     lines += _of_lists(test)
-    return "\n".join(lines)
+    return "\n".join([*_of_events(report), *lines])
+
+
+def _of_events(report: dict[str, Any]) -> list[str]:
+    """Return what each type of event was used for, and which events were left out."""
+    facts = report.get("event_roles", {})
+    roles = {role: counts for role, counts in facts.get("roles", {}).items() if role != "ignored"}
+    lines = []
+    if set(roles) - {"target"} or any(counts.keys() - {""} for counts in roles.values()):
+        said = [f"{role}: {_counted(counts)}" for role, counts in roles.items()]
+        lines.append("events " + "; ".join(said))
+    left_out = {
+        "repeats of the event before": facts.get("dropped_repeats"),
+        "ignored": facts.get("roles", {}).get("ignored"),
+    }
+    said = [f"{why}: {_counted(counts)}" for why, counts in left_out.items() if counts]
+    return lines + (["events left out, " + "; ".join(said)] if said else [])
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name or 'events'}" for name, count in counts.items())
 
 
 def _of_lists(test: dict[str, Any]) -> list[str]:

@@ -30,7 +30,12 @@ class EventLabels:
     @property
     def is_target(self) -> Bool[np.ndarray, " E"]:
         """Which events are predicted and measured."""
-        return self.role == Role.TARGET
+        return np.asarray(self.role == Role.TARGET)
+
+    @property
+    def is_negative(self) -> Bool[np.ndarray, " E"]:
+        """Which events say no."""
+        return np.asarray(self.role == Role.NEGATIVE)
 
     def keep(self, mask: Bool[np.ndarray, " E"]) -> "EventLabels":
         """Return the labels where ``mask`` is True."""

@@ -69,8 +69,16 @@ class Sequences:
         )
 
     def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
-        """Return the number of events of each item, ``(V + 1,)``; 0 for padding."""
-        return np.bincount(self.item, minlength=catalog_size + 1)
+        """Return the number of events of each item, ``(V + 1,)``; 0 for padding.
+
+        Negative events don't count.
+        """
+        item = self.item if self.labels is None else self.item[~self.labels.is_negative]
+        return np.bincount(item, minlength=catalog_size + 1)
+
+    def without_negatives(self) -> "Sequences":
+        """Return the events that are not negative."""
+        return self if self.labels is None else self.keep(~self.labels.is_negative)
 
 
 def to_sequences(

@@ -40,6 +40,17 @@ class Observed(OnDevice):
     def __len__(self) -> int:
         return len(self.item)
 
+    def rows(self, chosen: Bool[Tensor, " B"]) -> "Observed":
+        """Return some of the events, in their order."""
+        at = chosen.nonzero().squeeze(1)
+        return Observed(
+            self.user[at],
+            self.item[at],
+            self.event_type[at],
+            self.time[at],
+            self.histories.rows(at),
+        )
+
 
 @runtime_checkable
 class Learner(HistoryScorer, Protocol):

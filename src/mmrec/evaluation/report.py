@@ -125,7 +125,7 @@ def evaluate_baselines(
     """
     if part not in BEFORE:
         raise ValueError(f"part must be one of {sorted(BEFORE)}; got {part!r}")
-    events = split.until(BEFORE[part])
+    events = split.until(BEFORE[part]).without_negatives()
     baselines: Mapping[str, HistoryScorer] = {
         "popularity": Popularity().fit(events, split.catalog_size),
         "markov": Markov().fit(events, split.catalog_size),

@@ -28,7 +28,19 @@ def slices_of_targets(
     stops = ranks.stops if ranks.row is None else ranks.stops[ranks.row]
     history = stops - split.sequences.offsets[target_users(split, stops)]
     has = {name: mask[target] for name, mask in (items or ItemFacts()).has.items()}
-    return named_slices(split.train_counts[target] > 0, history, has)
+    found = named_slices(split.train_counts[target] > 0, history, has)
+    return found | _by_type(split, ranks.position)
+
+
+def _by_type(split: Split, position: Int[np.ndarray, " N"]) -> dict[str, Bool[np.ndarray, " N"]]:
+    """Return a mask of the targets of each event type, if there are several."""
+    types = split.sequences.event_type[position]
+    names = {
+        number: split.sequences.event_types[number - 1] for number in np.unique(types) if number
+    }
+    if len(np.unique(types)) < 2:
+        return {}
+    return {f"targets of type {name}": types == number for number, name in names.items()}
 
 
 def named_slices(

@@ -17,8 +17,9 @@ def model_parts(model: SequentialModel) -> dict[str, Part]:
     """Return the parts of a model, by name.
 
     They are ``items`` (features → item vectors), ``step`` and ``readout`` (events → interest),
-    ``scorer`` (interests and item vectors → scores) and, if the model has one, ``reranker``
-    (interests and their candidates → what is added to the candidates' scores).
+    ``scorer`` (interests and item vectors → scores) and, if the model has them, ``request``
+    (interests and seconds since the last event → interests) and ``reranker`` (interests and their
+    candidates → what is added to the candidates' scores).
 
     Raises:
         ValueError: the interest model or an encoder cannot be exported.
@@ -38,6 +39,10 @@ def model_parts(model: SequentialModel) -> dict[str, Part]:
         *step_parts(model.interest),
         Part("scorer", scorer, [interest, vectors], [scores]),
     ]
+    if model.request is not None:
+        since = Port("since", ("B",))
+        moved = interest._replace(name="moved")
+        parts.append(Part("request", model.request, [interest, since], [moved]))
     if model.reranker is not None:
         candidates, added = Port("candidates", ("B", "K", dim)), Port("scores", ("B", "K"))
         reranker = cast(nn.Module, model.reranker)

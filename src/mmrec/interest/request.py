@@ -1,6 +1,7 @@
 """The time since the last event, as an input of the interest at a request."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -38,6 +39,7 @@ class RequestTime(nn.Module):
             raise ValueError(f"interest_dim must be 1 or more; got {interest_dim}")
         self.interest_dim, self.unknown = interest_dim, unknown
         self.table = nn.Parameter(torch.zeros(len(KNOTS), 2 * interest_dim))
+        self.knots: Tensor
         self.register_buffer("knots", torch.tensor(KNOTS).log(), persistent=False)
 
     def forward(
@@ -64,10 +66,7 @@ class RequestTime(nn.Module):
 
     def _weights(self, since: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
         """Return the share of each knot in a time."""
-        log = since.clamp(min=1.0).float().log().clamp(self.knots[0], self.knots[-1])
-        right = torch.searchsorted(self.knots, log).clamp(1, len(self.knots) - 1)
-        low, high = self.knots[right - 1], self.knots[right]
-        part = (log - low) / (high - low)
-        weights = torch.zeros(len(log), len(self.knots), device=log.device)
-        weights.scatter_(1, (right - 1).unsqueeze(1), (1 - part).unsqueeze(1))
-        return weights.scatter(1, right.unsqueeze(1), part.unsqueeze(1))
+        log = since.clamp(min=1.0).float().log().unsqueeze(1)
+        low, high = self.knots[:-1], self.knots[1:]
+        passed = ((log - low) / (high - low)).clamp(0, 1)  # the share of each interval, (N, K - 1)
+        return F.pad(passed, (1, 0), value=1.0) - F.pad(passed, (0, 1))

@@ -52,7 +52,7 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
         PastEvent(int(item), kind or None, time)
         for item, kind, time in zip(indices, types, times, strict=True)
     ]
-    return sorted(past, key=lambda e: e.time) if "timestamp" in frame.columns else past
+    return sorted(past, key=lambda event: event.time or 0.0)  # stable; all 0 without times
 
 
 def past_of_log(frame: pl.DataFrame, catalog: Catalog) -> list[PastEvent]:

@@ -10,7 +10,7 @@ COUNTS = torch.tensor([0.0, 16.0, 9.0, 4.0, 1.0, 0.0, 0.0])
 
 def example():
     one = torch.tensor([1])
-    return Examples(one, Histories.of_items([[6, 2]]), torch.tensor([5]), one)
+    return Examples(one, Histories.of_items([[6, 2]]), torch.tensor([5]), one, one)
 
 
 def test_the_pool_has_what_is_read_and_only_drawn_items_are_candidates():

@@ -13,7 +13,9 @@ def numbered(users, steps=3, fresh=1):
     """One example a user: user u meets u + 1, u + 2 … and then u."""
     items = [[user + step + 1 for step in range(steps)] for user in users]
     user = torch.tensor(users)
-    return Examples(user, Histories.of_items(items), user + 100, torch.full_like(user, fresh))
+    return Examples(
+        user, Histories.of_items(items), user + 100, user * 0, torch.full_like(user, fresh)
+    )
 
 
 def learned(examples):

@@ -45,7 +45,7 @@ def draw_pool(
     Example:
         >>> one = torch.tensor([1])
         >>> from mmrec.data import Histories
-        >>> example = Examples(one, Histories.of_items([[3, 4]]), torch.tensor([5]), one)
+        >>> example = Examples(one, Histories.of_items([[3, 4]]), torch.tensor([5]), one, one)
         >>> counts = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
         >>> pool = draw_pool(example, counts, 8, np.random.default_rng(0))
         >>> pool.items, pool.candidates

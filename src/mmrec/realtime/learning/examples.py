@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.data import Histories, Sequences, windows
@@ -20,12 +20,14 @@ class Examples(OnDevice):
         user: the user's number, ``(B,)``.
         histories: all events but the last, ``(B, T)``.
         item: the last event's item, ``(B,)``.
+        event_type: the last event's type, 0 = unknown, ``(B,)``.
         fresh: how many of the last events are targets, including the very last, ``(B,)``.
     """
 
     user: Int[Tensor, " B"]
     histories: Histories
     item: Int[Tensor, " B"]
+    event_type: Int[Tensor, " B"]
     fresh: Int[Tensor, " B"]
 
     def __len__(self) -> int:
@@ -34,7 +36,11 @@ class Examples(OnDevice):
     def at(self, rows: Int[Tensor, " R"]) -> "Examples":
         """Return the examples at ``rows``, in this order."""
         return Examples(
-            self.user[rows], self.histories.rows(rows), self.item[rows], self.fresh[rows]
+            self.user[rows],
+            self.histories.rows(rows),
+            self.item[rows],
+            self.event_type[rows],
+            self.fresh[rows],
         )
 
     @property
@@ -44,14 +50,30 @@ class Examples(OnDevice):
         Example:
             >>> histories = Histories.of_items([[3, 1, 2], [4]])
             >>> one, two = torch.tensor([1]), torch.tensor([2])
-            >>> Examples(one, Histories.of_items([[3, 1, 2]]), torch.tensor([9]), two).targets
+            >>> Examples(one, Histories.of_items([[3, 1, 2]]), torch.tensor([9]), one, two).targets
             tensor([[0, 2, 9]])
         """
-        items, length = self.histories.items, self.histories.lengths.unsqueeze(1)
-        place = torch.arange(items.shape[1], device=items.device)
-        after = torch.cat([items[:, 1:], torch.zeros_like(items[:, :1])], dim=1)
-        after = torch.where(place == length - 1, self.item.unsqueeze(1), after)
+        after = self._after(self.histories.items, self.item)
+        length = self.histories.lengths.unsqueeze(1)
+        place = torch.arange(after.shape[1], device=after.device)
         return after.masked_fill(place < length - self.fresh.unsqueeze(1), 0)
+
+    @property
+    def target_types(self) -> Int[Tensor, "B T"]:
+        """The type of the event after each event of the histories."""
+        return self._after(self.histories.event_type, self.event_type)
+
+    @property
+    def since(self) -> Float[Tensor, "B T"]:
+        """Seconds from each event of the histories to the event after it; negative = unknown."""
+        return self._after(self.histories.gap, self.histories.since)
+
+    def _after(self, values: Tensor, last: Tensor) -> Tensor:
+        """Return the value of the event after each event; ``last`` is of the last events."""
+        length = self.histories.lengths.unsqueeze(1)
+        place = torch.arange(values.shape[1], device=values.device)
+        after = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
+        return torch.where(place == length - 1, last.unsqueeze(1).to(values), after)
 
 
 def examples_of(events: Observed) -> Examples:
@@ -79,9 +101,8 @@ def examples_of(events: Observed) -> Examples:
     rows = rows[kept].to(events.item.device)
     histories = events.histories.rows(rows)
     user, fresh = torch.from_numpy(users)[kept], fresh[kept]
-    return Examples(
-        user.to(rows.device), histories, events.item[rows].long(), fresh.to(rows.device)
-    )
+    item, event_type = events.item[rows].long(), events.event_type[rows].long()
+    return Examples(user.to(rows.device), histories, item, event_type, fresh.to(rows.device))
 
 
 def joined(first: Examples, second: Examples) -> Examples:
@@ -90,6 +111,7 @@ def joined(first: Examples, second: Examples) -> Examples:
         torch.cat([first.user, second.user]),
         Histories.cat([first.histories, second.histories]),
         torch.cat([first.item, second.item]),
+        torch.cat([first.event_type, second.event_type]),
         torch.cat([first.fresh, second.fresh]),
     )
 
@@ -100,5 +122,6 @@ def windows_of(events: Sequences, window: int) -> Examples:
     starts, last = spans[:, 0], spans[:, 1] - 1
     histories = Histories.of_events(events, starts, last)
     owner = np.searchsorted(events.offsets, starts, side="right") - 1
-    user, item, fresh = map(torch.from_numpy, (owner, events.item[last], last - starts))
-    return Examples(user, histories, item, fresh)
+    columns = (owner, events.item[last], events.event_type[last], last - starts)
+    user, item, event_type, fresh = map(torch.from_numpy, columns)
+    return Examples(user, histories, item, event_type, fresh)

@@ -60,6 +60,8 @@ class OnlineLearner:
         half_life: events after which an item's count is halved; None keeps counts.
         window: events of a history in the reservoir.
         max_length: events of a history that count.
+        target_types: whether events of each type are learned, by its number; index 0 is for
+            unknown types. By default all are.
         detector: finds drifts in the losses, see :class:`LossMonitor`.
         seed: seed of all random draws.
 
@@ -103,6 +105,7 @@ class OnlineLearner:
         half_life: float | None = None,
         window: int = 50,
         max_length: int = 200,
+        target_types: Sequence[bool] = (),
         detector: Detector | None = None,
         seed: int = 0,
     ) -> None:
@@ -122,6 +125,7 @@ class OnlineLearner:
         self.reservoir = Reservoir(replay, window=window)
         self.steps, self.replay_batch, self.negatives = steps, replay_batch, negatives
         self.max_length, self.seed = max_length, seed
+        self.target_types = torch.tensor(list(target_types), dtype=torch.bool)
         self.monitor = LossMonitor(detector=detector)
         self.updates = self.skipped = 0
         self.offset: int | None = None
@@ -164,6 +168,12 @@ class OnlineLearner:
         """Return the final scores, see :class:`CatalogScorer`."""
         return self.catalog_scorer.rerank(scores, histories, exclude)
 
+    def are_learned(self, types: Int[Tensor, "*N"]) -> Bool[Tensor, "*N"]:
+        """Return which events are targets, by the numbers of their types."""
+        if not len(self.target_types):
+            return torch.ones_like(types, dtype=torch.bool)
+        return self.target_types.to(types.device)[types]
+
     def remember(self, events: Sequences) -> None:
         """Add events that the model was trained on to the reservoir.
 
@@ -182,7 +192,8 @@ class OnlineLearner:
         new = examples_of(events)
         # Events with a loss that is not finite must not enter the reservoir.
         if all(self._learn(new, rng) for _ in range(self.steps)):
-            self._count(events.item.to(self.counts.device))
+            learned = self.are_learned(events.event_type)
+            self._count(events.item[learned].to(self.counts.device))
             self.reservoir.add(new, rng)
         self.updates += 1
         self.offset = self.offset if offset is None else offset
@@ -271,7 +282,7 @@ class OnlineLearner:
         The first ``new`` examples are new, the others come from the reservoir.
         """
         histories, targets = examples.histories, examples.targets
-        valid = targets > 0
+        valid = (targets > 0) & self.are_learned(examples.target_types)
         device = self.vectors.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**63)))
@@ -282,7 +293,8 @@ class OnlineLearner:
                 histories.gap,
                 histories.event_type,
             )
-            logits = self.model.scorer(states[valid], vectors)
+            rows = self.model.at_request(states[valid], examples.since[valid])
+            logits = self.model.scorer(rows, vectors)
             self.weights.parts.eval()
         target = torch.searchsorted(pool.items, targets[valid])
         cut = int(valid[:new].sum())

@@ -1,6 +1,7 @@
 """A uniform sample of all earlier examples, against forgetting."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class Reservoir:
         >>> reservoir = Reservoir(2, window=3)
         >>> items = Histories.of_items([[1, 2, 3, 4]])
         >>> one = torch.tensor([1])
-        >>> reservoir.add(Examples(one, items, one, one), np.random.default_rng(0))
+        >>> reservoir.add(Examples(one, items, one, one, one), np.random.default_rng(0))
         >>> reservoir.sample(5, np.random.default_rng(0)).histories.items
         tensor([[2, 3, 4]])
     """
@@ -45,6 +46,8 @@ class Reservoir:
         self.items = np.zeros((size, window + 1), dtype=np.int64)  # the last column: the target
         self.gap = np.zeros((size, window), dtype=np.float32)
         self.event_type = np.zeros((size, window), dtype=np.int64)
+        self.since = np.full(size, -1.0, dtype=np.float32)
+        self.last_type = np.zeros(size, dtype=np.int64)
         self.user = np.zeros(size, dtype=np.int64)
         self.fresh = np.zeros(size, dtype=np.int64)
 
@@ -72,10 +75,14 @@ class Reservoir:
         columns = (self.items[rows, :steps], self.gap[rows, :steps], self.event_type[rows, :steps])
         return Examples(
             torch.from_numpy(self.user[rows]),
-            Histories.without_request(
-                *(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)
+            replace(
+                Histories.without_request(
+                    *(torch.from_numpy(np.ascontiguousarray(c)) for c in columns)
+                ),
+                since=torch.from_numpy(self.since[rows]),
             ),
             torch.from_numpy(self.items[rows, -1]),
+            torch.from_numpy(self.last_type[rows]),
             torch.from_numpy(self.fresh[rows]),
         )
 
@@ -115,7 +122,7 @@ class Reservoir:
 
     @property
     def _arrays(self) -> dict[str, np.ndarray]:
-        names = ("items", "gap", "event_type", "user", "fresh")
+        names = ("items", "gap", "event_type", "since", "last_type", "user", "fresh")
         return {name: getattr(self, name) for name in names}
 
     def _write(self, slots: np.ndarray, examples: Examples, rows: np.ndarray) -> None:
@@ -123,5 +130,7 @@ class Reservoir:
         cut = chosen.histories.tail(self.window).padded(self.window)
         self.items[slots, :-1], self.items[slots, -1] = cut.items.numpy(), chosen.item.numpy()
         self.gap[slots], self.event_type[slots] = cut.gap.numpy(), cut.event_type.numpy()
+        self.since[slots] = cut.since.numpy()
+        self.last_type[slots] = chosen.event_type.numpy()
         self.user[slots] = chosen.user.numpy()
         self.fresh[slots] = chosen.fresh.clamp(max=self.window).numpy()

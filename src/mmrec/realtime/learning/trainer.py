@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, Role
 from mmrec.evaluation import Observed
 from mmrec.realtime.learning.checkpoint import Checkpoint
 from mmrec.realtime.learning.online import OnlineLearner
@@ -77,6 +77,7 @@ class OnlineTrainer:
             recommender.vectors,
             recommender.state.counts,
             max_length=recommender.options.max_length,
+            target_types=[self._is_target(name) for name in ("", *recommender.state.event_types)],
             **learner,
         )
         self.updater = StateUpdater(recommender.model.interest, self.base, recommender.state.reader)
@@ -100,7 +101,13 @@ class OnlineTrainer:
             return 0
         self._follow_items()  # after reading, so that every event's item is known
         self._drop_forgotten()
-        known = [event for event in batch if self.catalog.find(event.item)]
+        left_out = (Role.SHOWN, Role.IGNORED)
+        known = [
+            event
+            for event in batch
+            if self.catalog.find(event.item)
+            and self.recommender.options.event_rules.role_of(event.event_type) not in left_out
+        ]
         if known:
             observed = self._observed(known)
             self._test(observed)
@@ -149,6 +156,9 @@ class OnlineTrainer:
 
     def _test(self, observed: Observed) -> None:
         frozen, size = self.recommender.catalog_scorer, len(self.learner.vectors)
+        observed = observed.rows(self.learner.are_learned(observed.event_type))
+        if not len(observed):
+            return
         self.running.add("online", self.learner.catalog_scorer, observed, size)
         self.running.add("frozen", frozen, observed, size)
 
@@ -159,11 +169,16 @@ class OnlineTrainer:
             user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
             item=torch.tensor([self.catalog.find(event.item) for event in batch]),
             event_type=torch.tensor(
-                [self.updater.event_type_id(event.event_type) for event in batch]
+                [self.updater.reader.number_of(event.event_type) for event in batch]
             ),
             time=torch.tensor([event.time for event in batch], dtype=torch.float64),
-            histories=self.updater.histories(pasts, self.catalog.find),
+            histories=self.updater.histories(
+                pasts, self.catalog.find, at=[event.time for event in batch]
+            ),
         )
+
+    def _is_target(self, event_type: str) -> bool:
+        return self.recommender.options.event_rules.role_of(event_type) == Role.TARGET
 
     def _follow_items(self, until: int | None = None) -> None:
         """Apply the changes of items, all or up to a number; removed items stay in the table."""
