@@ -1,9 +1,9 @@
 """Metrics and lists as plain text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from mmrec.data import Catalog, ItemId
+from mmrec.data import Catalog, ItemId, Where
 from mmrec.display import title_of
 
 COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
@@ -57,16 +57,28 @@ def recommendations_table(
     history: Sequence[ItemId],
     lines: Sequence[Any],
     *,
-    where: Mapping[str, Any] | None = None,
+    where: Where | None = None,
 ) -> str:
     """Return a history and the list recommended for it, with titles, or why the list is empty."""
     rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
-    rows += [
+    return "\n".join([*rows, *_ranked(catalog, lines, where)])
+
+
+def similar_table(
+    catalog: Catalog, item: ItemId, lines: Sequence[Any], *, where: Where | None = None
+) -> str:
+    """Return an item and those that are like it, with titles, or why there are none."""
+    said = f"like {item}  {title_of(catalog, item)}".rstrip()
+    return "\n".join([f"{said}:", *_ranked(catalog, lines, where)])
+
+
+def _ranked(catalog: Catalog, lines: Sequence[Any], where: Where | None) -> list[str]:
+    """Return a row for each line of a list; of an empty one, why it is empty."""
+    if not lines:
+        unmet = where is not None and not catalog.where(where).any()
+        return ["no item meets the condition" if unmet else "no item is left to recommend"]
+    return [
         f"{place:>3}. {line.score:8.3f}  {line.item}  {title_of(catalog, line.item)}"
         for place, line in enumerate(lines, 1)
     ]
-    if not lines:
-        unmet = where is not None and not catalog.where(where).any()
-        rows.append("no item meets the condition" if unmet else "no item is left to recommend")
-    return "\n".join(rows)

@@ -1,7 +1,7 @@
 """A recommender that takes events and items while it serves."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from mmrec.realtime.snapshot_store import SnapshotStore
 from mmrec.realtime.user_sessions import UserSessions
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import History, Where, as_history, check_count
+from mmrec.recommender.requests import Count, History, Where, as_history, check_count
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +162,9 @@ class RealtimeRecommender:
         user: str | None = None,
         *,
         history: History | None = None,
-        k: int = 10,
+        k: Count = 10,
         exclude_seen: bool = True,
+        exclude: Iterable[ItemId] = (),
         where: Where | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to a user, or for a history.
@@ -173,6 +174,7 @@ class RealtimeRecommender:
             history: item ids, oldest first, in place of a user.
             k: length of the list.
             exclude_seen: False if an item of the history may be recommended again.
+            exclude: ids of further items to leave out.
             where: a condition on items, as for :meth:`mmrec.Recommender.recommend`.
 
         Returns:
@@ -182,7 +184,7 @@ class RealtimeRecommender:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
                 unknown, or ``k`` isn't positive.
         """
-        check_count(k)
+        k = check_count(k)
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
         now = self.snapshots.now
@@ -193,10 +195,14 @@ class RealtimeRecommender:
         allowed = None
         if where is not None:
             allowed = torch.from_numpy(now.catalog.where(where)) & now.available
+        left_out = now.catalog.indices_of(as_history(exclude, "exclude"))
+        if len(left_out):
+            allowed = now.available.clone() if allowed is None else allowed
+            allowed[torch.from_numpy(left_out)] = False
         if interest is None:
             return popular_list(now, k, now.available if allowed is None else allowed)
-        exclude = seen if exclude_seen else None
-        return interest_list(now, interest, k, exclude=exclude, allowed=allowed)
+        seen_items = seen if exclude_seen else None
+        return interest_list(now, interest, k, exclude=seen_items, allowed=allowed)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""

@@ -1,17 +1,19 @@
 """Recommendations for many users at once, and the vectors of a whole catalogue."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 import torch
 
-from mmrec.data import Catalog, Interactions, Table
+from mmrec.data import Catalog, Interactions, ItemId, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.recommender.content import encode_rows
 from mmrec.recommender.lists import final_scores
 from mmrec.recommender.popular import popular_items
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import Where, check_count
+from mmrec.recommender.requests import Count, Where, as_history, check_count
 
 
 def histories_of(events: Table | Interactions) -> pl.DataFrame:
@@ -30,10 +32,11 @@ def histories_of(events: Table | Interactions) -> pl.DataFrame:
 def recommend_all(
     recommender: Recommender,
     histories: Table,
-    k: int = 10,
+    k: Count = 10,
     *,
     where: Where | None = None,
     exclude_seen: bool = True,
+    exclude: Iterable[ItemId] = (),
     batch_size: int = 256,
 ) -> pl.DataFrame:
     """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
@@ -45,6 +48,7 @@ def recommend_all(
         k: how many items.
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
         exclude_seen: whether to leave out the items of the history.
+        exclude: ids of further items to leave out.
         batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 
     Returns:
@@ -53,13 +57,14 @@ def recommend_all(
     Raises:
         ValueError: a column is missing, an item id is unknown or null, or ``k`` isn't positive.
     """
-    check_count(k)
+    k = check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
     rows = _rows(frame["history"], recommender.catalog)
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    mask = torch.from_numpy(recommender.catalog.where({} if where is None else where))
-    allowed = mask & recommender.state.available
+    mask = recommender.catalog.where({} if where is None else where)
+    mask[recommender.catalog.indices_of(as_history(exclude, "exclude"))] = False
+    allowed = torch.from_numpy(mask) & recommender.state.available
     scorer, parts = recommender.catalog_scorer, []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of similar length share a batch, so that there is little padding.

@@ -1,8 +1,9 @@
 """The recommender: training, recommendations and RUN folders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -31,7 +32,15 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
-from mmrec.recommender.requests import History, Where, as_history, check_count, check_item
+from mmrec.recommender.requests import (
+    Count,
+    History,
+    Where,
+    as_history,
+    check_count,
+    check_item,
+    check_many,
+)
 
 
 class Recommender:
@@ -234,61 +243,71 @@ class Recommender:
     def recommend(
         self,
         history: History,
-        k: int = 10,
+        k: Count = 10,
         *,
         where: Where | None = None,
         exclude_seen: bool = True,
+        exclude: Iterable[ItemId] = (),
     ) -> list[Recommendation]:
         """Recommend ``k`` items to someone with this history.
 
         Args:
-            history: item ids, oldest first, in a list, NumPy array or polars series.
+            history: item ids, oldest first, in a list, NumPy array, series or generator.
             k: how many.
-            where: condition on the recommended items: ``{"genre": ["Comedy", "Drama"]}`` or a
-                polars expression over the catalogue's columns. Columns from a CSV file are text:
-                ``pl.col("price").cast(float) < 20``.
+            where: condition on the recommended items, such as ``"price < 20 and genre in (Comedy,
+                Drama)"``; a mapping or polars expression is possible too, see
+                :meth:`mmrec.data.Catalog.where`.
             exclude_seen: whether to leave out the items of the history.
+            exclude: ids of further items to leave out.
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
             history, popular and diverse items.
 
         Raises:
-            ValueError: ``history`` is not a list of known item ids, or ``k`` isn't positive.
+            ValueError: ``history`` or ``exclude`` is not a list of known item ids, ``where`` can't
+                be applied to the catalogue, or ``k`` isn't positive.
         """
-        check_count(k)
-        row = as_history(history)
-        return self.recommend_many([row], k, where=where, exclude_seen=exclude_seen)[0]
+        k = check_count(k)
+        rows = [as_history(history)]
+        return self.recommend_many(
+            rows, k, where=where, exclude_seen=exclude_seen, exclude=exclude
+        )[0]
 
     def recommend_many(
         self,
-        histories: Sequence[History] | np.ndarray | pl.Series,
-        k: int = 10,
+        histories: Iterable[History],
+        k: Count = 10,
         *,
         where: Where | None = None,
         exclude_seen: bool = True,
+        exclude: Iterable[ItemId] = (),
     ) -> list[list[Recommendation]]:
-        """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`."""
-        check_count(k)
-        rows = [as_history(history) for history in histories]
-        allowed, scorer = self._allowed(where), self.catalog_scorer
+        """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`.
+
+        The histories may come from a generator; a few hundred are read at once.
+        """
+        k = check_count(k)
+        check_many(histories)
+        allowed, scorer = self._allowed(where, exclude), self.catalog_scorer
         lists: list[list[Recommendation]] = []
-        for start in range(0, len(rows), 256):
-            indices = [self.catalog.indices_of(row) for row in rows[start : start + 256]]
+        waiting = iter(histories)
+        while rows := list(islice(waiting, 256)):
+            indices = [self.catalog.indices_of(as_history(row)) for row in rows]
             lists += recommend_lists(
                 scorer, self.catalog, indices, k, allowed=allowed, exclude_seen=exclude_seen
             )
         return lists
 
     def similar(
-        self, item: ItemId, k: int = 10, *, where: Where | None = None
+        self, item: ItemId, k: Count = 10, *, where: Where | None = None
     ) -> list[Recommendation]:
         """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
         """
-        check_count(k)
+        k = check_count(k)
         check_item(item)
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
@@ -421,6 +440,7 @@ class Recommender:
         """The model over the catalogue as it is now."""
         return self.state.scorer
 
-    def _allowed(self, where: Where | None) -> Tensor:
-        mask = torch.from_numpy(self.catalog.where({} if where is None else where))
-        return (mask & self.state.available).to(self.vectors.device)
+    def _allowed(self, where: Where | None, exclude: Iterable[ItemId] = ()) -> Tensor:
+        mask = self.catalog.where({} if where is None else where)
+        mask[self.catalog.indices_of(as_history(exclude, "exclude"))] = False
+        return (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)
