@@ -1,55 +1,13 @@
-"""Metrics and lists as plain text."""
+"""Lists as plain text."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from mmrec.data import Catalog, ItemId, Where
 from mmrec.display import title_of
+from mmrec.recommender.report import metrics_table
 
-COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
-LISTS = {
-    "gini@10": ("Gini", 2),
-    "novelty@10": ("novelty (bits)", 1),
-    "diversity@10": ("diversity", 2),
-    "miscalibration@10": ("miscalibration", 2),
-    "popularity@10": ("training events an item", 0),
-    "popularity_of_targets": ("of the targets", 0),
-}
-
-
-def metrics_table(report: dict[str, Any]) -> str:
-    """Return the test metrics of a report and of its baselines."""
-    test = report["test"]
-    rows: dict[str, dict[str, Any]] = {"mmrec": test, **report["baselines"]}
-    rows["mmrec, seen items ranked too"] = test["with_seen"]
-    if test["cold"]["targets"]:
-        rows["mmrec, warm items"] = test["warm"]
-        rows["mmrec, cold items"] = test["cold"]
-    for name, metrics in test.get("slices", {}).items():
-        rows.setdefault(f"mmrec, {name}", metrics)
-    width = max(map(len, rows))
-    events = report["events"]
-    lines = [
-        f"split {report['split']} {report['fingerprint']}, seed {report['seed']}: "
-        f"{events['train']:,} training, {events['valid']:,} validation and {events['test']:,} "
-        f"test events; {report['candidates']:,} items ranked",
-        " " * width + "".join(f"{column:>13}" for column in COLUMNS),
-    ]
-    for name, metrics in rows.items():
-        values = "".join(f"{metrics.get(column, float('nan')):13.4f}" for column in COLUMNS)
-        lines.append(f"{name:<{width}}{values}")
-    lines += _of_lists(test)
-    return "\n".join(lines)
-
-
-def _of_lists(test: dict[str, Any]) -> list[str]:
-    """Return a line about the lists of ten, if the report has such metrics."""
-    said = [
-        f"{label} {test[name]:,.{places}f}"
-        for name, (label, places) in LISTS.items()
-        if name in test
-    ]
-    return [f"lists of ten: {', '.join(said)}"] if said else []
+__all__ = ["metrics_table", "recommendations_table", "similar_table"]
 
 
 def recommendations_table(

@@ -32,6 +32,7 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
     History,
@@ -68,6 +69,12 @@ class Recommender:
         self._parts = parts_of(state.model)
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
+
+    def __repr__(self) -> str:
+        return one_line(self.state)
+
+    def __str__(self) -> str:
+        return summary(self.state)
 
     @classmethod
     def fit(
@@ -316,7 +323,7 @@ class Recommender:
         scores = scores.masked_fill(~allowed, -torch.inf)
         return top_list(self.catalog, scores, k, "similarity")
 
-    def evaluate(self, events: Table | Interactions | None = None) -> dict[str, Any]:
+    def evaluate(self, events: Table | Interactions | None = None) -> Report:
         """Measure the recommender on the validation and test parts of a log.
 
         The log is split as it was for training, so the same log gives the same report.
@@ -333,7 +340,7 @@ class Recommender:
         log = read_log(events, self.catalog)
         split = split_log(log, self.options, self.catalog)
         split = renumbered(split, self.state.event_types)
-        return measure(self.catalog_scorer, split, self.options, self.catalog)[0]
+        return Report(measure(self.catalog_scorer, split, self.options, self.catalog)[0])
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -426,9 +433,9 @@ class Recommender:
         return self.state.vectors
 
     @property
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Report:
         """How training and evaluation went; only the first process has metrics."""
-        return dict(self.state.report)
+        return Report(self.state.report)
 
     @property
     def targets(self) -> pl.DataFrame | None:
