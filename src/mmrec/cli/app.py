@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrec.cli.commands import export, recommend, similar
+from mmrec.cli.commands.export import export
+from mmrec.cli.commands.recommend import recommend
+from mmrec.cli.commands.similar import similar
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
