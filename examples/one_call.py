@@ -6,8 +6,6 @@ python examples/one_call.py
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 import mmrec
 from mmrec.demo import make_shop
 
@@ -28,8 +26,8 @@ def main() -> None:
         titles = dict(recommender.catalog.frame.select("item_id", "title").iter_rows())
         for line in recommender.recommend(history, k=3):
             print(f"{line.item}  {line.score:6.2f}  {titles[line.item]}")
-        cheap = pl.col("price").cast(pl.Float64) < 20
-        print("below 20:", [line.item for line in recommender.recommend(history, k=3, where=cheap)])
+        cheap = recommender.recommend(history, k=3, where="price < 20")
+        print("below 20:", [line.item for line in cheap])
         print("to a stranger:", recommender.recommend([], k=1)[0].reason)
 
         recommender.add_items({"item_id": ["new"], "title": [titles["p00003"]]})

@@ -5,6 +5,8 @@ that kind, in any style, and buys one in their own style. So the views of a visi
 earlier purchases say which style; neither is enough alone, and views are no purchases.
 """
 
+from typing import Any
+
 import numpy as np
 
 import mmrec
@@ -35,11 +37,13 @@ def make_shop(seed: int = 0) -> tuple[dict[str, list], dict[str, list]]:
                 what = "purchase" if item == buy else "view"
                 rows.append((f"user{user}", names[item], time + 60.0 * step, what))
     columns = ("user_id", "item_id", "timestamp", "event")
-    events = {name: list(values) for name, values in zip(columns, zip(*rows), strict=True)}
+    events = {
+        name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+    }
     return events, {"item_id": names}
 
 
-def fit(events: dict[str, list], items: dict[str, list], **more) -> mmrec.Recommender:
+def fit(events: dict[str, list], items: dict[str, list], **more: Any) -> mmrec.Recommender:
     """Train a small model; the last purchase of each user is the test."""
     options = mmrec.Options(
         modalities=("id",), split="leave-one-out", dim=32, epochs=12, dropout=0.2, **more

@@ -113,7 +113,8 @@ def test_every_command_has_help(command, name):
     assert re.match(rf"\s*Usage: .*{name} \[OPTIONS\]", out)
     if name not in ("serve", "rollback"):  # these give no result
         assert "--json" in out
-    if name not in ("serve", "rollback", "evaluate", "recommend"):  # nothing here is random
+    fixed = ("serve", "rollback", "evaluate", "recommend", "similar", "export")
+    if name not in fixed:  # nothing there is random
         assert "--seed" in out
 
 
@@ -189,7 +190,6 @@ def test_recommend_where_and_repeat(command, run):
     both = items("--where", "kind=even", "--where", "kind=odd")
     assert len(both) == 12
     assert items("--where", "kind=even", "--where", "item_id=i2") == ["i2"]
-    assert items("--where", "kind=a=b") == []
     assert "i3" not in items("--history", "i3")
     assert "i3" in items("--history", "i3", "--repeat")
 
@@ -350,8 +350,9 @@ def test_bad_runs(command, run, tmp_path, name):
 
 def test_bad_requests_to_recommend(command, run, tmp_path):
     refused(command("recommend", run, "--history", "i3,nothing"), "not in the catalogue", "nothing")
-    refused(command("recommend", run, "--where", "kind"), "--where must be column=value", "'kind'")
-    refused(command("recommend", run, "--where", "color=blue"), "['color']")
+    refused(command("recommend", run, "--where", "kind"), "can't be compared with true or false")
+    refused(command("recommend", run, "--where", "kind=a=b"), "kind=a[here]=b")
+    refused(command("recommend", run, "--where", "color=blue"), "there is no column 'color'")
     refused(command("evaluate", run, "--data", tmp_path / "no"), "no data set folder")
 
 

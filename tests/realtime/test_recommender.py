@@ -66,6 +66,14 @@ def test_seen_items_and_conditions(live):
     some = pl.col("item_id").is_in(items[20:24])
     assert set(ids(live.recommend("ann", k=10, where=some))) == set(items[20:24])
     assert set(ids(live.recommend("bob", k=10, where=some))) == set(items[20:24])
+    for who in ({"user": "ann"}, {"user": "bob"}, {"history": items[3:6]}):
+        left = ids(live.recommend(**who, k=10, where=some, exclude=items[21:23]))
+        assert set(left) == {items[20], items[23]}
+        every = ids(live.recommend(**who, k=len(items)))
+        left = ids(live.recommend(**who, k=np.int64(len(items)), exclude=every[:2]))
+        assert set(left) == set(every[2:])
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        live.recommend("ann", exclude=["none"])
 
 
 def test_wrong_calls_change_nothing(live):

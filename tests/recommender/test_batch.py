@@ -15,7 +15,9 @@ def everybody():
     return pl.DataFrame({"user_id": [f"u{n}" for n in range(len(rows))], "history": rows})
 
 
-@pytest.mark.parametrize("how", [{}, {"exclude_seen": False}, {"where": {"kind": "even"}}])
+@pytest.mark.parametrize(
+    "how", [{}, {"exclude_seen": False}, {"where": {"kind": "even"}}, {"exclude": ["i6", "i7"]}]
+)
 @pytest.mark.parametrize("batch_size", [1, 3, 256])
 @pytest.mark.parametrize("k", [4, 29])
 def test_lists_are_those_of_recommend(by_id, everybody, how, batch_size, k):

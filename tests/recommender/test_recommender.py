@@ -4,6 +4,7 @@ from dataclasses import replace
 from inspect import unwrap
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -47,8 +48,10 @@ def test_many_histories_are_as_one_by_one(by_id):
         pl.Series(["i3", "i4"]),
         ("i3", "i4"),
         [np.str_("i3"), "i4"],
+        pd.Series(["i3", "i4"], index=[5, 2]),
+        pd.Series(["i3", "i4"], index=["a", "a"], dtype="category"),
     ],
-    ids=["numpy", "polars", "tuple", "scalars"],
+    ids=["numpy", "polars", "tuple", "scalars", "pandas", "pandas categories"],
 )
 def test_histories_of_other_kinds(by_id, history):
     expected = by_id.recommend(["i3", "i4"], 3)
@@ -64,6 +67,40 @@ def test_rows_of_a_matrix_and_of_a_column(by_id):
     expected = by_id.recommend_many(rows, 3)
     assert by_id.recommend_many(np.array(rows), 3) == expected
     assert by_id.recommend_many(pl.Series(rows), 3) == expected
+    assert by_id.recommend_many(pd.Series(rows, index=[4, 4]), 3) == expected
+
+
+def test_generators(by_id):
+    assert by_id.recommend((i for i in ["i3", "i4"]), 3) == by_id.recommend(["i3", "i4"], 3)
+    read = []
+
+    def histories():
+        for number in range(300):
+            read.append(number)
+            yield (item for item in [f"i{number % 30}"])
+        raise OSError("the source is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        by_id.recommend_many(histories(), 3)
+    assert len(read) == 300
+    many = by_id.recommend_many(([f"i{n % 30}"] for n in range(300)), np.int64(3))
+    assert many[270:] == many[:30]
+    assert ids(many[4]) == ids(by_id.recommend(["i4"], np.int32(3)))
+    assert ids(by_id.similar("i4", np.uint8(3))) == ids(by_id.similar("i4", 3))
+
+
+@pytest.mark.parametrize("history", [["i3", "i4"], []])
+def test_excluded_items(by_id, history):
+    every = ids(by_id.recommend(history, 30))
+    out = [every[0], every[3], "i3"]
+    for exclude in (out, np.array(out), set(out), (item for item in out)):
+        found = by_id.recommend(history, 30, exclude=exclude)
+        assert sorted(ids(found)) == sorted(set(every) - set(out))
+    assert ids(by_id.recommend(history, 3, exclude=every[:2])) == every[2:5] or not history
+    with pytest.raises(ValueError, match=r"1 item ids are not in the catalogue .*'none'"):
+        by_id.recommend(history, exclude=["i1", "none"])
+    with pytest.raises(ValueError, match="exclude must be a list of item ids; got the text 'i1'"):
+        by_id.recommend(history, exclude="i1")
 
 
 def test_integer_ids(fit, chain, options):
@@ -93,6 +130,8 @@ def test_where(by_id):
     assert {int(item[1:]) % 2 for item in ids(even)} == {0}
     assert len(even) == 15
     assert by_id.recommend(["i3"], 30, where=pl.col("kind") == "even") == even
+    assert by_id.recommend(["i3"], 30, where="kind = even") == even
+    assert by_id.recommend(["i3"], 30, where=["kind != odd", {"kind": {"=": "even"}}]) == even
     assert by_id.recommend(["i3"], where={"kind": "blue"}) == []
     popular = by_id.recommend([], 5, where={"kind": ["odd"]})
     assert {int(item[1:]) % 2 for item in ids(popular)} == {1}

@@ -1,18 +1,22 @@
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
-from mmrec.recommender.requests import as_history, check_count, check_item
+from mmrec.recommender.requests import as_history, check_count, check_item, check_many
 
 
 def test_a_history_of_any_kind():
     for history in (["a", "b"], ("a", "b"), np.array(["a", "b"]), pl.Series(["a", "b"])):
         assert as_history(history) == ["a", "b"]
         assert as_history(history[:0]) == []
+    assert as_history(item for item in "ab") == ["a", "b"]
+    assert as_history(pd.Series(["a", "b"], index=[7, 7])) == ["a", "b"]
+    assert as_history(pd.Series([3, 4], index=["x", "y"])) == [3, 4]
     assert [type(item) for item in as_history(np.array([3, 4]))] == [int, int]
 
 
-@pytest.mark.parametrize("history", [None, 3, {"a": 1}, {"a"}, iter("a"), "a"])
+@pytest.mark.parametrize("history", [None, 3, {"a": 1}, {"a"}, "a", b"a", np.array("a")])
 def test_what_is_no_history(history):
     with pytest.raises(ValueError, match="a history must be a list of item ids; got"):
         as_history(history)
@@ -40,11 +44,25 @@ def test_one_item():
 
 
 def test_k_must_be_a_positive_whole_number():
-    check_count(1)
-    check_count(np.int64(10))
+    assert check_count(1) == 1
+    assert type(check_count(np.int64(10))) is int
     for k in ("3", 2.0, None, True):
         with pytest.raises(ValueError, match="k must be a whole number; got"):
             check_count(k)
     for k in (0, -1):
         with pytest.raises(ValueError, match=f"k must be 1 or more; got {k}"):
             check_count(k)
+
+
+def test_an_argument_is_named():
+    assert as_history({"a"}, "exclude") == ["a"]
+    with pytest.raises(ValueError, match="exclude must be a list of item ids; got the text 'a,b'"):
+        as_history("a,b", "exclude")
+    with pytest.raises(ValueError, match=r"exclude must be a list of item ids; it holds \['a'\]$"):
+        as_history([["a"]], "exclude")
+
+
+@pytest.mark.parametrize("many", ["abc", {"a": ["b"]}, pd.DataFrame({"a": ["b"]}), None, 3])
+def test_what_is_not_many_histories(many):
+    with pytest.raises(ValueError, match="recommend_many expects"):
+        check_many(many)

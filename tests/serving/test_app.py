@@ -1,3 +1,4 @@
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -63,16 +64,33 @@ def test_seen_items_are_left_out_unless_asked_for(client, live):
 
 def test_conditions_hold_for_every_item(client, live):
     observe(client, "ann", "i7")
-    found = ids(client.get("/recommend?user=ann&k=30&where=kind:even"))
+    found = ids(client.get("/recommend?user=ann&k=30&where=kind=even"))
     assert sorted(found) == sorted(f"i{n}" for n in range(0, 30, 2))
-    both = ids(client.get("/recommend?user=ann&k=30&where=kind:even&where=item_id:i4"))
+    both = ids(client.get("/recommend?user=ann&k=30&where=kind=even&where=item_id%20in%20(i4,i5)"))
     assert both == ["i4"]
-    either = ids(client.get("/recommend?user=ann&k=30&where=item_id:i3&where=item_id:i4"))
+    either = ids(client.get("/recommend?user=ann&k=30&where=item_id=i3%20or%20item_id=i4"))
     assert sorted(either) == ["i3", "i4"]
 
 
-def test_the_value_of_a_condition_may_hold_colons(client, live):
-    assert ids(client.get("/recommend", params={"user": "ann", "where": "title:a:b"})) == []
+@pytest.mark.parametrize(
+    "where",
+    [
+        "item_id in (i3, i4) and kind = even",
+        '{"item_id": ["i3", "i4"], "kind": "even"}',
+        '{"item_id": {"in": ["i3", "i4"]}, "kind": {"!=": "odd"}}',
+        ["item_id in (i3, i4)", '{"kind": "even"}'],
+    ],
+)
+def test_a_condition_is_text_or_json(client, where):
+    assert ids(client.get("/recommend", params={"user": "ann", "where": where})) == ["i4"]
+
+
+@pytest.mark.parametrize("user", ["ann", "bob"])
+def test_items_are_left_out(client, user):
+    observe(client, "ann", "i7")
+    every = ids(client.get(f"/recommend?user={user}&k=30"))
+    some = ids(client.get(f"/recommend?user={user}&k=30&exclude={every[0]}&exclude={every[5]}"))
+    assert sorted(some) == sorted(set(every) - {every[0], every[5]})
 
 
 def test_history_is_in_order_and_may_be_cut(client):
@@ -143,7 +161,9 @@ def test_changed_items_keep_what_a_row_leaves_out(connect, stocked, sent_image):
 
 
 def image_of(client, item):
-    answer = client.get("/recommend", params={"user": "x", "k": 100, "where": f"item_id:{item}"})
+    answer = client.get(
+        "/recommend", params={"user": "x", "k": 100, "where": json.dumps({"item_id": item})}
+    )
     return answer.json()["items"][0]["image"]
 
 
@@ -208,8 +228,14 @@ REFUSALS = {
     "large k": (422, "GET", "/recommend?user=ann&k=1001", None),
     "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
     "nobody": (422, "GET", "/recommend", None),
-    "where without colon": (400, "GET", "/recommend?user=ann&where=kind", None),
-    "where without column": (400, "GET", "/recommend?user=ann&where=color:red", None),
+    "where without a comparison": (400, "GET", "/recommend?user=ann&where=kind", None),
+    "an unreadable condition": (400, "GET", "/recommend?user=ann&where=kind%20%3D", None),
+    "unreadable JSON": (400, "GET", '/recommend?user=ann&where={"kind"', None),
+    "deep JSON": (400, "GET", "/recommend?user=ann&where=" + '{"a":' * 3000, None),
+    "an unknown operator": (400, "GET", '/recommend?user=ann&where={"kind":{"~":1}}', None),
+    "many conditions": (422, "GET", "/recommend?user=ann" + "&where=kind=even" * 11, None),
+    "an unknown item is left out": (404, "GET", "/recommend?user=ann&exclude=none", None),
+    "where without column": (400, "GET", "/recommend?user=ann&where=color=red", None),
     "history of none": (422, "GET", "/history?user=ann&last=0", None),
     "known item": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"item_id": "i1"}]}),
     "item twice": (400, "POST", "/items", {"items": [{"item_id": "new"}] * 2}),

@@ -1,14 +1,17 @@
 """The ``mmrec`` command: its sub-commands, and how errors are printed."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.commands.export import export
+from mmrec.cli.commands.recommend import recommend
+from mmrec.cli.commands.similar import similar
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
+from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
@@ -18,12 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
-Own = Annotated[
-    list[str] | None,
-    typer.Option("--part", help="Class path of a part from outside mmrec; may be repeated."),
-]
 Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
 DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
@@ -113,15 +111,13 @@ def fit(
     typer.echo(metrics_table(recommender.report))
     typer.echo(f"RUN written to {out}")
     if as_json:
-        _print_json(recommender.report)
+        print_json(recommender.report)
 
 
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Data set folder; by default that of the training.")
-    ] = None,
+    data: Data = None,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
@@ -131,9 +127,7 @@ def evaluate(
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=import_parts(part))
-    folder = data or recommender.state.about.get("data")
-    if folder is None:
-        raise ValueError(f"{run} does not name its data set; pass --data FOLDER")
+    folder = data_folder(data, recommender.state.about, run)
     report = recommender.evaluate(read_folder(folder).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
@@ -141,35 +135,12 @@ def evaluate(
     if not report["same_split"]:
         typer.echo(f"note: trained on split {trained_on}, measured on {report['fingerprint']}")
     if as_json:
-        _print_json(report)
+        print_json(report)
 
 
-@app.command()
-def recommend(
-    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
-    history: Annotated[str, typer.Option(help="Item ids, oldest first, separated by commas.")] = "",
-    k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
-    where: Annotated[
-        list[str] | None, typer.Option(help="Only items with column=value; may be repeated.")
-    ] = None,
-    repeat: Annotated[
-        bool, typer.Option("--repeat", help="Also recommend items of the history.")
-    ] = False,
-    part: Own = None,
-    as_json: Json = False,
-) -> None:
-    """Recommend items to someone with the given history."""
-    from mmrec.cli.tables import recommendations_table
-    from mmrec.recommender import Recommender
-
-    recommender = Recommender.load(run, parts=import_parts(part))
-    ids = recommender.catalog.parse_ids(part for part in history.split(",") if part.strip())
-    conditions = _conditions(where or [])
-    lines = recommender.recommend(ids, k, where=conditions, exclude_seen=not repeat)
-    typer.echo(recommendations_table(recommender.catalog, ids, lines, where=conditions))
-    if as_json:
-        rows = [line._asdict() for line in lines]
-        _print_json({"history": ids, "recommendations": rows})
+app.command()(recommend)
+app.command()(similar)
+app.command()(export)
 
 
 @app.command()
@@ -209,7 +180,7 @@ def update(
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
     if as_json:
-        _print_json(made.report)
+        print_json(made.report)
 
 
 @app.command()
@@ -292,7 +263,7 @@ def learn(
         say=typer.echo,
     )
     if as_json:
-        _print_json(said)
+        print_json(said)
 
 
 @app.command()
@@ -334,7 +305,7 @@ def demo(
 
     summary = run_demo(out, seed=seed, say=typer.echo)
     if as_json:
-        _print_json(summary)
+        print_json(summary)
 
 
 @app.command()
@@ -363,18 +334,4 @@ def compare(
         written = write_comparison(comparison, out)
         typer.echo(f"\n{len(written)} files written to {out}")
     if as_json:
-        _print_json(comparison.to_dict())
-
-
-def _conditions(pairs: list[str]) -> dict[str, list[str]]:
-    conditions: dict[str, list[str]] = {}
-    for pair in pairs:
-        column, equals, value = pair.partition("=")
-        if not equals:
-            raise ValueError(f"--where must be column=value; got {pair!r}")
-        conditions.setdefault(column, []).append(value)
-    return conditions
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    typer.echo(json.dumps(values, ensure_ascii=False))
+        print_json(comparison.to_dict())

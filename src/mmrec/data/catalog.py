@@ -179,9 +179,10 @@ class Catalog:
             >>> catalog.where("category != lamp and item_id < 3")
             array([False, False,  True])
         """
-        if self._columns is None or self._columns.rows is not self.frame:
-            self._columns = ParsedColumns(self.frame)
-        return np.concatenate([[False], matches(self._columns, conditions, at)])
+        columns = self._columns
+        if columns is None or columns.rows is not self.frame:
+            columns = self._columns = ParsedColumns(self.frame)
+        return np.concatenate([[False], matches(columns, conditions, at)])
 
     def copy(self) -> "Catalog":
         """Return a copy that can be changed without changing this catalogue."""

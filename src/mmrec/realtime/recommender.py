@@ -1,7 +1,7 @@
 """A recommender that takes events and items while it serves."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import (
+    Count,
     History,
     Seen,
     When,
@@ -172,10 +173,10 @@ class RealtimeRecommender:
         user: str | None = None,
         *,
         history: History | None = None,
-        k: int = 10,
+        k: Count = 10,
         at: When | None = None,
         exclude_seen: Seen = True,
-        exclude: Sequence[ItemId] = (),
+        exclude: Iterable[ItemId] = (),
         where: Where | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to a user, or for a history.
@@ -188,7 +189,7 @@ class RealtimeRecommender:
             k: length of the list.
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
             exclude_seen: as for :meth:`mmrec.Recommender.recommend`.
-            exclude: items that are left out, too.
+            exclude: ids of further items to leave out.
             where: a condition on items, as for :meth:`mmrec.Recommender.recommend`.
 
         Returns:
@@ -198,7 +199,7 @@ class RealtimeRecommender:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
                 unknown, or ``k`` isn't positive.
         """
-        check_count(k)
+        k = check_count(k)
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
         now = self.snapshots.now
@@ -210,8 +211,9 @@ class RealtimeRecommender:
             interest, seen = _interest_of_history(history, now, time, exclude_seen)
         allowed = now.available
         if where is not None:
-            allowed = torch.from_numpy(now.catalog.where(where)) & allowed
-        left_out = np.concatenate([seen, now.catalog.indices_of(as_history(exclude))])
+            allowed = torch.from_numpy(now.catalog.where(where, time)) & allowed
+        more = now.catalog.indices_of(as_history(exclude, "exclude"))
+        left_out = np.concatenate([seen, more])
         if interest is None:
             allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
             return popular_list(now, k, allowed)

@@ -1,19 +1,19 @@
 """Recommendations for many users at once, and the vectors of a whole catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 
-from mmrec.data import Catalog, Interactions, PastEvent, Table
+from mmrec.data import Catalog, Interactions, ItemId, PastEvent, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.recommender.content import encode_rows
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.requests import Seen, When, Where, check_count
+from mmrec.recommender.requests import Count, Seen, When, Where, as_history, check_count
 
 
 def histories_of(events: Table | Interactions) -> pl.DataFrame:
@@ -36,11 +36,12 @@ def histories_of(events: Table | Interactions) -> pl.DataFrame:
 def recommend_all(
     recommender: Recommender,
     histories: Table,
-    k: int = 10,
+    k: Count = 10,
     *,
     at: When | None = None,
     where: Where | None = None,
     exclude_seen: Seen = True,
+    exclude: Iterable[ItemId] = (),
     batch_size: int = 256,
 ) -> pl.DataFrame:
     """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
@@ -53,6 +54,7 @@ def recommend_all(
         at: the time of the requests, see :meth:`Recommender.recommend`.
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
         exclude_seen: whether to leave out the items of the history.
+        exclude: ids of further items to leave out.
         batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 
     Returns:
@@ -61,15 +63,17 @@ def recommend_all(
     Raises:
         ValueError: a column is missing, an item id is unknown or null, or ``k`` isn't positive.
     """
-    check_count(k)
+    k = check_count(k)
     frame = read_table(histories, "histories")
     require_columns(frame, ["user_id", "history"], "histories")
     state, scorer = recommender.state, recommender.catalog_scorer
     time = state.time_of(at)  # one for all users
-    pasts = _pasts(frame, recommender.catalog)
+    pasts = pasts_of(frame, recommender.catalog)
     lengths = np.array([len(past) for past in pasts], dtype=np.int64)
-    mask = torch.from_numpy(recommender.catalog.where({} if where is None else where))
-    allowed, parts = mask & state.available, []
+    mask = recommender.catalog.where({} if where is None else where, time)
+    mask[recommender.catalog.indices_of(as_history(exclude, "exclude"))] = False
+    allowed = torch.from_numpy(mask) & state.available
+    parts: list[pl.DataFrame] = []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of similar length share a batch, so that there is little padding.
     order = np.argsort(lengths, kind="stable")
@@ -119,7 +123,7 @@ LISTS = {"history": "item_id", "events": "event", "timestamps": "timestamp"}
 """Columns of histories, and the columns of a log that they hold."""
 
 
-def _pasts(frame: pl.DataFrame, catalog: Catalog) -> list[list[PastEvent]]:
+def pasts_of(frame: pl.DataFrame, catalog: Catalog) -> list[list[PastEvent]]:
     """Return the events of each row of histories."""
     lengths = frame["history"].list.len().fill_null(0).to_numpy().astype(np.int64)
     columns: dict[str, list[Any]] = {}

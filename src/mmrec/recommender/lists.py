@@ -51,7 +51,6 @@ def asked_for(
     at: When | None,
     allowed: Bool[Tensor, " V1"],
     exclude_seen: Seen,
-    exclude: Int[np.ndarray, " S"] | None = None,
 ) -> Asked:
     """Return requests after the events of users, by the rules of a trained recommender.
 
@@ -61,14 +60,12 @@ def asked_for(
         at: time of the requests; now by default.
         allowed: the only items that may be on a list.
         exclude_seen: which items of the events are left out, see :meth:`Recommender.recommend`.
-        exclude: catalogue indices that are left out of all lists.
     """
     check_seen(exclude_seen, {*state.event_types})
     reader, time = state.reader, state.time_of(at)
     seen = [reader.seen(past, exclude_seen) for past in pasts]
-    more = np.zeros(0, dtype=np.int64) if exclude is None else exclude
     histories = reader.histories(pasts, [time] * len(pasts))
-    return Asked(histories, [np.concatenate([items, more]) for items in seen], allowed)
+    return Asked(histories, seen, allowed)
 
 
 def recommend_lists(

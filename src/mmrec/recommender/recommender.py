@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog, Interactions, ItemId, PastEvent, Source, Split, Table
+from mmrec.data import Catalog, Interactions, ItemId, Source, Split, Table
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
@@ -33,7 +33,9 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
+    Count,
     History,
     Seen,
     When,
@@ -41,6 +43,7 @@ from mmrec.recommender.requests import (
     as_history,
     check_count,
     check_item,
+    check_many,
 )
 
 
@@ -69,6 +72,12 @@ class Recommender:
         self._parts = parts_of(state.model)
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
+
+    def __repr__(self) -> str:
+        return one_line(self.state)
+
+    def __str__(self) -> str:
+        return summary(self.state)
 
     @classmethod
     def fit(
@@ -244,35 +253,36 @@ class Recommender:
     def recommend(
         self,
         history: History,
-        k: int = 10,
+        k: Count = 10,
         *,
         at: When | None = None,
         where: Where | None = None,
         exclude_seen: Seen = True,
-        exclude: Sequence[ItemId] = (),
+        exclude: Iterable[ItemId] = (),
     ) -> list[Recommendation]:
         """Recommend ``k`` items to someone with this history.
 
         Args:
-            history: item ids, oldest first, in a list, NumPy array or series; or events, as a table
-                or a list of mappings with ``item_id`` and, if known, ``event`` and ``timestamp``.
+            history: item ids, oldest first, in a list, NumPy array, series or generator; or events,
+                as a table or a list of mappings with ``item_id`` and, if they are known, ``event``
+                and ``timestamp``.
             k: how many.
             at: the time of the request; now by default, if the recommender was trained on times.
-            where: condition on the recommended items: ``{"genre": ["Comedy", "Drama"]}`` or a
-                polars expression over the catalogue's columns. Columns from a CSV file are text:
-                ``pl.col("price").cast(float) < 20``.
+            where: condition on the recommended items, such as ``"price < 20 and genre in (Comedy,
+                Drama)"``; a mapping or polars expression is possible too, see
+                :meth:`mmrec.data.Catalog.where`.
             exclude_seen: whether to leave out the items of the history: those of all events, or of
                 targets and negative events if ``targets`` were set in training; or the event types
                 that count, such as ``["purchase"]``.
-            exclude: items that are left out, too.
+            exclude: ids of further items to leave out.
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
             history, popular and diverse items.
 
         Raises:
-            ValueError: ``history`` is not a history of known items, ``at`` is no time, or ``k``
-                isn't positive.
+            ValueError: ``history`` is not a history of known items, ``where`` can't be applied to
+                the catalogue, ``at`` is no time, or ``k`` isn't positive.
 
         Example:
             >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "timestamp": range(8)}
@@ -282,52 +292,45 @@ class Recommender:
             >>> [line.item for line in made.recommend(past, at=20.0)]
             ['c']
         """
-        check_count(k)
-        past = past_of_history(history, self.catalog)
-        more = self.catalog.indices_of(as_history(exclude))
-        return self._lists([past], k, at, self._allowed(where), exclude_seen, more)[0]
+        return self.recommend_many(
+            [history], k, at=at, where=where, exclude_seen=exclude_seen, exclude=exclude
+        )[0]
 
     def recommend_many(
         self,
         histories: Iterable[History],
-        k: int = 10,
+        k: Count = 10,
         *,
         at: When | None = None,
         where: Where | None = None,
         exclude_seen: Seen = True,
-        exclude: Sequence[ItemId] = (),
+        exclude: Iterable[ItemId] = (),
     ) -> list[list[Recommendation]]:
-        """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`."""
-        check_count(k)
-        allowed, more = self._allowed(where), self.catalog.indices_of(as_history(exclude))
+        """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`.
+
+        The histories may come from a generator; a few hundred are read at once.
+        """
+        k = check_count(k)
+        check_many(histories)
+        time = self.state.time_of(at)  # one for all
+        allowed = self._allowed(where, exclude, time)
         lists: list[list[Recommendation]] = []
-        source = iter(histories)
-        while rows := list(islice(source, 256)):
+        waiting = iter(histories)
+        while rows := list(islice(waiting, 256)):
             pasts = [past_of_history(history, self.catalog) for history in rows]
-            lists += self._lists(pasts, k, at, allowed, exclude_seen, more)
+            asked = asked_for(self.state, pasts, time, allowed, exclude_seen)
+            lists += recommend_lists(self.catalog_scorer, self.catalog, asked, k)
         return lists
 
-    def _lists(
-        self,
-        pasts: Sequence[Sequence[PastEvent]],
-        k: int,
-        at: When | None,
-        allowed: Tensor,
-        exclude_seen: Seen,
-        exclude: np.ndarray,
-    ) -> list[list[Recommendation]]:
-        asked = asked_for(self.state, pasts, at, allowed, exclude_seen, exclude)
-        return recommend_lists(self.catalog_scorer, self.catalog, asked, k)
-
     def similar(
-        self, item: ItemId, k: int = 10, *, where: Where | None = None
+        self, item: ItemId, k: Count = 10, *, where: Where | None = None
     ) -> list[Recommendation]:
         """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
         """
-        check_count(k)
+        k = check_count(k)
         check_item(item)
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
@@ -336,7 +339,7 @@ class Recommender:
         scores = scores.masked_fill(~allowed, -torch.inf)
         return top_list(self.catalog, scores, k, "similarity")
 
-    def evaluate(self, events: Table | Interactions | None = None) -> dict[str, Any]:
+    def evaluate(self, events: Table | Interactions | None = None) -> Report:
         """Measure the recommender on the validation and test parts of a log.
 
         The log is split as it was for training, so the same log gives the same report.
@@ -353,7 +356,7 @@ class Recommender:
         log = read_log(events, self.catalog)
         split = split_log(log, self.options, self.catalog)
         split = renumbered(split, self.state.event_types)
-        return measure(self.catalog_scorer, split, self.options, self.catalog)[0]
+        return Report(measure(self.catalog_scorer, split, self.options, self.catalog)[0])
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -446,9 +449,9 @@ class Recommender:
         return self.state.vectors
 
     @property
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Report:
         """How training and evaluation went; only the first process has metrics."""
-        return dict(self.state.report)
+        return Report(self.state.report)
 
     @property
     def targets(self) -> pl.DataFrame | None:
@@ -460,6 +463,9 @@ class Recommender:
         """The model over the catalogue as it is now."""
         return self.state.scorer
 
-    def _allowed(self, where: Where | None) -> Tensor:
-        mask = torch.from_numpy(self.catalog.where({} if where is None else where))
-        return (mask & self.state.available).to(self.vectors.device)
+    def _allowed(
+        self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None
+    ) -> Tensor:
+        mask = self.catalog.where({} if where is None else where, at)
+        mask[self.catalog.indices_of(as_history(exclude, "exclude"))] = False
+        return (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)

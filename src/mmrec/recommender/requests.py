@@ -1,11 +1,10 @@
 """Checks of the arguments of a recommendation: histories, items and counts."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from mmrec.data import ItemId, Where
 from mmrec.data.times import LATEST
@@ -17,6 +16,7 @@ When = float | datetime
 """A time: unix seconds, or a datetime, which is UTC if it has no zone."""
 
 __all__ = [
+    "Count",
     "History",
     "Seen",
     "When",
@@ -25,18 +25,26 @@ __all__ = [
     "as_seconds",
     "check_count",
     "check_item",
+    "check_many",
     "check_seen",
 ]
 
-History = Sequence[ItemId] | np.ndarray | pl.Series
+Count = int | np.integer[Any]
+History = Any
+"""Item ids, oldest first: a list, tuple, NumPy array, pandas or polars series, or a generator.
+
+Or events, as a table, a mapping of columns or a list of mappings, with the columns ``item_id`` and,
+if they are known, ``event`` and ``timestamp``.
+"""
 
 
-def check_count(k: object) -> None:
-    """Raise a ``ValueError`` unless ``k`` is a whole number of 1 or more."""
+def check_count(k: object) -> int:
+    """Return ``k`` as an ``int``; raise a ``ValueError`` unless it is 1 or more."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
         raise ValueError(f"k must be a whole number; got {k!r}")
     if k < 1:
         raise ValueError(f"k must be 1 or more; got {k}")
+    return int(k)
 
 
 def check_item(item: object) -> None:
@@ -74,8 +82,21 @@ def as_seconds(at: When) -> float:
     return float(at)
 
 
-def as_history(history: Any) -> list[ItemId]:
+def check_many(histories: object) -> None:
+    """Raise a ``ValueError`` unless ``histories`` could be several histories."""
+    if isinstance(histories, str | Mapping) or hasattr(type(histories), "columns"):
+        kind = type(histories).__name__
+        raise ValueError(f"recommend_many expects histories, each a list of item ids; got a {kind}")
+    if not _is_iterable(histories):
+        raise ValueError(f"recommend_many expects a list of histories; got {histories!r}")
+
+
+def as_history(history: Any, what: str = "a history") -> list[ItemId]:
     """Return a :data:`History` as a list of Python strings and integers.
+
+    Args:
+        history: the item ids; an iterator is used up.
+        what: the argument, for error messages.
 
     Raises:
         ValueError: ``history`` is not a list of item ids.
@@ -84,21 +105,27 @@ def as_history(history: Any) -> list[ItemId]:
         >>> as_history(np.array([3, 4]))
         [3, 4]
     """
-    _check_history(history)
-    for item in history:
+    _check_history(history, what)
+    items = list(history)
+    for item in items:
         if not isinstance(item, Hashable) or isinstance(item, tuple):
-            raise ValueError(
-                f"a history must be a list of item ids; it holds {item!r}: recommend_many takes "
-                f"many histories"
-            )
-    return [item.item() if isinstance(item, np.generic) else item for item in history]
+            many = ": recommend_many takes many histories" if what == "a history" else ""
+            raise ValueError(f"{what} must be a list of item ids; it holds {item!r}{many}")
+    return [item.item() if isinstance(item, np.generic) else item for item in items]
 
 
-def _check_history(history: object) -> None:
+def _check_history(history: object, what: str) -> None:
+    wanted = f"{what} must be a list of item ids"
     if isinstance(history, str):
-        raise ValueError(f"a history must be a list of item ids; got the text {history!r}")
+        raise ValueError(f"{wanted}; got the text {history!r}")
     if hasattr(type(history), "columns"):
-        kind = type(history).__name__
-        raise ValueError(f"a history must be a list of item ids; got a {kind}: pass its column")
-    if isinstance(history, Mapping) or not hasattr(history, "__getitem__"):
-        raise ValueError(f"a history must be a list of item ids; got {history!r}")
+        raise ValueError(f"{wanted}; got a {type(history).__name__}: pass its column")
+    if isinstance(history, Set) and what == "a history":
+        raise ValueError(f"{wanted}; got {history!r}, which has no order")
+    if isinstance(history, Mapping | bytes | bytearray) or not _is_iterable(history):
+        raise ValueError(f"{wanted}; got {history!r}")
+
+
+def _is_iterable(history: object) -> bool:
+    # A NumPy array without axes has the method, but no items.
+    return isinstance(history, Iterable) and getattr(history, "ndim", 1) > 0

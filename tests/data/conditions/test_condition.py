@@ -198,6 +198,7 @@ TABLE = pl.DataFrame(
         "made": pl.Series(
             [datetime(2024, 5, 1, 12), None, datetime(1960, 1, 1), datetime(2024, 5, 2)]
         ),
+        "local": pl.Series([datetime(2024, 5, 1, 12)] * 4).dt.replace_time_zone("Europe/Berlin"),
         "length": [timedelta(minutes=3), timedelta(hours=1), None, timedelta(0)],
         "cost": pl.Series(["1.10", "2.20", None, "3.30"]).cast(pl.Decimal(10, 2)),
         "timestamp": [1714521600.0, 1714608000.0, 1714694400.0, None],
@@ -268,6 +269,7 @@ TABLE = pl.DataFrame(
         ("made < 1970-01-01", [2]),
         ("made = 2024-05-01", [0]),
         ("made >= 2024-05-01T12:00", [0, 3]),
+        ("local = 2024-05-01T10:00Z", [0, 1, 2, 3]),
         ("length < 5min", [0, 3]),
         ("cost < 2.5", [0, 1]),
         ("timestamp >= 2024-05-02", [1, 2]),

@@ -34,7 +34,7 @@ DEEPEST = 15
 """Parentheses, signs and ``not`` in each other, at most."""
 
 MOST_OPERATIONS = 50
-"""Arithmetic operations of a condition, at most: polars takes time with their square."""
+"""Arithmetic operations of a condition, at most; the time of polars is quadratic in them."""
 
 MOST_TESTS = 100
 """Comparisons of a condition, at most; a list counts once."""

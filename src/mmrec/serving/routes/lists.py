@@ -1,14 +1,16 @@
 """Recommendations and their explanations."""
 
-from typing import Annotated, Any
+import json
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from mmrec.data import Where
 from mmrec.realtime import RealtimeRecommender
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
-from mmrec.serving.schemas import Explained, Recommendations, User
+from mmrec.serving.schemas import Explained, Recommendations, Text, User
 
 
 def list_routes(
@@ -31,12 +33,27 @@ def list_routes(
         k: Annotated[int, Query(ge=1, le=longest)] = 10,
         exclude_seen: bool = True,
         where: Annotated[
-            list[str] | None, Query(description="column:value, only items that have it")
+            list[str] | None,
+            Query(
+                max_length=10,
+                description="A condition on items such as price < 20 and category in (lamp, chair),"
+                ' or a JSON object such as {"category": "lamp", "price": {"<": 20}}.',
+            ),
+        ] = None,
+        exclude: Annotated[
+            list[Text] | None, Query(max_length=1000, description="Ids of items to leave out.")
         ] = None,
     ) -> Recommendations:
         """A user without events gets popular, diverse items."""
-        version, conditions = live.version, _conditions(where or [])
-        found = live.recommend(user, k=k, exclude_seen=exclude_seen, where=conditions)
+        version, left_out = live.version, [presenter.id_of(item) for item in exclude or []]
+        conditions = [_condition(text) for text in where or []]
+        found = live.recommend(
+            user,
+            k=k,
+            exclude_seen=exclude_seen,
+            exclude=left_out,
+            where=conditions or None,
+        )
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
 
     @router.get("/explain", summary="Why an item is recommended to a user", dependencies=STRICT)
@@ -48,12 +65,12 @@ def list_routes(
     return router
 
 
-def _conditions(where: list[str]) -> dict[str, Any] | None:
-    """Return ``column:value`` texts as the conditions of a catalogue."""
-    conditions: dict[str, list[str]] = {}
-    for text in where:
-        column, colon, value = text.partition(":")
-        if not colon:
-            raise ValueError(f"where must be column:value; got {text!r}")
-        conditions.setdefault(column, []).append(value)
-    return conditions or None
+def _condition(text: str) -> Where:
+    """Return a condition that was sent as text or as a JSON object."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        mapping = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"where must be a condition or a JSON object: {error}") from error
+    return {str(name): wanted for name, wanted in mapping.items()}

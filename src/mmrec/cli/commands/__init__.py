@@ -1,0 +1,1 @@
+"""Commands of ``mmrec``, one a file; :mod:`mmrec.cli.app` registers them."""

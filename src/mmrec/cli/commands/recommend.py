@@ -1,0 +1,120 @@
+"""``mmrec recommend``: the list of a history, of a user of the data set, or of all its users."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmrec.cli.options import import_parts
+from mmrec.cli.shared import Conditions, Data, Json, Many, Own, data_folder, print_json
+
+
+def recommend(
+    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
+    history: Annotated[
+        str | None, typer.Option(help="Item ids, oldest first, separated by commas.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="A user of the data set, in place of a history.")
+    ] = None,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="A list for each user of the data set; needs --out.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the lists of all users: .parquet, .csv or .jsonl."),
+    ] = None,
+    data: Data = None,
+    k: Many = 10,
+    where: Conditions = None,
+    exclude: Annotated[
+        str, typer.Option(help="Ids of items to leave out, separated by commas.")
+    ] = "",
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Also recommend items of the history.")
+    ] = False,
+    seen: Annotated[
+        str | None,
+        typer.Option(
+            help="Event types whose items aren't recommended again, separated by commas; by "
+            "default all, or targets and negative events if the RUN has targets."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Time of the request: unix seconds or an ISO date; now by default."),
+    ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(help="Event types of --history, separated by commas, one for each item."),
+    ] = None,
+    times: Annotated[
+        str | None,
+        typer.Option(help="Times of --history, unix seconds or ISO, separated by commas."),
+    ] = None,
+    part: Own = None,
+    as_json: Json = False,
+) -> None:
+    """Recommend items to someone with the given history, or to users of the data set.
+
+    Only its owner can read the file of --out, since it tells what users are interested in.
+    """
+    from mmrec.cli.conditions import conditions_of
+    from mmrec.cli.lists import given_events, history_of, ids_of, time_of, write_lists
+    from mmrec.cli.tables import recommendations_table
+    from mmrec.data import read_folder
+    from mmrec.recommender import Recommender
+
+    _check(history, user, all_users, out, data, types, times)
+    recommender = Recommender.load(run, parts=import_parts(part))
+    catalog, about = recommender.catalog, recommender.state.about
+    time = None if at is None else time_of(at)
+    excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
+    conditions, left_out = conditions_of(where, catalog), ids_of(exclude, catalog)
+    if out is not None:
+        log = read_folder(data_folder(data, about, run)).interactions
+        how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
+        said = write_lists(recommender, log, out, k, how)
+        typer.echo(f"lists of {said['users']:,} users written to {out}")
+        if said["without"]:
+            typer.echo(f"{said['without']:,} more users get no list: no item is left for them")
+        if as_json:
+            print_json(said)
+        return
+    ids = ids_of(history or "", catalog)
+    past: Any = given_events(ids, types, times)
+    if user is not None:
+        past = history_of(user, read_folder(data_folder(data, about, run)).interactions)
+        ids = past["item_id"].to_list()
+    lines = recommender.recommend(
+        past, k, at=time, where=conditions, exclude=left_out, exclude_seen=excluded
+    )
+    typer.echo(recommendations_table(catalog, ids, lines, where=conditions))
+    if as_json:
+        rows = [line._asdict() for line in lines]
+        print_json({"history": ids, "recommendations": rows})
+
+
+def _check(
+    history: str | None,
+    user: str | None,
+    all_users: bool,
+    out: Path | None,
+    data: Path | None,
+    types: str | None,
+    times: str | None,
+) -> None:
+    """Refuse options that don't go together, before anything is read."""
+    given = [history is not None, user is not None, all_users]
+    if sum(given) > 1:
+        raise ValueError("recommend expects one of --history, --user and --all-users; got several")
+    if all_users != (out is not None):
+        raise ValueError("--all-users and --out FILE must be given together")
+    if history is None and (types is not None or times is not None):
+        raise ValueError("--types and --times are of a --history; got none")
+    if history is not None and data is not None:
+        raise ValueError("--data is for --user and --all-users; got --history")
+    if out is not None:
+        from mmrec.cli.rows import check_suffix
+
+        check_suffix(out)

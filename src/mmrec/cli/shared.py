@@ -1,0 +1,44 @@
+"""Options and output that several commands share."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Own = Annotated[
+    list[str] | None,
+    typer.Option("--part", help="Class path of a part from outside mmrec; may be repeated."),
+]
+Many = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Only items that satisfy a condition such as 'price < 20 and category in (lamp, "
+        "chair)'; of several conditions, all must hold, but column=value given several times for "
+        "one column allows each of the values.",
+    ),
+]
+Data = Annotated[
+    Path | None, typer.Option(help="Data set folder; by default that of the training.")
+]
+
+
+def data_folder(data: Path | None, about: Mapping[str, Any], run: Path) -> Path:
+    """Return the data set folder that was given, or else the one that a RUN names.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    named = data or about.get("data")
+    if named is None:
+        raise ValueError(f"{run} does not name its data set; pass --data FOLDER")
+    return Path(named)
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on a line of its own."""
+    typer.echo(json.dumps(values, ensure_ascii=False))

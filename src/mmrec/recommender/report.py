@@ -1,0 +1,161 @@
+"""The report of a recommender as a table, and the summary that ``print(recommender)`` shows."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from mmrec.display import BASELINE_NAMES
+from mmrec.recommender.artifact.state import RecommenderState
+
+COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+LISTS = {
+    "gini@10": ("Gini", 2),
+    "novelty@10": ("novelty (bits)", 1),
+    "diversity@10": ("diversity", 2),
+    "miscalibration@10": ("miscalibration", 2),
+    "popularity@10": ("training events an item", 0),
+    "popularity_of_targets": ("of the targets", 0),
+}
+MAIN = "ndcg@10"
+
+
+class Report(dict[str, Any]):
+    """How training and evaluation went: a dictionary of JSON values that prints as a table.
+
+    Example:
+        >>> print(Report({"seconds": 3}))
+        no metrics: this report has only seconds
+    """
+
+    def __str__(self) -> str:
+        return metrics_table(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        if "test" not in self:
+            return f"<p>{escape(_without_metrics(self))}</p>"
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("", *COLUMNS))
+        rows = "".join(
+            f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
+            for label, values in _rows(self).items()
+        )
+        said = [*_of_events(self), _of_split(self), *_of_lists(self["test"])]
+        about = "<br>".join(map(escape, said))
+        return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
+
+
+def metrics_table(report: Mapping[str, Any]) -> str:
+    """Return the test metrics of a report and of its baselines."""
+    if "test" not in report:
+        return _without_metrics(report)
+    rows = _rows(report)
+    width = max(map(len, rows))
+    lines = [_of_split(report), " " * width + "".join(f"{column:>13}" for column in COLUMNS)]
+    for label, values in rows.items():
+        lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
+    return "\n".join([*_of_events(report), *lines, *_of_lists(report["test"])])
+
+
+def _of_events(report: Mapping[str, Any]) -> list[str]:
+    """Return what each type of event was used for, and which events were left out."""
+    facts = report.get("event_roles", {})
+    roles = {role: counts for role, counts in facts.get("roles", {}).items() if role != "ignored"}
+    lines = []
+    if set(roles) - {"target"} or any(counts.keys() - {""} for counts in roles.values()):
+        said = [f"{role} {_counted(counts)}" for role, counts in roles.items()]
+        lines.append("events: " + "; ".join(said))
+    left_out = {
+        "repeats of the event before": facts.get("dropped_repeats"),
+        "ignored": facts.get("roles", {}).get("ignored"),
+    }
+    said = [f"{why} {_counted(counts)}" for why, counts in left_out.items() if counts]
+    return lines + (["events left out: " + "; ".join(said)] if said else [])
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}".rstrip() for name, count in counts.items())
+
+
+def _without_metrics(report: Mapping[str, Any]) -> str:
+    return f"no metrics: this report has only {', '.join(report) or 'nothing'}"
+
+
+def _of_split(report: Mapping[str, Any]) -> str:
+    events = report["events"]
+    return (
+        f"split {report['split']} {report['fingerprint']}, seed {report['seed']}: "
+        f"{events['train']:,} training, {events['valid']:,} validation and {events['test']:,} "
+        f"test events; {report['candidates']:,} items ranked"
+    )
+
+
+def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the metrics of each row of the table, as text."""
+    test = report["test"]
+    rows: dict[str, dict[str, Any]] = {"mmrec": test, **report["baselines"]}
+    rows["mmrec, seen items ranked too"] = test["with_seen"]
+    if test["cold"]["targets"]:
+        rows["mmrec, warm items"] = test["warm"]
+        rows["mmrec, cold items"] = test["cold"]
+    for name, metrics in test.get("slices", {}).items():
+        rows.setdefault(f"mmrec, {name}", metrics)
+    return {
+        label: [f"{metrics.get(column, float('nan')):.4f}" for column in COLUMNS]
+        for label, metrics in rows.items()
+    }
+
+
+def _of_lists(test: Mapping[str, Any]) -> list[str]:
+    """Return a line about the lists of ten, if the report has such metrics."""
+    said = [
+        f"{label} {test[name]:,.{places}f}"
+        for name, (label, places) in LISTS.items()
+        if name in test
+    ]
+    return [f"lists of ten: {', '.join(said)}"] if said else []
+
+
+def one_line(state: RecommenderState) -> str:
+    """Return what a recommender is, on one line."""
+    said = [
+        f"{len(state.catalog):,} items",
+        "+".join(state.modalities),
+        type(state.model.interest).__name__,
+    ]
+    if MAIN in state.report.get("test", {}):
+        said.append(f"test {MAIN} {state.report['test'][MAIN]:.4f}")
+    return f"Recommender({', '.join(said)})"
+
+
+def summary(state: RecommenderState) -> str:
+    """Return what a recommender is and how good it is, in a few lines."""
+    model, report = state.model, state.report
+    parts = {
+        "fusion": model.items.fusion,
+        "interest": model.interest,
+        "scorer": model.scorer,
+        "reranker": model.reranker,
+    }
+    named = [f"{slot} {type(part).__name__}" for slot, part in parts.items() if part is not None]
+    size = sum(weight.numel() for weight in model.parameters())
+    lines = [
+        f"Recommender of {len(state.catalog):,} items",
+        f"  modalities  {', '.join(state.modalities)}",
+        f"  parts       {', '.join(named)}",
+        f"  size        {size:,} parameters, item vectors of {state.vectors.shape[1]}",
+    ]
+    if "events" in report:
+        lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
+    if MAIN in report.get("test", {}):
+        lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
+    return "\n".join(lines)
+
+
+def _best(report: Mapping[str, Any]) -> str:
+    """Return the baseline with the highest metric, for the end of a line."""
+    baselines = report.get("baselines", {}).items()
+    found = {name: metrics[MAIN] for name, metrics in baselines if MAIN in metrics}
+    if not found:
+        return ""
+    name = max(found, key=found.__getitem__)
+    return f"; best baseline: {BASELINE_NAMES.get(name, name)} {found[name]:.4f}"

@@ -1,0 +1,53 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mmrec.recommender.batch import histories_of
+from mmrec.recommender.user_vectors import encode_users, index_items
+
+
+def test_vectors_as_parquet(answer, made, run, log, tmp_path):
+    out = tmp_path / "export"
+    said, text = answer("export", run, "--out", out, "--users")
+    assert said == {"items": 12, "users": 20, "graphs": [], "out": str(out)}
+    assert text.startswith(f"vectors of 12 items and 20 users written to {out}")
+    items, users = (pl.read_parquet(out / f"{what}_vectors.parquet") for what in ("item", "user"))
+    assert items.equals(index_items(made))
+    expected = encode_users(made, histories_of(log))
+    assert users["user_id"].equals(expected["user_id"])
+    assert np.allclose(users["vector"].to_numpy(), expected["vector"].to_numpy(), atol=1e-6)
+    assert (out / "user_vectors.parquet").stat().st_mode & 0o777 == 0o600
+
+
+def test_vectors_as_arrays(answer, made, run, tmp_path):
+    answer("export", run, "--out", tmp_path, "--vectors", "npy")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["item_ids.csv", "item_vectors.npy"]
+    vectors = np.load(tmp_path / "item_vectors.npy", allow_pickle=False)
+    assert np.array_equal(vectors, index_items(made)["vector"].to_numpy())
+    assert pl.read_csv(tmp_path / "item_ids.csv")["item_id"].to_list() == made.catalog.ids
+
+
+def test_graphs(answer, run, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    said, text = answer("export", run, "--out", tmp_path / "out", "--graphs", "onnx")
+    assert said["graphs"] == ["onnx"]
+    assert f"graphs (onnx) written to {tmp_path / 'out' / 'model'}" in text
+    manifest = json.loads((tmp_path / "out" / "model" / "manifest.json").read_text())
+    assert (tmp_path / "out" / "model" / manifest["parts"]["step"]["files"]["onnx"]).is_file()
+
+
+def test_what_is_refused(refusal, run, tmp_path):
+    out = tmp_path / "out"
+    assert "vectors must be one of" in refusal("export", run, "--out", out, "--vectors", "csv")
+    assert "formats must be some of" in refusal("export", run, "--out", out, "--graphs", "tf")
+    assert "--int8 needs --graphs onnx" in refusal("export", run, "--out", out, "--int8")
+    assert "no RUN at" in refusal("export", tmp_path / "none", "--out", out)
+    no_data = ["--users", "--data", tmp_path / "none"]
+    assert "no data set folder" in refusal("export", run, "--out", out, *no_data)
+    assert not out.exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note").write_text("kept")
+    assert "must be a new or empty folder" in refusal("export", run, "--out", tmp_path / "full")
+    assert (tmp_path / "full" / "note").read_text() == "kept"

@@ -1,0 +1,93 @@
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from mmrec.recommender import Recommender
+from mmrec.recommender.report import Report, metrics_table
+
+
+class Cells(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.rows, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag == "br":
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1] in ("td", "th"):
+            self.rows[-1].append(data)
+
+
+def test_a_report_is_a_dictionary_that_prints_as_a_table(by_id):
+    report = by_id.report
+    assert report == dict(report) == by_id.state.report
+    assert json.loads(json.dumps(report)) == report
+    assert str(report) == metrics_table(by_id.state.report)
+    report["seed"] = 99  # a copy
+    assert by_id.report["seed"] == 0
+
+
+def test_the_table_of_a_notebook_has_the_same_numbers(by_id):
+    cells = Cells()
+    cells.feed(by_id.report._repr_html_())
+    assert not cells.open
+    text = str(by_id.report).splitlines()
+    assert cells.rows[0] == text[1].split()
+    for cell, line in zip(cells.rows[1:], text[2:], strict=False):
+        assert line.split() == " ".join(cell).split()
+    assert len(cells.rows) >= 4
+    assert text[0] in by_id.report._repr_html_()
+
+
+def test_names_are_escaped_in_html(by_id):
+    report = by_id.report
+    report["baselines"] = {"<b>": report["baselines"]["markov"]}
+    assert "<th>&lt;b&gt;</th>" in report._repr_html_()
+
+
+def test_a_report_without_metrics():
+    report = Report({"seconds": 3})
+    assert str(report) == "no metrics: this report has only seconds"
+    assert report._repr_html_() == "<p>no metrics: this report has only seconds</p>"
+
+
+def test_measuring_gives_a_report(by_id, chain):
+    events, _ = chain(users=60, items=30)
+    assert str(by_id.evaluate(events)).startswith("split time ")
+
+
+def test_summaries(by_id):
+    test, baselines = by_id.report["test"], by_id.report["baselines"]
+    assert repr(by_id) == (
+        f"Recommender(30 items, id, GRUInterest, test ndcg@10 {test['ndcg@10']:.4f})"
+    )
+    best = max(metrics["ndcg@10"] for metrics in baselines.values())
+    lines = str(by_id).splitlines()
+    assert lines[0] == "Recommender of 30 items"
+    assert lines[1].split() == ["modalities", "id"]
+    assert lines[2].split(maxsplit=1)[1] == (
+        "fusion ConcatFusion, interest GRUInterest, scorer DotScorer"
+    )
+    size = sum(weight.numel() for weight in by_id.model.parameters())
+    assert f"{size:,} parameters, item vectors of 16" in lines[3]
+    assert lines[4].split()[:2] == ["split", "time"]
+    assert f"ndcg@10 {test['ndcg@10']:.4f}; best baseline: " in lines[5]
+    assert lines[5].endswith(f" {best:.4f}")
+
+
+@pytest.mark.parametrize("report", [{}, {"seconds": 3}])
+def test_a_recommender_without_metrics(by_id, report):
+    from dataclasses import replace
+
+    made = Recommender(replace(by_id.state, report=report))
+    assert repr(made) == "Recommender(30 items, id, GRUInterest)"
+    assert len(str(made).splitlines()) == 4

@@ -1,0 +1,36 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from mmrec.recommender.user_vectors import encode_users, index_items
+
+HISTORIES = pl.DataFrame({"user_id": ["u", "v", "w"], "history": [["i3", "i4"], [], ["i9"]]})
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 256])
+def test_products_are_scores(by_id, batch_size):
+    users, items = encode_users(by_id, HISTORIES, batch_size=batch_size), index_items(by_id)
+    assert users["user_id"].to_list() == ["u", "v", "w"]
+    assert items["item_id"].to_list() == by_id.catalog.ids
+    assert users["vector"].dtype == items["vector"].dtype
+    scores = users["vector"].to_numpy() @ items["vector"].to_numpy().T
+    for row, history in ((0, ["i3", "i4"]), (2, ["i9"])):
+        lines = by_id.recommend(history, 30, exclude_seen=False)
+        expected = {line.item: line.score for line in lines}
+        found = dict(zip(by_id.catalog.ids, scores[row].tolist(), strict=True))
+        assert found == pytest.approx(expected, abs=1e-4)
+    assert not np.any(users["vector"].to_numpy()[1])
+
+
+def test_long_histories_are_cut_as_in_a_list(by_id):
+    long = [f"i{n % 30}" for n in range(40)]
+    both = pl.DataFrame({"user_id": [1, 2], "history": [long, long[-6:]]})
+    whole, cut = encode_users(by_id, both)["vector"].to_numpy()
+    assert np.allclose(whole, cut, atol=1e-6)
+
+
+def test_what_is_no_history(by_id):
+    with pytest.raises(ValueError, match="histories must have the columns"):
+        encode_users(by_id, {"user_id": ["u"]})
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        encode_users(by_id, {"user_id": ["u"], "history": [["nothing"]]})
