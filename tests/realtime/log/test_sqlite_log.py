@@ -279,8 +279,8 @@ def test_another_database_is_left_alone(tmp_path):
 
 
 def test_a_newer_version_is_refused(log, tmp_path):
-    log._db.execute("PRAGMA user_version = 3")
-    with pytest.raises(ValueError, match="of version 1 to 2; got version 3"):
+    log._db.execute("PRAGMA user_version = 4")
+    with pytest.raises(ValueError, match="of version 1 to 3; got version 4"):
         SqliteLog(tmp_path / "events.db")
 
 
@@ -295,6 +295,10 @@ def test_a_file_of_version_1_is_upgraded_without_loss(tmp_path, column):
     old = sqlite3.connect(path)
     if column != "event_type":
         old.execute(f"ALTER TABLE events RENAME COLUMN event_type TO {column}")
+    old.execute("DROP TABLE imported")
+    old.execute("DROP TABLE forgotten")
+    old.execute("DELETE FROM state WHERE name = 'salt'")
+    old.commit()
     old.execute("PRAGMA user_version = 1")
     old.close()
     for _ in range(2):
