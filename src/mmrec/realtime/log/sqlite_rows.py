@@ -67,14 +67,12 @@ def store_imported(db: sqlite3.Connection, rows: Sequence[Row]) -> Imported:
     first = last_offset(db) + 1
     offsets = iter(store(db, [row for row in rows if row.user not in forgotten]))
     new = range(first, last_offset(db) + 1)
-    # The last range grows if no other event came in between.
-    if (
-        new
-        and not db.execute(
+    if new:  # the last range grows if no other event came in between
+        grown = db.execute(
             "UPDATE imported SET last = ? WHERE last = ?", (new[-1], first - 1)
         ).rowcount
-    ):
-        db.execute("INSERT INTO imported VALUES (?, ?)", (first, new[-1]))
+        if not grown:
+            db.execute("INSERT INTO imported VALUES (?, ?)", (first, new[-1]))
     return Imported([0 if row.user in forgotten else next(offsets) for row in rows], new)
 
 
@@ -93,7 +91,8 @@ def forgotten_among(db: sqlite3.Connection, users: Iterable[str]) -> set[str]:
     """
     if not db.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone():
         return set()
-    marks = {_mark(db, user): user for user in users}
+    salt = _salt(db)
+    marks = {_mark(salt, user): user for user in users}
     return {marks[mark] for (mark,) in _select(db, "SELECT mark FROM forgotten", "mark", marks)}
 
 
@@ -102,7 +101,7 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
 
     What stays is a keyed hash of the user, so that no import brings the user back.
     """
-    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (_mark(db, user),))
+    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (_mark(_salt(db), user),))
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
@@ -112,8 +111,11 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
     return removed
 
 
-def _mark(db: sqlite3.Connection, user: str) -> bytes:
-    salt = db.execute("SELECT value FROM state WHERE name = 'salt'").fetchone()[0]
+def _salt(db: sqlite3.Connection) -> bytes:
+    return bytes(db.execute("SELECT value FROM state WHERE name = 'salt'").fetchone()[0])
+
+
+def _mark(salt: bytes, user: str) -> bytes:
     return hmac.digest(salt, user.encode(), "sha256")
 
 
