@@ -17,7 +17,7 @@ from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
-COMMANDS = [command.callback.__name__ for command in app.registered_commands]
+COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 
 
 @pytest.fixture(scope="session")

@@ -73,8 +73,9 @@ def test_imported_events_are_history_and_not_learned(saved, log, tmp_path, monke
         f"{log}: 2 events of 1 users imported; 0 known; 1 left out on items that the RUN doesn't "
         "know, first ['x']; mmrec learn passes imported events over unless --imported is given\n"
     )
-    again = call("import-log", saved, table, "--log", log)
+    again = call("import-log", saved, table, "--log", log, "--json")
     assert "0 events of 0 users imported; 2 known (the file is unchanged)" in again.stdout
+    assert json.loads(again.stdout.splitlines()[-1])["unknown_items"] == ["x"]
     learn = ["learn", saved, "--log", log, "--once", "--json", "--versions"]
     result = call(*learn, tmp_path / "a")
     assert result.stdout.startswith("2 imported events are passed over; --imported learns them")

@@ -1,6 +1,8 @@
 """``mmrec import-log``: a table of past events becomes the history of users."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,9 @@ def import_log(
     log: Annotated[
         Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line.")
+    ] = False,
 ) -> None:
     """Import the events of a table into an event log, those that it hasn't.
 
@@ -27,3 +32,5 @@ def import_log(
     place, key = log or default_log(run), os.environ.get("MMREC_USER_KEY")
     report = import_history(run, data, place, user_key=key.encode() if key else None)
     typer.echo(f"{place}: {report}")
+    if as_json:
+        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
