@@ -63,6 +63,34 @@ def test_learn_from_an_empty_log(saved, tmp_path):
     assert (said["online"], said["version"]) == (None, None)
 
 
+def test_imported_events_are_history_and_not_learned(saved, log, tmp_path, monkeypatch):
+    table = tmp_path / "past.csv"
+    pl.DataFrame(
+        {"user_id": [*"aab"], "item_id": ["i1", "i2", "x"], "timestamp": [1, 2, 3]}
+    ).write_csv(table)
+    result = call("import-log", saved, table, "--log", log)
+    assert result.stdout == (
+        f"{log}: 2 events of 1 users imported; 0 known; 1 left out on items that the RUN doesn't "
+        "know, first ['x']; mmrec learn passes imported events over unless --imported is given\n"
+    )
+    again = call("import-log", saved, table, "--log", log, "--json")
+    assert "0 events of 0 users imported; 2 known (the file is unchanged)" in again.stdout
+    assert json.loads(again.stdout.splitlines()[-1])["unknown_items"] == ["x"]
+    learn = ["learn", saved, "--log", log, "--once", "--json", "--versions"]
+    result = call(*learn, tmp_path / "a")
+    assert result.stdout.startswith("2 imported events are passed over; --imported learns them")
+    assert json.loads(result.stdout.splitlines()[-1])["events"] == 20
+    result = call(*learn, tmp_path / "b", "--imported")
+    assert json.loads(result.stdout.splitlines()[-1])["events"] == 22
+    missing = call("import-log", saved, tmp_path / "no.csv")
+    assert "no table of events" in str(missing.exception)
+    assert not list(saved.parent.glob("*.events.db"))
+    monkeypatch.setenv("MMREC_USER_KEY", "sixteen bytes at least")
+    assert "made with (no user_key)" in str(
+        call("import-log", saved, table, "--log", log).exception
+    )
+
+
 def test_update(saved, tmp_path):
     folder = tmp_path / "new"
     folder.mkdir()

@@ -46,6 +46,61 @@ def test_an_event_is_in_the_log_as_it_was_sent(client, live):
     assert (event.user, event.item, event.event_type, event.time) == ("ann", "i7", "cart", 12.5)
 
 
+def test_many_events_are_one_request(client, live):
+    observe(client, "ann", "i7", id="e1")
+    events = [
+        {"user": "ann", "item": "i7", "id": "e1"},
+        {"user": "bob", "item": "i3", "event_type": "cart", "time": 5, "id": "e2"},
+        {"user": 12, "item": "i4"},
+        {"user": "bob", "item": "i3", "event_type": "cart", "id": "e2"},
+    ]
+    answer = client.post("/events", json={"events": events})
+    assert answer.json() == {"offsets": [1, 2, 3, 2], "known": 2}
+    assert [(e.user, e.item, e.event_type) for e in live.log.read(after=1)] == [
+        ("bob", "i3", "cart"),
+        ("12", "i4", "view"),
+    ]
+    assert ids(client.get("/recommend?user=bob")) == [x.item for x in live.recommend("bob")]
+
+
+def test_all_invalid_events_of_a_request_are_named_and_none_is_stored(client, live, facts):
+    before = facts(live)
+    good = {"user": "ann", "item": "i7"}
+    events = [good, good | {"item": "none"}, good | {"user": ""}, good | {"color": 1}, good]
+    events += [good | {"item": 7}, good | {"time": 1.7e12}, good | {"user": ["ann"]}, None, 3]
+    answer = client.post("/events", json={"events": events})
+    assert answer.status_code == 400
+    said = answer.json()
+    assert [event["index"] for event in said["events"]] == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert said["events"][0]["reason"] == "item: expected an item of the catalogue; got 'none'"
+    assert "looks like milliseconds" in said["events"][4]["reason"]
+    assert said["detail"].startswith("expected 10 valid events (counted from 0); got 8 invalid")
+    assert facts(live) == before
+
+
+def test_numbers_are_ids(by_number, connect):
+    live = RealtimeRecommender(by_number)
+    client = connect(live)
+    assert observe(client, 7, 2) == observe(client, "7", "2") - 1 == 1
+    answer = client.post(
+        "/events", json={"events": [{"user": 7, "item": item} for item in (3, "4")]}
+    )
+    assert answer.json() == {"offsets": [3, 4], "known": 0}
+    assert [event.item for event in live.history("7")] == [2, 2, 3, 4]
+    assert client.post("/forget", json={"user": 7}).json() == {"events": 4}
+
+
+def test_the_events_of_a_request_are_described(client):
+    described = client.get("/openapi.json").json()["components"]["schemas"]
+    events = described["Observations"]["properties"]["events"]
+    assert events["items"]["required"] == ["user", "item"]
+    assert (events["minItems"], events["maxItems"]) == (1, 10_000)
+    assert {kind["type"] for kind in described["Observation"]["properties"]["user"]["anyOf"]} == {
+        "string",
+        "integer",
+    }
+
+
 def test_an_event_without_a_time_happens_now(client, live):
     observe(client, "ann", "i7")
     assert next(live.log.read()).time == pytest.approx(time.time(), abs=60)
@@ -218,7 +273,17 @@ REFUSALS = {
     "true for an item": (422, "POST", "/observe", {"user": "ann", "item": True}),
     "no user": (422, "POST", "/observe", {"user": "", "item": "i1"}),
     "long user": (422, "POST", "/observe", {"user": "u" * 257, "item": "i1"}),
-    "user as number": (422, "POST", "/observe", {"user": 1, "item": "i1"}),
+    "user as fraction": (422, "POST", "/observe", {"user": 1.5, "item": "i1"}),
+    "user as truth": (422, "POST", "/observe", {"user": True, "item": "i1"}),
+    "no events": (422, "POST", "/events", {"events": []}),
+    "too many events": (422, "POST", "/events", {"events": [{}] * 10_001}),
+    "events without a name": (422, "POST", "/events", [{"user": "ann", "item": "i1"}]),
+    "a known id in a batch": (
+        400,
+        "POST",
+        "/events",
+        {"events": [{"user": "bob", "item": "i1"}, {"user": "ann", "item": "i2", "id": "e0"}]},
+    ),
     "unknown field": (422, "POST", "/observe", {"user": "ann", "item": "i1", "kind": "x"}),
     "known id, other event": (400, "POST", "/observe", {"user": "ann", "item": "i2", "id": "e0"}),
     "unknown parameter": (422, "GET", "/recommend?user=ann&wher=kind:even", None),
@@ -308,8 +373,8 @@ def test_a_log_that_cannot_be_written_is_unavailable(client, live, monkeypatch):
 def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
-        *("/observe", "/recommend", "/history", "/explain", "/items", "/forget", "/health"),
-        *("/metrics", "/images/{item}"),
+        *("/observe", "/events", "/recommend", "/history", "/explain", "/items", "/forget"),
+        *("/health", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
     assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")

@@ -46,6 +46,10 @@ def tried(case, draw):
             if isinstance(row, dict):
                 row["item_id"] = draw(st.sampled_from([*ITEMS, "new", "newer", 7, None]))
                 row["title"] = draw(st.sampled_from(["red hat", "", None, 1.5, "x" * 10_000]))
+        for event in body["events"] if isinstance(body.get("events"), list) else []:
+            if isinstance(event, dict):
+                event["item"] = draw(st.sampled_from([*ITEMS, "new", 7, [1], 10**400]))
+                event["time"] = draw(st.sampled_from([None, 1.5, -1, "x", 10**400]))
     return case
 
 

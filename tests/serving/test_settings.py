@@ -3,7 +3,7 @@ import traceback
 
 import pytest
 
-from mmrec.realtime import ExactIndex, MemorySessions
+from mmrec.realtime import ExactIndex, MemorySessions, SqliteLog
 from mmrec.serving import Limits, Settings
 from mmrec.serving.server import make_app, serve, worker
 
@@ -138,3 +138,20 @@ def test_ready_is_called_when_the_run_has_been_read(saved, tmp_path, monkeypatch
             ready=lambda: order.append("ready"),
         )
     assert order == ["ready", "run"]
+
+
+@pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])
+def test_a_history_is_imported_once_and_known_after_a_restart(saved, tmp_path, monkeypatch, more):
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nann,i7,5\nann,i3,4\n")
+    log, lines = tmp_path / "events.db", []
+    settings = Settings(
+        run=saved, log=log, history=tmp_path / "events.csv", user_key="k" * 16, **more
+    )
+    for _ in range(2):
+        serve(settings, say=lines.append)
+    assert "2 events of 1 users imported; 0 known;" in lines[0]
+    assert "0 events of 0 users imported; 2 known (the file is unchanged)" in lines[1]
+    events = SqliteLog(log, user_key=b"k" * 16)
+    assert [event.item for event in events.of_user("ann")] == ["i3", "i7"]
+    events.close()

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from mmrec.cli.commands.export import export
+from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.options import given_parts, import_parts, takes_options
-from mmrec.cli.places import forget_start, writing
+from mmrec.cli.places import default_log, forget_start, writing
 from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
@@ -189,6 +190,13 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="Data set folder or table of events that are imported first, so that the users of "
+            "the training are known; see mmrec import-log."
+        ),
+    ] = None,
     versions: Annotated[
         Path | None,
         typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
@@ -220,7 +228,8 @@ def serve(
 
     settings = Settings(
         run=run,
-        log=run.with_name(f"{run.resolve().name}.events.db") if log is None else log,
+        log=default_log(run) if log is None else log,
+        history=history,
         versions=versions,
         redis=redis,
         index=index,
@@ -232,7 +241,10 @@ def serve(
         parts=tuple(part or ()),
     )
     said = f"serving {run} at http://{host}:{port}, events in {settings.log}"
-    run_server(settings, ready=lambda: typer.echo(said, err=True))
+    run_server(settings, ready=lambda: typer.echo(said, err=True), say=_say)
+
+
+app.command("import-log")(import_log)
 
 
 @app.command()
@@ -245,6 +257,13 @@ def learn(
         float, typer.Option(min=0.0, help="Seconds between reads at the end of the log.")
     ] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Stop at the end of the log.")] = False,
+    imported: Annotated[
+        bool,
+        typer.Option(
+            "--imported",
+            help="Also learn imported events; without it, they are only the history of others.",
+        ),
+    ] = False,
     seed: Seed = 0,
     part: Own = None,
     as_json: Json = False,
@@ -259,6 +278,7 @@ def learn(
         publish_every=publish_every,
         poll=None if once else poll,
         seed=seed,
+        imported=imported,
         parts=import_parts(part),
         say=typer.echo,
     )
@@ -335,3 +355,7 @@ def compare(
         typer.echo(f"\n{len(written)} files written to {out}")
     if as_json:
         print_json(comparison.to_dict())
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

@@ -20,6 +20,7 @@ def run_learner(
     publish_every: int,
     poll: float | None,
     seed: int,
+    imported: bool = False,
     parts: Sequence[Any] = (),
     say: Callable[[str], None],
 ) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def run_learner(
         publish_every: events between two versions.
         poll: seconds between two reads at the end of the log; None stops there.
         seed: seed of the learner.
+        imported: whether to learn imported events too.
         parts: classes of the RUN's parts from outside mmrec.
         say: called with a line of text for each version.
 
@@ -52,7 +54,11 @@ def run_learner(
         published,
         publish_every=publish_every,
         seed=seed,
+        imported=imported,
     )
+    past = sum(map(len, events.imported))
+    if past and not imported:
+        say(f"{past:,} imported events are passed over; --imported learns them too")
     try:
         _follow(trainer, published, poll, say)
         trainer.publish()

@@ -1,4 +1,4 @@
-"""Folders that a command writes: errors that name them, and the removal of useless ones."""
+"""Places that a command writes: errors that name them, and the removal of useless ones."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +34,16 @@ def writing(places: Mapping[str, Path]) -> Iterator[None]:
                 reason = f"{what} can't be written to {place}: {error.strerror}"
                 raise OSError(reason) from error
         raise
+
+
+def default_log(run: Path) -> Path:
+    """Return the file of a RUN's event log: ``RUN.events.db``, beside the RUN.
+
+    Example:
+        >>> default_log(Path("/runs/shop")).as_posix()
+        '/runs/shop.events.db'
+    """
+    return run.with_name(f"{run.resolve().name}.events.db")
 
 
 def forget_start(checkpoints: Path) -> None:

@@ -125,7 +125,7 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
         if suffix == ".parquet":
             return _read_parquet(path)
         if suffix == ".csv":
-            _check_header(path)
+            check_header(path)
             # Without `glob=False` a name with [ or * would match other files.
             frame = pl.read_csv(path, infer_schema=False, glob=False)
             return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
@@ -136,7 +136,7 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
     raise ValueError(f"{what} must be a .csv or .parquet file; got {path.name}")
 
 
-def _check_header(path: Path) -> None:
+def check_header(path: Path) -> None:
     """Raise if a CSV file has a column twice; polars would rename the second one."""
     first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False, glob=False)
     names = [name for name in first.row(0) if name is not None]

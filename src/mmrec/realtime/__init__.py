@@ -5,9 +5,21 @@ of sessions, indexes of items.
 """
 
 from mmrec.realtime.explain import Explanation
+from mmrec.realtime.import_history import import_history
 from mmrec.realtime.index import ExactIndex, HnswIndex, ItemIndex, LanceIndex, SearchResult
 from mmrec.realtime.learning import OnlineLearner, OnlineTrainer, Version, Versions
-from mmrec.realtime.log import Event, EventLog, ItemChange, MemoryLog, NewEvent, SqliteLog
+from mmrec.realtime.log import (
+    Event,
+    EventLog,
+    Imported,
+    ImportReport,
+    InvalidEvents,
+    ItemChange,
+    MemoryLog,
+    NewEvent,
+    SqliteLog,
+    import_events,
+)
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.redis_sessions import RedisSessions
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
@@ -19,6 +31,9 @@ __all__ = [
     "ExactIndex",
     "Explanation",
     "HnswIndex",
+    "ImportReport",
+    "Imported",
+    "InvalidEvents",
     "ItemChange",
     "ItemIndex",
     "LanceIndex",
@@ -36,4 +51,6 @@ __all__ = [
     "StateUpdater",
     "Version",
     "Versions",
+    "import_events",
+    "import_history",
 ]

@@ -16,6 +16,7 @@ from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
@@ -167,6 +168,38 @@ class RealtimeRecommender:
         except OSError as error:  # an error would claim that the event was not stored
             log.warning("event %d moves the interest at the next call: %s", offset, error)
         return offset
+
+    def observe_many(self, rows: EventRows) -> list[int]:
+        """Write many events to the log at once; each user's interest moves at the user's next call.
+
+        Args:
+            rows: a table or a list of mappings with ``user`` and ``item``, optionally
+                ``event_type``, ``time`` and ``id``, as for :meth:`observe`. An integer user is its
+                text.
+
+        Returns:
+            The offset of each event; an event whose ``id`` is known keeps its offset.
+
+        Raises:
+            InvalidEvents: a ``ValueError`` that names all invalid events. Nothing is stored.
+            ValueError: the table can't be read, or an id is known with other content.
+            OSError: the log can't be written; nothing is stored.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = mmrec.Recommender.fit(events, {"item_id": [*"abc"]}, options=options)
+            >>> RealtimeRecommender(made).observe_many({"user": ["ann", "bob"], "item": ["a", "b"]})
+            [1, 2]
+        """
+
+        def is_known(item: ItemId) -> bool:
+            if item not in self.catalog:
+                self.refresh()  # another process may have added it
+            return item in self.catalog
+
+        return self.log.append_many(read_events(rows, is_known))
 
     def recommend(
         self,

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from mmrec.realtime import InvalidEvents
 from mmrec.serving.schemas import Problem
 
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -20,16 +21,21 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the answer to a refused request.
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """Return the answer to a refused request; ``more`` are further fields.
 
     Example:
         >>> problem(400, "k must be  1 or more").body
         b'{"detail":"k must be 1 or more"}'
     """
+    return JSONResponse({"detail": _line(detail), **more}, status, headers)
+
+
+def _line(text: str) -> str:
     # JSON may hold lone surrogates; a message that repeats one can't be encoded as UTF-8.
-    line = " ".join(detail.encode("utf-8", "replace").decode().split())
-    return JSONResponse({"detail": line}, status, headers)
+    return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -42,6 +48,11 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(ValueError)
     async def refused(_: Request, error: ValueError) -> JSONResponse:
         return problem(400, str(error))
+
+    @app.exception_handler(InvalidEvents)
+    async def invalid(_: Request, error: InvalidEvents) -> JSONResponse:
+        events = [{"index": n, "reason": _line(text)} for n, text in error.reasons.items()]
+        return problem(400, str(error), events=events)
 
     @app.exception_handler(OSError)
     async def unable(_: Request, error: OSError) -> JSONResponse:

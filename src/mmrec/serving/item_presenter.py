@@ -34,7 +34,7 @@ class ItemPresenter:
         Raises:
             HTTPException: there is no such item.
         """
-        known: ItemId = self._parsed(item)
+        known: ItemId = self.parsed(item)
         if refresh and known not in self.live.catalog:
             self.live.refresh()
         if known not in self.live.catalog:
@@ -54,7 +54,7 @@ class ItemPresenter:
         if not sent <= set(known):
             unknown = sorted(sent - set(known))[:3]
             raise ValueError(f"items have the columns {known}; got {unknown!r}")
-        made = [row | {"item_id": self._parsed(row["item_id"])} for row in rows]
+        made = [row | {"item_id": self.parsed(row["item_id"])} for row in rows]
         return {name: [row.get(name) for row in made] for name in known if name in sent}
 
     def changed(self, rows: list[Row], *, images: bool) -> dict[str, list[Any]]:
@@ -114,7 +114,7 @@ class ItemPresenter:
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
         return None if title is None else str(title), image
 
-    def _parsed(self, item: Any) -> Any:
+    def parsed(self, item: Any) -> Any:
         """Return an id as an integer if the catalogue's ids are: queries hold only text."""
         catalog = self.live.catalog
         if item in catalog or not isinstance(item, str):

@@ -2,12 +2,41 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SkipValidation,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 
 INT64 = 2**63
+MAX_EVENTS = 10_000
+"""Events of one request."""
+
+
+def _user_text(user: object) -> object:
+    """Return an integer as its text."""
+    return str(user) if isinstance(user, int) and not isinstance(user, bool) else user
+
+
 User = Annotated[
-    StrictStr,
-    Field(min_length=1, max_length=256, description="Any name for the user."),
+    Annotated[StrictStr, Field(min_length=1, max_length=256)],
+    BeforeValidator(_user_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": 256},
+                {"type": "integer", "minimum": -INT64, "exclusiveMaximum": INT64},
+            ],
+            "title": "User",
+            "description": "Any name for the user; an integer is the same user as its text.",
+        }
+    ),
 ]
 Item = Annotated[
     Annotated[StrictStr, Field(min_length=1, max_length=1024)]
@@ -36,6 +65,34 @@ class Observation(_Strict):
     time: Annotated[
         float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
     ] = None
+
+
+class Observations(_Strict):
+    """Events to observe, all or none."""
+
+    # Each is checked with the catalogue at hand, so that one answer names all that are invalid.
+    events: Annotated[list[SkipValidation[Observation]], Field(min_length=1, max_length=MAX_EVENTS)]
+
+
+class Offsets(BaseModel):
+    """The places of the events in the log. The events are durable."""
+
+    offsets: list[int]
+    known: Annotated[int, Field(description="How many of them the log had already, by their id.")]
+
+
+class InvalidEvent(BaseModel):
+    """An event that was refused."""
+
+    index: Annotated[int, Field(description="Its position in the request, from 0.")]
+    reason: str
+
+
+class InvalidBatch(BaseModel):
+    """Why a batch of events was refused; none was stored."""
+
+    detail: str
+    events: Annotated[list[InvalidEvent] | None, Field(description="All that are invalid.")] = None
 
 
 class Offset(BaseModel):

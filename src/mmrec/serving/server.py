@@ -1,5 +1,6 @@
 """Running the application with uvicorn."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,24 +9,36 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 
-from mmrec.realtime import Versions
+from mmrec.realtime import Versions, import_history
 from mmrec.recommender.artifact.run import read_run
 from mmrec.serving.app import create_app
 from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings
 
+log = logging.getLogger(__name__)
 
-def serve(settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
+
+def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = log.info,
+) -> None:
     """Serve until the process gets a signal to stop; then answer the last requests and return.
 
     Args:
         settings: what to serve, and where.
         ready: is called when the RUN has been read.
+        say: is called with a line on the events that were imported, if there is a history.
 
     Raises:
-        FileNotFoundError: there is no such RUN.
-        ValueError: the RUN or the log is damaged.
+        FileNotFoundError: there is no such RUN or history.
+        ValueError: the RUN, the log or the history is damaged.
     """
+    if settings.history is not None:  # once, not in each worker
+        key = None if settings.user_key is None else settings.user_key.encode()
+        report = import_history(settings.run, settings.history, settings.log, user_key=key)
+        say(f"history {settings.history}: {report}")
     common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}
     if settings.workers == 1:
         app = make_app(settings)

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     Attributes:
         run: folder of the RUN.
         log: file of the event log.
+        history: data folder or table of events that :func:`mmrec.serving.serve` first imports into
+            the log, so that the users of the training are known.
         versions: folder of the versions that a learner publishes; the newest is served. None serves
             the RUN.
         redis: URL of the Redis server that holds the sessions; None holds them in memory.
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
 
     run: Path
     log: Path
+    history: Path | None = None
     versions: Path | None = None
     redis: str | None = None
     index: Literal["exact", "hnsw"] = "exact"

@@ -5,6 +5,7 @@ import torch
 
 from mmrec.realtime.learning.trainer import OnlineTrainer
 from mmrec.realtime.learning.versions import Versions
+from mmrec.realtime.log.events import NewEvent
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log.sqlite_log import SqliteLog
 from mmrec.realtime.recommender import RealtimeRecommender
@@ -162,3 +163,54 @@ def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):
         if path.is_file():
             data = path.read_bytes()
             assert not any(needle in data for needle in needles), path
+
+
+def imported_and_observed(items):
+    """A log whose first and third parts were imported, and its observed part alone."""
+    log = MemoryLog()
+    past = [NewEvent(f"u{n % 6}", items[n % 7], time=float(n)) for n in range(40)]
+    log.import_many(past[:25])
+    walk(log, items, steps=4, start=100)
+    log.import_many(past[25:])
+    log.append("u1", items[3], time=500.0)
+    return log
+
+
+def test_imported_events_are_history_and_not_learned(by_id, versions):
+    log = imported_and_observed(by_id.catalog.ids)
+    trainer = OnlineTrainer(by_id, log, versions, tolerance=1.0, **SMALL)
+    learned = []
+    update = trainer.learner.update
+
+    def note(observed, offset):
+        learned.append((observed, offset))
+        update(observed, offset=offset)
+
+    trainer.learner.update = note
+    run(trainer)
+    assert trainer.offset == log.last_offset == 65
+    assert sum(len(observed) for observed, _ in learned) == trainer.metrics()["events"] == 25
+    first = learned[0][0]
+    assert first.histories.lengths.min() >= 4  # the imported events of their users
+    assert trainer.publish()
+
+
+def test_imported_events_are_learned_if_wanted(by_id, versions):
+    log = imported_and_observed(by_id.catalog.ids)
+    trainer = run(OnlineTrainer(by_id, log, versions, imported=True, **SMALL))
+    assert (trainer.offset, trainer.metrics()["events"]) == (65, 65)
+
+
+def test_an_import_alone_makes_no_version(by_id, versions):
+    log = MemoryLog()
+    log.import_many([NewEvent("ann", by_id.catalog.ids[n % 9], time=float(n)) for n in range(200)])
+    options = SMALL | {"publish_every": 50}
+    for _ in range(2):  # and none after a restart
+        trainer = run(OnlineTrainer(by_id, log, versions, **options))
+        assert trainer.offset == 200
+        assert not trainer.publish()
+    assert versions.names() == []
+    walk(log, by_id.catalog.ids, steps=1)
+    trainer = run(OnlineTrainer(by_id, log, versions, tolerance=1.0, **options))
+    assert (trainer.offset, trainer.metrics()["events"]) == (206, 6)
+    assert trainer.publish()

@@ -70,3 +70,43 @@ def test_looking_back_does_not_bring_a_forgotten_user_back():
     assert log.key_at(offset) == 0
     assert log.known_keys([key]) == set()
     assert log.items_of("ann") == []
+
+
+def test_imported_events_are_marked(log):
+    fill(log)
+    found = log.import_many([NewEvent("a", "v", time=0.0, id="1"), NewEvent("c", "w", time=1.0)])
+    assert found == ([6, 7], range(6, 8))
+    assert log.append("a", "x", time=3.0) == 8
+    again = log.import_many(
+        [NewEvent("a", "v", time=0.0, id="1"), NewEvent("b", "v", time=0.0, id="2")]
+    )
+    assert again == ([6, 9], range(9, 10))
+    assert log.import_many([]) == ([], range(10, 10))
+    assert log.imported == [range(6, 8), range(9, 10)]
+    log.import_many([NewEvent("b", "w")])
+    assert [n for span in log.imported for n in span] == [6, 7, 9, 10]
+
+
+def test_an_import_is_stored_as_a_whole_or_not_at_all(log):
+    fill(log)
+    with pytest.raises(ValueError, match="user"):
+        log.import_many([NewEvent("c", "w"), NewEvent("", "w")])
+    with pytest.raises(ValueError, match="id"):
+        log.import_many([NewEvent("c", "w", id="1"), NewEvent("c", "v", id="1")])
+    assert (log.last_offset, log.imported) == (5, [])
+
+
+def test_imports_leave_out_who_was_forgotten(log):
+    fill(log)
+    log.forget("a")
+    found = log.import_many([NewEvent("a", "v"), NewEvent("b", "w"), NewEvent("a", "v")])
+    assert found == ([0, 6, 0], range(6, 7))
+    assert log.of_user("a") == []
+    assert log.append("a", "v") == 7
+
+
+def test_texts_are_remembered(log):
+    assert log.recall("n") is None
+    log.remember("n", "one")
+    log.remember("n", "two")
+    assert log.recall("n") == "two"

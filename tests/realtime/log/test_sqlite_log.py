@@ -279,8 +279,8 @@ def test_another_database_is_left_alone(tmp_path):
 
 
 def test_a_newer_version_is_refused(log, tmp_path):
-    log._db.execute("PRAGMA user_version = 3")
-    with pytest.raises(ValueError, match="of version 1 to 2; got version 3"):
+    log._db.execute("PRAGMA user_version = 4")
+    with pytest.raises(ValueError, match="of version 1 to 3; got version 4"):
         SqliteLog(tmp_path / "events.db")
 
 
@@ -295,6 +295,10 @@ def test_a_file_of_version_1_is_upgraded_without_loss(tmp_path, column):
     old = sqlite3.connect(path)
     if column != "event_type":
         old.execute(f"ALTER TABLE events RENAME COLUMN event_type TO {column}")
+    old.execute("DROP TABLE imported")
+    old.execute("DROP TABLE forgotten")
+    old.execute("DELETE FROM state WHERE name = 'salt'")
+    old.commit()
     old.execute("PRAGMA user_version = 1")
     old.close()
     for _ in range(2):
@@ -487,3 +491,62 @@ def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed
         assert [event.offset for event in log.of_user(user, last=2)] == mine[-2:]
     log.close()
     shutil.rmtree(folder)
+
+
+# -- imports --------------------------------------------------------------------------------------
+
+
+def test_the_files_are_readable_by_their_owner_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        log = SqliteLog(tmp_path / "events.db")
+        log.append("ann", 1)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        log.close()
+    finally:
+        os.umask(before)
+    assert set(modes.values()) == {0o600}
+    assert len(modes) == 3  # with -wal and -shm
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_a_forgotten_user_is_remembered_without_a_name(tmp_path, key):
+    log = SqliteLog(tmp_path / "events.db", user_key=key)
+    name = log.name_of("secret-user")
+    log.import_many([NewEvent("secret-user", 1, id="i1"), NewEvent("bob", 1)])
+    log.remember("a note", "a text")
+    log.forget("secret-user")
+    log.close()
+    assert files_with(tmp_path, b"secret-user", name.encode()) == []
+    log = SqliteLog(tmp_path / "events.db", user_key=key)
+    found = log.import_many([NewEvent("secret-user", 1, id="i1"), NewEvent("ann", 1)])
+    assert found == ([0, 3], range(3, 4))
+    assert (log.imported, log.recall("a note")) == ([range(1, 4)], "a text")
+    log.close()
+
+
+def test_a_log_of_version_2_takes_imports(tmp_path):
+    path = tmp_path / "events.db"
+    log = SqliteLog(path)
+    log.append("ann", 1)
+    log.close()
+    old = sqlite3.connect(path)
+    old.executescript(
+        "DROP TABLE imported; DROP TABLE forgotten; DELETE FROM state WHERE name = 'salt';"
+        "PRAGMA user_version = 2;"
+    )
+    old.close()
+    log = SqliteLog(path)
+    assert log.import_many([NewEvent("bob", 2)]) == ([2], range(2, 3))
+    assert log.forget("ann") == 1
+    assert log.import_many([NewEvent("ann", 2)]).offsets == [0]
+    log.close()
+
+
+def test_events_of_one_call_share_a_commit(log):
+    commits = []
+    log._db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+    events = [NewEvent(f"u{n % 700}", n, id=f"e{n}") for n in range(2000)]
+    assert log.append_many(events) == list(range(1, 2001))
+    assert log.append_many([*events[::-1], NewEvent("u", 1)]) == [*range(2000, 0, -1), 2001]
+    assert len(commits) == 2

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class OnlineTrainer:
         window: events over which the running metrics are taken.
         tolerance: a version is published only if its NDCG@10 is at least ``1 - tolerance`` of the
             frozen model's.
+        imported: whether to learn imported events too (:meth:`EventLog.import_many`). By default
+            they are only the history of later events, since the RUN was trained on them.
         **learner: further arguments of :class:`OnlineLearner`.
 
     Attributes:
@@ -65,11 +68,12 @@ class OnlineTrainer:
         publish_every: int = 1000,
         window: int = 2000,
         tolerance: float = 0.05,
+        imported: bool = False,
         **learner: Any,
     ) -> None:
         self.recommender, self.events, self.versions = recommender, events, versions
         self.batch_size, self.publish_every = batch_size, publish_every
-        self.tolerance = tolerance
+        self.tolerance, self.imported = tolerance, imported
         self.base = fingerprint(recommender.model, recommender.vectors)
         self.catalog: Catalog = recommender.catalog.copy()
         self.learner = OnlineLearner(
@@ -96,7 +100,7 @@ class OnlineTrainer:
         """Learn the next micro-batch; return its number of events, 0 at the end of the log."""
         if self.offset - self._tried >= self.publish_every:
             self.publish()
-        batch = list(self.events.read(after=self.offset, limit=self.batch_size))
+        batch = self._next()
         if not batch:
             return 0
         self._follow_items()  # after reading, so that every event's item is known
@@ -153,6 +157,24 @@ class OnlineTrainer:
         self.versions.publish(version)
         self._published = self.offset
         return True
+
+    def _next(self) -> list[Event]:
+        """Return the next micro-batch, empty at the end of the log."""
+        while batch := list(self.events.read(after=self.offset, limit=self.batch_size)):
+            # After reading, so that every imported event of the batch is in a span.
+            spans = [] if self.imported else self.events.imported
+            ends = [next((s[-1] for s in spans if e.offset in s), None) for e in batch]
+            if ends[0] is None:
+                return [event for event, _ in takewhile(_is_new, zip(batch, ends, strict=True))]
+            self._pass_over(ends[0])
+        return []
+
+    def _pass_over(self, offset: int) -> None:
+        """Go on after an offset without learning what is before it."""
+        before, self.learner.offset = self.offset, offset
+        # What was published is still all that was learned.
+        self._published = offset if self._published == before else self._published
+        self._tried = offset if self._tried == before else self._tried
 
     def _test(self, observed: Observed) -> None:
         frozen, size = self.recommender.catalog_scorer, len(self.learner.vectors)
@@ -244,4 +266,10 @@ class OnlineTrainer:
         self.learner.load_state_dict({"tensors": tensors, "values": values["learner"]})
         self.running.load_state_dict(values["metrics"])
         # The process may have been killed between the checkpoint and the version.
-        self._published = self._tried = self.versions.last_offset(self.base)
+        last = self.versions.last_offset(self.base) if self.learner.updates else self.offset
+        self._published = self._tried = last
+
+
+def _is_new(event: tuple[Event, int | None]) -> bool:
+    """Whether an event isn't imported; the second value is where the imported ones end."""
+    return event[1] is None

@@ -49,6 +49,18 @@ class NewEvent(NamedTuple):
     id: str | None = None
 
 
+class Imported(NamedTuple):
+    """What became of events that were imported.
+
+    Attributes:
+        offsets: the offset of each event; 0 if it was left out, since its user was forgotten.
+        new: the offsets of those that the log had not.
+    """
+
+    offsets: list[int]
+    new: range
+
+
 def check_event(event: NewEvent) -> None:
     """Refuse an event that a log can't store.
 
@@ -106,9 +118,15 @@ def _check_item(item: object) -> None:
 
 
 def _check_time(time: object) -> None:
-    if isinstance(time, bool) or not isinstance(time, Real) or not isfinite(time):
+    # The plain types first: a check of an abstract one takes longer than the rest.
+    if isinstance(time, bool) or not isinstance(time, (float, int, Real)):
+        raise ValueError(f"time: expected a finite number of seconds; got {time!r:.100}")
+    try:
+        seconds = float(time)
+    except OverflowError:
+        raise ValueError("time: expected seconds before the year 2200; got a huge number") from None
+    if not isfinite(seconds):
         raise ValueError(f"time: expected a finite number of seconds; got {time!r}")
-    seconds = float(time)
     if not 0 <= seconds < LATEST:
         raise ValueError(
             f"time: expected seconds since 1970, before the year 2200; got {time!r}"
@@ -159,6 +177,36 @@ class EventLog(Protocol):
         """
         ...
 
+    def import_many(self, events: Sequence[NewEvent]) -> Imported:
+        """Store events that a model was trained on, all or none, in one commit.
+
+        They differ from observed events in two ways. Learners pass them over (:attr:`imported`).
+        And the events of a user who was once forgotten are left out: a file of old events must not
+        bring the user back.
+
+        Raises:
+            ValueError: as in :meth:`append`, for any of them.
+            OSError: they can't be stored; none is.
+        """
+        ...
+
+    @property
+    def imported(self) -> list[range]:
+        """The offsets of imported events, as ranges in order."""
+        ...
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a text under a name, in place of an earlier one.
+
+        Raises:
+            OSError: it can't be stored.
+        """
+        ...
+
+    def recall(self, name: str) -> str | None:
+        """Return the text that was kept under a name, or None."""
+        ...
+
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
         """Iterate over the events with an offset larger than ``after``, at most ``limit``."""
         ...
@@ -192,7 +240,10 @@ class EventLog(Protocol):
         ...
 
     def forget(self, user: str) -> int:
-        """Remove all data of a user; return the number of removed events."""
+        """Remove all data of a user; return the number of removed events.
+
+        The log remembers that the user was forgotten, in a form that doesn't show who it was.
+        """
         ...
 
     def change_items(self, change: ItemChange) -> int:

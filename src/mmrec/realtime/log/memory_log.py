@@ -1,5 +1,6 @@
 """An event log in the memory of a process."""
 
+import hmac
 import secrets
 import time as clock
 from collections import defaultdict
@@ -8,7 +9,7 @@ from itertools import islice
 from threading import Lock
 
 from mmrec.data import ItemId
-from mmrec.realtime.log.events import Event, NewEvent, check_event, check_text
+from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
 from mmrec.realtime.log.item_changes import ItemChange
 
 
@@ -33,6 +34,10 @@ class MemoryLog:
         self._keys: dict[str, int] = {}
         self._changes: list[ItemChange] = []
         self._last = 0
+        self._imported: list[range] = []
+        self._forgotten: set[bytes] = set()
+        self._salt = secrets.token_bytes(32)
+        self._notes: dict[str, str] = {}
         self._lock = Lock()
 
     def append(
@@ -52,10 +57,33 @@ class MemoryLog:
         for event in events:
             check_event(event)
         with self._lock:
-            new: dict[str, NewEvent | Event] = {}
-            for event in events:
-                _check_same(event, self._ids, new)
-            return [self._store(event) for event in events]
+            return self._store_all(events)
+
+    def import_many(self, events: Sequence[NewEvent]) -> Imported:
+        """Store events that a model was trained on; see :meth:`EventLog.import_many`."""
+        for event in events:
+            check_event(event)
+        with self._lock:
+            gone = {user for user in {e.user for e in events} if self._was_forgotten(user)}
+            first = self._last + 1
+            offsets = iter(self._store_all([e for e in events if e.user not in gone]))
+            new = range(first, self._last + 1)
+            if new:
+                self._imported.append(new)
+            return Imported([0 if e.user in gone else next(offsets) for e in events], new)
+
+    @property
+    def imported(self) -> list[range]:
+        """The offsets of imported events, as ranges in order."""
+        return list(self._imported)
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a text under a name."""
+        self._notes[name] = value
+
+    def recall(self, name: str) -> str | None:
+        """Return the text that was kept under a name, or None."""
+        return self._notes.get(name)
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
         """Iterate over the events after an offset, at most ``limit``."""
@@ -108,6 +136,7 @@ class MemoryLog:
     def forget(self, user: str) -> int:
         """Remove all data of a user; return the number of removed events."""
         with self._lock:
+            self._forgotten.add(self._mark(user))
             events = self._users.pop(user, [])
             self._keys.pop(user, None)
             for event in events:
@@ -137,6 +166,18 @@ class MemoryLog:
 
     def close(self) -> None:
         """Do nothing: there is no file to close."""
+
+    def _mark(self, user: str) -> bytes:
+        return hmac.digest(self._salt, user.encode(), "sha256")
+
+    def _was_forgotten(self, user: str) -> bool:
+        return bool(self._forgotten) and self._mark(user) in self._forgotten
+
+    def _store_all(self, events: Sequence[NewEvent]) -> list[int]:
+        new: dict[str, NewEvent | Event] = {}
+        for event in events:
+            _check_same(event, self._ids, new)
+        return [self._store(event) for event in events]
 
     def _store(self, event: NewEvent) -> int:
         known = None if event.id is None else self._ids.get(event.id)

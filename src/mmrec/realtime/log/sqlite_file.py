@@ -1,9 +1,10 @@
 """The file of a :class:`SqliteLog`: tables, opening, errors."""
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Literal
@@ -11,8 +12,8 @@ from typing import Literal
 Durability = Literal["normal", "full"]
 
 APPLICATION = int.from_bytes(b"mmre", "big")
-SCHEMA = 2
-"""Version of the tables. In version 1 the column ``event_type`` was named ``kind``."""
+SCHEMA = 3
+"""Version of the tables: 1 named ``event_type`` ``kind``; 3 added imports and forgotten users."""
 
 WAIT = 10.0  # seconds that a writer waits for another process
 
@@ -35,6 +36,12 @@ CREATE TABLE item_changes (
     packed BLOB NOT NULL
 );
 CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+# Offsets of imported events, and marks of forgotten users, see `sqlite_rows`.
+_ADDED = """
+CREATE TABLE imported (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE forgotten (mark BLOB PRIMARY KEY) WITHOUT ROWID;
+INSERT INTO state VALUES ('salt', randomblob(32));
 """
 
 
@@ -66,7 +73,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Connection:
-    """Open a log for writing, or create it if the file is missing.
+    """Open a log for writing, or create it, readable by its owner alone, if the file is missing.
 
     Args:
         path: the file; its folder must exist.
@@ -77,6 +84,8 @@ def open_file(path: Path, durability: Durability, key_mark: str) -> sqlite3.Conn
         ValueError: the file isn't an event log, was made by a newer mmrec, or has another key.
         OSError: it can't be read or written.
     """
+    with suppress(OSError):  # SQLite says it better, and gives its other files the same mode
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     with naming(path):
         db = connect(path, durability)
         try:
@@ -145,7 +154,7 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
         _use_wal(db, path)
         with transaction(db):
             if _is_new(db, path):  # another process may have created it
-                for statement in _TABLES.split(";"):
+                for statement in (_TABLES + _ADDED).split(";"):
                     db.execute(statement)
                 db.execute("INSERT INTO state VALUES ('purge', 0), ('key', ?)", (key_mark,))
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -162,14 +171,18 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
-    """Turn tables of version 1 into those of version 2; no row changes."""
+    """Turn tables of an earlier version into those of this one; no row changes."""
     if _version(db) == SCHEMA:
         return
     with transaction(db):
-        if _version(db) == 1:  # another process may have done it
+        version = _version(db)  # now, since another process may have done it
+        if version == 1:
             columns = db.execute("SELECT name FROM pragma_table_info('events')").fetchall()
             if ("kind",) in columns:
                 db.execute("ALTER TABLE events RENAME COLUMN kind TO event_type")
+        if version < 3:
+            for statement in _ADDED.split(";"):
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 

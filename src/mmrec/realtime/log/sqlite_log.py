@@ -15,7 +15,7 @@ from typing import Any
 
 from mmrec.data import ItemId
 from mmrec.realtime.log.checkpointer import Checkpointer
-from mmrec.realtime.log.events import Event, NewEvent, check_event, check_text
+from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
 from mmrec.realtime.log.group_commit import GroupCommit
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.sqlite_file import (
@@ -26,7 +26,7 @@ from mmrec.realtime.log.sqlite_file import (
     purge,
     transaction,
 )
-from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store
+from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store, store_imported
 
 _CHUNK = 1024  # events that are read at once; between chunks a reader holds no lock
 
@@ -108,6 +108,30 @@ class SqliteLog:
         """Store events, all or none, in one commit; see :class:`EventLog`."""
         rows = [self._row(event) for event in events]
         return self._group(rows) if rows else []
+
+    def import_many(self, events: Sequence[NewEvent]) -> Imported:
+        """Store events that a model was trained on, all or none; see :class:`EventLog`."""
+        rows = [self._row(event) for event in events]
+        with self._writer() as db, transaction(db):
+            found = store_imported(db, rows)
+            self._checkpointer.wrote(len(found.new))
+        return found
+
+    @property
+    def imported(self) -> list[range]:
+        """The offsets of imported events; see :class:`EventLog`."""
+        found = self._fetch("SELECT first, last FROM imported ORDER BY first")
+        return [range(first, last + 1) for first, last in found]
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a text under a name; see :class:`EventLog`."""
+        with self._writer() as db, transaction(db):
+            db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (f"note:{name}", value))
+
+    def recall(self, name: str) -> str | None:
+        """Return the text that was kept under a name, or None."""
+        found = self._fetch("SELECT value FROM state WHERE name = ?", (f"note:{name}",))
+        return found[0][0] if found else None
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
         """Iterate over the events after an offset, in the order of the log.
@@ -194,6 +218,7 @@ class SqliteLog:
         """Remove all data of a user from the files; return the number of removed events.
 
         Writers wait while the whole file is rewritten. The offsets of other events stay the same.
+        What stays is a keyed hash of the user: :meth:`import_many` doesn't bring the user back.
         The user's event ids are removed too, so an event that is sent again counts as new.
 
         Raises:
@@ -248,9 +273,9 @@ class SqliteLog:
             timed=time is not None,
         )
 
-    def _commit(self, requests: list[list[Row]]) -> list[list[int] | Exception]:
+    def _commit(self, requests: list[list[Row]]) -> list[list[int] | ValueError]:
         with self._writer() as db, transaction(db):
-            answers = [store(db, rows) for rows in requests]
+            answers = [_stored(db, rows) for rows in requests]
             self._checkpointer.wrote(sum(map(len, requests)))
         return answers  # here the transaction is committed
 
@@ -285,3 +310,11 @@ class SqliteLog:
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError(f"{self.path}: the log is closed")
+
+
+def _stored(db: sqlite3.Connection, rows: list[Row]) -> list[int] | ValueError:
+    """Store the rows of one request; a refused request leaves those of others."""
+    try:
+        return store(db, rows)
+    except ValueError as error:
+        return error

@@ -1,11 +1,15 @@
-"""The rows of a :class:`SqliteLog`: insert, compare repeated events, remove a user."""
+"""The rows of a :class:`SqliteLog`: insert, import, compare repeated events, remove a user."""
 
+import hmac
 import secrets
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from mmrec.data import ItemId
-from mmrec.realtime.log.events import Event
+from mmrec.realtime.log.events import Event, Imported
+
+_VALUES = 500  # of one query
 
 SELECT = """
 SELECT offset, user, item, event_type, time
@@ -24,31 +28,80 @@ class Row(NamedTuple):
     timed: bool
 
 
-def store(db: sqlite3.Connection, rows: list[Row]) -> list[int] | Exception:
-    """Insert rows within a transaction; return their offsets.
+def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
+    """Insert rows within a transaction; return their offsets. A known id keeps its offset.
 
-    Returns:
-        The offsets, or the ValueError of a refused row. In that case no row is stored, and the
-        transaction continues.
+    Raises:
+        ValueError: an id is known with other content. No row is stored, and the transaction
+            continues.
     """
-    if len(rows) == 1:  # a refused row has written nothing
-        try:
-            return [_insert(db, rows[0])]
-        except ValueError as error:
-            return error
-    db.execute("SAVEPOINT request")
-    try:
-        offsets = [_insert(db, row) for row in rows]
-    except ValueError as error:
-        db.execute("ROLLBACK TO request")
-        db.execute("RELEASE request")
-        return error
-    db.execute("RELEASE request")
+    known = _stored(db, [row.id for row in rows if row.id is not None])
+    offsets: list[int] = []
+    new: list[Row] = []
+    last = last_offset(db)
+    for row in rows:
+        same = None if row.id is None else known.get(row.id)
+        if same is None:
+            offsets.append(last + len(new) + 1)
+            new.append(row)
+            if row.id is not None:
+                known[row.id] = (offsets[-1], row.user, row.item, row.event_type, row.time)
+        else:
+            _check_same(row, Event._make(same))
+            offsets.append(same[0])
+    keys = _keys_of(db, dict.fromkeys(row.user for row in new))
+    db.executemany(
+        "INSERT INTO events (offset, user_key, item, event_type, time, id) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (offset, keys[row.user], row.item, row.event_type, row.time, row.id)
+            for offset, row in enumerate(new, last + 1)
+        ],
+    )
     return offsets
 
 
+def store_imported(db: sqlite3.Connection, rows: Sequence[Row]) -> Imported:
+    """Insert the rows of users who were not forgotten, and mark them as imported."""
+    forgotten = forgotten_among(db, {row.user for row in rows})
+    first = last_offset(db) + 1
+    offsets = iter(store(db, [row for row in rows if row.user not in forgotten]))
+    new = range(first, last_offset(db) + 1)
+    if new:  # the last range grows if no other event came in between
+        grown = db.execute(
+            "UPDATE imported SET last = ? WHERE last = ?", (new[-1], first - 1)
+        ).rowcount
+        if not grown:
+            db.execute("INSERT INTO imported VALUES (?, ?)", (first, new[-1]))
+    return Imported([0 if row.user in forgotten else next(offsets) for row in rows], new)
+
+
+def last_offset(db: sqlite3.Connection) -> int:
+    """Return the largest offset ever given, 0 without events."""
+    found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(found[0]) if found else 0
+
+
+def forgotten_among(db: sqlite3.Connection, users: Iterable[str]) -> set[str]:
+    """Return the users who were forgotten once.
+
+    The file holds a keyed hash of each of them. Its key is in the file too, because an import must
+    recognize a forgotten user: who has the file can test a name, but can't list the names. With a
+    ``user_key`` even the test needs that key, since ``users`` are hashes already.
+    """
+    if not db.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone():
+        return set()
+    salt = _salt(db)
+    marks = {_mark(salt, user): user for user in users}
+    return {marks[mark] for (mark,) in _select(db, "SELECT mark FROM forgotten", "mark", marks)}
+
+
 def remove_user(db: sqlite3.Connection, user: str) -> int:
-    """Delete a user and the events, and mark the file for a purge; return their number."""
+    """Delete a user and the events, and mark the file for a purge; return their number.
+
+    What stays is a keyed hash of the user, so that no import brings the user back.
+    """
+    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (_mark(_salt(db), user),))
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
@@ -58,27 +111,44 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
     return removed
 
 
-def _insert(db: sqlite3.Connection, row: Row) -> int:
-    if row.id is not None and (known := _known(db, row)) is not None:
-        return known
-    # Not cached: another process may have forgotten the user.
-    found = db.execute("SELECT key FROM users WHERE user = ?", (row.user,)).fetchone()
-    key = found[0] if found else secrets.randbits(63)
-    if not found:
-        db.execute("INSERT INTO users VALUES (?, ?)", (key, row.user))
-    cursor = db.execute(
-        "INSERT INTO events (user_key, item, event_type, time, id) VALUES (?, ?, ?, ?, ?)",
-        (key, row.item, row.event_type, row.time, row.id),
-    )
-    return int(cursor.lastrowid or 0)
+def _salt(db: sqlite3.Connection) -> bytes:
+    return bytes(db.execute("SELECT value FROM state WHERE name = 'salt'").fetchone()[0])
 
 
-def _known(db: sqlite3.Connection, row: Row) -> int | None:
-    """Return the offset of the event that is stored with the same id, if any."""
-    found = db.execute(f"{SELECT} WHERE id = ?", (row.id,)).fetchone()
-    if found is None:
-        return None
-    stored = Event._make(found)
+def _mark(salt: bytes, user: str) -> bytes:
+    return hmac.digest(salt, user.encode(), "sha256")
+
+
+def _stored(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Any]:
+    """Return the events that are stored under these ids, by id."""
+    query = """
+    SELECT id, offset, user, item, event_type, time
+    FROM events CROSS JOIN users ON users.key = events.user_key
+    """
+    return {id: event for id, *event in _select(db, query, "id", ids)}
+
+
+def _keys_of(db: sqlite3.Connection, users: Iterable[str]) -> dict[str, int]:
+    """Return the key of each user; a new user gets one."""
+    # Not cached: another process may have forgotten a user.
+    known = dict(_select(db, "SELECT user, key FROM users", "user", users))
+    new = {user: secrets.randbits(63) for user in users if user not in known}
+    db.executemany("INSERT INTO users (user, key) VALUES (?, ?)", new.items())
+    return known | new
+
+
+def _select(
+    db: sqlite3.Connection, query: str, column: str, values: Iterable[str | bytes]
+) -> Iterator[Any]:
+    """Yield the rows of a query in which a column has one of the values."""
+    wanted = list(values)
+    for start in range(0, len(wanted), _VALUES):
+        some = wanted[start : start + _VALUES]
+        marks = ",".join("?" * len(some))
+        yield from db.execute(f"{query} WHERE {column} IN ({marks})", some)
+
+
+def _check_same(row: Row, stored: Event) -> None:
     names = ["user", "item", "event_type", *(["time"] if row.timed else [])]
     other = [name for name in names if getattr(stored, name) != getattr(row, name)]
     if other:
@@ -86,4 +156,3 @@ def _known(db: sqlite3.Connection, row: Row) -> int | None:
             f"id: expected the event that is stored under it at offset {stored.offset}; got "
             f"another {' and '.join(other)}"
         )
-    return stored.offset

@@ -1,6 +1,6 @@
 """Events of users: observe, history, forget."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -12,13 +12,20 @@ from mmrec.serving.schemas import (
     ForgetRequest,
     Forgotten,
     History,
+    InvalidBatch,
     Observation,
+    Observations,
     Offset,
+    Offsets,
     User,
 )
 
 WRITERS = 16
 """Events that are written at once; they share the wait for the disk."""
+
+REFUSED_BATCH: dict[int | str, dict[str, Any]] = {
+    400: {"model": InvalidBatch, "description": "Some events are invalid; none was stored."}
+}
 
 
 def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRouter:
@@ -33,6 +40,16 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         offset = live.observe(event.user, item, event.event_type, event.time, id=event.id)
         return Offset(offset=offset)
 
+    @router.post("/events", summary="Observe many events", responses=REFUSED_BATCH)
+    @lane(1)
+    def observe_many(batch: Observations) -> Offsets:
+        """All or none; the answer comes once they are durable. One invalid event refuses all."""
+        rows = [_with_item(event, presenter) for event in batch.events]
+        before = live.log.last_offset
+        offsets = live.observe_many(rows)
+        new = {offset for offset in offsets if offset > before}
+        return Offsets(offsets=offsets, known=len(offsets) - len(new))
+
     @router.get("/history", summary="A user's last events, oldest first", dependencies=STRICT)
     def history(
         user: Annotated[User, Query()], last: Annotated[int, Query(ge=1, le=10_000)] = 100
@@ -46,3 +63,10 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         return Forgotten(events=live.forget(request.user))
 
     return router
+
+
+def _with_item(event: Any, presenter: ItemPresenter) -> Any:
+    """Return an event that is yet to be checked, with its item as the catalogue has it."""
+    if isinstance(event, dict) and isinstance(event.get("item"), str | int):
+        return event | {"item": presenter.parsed(event["item"])}
+    return event

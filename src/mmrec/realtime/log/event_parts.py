@@ -1,0 +1,113 @@
+"""Reading a table of events in parts, each with all events of some users."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mmrec.data import Interactions, Table
+from mmrec.data.tables import check_header, find_table, first_line
+
+COLUMNS = {"user_id", "item_id", "timestamp", "position", "event"}
+PIECE = 1 << 17  # rows of a Parquet file that are read at once
+
+
+def events_path(source: Table) -> Path | None:
+    """Return the file of a data folder or a path; None for a table in memory.
+
+    Raises:
+        FileNotFoundError: a folder has no table of interactions.
+    """
+    if not isinstance(source, str | Path):
+        return None
+    if os.path.isdir(source):  # noqa: PTH112  # accepts names of any length
+        return find_table(Path(source), "interactions")
+    return Path(source)
+
+
+def read_parts(source: Table, rows: int) -> Iterator[Interactions]:
+    """Yield the events of a table, sorted by time, in parts of about ``rows`` rows.
+
+    A part has all events of its users, who are told apart by a hash. The file of a larger table is
+    read once for each part, so memory is bounded by the part, unless a single user has more events.
+    A table in memory is one part.
+
+    Args:
+        source: a table, or the path of a CSV or Parquet file.
+        rows: rows of a part, about.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the table is malformed.
+
+    Example:
+        >>> events = {"user_id": ["u", "v"], "item_id": ["a", "b"], "position": [1, 0]}
+        >>> [part.frame["user_id"].to_list() for part in read_parts(events, 10)]
+        [['v', 'u']]
+    """
+    path = Path(source) if isinstance(source, str | Path) else None
+    parts = 1 if path is None else -(-_count(path) // rows)
+    if path is None or parts <= 1:
+        yield Interactions(source)
+        return
+    for part in range(parts):
+        frame = _of_part(path, pl.col("user_id").hash() % parts == part)
+        try:
+            if not frame.is_empty():
+                yield Interactions(frame)
+        except ValueError as error:
+            raise ValueError(f"{path.name}, part {part + 1} of {parts}: {error}") from error
+
+
+def _count(path: Path) -> int:
+    """Return the number of rows of a file; 0 for one that :class:`Interactions` will refuse."""
+    if path.suffix.lower() not in (".csv", ".parquet") or not os.path.isfile(path):  # noqa: PTH113
+        return 0
+    with _reading(path):
+        if path.suffix.lower() == ".csv":
+            check_header(path)
+            return int(_scan(path).select(pl.len()).collect().item())
+        from pyarrow.parquet import ParquetFile  # slow to import
+
+        with ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+
+
+def _of_part(path: Path, belongs: pl.Expr) -> pl.DataFrame:
+    """Return the rows of a part, in the order of the file."""
+    with _reading(path):
+        if path.suffix.lower() == ".csv":
+            blank = pl.all_horizontal(pl.all().is_null())
+            rows = _scan(path).filter(~blank & belongs).select(_wanted(_scan(path)))
+            return rows.collect(engine="streaming")
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetFile
+
+        with ParquetFile(path) as file:  # not polars: some damaged files make it abort
+            columns: list[Any] = sorted(COLUMNS & set(file.schema_arrow.names))
+            found = [
+                pl.DataFrame(pa.Table.from_batches([piece])).filter(belongs)
+                for piece in file.iter_batches(PIECE, columns=columns)
+            ]
+        return pl.concat(found, how="vertical_relaxed")
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    return pl.scan_csv(path, infer_schema=False, glob=False)
+
+
+def _wanted(table: pl.LazyFrame) -> list[str]:
+    return sorted(COLUMNS & set(table.collect_schema().names()))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
+        raise ValueError(
+            f"interactions: {path.name} can't be read as a table: {first_line(error)}"
+        ) from error

@@ -1,0 +1,103 @@
+"""Rows of events, as a client sends many at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmrec.data import ItemId, Table
+from mmrec.data.tables import read_table
+from mmrec.data.times import to_seconds
+from mmrec.realtime.log.events import NewEvent, check_event
+
+EventRows = Table | Sequence[Mapping[str, Any]]
+"""A table, or a list of mappings, with the fields of :class:`NewEvent`."""
+
+_SHOWN, _NUMBERED = 3, 100  # in a message: reasons, and positions of further events
+
+
+class InvalidEvents(ValueError):
+    """Some events of a batch are invalid, so that none was stored.
+
+    Args:
+        reasons: why, by position in the batch, from 0.
+        count: number of events in the batch.
+
+    Attributes:
+        reasons: all of them; the message has the first three, and the positions of the next ones.
+    """
+
+    def __init__(self, reasons: Mapping[int, str], count: int) -> None:
+        self.reasons = dict(reasons)
+        shown = [f"event {n}: {reason}" for n, reason in list(self.reasons.items())[:_SHOWN]]
+        more = list(self.reasons)[_SHOWN:]
+        rest = [f"also events {_shortened(more)}"] if more else []
+        super().__init__(
+            f"expected {count:,} valid events (counted from 0); got {len(self.reasons):,} invalid "
+            f"ones, and none was stored: {'; '.join(shown + rest)}"
+        )
+
+
+def _shortened(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - _NUMBERED:,} more" if len(numbers) > _NUMBERED else ""
+    return ", ".join(map(str, numbers[:_NUMBERED])) + more
+
+
+def read_events(rows: EventRows, is_known: Callable[[ItemId], bool]) -> list[NewEvent]:
+    """Return the events of rows, all of which are checked.
+
+    Args:
+        rows: the events; optional fields may be None. An integer user is its text.
+        is_known: whether an item is in the catalogue.
+
+    Raises:
+        InvalidEvents: some rows are invalid; the error names all of them.
+        ValueError: the table can't be read.
+
+    Example:
+        >>> read_events([{"user": 7, "item": "lamp"}], lambda item: True)
+        [NewEvent(user='7', item='lamp', event_type='view', time=None, id=None)]
+        >>> read_events({"user": ["ann", ""], "item": ["x", "lamp"]}, lambda item: item == "lamp")
+        Traceback (most recent call last):
+        ...
+        mmrec.realtime.log.event_rows.InvalidEvents: expected 2 valid events (counted from 0); got 2
+        invalid ones, and none was stored: event 0: item: expected an item of the catalogue; got
+        'x'; event 1: user: expected a text of 1 to 256 characters; got 0 characters
+    """
+    mappings = list(rows) if isinstance(rows, list | tuple) else _rows_of(rows)
+    events: list[NewEvent] = []
+    reasons: dict[int, str] = {}
+    for number, row in enumerate(mappings):
+        try:
+            event = _read(row)
+            if not is_known(event.item):
+                raise ValueError(
+                    f"item: expected an item of the catalogue; got {event.item!r:.100}"
+                )
+            events.append(event)
+        except ValueError as error:
+            reasons[number] = str(error)
+    if reasons:
+        raise InvalidEvents(reasons, len(mappings))
+    return events
+
+
+def _rows_of(table: Table) -> list[dict[str, Any]]:
+    frame = read_table(table, "events")
+    if "time" in frame.columns and not frame["time"].dtype.is_numeric():  # texts or datetimes
+        frame = frame.with_columns(to_seconds(frame["time"], "events"))
+    return frame.to_dicts()
+
+
+def _read(row: object) -> NewEvent:
+    if not isinstance(row, Mapping):
+        raise ValueError(f"expected an event with user and item; got {type(row).__name__}")
+    fields = {name: value for name, value in row.items() if value is not None}
+    lacking = [name for name in ("user", "item") if name not in fields]
+    unknown = [name for name in row if name not in NewEvent._fields]
+    if lacking or unknown:
+        want = "expected user and item, and optionally event_type, time and id"
+        raise ValueError(f"{want}; got {sorted(map(str, row))!s:.200}")
+    if isinstance(fields["user"], int) and not isinstance(fields["user"], bool):
+        fields["user"] = str(fields["user"])
+    event = NewEvent(**fields)
+    check_event(event)
+    return event
