@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.cpu.memory import keep_freed_memory
@@ -364,6 +365,10 @@ def compare(
         typer.echo(f"\n{len(written)} files written to {out}")
     if as_json:
         _print_json(comparison.to_dict())
+
+
+app.command("import")(import_data)
+app.command("fetch-images")(fetch_images)
 
 
 def _conditions(pairs: list[str]) -> dict[str, list[str]]:

@@ -1,0 +1,104 @@
+"""JSON lines with mmrec's own names: events, items and users of any origin."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.loaders.json_lines import Field, to_json
+from mmrec.data.loaders.lines import TEXT, read_lines
+from mmrec.data.loaders.report import FileCounts
+from mmrec.data.loaders.source import Frames, Source, Tables
+
+_TYPES: dict[frozenset[type], Field] = {
+    frozenset({bool}): Field(pl.Boolean()),
+    frozenset({int}): Field(pl.Int64()),
+    frozenset({float}): Field(pl.Float64()),
+    frozenset({int, float}): Field(pl.Float64()),
+    frozenset({str}): Field(pl.String()),
+}
+
+
+def read_jsonl(source: Source) -> Tables:
+    """Read ``events.jsonl`` or ``interactions.jsonl``, ``items.jsonl`` and maybe ``users.jsonl``.
+
+    Times are seconds or ISO dates and times. The columns are all fields that occur, each with the
+    type of its values: numbers, texts, or lists of texts. Other values are kept as JSON text.
+    Images are in ``images/``.
+    """
+    events = source.find("events.jsonl") or source.find("interactions.jsonl")
+    items = source.find("items.jsonl")
+    missing = [] if events else ["events.jsonl or interactions.jsonl"]
+    missing += [] if items else ["items.jsonl"]
+    if events is None or items is None:
+        raise source.lacks(missing)
+    users = source.find("users.jsonl")
+    images = source.folder / "images"
+    return Tables(
+        events=_events(source, events),
+        items=_read(source, items, {"item_id"}),
+        users=None if users is None else _read(source, users, {"user_id"}),
+        images=images if images.is_dir() else None,
+    )
+
+
+def _events(source: Source, path: Path) -> Iterator[pl.DataFrame]:
+    for frame in _read(source, path, {"user_id", "item_id"}):
+        if frame.schema.get("timestamp") == pl.String:
+            frame = frame.with_columns(_seconds(frame["timestamp"]))
+        yield frame
+
+
+def _seconds(texts: pl.Series) -> pl.Series:
+    """Return seconds of numbers and of ISO dates and times; null for other texts."""
+    times = texts.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+    dates = texts.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us", "UTC"))
+    iso = times.fill_null(dates).dt.epoch("us") / 1e6
+    return texts.cast(pl.Float64, strict=False).fill_null(iso)
+
+
+def _read(source: Source, path: Path, ids: set[str]) -> Frames:
+    fields = _fields(path)
+    missing = sorted(ids - fields.keys())
+    if missing:
+        raise ValueError(f"{path} must have the fields {missing}; got {sorted(fields)}")
+    mixed = {name for name in ids if fields[name].dtype not in (pl.Int64, pl.String)}
+    if mixed:
+        raise ValueError(f"{path}: {sorted(mixed)} must be texts or integers in all lines")
+    return source.json(path, fields, keep_others=False)
+
+
+def _fields(path: Path) -> dict[str, Field]:
+    """Return the fields of a file in the order in which they occur first."""
+    types: dict[str, set[type]] = {}
+    for block in read_lines(path, FileCounts(path, 0)):
+        for text in block[TEXT].to_list():
+            try:
+                row = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            for name, value in row.items() if isinstance(row, dict) else ():
+                found = types.setdefault(name, set())
+                if value is not None:
+                    found.add(_kind(value))
+    return {name: _field(name, found) for name, found in types.items()}
+
+
+def _kind(value: Any) -> type:
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return list
+    return dict if isinstance(value, dict | list) else type(value)
+
+
+def _field(name: str, found: set[type]) -> Field:
+    if name == "timestamp" and str in found:
+        return Field(pl.String(), convert=str)
+    if found == {list}:
+        return Field(pl.List(pl.String))
+    return _TYPES.get(frozenset(found), Field(pl.String(), convert=_text))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else to_json(value)
