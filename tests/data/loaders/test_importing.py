@@ -75,7 +75,7 @@ def test_strict_refuses_and_writes_nothing(layout, request, load, tmp_path):
 def test_missing_files_are_all_named(layout, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "photos.zip").touch()
-    with pytest.raises(FileNotFoundError, match="lacks .* it holds photos.zip"):
+    with pytest.raises(FileNotFoundError, match=r"lacks .* it holds photos\.zip"):
         import_folder(layout, tmp_path / "empty", tmp_path / "data")
     with pytest.raises(FileNotFoundError, match="no folder of a data set"):
         import_folder(layout, tmp_path / "nowhere", tmp_path / "data")
@@ -331,7 +331,7 @@ def test_a_source_in_the_target_is_refused(named, load, tmp_path):
 
 
 def test_unknown_layout_and_no_event(named, tmp_path):
-    with pytest.raises(ValueError, match="layout must be one of ml-1m, .*; got 'ml-2m'"):
+    with pytest.raises(ValueError, match=r"layout must be one of ml-1m, .*; got 'ml-2m'"):
         import_folder("ml-2m", named, tmp_path / "data")
     (named / "events.jsonl").write_text('{"user_id": null, "item_id": 1, "timestamp": 1}\n')
     with pytest.raises(ValueError, match="user_id"):
