@@ -126,7 +126,7 @@ def _write_tables(tables: Tables, folder: Path, report: ImportReport) -> None:
             events.write(drop_unusable(frame, report, event=True))
         repeated = events.close(report.files)
         if not events.rows:
-            raise ValueError(f"{report.source} has no event that can be read\n{report.table()}")
+            raise ValueError(f"{report.source} has no event that can be read{report.reasons()}")
         if tables.keep_repeats:
             report.note("events that agree with another in all columns, kept", repeated)
         _write_items(tables, items, folder / _EVENTS, report)
@@ -152,7 +152,7 @@ def _write_items(tables: Tables, items: TableWriter, events: Path, report: Impor
         ids.append(frame["item_id"])
         items.write(frame)
     if items.schema is None:
-        raise ValueError(f"{report.source} has no item that can be read")
+        raise ValueError(f"{report.source} has no item that can be read{report.reasons()}")
     used = (
         pl.scan_parquet(events, glob=False).select("item_id").unique().collect(engine="streaming")
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from mmrec.data.loaders.lines import FILE, LINE
+from mmrec.data.loaders.joining import join_columns
+from mmrec.data.loaders.lines import LINE
 from mmrec.data.loaders.source import Frames, Source, Tables, image_column
 
 _IMAGE = ".jpg"
@@ -66,15 +67,8 @@ def _videos(source: Source, titles: Path, images: Path | None) -> Iterator[pl.Da
     tags = source.find("tags_to_summary.csv")
     if tags is not None:
         more.append(_pairs(source, tags, "category"))
-    beside = [
-        pl.concat(frames).drop(FILE, LINE).unique("item_id", keep="first")
-        for frames in map(list, more)
-        if frames
-    ]
     image = image_column(pl.format("{}" + _IMAGE, "item_id"), images)
-    for frame in _pairs(source, titles, "title"):
-        for other in beside:
-            frame = frame.join(other, on="item_id", how="left", maintain_order="left")
+    for frame in join_columns(_pairs(source, titles, "title"), more, "item_id", source.report):
         yield frame.with_columns(image)
 
 

@@ -12,7 +12,7 @@ from mmrec.data.loaders.source import Frames, Source, Tables
 
 _COLUMNS = [
     *("user_id", "item_id", "timestamp", "event", "impression_id", "part"),
-    *("from_history", "history_position", FILE, LINE),
+    *("from_history", "place", FILE, LINE),
 ]
 _USERS = 20_000  # histories that are written at a time
 
@@ -72,8 +72,8 @@ def _events(source: Source, parts: list[_Part]) -> Iterator[pl.DataFrame]:
     for piece in histories.iter_slices(_USERS):
         yield (
             piece.with_columns(item_id=pl.col("history").str.split(" "))
-            .with_columns(history_position=pl.int_ranges(pl.col("item_id").list.len()))
-            .explode("item_id", "history_position")
+            .with_columns(place=pl.int_ranges(pl.col("item_id").list.len()))
+            .explode("item_id", "place")
             .with_columns(
                 pl.lit(None, pl.String).alias("impression_id"),
                 event=pl.lit("click"),
@@ -91,14 +91,14 @@ def _events(source: Source, parts: list[_Part]) -> Iterator[pl.DataFrame]:
             )
             yield (
                 frame.with_columns(pl.col("impressions").str.split(" "))
-                .explode("impressions")
+                .with_columns(place=pl.int_ranges(pl.col("impressions").list.len()))
+                .explode("impressions", "place")
                 .with_columns(
                     item_id=pl.col("impressions").str.head(-2),
                     event=pl.when(pl.col("impressions").str.ends_with("-1"))
                     .then(pl.lit("click"))
                     .otherwise(pl.lit("impression")),
                     from_history=pl.lit(False),
-                    history_position=pl.lit(None, pl.Int64),
                 )
                 .select(_COLUMNS)
             )

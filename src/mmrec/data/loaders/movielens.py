@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mmrec.data.loaders.joining import join_columns
 from mmrec.data.loaders.separated import Types
 from mmrec.data.loaders.source import Frames, Source, Tables, with_missing
 
@@ -71,18 +72,16 @@ def _events(source: Source) -> Iterator[pl.DataFrame]:
 
 
 def _movies(source: Source) -> Iterator[pl.DataFrame]:
-    links = source.find("links.csv")
     codes = {"imdbId": pl.String(), "tmdbId": pl.String()}
-    other = None
-    if links is not None:
-        frames = list(source.csv(links, {"movieId": pl.Int64(), **codes}))
-        if frames:
-            other = pl.concat(frames).select("movieId", *codes).unique("movieId", keep="first")
-    for frame in source.csv(
+    links = source.find("links.csv")
+    more = [] if links is None else [source.csv(links, {"movieId": pl.Int64(), **codes})]
+    movies = source.csv(
         source.need("movies.csv")[0],
         {"movieId": pl.Int64(), "title": pl.String(), "genres": pl.String()},
-    ):
-        if other is not None:
-            frame = frame.join(other, on="movieId", how="left", maintain_order="left")
-        frame = with_missing(frame, codes).with_columns(pl.col("genres").replace(_NO_GENRES, None))
-        yield frame.rename({"movieId": "item_id", "imdbId": "imdb_id", "tmdbId": "tmdb_id"})
+    )
+    for frame in join_columns(movies, more, "movieId", source.report):
+        yield (
+            with_missing(frame, codes)
+            .with_columns(pl.col("genres").replace(_NO_GENRES, None))
+            .rename({"movieId": "item_id", "imdbId": "imdb_id", "tmdbId": "tmdb_id"})
+        )

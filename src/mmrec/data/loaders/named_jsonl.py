@@ -1,6 +1,7 @@
 """JSON lines with mmrec's own names: events, items and users of any origin."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,19 +61,19 @@ def _seconds(texts: pl.Series) -> pl.Series:
 
 
 def _read(source: Source, path: Path, ids: set[str]) -> Frames:
-    fields = _fields(path)
+    fields = _fields(path, ids)
     missing = sorted(ids - fields.keys())
     if missing:
         raise ValueError(f"{path} must have the fields {missing}; got {sorted(fields)}")
-    mixed = {name for name in ids if fields[name].dtype not in (pl.Int64, pl.String)}
-    if mixed:
-        raise ValueError(f"{path}: {sorted(mixed)} must be texts or integers in all lines")
     return source.json(path, fields, keep_others=False)
 
 
-def _fields(path: Path) -> dict[str, Field]:
-    """Return the fields of a file in the order in which they occur first."""
-    types: dict[str, set[type]] = {}
+def _fields(path: Path, ids: set[str]) -> dict[str, Field]:
+    """Return the fields of a file in the order in which they occur first.
+
+    Ids have the type that most lines have: 7 and "7" are different ids.
+    """
+    types: dict[str, Counter[type]] = {}
     for block in read_lines(path, FileCounts(path, 0)):
         for text in block[TEXT].to_list():
             try:
@@ -80,10 +81,13 @@ def _fields(path: Path) -> dict[str, Field]:
             except (ValueError, RecursionError):
                 continue
             for name, value in row.items() if isinstance(row, dict) else ():
-                found = types.setdefault(name, set())
+                found = types.setdefault(name, Counter())
                 if value is not None:
-                    found.add(_kind(value))
-    return {name: _field(name, found) for name, found in types.items()}
+                    found[_kind(value)] += 1
+    return {
+        name: _field(name, set(dict(found.most_common(1)) if name in ids else found))
+        for name, found in types.items()
+    }
 
 
 def _kind(value: Any) -> type:

@@ -120,6 +120,15 @@ class ImportReport:
             rows.append(f"not read: {', '.join(self.unread)}")
         return "\n".join(rows)
 
+    def reasons(self) -> str:
+        """Return why lines were dropped, as the end of a message."""
+        found = [
+            f"{self._name(file)}: {_said(why, lines)}"
+            for file in self.files
+            for why, lines in file.dropped.items()
+        ]
+        return "".join(f"; {reason}" for reason in found)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as values for JSON."""
         return {

@@ -81,7 +81,7 @@ def _split(
     block: pl.DataFrame, names: list[str], separator: str, counts: FileCounts
 ) -> pl.DataFrame:
     fields = block[TEXT].str.split_exact(separator, len(names)).struct.unnest()
-    frame = block.select(FILE, LINE).hstack(fields)
+    frame = fields.hstack(block.select(FILE, LINE))
     last, more = f"field_{len(names) - 1}", f"field_{len(names)}"
     fits = pl.col(last).is_not_null() & pl.col(more).is_null()
     counts.drop(_expected(names), frame.filter(~fits)[LINE])
