@@ -185,6 +185,7 @@ def mind(tmp_path):
         ],
     )
     lines(source / "MINDsmall_train" / "entity_embedding.vec", ["Q1\t0.1"])
+    lines(source / "MINDsmall_test" / "behaviors.tsv", ["1\tU1\t11/15/2019 9:00:00 AM\t\tN3 N4"])
     return source
 
 

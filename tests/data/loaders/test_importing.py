@@ -97,8 +97,8 @@ def test_ml_1m(ml_1m, load):
     assert dropped(report, "users.dat") == {"expected 5 fields": [10], "duplicate": [9]}
     assert report.unread == ["README"]
     assert report.notes == {
-        "items have events and no row of their own; they got one with the id": 1,
-        "items have no event": 1,
+        "items without a row of their own, added with their id alone": 1,
+        "items without events": 1,
     }
     assert events.row(0, named=True) == {
         "user_id": 1,
@@ -198,8 +198,12 @@ def test_mind(mind, load):
     ]
     of_user = dataset.interactions.frame.filter(user_id="U1")["item_id"].to_list()
     assert of_user == ["N1", "N2", "N5", "N1", "N3", "N4", "N6", "N9"]
+    assert report.unread == ["MINDsmall_test/", "MINDsmall_train/entity_embedding.vec"]
     assert events["part"].unique().sort().to_list() == ["dev", "train"]
-    assert "impressions with another history than the first of their user, not read" in report.notes
+    assert (
+        "impressions with another history than the first of their user, history not kept"
+        in report.notes
+    )
     assert items["item_id"].to_list() == ["N1", "N2", "N3", "N4", "N5", "N6", "N9"]
     assert items["title"][0] == 'Title "1"'
 
@@ -260,7 +264,7 @@ def test_hm_keeps_equal_rows(hm, load, tmp_path):
     }
     assert events["item_id"].to_list() == ["0663713001", "0663713001", "0541518023"]
     assert events["timestamp"][0] == 1537401600.0
-    assert report.notes["events that agree with another in all columns, kept"] == 1
+    assert report.notes["events equal to another, kept"] == 1
     assert items.select("item_id", "title", "category", "description", "image").rows() == [
         (
             "0663713001",

@@ -23,4 +23,4 @@ def test_what_is_not_joined_is_counted():
     (frame,) = join_columns([items[:1], items[1:]], [[links]], "item_id", report)
     assert frame.select("item_id", "code", LINE).rows() == [(2, None, 1), (1, "a", 2)]
     assert report.files[1].dropped["no item_id, or one again"].lines == [2, 3]
-    assert report.notes == {"rows of links.csv are of no known item, and not in the result": 1}
+    assert report.notes == {"rows of links.csv of unknown items, not kept": 1}

@@ -29,15 +29,15 @@ def test_everything_is_said():
     file.read = 3000
     file.drop("no user_id", range(1, 8))
     report.totals["events"] = 2993
-    report.note("items have no event", 4)
-    report.note("items have no event", 1)
+    report.note("items without events", 4)
+    report.note("items without events", 1)
     report.note("nothing", 0)
     table = report.table()
     for words in (
         "sales.csv",
         "3,000",
         "2,993 events",
-        "note: 5 items have no event",
+        "items without events: 5",
         "7 lines: no user_id (lines 1, 2, 3, 4, 5, …)",
         "not read: README",
     ):

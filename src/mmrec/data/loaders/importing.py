@@ -98,7 +98,7 @@ def import_folder(
     with atomic_folder(target, replace=True, what="the data set") as fresh:
         _write_tables(tables, fresh, report)
         _place_images(tables.images, target, fresh, copy=copy_images)
-        report.unread = _unread(source, target, report)
+        report.unread = _unread(source, target, tables.images, report)
         (fresh / MARK).write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
     return report
 
@@ -128,7 +128,7 @@ def _write_tables(tables: Tables, folder: Path, report: ImportReport) -> None:
         if not events.rows:
             raise ValueError(f"{report.source} has no event that can be read{report.reasons()}")
         if tables.keep_repeats:
-            report.note("events that agree with another in all columns, kept", repeated)
+            report.note("events equal to another, kept", repeated)
         _write_items(tables, items, folder / _EVENTS, report)
         for frame in tables.users or ():
             users.write(drop_unusable(frame, report, ids=("user_id",)))
@@ -167,8 +167,8 @@ def _write_items(tables: Tables, items: TableWriter, events: Path, report: Impor
     if len(unknown):
         items.write(unknown.with_columns(**places))
     items.close(report.files)
-    report.note("items have events and no row of their own; they got one with the id", len(unknown))
-    report.note("items have no event", items.rows - len(used))
+    report.note("items without a row of their own, added with their id alone", len(unknown))
+    report.note("items without events", items.rows - len(used))
 
 
 def _place_images(images: Path | None, target: Path, fresh: Path, *, copy: bool) -> None:
@@ -189,10 +189,14 @@ def _link(old: str, new: str) -> None:
         shutil.copy2(old, new)
 
 
-def _unread(source: Path, target: Path, report: ImportReport) -> list[str]:
+def _unread(source: Path, target: Path, images: Path | None, report: ImportReport) -> list[str]:
+    """Return the files and folders of the source that nothing was read from."""
     read = {file.path.resolve() for file in report.files}
+    used = {path.parent for path in read} | {source.resolve()}
+    ignored = read | used | {target.resolve()} | ({images.resolve()} if images else set())
     return sorted(
-        path.name
-        for path in source.iterdir()
-        if path.is_file() and path.resolve() not in read and path.resolve() != target.resolve()
+        path.relative_to(source.resolve()).as_posix() + ("/" if path.is_dir() else "")
+        for folder in used
+        for path in folder.iterdir()
+        if path.resolve() not in ignored and not path.name.startswith(".")
     )

@@ -32,6 +32,6 @@ def join_columns(
         unknown = table.filter(~pl.col(key).is_in(frame[key].implode()))
         for (number,), rows in unknown.group_by(FILE):
             name = report.files[int(str(number))].path.name
-            report.note(f"rows of {name} are of no known item, and not in the result", len(rows))
+            report.note(f"rows of {name} of unknown items, not kept", len(rows))
         frame = frame.join(table.drop(FILE, LINE), on=key, how="left", maintain_order="left")
     yield frame

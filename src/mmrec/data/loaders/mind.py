@@ -86,7 +86,7 @@ def _events(source: Source, parts: list[_Part]) -> Iterator[pl.DataFrame]:
         for frame in _behaviors(source, part):
             other = frame.join(known, on="user_id").filter(pl.col("history") != pl.col("known"))
             source.report.note(
-                "impressions with another history than the first of their user, not read",
+                "impressions with another history than the first of their user, history not kept",
                 len(other),
             )
             yield (

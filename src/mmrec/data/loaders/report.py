@@ -115,7 +115,7 @@ class ImportReport:
             rows.append(f"{name:<{width}}{file.read:>14,}{file.kept:>14,}{dropped:>12,}")
             rows += [f"  {_said(why, lines)}" for why, lines in file.dropped.items()]
         rows += [f"{count:,} {what}" for what, count in self.totals.items()]
-        rows += [f"note: {count:,} {what}" for what, count in self.notes.items()]
+        rows += [f"{what}: {count:,}" for what, count in self.notes.items()]
         if self.unread:
             rows.append(f"not read: {', '.join(self.unread)}")
         return "\n".join(rows)
