@@ -110,13 +110,16 @@ def _histories(source: Source, parts: list[_Part]) -> pl.DataFrame:
     kept: pl.DataFrame | None = None
     for part in parts:
         for frame in _behaviors(quiet, part):
-            # The files have the same numbers in both reports if each is read once.
+            # A part is read once in each report, so its file has the same number in both.
             found = frame.drop("impression_id", "impressions").drop_nulls("history")
             both = found if kept is None else pl.concat([kept, found])
             kept = both.sort("timestamp", maintain_order=True).unique(
                 "user_id", keep="first", maintain_order=True
             )
-    return pl.DataFrame() if kept is None else kept
+    if kept is None:
+        names = [str(part.behaviors) for part in parts]
+        raise ValueError(f"expected impressions in {', '.join(names)}; got empty files")
+    return kept
 
 
 def _behaviors(source: Source, part: _Part) -> Frames:

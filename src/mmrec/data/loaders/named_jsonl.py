@@ -53,11 +53,18 @@ def _events(source: Source, path: Path) -> Iterator[pl.DataFrame]:
 
 
 def _seconds(texts: pl.Series) -> pl.Series:
-    """Return seconds of numbers and of ISO dates and times; null for other texts."""
-    times = texts.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
-    dates = texts.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us", "UTC"))
-    iso = times.fill_null(dates).dt.epoch("us") / 1e6
-    return texts.cast(pl.Float64, strict=False).fill_null(iso)
+    """Return seconds of numbers and of ISO dates and times, UTC by default; else null."""
+    # One form for all, since a column is parsed by one format.
+    whole = (
+        texts.str.strip_chars()
+        .str.replace(r"^(\d{4}-\d\d-\d\d)$", "${1}T00:00:00")
+        .str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
+        .str.replace(r"(T\d\d:\d\d)($|[Z+-])", "${1}:00${2}")
+        .str.replace(r"(T\d\d:\d\d:\d\d(?:\.\d+)?)$", "${1}Z")
+        .str.replace(r"([+-]\d\d):?(\d\d)$", "${1}:${2}")
+    )
+    times = whole.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
+    return texts.cast(pl.Float64, strict=False).fill_null(times.dt.epoch("us") / 1e6)
 
 
 def _read(source: Source, path: Path, ids: set[str]) -> Frames:
