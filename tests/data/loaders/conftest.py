@@ -3,8 +3,12 @@
 import gzip
 import json
 
+import polars as pl
 import pytest
 from PIL import Image
+
+from mmrec.data import read_folder
+from mmrec.data.loaders import import_folder
 
 
 def lines(path, rows, *, encoding="utf-8", end="\n"):
@@ -364,3 +368,32 @@ def named(tmp_path):
     )
     jsons(source / "users.jsonl", [{"user_id": "u", "age": 30}])
     return source
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Import a folder, and return the report, the three tables and the dataset."""
+
+    def run(layout, source, **options):
+        target = tmp_path / "data"
+        report = import_folder(layout, source, target, **options)
+        names = ("interactions", "items", "users")
+        tables = [
+            pl.read_parquet(path) if path.exists() else None
+            for path in (target / f"{name}.parquet" for name in names)
+        ]
+        return report, *tables, read_folder(target)
+
+    return run
+
+
+@pytest.fixture
+def dropped():
+    """Return the line numbers that were dropped from a file, by reason."""
+
+    def lines_of(report, name):
+        file = next(file for file in report.files if file.path.name == name)
+        assert all(entry.count == len(entry.lines) for entry in file.dropped.values())
+        return {why: entry.lines for why, entry in file.dropped.items()}
+
+    return lines_of

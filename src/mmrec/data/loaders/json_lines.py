@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data.loaders.lines import FILE, LINE, TEXT, DType
+from mmrec.data.loaders.lines import FILE, LINE, TEXT, DType, kind_of
 from mmrec.data.loaders.report import FileCounts
 
 ROWS = 50_000
@@ -94,8 +94,7 @@ def _columns(
         values = [row.get(field.of or name) for row in objects]
         columns[name], wrong = _column(values, field)
         if wrong:
-            kind = pl.Series(dtype=field.dtype).dtype
-            reason = f"{field.of or name} must be {kind}"
+            reason = f"{field.of or name} must be {kind_of(field.dtype)}"
             counts.drop(reason, [numbers[i] for i in wrong if i not in bad])
             bad.update(wrong)
     if known is not None:

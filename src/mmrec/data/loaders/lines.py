@@ -24,6 +24,18 @@ LONGEST = 4 * BLOCK
 """Bytes of the longest line; a file without line ends is no text file."""
 
 
+def kind_of(dtype: DType) -> str:
+    """Return what a value of a type is, for messages.
+
+    Example:
+        >>> kind_of(pl.Int64()), kind_of(pl.List(pl.String))
+        ('an integer', 'a list of texts')
+    """
+    kinds = {pl.Int64: "an integer", pl.Float64: "a number", pl.String: "text"}
+    kinds[pl.Boolean] = "true or false"
+    return next((kind for known, kind in kinds.items() if dtype == known), "a list of texts")
+
+
 def read_lines(
     path: Path, counts: FileCounts, *, encoding: str = "utf-8", skip_first: bool = False
 ) -> Iterator[pl.DataFrame]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from mmrec.data.loaders.lines import FILE, LINE, TEXT, DType
+from mmrec.data.loaders.lines import FILE, LINE, TEXT, DType, kind_of
 from mmrec.data.loaders.report import FileCounts
 
 Types = Mapping[str, DType]
@@ -159,8 +159,7 @@ def _typed(frame: pl.DataFrame, types: Types, counts: FileCounts) -> pl.DataFram
         values = frame[name].str.strip_chars().cast(dtype, strict=False)
         wrong = values.is_null() & frame[name].is_not_null()
         if wrong.any():
-            kind = "an integer" if dtype.is_integer() else "a number"
-            counts.drop(f"{name} must be {kind}", frame.filter(wrong)[LINE])
+            counts.drop(f"{name} must be {kind_of(dtype)}", frame.filter(wrong)[LINE])
             frame, values = frame.filter(~wrong), values.filter(~wrong)
         frame = frame.with_columns(values.alias(name))
     return frame
