@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mmrec.cli.commands.export import export
+from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.similar import similar
@@ -355,6 +356,10 @@ def compare(
         typer.echo(f"\n{len(written)} files written to {out}")
     if as_json:
         print_json(comparison.to_dict())
+
+
+app.command("import")(import_data)
+app.command("fetch-images")(fetch_images)
 
 
 def _say(text: str) -> None:
