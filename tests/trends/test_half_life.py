@@ -56,6 +56,15 @@ def test_pseudo_count_is_a_share_of_the_usual_recent_events():
     assert pseudo_count(hourly.before(0.0), DAY) == 0.5
 
 
+@pytest.mark.parametrize("half_life", [3.0, 200.0, math.inf])
+@pytest.mark.parametrize("number", [1, 255, 256, 257, 1000])
+def test_pseudo_count_is_the_median_of_a_direct_sum(half_life, number):
+    time = np.sort(np.random.default_rng(0).integers(0, 900, number)) + 1.6e9  # with ties
+    totals = [(2.0 ** ((time[time < now] - now) / half_life)).sum() for now in time]
+    found = pseudo_count(ItemEvents(np.ones(number, dtype=int), time), half_life)
+    assert found == pytest.approx(max(0.05 * np.median(totals), 0.5))
+
+
 def test_nothing_to_choose_from_is_refused():
     events = drifting(1, number=10)
     with pytest.raises(ValueError, match="expects targets and half-lives; got 0 and 8"):

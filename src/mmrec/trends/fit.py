@@ -148,14 +148,14 @@ def _choose_terms(
         for name, weights in crossed.items():
             after[name][place] = _gain(row, _terms(row, static, weights[fold[place]]))
     terms = {name: _compare(values, before, users) for name, values in after.items()}
-    accepted = [name for name in TERMS if terms[name]["gain"] > terms[name]["standard_error"]]
+    accepted = [name for name, facts in terms.items() if facts["gain"] > facts["standard_error"]]
     best = max(accepted, key=lambda name: terms[name]["gain"], default=None)
     found = TrendWeights()
     if best is not None:
         found = _fit(features, offset, TERMS[best], np.ones(len(chosen), dtype=bool))
     facts = {
         "ndcg@10": float(before.mean()),
-        "terms": terms,
+        "terms": {name: _finite(facts) for name, facts in terms.items()},
         "chosen": best,
         "weights": found.to_dict(),
     }
@@ -196,6 +196,11 @@ def _compare(after: np.ndarray, before: np.ndarray, users: np.ndarray) -> dict[s
         "gain": float((after - before).mean()),
         "standard_error": clustered_error(after - before, users),
     }
+
+
+def _finite(facts: dict[str, float]) -> dict[str, float | None]:
+    """Return facts with None for infinity, which JSON lacks."""
+    return {name: value if math.isfinite(value) else None for name, value in facts.items()}
 
 
 def _folds(users: Shaped[np.ndarray, " N"], seed: int) -> Int[np.ndarray, " N"]:

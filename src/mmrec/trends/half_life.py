@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mmrec.trends.events import ItemEvents
-from mmrec.trends.history import PopularityHistory
 from mmrec.trends.popularity import static_share, weight_of_age
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -20,6 +19,7 @@ PSEUDO_SHARE = 0.05
 UNIFORM = 0.01
 """Share of the uniform distribution in the likelihood, so that a new item's is not 0."""
 
+BLOCK = 256
 SAMPLED_TIMES = 1000
 FORGOTTEN = 60.0
 """Half-lives after which an event is left out: it counts less than rounding."""
@@ -38,7 +38,7 @@ def pseudo_count(train: ItemEvents, half_life: float) -> float:
     if not len(train):
         return 0.5
     at = np.linspace(0, len(train) - 1, min(len(train), SAMPLED_TIMES)).round().astype(int)
-    usual = float(np.median(_totals(train, train.time[at], half_life)))
+    usual = float(np.median(_totals(train.time, train.time[at], half_life)))
     return max(PSEUDO_SHARE * usual, 0.5)
 
 
@@ -85,18 +85,36 @@ def choose_half_life(
     for half_life in half_lives:
         m = pseudo_count(train, half_life)
         recent = _decayed_sums(starts, times, target, at, half_life)
-        share = (recent + m * static) / (_totals(events, at, half_life) + m)
+        share = (recent + m * static) / (_totals(events.time, at, half_life) + m)
         mixed = (1 - UNIFORM) * share + UNIFORM / catalog_size
         likelihood[float(half_life)] = float(np.log(mixed).mean())
     return max(likelihood, key=likelihood.__getitem__), likelihood
 
 
 def _totals(
-    events: ItemEvents, at: Float[np.ndarray, " N"], half_life: float
+    times: Float[np.ndarray, " E"], at: Float[np.ndarray, " N"], half_life: float
 ) -> Float[np.ndarray, " N"]:
-    """Return the decayed number of all events before each time."""
-    together = ItemEvents(np.ones(len(events), dtype=np.int64), events.time)
-    return PopularityHistory(together, 1, half_life).values(at)[:, 1]
+    """Return the decayed number of all events before each time; the events' times ascend.
+
+    They are summed in blocks: the full blocks before a time, and the events since.
+    """
+    full = len(times) // BLOCK
+    blocks = times[: full * BLOCK].reshape(full, BLOCK)
+    ends = blocks[:, -1]
+    own = weight_of_age(ends[:, None] - blocks, half_life).sum(1)
+    decay = weight_of_age(np.diff(ends, prepend=ends[:1]), half_life)
+    until = np.zeros(full + 1)  # the first 0, 1, 2, … blocks, at the end of the last of them
+    for row in range(full):
+        until[row + 1] = until[row] * decay[row] + own[row]
+    stop = np.searchsorted(times, at, side="left")
+    number = stop // BLOCK
+    since = np.where(number > 0, at - np.append(0.0, ends)[number], 0.0)
+    place = number[:, None] * BLOCK + np.arange(BLOCK)
+    before = place < stop[:, None]
+    age = np.where(before, at[:, None] - np.append(times, np.zeros(BLOCK))[place], 0.0)
+    rest = (weight_of_age(age, half_life) * before).sum(1)
+    totals: np.ndarray = until[number] * weight_of_age(since, half_life) + rest
+    return totals
 
 
 def _by_item(
@@ -120,5 +138,5 @@ def _decayed_sums(
     for row, (item, now) in enumerate(zip(items, at, strict=True)):
         own = times[starts[item] : starts[item + 1]]
         first, stop = np.searchsorted(own, [now - FORGOTTEN * half_life, now], side="left")
-        sums[row] = weight_of_age(now - own[first:stop], half_life).sum()
+        sums[row] = np.exp2((own[first:stop] - now) / half_life).sum()
     return sums

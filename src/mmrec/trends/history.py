@@ -84,7 +84,8 @@ class PopularityHistory:
         """Return what the values after the first ``start`` events are multiplied by at a time."""
         if not start:
             return 1.0
-        return 2.0 ** ((self.events.time.item(start - 1) - time) / self.half_life)
+        last = float(self.events.time[start - 1])
+        return float(2.0 ** ((last - time) / self.half_life))
 
     def _with_events(
         self, values: Float[np.ndarray, " V1"], start: int, stop: int, time: float
