@@ -170,5 +170,3 @@ def test_errors(unchecked):
         replace(trend, value=np.zeros(2))
     with pytest.raises(ValueError, match="item must be from 1 to 5; got 6"):
         LiveTrend(trend).add(6, START)
-    with pytest.raises(ValueError, match="age must have 12 values; got 2"):
-        TrendWeights(age=(1.0, 2.0))

@@ -10,9 +10,11 @@ from mmrec.trends.events import ItemEvents
 from mmrec.trends.fit import fit_trend
 from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count
 from mmrec.trends.history import PopularityHistory
+from mmrec.trends.live import LiveTrend
 from mmrec.trends.popularity import DecayedCounts, smoothed_share
 from mmrec.trends.requests import Requests
-from mmrec.trends.trend import LiveTrend, Trend, TrendHistory
+from mmrec.trends.trend import Trend
+from mmrec.trends.trend_history import TrendHistory
 from mmrec.trends.weights import TrendWeights
 
 __all__ = [

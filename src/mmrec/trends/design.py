@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmrec.trends.age import AGE_VALUES, age_basis
 from mmrec.trends.requests import Requests, Scores
-from mmrec.trends.trend import TrendHistory
+from mmrec.trends.trend_history import TrendHistory
 
 MOST_ELEMENTS = 2**21
 """Requests times candidates: 126 MB of features."""

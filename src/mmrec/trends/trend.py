@@ -1,4 +1,4 @@
-"""The bonus of an item at the time of a request, frozen, in the past and live."""
+"""What is popular now and how old items are, as a bonus on their scores."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,6 +22,9 @@ from mmrec.trends.popularity import (
     static_share,
 )
 from mmrec.trends.weights import TrendWeights
+
+Recent = Callable[[float], Float[np.ndarray, " V1"]]
+"""Returns the decayed number of each item's events at a time."""
 
 ARRAYS = ("counts", "created", "value", "time")
 
@@ -130,11 +133,35 @@ class Trend:
         Args:
             at: float64 unix seconds of each request; NaN if unknown.
         """
-        return self._bonus(at, self._counts.values, self.created, self.latest)
+        return self.bonus_of(known(at, self.latest), self._counts.values, self.created)
 
     def popularity(self, at: float = math.nan) -> Float[Tensor, " V1"]:
         """Return the smoothed share of each item at a time: what new users are shown."""
-        return self._popularity(self._counts.values(_known(at, self.latest)))
+        return self.popularity_of(self._counts.values(self.latest if math.isnan(at) else at))
+
+    def bonus_of(
+        self, at: Float[Tensor, " B"], recent: Recent, created: Float[np.ndarray, " V1"]
+    ) -> Float[Tensor, "B V1"]:
+        """Return :meth:`bonus`, given the recent events and the ages of items from elsewhere.
+
+        Args:
+            at: float64 unix seconds of each request, none NaN.
+            recent: returns the decayed number of each item's events at a time, ``(V + 1,)``.
+            created: when each item began to exist, ``(V + 1,)``.
+        """
+        rows = np.zeros((len(at), self.catalog_size + 1), dtype=np.float32)
+        if self.active:
+            # Requests of one moment, such as those of a served batch, share a row.
+            times, place = np.unique(at.double().cpu().numpy(), return_inverse=True)
+            made = [self._row(recent(float(time)), created, float(time)) for time in times]
+            for row, number in enumerate(place):
+                rows[row] = made[number]
+        return torch.from_numpy(rows)
+
+    def popularity_of(self, recent: Float[np.ndarray, " V1"]) -> Float[Tensor, " V1"]:
+        """Return :meth:`popularity`, given the decayed number of each item's events."""
+        share = smoothed_share(recent, self._static_share, self.pseudo_count)
+        return torch.from_numpy(share).float()
 
     def features(
         self, recent: Float[np.ndarray, " V1"], created: Float[np.ndarray, " V1"], at: float
@@ -172,7 +199,7 @@ class Trend:
         end = float(events.time[-1]) if len(events) else 0.0
         history = PopularityHistory(events, self.catalog_size, self.half_life)
         value = history.before(math.nextafter(end, math.inf))
-        created = _filled(self.created, events)
+        created = with_first_times(self.created, events)
         return replace(self, value=value, time=np.full(len(value), end), created=created)
 
     def to_dict(self) -> dict[str, Any]:
@@ -216,24 +243,6 @@ class Trend:
     def _counts(self) -> DecayedCounts:
         return DecayedCounts.starting_at(self.half_life, self.value, self.time)
 
-    def _bonus(
-        self,
-        at: Tensor,
-        recent: Callable[[float], np.ndarray],
-        created: np.ndarray,
-        latest: float,
-    ) -> Float[Tensor, "B V1"]:
-        rows = np.zeros((len(at), self.catalog_size + 1), dtype=np.float32)
-        if not self.active:
-            return torch.from_numpy(rows)
-        # Requests of one moment, such as those of a served batch, share a row.
-        times = [_known(float(time), latest) for time in at.double().cpu()]
-        done: dict[float, int] = {}
-        for row, time in enumerate(times):
-            first = done.setdefault(time, row)
-            rows[row] = rows[first] if first < row else self._row(recent(time), created, time)
-        return torch.from_numpy(rows)
-
     def _row(self, recent: np.ndarray, created: np.ndarray, at: float) -> np.ndarray:
         now, age = self.features(recent, created, at)
         row = self.weights.now * now + self.weights.static * self.static_feature
@@ -242,106 +251,14 @@ class Trend:
         row[0] = 0.0
         return row
 
-    def _popularity(self, recent: np.ndarray) -> Float[Tensor, " V1"]:
-        share = smoothed_share(recent, self._static_share, self.pseudo_count)
-        return torch.from_numpy(share).float()
+
+def known(at: Float[Tensor, " B"], latest: float) -> Float[Tensor, " B"]:
+    """Return times with ``latest`` in the place of NaN."""
+    return at.double().nan_to_num(latest)
 
 
-class TrendHistory:
-    """A trend at times of a log, from the events before each time alone: for evaluation.
-
-    Args:
-        trend: half-life, weights and long-run counts.
-        events: all events that requests may know of; those before the time of each count.
-
-    Example:
-        >>> events = ItemEvents(np.array([1, 1, 2]), np.array([0.0, 10.0, 20.0]))
-        >>> trend = Trend.of(events, events.counts(2), half_life=10.0, pseudo_count=1.0)
-        >>> TrendHistory(trend, events).popularity(20.0)
-        tensor([0.0000, 0.8095, 0.1905])
-    """
-
-    def __init__(self, trend: Trend, events: ItemEvents) -> None:
-        self.trend = trend
-        self.history = PopularityHistory(events, trend.catalog_size, trend.half_life)
-        self.created = _filled(trend.created, events)
-
-    def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
-        """Return what to add to the score of every catalogue index, float32, 0 for padding.
-
-        Raises:
-            ValueError: a time is NaN, and the trend is active.
-        """
-        return self.trend._bonus(at, self.history.before, self.created, math.nan)
-
-    def popularity(self, at: float) -> Float[Tensor, " V1"]:
-        """Return the smoothed share of each item just before a time.
-
-        Raises:
-            ValueError: the time is NaN.
-        """
-        return self.trend._popularity(self.history.before(at))
-
-    def features(self, at: float) -> tuple[Float[np.ndarray, " V1"], Float[np.ndarray, " V1"]]:
-        """Return ``log1p(V · share)`` and the age of each item at a time."""
-        return self.trend.features(self.history.before(at), self.created, at)
-
-
-class LiveTrend:
-    """A trend that counts events as they come. Not safe to read while another thread changes it.
-
-    Args:
-        trend: the trend to start from; it isn't changed.
-
-    Example:
-        >>> events = ItemEvents(np.array([1, 1]), np.array([0.0, 10.0]))
-        >>> live = LiveTrend(Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=1.0))
-        >>> live.add(2, 20.0)
-        >>> live.popularity(20.0)
-        tensor([0.0000, 0.6265, 0.3735])
-    """
-
-    def __init__(self, trend: Trend) -> None:
-        self._trend, self._latest = trend, trend.latest
-        self._created = trend.created.copy()
-        self._counts = DecayedCounts.starting_at(trend.half_life, trend.value, trend.time)
-
-    @property
-    def trend(self) -> Trend:
-        """The trend as it is now, to keep."""
-        value, time = self._counts.state
-        return replace(self._trend, created=self._created.copy(), value=value, time=time)
-
-    def add(self, item: int, time: float) -> None:
-        """Count an event; an item of unknown age begins to exist with its first event.
-
-        Raises:
-            ValueError: the item is not in the catalogue, or the time is not finite.
-        """
-        self._counts.add(item, time)
-        self._latest = max(self._latest, time)
-        if np.isnan(self._created[item]):
-            self._created[item] = time
-
-    def add_items(self, created: Float[np.ndarray, " N"]) -> None:
-        """Take items that were added at the end of the catalogue, as ``Trend.with_items``."""
-        self._trend = self._trend.with_items(created)
-        self._counts.grow(self._trend.catalog_size)
-        self._created = np.append(self._created, created)
-
-    def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
-        """Return what to add to the score of every catalogue index, see :meth:`Trend.bonus`."""
-        return self._trend._bonus(at, self._counts.values, self._created, self._latest)
-
-    def popularity(self, at: float = math.nan) -> Float[Tensor, " V1"]:
-        """Return the smoothed share of each item at a time: what new users are shown."""
-        return self._trend._popularity(self._counts.values(_known(at, self._latest)))
-
-
-def _known(at: float, latest: float) -> float:
-    return latest if math.isnan(at) else at
-
-
-def _filled(created: np.ndarray, events: ItemEvents) -> np.ndarray:
-    """Return ``created`` with the times of first events where it is NaN."""
+def with_first_times(
+    created: Float[np.ndarray, " V1"], events: ItemEvents
+) -> Float[np.ndarray, " V1"]:
+    """Return when items began to exist, with the time of the first event where it is NaN."""
     return np.where(np.isnan(created), events.first_times(len(created) - 1), created)
