@@ -168,5 +168,7 @@ def test_errors(unchecked):
         replace(trend, half_life=0.0)
     with pytest.raises(ValueError, match="must have the same length; got"):
         replace(trend, value=np.zeros(2))
+    with pytest.raises(ValueError, match="of the 5 items of the catalogue; got index 6"):
+        trend.with_events(ItemEvents(np.array([6]), np.array([START])))
     with pytest.raises(ValueError, match="item must be from 1 to 5; got 6"):
         LiveTrend(trend).add(6, START)

@@ -70,3 +70,12 @@ class ItemEvents:
         items, at = np.unique(self.item, return_index=True)
         first[items] = self.time[at]
         return first
+
+
+def check_items(events: ItemEvents, catalog_size: int) -> None:
+    """Raise a ``ValueError`` unless the items of all events are in the catalogue."""
+    if len(events) and events.item.max() > catalog_size:
+        raise ValueError(
+            f"events must be of the {catalog_size} items of the catalogue; "
+            f"got index {events.item.max()}"
+        )

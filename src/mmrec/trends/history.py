@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from mmrec.trends.events import ItemEvents
+from mmrec.trends.events import ItemEvents, check_items
 from mmrec.trends.popularity import check_half_life, weight_of_age
 
 ELEMENTS = 2**24
@@ -38,11 +38,7 @@ class PopularityHistory:
 
     def __init__(self, events: ItemEvents, catalog_size: int, half_life: float) -> None:
         check_half_life(half_life)
-        if len(events) and events.item.max() > catalog_size:
-            raise ValueError(
-                f"events must be of the {catalog_size} items of the catalogue; "
-                f"got index {events.item.max()}"
-            )
+        check_items(events, catalog_size)
         self.events, self.catalog_size, self.half_life = events, catalog_size, half_life
         most = max(ELEMENTS // (catalog_size + 1), 1)
         self._stride = max(-(-(len(events) + 1) // most), STRIDE)

@@ -12,14 +12,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.trends.age import age_values, ages
-from mmrec.trends.events import ItemEvents
-from mmrec.trends.history import PopularityHistory
+from mmrec.trends.events import ItemEvents, check_items
 from mmrec.trends.popularity import (
     DecayedCounts,
     check_half_life,
     popularity_feature,
     smoothed_share,
     static_share,
+    weight_of_age,
 )
 from mmrec.trends.weights import TrendWeights
 
@@ -196,11 +196,13 @@ class Trend:
         Raises:
             ValueError: an event's item is not in the catalogue.
         """
+        check_items(events, self.catalog_size)
         end = float(events.time[-1]) if len(events) else 0.0
-        history = PopularityHistory(events, self.catalog_size, self.half_life)
-        value = history.before(math.nextafter(end, math.inf))
+        weights = weight_of_age(end - events.time, self.half_life)
+        counted = np.bincount(events.item, weights, minlength=self.catalog_size + 1)
         created = with_first_times(self.created, events)
-        return replace(self, value=value, time=np.full(len(value), end), created=created)
+        value, time = counted.astype(np.float64), np.full(len(counted), end)
+        return replace(self, value=value, time=time, created=created)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain values for JSON; the arrays are in :meth:`tensors`."""
