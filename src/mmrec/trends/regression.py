@@ -6,8 +6,10 @@ from torch import Tensor
 
 STEPS = 50
 ROWS = 256
-ENOUGH = 1e-6
-"""It stops where another step would gain less than this log likelihood, summed over rows."""
+ENOUGH = 1e-3
+"""The last step is one that gains less than this log likelihood, summed over rows."""
+
+HALVINGS = 10
 
 
 def fit_softmax(
@@ -44,9 +46,9 @@ def fit_softmax(
         step = torch.linalg.solve(curvature, gradient)
         expected = float(gradient @ step)
         if expected < ENOUGH:
-            break
+            return weights - step
         # The largest of 1, 1/2, 1/4, … that lowers the value by a part of what is expected.
-        for halvings in range(20):
+        for halvings in range(HALVINGS):
             tried = weights - step * 0.5**halvings
             found = _terms(features, offset, tried, start, l2)
             if found[0] <= value - 0.1 * 0.5**halvings * expected:
