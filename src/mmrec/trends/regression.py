@@ -46,7 +46,8 @@ def fit_softmax(
         step = torch.linalg.solve(curvature, gradient)
         expected = float(gradient @ step)
         if expected < ENOUGH:
-            return weights - step
+            weights = weights - step
+            break
         # The largest of 1, 1/2, 1/4, … that lowers the value by a part of what is expected.
         for halvings in range(HALVINGS):
             tried = weights - step * 0.5**halvings
