@@ -1,7 +1,8 @@
-"""Baselines that every report includes: popularity, a Markov chain and item-kNN."""
+"""Baselines: popularity, recent popularity, a Markov chain and item-kNN."""
 
 from mmrec.baselines.knn import ItemKNN
 from mmrec.baselines.markov import Markov
 from mmrec.baselines.popularity import Popularity
+from mmrec.baselines.recent import RecentPopularity
 
-__all__ = ["ItemKNN", "Markov", "Popularity"]
+__all__ = ["ItemKNN", "Markov", "Popularity", "RecentPopularity"]

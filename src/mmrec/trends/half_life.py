@@ -1,0 +1,142 @@
+"""The half-life of popularity, chosen by the likelihood of later events."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mmrec.trends.events import ItemEvents
+from mmrec.trends.popularity import static_share, weight_of_age
+
+HOUR, DAY = 3600.0, 86_400.0
+HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY, math.inf)
+"""The half-lives that are tried, in seconds."""
+
+PSEUDO_SHARE = 0.05
+"""The pseudo-count, as a share of the usual number of recent events."""
+
+UNIFORM = 0.01
+"""Share of the uniform distribution in the likelihood, so that a new item's is not 0."""
+
+BLOCK = 256
+SAMPLED_TIMES = 1000
+FORGOTTEN = 60.0
+"""Half-lives after which an event is left out: it counts less than rounding."""
+
+
+def pseudo_count(train: ItemEvents, half_life: float) -> float:
+    """Return the pseudo-count of :func:`mmrec.trends.smoothed_share` for a half-life.
+
+    It is 5 % of the median decayed number of events, taken at the times of training events, and at
+    least 0.5.
+
+    Example:
+        >>> pseudo_count(ItemEvents(np.ones(101, dtype=int), np.arange(101.0)), math.inf)
+        2.5
+    """
+    if not len(train):
+        return 0.5
+    at = np.linspace(0, len(train) - 1, min(len(train), SAMPLED_TIMES)).round().astype(int)
+    usual = float(np.median(_totals(train.time, train.time[at], half_life)))
+    return max(PSEUDO_SHARE * usual, 0.5)
+
+
+def choose_half_life(
+    events: ItemEvents,
+    train: ItemEvents,
+    target: Int[np.ndarray, " N"],
+    at: Float[np.ndarray, " N"],
+    catalog_size: int,
+    *,
+    half_lives: Sequence[float] = HALF_LIVES,
+) -> tuple[float, dict[float, float]]:
+    """Return the half-life under whose smoothed share later events are most likely.
+
+    Args:
+        events: all events that a request may know of; those before its time count.
+        train: the training events, for the long-run shares.
+        target: items of later events, such as those of validation, ``(N,)``.
+        at: their times, ``(N,)``.
+        catalog_size: V, the number of items.
+        half_lives: the choices, in seconds.
+
+    Returns:
+        The half-life, and the mean log likelihood of each choice.
+
+    Raises:
+        ValueError: there are no targets or no choices.
+
+    Example:
+        >>> events = ItemEvents(np.repeat([1, 2], 50), np.arange(100.0) * 3600)
+        >>> late = np.arange(60.0, 90.0) * 3600
+        >>> best, _ = choose_half_life(events, events.before(6e4), np.full(30, 2), late, 2)
+        >>> best
+        21600.0
+    """
+    if not len(target) or not half_lives:
+        raise ValueError(
+            f"choose_half_life expects targets and half-lives; got {len(target)} and "
+            f"{len(half_lives)}"
+        )
+    static = static_share(train.counts(catalog_size))[target]
+    starts, times = _by_item(events, catalog_size)
+    likelihood = {}
+    for half_life in half_lives:
+        m = pseudo_count(train, half_life)
+        recent = _decayed_sums(starts, times, target, at, half_life)
+        share = (recent + m * static) / (_totals(events.time, at, half_life) + m)
+        mixed = (1 - UNIFORM) * share + UNIFORM / catalog_size
+        likelihood[float(half_life)] = float(np.log(mixed).mean())
+    return max(likelihood, key=likelihood.__getitem__), likelihood
+
+
+def _totals(
+    times: Float[np.ndarray, " E"], at: Float[np.ndarray, " N"], half_life: float
+) -> Float[np.ndarray, " N"]:
+    """Return the decayed number of all events before each time; the events' times ascend.
+
+    They are summed in blocks: the full blocks before a time, and the events since.
+    """
+    full = len(times) // BLOCK
+    blocks = times[: full * BLOCK].reshape(full, BLOCK)
+    ends = blocks[:, -1]
+    own = weight_of_age(ends[:, None] - blocks, half_life).sum(1)
+    decay = weight_of_age(np.diff(ends, prepend=ends[:1]), half_life)
+    until = np.zeros(full + 1)  # the first 0, 1, 2, … blocks, at the end of the last of them
+    for row in range(full):
+        until[row + 1] = until[row] * decay[row] + own[row]
+    stop = np.searchsorted(times, at, side="left")
+    number = stop // BLOCK
+    since = np.where(number > 0, at - np.append(0.0, ends)[number], 0.0)
+    place = number[:, None] * BLOCK + np.arange(BLOCK)
+    before = place < stop[:, None]
+    age = np.where(before, at[:, None] - np.append(times, np.zeros(BLOCK))[place], 0.0)
+    rest = (weight_of_age(age, half_life) * before).sum(1)
+    totals: np.ndarray = until[number] * weight_of_age(since, half_life) + rest
+    return totals
+
+
+def _by_item(
+    events: ItemEvents, catalog_size: int
+) -> tuple[Int[np.ndarray, " V2"], Float[np.ndarray, " E"]]:
+    """Return where each item's times start, and the times, ascending within an item."""
+    order = np.argsort(events.item, kind="stable")
+    starts = np.searchsorted(events.item[order], np.arange(catalog_size + 2))
+    return starts, events.time[order]
+
+
+def _decayed_sums(
+    starts: Int[np.ndarray, " V2"],
+    times: Float[np.ndarray, " E"],
+    items: Int[np.ndarray, " N"],
+    at: Float[np.ndarray, " N"],
+    half_life: float,
+) -> Float[np.ndarray, " N"]:
+    """Return the decayed number of the events of each item before each time."""
+    sums = np.empty(len(items))
+    for row, (item, now) in enumerate(zip(items, at, strict=True)):
+        own = times[starts[item] : starts[item + 1]]
+        first, stop = np.searchsorted(own, [now - FORGOTTEN * half_life, now], side="left")
+        sums[row] = np.exp2((own[first:stop] - now) / half_life).sum()
+    return sums

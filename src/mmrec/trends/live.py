@@ -1,0 +1,65 @@
+"""A trend that counts events as they come."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from mmrec.trends.popularity import DecayedCounts
+from mmrec.trends.trend import Trend, known
+
+
+class LiveTrend:
+    """A trend that counts events as they come. Not safe to read while another thread changes it.
+
+    Args:
+        trend: the trend to start from; it isn't changed.
+
+    Example:
+        >>> from mmrec.trends import ItemEvents
+        >>> events = ItemEvents(np.array([1, 1]), np.array([0.0, 10.0]))
+        >>> live = LiveTrend(Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=1.0))
+        >>> live.add(2, 20.0)
+        >>> live.popularity(20.0)
+        tensor([0.0000, 0.6265, 0.3735])
+    """
+
+    def __init__(self, trend: Trend) -> None:
+        self._trend, self._latest = trend, trend.latest
+        self._created = trend.created.copy()
+        self._counts = DecayedCounts.starting_at(trend.half_life, trend.value, trend.time)
+
+    @property
+    def trend(self) -> Trend:
+        """The trend as it is now, to keep."""
+        value, time = self._counts.state
+        return replace(self._trend, created=self._created.copy(), value=value, time=time)
+
+    def add(self, item: int, time: float) -> None:
+        """Count an event; an item of unknown age begins to exist with its first event.
+
+        Raises:
+            ValueError: the item is not in the catalogue, or the time is not finite.
+        """
+        self._counts.add(item, time)
+        self._latest = max(self._latest, time)
+        if np.isnan(self._created[item]):
+            self._created[item] = time
+
+    def add_items(self, created: Float[np.ndarray, " N"]) -> None:
+        """Take items that were added at the end of the catalogue, as ``Trend.with_items``."""
+        self._trend = self._trend.with_items(created)
+        self._counts.grow(self._trend.catalog_size)
+        self._created = np.append(self._created, created)
+
+    def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
+        """Return what to add to the score of every catalogue index, see :meth:`Trend.bonus`."""
+        at = known(at, self._latest)
+        return self._trend.bonus_of(at, self._counts.values, self._created)
+
+    def popularity(self, at: float = math.nan) -> Float[Tensor, " V1"]:
+        """Return the smoothed share of each item at a time: what new users are shown."""
+        now = self._latest if math.isnan(at) else at
+        return self._trend.popularity_of(self._counts.values(now))
