@@ -4,7 +4,12 @@ from typing import Any
 
 from mmrec.data import Catalog, ItemId
 
-BASELINE_NAMES = {"popularity": "Popularity", "markov": "Markov chain", "item-knn": "Item-kNN"}
+BASELINE_NAMES = {
+    "popularity": "Popularity",
+    "recent-popularity": "Recent popularity",
+    "markov": "Markov chain",
+    "item-knn": "Item-kNN",
+}
 """What a reader sees for the names that a report has."""
 
 

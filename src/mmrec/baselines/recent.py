@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.baselines.fitted import require_fitted
-from mmrec.data import Sequences
+from mmrec.data import Histories, Sequences
 from mmrec.trends import ItemEvents, PopularityHistory
 
 
@@ -42,6 +42,17 @@ class RecentPopularity:
         log = ItemEvents(events.item, np.asarray(events.time, dtype=np.float64))
         self.history = PopularityHistory(log, catalog_size, self.half_life)
         return self
+
+    @classmethod
+    def of(cls, half_life: float, events: ItemEvents, catalog_size: int) -> "RecentPopularity":
+        """Return the baseline over events of all users."""
+        made = cls(half_life)
+        made.history = PopularityHistory(events, catalog_size, half_life)
+        return made
+
+    def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
+        """Return the scores at the times of the requests that follow histories."""
+        return self.scores_at(histories.at)
 
     def scores_at(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for requests at these times, float32.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.baselines import ItemKNN, Markov, Popularity
+from mmrec.baselines import ItemKNN, Markov, Popularity, RecentPopularity
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
 from mmrec.evaluation.history_scorer import HistoryScorer
@@ -16,6 +16,7 @@ from mmrec.evaluation.protocol import RankingProtocol
 from mmrec.evaluation.ranking import rank_with_and_without_seen
 from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.slices import slices_of_targets
+from mmrec.trends import ItemEvents
 
 BEFORE = {"valid": "train", "test": "valid"}
 """For each part, the last part before it, up to which baselines are fitted."""
@@ -114,8 +115,12 @@ def evaluate_baselines(
     protocol: RankingProtocol | None = None,
     max_length: int | None = None,
     items: ItemFacts | None = None,
+    recent: tuple[float, ItemEvents] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the reports of popularity, a Markov chain and item-kNN, by name.
+
+    With ``recent``, a half-life in seconds and the events that may count, there is popularity at
+    the time of each target, too.
 
     They are fitted to every event before ``part``. They have no epochs to select, so for the test
     part they also use the validation events. That makes them harder to beat.
@@ -131,6 +136,11 @@ def evaluate_baselines(
         "markov": Markov().fit(events, split.catalog_size),
         "item-knn": ItemKNN().fit(events, split.catalog_size),
     }
+    if recent is not None:
+        baselines = {
+            **baselines,
+            "recent-popularity": RecentPopularity.of(*recent, split.catalog_size),
+        }
     rules = _rules(protocol, max_length)
     return {
         name: evaluate(baseline, split, part, protocol=rules, items=items)

@@ -1,7 +1,9 @@
 """Scores of a trained model over one catalogue."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float, Num
@@ -12,10 +14,30 @@ from mmrec.data import Histories
 from mmrec.models.sequential import SequentialModel
 
 
+class ItemTrend(Protocol):
+    """What is popular at a time; see :mod:`mmrec.trends`."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the bonus changes any score."""
+        ...
+
+    def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
+        """Return what to add to the score of every catalogue index at each time."""
+        ...
+
+    def popularity(self, at: float) -> Float[Tensor, " V1"]:
+        """Return the share of every catalogue index in what happens at a time."""
+        ...
+
+
 class CatalogScorer:
     """A model together with the vectors of a catalogue.
 
     For a user without history, items are scored by popularity.
+
+    With a trend, the score of an item has a bonus for what is popular at the time of the request,
+    and for its age; and popularity is that of this time.
 
     Args:
         model: the model.
@@ -23,6 +45,7 @@ class CatalogScorer:
         popularity: the scores for an empty history, ``(V + 1,)``.
         max_length: number of last events of a history that are read; by default the window of the
             interest model, or all if it has none.
+        trend: the bonus of items at the time of a request, see :class:`mmrec.trends.Trend`.
     """
 
     def __init__(
@@ -32,11 +55,13 @@ class CatalogScorer:
         popularity: Num[Tensor, " V1"],
         *,
         max_length: int | None = None,
+        trend: ItemTrend | None = None,
     ) -> None:
         window = getattr(model.interest, "window", None)
         self.model, self.vectors = model, vectors
         self.max_length = window if max_length is None else max_length
         self.popularity = popularity.to(vectors)
+        self.trend = trend
 
     @torch.no_grad()
     @fast_products()
@@ -45,9 +70,21 @@ class CatalogScorer:
         histories = self._prepared(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors)
+        if self.trend is not None and self.trend.active:
+            scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
-        scores[~histories.mask.any(1)] = self.popularity.to(scores.dtype)
+        for row in (~histories.mask.any(1)).nonzero().flatten().tolist():
+            scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
+
+    def popular(self, at: float = math.nan) -> Float[Tensor, " V1"]:
+        """Return the popularity of every catalogue index at a time; NaN for an unknown time.
+
+        With a trend it is the share of recent events, as a multiple of the mean share.
+        """
+        if self.trend is None:
+            return self.popularity
+        return (self.trend.popularity(at) * (len(self.vectors) - 1)).to(self.vectors)
 
     @property
     def reranks(self) -> bool:

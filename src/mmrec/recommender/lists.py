@@ -78,7 +78,8 @@ def recommend_lists(
         if known[row]:
             lists.append(top_list(catalog, line, k, "interest"))
             continue
-        popular = popular_items(scorer.popularity, scorer.vectors, line > -torch.inf, k)
+        popularity = scorer.popular(float(asked.histories.at[row]))
+        popular = popular_items(popularity, scorer.vectors, line > -torch.inf, k)
         lists.append(lines(catalog, *popular, "popularity"))
     return lists
 

@@ -179,6 +179,11 @@ class ModelOptions(_Group):
         None,
         description="Use the type of an event as an input; by default, if there are two or more.",
     )
+    trend: bool = Field(
+        True,
+        description="Rank by what is popular now and by the age of items too, if that helps on "
+        "validation.",
+    )
     request_time: bool = Field(
         True, description="Use the time from the last event to the request as an input."
     )

@@ -356,7 +356,7 @@ class Recommender:
         log = read_log(events, self.catalog)
         split = split_log(log, self.options, self.catalog)
         split = renumbered(split, self.state.event_types)
-        return Report(measure(self.catalog_scorer, split, self.options, self.catalog)[0])
+        return Report(measure(self.state, split)[0])
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.

@@ -34,7 +34,7 @@ def fit_trend(
     over the catalogue, in which the model's scores are fixed up to one factor. Popularity, age and
     both are tried: the users are divided into two halves, and each half is ranked with weights
     that were fitted on the other. The best set of terms is used if its mean gain in NDCG@10 is
-    greater than the standard error of that (by user); otherwise all weights are 0.
+    greater than two standard errors (by user); otherwise all weights are 0.
 
     Args:
         scores: the model's scores for each request, or a function that returns those of some rows.

@@ -37,6 +37,11 @@ class LiveTrend:
         value, time = self._counts.state
         return replace(self._trend, created=self._created.copy(), value=value, time=time)
 
+    @property
+    def active(self) -> bool:
+        """Whether the bonus changes any score."""
+        return self._trend.active
+
     def add(self, item: int, time: float) -> None:
         """Count an event; an item of unknown age begins to exist with its first event.
 

@@ -19,6 +19,9 @@ from mmrec.trends.weights import TrendWeights
 K = 10
 """Length of the lists whose NDCG must gain."""
 
+ERRORS = 2.0
+"""Standard errors by which a gain must exceed 0; of three sets of terms, one is often lucky."""
+
 LEAST_SCALE = 0.1
 """The least factor of the model's scores: below it, weights have no bound."""
 
@@ -77,7 +80,9 @@ def choose_terms(
         for name, weights in crossed.items():
             after[name][place] = _gain(row, _terms(row, static, weights[fold[place]]))
     terms = {name: _compare(values, before, users) for name, values in after.items()}
-    accepted = [name for name, facts in terms.items() if facts["gain"] > facts["standard_error"]]
+    accepted = [
+        name for name, facts in terms.items() if facts["gain"] > ERRORS * facts["standard_error"]
+    ]
     best = max(accepted, key=lambda name: terms[name]["gain"], default=None)
     found = TrendWeights()
     if best is not None:

@@ -28,6 +28,11 @@ class TrendHistory:
         self.history = PopularityHistory(events, trend.catalog_size, trend.half_life)
         self.created = with_first_times(trend.created, events)
 
+    @property
+    def active(self) -> bool:
+        """Whether the bonus changes any score."""
+        return self.trend.active
+
     def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
         """Return what to add to the score of every catalogue index, float32, 0 for padding.
 

@@ -15,6 +15,7 @@ from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
+from mmrec.trends import Trend
 
 
 def to_run(state: RecommenderState) -> Run:
@@ -27,6 +28,7 @@ def to_run(state: RecommenderState) -> Run:
         dict(state.report),
         state.targets,
         dict(state.modality_contributions),
+        {} if state.trend is None else state.trend.tensors(),
     )
 
 
@@ -41,6 +43,7 @@ def describe(state: RecommenderState) -> dict[str, Any]:
         "modalities": {name: fitted.to_dict() for name, fitted in state.modalities.items()},
         "event_types": list(state.event_types),
         "images": str(images.resolve()) if images else None,
+        "trend": None if state.trend is None else state.trend.to_dict(),
         "about": dict(state.about),
     }
 
@@ -92,6 +95,7 @@ def _state(run: Run, own: Own) -> RecommenderState:
         targets=run.targets,
         modality_contributions=run.contributions,
         about=config["about"],
+        trend=Trend.from_dict(config["trend"], run.trend) if config["trend"] else None,
     )
 
 
@@ -106,6 +110,11 @@ def _check_numbers(
     for name, value in {**weights, "the item vectors": state.vectors}.items():
         if value.isnan().any():
             raise RunError(f"{directory} must hold numbers; {name} has NaN")
+    if state.trend is not None and len(state.trend.counts) != len(state.vectors):
+        raise RunError(
+            f"{directory} must have a trend of {len(state.vectors) - 1} items; it has one of "
+            f"{state.trend.catalog_size}"
+        )
     for name, added in state.modality_contributions.items():
         if name not in state.modalities or added.shape != state.vectors.shape:
             raise RunError(

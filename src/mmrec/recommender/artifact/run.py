@@ -18,7 +18,7 @@ from torch import Tensor
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 
-FORMAT = 2
+FORMAT = 3
 """Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ HASHES = "sha256"
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
+TREND = "trend.safetensors"
+OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -48,6 +50,7 @@ class Run:
         report: how training and evaluation went.
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.
+        trend: the arrays of the trend, see :class:`mmrec.trends.Trend`.
     """
 
     config: dict[str, Any]
@@ -56,6 +59,7 @@ class Run:
     report: dict[str, Any]
     targets: pl.DataFrame | None = None
     contributions: dict[str, Tensor] = field(default_factory=dict)
+    trend: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def vectors(self) -> Tensor:
@@ -98,7 +102,7 @@ def check_place(directory: Path) -> None:
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held - {TARGETS, CONTRIBUTIONS} != set(FILES):
+    if held and held - set(OPTIONAL) != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
@@ -121,6 +125,8 @@ def _write_files(run: Run, directory: Path) -> None:
     tensors = {WEIGHTS: run.weights}
     if run.contributions:
         tensors[CONTRIBUTIONS] = run.contributions
+    if run.trend:
+        tensors[TREND] = run.trend
     for file, held in tensors.items():
         # Clones, because tied weights share memory, which the format has no place for.
         whole = {name: tensor.cpu().contiguous().clone() for name, tensor in held.items()}
@@ -154,15 +160,16 @@ def read_run(directory: Path) -> Run:
             f"again with this version of mmrec"
         )
     _check_hashes(directory, config.pop(HASHES, None))
-    targets, contributions = directory / TARGETS, directory / CONTRIBUTIONS
+    targets, contributions, trend = (directory / name for name in OPTIONAL)
     return Run(
         config=config,
         weights=_read(directory / WEIGHTS, load_file),
         items=_read(directory / ITEMS, _read_items),
         report=_from_json(directory / REPORT),
-        # These two files are optional.
+        # These files are optional.
         targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
         contributions=_read(contributions, load_file) if contributions.is_file() else {},
+        trend=_read(trend, load_file) if trend.is_file() else {},
     )
 
 
@@ -170,7 +177,7 @@ def _check_hashes(directory: Path, hashes: object) -> None:
     """Raise a ``RunError`` if a file was not written together with ``config.json``."""
     if not isinstance(hashes, dict):
         raise RunError(f"{directory} is damaged: {HASHES} of its {CONFIG} is {hashes!r}")
-    for name in (*FILES, TARGETS, CONTRIBUTIONS):
+    for name in (*FILES, *OPTIONAL):
         path = directory / name
         if name != CONFIG and path.is_file() and _hash(path) != hashes.get(name):
             way = "copy the folder again" if name in FILES else "copy it again, or remove it"

@@ -17,6 +17,7 @@ from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.requests import When, as_seconds
+from mmrec.trends import ItemEvents, Trend, created_times
 
 TIMED = "timed"
 """In ``about``: whether events had times."""
@@ -43,6 +44,7 @@ class RecommenderState:
         report: how training and evaluation went.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`, or None.
         modality_contributions: what each modality adds to ``vectors``, ``(V + 1, D)``.
+        trend: what is popular now, and how old items are; None without times.
         about: further facts for ``config.json``: where the data lies, which items were removed.
     """
 
@@ -60,6 +62,7 @@ class RecommenderState:
     targets: pl.DataFrame | None = None
     modality_contributions: Mapping[str, Tensor] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    trend: Trend | None = None
 
     @property
     def available(self) -> Tensor:
@@ -87,7 +90,7 @@ class RecommenderState:
     @property
     def scorer(self) -> CatalogScorer:
         """The model with this catalogue."""
-        return CatalogScorer(self.model, self.vectors, self.counts)
+        return CatalogScorer(self.model, self.vectors, self.counts, trend=self.trend)
 
     def encode(
         self, items: Catalog, features: Mapping[str, np.ndarray] | None = None
@@ -105,8 +108,15 @@ class RecommenderState:
         """
         catalog, count = self.catalog.copy(), len(vectors)
         catalog.append(rows)
+        trend = self.trend
+        if trend is not None:
+            # An item that is added without a date of its own exists from now on.
+            nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
+            created = created_times(catalog.frame, nothing)[-count:]
+            trend = trend.with_items(np.where(np.isnan(created), time.time(), created))
         return replace(
             self,
+            trend=trend,
             catalog=catalog,
             vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
             counts=F.pad(self.counts, (0, count)),

@@ -22,6 +22,7 @@ from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.measure import describe_content, measure
 from mmrec.recommender.pipeline.private import train_private
 from mmrec.recommender.pipeline.train import train, training_device
+from mmrec.recommender.pipeline.trend import with_trend
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,15 @@ def carry_out(
         trained = _train(plan, content, model, how)
     state = finish(plan, content, model, specs, device=device)
     clock.lap("train")
+    facts: dict[str, Any] = {}
+    if plan.options.trend and plan.options.epsilon is None:
+        state, facts = with_trend(state, plan.split, plan.options.seed)
     report: dict[str, Any] = {}
     targets = None
     if is_main_process():  # the other processes have the same model
-        report, targets = measure(state.scorer, plan.split, plan.options, plan.catalog)
+        report, targets = measure(state, plan.split)
     clock.lap("evaluate")
+    report |= facts
     report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
     return replace(state, report=report, targets=targets).to("cpu")
 

@@ -15,9 +15,9 @@ from mmrec.evaluation import (
     summarize_ranks,
     target_table,
 )
-from mmrec.models import CatalogScorer
+from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content
-from mmrec.recommender.options import Options
+from mmrec.recommender.pipeline.trend import known_events, scorer_at
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
@@ -30,20 +30,24 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
-def measure(
-    scorer: CatalogScorer, split: Split, options: Options, catalog: Catalog
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return the metrics of a scorer and of baselines, and the rank of each test target."""
+def measure(state: RecommenderState, split: Split) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Return the metrics of a recommender and of baselines, and the rank of each test target."""
+    options, catalog = state.options, state.catalog
     # Models are compared on the same histories, however many events of them each reads.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
     items = facts_of(catalog)
-    ranks, everything = rank_both(scorer, split, "test", protocol)
+    ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
+    half_life = None if state.trend is None else state.trend.half_life
+    recent = None if half_life is None else (half_life, known_events(split, "test"))
+    valid = scorer_at(state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
         "seed": options.seed,
-        "valid": evaluate(scorer, split, "valid", protocol=protocol, items=items),
+        "valid": evaluate(valid, split, "valid", protocol=protocol, items=items),
         "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
-        "baselines": evaluate_baselines(split, "test", protocol=protocol, items=items),
+        "baselines": evaluate_baselines(
+            split, "test", protocol=protocol, items=items, recent=recent
+        ),
     }
     has = items.has
     table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
