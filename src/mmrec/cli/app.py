@@ -1,6 +1,7 @@
 """The ``mmrec`` command: its sub-commands, and how errors are printed."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
+from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
 
@@ -31,11 +33,20 @@ DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 def main() -> None:
     """Run the command; for bad input, print one sentence on stderr and exit with status 2."""
     keep_freed_memory()
+    show_log()
     try:
         app()
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"mmrec: {' '.join(str(error).split())}\n")
         sys.exit(2)
+
+
+def show_log() -> None:
+    """Print what mmrec logs on stderr: warnings, and what was guessed of the data."""
+    log = logging.getLogger("mmrec")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
 
 
 def _print_version(wanted: bool) -> bool:
@@ -66,6 +77,8 @@ def fit(
     *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
+    columns: Columns = None,
+    time_unit: Unit = None,
     options: Options,
     parts: dict[str, Any],
     resume: Annotated[
@@ -84,7 +97,8 @@ def fit(
     from mmrec.recommender.artifact.run import check_place, is_main_process
 
     check_place(out)  # now rather than after training
-    dataset = read_folder(data)
+    how = reading(columns, time_unit)
+    dataset = read_folder(data, **how)
     checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
     # A checkpoint of a private training would have to be kept secret, too.
     kept = checkpoints if options.epsilon is None else None
@@ -100,7 +114,7 @@ def fit(
                 resume=resume,
                 **parts,
             )
-        recommender.save(out, data=str(data.resolve()))
+        recommender.save(out, data=str(data.resolve()), **how)
     except KeyboardInterrupt:
         some = any(checkpoints.glob("epoch-*.ckpt"))
         what = "the same command with --resume continues" if some else "no epoch was completed"
@@ -122,6 +136,8 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Data set folder; by default that of the training.")
     ] = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
@@ -131,10 +147,12 @@ def evaluate(
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=import_parts(part))
-    folder = data or recommender.state.about.get("data")
+    about = recommender.state.about
+    folder = data or about.get("data")
+    how = reading(columns, time_unit, about if data is None else None)
     if folder is None:
         raise ValueError(f"{run} does not name its data set; pass --data FOLDER")
-    report = recommender.evaluate(read_folder(folder).interactions)
+    report = recommender.evaluate(read_folder(folder, **how).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
     typer.echo(metrics_table(report))
@@ -177,6 +195,8 @@ def update(
     run: Annotated[Path, typer.Argument(help="Folder of the RUN to continue from.")],
     data: Annotated[Path, typer.Argument(help="Data set folder with the new events and items.")],
     out: Annotated[Path, typer.Option(help="Folder for the new RUN.")],
+    columns: Columns = None,
+    time_unit: Unit = None,
     epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 10,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     loss: Annotated[str | None, typer.Option(help="By default that of the RUN.")] = None,
@@ -193,7 +213,8 @@ def update(
     from mmrec.recommender.artifact.run import check_place
 
     check_place(out)
-    dataset = read_folder(data)
+    how = reading(columns, time_unit)
+    dataset = read_folder(data, **how)
     images = dataset.catalog.images
     with writing({"features": cache}):
         made = Recommender.load(run, parts=import_parts(part)).update(
@@ -205,7 +226,7 @@ def update(
             options={"epochs": epochs, "lr": lr, "seed": seed},
             **given_parts({"loss": loss, "negatives": negatives}),
         )
-    made.save(out, data=str(data.resolve()))
+    made.save(out, data=str(data.resolve()), **how)
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
     if as_json:

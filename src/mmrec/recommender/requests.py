@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mmrec.data import ItemId
+from mmrec.data import GivenId
 
 Where = Mapping[str, Any] | pl.Expr
-History = Sequence[ItemId] | np.ndarray | pl.Series
+History = Sequence[GivenId] | np.ndarray | pl.Series
 
 
 def check_count(k: object) -> None:
@@ -22,12 +22,12 @@ def check_count(k: object) -> None:
 
 def check_item(item: object) -> None:
     """Raise a ``ValueError`` unless ``item`` could be the id of one item."""
-    if not isinstance(item, str | int | np.integer):
+    if not isinstance(item, str | int | float | np.generic):
         raise ValueError(f"item must be the id of one item; got {item!r}")
 
 
-def as_history(history: Any) -> list[ItemId]:
-    """Return a :data:`History` as a list of Python strings and integers.
+def as_history(history: Any) -> list[GivenId]:
+    """Return a :data:`History` as a list of Python strings and numbers.
 
     Raises:
         ValueError: ``history`` is not a list of item ids.

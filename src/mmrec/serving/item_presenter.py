@@ -115,11 +115,5 @@ class ItemPresenter:
         return None if title is None else str(title), image
 
     def _parsed(self, item: Any) -> Any:
-        """Return an id as an integer if the catalogue's ids are: queries hold only text."""
-        catalog = self.live.catalog
-        if item in catalog or not isinstance(item, str):
-            return item
-        try:
-            return catalog.parse_ids([item])[0]
-        except ValueError:
-            return item
+        """Return an id as the catalogue writes it: queries hold only text."""
+        return self.live.catalog.written(item) if isinstance(item, str | int | float) else item
