@@ -10,7 +10,7 @@ def test_one_problem_is_its_own_message():
     problems.check()
     with problems:
         raise ValueError("a")
-    with pytest.raises(DataError, match="^a$"):
+    with pytest.raises(DataError, match=r"^a$"):
         problems.check()
 
 

@@ -1,13 +1,13 @@
 """The ``mmrec`` command: its sub-commands, and how errors are printed."""
 
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.cli.reading import Columns, Unit, reading
@@ -33,20 +33,12 @@ DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 def main() -> None:
     """Run the command; for bad input, print one sentence on stderr and exit with status 2."""
     keep_freed_memory()
-    show_log()
     try:
-        app()
+        with printed_log():
+            app()
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"mmrec: {' '.join(str(error).split())}\n")
         sys.exit(2)
-
-
-def show_log() -> None:
-    """Print what mmrec logs on stderr: warnings, and what was guessed of the data."""
-    log = logging.getLogger("mmrec")
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-        log.setLevel(logging.INFO)
 
 
 def _print_version(wanted: bool) -> bool:

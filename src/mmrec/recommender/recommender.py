@@ -369,7 +369,7 @@ class Recommender:
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
         self.state = self.state.with_items(new.frame, *self.state.encode(new))
-        return new.ids
+        return self.catalog.ids_of(self.catalog.indices_of(new.ids))
 
     def save(self, directory: str | Path, **about: Any) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
