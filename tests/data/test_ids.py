@@ -72,8 +72,8 @@ def test_a_number_has_the_same_forms_however_it_is_written(number):
         (number, str(number), f"{number}.0")
     }
     for known in (number, str(number), f"{number}.0"):
-        index = IdIndex({known: 5})
-        assert [index[way] for way in ways] == [5] * len(ways)
+        index = IdIndex().with_ids(["x", known])
+        assert [index[way] for way in ways] == [2] * len(ways)
         assert index[f"0{number}"] == index[f" {number}"] == index[number + 1] == 0
 
 
@@ -85,28 +85,29 @@ def test_what_is_no_number(item):
 
 
 def test_an_id_in_doubt_is_not_found():
-    index = IdIndex({"7": 1, "007": 2, "8": 3})
+    index = IdIndex().with_ids(["7", "007", "8"])
     assert [index[item] for item in ("7", "007", 7, 7.0, "7.0", 8, "08")] == [1, 2, 0, 0, 0, 3, 0]
-    assert IdIndex({"7": 1, "7.0": 2})[7] == 0
-    assert IdIndex({"007": 1})[7] == 0
-    assert IdIndex({7: 1})["007"] == 0
+    assert IdIndex().with_ids(["7", "7.0"])[7] == 0
+    assert IdIndex().with_ids(["007"])[7] == 0
+    assert IdIndex().with_ids([7])["007"] == 0
     assert index.alike(7) == ["7", "007"]
-    assert IdIndex({7: 1}).alike("007") == [7]
-    assert IdIndex({"a": 1}).alike("b") == []
+    assert IdIndex().with_ids([7]).alike("007") == [7]
+    assert IdIndex().with_ids(["a"]).alike("b") == []
 
 
-def test_an_index_is_copied_whole():
-    index = IdIndex({"7": 1})
-    for other in (index.copy(), deepcopy(index), pickle.loads(pickle.dumps(index))):
+def test_an_index_grows_without_changing_others():
+    index = IdIndex().with_ids(["7", "05"])
+    for other in (deepcopy(index), pickle.loads(pickle.dumps(index)), index.with_ids([])):
         assert other[7] == 1
-        other |= {"8": 2}
-        assert other[8] == 2
-        assert index[8] == 0
+        longer = other.with_ids(["8", "9"])
+        assert [longer[8], longer["9"], longer["05"], longer[5]] == [3, 4, 2, 0]
+        assert index[8] == other[8] == 0
+        assert longer.with_ids(["5"])[5] == other.with_ids(["5"])[5] == 0
 
 
 def test_found_ids_are_written_as_the_known_ones():
     known = pl.Series("id", [7, 8])
-    index = IdIndex({7: 1, 8: 2})
+    index = IdIndex().with_ids([7, 8])
     found = find_ids(pl.Series("id", ["8", "007", "7.0", "8"]), known, index.__getitem__)
     assert found.to_list() == [8, None, 7, 8]
     assert found.dtype == pl.Int64

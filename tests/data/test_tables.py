@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.data.tables import SUFFIXES, find_table, read_table, rename_columns, require_columns
+from mmrec.data.tables import (
+    SUFFIXES,
+    find_optional,
+    find_table,
+    read_table,
+    rename_columns,
+    require_columns,
+)
 
 COLUMNS = {
     "item_id": ["007", "7", "中文", 'a,"b"', "x" * 5000],
@@ -198,17 +205,17 @@ def test_sources_that_are_not_tables(source, message):
 def test_find_table(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"must hold one table items, .*; got none"):
         find_table(tmp_path, "items")
-    assert find_table(tmp_path, "items", optional=True) is None
+    assert find_optional(tmp_path, "items") is None
     for suffix in SUFFIXES:
         path = tmp_path / f"items{suffix}"
         path.touch()
-        assert find_table(tmp_path, "items") == path
+        assert find_table(tmp_path, "items") == find_optional(tmp_path, "items") == path
         path.unlink()
     (tmp_path / "items.csv").touch()
     (tmp_path / "items.jsonl.gz").touch()
-    for optional in (False, True):
+    for find in (find_table, find_optional):
         with pytest.raises(FileNotFoundError, match=r"got \['items.csv', 'items.jsonl.gz'\]"):
-            find_table(tmp_path, "items", optional=optional)
+            find(tmp_path, "items")
 
 
 def test_json_lines_keep_types_and_lists(tmp_path):

@@ -73,7 +73,7 @@ class Catalog:
         with problems:  # refuses images outside the folder
             named = sum(path is not None for path in self.image_paths())
         problems.check()
-        self._index = IdIndex((item, row) for row, item in enumerate(self.ids, 1))
+        self._index = IdIndex().with_ids(self.ids)
         if named and self.images is not None and not self.images.is_dir():
             log.warning("%d items name an image in %s, which is not a folder", named, self.images)
 
@@ -182,20 +182,7 @@ class Catalog:
         if is_not_flat(images):
             raise ValueError(f"items: image must be text; got {images.dtype}")
         names = images.cast(pl.String).fill_null("").str.strip_chars()
-        paths: list[Path | None] = []
-        refused: dict[int, str] = {}
-        for row, name in enumerate(names):
-            try:
-                paths.append(resolve_image(self.images, name) if name else None)
-            except ValueError as error:
-                refused[row] = str(error)
-        if refused:
-            rows = list(refused)[:3]
-            raise ValueError(
-                f"items: {refused[rows[0]]} (of {len(refused)} such images, first in rows {rows}, "
-                f"counted from 0)"
-            )
-        return paths
+        return [resolve_image(self.images, name) if name else None for name in names]
 
     def image_path(self, item: GivenId) -> Path | None:
         """Return the image file of one item; None if it has no image."""
@@ -222,9 +209,7 @@ class Catalog:
 
     def copy(self) -> "Catalog":
         """Return a copy that can be changed without changing this catalogue."""
-        other = copy(self)
-        other._index = self._index.copy()
-        return other
+        return copy(self)
 
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
         """Replace columns of existing items, and return the indices of these items.
@@ -280,5 +265,5 @@ class Catalog:
         added = [name for name in new.frame.columns if name not in known_columns]
         if added:
             log.warning("items get the new columns %s beside %s", added, known_columns)
-        self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
+        self._index = self._index.with_ids(new.ids)  # a new one, because copies share it
         return range(start + 1, len(self) + 1)

@@ -10,7 +10,7 @@ import polars as pl
 from mmrec.data.catalog import Catalog
 from mmrec.data.interactions import Interactions, check_known
 from mmrec.data.problems import Problems
-from mmrec.data.tables import Table, find_table, read_table, rename_columns
+from mmrec.data.tables import Table, find_optional, find_table, read_table, rename_columns
 from mmrec.data.times import TimeUnit
 from mmrec.data.users import match_users, read_users
 
@@ -81,7 +81,7 @@ def read_folder(
     if not directory.is_dir():
         raise FileNotFoundError(f"no data set folder at {directory}")
     events, items = (find_table(directory, stem) for stem in ("interactions", "items"))
-    users = find_table(directory, "users", optional=True)
+    users = find_optional(directory, "users")
     return read_tables(
         events,
         items,

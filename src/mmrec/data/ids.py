@@ -5,7 +5,9 @@ writes where a column had gaps, are one id. The text ``"007"`` is another one.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -22,49 +24,55 @@ _EXACT: dict[object, int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2
 """Floating point holds every integer below this; a larger id may have lost digits."""
 
 _NUMBER = re.compile(r"(0|-?[1-9][0-9]{0,18})(\.0)?", re.ASCII)
-_PADDING = ["0" * zeros for zeros in range(1, 20)]
 
 
 class IdIndex(dict[GivenId, int]):
-    """Positive numbers by id. ``index[item]`` is 0 for an unknown id.
+    """Numbers by id, from 1. ``index[item]`` is 0 for an unknown id.
 
     An id that is written in another way is found, too, unless it could be several ids: 7 is not
-    found if there are both ``"7"`` and ``"007"``. Other methods know ids as they were added.
+    found if there are both ``"7"`` and ``"007"``. ``in`` and ``get`` know ids as they were added.
+
+    Attributes:
+        padded: the ids that begin with zeros, by what follows the zeros.
 
     Example:
-        >>> index = IdIndex({"7": 1, "lamp": 2})
+        >>> index = IdIndex().with_ids(["7", "lamp"])
         >>> index["7"], index[7], index["7.0"], index["007"]
         (1, 1, 1, 0)
     """
 
+    padded: Mapping[str, ItemId] = MappingProxyType({})
+
     def __missing__(self, item: GivenId) -> int:
         found = [form for form in forms(item) if form in self]
-        return self[found[0]] if len(found) == 1 and not self.padded(item) else 0
+        return self[found[0]] if len(found) == 1 and found[0] not in self.padded else 0
 
-    def padded(self, item: GivenId) -> list[ItemId]:
-        """Return the ids that are this number with zeros before it.
+    def with_ids(self, ids: Iterable[ItemId]) -> "IdIndex":
+        """Return an index that also has other ids, with the next numbers.
 
         Example:
-            >>> IdIndex({"007": 1}).padded(7)
-            ['007']
+            >>> IdIndex().with_ids(["a", "b"]).with_ids(["c"])
+            {'a': 1, 'b': 2, 'c': 3}
         """
-        digits = next((form for form in forms(item) if isinstance(form, str)), "")
-        return [zeros + digits for zeros in _PADDING if digits and zeros + digits in self]
+        new: dict[GivenId, int] = dict(zip(ids, count(len(self) + 1)))
+        index = IdIndex(self)
+        index.update(new)
+        zeros = [text for text in new if isinstance(text, str) and text[:1] == "0" and text != "0"]
+        index.padded = {**self.padded, **{text.lstrip("0") or "0": text for text in zeros}}
+        return index
 
     def alike(self, item: GivenId) -> list[ItemId]:
         """Return the ids that an unknown one may be mistaken for.
 
         Example:
-            >>> IdIndex({"7": 1, "007": 2}).alike(7), IdIndex({7: 1}).alike("007")
+            >>> IdIndex().with_ids(["7", "007"]).alike(7), IdIndex().with_ids([7]).alike("007")
             (['7', '007'], [7])
         """
-        number = item.strip().lstrip("0") or "0" if isinstance(item, str) else item
-        others = dict.fromkeys([*forms(item), *self.padded(item), *forms(number)])
+        same = forms(item)
+        padded = [self.padded[str(form)] for form in same[1:] if form in self.padded]
+        short = forms(item.strip().lstrip("0") or "0") if isinstance(item, str) else []
+        others = dict.fromkeys([*same, *padded, *short])
         return [form for form in others if form in self]
-
-    def copy(self) -> "IdIndex":
-        """Return a copy that can be changed without changing this index."""
-        return IdIndex(self)
 
 
 def forms(item: GivenId) -> list[ItemId]:
@@ -76,14 +84,15 @@ def forms(item: GivenId) -> list[ItemId]:
     """
     if isinstance(item, np.generic):
         item = item.item()
+    number: object = item
     if isinstance(item, str):
         match = _NUMBER.fullmatch(item)
         number = int(match[1]) if match else None
     elif isinstance(item, float):
         number = int(item) if item.is_integer() and abs(item) < 2**53 else None
-    else:
-        number = item if isinstance(item, int) and not isinstance(item, bool) else None
-    return [] if number is None else [number, str(number), f"{number}.0"]
+    if not isinstance(number, int) or isinstance(number, bool):
+        return []
+    return [number, str(number), f"{number}.0"]
 
 
 def as_integer(text: str) -> int | None:
@@ -161,17 +170,28 @@ def find_ids(ids: pl.Series, known: pl.Series, find: Callable[[GivenId], int]) -
         find: returns the number of an id, 0 if it is unknown.
 
     Example:
-        >>> known, index = pl.Series(["8", "7"]), IdIndex({"8": 1, "7": 2})
+        >>> known, index = pl.Series(["8", "7"]), IdIndex().with_ids(["8", "7"])
         >>> find_ids(pl.Series([7, 7, 9]), known, index.__getitem__).to_list()
         ['7', '7', None]
     """
-    if ids.dtype == known.dtype and ids.is_in(known.implode()).all():
-        return ids
+    cast = ids.cast(known.dtype, strict=False)
+    if (cast.is_in(known.implode()) & _same(cast, ids, known)).all():
+        return cast
     given = ids.unique(maintain_order=True)
     numbers = [find(item) for item in given.to_list()]
     rows = pl.Series([number - 1 if number else None for number in numbers], dtype=pl.Int64)
     written = known.gather(rows).alias(ids.name)
     return ids.replace_strict(given, written, return_dtype=known.dtype)
+
+
+def _same(cast: pl.Series, ids: pl.Series, known: pl.Series) -> pl.Series:
+    """Return which ids are surely the same after a cast to the type of the known ones."""
+    if ids.dtype == known.dtype:
+        return pl.repeat(True, len(ids), eager=True)
+    if known.dtype == pl.String:  # 7 may be "007" or "7.0", too
+        clear = not known.str.contains(r"^0.|\.0$").any()
+        return pl.repeat(clear, len(ids), eager=True)
+    return cast.cast(pl.String).eq(ids).fill_null(False)  # "007" is not 7
 
 
 def in_form_of(ids: pl.Series, known: pl.Series, what: str) -> pl.Series:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence, Sized
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,23 +74,34 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
     return frame
 
 
-def find_table(directory: Path, stem: str, *, optional: bool = False) -> Path | None:
+def find_table(directory: Path, stem: str) -> Path:
     """Return the table ``stem`` in ``directory``, which has one of the :data:`SUFFIXES`.
 
     Raises:
-        FileNotFoundError: there are several, or there is none and it is not ``optional``.
+        FileNotFoundError: there is none, or there are several.
+    """
+    path = find_optional(directory, stem)
+    if path is None:
+        raise FileNotFoundError(
+            f"{directory} must hold one table {stem}, with an ending among {list(SUFFIXES)}; got "
+            f"none"
+        )
+    return path
+
+
+def find_optional(directory: Path, stem: str) -> Path | None:
+    """Return the table ``stem`` in ``directory`` if there is one.
+
+    Raises:
+        FileNotFoundError: there are several.
     """
     paths = [directory / (stem + suffix) for suffix in SUFFIXES]
     found = [path for path in paths if path.is_file()]
-    if len(found) == 1:
-        return found[0]
-    if optional and not found:
-        return None
-    names = [path.name for path in found] or "none"
-    raise FileNotFoundError(
-        f"{directory} must hold one table {stem}, with an ending among {list(SUFFIXES)}; "
-        f"got {names}"
-    )
+    if len(found) > 1:
+        raise FileNotFoundError(
+            f"{directory} must hold one table {stem}; got {[path.name for path in found]}"
+        )
+    return found[0] if found else None
 
 
 def rename_columns(
@@ -174,15 +184,21 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
 
 
 def _read_csv(path: Path, separator: str) -> pl.DataFrame:
+    check_header(path, separator)
     # Without `glob=False` a name with [ or * would match other files.
-    read = partial(pl.read_csv, path, infer_schema=False, glob=False, separator=separator)
-    # polars would rename the second of two columns of one name.
-    header = [name for name in read(has_header=False, n_rows=1).row(0) if name is not None]
-    again = sorted({name for name in header if header.count(name) > 1})
+    frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+
+
+def check_header(path: Path, separator: str = ",") -> None:
+    """Raise if a CSV file has a column twice; polars would rename the second one."""
+    first = pl.read_csv(
+        path, has_header=False, n_rows=1, infer_schema=False, glob=False, separator=separator
+    )
+    names = [name for name in first.row(0) if name is not None]
+    again = sorted({name for name in names if names.count(name) > 1})
     if again:
         raise ValueError(f"its header has {again} more than once")
-    frame = read()
-    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
 
 
 def _read_json(path: Path) -> pl.DataFrame:

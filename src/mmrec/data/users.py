@@ -42,7 +42,7 @@ def match_users(users: pl.DataFrame, interactions: Interactions) -> pl.DataFrame
         [8, 7]
     """
     known = interactions.frame["user_id"].unique(maintain_order=True)
-    index = IdIndex((user, number) for number, user in enumerate(known.to_list(), 1))
+    index = IdIndex().with_ids(known.to_list())
     ids = users["user_id"]
     found = find_ids(ids, known, index.__getitem__)
     missing = found.is_null()
@@ -57,8 +57,8 @@ def match_users(users: pl.DataFrame, interactions: Interactions) -> pl.DataFrame
 def _check_doubt(others: pl.Series, index: IdIndex) -> None:
     """Refuse integers that may be users whose ids are text with zeros before the number."""
     for user in others.to_list() if others.dtype == pl.Int64 else []:
-        if padded := index.padded(user):
+        if padded := index.padded.get(str(user)):
             raise ValueError(
-                f"users: user_id {user} may be {padded[0]!r} of the interactions: write the ids as "
+                f"users: user_id {user} may be {padded!r} of the interactions: write the ids as "
                 f"text in both tables, with their zeros"
             )
