@@ -138,7 +138,8 @@ class Catalog:
         kind = str if self.frame["item_id"].dtype == pl.String else int
         if isinstance(item, kind):
             return item
-        return next((form for form in forms(item) if isinstance(form, kind)), item)
+        made = next((form for form in forms(item) if isinstance(form, kind)), item)
+        return item if made in self._index else made  # one that may be several ids stays in doubt
 
     def ids_of(self, indices: Sequence[int] | Int[np.ndarray, " N"]) -> list[ItemId]:
         """Return the ids of ``indices``, which are from 1 to V; the reverse of :meth:`indices_of`.

@@ -273,7 +273,7 @@ class RealtimeRecommender:
         frame, files = with_images(rows, images, self.catalog)
         return self.snapshots.change(ItemChange("update", frame, dict(features or {})), files)
 
-    def remove_items(self, items: Sequence[ItemId]) -> None:
+    def remove_items(self, items: Sequence[GivenId]) -> None:
         """Stop recommending items; they stay in the histories of users.
 
         Raises:

@@ -22,7 +22,8 @@ def check_count(k: object) -> None:
 
 def check_item(item: object) -> None:
     """Raise a ``ValueError`` unless ``item`` could be the id of one item."""
-    if not isinstance(item, str | int | float | np.generic):
+    whole = isinstance(item, float | np.floating) and float(item).is_integer()
+    if not (whole or isinstance(item, str | int | np.integer)):
         raise ValueError(f"item must be the id of one item; got {item!r}")
 
 

@@ -116,4 +116,6 @@ class ItemPresenter:
 
     def _parsed(self, item: Any) -> Any:
         """Return an id as the catalogue writes it: queries hold only text."""
-        return self.live.catalog.written(item) if isinstance(item, str | int | float) else item
+        if isinstance(item, bool) or not isinstance(item, str | int | float):
+            return item
+        return self.live.catalog.written(item)
