@@ -267,7 +267,7 @@ def test_missing_folder(command, quick, tmp_path):
     refused(command("fit", tmp_path / "no", "--out", tmp_path / "run", *quick), "no data set")
     (tmp_path / "empty").mkdir()
     result = command("fit", tmp_path / "empty", "--out", tmp_path / "run", *quick)
-    refused(result, "must hold either interactions.csv or interactions.parquet")
+    refused(result, "must hold one table interactions", "got none")
 
 
 def replace(path, column, row, value):
@@ -311,7 +311,10 @@ SPOILT = {
         ["interactions must have at least one row"],
     ),
     "no table": (lambda f: (f / "items.csv").write_bytes(b"\x00\xff" * 50), ["items"]),
-    "two tables": (lambda f: (f / "items.parquet").write_bytes(b""), ["must hold either items"]),
+    "two tables": (
+        lambda f: (f / "items.parquet").write_bytes(b""),
+        ["must hold one table items", "items.parquet"],
+    ),
 }
 
 

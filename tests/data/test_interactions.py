@@ -1,16 +1,26 @@
 import datetime
+import logging
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.data import Interactions, drop_consecutive_duplicates, k_core
+from mmrec.data import (
+    Catalog,
+    DataError,
+    Interactions,
+    check_known,
+    drop_consecutive_duplicates,
+    k_core,
+)
 
+PLAIN = {"user_id": ["u", "v"], "item_id": ["a", "b"]}
 COLUMNS = {
     "user_id": ["007", "7", "é中", 'a,"b"'],
     "item_id": ["1", "01", "x\ny", "z"],
@@ -71,6 +81,12 @@ def test_events_of_one_time_keep_their_order(events):
         [86400, 90000],
         [86400.0, 90000.0],
         ["86400", "9e4"],
+        pd.to_datetime(["1970-01-02 00:00", "1970-01-02 01:00"]),
+        pd.to_datetime(["1970-01-02T02:00+02:00", "1970-01-02T03:00+02:00"]),
+        pd.to_datetime(["1970-01-01T19:00", "1970-01-01T20:00"]).tz_localize("America/New_York"),
+        pa.array([86400_000, 90000_000], pa.timestamp("ms", "UTC")),
+        ["1970-01-02 00:00:00+00:00", "1970-01-02 01:00:00+00:00"],
+        ["1970-01-02T00:00:00.000Z", "1970-01-02T01:00:00Z"],
         [datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 2, 1)],
         pl.Series(
             [datetime.datetime(1970, 1, 2), datetime.datetime(1970, 1, 2, 1)]
@@ -117,8 +133,8 @@ def test_timestamp_goes_before_position():
     ("changes", "message"),
     [
         ({"user_id": None}, r"interactions must have the columns \['user_id'\]; got"),
-        ({"timestamp": None}, "interactions must have a timestamp or a position column; got"),
-        ({"timestamp": [1, "abc"]}, "must be a polars"),
+        ({"timestamp": [1, "abc"]}, "column timestamp mixes texts such as 'abc' with others"),
+        ({"item_id": [7, "007"]}, "interactions: column item_id mixes texts such as '007' with"),
         (
             {"timestamp": ["1", "abc"]},
             r"timestamp must be a finite number .*rows \[1\].* hold 'abc'$",
@@ -132,16 +148,18 @@ def test_timestamp_goes_before_position():
         ({"timestamp": [[1], [2]]}, "timestamp must be numbers or dates and times; got List"),
         ({"timestamp": [datetime.time(1)] * 2}, "timestamp must be numbers .*; got Time"),
         ({"timestamp": [datetime.date(1950, 1, 1)] * 2}, "timestamp must be a finite number"),
-        ({"timestamp": [1, 1_700_000_000_000]}, r"rows \[1\] .* looks like milliseconds$"),
-        ({"timestamp": ["1700000000000000"] * 2}, "before the year 2200; .* like microseconds$"),
-        ({"timestamp": [1.7e18] * 2}, "looks like nanoseconds$"),
+        (
+            {"timestamp": [1, 1_700_000_000_000]},
+            r"year 2200 \(1 others are\); rows \[1\] .* looks like milliseconds$",
+        ),
+        ({"timestamp": ["1700000000000000", "1.7e18"]}, "year 2200; .* like microseconds$"),
         ({"timestamp": [1e30] * 2}, r"hold '1e\+30', '1e\+30'$"),
         ({"timestamp": [datetime.date(9999, 12, 31)] * 2}, "hold '9999-12-31', '9999-12-31'$"),
         ({"timestamp": ["2024-05-01", "01/05/2024"]}, r"or dates .* ISO form; rows \[0, 1\]"),
         ({"timestamp": ["2024-05-01T10:00", "2024-13-01T10:00"]}, r"rows \[1\] .*'2024-13-01T10"),
         ({"timestamp": ["2024-05-01T10:00Z", "2024-05-01T10:00"]}, r"one ISO form; rows \[1\]"),
         ({"user_id": [None, "u"]}, r"user_id must not be empty; got empty ones in rows \[0\]"),
-        ({"item_id": [1.5, 2.0]}, "item_id must be text or integers; got Float64"),
+        ({"item_id": [1.5, 2.0]}, r"item_id must be text or integers; rows \[0\] .* hold '1.5'"),
         ({"event": [["view"], ["cart"]]}, "event must be text; got List"),
         ({"event": [b"\xff", b"\xfe"]}, "event must be text; got Binary"),
     ],
@@ -171,6 +189,168 @@ def test_bad_csv_logs(tmp_path, content, message):
     (tmp_path / "log.csv").write_text(content)
     with pytest.raises(ValueError, match=message):
         Interactions(tmp_path / "log.csv")
+
+
+def test_all_problems_are_in_one_message(tmp_path):
+    (tmp_path / "log.csv").write_text(
+        "user_id,item_id,timestamp\n,a,1\nu,q,never\nu,b,3\n,q,\nv,r,5\n"
+    )
+    with pytest.raises(DataError) as error:
+        Interactions(tmp_path / "log.csv", Catalog({"item_id": ["a", "b"]}))
+    assert error.value.problems == [
+        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0)",
+        "interactions refer to 2 items that are not in the catalogue, first ['q', 'r'] in rows "
+        "[1, 3, 4] (counted from 0)",
+        "interactions: timestamp must be a finite number of 0 or more, or dates and times in one "
+        "ISO form; rows [1, 3] (counted from 0) hold 'never', null",
+    ]
+    with pytest.raises(DataError) as error:
+        Interactions({"item_id": [None], "timestamp": [-1], "event": [[1]]})
+    assert [text.split(";")[0] for text in error.value.problems] == [
+        "interactions must have the columns ['user_id']",
+        "interactions: item_id must be text or integers",
+        "interactions: timestamp must be a finite number of 0 or more, or dates and times in one "
+        "ISO form",
+        "interactions: event must be text",
+    ]
+
+
+def test_without_a_time_the_order_of_rows_is_that_of_events(caplog):
+    log = Interactions({"user_id": ["u", "v", "u"], "item_id": ["c", "b", "a"]})
+    assert rows(log) == [("u", "c", 0.0), ("v", "b", 1.0), ("u", "a", 2.0)]
+    assert log.order == "position"
+    assert caplog.messages == [
+        "interactions have no column timestamp or position: the order of their rows is taken to be "
+        "that of time"
+    ]
+
+
+@pytest.mark.parametrize(("unit", "many"), [("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)])
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_units_of_times(unit, many, kind, caplog):
+    times = {"timestamp": [kind(many * 1_700_000_001), kind(many * 1_700_000_000)]}
+    said = Interactions(PLAIN | times, time_unit=unit)
+    assert not caplog.messages
+    guessed = Interactions(PLAIN | times)
+    for log in (said, guessed):
+        assert rows(log) == [("v", "b", 1.7e9), ("u", "a", 1.7e9 + 1)]
+    names = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+    assert caplog.messages == [
+        f"interactions: timestamp looks like {name} and is read as such (time_unit='{of}')"
+        for of, name in names.items()
+        if of == unit
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "unit", "message"),
+    [
+        (
+            {"timestamp": [1, 2]},
+            "h",
+            r"time_unit must be one of \['s', 'ms', 'us', 'ns'\]; got 'h'",
+        ),
+        ({"timestamp": ["2024-01-01"] * 2}, "s", "holds dates .* no unit; got time_unit='s'"),
+        ({"position": [1, 2]}, "ms", r"the unit of a column timestamp; got \['user_id'"),
+        ({"timestamp": [1.7e12] * 2}, "s", "must be seconds .* looks like milliseconds$"),
+        ({"timestamp": [1.7e15] * 2}, "ms", "must be milliseconds .* looks like microseconds$"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_units(columns, unit, message):
+    with pytest.raises(ValueError, match=message):
+        Interactions(PLAIN | columns, time_unit=unit)
+
+
+def ids_of(log):
+    return log.frame["item_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("events", "items", "expected"),
+    [
+        ([7, 8], ["7", "8"], ["7", "8"]),
+        (["7", "8"], [7, 8], [7, 8]),
+        ([7.0, 8.0], ["7", "8"], ["7", "8"]),
+        (["7.0", "8.0"], ["7", "8"], ["7", "8"]),
+        (["7.0", "8.0"], [7, 8], [7, 8]),
+        ([7, 8], ["7.0", "8.0"], ["7.0", "8.0"]),
+        ([7, 8], ["7", "lamp", "8"], ["7", "8"]),
+        (["007", "7"], ["7", "007"], ["007", "7"]),
+        (pd.Series([7, 8], dtype="Int64"), pd.Series(["7", "8"]), ["7", "8"]),
+        (pd.Series(["7", "8"], dtype="category"), pd.Series([8, 7]), [7, 8]),
+        (pa.array([7, 8], pa.int32()), pa.array(["8", "7"]), ["7", "8"]),
+        (pl.Series(["7", "8"], dtype=pl.Categorical), pl.Series([7, 8]), [7, 8]),
+        (np.array([7, 8], dtype=np.uint16), np.array([8.0, 7.0]), [7, 8]),
+    ],
+)
+def test_ids_are_written_as_in_the_catalogue(events, items, expected):
+    catalog = Catalog({"item_id": items})
+    columns = {"user_id": [1, 1], "item_id": events, "timestamp": [1, 2]}
+    assert ids_of(Interactions(columns, catalog)) == expected
+    assert ids_of(check_known(Interactions(columns), catalog)) == expected
+
+
+def test_pandas_makes_floats_of_integers_where_a_column_has_gaps():
+    events = pd.DataFrame({"user_id": [1, 2, 3], "item_id": [7, None, 8], "position": [1, 2, 3]})
+    catalog = Catalog(pd.DataFrame({"item_id": ["7", "8"]}))
+    assert str(events["item_id"].dtype) == "float64"
+    assert ids_of(Interactions(events.dropna(), catalog)) == ["7", "8"]
+    with pytest.raises(ValueError, match=r"item_id must not be empty; .* rows \[1\]"):
+        Interactions(events, catalog)
+    outer = events.merge(pd.DataFrame({"user_id": [3, 4]}), how="outer")
+    assert ids_of(Interactions(outer.dropna())) == [7, 8]
+
+
+NUMBERS = st.lists(st.integers(-(2**53) + 1, 2**53 - 1), unique=True, min_size=1, max_size=6)
+WAYS = {"int": int, "text": str, "float": float, "text of a float": "{}.0".format}
+
+
+@settings(max_examples=150, deadline=None)
+@given(NUMBERS, st.sampled_from(list(WAYS)), st.sampled_from(list(WAYS)), st.booleans())
+def test_a_number_is_one_id_however_two_tables_write_it(numbers, here, there, frames):
+    items = {"item_id": [WAYS[there](number) for number in numbers]}
+    events = {
+        "user_id": [0] * len(numbers),
+        "item_id": [WAYS[here](number) for number in reversed(numbers)],
+        "position": range(len(numbers)),
+    }
+    if frames:
+        items, events = pd.DataFrame(items), pd.DataFrame(events)
+    catalog = Catalog(items)
+    log = Interactions(events, catalog)
+    assert ids_of(log) == list(reversed(catalog.ids))
+    for number in numbers:
+        forms = [way(number) for way in WAYS.values()]
+        assert {catalog.find(form) for form in forms} == {numbers.index(number) + 1}
+
+
+def test_what_was_read_otherwise_is_said_once(caplog):
+    caplog.set_level(logging.INFO)
+    columns = {"user_id": ["u"] * 3, "item_id": [7, 8, 7], "position": range(3)}
+    Interactions(columns, Catalog({"item_id": ["7", "8", "9"]}))
+    assert caplog.messages == ["interactions: 2 item ids are read as text, as in items"]
+    Interactions(columns, Catalog({"item_id": [7, 8, 9]}))
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "items", "message"),
+    [
+        (
+            [7, 8],
+            ["7", "007", "8"],
+            r"1 items .* first \[7\] in rows \[0\] .*; 7 may be '7' or '007'",
+        ),
+        ([7, 8], ["007", "8"], "7 may be '007' of the catalogue: write the ids as text in all"),
+        (["007", "8"], [7, 8], r"first \['007'\] .*; '007' may be 7 of the catalogue"),
+        (["a", "8"], [7, 8], r"first \['a'\] in rows \[0\] \(counted from 0\)$"),
+    ],
+)
+def test_ids_in_doubt_are_refused(events, items, message):
+    columns = {"user_id": [1, 1], "item_id": events, "timestamp": [1, 2]}
+    with pytest.raises(ValueError, match=message):
+        Interactions(columns, Catalog({"item_id": items}))
 
 
 def log_or_message(columns):
@@ -205,6 +385,7 @@ def test_any_table_of_text_is_a_log_or_one_sentence(columns):
         assert np.isfinite(times).all()
         assert (np.diff(times) >= 0).all()
         assert sorted(log.frame["user_id"]) == sorted(columns["user_id"])
+        assert {"timestamp", "position"} & set(log.frame.columns)
 
 
 @settings(max_examples=100, deadline=None)

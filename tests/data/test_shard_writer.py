@@ -126,7 +126,7 @@ def test_a_log_that_is_not_sorted(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"user_id": ["u"], "item_id": [1]}, "timestamp or a position"),
+        ({"user_id": ["u"], "item_id": [1], "timestamp": [-1]}, "timestamp must be a finite"),
         ({"item_id": [1], "position": [0]}, "must have the columns .*user_id"),
         ({"user_id": ["u", None], "item_id": [1, 1], "position": [0, 0]}, "must not be empty"),
         ({"user_id": ["u"], "item_id": [99], "position": [0]}, "not in the catalogue"),

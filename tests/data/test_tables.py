@@ -1,13 +1,24 @@
+import codecs
 import csv
+import gzip
 import io
+import json
 
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.data.tables import check_ids, find_table, read_table, require_columns
+from mmrec.data.tables import (
+    SUFFIXES,
+    find_optional,
+    find_table,
+    read_table,
+    rename_columns,
+    require_columns,
+)
 
 COLUMNS = {
     "item_id": ["007", "7", "中文", 'a,"b"', "x" * 5000],
@@ -39,7 +50,21 @@ def sources(folder):
     frame.write_csv(folder / "same.csv")
     frame.write_csv(folder / "same.CSV")
     frame.write_parquet(folder / "same.parquet")
+    frame.write_csv(folder / "same.tsv", separator="\t")
+    frame.write_ndjson(folder / "same.jsonl")
+    frame.write_ndjson(folder / "same.NDJSON")
+    for name in ("same.csv", "same.tsv", "same.jsonl"):
+        (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
+    lines = (folder / "same.jsonl").read_bytes().replace(b"\n", b"\r\n\r\n")
+    (folder / "windows.jsonl").write_bytes(codecs.BOM_UTF8 + lines)
     return {
+        "tsv": folder / "same.tsv",
+        "json lines": folder / "same.jsonl",
+        "json lines in capitals": folder / "same.NDJSON",
+        "json lines of Windows": folder / "windows.jsonl",
+        "csv, compressed": folder / "same.csv.gz",
+        "tsv, compressed": folder / "same.tsv.gz",
+        "json lines, compressed": folder / "same.jsonl.gz",
         "csv": folder / "same.csv",
         "csv in capitals": folder / "same.CSV",
         "csv as text": str(folder / "same.csv"),
@@ -71,9 +96,9 @@ def test_text_comes_back_as_written(folder, rows):
 @given(
     st.one_of(
         st.binary(max_size=80),
-        st.text(st.sampled_from('ab1,;"\n\r\t #\ufeff\0é'), max_size=60).map(str.encode),
+        st.text(st.sampled_from('ab1,;"\n\r\t #\ufeff\0é{}:[]'), max_size=60).map(str.encode),
     ),
-    st.sampled_from([".csv", ".parquet"]),
+    st.sampled_from(SUFFIXES),
 )
 def test_any_file_loads_or_raises_one_sentence(folder, content, suffix):
     path = folder / f"any{suffix}"
@@ -140,13 +165,15 @@ def test_a_name_is_not_a_pattern(folder, suffix):
 
 
 def test_missing_paths(folder):
-    for source in ["nowhere.csv", str(folder), "a\0b.csv", "user_id,item_id\nu,a\n" * 500]:
+    for source in ["nowhere.csv", "a\0b.csv", "user_id,item_id\nu,a\n" * 500]:
         with pytest.raises(FileNotFoundError, match="events: no file at ") as error:
             read_table(source, "events")
         assert one_sentence(error.value)
     (folder / "x.txt").write_text("item_id\na\n")
-    with pytest.raises(ValueError, match=r"items must be a .csv or .parquet file; got x.txt"):
+    with pytest.raises(ValueError, match=r"items must be a file that ends in .csv, .*; got x.txt"):
         read_table(folder / "x.txt", "items")
+    with pytest.raises(ValueError, match=r"items must be rows, or a file; .* is a folder, which"):
+        read_table(folder, "items")
 
 
 def test_a_mapping_may_mix_whole_and_other_numbers():
@@ -160,7 +187,9 @@ def test_a_mapping_may_mix_whole_and_other_numbers():
         (None, "must be a polars, pandas or pyarrow table.*; got NoneType"),
         (5, "must be a polars, pandas or pyarrow table.*; got int"),
         ({"a": [1, 2], "b": [1]}, "must be a polars.*; got dict .*columns differ in length"),
-        ({"a": ["x", 1]}, "must be a polars.*; got dict"),
+        ({"a": ["x", 1]}, "items: column a mixes texts such as 'x' with others such as 1"),
+        (pd.DataFrame({"a": [1, "x", None]}), "items: column a mixes texts such as 'x'"),
+        (pd.DataFrame({"a": ["x", 1]}, dtype=object), "items: column a mixes texts such as 'x'"),
         ({1: [2]}, "must be a polars.*; got dict"),
         ({}, "must have at least one row; got none"),
         ({"a": []}, "must have at least one row; got none"),
@@ -174,13 +203,84 @@ def test_sources_that_are_not_tables(source, message):
 
 
 def test_find_table(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"either items.csv or items.parquet; got neither"):
+    with pytest.raises(FileNotFoundError, match=r"must hold one table items, .*; got none"):
         find_table(tmp_path, "items")
+    assert find_optional(tmp_path, "items") is None
+    for suffix in SUFFIXES:
+        path = tmp_path / f"items{suffix}"
+        path.touch()
+        assert find_table(tmp_path, "items") == find_optional(tmp_path, "items") == path
+        path.unlink()
     (tmp_path / "items.csv").touch()
-    assert find_table(tmp_path, "items") == tmp_path / "items.csv"
-    (tmp_path / "items.parquet").touch()
-    with pytest.raises(FileNotFoundError, match=r"got \['items.csv', 'items.parquet'\]"):
-        find_table(tmp_path, "items")
+    (tmp_path / "items.jsonl.gz").touch()
+    for find in (find_table, find_optional):
+        with pytest.raises(FileNotFoundError, match=r"got \['items.csv', 'items.jsonl.gz'\]"):
+            find(tmp_path, "items")
+
+
+def test_json_lines_keep_types_and_lists(tmp_path):
+    rows = [
+        {"item_id": 7, "tags": ["a", "b"], "price": 1},
+        {"item_id": 8, "tags": [], "price": 2.5, "size": {"x": 1}},
+        *({"item_id": n} for n in range(9, 300)),
+        {"item_id": 300, "late": True},
+    ]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    frame = read_table(tmp_path / "items.jsonl", "items")
+    assert frame["item_id"].to_list() == list(range(7, 301))
+    assert frame.row(0, named=True) == rows[0] | {"size": None, "late": None}
+    assert frame["tags"].to_list()[1:3] == [[], None]
+    assert frame["late"][-1] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "can't be read as a table"),
+        ("{}\n", "lines must be JSON objects with fields"),
+        ('{"a": 1}\n\n[1]\n', r"line 3 must be a JSON object; got b'\[1\]'"),
+        ('{"a": 1}\n{"a": \n', "line 2 must be a JSON object"),
+        ('{"a": 1}\n5\n', "line 2 must be a JSON object; got b'5'"),
+    ],
+)
+def test_bad_json_lines(tmp_path, content, message):
+    (tmp_path / "bad.jsonl").write_text(content)
+    with pytest.raises(ValueError, match=message) as error:
+        read_table(tmp_path / "bad.jsonl", "items")
+    assert one_sentence(error.value)
+
+
+@pytest.mark.parametrize("suffix", ["csv.gz", "jsonl.gz"])
+def test_half_a_compressed_file_is_a_value_error(tmp_path, suffix):
+    whole = gzip.compress(b'item_id\n{"item_id": 1}\n' * 1000)
+    (tmp_path / f"half.{suffix}").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f"half.{suffix} can't be read as a table"):
+        read_table(tmp_path / f"half.{suffix}", "items")
+
+
+def test_columns_are_renamed_in_all_tables_that_have_them():
+    events = pl.DataFrame({"movieId": [1], "userId": [2], "x": [3]})
+    items = pl.DataFrame({"movieId": [1], "x": [3]})
+    made = rename_columns(
+        {"interactions": events, "items": items}, {"movieId": "item_id", "userId": "user_id"}
+    )
+    assert made["interactions"].columns == ["item_id", "user_id", "x"]
+    assert made["items"].columns == ["item_id", "x"]
+    exchanged = rename_columns({"items": items}, {"movieId": "x", "x": "movieId"})["items"]
+    assert exchanged.row(0, named=True) == {"x": 1, "movieId": 3}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"movieId": "x"}, r"items: columns must give each .* two would be \['x'\]"),
+        ({"movieId": "y", "x": "y"}, r"two would be \['y'\], of \['movieId', 'x'\]"),
+        ({"film": "y", "movieId": "z"}, r"\['film'\] are not in {'items': \['movieId', 'x'\]}"),
+    ],
+)
+def test_columns_that_can_not_be_renamed(columns, message):
+    with pytest.raises(ValueError, match=message):
+        rename_columns({"items": pl.DataFrame({"movieId": [1], "x": [3]})}, columns)
 
 
 def test_require_columns_names_what_is_missing():
@@ -188,39 +288,6 @@ def test_require_columns_names_what_is_missing():
     require_columns(frame, ["a"], "items")
     with pytest.raises(ValueError, match=r"items must have the columns \['b'\]; got \['a'\]"):
         require_columns(frame, ["a", "b"], "items")
-
-
-@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt32, pl.UInt64, pl.Int64])
-def test_integer_ids_stay_integers(dtype):
-    frame = check_ids(pl.DataFrame({"id": pl.Series([7, 3], dtype=dtype)}), "id", "items")
-    assert frame["id"].to_list() == [7, 3]
-    assert frame["id"].dtype == pl.Int64
-
-
-def test_categorical_ids_become_text():
-    for dtype in (pl.Categorical, pl.Enum(["07", "b"])):
-        frame = check_ids(pl.DataFrame({"id": pl.Series(["07", "b"], dtype=dtype)}), "id", "items")
-        assert frame["id"].to_list() == ["07", "b"]
-
-
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        (
-            ["a", None, "", " \t"],
-            r"items: id must not be empty; got empty ones in rows \[1, 2, 3\]",
-        ),
-        ([1, None], r"items: id must not be empty; got empty ones in rows \[1\]"),
-        ([None, None], "items: id must be text or integers; got Null"),
-        ([1.0, 2.0], "items: id must be text or integers; got Float64"),
-        ([True], "items: id must be text or integers; got Boolean"),
-        ([["a"]], "items: id must be text or integers; got List"),
-        ([2**63], f"items: id must be below .*; got {2**63}"),
-    ],
-)
-def test_bad_ids(ids, message):
-    with pytest.raises(ValueError, match=message):
-        check_ids(pl.DataFrame({"id": ids}), "id", "items")
 
 
 def test_columns_of_other_lengths():

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from mmrec.data.times import LATEST, other_unit, to_seconds
+from mmrec.data.times import LATEST, guess_unit, other_unit, to_seconds
 
 NOW = 1_764_000_000
 
@@ -35,3 +35,43 @@ def test_rows_without_a_valid_time_are_named(wrong):
     times = pl.Series("timestamp", ["2024-01-01", wrong], dtype=pl.String)
     with pytest.raises(ValueError, match=r"rows \[.*1\] \(counted from 0\) hold"):
         to_seconds(times, "events")
+
+
+@pytest.mark.parametrize("many", [1, 1e3, 1e6, 1e9])
+def test_a_unit_is_guessed_if_all_times_are_in_it(many):
+    unit = {1: "s", 1e3: "ms", 1e6: "us", 1e9: "ns"}[many]
+    times = pl.Series([NOW * many, (LATEST - 1) * many])
+    assert guess_unit(times) == guess_unit(times.cast(pl.Int64)) == unit
+    assert guess_unit(times.cast(pl.String)) == unit
+    assert guess_unit(pl.Series([1.0, NOW * many])) == (unit if unit == "s" else None)
+
+
+@pytest.mark.parametrize("times", [["2024-01-01"], ["x"], [None], [[1]], [1e30], [-1], [0.5, None]])
+def test_no_unit_is_guessed(times):
+    found = guess_unit(pl.Series(times))
+    assert found == ("s" if times == [0.5, None] else None)
+
+
+def test_no_precision_is_lost():
+    times = pl.Series("timestamp", [NOW * 10**6 + n for n in (0, 1, 2)])
+    seconds = to_seconds(times, "events")
+    assert seconds.dtype == pl.Float64
+    assert seconds.n_unique() == 3
+
+
+def test_float32_times_are_a_warning(caplog):
+    times = pl.Series("timestamp", [NOW, 5], dtype=pl.Float32)
+    to_seconds(times, "events")
+    assert len(caplog.messages) == 1
+    assert "events: timestamp is in float32, which rounds 1 of the times" in caplog.messages[0]
+    to_seconds(times.cast(pl.Float64), "events")
+    to_seconds(pl.Series("timestamp", [5, 6], dtype=pl.Float32), "events")
+    assert len(caplog.messages) == 1
+
+
+def test_a_unit_that_looks_wrong_is_a_warning(caplog):
+    seconds = to_seconds(pl.Series("timestamp", [NOW]), "events", "ms")
+    assert seconds.to_list() == [NOW / 1e3]
+    assert caplog.messages == [
+        "events: timestamp is read as milliseconds, as time_unit says, but looks like seconds"
+    ]

@@ -111,8 +111,11 @@ def test_integer_ids(fit, chain, options):
     expected = made.recommend([3, 4], 2)
     assert made.recommend(np.array([3, 4]), 2) == made.recommend(pl.Series([3, 4]), 2) == expected
     assert all(type(item) is int for item in ids(expected))
-    with pytest.raises(ValueError, match=r"1 item ids are not in the catalogue .*first \['3'\]"):
-        made.recommend(["3"])
+    assert made.recommend(["3", "4"], 2) == expected
+    with pytest.raises(
+        ValueError, match=r"1 item ids are not in .*first \['03'\]; '03' may be 3 of"
+    ):
+        made.recommend(["03"])
 
 
 def test_only_the_last_events_count_but_all_are_left_out(by_id):
@@ -349,7 +352,7 @@ def test_new_items_that_are_wrong(own):
     for rows, message in [
         ({"item_id": ["n", "i3"]}, r"items: \['i3'\] are in the catalogue already"),
         ({"item_id": ["n", "n"]}, "item_id must be unique"),
-        ({"item_id": [7]}, "item_id must be String"),
+        ({"item_id": [7.5]}, "item_id must be text or integers"),
         ({"title": ["lamp"]}, r"items must have the columns \['item_id'\]"),
         ({"item_id": ["n"], "image": ["../x.jpg"]}, "lies outside"),
     ]:
@@ -578,13 +581,63 @@ def test_arguments_of_another_kind(by_id, chain, options, tmp_path, unchecked):
     with pytest.raises(ValueError, match="got a DataFrame: pass its column"):
         by_id.recommend(pl.DataFrame({"item_id": ["i3"]}))
     for folder in (tmp_path, str(tmp_path)):
-        what = f"must be rows, or a .csv or .parquet file; {tmp_path} is a folder, which mmrec.data"
+        what = f"must be rows, or a file; {tmp_path} is a folder, which mmrec.data"
         with pytest.raises(ValueError, match=f"interactions {what}"):
             by_id.evaluate(folder)
         with pytest.raises(ValueError, match=f"interactions {what}"):
             Recommender.fit(folder, items, options=options())
         with pytest.raises(ValueError, match=f"items {what}"):
             Recommender.fit(events, folder, options=options())
+
+
+def test_ids_may_be_written_in_other_ways(chain, options):
+    events, items = chain(users=20, steps=10)
+    numbers = [int(item[1:]) for item in events["item_id"]]
+    texts = [item[1:] for item in items["item_id"]]
+    made = Recommender.fit(
+        pd.DataFrame(events | {"item_id": numbers}), items | {"item_id": texts}, options=options()
+    )
+    same = Recommender.fit(
+        events | {"item_id": [str(n) for n in numbers]},
+        items | {"item_id": texts},
+        options=options(),
+    )
+    assert made.report["fingerprint"] == same.report["fingerprint"]
+    expected = same.recommend(["3", "4"], 5)
+    for history in (["3", "4"], [3, 4], np.array([3, 4]), np.array([3.0, 4.0]), [3, "4"]):
+        assert made.recommend(history, 5) == expected
+    for item in (3, "3", 3.0, np.int64(3)):
+        assert made.similar(item, 3) == same.similar("3", 3)
+    assert made.add_items({"item_id": [50], "title": ["A lamp"]}) == ["50"]
+
+
+def test_columns_and_units_of_others(chain, options):
+    events, items = chain(users=20, steps=10)
+    theirs = {"movieId": "item_id", "userId": "user_id", "when": "timestamp"}
+    ours = {new: old for old, new in theirs.items()}
+    log = pl.DataFrame(events).with_columns(pl.col("timestamp") * 1000).rename(ours)
+    rows = pl.DataFrame(items).rename({"item_id": "movieId"})
+    how = {"columns": theirs, "time_unit": "ms"}
+    plain = Recommender.fit(events, items, options=options())
+    made = Recommender.fit(log, rows, options=options(), **how)
+    assert made.report["fingerprint"] == plain.report["fingerprint"]
+    assert made.evaluate(log, **how)["fingerprint"] == plain.report["fingerprint"]
+    longer = made.update(log, rows, options={"epochs": 1}, **how)
+    assert longer.report["fingerprint"] == plain.report["fingerprint"]
+    for call in (made.evaluate, made.update):
+        with pytest.raises(ValueError, match=r"\['film'\] are not in {'interactions'"):
+            call(log, columns={"film": "item_id"})
+    with pytest.raises(ValueError, match=r"interactions: columns .* two would be \['item_id'\]"):
+        Recommender.fit(
+            events, rows, options=options(), columns={"movieId": "x", "event": "item_id"}
+        )
+
+
+def test_the_problems_of_both_tables_are_in_one_message(chain, options):
+    events, items = chain()
+    events["timestamp"][3], items["item_id"][1] = -1, "i0"
+    with pytest.raises(ValueError, match=r"2 problems: \(1\) items: .*; \(2\) interactions: tim"):
+        Recommender.fit(events, items, options=options())
 
 
 def test_prices_of_a_csv_file_are_text(by_id, tmp_path):

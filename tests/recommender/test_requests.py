@@ -36,9 +36,9 @@ def test_tables_are_no_history():
 
 
 def test_one_item():
-    for item in ("a", 3, np.int64(3)):
+    for item in ("a", 3, np.int64(3), 3.0, np.str_("a")):
         check_item(item)
-    for item in (["a"], None, pl.Series(["a"]), 2.5):
+    for item in (["a"], None, pl.Series(["a"]), 2.5, float("nan")):
         with pytest.raises(ValueError, match="item must be the id of one item; got"):
             check_item(item)
 

@@ -3,9 +3,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import numpy as np
 import pytest
 
 from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender import Recommender
 from mmrec.serving import Limits
 
 
@@ -243,6 +245,27 @@ def test_integer_ids_may_be_written_as_text(connect, by_number):
     assert client.request("DELETE", "/items", json={"items": ["5"]}).json() == {"items": [5]}
     assert client.post("/observe", json={"user": "ann", "item": "x"}).status_code == 404
     assert client.post("/items", json={"items": [{"item_id": "x"}]}).status_code == 400
+
+
+def test_texts_of_numbers_may_be_written_as_integers(connect, options):
+    events = {"user_id": [*"uuuuvvvv"], "item_id": [*"12342314"], "position": range(8)}
+    items = {"item_id": [*"1234"], "title": ["lamp", "chair", None, "desk"]}
+    live = RealtimeRecommender(
+        Recommender.fit(events, items, options=options(split="leave-one-out"))
+    )
+    client = connect(live)
+    assert [observe(client, "ann", 1), observe(client, "ann", "2")] == [1, 2]
+    assert ids(client.get("/history?user=ann")) == ["1", "2"]
+    assert client.patch("/items", json={"items": [{"item_id": 3}]}).json() == {"items": ["3"]}
+    rows = [{"item_id": 5, "title": "a lamp"}, {"item_id": "05"}]
+    assert client.post("/items", json={"items": rows}).json() == {"items": ["5", "05"]}
+    assert client.post("/observe", json={"user": "ann", "item": 5}).status_code == 404  # or "05"
+    assert client.request("DELETE", "/items", json={"items": [3]}).json() == {"items": ["3"]}
+    assert client.post("/items", json={"items": [{"item_id": True}]}).status_code == 400
+    live.observe("bob", np.int64(4))
+    assert [event.item for event in live.history("bob")] == ["4"]
+    live.remove_items([np.int64(2), "1"])
+    assert {line.item for line in live.recommend("cid", k=9)} == {"4", "5", "05"}
 
 
 def test_health_and_metrics_count(client, live):

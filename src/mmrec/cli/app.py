@@ -11,8 +11,10 @@ from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.similar import similar
+from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import default_log, forget_start, writing
+from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.recommender.options import Options
@@ -32,7 +34,8 @@ def main() -> None:
     """Run the command; for bad input, print one sentence on stderr and exit with status 2."""
     keep_freed_memory()
     try:
-        app()
+        with printed_log():
+            app()
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"mmrec: {' '.join(str(error).split())}\n")
         sys.exit(2)
@@ -66,6 +69,8 @@ def fit(
     *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
+    columns: Columns = None,
+    time_unit: Unit = None,
     options: Options,
     parts: dict[str, Any],
     resume: Annotated[
@@ -84,7 +89,8 @@ def fit(
     from mmrec.recommender.artifact.run import check_place, is_main_process
 
     check_place(out)  # now rather than after training
-    dataset = read_folder(data)
+    how = reading(columns, time_unit)
+    dataset = read_folder(data, **how)
     checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
     # A checkpoint of a private training would have to be kept secret, too.
     kept = checkpoints if options.epsilon is None else None
@@ -100,7 +106,7 @@ def fit(
                 resume=resume,
                 **parts,
             )
-        recommender.save(out, data=str(data.resolve()))
+        recommender.save(out, data=str(data.resolve()), **how)
     except KeyboardInterrupt:
         some = any(checkpoints.glob("epoch-*.ckpt"))
         what = "the same command with --resume continues" if some else "no epoch was completed"
@@ -120,6 +126,8 @@ def fit(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
     data: Data = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
@@ -129,8 +137,10 @@ def evaluate(
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=import_parts(part))
-    folder = data_folder(data, recommender.state.about, run)
-    report = recommender.evaluate(read_folder(folder).interactions)
+    about = recommender.state.about
+    folder = data_folder(data, about, run)
+    how = reading(columns, time_unit, about if data is None else None)
+    report = recommender.evaluate(read_folder(folder, **how).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
     typer.echo(metrics_table(report))
@@ -150,6 +160,8 @@ def update(
     run: Annotated[Path, typer.Argument(help="Folder of the RUN to continue from.")],
     data: Annotated[Path, typer.Argument(help="Data set folder with the new events and items.")],
     out: Annotated[Path, typer.Option(help="Folder for the new RUN.")],
+    columns: Columns = None,
+    time_unit: Unit = None,
     epochs: Annotated[int, typer.Option(min=1, help="Maximum number of epochs.")] = 10,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     loss: Annotated[str | None, typer.Option(help="By default that of the RUN.")] = None,
@@ -166,7 +178,8 @@ def update(
     from mmrec.recommender.artifact.run import check_place
 
     check_place(out)
-    dataset = read_folder(data)
+    how = reading(columns, time_unit)
+    dataset = read_folder(data, **how)
     images = dataset.catalog.images
     with writing({"features": cache}):
         made = Recommender.load(run, parts=import_parts(part)).update(
@@ -178,7 +191,7 @@ def update(
             options={"epochs": epochs, "lr": lr, "seed": seed},
             **given_parts({"loss": loss, "negatives": negatives}),
         )
-    made.save(out, data=str(data.resolve()))
+    made.save(out, data=str(data.resolve()), **how)
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
     if as_json:

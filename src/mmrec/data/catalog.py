@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from copy import copy
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,20 @@ import polars as pl
 from jaxtyping import Bool, Int
 
 from mmrec.data.conditions import ParsedColumns, Where, is_not_flat, matches
+from mmrec.data.ids import (
+    GivenId,
+    IdIndex,
+    ItemId,
+    check_ids,
+    check_unique,
+    forms,
+    in_form_of,
+)
 from mmrec.data.images import resolve_image
-from mmrec.data.tables import Table, check_ids, first_line, read_table, require_columns
+from mmrec.data.problems import Problems
+from mmrec.data.tables import Table, first_line, read_table, require_columns
 
 log = logging.getLogger(__name__)
-
-ItemId = str | int
 
 FEW = 100
 """Up to so many ids are looked up one by one."""
@@ -28,9 +37,12 @@ class Catalog:
     The item in row ``r`` has the index ``r + 1``; index 0 is padding. New items are only added at
     the end, so indices stay valid.
 
+    The ids of the catalogue decide how ids are written. Whoever looks up an item may give a number
+    as text or the reverse: 7, ``"7"`` and ``"7.0"`` are one id, ``"007"`` is another.
+
     Args:
-        source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
-            with the column ``item_id`` and any others; ``image`` is a file name in ``images``.
+        source: a table, see :func:`mmrec.data.tables.read_table`, with the column ``item_id``
+            and any others; ``image`` is a file name in ``images``.
         images: folder of the images, or None.
 
     Attributes:
@@ -39,32 +51,30 @@ class Catalog:
 
     Raises:
         ValueError: there is no ``item_id`` column, an id is empty or occurs twice, or an image is
-            outside the folder.
+            outside the folder; the message names all such problems.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"], "title": ["A lamp", "A chair"]})
         >>> catalog.indices_of(["b", "a"])
         array([2, 1])
+        >>> Catalog({"item_id": ["7", "8"]}).find(8)
+        2
     """
 
     def __init__(self, source: Table, images: str | Path | None = None) -> None:
         frame = read_table(source, "items")
-        require_columns(frame, ["item_id"], "items")
-        self.frame = check_ids(frame, "item_id", "items")
-        self.images = Path(images) if images is not None else None
-        duplicated = self.frame["item_id"].filter(self.frame["item_id"].is_duplicated())
-        if len(duplicated):
-            raise ValueError(
-                f"items: item_id must be unique; got {duplicated.n_unique()} ids more than once, "
-                f"first {duplicated.unique(maintain_order=True).head(3).to_list()}"
-            )
-        self._index: dict[ItemId, int] = {
-            item: row + 1 for row, item in enumerate(self.frame["item_id"].to_list())
-        }
         self._columns: ParsedColumns | None = None
-        named = sum(
-            path is not None for path in self.image_paths()
-        )  # raises if one is outside the folder
+        self.images, problems = Path(images) if images is not None else None, Problems()
+        with problems:
+            require_columns(frame, ["item_id"], "items")
+            frame = check_ids(frame, "item_id", "items")
+            check_unique(frame["item_id"], "items")
+        self.frame = frame
+        named = 0
+        with problems:  # refuses images outside the folder
+            named = sum(path is not None for path in self.image_paths())
+        problems.check()
+        self._index = IdIndex().with_ids(self.ids)
         if named and self.images is not None and not self.images.is_dir():
             log.warning("%d items name an image in %s, which is not a folder", named, self.images)
 
@@ -72,7 +82,7 @@ class Catalog:
         return self.frame.height
 
     def __contains__(self, item: object) -> bool:
-        return item in self._index
+        return isinstance(item, str | int | float | np.generic) and self._index[item] > 0
 
     def __repr__(self) -> str:
         return f"Catalog({len(self):,} items, columns {self.frame.columns})"
@@ -82,28 +92,55 @@ class Catalog:
         """The ids in the order of their rows; the id of index ``i`` is ``ids[i - 1]``."""
         return self.frame["item_id"].to_list()
 
-    def indices_of(self, items: Iterable[ItemId]) -> Int[np.ndarray, " N"]:
+    def indices_of(self, items: Iterable[GivenId]) -> Int[np.ndarray, " N"]:
         """Return the indices of ``items``.
 
         Raises:
             ValueError: an id is not in the catalogue (the message names the first few), or
                 ``items`` is a single id.
         """
-        if isinstance(items, str | int):
+        if isinstance(items, str | int | np.generic):
             raise ValueError(f"expected a list of item ids; got the single id {items!r}")
         wanted = list(items)
-        indices = np.fromiter((self._index.get(item, 0) for item in wanted), np.int64, len(wanted))
+        indices = np.fromiter((self._index[item] for item in wanted), np.int64, len(wanted))
         if len(wanted) and not indices.all():
-            unknown = dict.fromkeys(item for item in wanted if item not in self._index)
+            unknown = dict.fromkeys(item for item in wanted if item not in self)
             raise ValueError(
                 f"{len(unknown)} item ids are not in the catalogue of {len(self)} items "
                 f"({self.frame['item_id'].dtype} ids), first {list(unknown)[:3]!r}"
+                f"{self.mistaken(unknown)}"
             )
         return indices
 
-    def find(self, item: ItemId) -> int:
+    def find(self, item: GivenId) -> int:
         """Return the index of an item, 0 if it is not in the catalogue."""
-        return self._index.get(item, 0)
+        return self._index[item]
+
+    def mistaken(self, unknown: Iterable[GivenId]) -> str:
+        """Return what unknown ids may be mistaken for, as the end of a message."""
+        for item in islice(unknown, 1000):
+            if alike := self._index.alike(item):
+                return (
+                    f"; {item!r} may be {' or '.join(map(repr, alike))} of the catalogue: write "
+                    f"the ids as text in all tables, with their zeros"
+                )
+        return ""
+
+    def written(self, item: GivenId) -> GivenId:
+        """Return an id as the catalogue writes it, or would write it if it is unknown.
+
+        Example:
+            >>> catalog = Catalog({"item_id": ["7", "007"]})
+            >>> catalog.written(8), catalog.written("007")
+            ('8', '007')
+        """
+        if index := self._index[item]:
+            return self.ids_of([index])[0]
+        kind = str if self.frame["item_id"].dtype == pl.String else int
+        if isinstance(item, kind):
+            return item
+        made = next((form for form in forms(item) if isinstance(form, kind)), item)
+        return item if made in self._index else made  # one that may be several ids stays in doubt
 
     def ids_of(self, indices: Sequence[int] | Int[np.ndarray, " N"]) -> list[ItemId]:
         """Return the ids of ``indices``, which are from 1 to V; the reverse of :meth:`indices_of`.
@@ -121,19 +158,17 @@ class Catalog:
         """Return ids that are given as text, converted to integers if the catalogue's ids are.
 
         Raises:
-            ValueError: the catalogue's ids are integers, and a text is not an integer.
+            ValueError: the catalogue's ids are integers, and a text is not an integer; ``"007"`` is
+                none.
         """
-        stripped = [text.strip() for text in texts]
+        made = [self.written(text.strip()) for text in texts]
         if self.frame["item_id"].dtype == pl.String:
-            return list(stripped)
-        try:
-            return [int(text) for text in stripped]
-        except ValueError as error:
-            raise ValueError(
-                f"item ids must be integers in this catalogue; got {stripped}"
-            ) from error
+            return [str(item) for item in made]
+        if any(isinstance(item, str) for item in made):
+            raise ValueError(f"item ids must be integers in this catalogue; got {made}")
+        return [int(item) for item in made]
 
-    def row(self, item: ItemId) -> dict[str, Any]:
+    def row(self, item: GivenId) -> dict[str, Any]:
         """Return the columns of one item, by name."""
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
 
@@ -151,7 +186,7 @@ class Catalog:
         names = images.cast(pl.String).fill_null("").str.strip_chars()
         return [resolve_image(self.images, name) if name else None for name in names]
 
-    def image_path(self, item: ItemId) -> Path | None:
+    def image_path(self, item: GivenId) -> Path | None:
         """Return the image file of one item; None if it has no image."""
         name = str(self.row(item).get("image") or "").strip()
         return resolve_image(self.images, name) if name and self.images is not None else None
@@ -186,9 +221,7 @@ class Catalog:
 
     def copy(self) -> "Catalog":
         """Return a copy that can be changed without changing this catalogue."""
-        other = copy(self)
-        other._index = dict(self._index)
-        return other
+        return copy(self)
 
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
         """Replace columns of existing items, and return the indices of these items.
@@ -227,16 +260,13 @@ class Catalog:
                 another type than in the catalogue. Then nothing is added.
         """
         new = Catalog(rows, self.images)
-        known = [item for item in new.ids if item in self._index]
+        known = [item for item in new.ids if item in self]
         if known:
             raise ValueError(
                 f"items: item_id must be new; {known[:3]!r} are in the catalogue already"
             )
-        if new.frame["item_id"].dtype != self.frame["item_id"].dtype:
-            raise ValueError(
-                f"items: item_id must be {self.frame['item_id'].dtype} as in the catalogue; got "
-                f"{new.frame['item_id'].dtype}"
-            )
+        ids = in_form_of(new.frame["item_id"], self.frame["item_id"], "items")
+        new.frame = new.frame.with_columns(ids)
         start, known_columns = len(self), self.frame.columns
         try:
             self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
@@ -247,5 +277,5 @@ class Catalog:
         added = [name for name in new.frame.columns if name not in known_columns]
         if added:
             log.warning("items get the new columns %s beside %s", added, known_columns)
-        self._index |= {item: start + row + 1 for row, item in enumerate(new.ids)}
+        self._index = self._index.with_ids(new.ids)  # a new one, because copies share it
         return range(start + 1, len(self) + 1)

@@ -1,16 +1,29 @@
-"""Reading a data set from a folder of interactions, items and images."""
+"""Data sets: events, items and users that fit together, from tables or from a folder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from mmrec.data.catalog import Catalog
-from mmrec.data.interactions import Interactions
-from mmrec.data.tables import find_table
+from mmrec.data.interactions import Interactions, check_known
+from mmrec.data.problems import Problems
+from mmrec.data.tables import Table, find_optional, find_table, read_table, rename_columns
+from mmrec.data.times import TimeUnit
+from mmrec.data.users import match_users, read_users
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Events and the catalogue that they refer to.
+
+    Attributes:
+        interactions: the events; their item ids are written as in the catalogue.
+        catalog: the items.
+        users: a row for each of some users, with ``user_id``, written as in the events, and free
+            columns; or None.
 
     Raises:
         ValueError: an event's item is not in the catalogue.
@@ -18,23 +31,43 @@ class Dataset:
 
     interactions: Interactions
     catalog: Catalog
+    users: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        check_known(self.interactions, self.catalog)
+        log = check_known(self.interactions, self.catalog)
+        object.__setattr__(self, "interactions", log)
+        if self.users is not None:
+            object.__setattr__(self, "users", match_users(self.users, log))
 
 
-def read_folder(directory: str | Path) -> Dataset:
+def read_folder(
+    directory: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
+) -> Dataset:
     """Return the data set in a folder.
 
     .. code-block:: text
 
-        interactions.csv | .parquet   user_id, item_id, timestamp or position, optionally event
-        items.csv        | .parquet   item_id, free columns, image (a file name, or empty)
-        images/                       JPEG, PNG, WebP
+        interactions.csv   user_id, item_id, timestamp or position, optionally event
+        items.csv          item_id, free columns, image (a file name, or empty)
+        users.csv          optional: user_id, free columns
+        images/            JPEG, PNG, WebP
+
+    A table may also be TSV (``.tsv``), Parquet (``.parquet``) or JSON lines (``.jsonl``,
+    ``.ndjson``); text formats may be compressed (``.csv.gz``).
+
+    Args:
+        directory: the folder.
+        columns: our names of columns by theirs, such as ``{"movieId": "item_id"}``, for all tables.
+        time_unit: as for :class:`Interactions`.
 
     Raises:
-        FileNotFoundError: the folder or one of the two tables does not exist.
-        ValueError: a table is malformed, or an event's item is not in the catalogue.
+        FileNotFoundError: the folder or one of the first two tables does not exist, or a table
+            exists in several formats.
+        ValueError: a table is malformed, or an event's item is not in the catalogue; the message
+            names all problems of the tables.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -47,24 +80,86 @@ def read_folder(directory: str | Path) -> Dataset:
     directory = Path(directory)
     if not directory.is_dir():
         raise FileNotFoundError(f"no data set folder at {directory}")
-    return Dataset(
-        Interactions(find_table(directory, "interactions")),
-        Catalog(find_table(directory, "items"), directory / "images"),
+    events, items = (find_table(directory, stem) for stem in ("interactions", "items"))
+    users = find_optional(directory, "users")
+    return read_tables(
+        events,
+        items,
+        users,
+        images=directory / "images",
+        columns=columns,
+        time_unit=time_unit,
     )
 
 
-def check_known(interactions: Interactions, catalog: Catalog) -> None:
-    """Raise a ``ValueError`` if an event's item is not in ``catalog``; it names the first few."""
-    events, items = interactions.frame["item_id"], catalog.frame["item_id"]
-    if events.dtype != items.dtype:
+def read_tables(
+    events: Table | Interactions,
+    items: Table | Catalog,
+    users: Table | None = None,
+    *,
+    images: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
+) -> Dataset:
+    """Return the data set in some tables; arguments as for :func:`read_folder`.
+
+    Raises:
+        FileNotFoundError: a path does not exist.
+        ValueError: a table is malformed, or an event's item is not in the catalogue; the message
+            names all problems of the tables.
+
+    Example:
+        >>> events = {"userId": [1, 2], "movieId": [7, 8], "timestamp": [10_000, 20_000]}
+        >>> columns = {"userId": "user_id", "movieId": "item_id"}
+        >>> read_tables(events, {"movieId": ["7", "8"]}, columns=columns).catalog.ids
+        ['7', '8']
+    """
+    given = {"interactions": events, "items": items, "users": users}
+    given = renamed({name: table for name, table in given.items() if table is not None}, columns)
+    problems = Problems()
+    with problems:
+        items = given["items"]
+        catalog = items if isinstance(items, Catalog) else Catalog(items, images)
+    known = None if problems.found else catalog
+    with problems:
+        log = read_log(given["interactions"], known, time_unit)
+    with problems:
+        people = None if users is None else read_users(given["users"])
+    problems.check()
+    return Dataset(log, catalog, people)
+
+
+def read_log(
+    events: Table | Interactions, catalog: Catalog | None, time_unit: TimeUnit | None = None
+) -> Interactions:
+    """Return a log, of which all items must be in the catalogue if there is one.
+
+    Raises:
+        ValueError: the events are malformed, their items unknown, or ``time_unit`` is given for a
+            log that was read before.
+    """
+    if not isinstance(events, Interactions):
+        return Interactions(events, catalog, time_unit=time_unit)
+    if time_unit is not None:
         raise ValueError(
-            f"item_id must have the same type in both tables; got {events.dtype} in interactions "
-            f"and {items.dtype} in items"
+            f"time_unit is for tables; got time_unit={time_unit!r} and a log, whose times are in "
+            f"seconds already"
         )
-    unknown = events.unique(maintain_order=True)
-    unknown = unknown.filter(~unknown.is_in(items.implode()))
-    if len(unknown):
-        raise ValueError(
-            f"interactions refer to {len(unknown)} items that are not in the catalogue, first "
-            f"{unknown.head(3).to_list()!r}"
-        )
+    return events if catalog is None else check_known(events, catalog)
+
+
+def renamed(tables: Mapping[str, Any], columns: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return tables with columns renamed; what was read before stays as it is.
+
+    Raises:
+        ValueError: a table can't be read, has no column to be renamed, or has the new one already.
+    """
+    if not columns:
+        return dict(tables)
+    built = Interactions | Catalog
+    frames = {
+        name: read_table(table, name)
+        for name, table in tables.items()
+        if not isinstance(table, built)
+    }
+    return {**tables, **rename_columns(frames, columns)}

@@ -1,34 +1,45 @@
 """The event log: which user interacted with which item, and when."""
 
+import logging
 from collections.abc import Sequence
 
 import polars as pl
 
-from mmrec.data.tables import Table, check_ids, read_table, require_columns
-from mmrec.data.times import to_seconds
+from mmrec.data.catalog import Catalog
+from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.problems import Problems, first_rows
+from mmrec.data.tables import Table, read_table, require_columns
+from mmrec.data.times import TimeUnit, to_seconds
+
+log = logging.getLogger(__name__)
 
 
 class Interactions:
     """A validated log of events, ordered in time.
 
     A row is an event: a user interacted with an item. Events are sorted by ``timestamp``, or by
-    ``position`` if there are no timestamps. The sort is stable: **events of the same time keep the
-    order of their rows in the input**. Every split uses this rule.
+    ``position`` if there are no timestamps; without either, their rows are in order. The sort is
+    stable: **events of the same time keep the order of their rows in the input**. Every split uses
+    this rule.
 
     Args:
-        source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path
-            with the columns ``user_id``, ``item_id`` and either ``timestamp`` (unix seconds, or
-            dates and times, which may be ISO texts) or ``position``; optionally ``event`` (the
-            event type: view, cart, purchase) and any other columns. Ids are text or integers and
-            are not converted: ``"007"`` is not 7.
+        source: a table, see :func:`mmrec.data.tables.read_table`, with the columns ``user_id``,
+            ``item_id`` and either ``timestamp`` (unix seconds, or dates and times, which may be ISO
+            texts) or ``position``; optionally ``event`` (the event type: view, cart, purchase) and
+            any other columns. Ids are text or integers: ``"007"`` is not 7.
+        catalog: the items, if the events must be of these. Their ids are then written as in the
+            catalogue, where 7, ``"7"`` and ``"7.0"`` are one id.
+        time_unit: unit of timestamps that are numbers: ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``. By
+            default seconds, or another unit if no value could be seconds; a warning says so.
 
     Attributes:
         frame: the events, a polars frame.
         order: ``"timestamp"`` or ``"position"``.
 
     Raises:
-        ValueError: a column is missing, an id is empty, or a time is not a finite number ≥ 0 or
-            is later than the year 2200.
+        ValueError: a column is missing, an id is empty, an item is not in the catalogue, or a time
+            is not a finite number ≥ 0 or is later than the year 2200; the message names all such
+            problems.
 
     Example:
         >>> log = Interactions(
@@ -38,20 +49,27 @@ class Interactions:
         ['a', 'b']
     """
 
-    def __init__(self, source: Table) -> None:
-        frame = read_table(source, "interactions")
-        require_columns(frame, ["user_id", "item_id"], "interactions")
-        orders = [name for name in ("timestamp", "position") if name in frame.columns]
-        if not orders:
-            raise ValueError(
-                f"interactions must have a timestamp or a position column; got {frame.columns}"
-            )
-        self.order = orders[0]
-        for column in ("user_id", "item_id"):
-            frame = check_ids(frame, column, "interactions")
-        frame = frame.with_columns(to_seconds(frame[self.order], "interactions"))
-        if "event" in frame.columns:
-            frame = frame.with_columns(_to_names(frame["event"]))
+    def __init__(
+        self,
+        source: Table,
+        catalog: Catalog | None = None,
+        *,
+        time_unit: TimeUnit | None = None,
+    ) -> None:
+        frame, problems = read_table(source, "interactions"), Problems()
+        with problems:
+            require_columns(frame, ["user_id", "item_id"], "interactions")
+        for column in [name for name in ("user_id", "item_id") if name in frame.columns]:
+            with problems:
+                frame = check_ids(frame, column, "interactions")
+                if column == "item_id" and catalog is not None:
+                    frame = frame.with_columns(_known_items(frame[column], catalog, rows=True))
+        with problems:
+            frame, self.order = _with_order(frame, time_unit)
+        with problems:
+            if "event" in frame.columns:
+                frame = frame.with_columns(_to_names(frame["event"]))
+        problems.check()
         self.frame = frame.sort(self.order, maintain_order=True)
 
     def __len__(self) -> int:
@@ -136,6 +154,59 @@ def is_repeat(frame: pl.DataFrame) -> pl.Expr:
             # The first event of a user has none before it; a missing type equals a missing type.
             repeated &= pl.col(name).eq_missing(before)
     return repeated & pl.col("item_id").shift(1).over("user_id").is_not_null()
+
+
+def check_known(interactions: Interactions, catalog: Catalog) -> Interactions:
+    """Return a log with its item ids as they are written in the catalogue.
+
+    Raises:
+        ValueError: items are not in the catalogue; the message names the first few.
+    """
+    found = _known_items(interactions.frame["item_id"], catalog)
+    return interactions.with_frame(interactions.frame.with_columns(found))
+
+
+def _known_items(ids: pl.Series, catalog: Catalog, *, rows: bool = False) -> pl.Series:
+    """Return the ids of items as the catalogue writes them; ``rows``: errors name rows."""
+    found = find_ids(ids, catalog.frame["item_id"], catalog.find)
+    if (unknown := found.is_null()).any():
+        items = ids.filter(unknown).unique(maintain_order=True).to_list()
+        raise ValueError(
+            f"interactions refer to {len(items)} items that are not in the catalogue, first "
+            f"{items[:3]!r}{f' in {first_rows(unknown)}' if rows else ''}{catalog.mistaken(items)}"
+        )
+    if found.dtype != ids.dtype:
+        kind = "text" if found.dtype == pl.String else "integers"
+        log.info("interactions: %d item ids are read as %s, as in items", ids.n_unique(), kind)
+    return found
+
+
+def _with_order(frame: pl.DataFrame, unit: TimeUnit | None) -> tuple[pl.DataFrame, str]:
+    """Return events with their times in seconds, and the column that orders them."""
+    order = next((name for name in ("timestamp", "position") if name in frame.columns), None)
+    if unit is not None and order != "timestamp":
+        raise ValueError(
+            f"interactions: time_unit is the unit of a column timestamp; got {frame.columns}"
+        )
+    if order is None:
+        return in_row_order(frame), "position"
+    return frame.with_columns(to_seconds(frame[order], "interactions", unit)), order
+
+
+def in_row_order(frame: pl.DataFrame, start: int = 0) -> pl.DataFrame:
+    """Return events without a time with their row numbers, from ``start``, as ``position``.
+
+    Example:
+        >>> in_row_order(pl.DataFrame({"user_id": ["u", "u"]}))["position"].to_list()
+        [0.0, 1.0]
+    """
+    if not start:
+        log.warning(
+            "interactions have no column timestamp or position: the order of their rows is taken "
+            "to be that of time"
+        )
+    rows = pl.Series("position", range(start, start + len(frame)), dtype=pl.Float64)
+    return frame.with_columns(rows)
 
 
 def _to_names(events: pl.Series) -> pl.Series:

@@ -7,9 +7,11 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.catalog import Catalog
-from mmrec.data.interactions import Interactions
+from mmrec.data.ids import check_ids
+from mmrec.data.interactions import Interactions, in_row_order
 from mmrec.data.sequences import Sequences, to_sequences
-from mmrec.data.tables import check_ids, require_columns
+from mmrec.data.tables import require_columns
+from mmrec.data.times import TimeUnit, guess_unit, report_guess
 
 COLUMNS = {"user_id", "item_id", "timestamp", "position", "event"}
 ROWS = 1 << 17
@@ -25,7 +27,12 @@ def find_event_types(path: str | Path) -> list[str]:
 
 
 def read_sorted_log(
-    path: str | Path, catalog: Catalog, event_types: Sequence[str], *, rows: int = ROWS
+    path: str | Path,
+    catalog: Catalog,
+    event_types: Sequence[str],
+    *,
+    rows: int = ROWS,
+    time_unit: TimeUnit | None = None,
 ) -> Iterator[Sequences]:
     """Yield all events of some users at a time, from a log that is sorted by ``user_id``.
 
@@ -34,16 +41,22 @@ def read_sorted_log(
         catalog: the items.
         event_types: names of the event types.
         rows: number of events that are read at once. The events of each user must fit in memory.
+        time_unit: as for :class:`Interactions`; by default what the first events look like.
 
     Raises:
         FileNotFoundError: the path does not exist.
-        ValueError: the file can't be read, is not sorted, or has an invalid event.
+        ValueError: the file can't be read, is not sorted, or has an invalid event; or later times
+            look like another unit than the first.
     """
-    path, read = Path(path), 0
+    path, read, unit = Path(path), 0, time_unit
     rest: pl.DataFrame | None = None
     for piece in _pieces(path, COLUMNS, rows):
         require_columns(piece, ["user_id"], "interactions")
         piece = check_ids(piece, "user_id", f"{path.name}, from row {read} on")
+        if not {"timestamp", "position"} & set(piece.columns):
+            piece = in_row_order(piece, read)
+        if time_unit is None:
+            unit = _unit(piece, unit, read)
         frame = piece if rest is None else pl.concat([rest, piece])
         read += len(piece)
         users = frame["user_id"]
@@ -56,21 +69,41 @@ def read_sorted_log(
         # The next piece may have more events of the last user.
         last = int(users.search_sorted(users[-1], side="left"))
         if last:
-            yield _sequences(frame[:last], path, read, catalog, event_types)
+            yield _sequences(frame[:last], path, read, catalog, event_types, unit)
         rest = frame[last:]
     if rest is None:
         raise ValueError(f"interactions must have at least one row; got none in {path.name}")
-    yield _sequences(rest, path, read, catalog, event_types)
+    yield _sequences(rest, path, read, catalog, event_types, unit)
 
 
 def _sequences(
-    frame: pl.DataFrame, path: Path, read: int, catalog: Catalog, event_types: Sequence[str]
+    frame: pl.DataFrame,
+    path: Path,
+    read: int,
+    catalog: Catalog,
+    event_types: Sequence[str],
+    unit: TimeUnit | None,
 ) -> Sequences:
     try:
-        return to_sequences(Interactions(frame), catalog, event_types)
+        log = Interactions(frame, catalog, time_unit=unit)
     except ValueError as error:
         rows = f"the {len(frame)} rows before row {read}"
         raise ValueError(f"{path.name}, in {rows} (numbered from 0 there): {error}") from error
+    return to_sequences(log, catalog, event_types)
+
+
+def _unit(piece: pl.DataFrame, unit: TimeUnit | None, read: int) -> TimeUnit | None:
+    """Return the unit of the first times, which all must have; None if they have none."""
+    found = guess_unit(piece["timestamp"]) if "timestamp" in piece.columns else None
+    if unit is None and found is not None:
+        report_guess("interactions", found)
+        return found
+    if found not in (None, unit):
+        raise ValueError(
+            f"interactions: timestamp must be in one unit; from row {read} on it looks like "
+            f"{found}, before like {unit}"
+        )
+    return unit
 
 
 def _pieces(path: Path, columns: set[str], rows: int = ROWS) -> Iterator[pl.DataFrame]:

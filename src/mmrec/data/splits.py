@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from mmrec.data.catalog import Catalog, ItemId
+from mmrec.data.catalog import Catalog
 from mmrec.data.event_rules import Role
+from mmrec.data.ids import ItemId
 from mmrec.data.interactions import Interactions, k_core
 from mmrec.data.sequences import Sequences, to_sequences
 

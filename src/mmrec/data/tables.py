@@ -1,5 +1,8 @@
 """Reading tables from frames, mappings and files."""
 
+import codecs
+import gzip
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence, Sized
@@ -9,14 +12,31 @@ from typing import Any
 import polars as pl
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
-"""A polars or pandas frame, a pyarrow table, a mapping of columns, or a CSV or Parquet path."""
+"""A polars or pandas frame, a pyarrow table, a mapping of columns, or the path of a file."""
+
+SUFFIXES = (
+    ".csv",
+    ".csv.gz",
+    ".tsv",
+    ".tsv.gz",
+    ".parquet",
+    ".jsonl",
+    ".jsonl.gz",
+    ".ndjson",
+    ".ndjson.gz",
+)
+"""Ends of the names of files that are tables."""
 
 
 def read_table(source: Table, what: str) -> pl.DataFrame:
-    """Return ``source`` as a polars frame; the values of a CSV file stay text.
+    """Return ``source`` as a polars frame.
+
+    The values of a CSV file stay text. JSON lines keep numbers, lists and objects; a field that
+    some lines lack is null there.
 
     Args:
-        source: polars or pandas frame, pyarrow table, mapping of columns, CSV or Parquet path.
+        source: polars or pandas frame, pyarrow table, mapping of columns, or the path of a CSV,
+            TSV, Parquet or JSON lines file, which may be compressed with gzip.
         what: name of the rows for error messages, such as ``"interactions"``.
 
     Raises:
@@ -43,9 +63,11 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
             # `pl.DataFrame` accepts mappings, pandas frames and pyarrow tables.
             frame = pl.DataFrame(source)
         except Exception as error:
+            if mixed := _mixture(source):
+                raise ValueError(f"{what}: {mixed}") from error
             raise ValueError(
-                f"{what} must be a polars, pandas or pyarrow table, a mapping of columns, or a CSV "
-                f"or Parquet path; got {type(source).__name__} ({first_line(error)})"
+                f"{what} must be a polars, pandas or pyarrow table, a mapping of columns, or the "
+                f"path of a file; got {type(source).__name__} ({first_line(error)})"
             ) from error
     if frame.is_empty():
         raise ValueError(f"{what} must have at least one row; got none")
@@ -53,19 +75,68 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
 
 
 def find_table(directory: Path, stem: str) -> Path:
-    """Return ``stem.csv`` or ``stem.parquet`` in ``directory``.
+    """Return the table ``stem`` in ``directory``, which has one of the :data:`SUFFIXES`.
 
     Raises:
-        FileNotFoundError: neither or both exist.
+        FileNotFoundError: there is none, or there are several.
     """
-    paths = [directory / (stem + suffix) for suffix in (".csv", ".parquet")]
-    found = [path for path in paths if path.is_file()]
-    if len(found) != 1:
-        names = [path.name for path in found] or "neither"
+    path = find_optional(directory, stem)
+    if path is None:
         raise FileNotFoundError(
-            f"{directory} must hold either {stem}.csv or {stem}.parquet; got {names}"
+            f"{directory} must hold one table {stem}, with an ending among {list(SUFFIXES)}; got "
+            f"none"
         )
-    return found[0]
+    return path
+
+
+def find_optional(directory: Path, stem: str) -> Path | None:
+    """Return the table ``stem`` in ``directory`` if there is one.
+
+    Raises:
+        FileNotFoundError: there are several.
+    """
+    paths = [directory / (stem + suffix) for suffix in SUFFIXES]
+    found = [path for path in paths if path.is_file()]
+    if len(found) > 1:
+        raise FileNotFoundError(
+            f"{directory} must hold one table {stem}; got {[path.name for path in found]}"
+        )
+    return found[0] if found else None
+
+
+def rename_columns(
+    tables: Mapping[str, pl.DataFrame], columns: Mapping[str, str]
+) -> dict[str, pl.DataFrame]:
+    """Return tables with columns renamed, each in all tables that have it.
+
+    Args:
+        tables: the tables by name.
+        columns: the new names by the present names.
+
+    Raises:
+        ValueError: no table has a column of a given name, or a table has a column of the new name
+            already.
+
+    Example:
+        >>> tables = {"items": pl.DataFrame({"movieId": [1]})}
+        >>> rename_columns(tables, {"movieId": "item_id"})["items"].columns
+        ['item_id']
+    """
+    there = {name: frame.columns for name, frame in tables.items()}
+    unknown = [old for old in columns if not any(old in names for names in there.values())]
+    if unknown:
+        raise ValueError(f"columns must name columns of the tables; {unknown} are not in {there}")
+    made = {}
+    for name, frame in tables.items():
+        after = [columns.get(column, column) for column in frame.columns]
+        twice = sorted({column for column in after if after.count(column) > 1})
+        if twice:
+            raise ValueError(
+                f"{name}: columns must give each column another name; two would be {twice}, of "
+                f"{frame.columns}"
+            )
+        made[name] = frame.rename(dict(zip(frame.columns, after, strict=True)))
+    return made
 
 
 def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -73,33 +144,6 @@ def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> N
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ValueError(f"{what} must have the columns {missing}; got {frame.columns}")
-
-
-def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
-    """Return ``frame`` with ``column`` converted to text or 64-bit integers.
-
-    Raises:
-        ValueError: an id is missing or empty, or ids are neither text nor integers.
-    """
-    series = frame[column]
-    if series.dtype in (pl.Categorical, pl.Enum):
-        series = series.cast(pl.String)
-    if series.dtype.is_integer():
-        largest = series.max()
-        if isinstance(largest, int) and largest >= 2**63:
-            raise ValueError(f"{what}: {column} must be below 2**63; got {largest}")
-        series = series.cast(pl.Int64)
-    elif series.dtype != pl.String:
-        raise ValueError(f"{what}: {column} must be text or integers; got {series.dtype}")
-    bad = series.is_null()
-    if series.dtype == pl.String:
-        bad |= series.fill_null("").str.strip_chars() == ""
-    if bad.any():
-        rows = bad.arg_true().head(3).to_list()
-        raise ValueError(
-            f"{what}: {column} must not be empty; got empty ones in rows {rows} (counted from 0)"
-        )
-    return frame.with_columns(series)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -118,31 +162,70 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_path(path: Path, what: str) -> pl.DataFrame:
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises if a name is too long
+        raise ValueError(
+            f"{what} must be rows, or a file; {path} is a folder, which mmrec.data.read_folder "
+            f"reads"
+        )
     if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises if a name is too long
         raise FileNotFoundError(f"{what}: no file at {_shorten(str(path))}")
-    suffix = path.suffix.lower()
+    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if not path.name.lower().endswith(SUFFIXES):
+        endings = ", ".join(SUFFIXES)
+        raise ValueError(f"{what} must be a file that ends in {endings}; got {path.name}")
     try:
-        if suffix == ".parquet":
+        if kind == "parquet":
             return _read_parquet(path)
-        if suffix == ".csv":
-            check_header(path)
-            # Without `glob=False` a name with [ or * would match other files.
-            frame = pl.read_csv(path, infer_schema=False, glob=False)
-            return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+        return _read_csv(path, "\t" if kind == "tsv" else ",") if "sv" in kind else _read_json(path)
     except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
         raise ValueError(
             f"{what}: {path.name} can't be read as a table: {first_line(error)}"
         ) from error
-    raise ValueError(f"{what} must be a .csv or .parquet file; got {path.name}")
 
 
-def check_header(path: Path) -> None:
+def _read_csv(path: Path, separator: str) -> pl.DataFrame:
+    check_header(path, separator)
+    # Without `glob=False` a name with [ or * would match other files.
+    frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+
+
+def check_header(path: Path, separator: str = ",") -> None:
     """Raise if a CSV file has a column twice; polars would rename the second one."""
-    first = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False, glob=False)
+    first = pl.read_csv(
+        path, has_header=False, n_rows=1, infer_schema=False, glob=False, separator=separator
+    )
     names = [name for name in first.row(0) if name is not None]
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
         raise ValueError(f"its header has {again} more than once")
+
+
+def _read_json(path: Path) -> pl.DataFrame:
+    content = path.read_bytes()
+    if path.suffix.lower() == ".gz":
+        content = gzip.decompress(content)
+    content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        # The type of a column depends on all lines.
+        frame = pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
+    except (Exception, pl.exceptions.PanicException):
+        _check_lines(content)
+        raise
+    if not frame.columns:
+        raise ValueError("its lines must be JSON objects with fields")
+    return frame
+
+
+def _check_lines(content: bytes) -> None:
+    """Raise a ``ValueError`` that names the first line that is not a JSON object."""
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            fits = not line.strip() or isinstance(json.loads(line), dict)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f"line {number} must be a JSON object; got {_shorten(repr(line))}")
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
@@ -172,6 +255,25 @@ def _unmixed(values: Any) -> Any:
     if {type(value) for value in values if value is not None} != {int, float}:
         return values
     return [None if value is None else float(value) for value in values]
+
+
+def _mixture(source: Any) -> str:
+    """Return which column of a mapping or pandas frame mixes texts with others; empty if none."""
+    if not hasattr(source, "items"):
+        return ""
+    for name, values in source.items():
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            continue
+        first: dict[bool, Any] = {}
+        for value in values:
+            if value is not None and value == value:  # NaN stands for a gap in pandas
+                first.setdefault(isinstance(value, str), value)
+        if len(first) == 2:
+            return (
+                f"column {name} mixes texts such as {first[True]!r} with others such as "
+                f"{first[False]!r}: make all of them text"
+            )
+    return ""
 
 
 def _collect(source: pl.LazyFrame, what: str) -> pl.DataFrame:

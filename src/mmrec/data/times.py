@@ -1,16 +1,33 @@
 """Times of events: conversion to seconds since 1970, and checks."""
 
+import logging
+from typing import Literal, get_args
+
 import polars as pl
+
+from mmrec.data.problems import first_rows
+
+log = logging.getLogger(__name__)
+
+TimeUnit = Literal["s", "ms", "us", "ns"]
+"""The unit of times that are numbers."""
 
 LATEST = 7_258_118_400
 """Seconds from 1970 to the year 2200; later times must be in another unit."""
 
 _EARLIEST = 315_532_800  # 1980; a unit that gives an earlier time is unlikely
-_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+_PARTS: dict[TimeUnit, float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_NAMES: dict[TimeUnit, str] = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+}
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]|$)"
+_COARSE = 2**24  # from here on, float32 skips integers
 
 
-def to_seconds(times: pl.Series, what: str) -> pl.Series:
+def to_seconds(times: pl.Series, what: str, unit: TimeUnit | None = None) -> pl.Series:
     """Return a column of numbers, or of dates and times, as float64 seconds.
 
     Texts are numbers, or all of them dates and times in the same ISO form, such as
@@ -18,31 +35,67 @@ def to_seconds(times: pl.Series, what: str) -> pl.Series:
 
     Args:
         times: the column; one named ``position`` has no unit and no latest value.
-        what: name of the rows for error messages.
+        what: name of the rows for messages.
+        unit: unit of the numbers. By default seconds, or another unit if all of them are too large
+            to be seconds and would lie between 1980 and 2200 in that unit; a warning says so.
 
     Raises:
-        ValueError: a value is not a finite number, is below 0, or is later than the year 2200; the
-            message names the first such rows.
+        ValueError: a value is not a finite number, is below 0, is later than the year 2200, or
+            looks like another unit than the others; the message names the first such rows. Or
+            ``unit`` is unknown, or is given for dates and times.
 
     Example:
         >>> to_seconds(pl.Series("timestamp", ["1970-01-02T00:00:01+01:00"]), "events").to_list()
         [82801.0]
+        >>> to_seconds(pl.Series("timestamp", [1500]), "events", "ms").to_list()
+        [1.5]
     """
-    seconds = _numbers(times, what)
-    bad = ~(seconds.is_finite() & (seconds >= 0)).fill_null(False)
+    if unit is not None and unit not in _PARTS:
+        raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {unit!r}")
+    dated = _dates(times)
+    values = _numbers(times, what) if dated is None else dated
+    bad = ~(values.is_finite() & (values >= 0)).fill_null(False)
     if bad.any():
         raise ValueError(
             f"{what}: {times.name} must be a finite number of 0 or more, or dates and times in one "
-            f"ISO form; {_rows(times, bad)}"
+            f"ISO form; {first_rows(bad, times)}"
         )
-    late = seconds >= LATEST
-    if times.name == "timestamp" and late.any():
-        first = seconds.filter(late)[0]
+    if times.name == "position":
+        return values
+    if dated is not None and unit is not None:
         raise ValueError(
-            f"{what}: timestamp must be seconds since 1970, before the year 2200; "
-            f"{_rows(times, late)}{other_unit(first)}"
+            f"{what}: {times.name} holds dates and times, which have no unit; got "
+            f"time_unit={unit!r}"
         )
-    return seconds.alias(times.name)
+    if dated is None:
+        unit = _checked_unit(values, times, what, unit)
+    seconds = values / _PARTS[unit or "s"]
+    _check_late(seconds, times, what, unit or "s")
+    return seconds
+
+
+def guess_unit(times: pl.Series) -> TimeUnit | None:
+    """Return the unit that all values have; None if they are no numbers, or differ.
+
+    Example:
+        >>> guess_unit(pl.Series([1_700_000_000_000, 1_700_000_001_000]))
+        'ms'
+    """
+    if _dates(times) is not None or not (times.dtype.is_numeric() or times.dtype == pl.String):
+        return None
+    values = times.cast(pl.Float64, strict=False)
+    return next((unit for unit in _PARTS if _like(values, unit).all() and values.count()), None)
+
+
+def report_guess(what: str, unit: TimeUnit) -> None:
+    """Say that times are taken to be in a unit other than seconds."""
+    if unit != "s":
+        log.warning(
+            "%s: timestamp looks like %s and is read as such (time_unit=%r)",
+            what,
+            _NAMES[unit],
+            unit,
+        )
 
 
 def other_unit(seconds: float) -> str:
@@ -52,22 +105,66 @@ def other_unit(seconds: float) -> str:
         >>> other_unit(1.7e12)
         ', which looks like milliseconds'
     """
-    units = (unit for unit, many in _UNITS.items() if _EARLIEST <= seconds / many < LATEST)
-    return "".join(f", which looks like {unit}" for unit in units)
+    values = pl.Series([seconds], dtype=pl.Float64)
+    units = [unit for unit in _PARTS if unit != "s" and _like(values, unit).all()]
+    return "".join(f", which looks like {_NAMES[unit]}" for unit in units)
+
+
+def _like(values: pl.Series, unit: TimeUnit) -> pl.Series:
+    """Return which values may be in a unit; each value in one of them at most."""
+    many = _PARTS[unit]
+    earliest = 0 if unit == "s" else _EARLIEST * many
+    return (values >= earliest) & (values < LATEST * many)
+
+
+def _checked_unit(
+    values: pl.Series, times: pl.Series, what: str, unit: TimeUnit | None
+) -> TimeUnit:
+    """Return the unit of numbers, and say what was guessed or looks wrong."""
+    if times.dtype == pl.Float32 and (coarse := (values >= _COARSE).sum()):
+        log.warning(
+            "%s: %s is in float32, which rounds %d of the times (unix seconds to 128 s); keep them "
+            "in float64 or integers",
+            what,
+            times.name,
+            coarse,
+        )
+    guessed = guess_unit(values)
+    if unit is None:
+        report_guess(what, guessed or "s")
+        return guessed or "s"
+    if unit != "s" and (values >= _EARLIEST).all() and guessed == "s":
+        log.warning(
+            "%s: %s is read as %s, as time_unit says, but looks like seconds",
+            what,
+            times.name,
+            _NAMES[unit],
+        )
+    return unit
+
+
+def _check_late(seconds: pl.Series, times: pl.Series, what: str, unit: TimeUnit) -> None:
+    late = seconds >= LATEST
+    if not late.any():
+        return
+    others = "" if late.all() else f" ({int((~late).sum()):,} others are)"
+    value = seconds.filter(late)[0] * _PARTS[unit]
+    raise ValueError(
+        f"{what}: {times.name} must be {_NAMES[unit]} since 1970, before the year 2200{others}; "
+        f"{first_rows(late, times)}{other_unit(value)}"
+    )
+
+
+def _dates(times: pl.Series) -> pl.Series | None:
+    """Return dates and times as seconds; None if the column is something else."""
+    if times.dtype == pl.String and times.str.contains(_ISO).all() and times.count():
+        times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+    if not isinstance(times.dtype, pl.Date | pl.Datetime):
+        return None
+    return times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
 
 
 def _numbers(times: pl.Series, what: str) -> pl.Series:
-    if times.dtype == pl.String and times.str.contains(_ISO).all() and times.count():
-        times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
-    if isinstance(times.dtype, pl.Date | pl.Datetime):
-        return times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
     if times.dtype.is_numeric() or times.dtype in (pl.String, pl.Null):
         return times.cast(pl.Float64, strict=False)
     raise ValueError(f"{what}: {times.name} must be numbers or dates and times; got {times.dtype}")
-
-
-def _rows(times: pl.Series, wrong: pl.Series) -> str:
-    """Return the first wrong rows and their values, for a message."""
-    rows = wrong.arg_true().head(3).to_list()
-    found = ["null" if times[row] is None else f"'{times[row]}'" for row in rows]
-    return f"rows {rows} (counted from 0) hold {', '.join(found)}"

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from mmrec.data import Catalog, ItemId, PastEvent, Table
+from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -136,7 +136,7 @@ class RealtimeRecommender:
     def observe(
         self,
         user: str,
-        item: ItemId,
+        item: GivenId,
         event_type: str = "view",
         time: float | None = None,
         *,
@@ -159,9 +159,11 @@ class RealtimeRecommender:
             ValueError: the item is not in the catalogue, or the log can't store such an event.
             OSError: the log can't be written; nothing has changed.
         """
-        if item not in self.catalog:
+        index = self.catalog.find(item)
+        if not index:
             self.refresh()  # another process may have added it
-            self.catalog.indices_of([item])
+            index = int(self.catalog.indices_of([item])[0])
+        item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         offset = self.log.append(user, item, event_type=event_type, time=time, id=id)
         try:
             self._user_sessions.latest(user, self.snapshots.now)
@@ -326,7 +328,7 @@ class RealtimeRecommender:
         frame, files = with_images(rows, images, self.catalog)
         return self.snapshots.change(ItemChange("update", frame, dict(features or {})), files)
 
-    def remove_items(self, items: Sequence[ItemId]) -> None:
+    def remove_items(self, items: Sequence[GivenId]) -> None:
         """Stop recommending items; they stay in the histories of users.
 
         Raises:
@@ -335,7 +337,8 @@ class RealtimeRecommender:
         if isinstance(items, str | int):
             raise ValueError(f"remove_items expects a list of item ids; got the one id {items!r}")
         column = self.catalog.frame["item_id"]
-        rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
+        ids = [self.catalog.written(item) for item in items]
+        rows = pl.DataFrame({"item_id": pl.Series(ids, dtype=column.dtype)})
         self.snapshots.change(ItemChange("remove", rows, {}))
 
     def refresh(self) -> None:

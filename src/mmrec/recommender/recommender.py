@@ -13,7 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog, Interactions, ItemId, Source, Split, Table
+from mmrec.data import (
+    Catalog,
+    GivenId,
+    Interactions,
+    ItemId,
+    Source,
+    Split,
+    Table,
+    TimeUnit,
+    read_log,
+    read_tables,
+    renamed,
+)
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
@@ -25,7 +37,7 @@ from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
-from mmrec.recommender.pipeline.data import check_no_folder, read_log, renumbered, split_log
+from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out, seeded
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.private import check_private
@@ -86,6 +98,8 @@ class Recommender:
         items: Table | Catalog,
         *,
         images: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
         options: Options | None = None,
         progress: bool = False,
@@ -99,6 +113,8 @@ class Recommender:
             events: the log, see :class:`mmrec.data.Interactions`.
             items: the catalogue, see :class:`mmrec.data.Catalog`.
             images: folder of the images that ``items`` name.
+            columns: our names of columns by theirs, for both tables: ``{"movieId": "item_id"}``.
+            time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: numbers and choices.
             progress: whether to show progress bars.
@@ -140,10 +156,10 @@ class Recommender:
         check_private(options, recipe, modalities, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
-        check_no_folder(items, "items")
+        data = read_tables(events, items, images=images, columns=columns, time_unit=time_unit)
         # A copy, so that the caller's catalogue stays as it is.
-        catalog = deepcopy(items) if isinstance(items, Catalog) else Catalog(items, images)
-        log = read_log(events, catalog)
+        catalog = deepcopy(items) if isinstance(items, Catalog) else data.catalog
+        log = data.interactions
         split = split_log(log, options, catalog)
         # With privacy, which items have events is secret too: features are scaled over all items.
         private = options.epsilon is not None
@@ -210,6 +226,8 @@ class Recommender:
         items: Table | Catalog | None = None,
         *,
         images: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
         progress: bool = False,
         options: Mapping[str, Any] | None = None,
@@ -226,6 +244,8 @@ class Recommender:
             events: the new log, of new or known users.
             items: rows of new or changed items, if there are any.
             images: folder of their images; by default that of the catalogue.
+            columns: as for :meth:`fit`.
+            time_unit: as for :meth:`fit`.
             cache: folder in which the features of frozen encoders are kept.
             progress: whether to show progress bars.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
@@ -248,7 +268,12 @@ class Recommender:
         """
         how = Execution(Path(cache) if cache else None, progress=progress)
         changes = {} if options is None else options
-        return Recommender(update_state(self.state, events, items, images, parts, changes, how))
+        given = {"interactions": events} | ({} if items is None else {"items": items})
+        tables = renamed(given, columns)
+        rows, new = tables["interactions"], tables.get("items")
+        return Recommender(
+            update_state(self.state, rows, new, images, parts, changes, how, time_unit)
+        )
 
     def recommend(
         self,
@@ -323,7 +348,7 @@ class Recommender:
         return lists
 
     def similar(
-        self, item: ItemId, k: Count = 10, *, where: Where | None = None
+        self, item: GivenId, k: Count = 10, *, where: Where | None = None
     ) -> list[Recommendation]:
         """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
@@ -339,13 +364,21 @@ class Recommender:
         scores = scores.masked_fill(~allowed, -torch.inf)
         return top_list(self.catalog, scores, k, "similarity")
 
-    def evaluate(self, events: Table | Interactions | None = None) -> Report:
+    def evaluate(
+        self,
+        events: Table | Interactions | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        time_unit: TimeUnit | None = None,
+    ) -> Report:
         """Measure the recommender on the validation and test parts of a log.
 
         The log is split as it was for training, so the same log gives the same report.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
+            columns: as for :meth:`fit`.
+            time_unit: as for :meth:`fit`.
 
         Raises:
             ValueError: ``events`` is needed and missing, or malformed.
@@ -353,7 +386,8 @@ class Recommender:
         events = self._log if events is None else events
         if events is None:
             raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
-        log = read_log(events, self.catalog)
+        events = renamed({"interactions": events}, columns)["interactions"]
+        log = read_log(events, self.catalog, time_unit)
         split = split_log(log, self.options, self.catalog)
         split = renumbered(split, self.state.event_types)
         return Report(measure(self.state, split)[0])
@@ -377,7 +411,7 @@ class Recommender:
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
         self.state = self.state.with_items(new.frame, *self.state.encode(new))
-        return new.ids
+        return self.catalog.ids_of(self.catalog.indices_of(new.ids))
 
     def save(self, directory: str | Path, **about: Any) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.

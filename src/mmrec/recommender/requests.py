@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data import ItemId, Where
+from mmrec.data import GivenId, Where
 from mmrec.data.times import LATEST
 
 Seen = bool | Collection[str]
@@ -49,7 +49,8 @@ def check_count(k: object) -> int:
 
 def check_item(item: object) -> None:
     """Raise a ``ValueError`` unless ``item`` could be the id of one item."""
-    if not isinstance(item, str | int | np.integer):
+    whole = isinstance(item, float | np.floating) and float(item).is_integer()
+    if not (whole or isinstance(item, str | int | np.integer)):
         raise ValueError(f"item must be the id of one item; got {item!r}")
 
 
@@ -91,8 +92,8 @@ def check_many(histories: object) -> None:
         raise ValueError(f"recommend_many expects a list of histories; got {histories!r}")
 
 
-def as_history(history: Any, what: str = "a history") -> list[ItemId]:
-    """Return a :data:`History` as a list of Python strings and integers.
+def as_history(history: Any, what: str = "a history") -> list[GivenId]:
+    """Return a :data:`History` as a list of Python strings and numbers.
 
     Args:
         history: the item ids; an iterator is used up.

@@ -115,11 +115,7 @@ class ItemPresenter:
         return None if title is None else str(title), image
 
     def parsed(self, item: Any) -> Any:
-        """Return an id as an integer if the catalogue's ids are: queries hold only text."""
-        catalog = self.live.catalog
-        if item in catalog or not isinstance(item, str):
+        """Return an id as the catalogue writes it: queries hold only text."""
+        if isinstance(item, bool) or not isinstance(item, str | int | float):
             return item
-        try:
-            return catalog.parse_ids([item])[0]
-        except ValueError:
-            return item
+        return self.live.catalog.written(item)

@@ -1,7 +1,8 @@
 import pytest
 
+from mmrec.data import read_log
 from mmrec.recommender.content import Content
-from mmrec.recommender.pipeline.data import read_log, split_log
+from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.measure import describe_content, measure
 
 

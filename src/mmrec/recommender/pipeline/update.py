@@ -8,13 +8,13 @@ from typing import Any, cast
 import numpy as np
 import torch.nn.functional as F
 
-from mmrec.data import Catalog, Interactions, Split, Table
+from mmrec.data import Catalog, Interactions, Split, Table, TimeUnit, read_log
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts
 from mmrec.recommender.parts.remake import is_ours
 from mmrec.recommender.pipeline.assemble import Recipe
-from mmrec.recommender.pipeline.data import read_log, renumbered, split_log
+from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
 from mmrec.recommender.pipeline.train import check_devices
 
@@ -46,12 +46,13 @@ def update_state(
     parts: Parts,
     changes: Mapping[str, Any],
     how: Execution,
+    time_unit: TimeUnit | None = None,
 ) -> RecommenderState:
     """Continue training from a state; see :meth:`mmrec.Recommender.update`."""
     options = _changed(old, changes)
     check_devices(options.devices)
     catalog = merged(old.catalog, items, images)
-    log = read_log(events, catalog)
+    log = read_log(events, catalog, time_unit)
     split = renumbered(split_log(log, options, catalog), old.event_types)
     plan = Plan(
         options,
