@@ -1,7 +1,9 @@
 """A recommender that takes events and items while it serves."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
+from mmrec.realtime.log_trend import LogTrend
 from mmrec.realtime.search import interest_list, popular_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
@@ -59,6 +62,7 @@ class RealtimeRecommender:
 
     Attributes:
         snapshots: what is served now, and its changes.
+        trend: what is popular now, by the events of the log; None for a model without times.
 
     Raises:
         ValueError: a part has the wrong type.
@@ -89,6 +93,8 @@ class RealtimeRecommender:
         _check_parts(self.log, self.sessions, index)
         self.snapshots = SnapshotStore(recommender.state, self.log, index)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
+        trend = recommender.state.trend
+        self.trend = None if trend is None else LogTrend(trend, self.log)
 
     @classmethod
     def load(
@@ -116,7 +122,10 @@ class RealtimeRecommender:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; ``directory`` is unchanged.
         """
-        Recommender(self.snapshots.to_state()).save(directory)
+        state = self.snapshots.to_state()
+        if self.trend is not None:
+            state = replace(state, trend=self.trend.trend(self.snapshots.now))
+        Recommender(state).save(directory)
 
     @property
     def version(self) -> str:
@@ -251,9 +260,13 @@ class RealtimeRecommender:
         left_out = np.concatenate([seen, more])
         if interest is None:
             allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
-            return popular_list(now, k, allowed)
+            share = None if self.trend is None else self.trend.popularity(now, _or_nan(time))
+            return popular_list(now, k, allowed, share)
         chosen = None if where is None else allowed
-        return interest_list(now, interest, k, exclude=left_out, allowed=chosen)
+        bonus = None
+        if self.trend is not None and self.trend.active:
+            bonus = self.trend.bonus(now, _or_nan(time))
+        return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""
@@ -387,6 +400,10 @@ def _interest_of_history(
         return None, seen
     with torch.inference_mode():
         return now.model.interests(histories.to(now.vectors.device), now.vectors), seen
+
+
+def _or_nan(time: float | None) -> float:
+    return math.nan if time is None else time
 
 
 def _check_parts(log: object, sessions: object, index: object) -> None:
