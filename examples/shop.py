@@ -12,7 +12,7 @@ import numpy as np
 import mmrec
 
 KINDS, STYLES, EACH = 12, 5, 5
-USERS, VISITS = 400, 6
+USERS, VISITS = 300, 5
 
 
 def make_shop(seed: int = 0) -> tuple[dict[str, list], dict[str, list]]:
@@ -46,7 +46,15 @@ def make_shop(seed: int = 0) -> tuple[dict[str, list], dict[str, list]]:
 def fit(events: dict[str, list], items: dict[str, list], **more: Any) -> mmrec.Recommender:
     """Train a small model; the last purchase of each user is the test."""
     options = mmrec.Options(
-        modalities=("id",), split="leave-one-out", dim=32, epochs=12, dropout=0.2, **more
+        modalities=("id",),
+        split="leave-one-out",
+        dim=32,
+        epochs=12,
+        dropout=0.2,
+        lr=0.01,
+        batch_size=8,
+        ema=0.0,
+        **more,
     )
     return mmrec.Recommender.fit(events, items, options=options)
 
