@@ -12,6 +12,7 @@ from mmrec.data.histories import Histories
 from mmrec.data.images import ImageError, check_images, load_image, resolve_image
 from mmrec.data.interactions import Interactions, drop_consecutive_duplicates, k_core
 from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
+from mmrec.data.pictures import pictures_in
 from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
 from mmrec.data.shard_writer import write_shards
 from mmrec.data.shards import Shards
@@ -51,6 +52,7 @@ __all__ = [
     "leave_one_out",
     "load_image",
     "load_pool",
+    "pictures_in",
     "read_folder",
     "resolve_image",
     "split_by_time",
