@@ -70,7 +70,8 @@ def test_unknown_ids_are_named():
         ({"item_id": [1.0]}, "item_id must be text or integers; got Float64"),
         ({"item_id": ["a"], "image": ["../x.jpg"]}, r"image '../x.jpg' lies outside"),
         ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "image must be a file name inside"),
-        ({"item_id": ["a"], "image": [["x.jpg"]]}, "items: image must be text; got List"),
+        ({"item_id": ["a"], "image": [["../x.jpg"]]}, r"image '../x.jpg' lies outside"),
+        ({"item_id": ["a"], "image": [{"url": "x"}]}, "image must be file names or bytes.*Struct"),
     ],
 )
 def test_bad_items(tmp_path, columns, message):

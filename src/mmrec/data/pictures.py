@@ -30,7 +30,7 @@ def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
         >>> pictures_in(pl.Series("image", [["a.jpg", "b.jpg"], None]), Path("/shop"))
         [[PosixPath('/shop/a.jpg'), PosixPath('/shop/b.jpg')], []]
     """
-    if not holds_pictures(column.dtype):
+    if not holds_pictures(column):
         raise ValueError(
             f"items: {column.name} must be file names or bytes of images, or lists of them; got "
             f"{column.dtype}"
@@ -38,15 +38,19 @@ def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
     return [_pictures(value, images) for value in column.to_list()]
 
 
-def holds_pictures(dtype: pl.DataType) -> bool:
-    """Return whether a column of this type can hold images."""
+def holds_pictures(column: pl.Series) -> bool:
+    """Return whether a column has a type that can hold images."""
+    return _holds_pictures(column.dtype)
+
+
+def _holds_pictures(dtype: Any) -> bool:
     if isinstance(dtype, pl.List | pl.Array):
-        return isinstance(dtype.inner, pl.DataType) and holds_pictures(dtype.inner)
+        return _holds_pictures(dtype.inner)
     if isinstance(dtype, pl.Struct):
         kinds = {field.name: field.dtype for field in dtype.fields}
         known = kinds.get("bytes", pl.Null) in (pl.Binary, pl.Null)
         return known and bool({"bytes", "path"} & set(kinds))
-    return not dtype.is_nested() and dtype != pl.Object
+    return bool(dtype != pl.Object)
 
 
 def first_name(value: Any) -> str:

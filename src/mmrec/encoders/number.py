@@ -12,7 +12,8 @@ from mmrec.layers import record_init_args
 def quantile_edges(values: Float[np.ndarray, " n"], bins: int) -> Float64[np.ndarray, " edges"]:
     """Return the edges of at most ``bins`` pieces that hold equally many values.
 
-    NaN is left out. Equal quantiles are one edge, so values that occur often get fewer pieces.
+    Edges are values that occur. NaN is left out. Equal quantiles are one edge, so there are fewer
+    pieces where one value is frequent.
 
     Example:
         >>> quantile_edges(np.array([3.0, 1.0, 2.0, np.nan, 9.0, 1.0]), bins=2)
@@ -21,7 +22,7 @@ def quantile_edges(values: Float[np.ndarray, " n"], bins: int) -> Float64[np.nda
     known = values[~np.isnan(values)].astype(np.float64)
     if not len(known):
         return np.zeros(0)
-    return np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)))
+    return np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
 
 
 def piecewise_linear(

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from mmrec.data import Catalog
+from mmrec.encoders import CategoryEncoder
 from mmrec.recommender import Recommender
-from mmrec.recommender.content import CategoryEncoder, CategoryModality, Context
+from mmrec.recommender.content import CategoryModality, Context
 
 ROWS = {
     "item_id": ["a", "b", "c", "d"],
@@ -20,14 +21,14 @@ def prepare(rows=ROWS, trained=(1, 2, 3, 4), **how):
 
 def test_values_are_numbered():
     made = prepare()
-    assert made.facts == {"column": "genres", "values": ["Comedy", "Drama", "Horror"], "dim": 8}
+    assert made.facts == {"values": {"genres": ["Comedy", "Drama", "Horror"]}, "dim": 8}
     assert made.source.present.tolist() == [False, True, True, False, True]
     assert made.source.load(np.array([1, 2, 4])).tolist() == [[1, 2], [2, 0], [3, 1]]
 
 
 def test_values_of_trained_items_alone_have_a_vector():
     made = prepare(trained=(2,))
-    assert made.facts["values"] == ["Drama"]
+    assert made.facts["values"] == {"genres": ["Drama"]}
     assert made.source.present.tolist() == [False, True, True, False, False]
 
 
@@ -41,8 +42,8 @@ def test_an_item_has_the_mean_of_its_values():
 
 def test_another_column_and_separator():
     rows = {"item_id": ["a", "b"], "tags": ["x, y", "y"]}
-    made = prepare(rows, (1, 2), column="tags", separator=",")
-    assert made.facts["values"] == ["x", "y"]
+    made = prepare(rows, (1, 2), columns="tags", separator=",")
+    assert made.facts["values"] == {"tags": ["x", "y"]}
     with pytest.raises(ValueError, match=r"must find a column of \['category', .*; items have"):
         prepare(rows, (1, 2))
     with pytest.raises(ValueError, match="no trained item has a value in 'genres'"):

@@ -64,8 +64,8 @@ class CategoryModality:
             values = {name: self._known(catalog, name, context.trained) for name in names}
         source = self._source(catalog, values)
         if not any(values.values()) or not source.present.any():
-            names = ", ".join(map(repr, values))
-            raise ValueError(f"modality 'category': no trained item has a value in {names}")
+            looked = ", ".join(map(repr, values))
+            raise ValueError(f"modality 'category': no trained item has a value in {looked}")
         facts = {"values": values, "dim": context.dim}
         return Prepared(source, self.rebuild(facts), facts)
 

@@ -93,7 +93,7 @@ class ImageModality(PretrainedModality):
                 found = pictures_in(frame[name], images)
                 rows = [row + more for row, more in zip(rows, found, strict=True)]
             # A column `images` may be there for another reason, such as addresses with sizes.
-            elif name == "image" or holds_pictures(frame[name].dtype):
+            elif name == "image" or holds_pictures(frame[name]):
                 rows = _first(rows, pictures_in(frame[name], images))
         return rows
 

@@ -198,15 +198,9 @@ def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -
     reasons = dict(zip(items, problems.values(), strict=True))
     missing = {item: why for item, why in reasons.items() if why.endswith(MISSING)}
     wrong = {item: why for item, why in reasons.items() if item not in missing}
-    for what, some in (("files are missing", missing), ("values are left out", wrong)):
+    for what, some in (("name missing files", missing), ("have values that are left out", wrong)):
         if some:
             first = "; ".join(f"{item}: {why}" for item, why in list(some.items())[:3])
-            log.warning(
-                "modality %r: %s of %d of %d items, first %s",
-                name,
-                what,
-                len(some),
-                len(catalog),
-                first,
-            )
+            counts = f"{len(some):,} of {len(catalog):,} items"
+            log.warning("modality %r: %s %s, first %s", name, counts, what, first)
     return reasons

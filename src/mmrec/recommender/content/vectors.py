@@ -1,5 +1,6 @@
 """Precomputed vectors of items as a modality: a column of the catalogue, or a file."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from mmrec.recommender.content.modality import Context, Facts, Prepared
 from mmrec.recommender.content.pretrained import fitted
 from mmrec.recommender.content.vector_table import VectorTable, read_vectors, usual_width
 from mmrec.recommender.content.written import is_file
+
+log = logging.getLogger(__name__)
 
 
 @record_init_args
@@ -87,8 +90,12 @@ class VectorsModality:
     ) -> tuple[Source, dict[int, str]]:
         """Return the vectors of further items, of their rows or else of the file."""
         column, file = facts["column"], facts["file"]
-        lacking = bool(column_of(items, column).is_null().any())
-        table = read_vectors(Path(file)) if file is not None and lacking else None
+        table = None
+        if file is not None and column_of(items, column).is_null().any():
+            if Path(file).is_file():
+                table = read_vectors(Path(file))
+            else:
+                log.warning("vectors: no file at %s, so only the rows of items have them", file)
         features = self._features(items, column, table, facts["feature_dim"])
         return features, features.problems
 
@@ -116,9 +123,9 @@ class VectorsModality:
             values = np.concatenate([own, table.vectors]) if start else table.vectors
             rows = np.where(found >= 0, start + found, rows)
         finite = np.ones(len(rows), dtype=bool)
-        for first in range(0, len(rows), 10_000):  # a memory-mapped file is read in blocks
-            some = rows[first : first + 10_000]
-            finite[first : first + 10_000] = (some < 0) | np.isfinite(values[some]).all(axis=1)
+        given = np.flatnonzero(rows >= 0)
+        for some in np.array_split(given, len(given) // 10_000 + 1):  # a file may be memory-mapped
+            finite[some] = np.isfinite(values[rows[some]]).all(axis=1)
         problems |= {int(row): "it holds NaN or infinity" for row in np.flatnonzero(~finite)}
         rows = np.where(finite, rows, -1)
         return Features(values, np.pad(rows, (1, 0), constant_values=-1), problems)
