@@ -50,7 +50,8 @@ def piecewise_linear(
     """
     missing = np.isnan(values)
     known = np.where(missing, edges[0], values)[:, None]
-    shares = np.clip((known - edges[:-1]) / np.diff(edges), 0, 1)
+    # Clipped before it is divided, since a piece may be very narrow.
+    shares = (np.clip(known, edges[:-1], edges[1:]) - edges[:-1]) / np.diff(edges)
     return np.concatenate([shares, missing[:, None]], axis=1).astype(np.float32)
 
 
