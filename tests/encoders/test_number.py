@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from mmrec.encoders import NumberEncoder, piecewise_linear, quantile_edges
 def slowly(value, edges):
     """Equation 1 of arXiv 2203.05556, in a loop, for numbers between the edges."""
     row = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         row.append(0.0 if value < low else 1.0 if value >= high else (value - low) / (high - low))
     return row
 
