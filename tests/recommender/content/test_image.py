@@ -12,8 +12,8 @@ from mmrec.recommender.content import Context, ImageModality
 IDS = ["a", "b", "c"]
 
 
-def prepare(columns, folder, *, ids=IDS, **how):
-    catalog = Catalog({"item_id": ids} | columns, folder)
+def prepare(rows, folder, *, ids=IDS, **how):
+    catalog = Catalog({"item_id": ids} | rows, folder)
     context = Context(4, np.arange(1, len(ids) + 1))
     return ImageModality("test_vit", **how).prepare(catalog, context)
 

@@ -45,6 +45,9 @@ def test_columns_names_and_options_reach_the_modalities():
 def test_what_is_given_for_a_kind_holds_for_all_its_modalities():
     made = made_of("text:title,text:brand", {"text": "x/y", "text:brand": "a/b"})
     assert [made[name].encoder for name in made] == ["x/y", "a/b"]
+    made = made_of("text:title,text", {"text:title": TextModality, "text": "x/y"})
+    assert [type(made[name]) for name in made] == [TextModality, TextModality]
+    assert made["text:title"].template == "{title}"
     own = NumberModality("price")
     assert made_of(("id", "cost"), {"cost": own})["cost"] is own
 

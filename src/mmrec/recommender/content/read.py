@@ -69,8 +69,11 @@ def modalities_of(
     texts = options.modalities
     if texts is None:
         texts = (*DEFAULTS, *(name for name in given if name not in DEFAULTS))
-    # A name for which something is given need not be one of ours.
-    written = [Written(text, text) if text in given else Written.read(text) for text in texts]
+    # The name of a modality that is given is free.
+    written = [
+        Written(text, text) if _is_modality(given.get(text)) else Written.read(text)
+        for text in texts
+    ]
     names = [one.name for one in written]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"modalities must have different names; got {twice} more than once")
@@ -83,8 +86,8 @@ def modalities_of(
 def _modality(written: Written, options: ContentOptions, given: Any) -> Modality:
     """Return a modality, made by the rule of factories where it is not given built."""
     name, kind, kinds = written.name, written.kind, modality_kinds()
-    if isinstance(given, Modality) and written.source is None:
-        return given
+    if _is_modality(given) and written.source is None:
+        return cast(Modality, given)
     known: dict[str, Any] = {
         "pooling": options.pooling,
         "tuning": options.tuning,
@@ -100,7 +103,7 @@ def _modality(written: Written, options: ContentOptions, given: Any) -> Modality
         factory = given
     elif (
         kind in kinds
-        and not isinstance(given, Modality)
+        and not _is_modality(given)
         and (given is None or "encoder" in signature(kinds[kind]).parameters)
     ):
         factory = kinds[kind]
@@ -116,6 +119,11 @@ def _modality(written: Written, options: ContentOptions, given: Any) -> Modality
     if kind == "vectors" and written.source is None and given is None:
         raise ValueError("modality 'vectors' must name a column or a file: vectors:COLUMN_OR_FILE")
     return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
+
+
+def _is_modality(given: Any) -> bool:
+    """Return whether this is a modality, rather than what makes one."""
+    return isinstance(given, Modality) and not isinstance(given, type)
 
 
 def those_of(

@@ -124,11 +124,12 @@ def read_vectors(path: Path) -> VectorTable:
     """
     if not path.is_file():
         raise FileNotFoundError(f"vectors: no file at {path}")
-    return _read(path, path.stat().st_mtime_ns)
+    files = [file for file in (path, _names(path)) if file.is_file()]
+    return _read(path, tuple((f.stat().st_mtime_ns, f.stat().st_size) for f in files))
 
 
 @lru_cache(maxsize=4)  # live items come one at a time
-def _read(path: Path, changed: int) -> VectorTable:
+def _read(path: Path, stamp: object) -> VectorTable:
     ids, vectors = _read_npy(path) if path.suffix.lower() == ".npy" else _read_parquet(path)
     rows = {str(item): row for row, item in enumerate(ids)}
     if len(rows) < len(ids):
@@ -139,8 +140,12 @@ def _read(path: Path, changed: int) -> VectorTable:
     return VectorTable(path.name, rows, vectors)
 
 
+def _names(path: Path) -> Path:
+    return path.with_suffix(".ids.txt")
+
+
 def _read_npy(path: Path) -> tuple[list[Any], np.ndarray]:
-    names = path.with_suffix(".ids.txt")
+    names = _names(path)
     if not names.is_file():
         raise FileNotFoundError(
             f"{path.name} needs {names.name} beside it, with an item id a line in the order of its "
