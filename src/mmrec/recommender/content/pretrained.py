@@ -14,15 +14,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmrec.data import Catalog, Inputs, RawSource, Source, TableSource
-from mmrec.encoders import FeatureEncoder, Features, FeatureStore, ImageTransform, RawEncoder
+from mmrec.data import Catalog, Inputs, RawSource, Source
+from mmrec.encoders import FeatureEncoder, FeatureStore, ImageTransform, RawEncoder
 from mmrec.recommender.content.modality import Context, Facts, Prepared, check_fingerprint
+from mmrec.recommender.content.several import by_row, encode_each, flatten
 
 log = logging.getLogger(__name__)
 
 Transform = Callable[[Sequence[Any]], Inputs]
-
-_BLOCK = 10_000  # values of several an item, whose features are averaged at once
 
 
 class PretrainedModality(ABC):
@@ -81,7 +80,7 @@ class PretrainedModality(ABC):
         facts |= self.describe(encoder)
         if self.tuning == "frozen":
             store, model = FeatureStore(context.cache), placed(encoder, context.device)
-            features, problems = _encoded(store, model, values, progress=context.progress)
+            features, problems = encode_each(store, model, values, progress=context.progress)
             facts["feature_dim"] = encoder.dim
             made = fitted(features, encoder.dim, context.trained)
             prepared = Prepared(features, made, facts, problems=problems, cut=cut)
@@ -127,7 +126,7 @@ class PretrainedModality(ABC):
         raw = self.loaded()
         check_fingerprint(self.name, raw.fingerprint(), facts)
         device = next(encoder.buffers()).device
-        return _encoded(FeatureStore(None), placed(raw, device), values)
+        return encode_each(FeatureStore(None), placed(raw, device), values)
 
     def loaded(self) -> RawEncoder:
         """Return the frozen encoder; it is loaded once a process."""
@@ -202,7 +201,7 @@ class PretrainedModality(ABC):
         return _loaded_once(type(self), arguments, _stamp(name))
 
     def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
-        flat, owners = _flat(values)
+        flat, owners = flatten(values)
         wrong = self.find_problems(flat)
         several = sum(isinstance(value, tuple) for value in values)
         if several:
@@ -216,7 +215,7 @@ class PretrainedModality(ABC):
         for place, (value, row) in enumerate(zip(flat, owners, strict=True)):
             if place not in wrong:
                 first.setdefault(row, value)
-        problems = _by_row(wrong, owners)
+        problems = by_row(wrong, owners)
         return RawSource([first.get(row) for row in range(len(values))], transform), problems
 
 
@@ -260,47 +259,3 @@ def fitted(features: Source, dim: int, trained: np.ndarray) -> FeatureEncoder:
     rows = trained[features.present[trained]]
     encoder = FeatureEncoder(dim)
     return encoder.fit(cast(torch.Tensor, features.load(rows))) if len(rows) else encoder
-
-
-def _encoded(
-    store: FeatureStore, encoder: nn.Module, values: Sequence[Any], *, progress: bool = False
-) -> tuple[Features | TableSource, dict[int, str]]:
-    """Return the features of a catalogue, and why values are left out, by row.
-
-    An item with several values has the mean of their features.
-    """
-    flat, owners = _flat(values)
-    # Index 0 is padding, so the features are the catalogue's source as they are.
-    features = store.encode(encoder, [None, *flat], progress=progress)
-    problems = _by_row({i - 1: reason for i, reason in features.problems.items()}, owners)
-    if len(flat) == len(values):
-        return features, problems
-    count, total = np.zeros(len(values) + 1), np.zeros((len(values) + 1, features.dim), np.float32)
-    for start in range(0, len(flat), _BLOCK):
-        places = np.arange(start, min(start + _BLOCK, len(flat)))
-        here = places[features.present[places + 1]]
-        rows = np.array(owners)[here] + 1
-        np.add.at(total, rows, features[here + 1].numpy())
-        np.add.at(count, rows, 1)
-    return TableSource(total / count.clip(1)[:, None].astype(np.float32), count > 0), problems
-
-
-def _flat(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """Return all values, those of tuples one by one, and the row of each."""
-    pairs = [
-        (part, row)
-        for row, value in enumerate(values)
-        for part in (value if isinstance(value, tuple) else (value,))
-    ]
-    return [part for part, _ in pairs], [row for _, row in pairs]
-
-
-def _by_row(problems: Mapping[int, str], owners: Sequence[int]) -> dict[int, str]:
-    """Return problems by row; of several in one row, the first and their number."""
-    found: dict[int, list[str]] = {}
-    for place, reason in problems.items():
-        found.setdefault(owners[place], []).append(reason)
-    return {
-        row: reasons[0] if len(reasons) == 1 else f"{len(reasons)} values, first: {reasons[0]}"
-        for row, reasons in found.items()
-    }
