@@ -43,6 +43,10 @@ def test_wrong_images_are_refused(catalog, images):
             with_images(rows, sent, catalog)
     with pytest.raises(ValueError, match="this one has none"):
         with_images(rows, {3: data}, Catalog(rows))
+    for column in ([["a.png"]], [data]):
+        several = Catalog({"item_id": [1], "image": column}, catalog.images)
+        with pytest.raises(ValueError, match="only where the column image holds file names; it"):
+            with_images(rows, {3: data}, several)
 
 
 def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):

@@ -330,7 +330,8 @@ REFUSALS = {
     "no id": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"title": "red"}]}),
     "no items": (422, "POST", "/items", {"items": []}),
     "unknown column": (400, "POST", "/items", {"items": [{"item_id": "new", "color": "red"}]}),
-    "list as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
+    "list as a text": (400, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
+    "map as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": {"a": 1}}]}),
     "image outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
     "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "?"}}),
     "no image": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "YWJj"}}),
@@ -431,3 +432,22 @@ def test_new_items_that_take_long_hold_up_no_list(client, live, monkeypatch):
 def test_an_unknown_parameter_is_named(client):
     said = client.get("/history?user=ann&lsat=3").json()["detail"]
     assert said == "the query has the parameters ['user', 'last']; got ['lsat']"
+
+
+def test_items_bring_vectors_and_numbers(fit, chain, connect):
+    items = chain()[1]
+    items["clip"] = [[float(number), -1.0] for number in range(12)]
+    items["price"] = [*range(12)]
+    made = fit(modalities="vectors:clip,number:price", catalog=items, log={"users": 12}, epochs=1)
+    live = RealtimeRecommender(made)
+    client = connect(live)
+    rows = [{"item_id": "new", "clip": [3.0, -1.0], "price": 3}, {"item_id": "bare"}]
+    assert client.post("/items", json={"items": rows}).status_code == 201
+    assert live.snapshots.now.vectors[13].allclose(made.vectors[4], atol=1e-6)
+    changed = {"items": [{"item_id": "new", "clip": [5.0, -1.0], "price": 5}]}
+    assert client.patch("/items", json=changed).status_code == 200
+    assert live.snapshots.now.vectors[13].allclose(made.vectors[6], atol=1e-6)
+    assert live.catalog.row("new")["clip"] == [5.0, -1.0]
+    live.observe("ann", "new")
+    why = live.explain("ann", "i3").modalities
+    assert set(why) == {"vectors:clip", "number:price"}

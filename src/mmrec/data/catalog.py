@@ -22,6 +22,7 @@ from mmrec.data.ids import (
     in_form_of,
 )
 from mmrec.data.images import resolve_image
+from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, first_line, read_table, require_columns
 
@@ -42,7 +43,8 @@ class Catalog:
 
     Args:
         source: a table, see :func:`mmrec.data.tables.read_table`, with the column ``item_id``
-            and any others; ``image`` is a file name in ``images``.
+            and any others; ``image`` is a file name in ``images``, or what else
+            :func:`mmrec.data.pictures_in` reads.
         images: folder of the images, or None.
 
     Attributes:
@@ -173,22 +175,19 @@ class Catalog:
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
 
     def image_paths(self) -> list[Path | None]:
-        """Return the image file of each row; None for items without an image.
+        """Return the first image file of each row; None for items without one.
 
         Raises:
-            ValueError: the column ``image`` is not text, or an image is outside the folder.
+            ValueError: the column ``image`` can't hold images, or one is outside the folder.
         """
         if self.images is None or "image" not in self.frame.columns:
             return [None] * len(self)
-        images = self.frame["image"]
-        if is_not_flat(images):
-            raise ValueError(f"items: image must be text; got {images.dtype}")
-        names = images.cast(pl.String).fill_null("").str.strip_chars()
-        return [resolve_image(self.images, name) if name else None for name in names]
+        rows = pictures_in(self.frame["image"], self.images)
+        return [next((p for p in row if isinstance(p, Path)), None) for row in rows]
 
     def image_path(self, item: GivenId) -> Path | None:
-        """Return the image file of one item; None if it has no image."""
-        name = str(self.row(item).get("image") or "").strip()
+        """Return the first image file of one item; None if it has none."""
+        name = first_name(self.row(item).get("image"))
         return resolve_image(self.images, name) if name and self.images is not None else None
 
     def where(self, conditions: Where, at: float | None = None) -> Bool[np.ndarray, " V1"]:
@@ -241,8 +240,7 @@ class Catalog:
         try:
             for name in columns:
                 values = new.frame[name].cast(frame[name].dtype)
-                # `scatter` changes a series in place, so copy it first.
-                frame = frame.with_columns(frame[name].clone().scatter(indices - 1, values))
+                frame = frame.with_columns(_replaced(frame[name], indices - 1, values))
         except (pl.exceptions.PolarsError, TypeError) as error:
             raise ValueError(
                 f"items: columns must have the catalogue's types; got {first_line(error)}"
@@ -279,3 +277,12 @@ class Catalog:
             log.warning("items get the new columns %s beside %s", added, known_columns)
         self._index = self._index.with_ids(new.ids)  # a new one, because copies share it
         return range(start + 1, len(self) + 1)
+
+
+def _replaced(column: pl.Series, rows: Int[np.ndarray, " N"], values: pl.Series) -> pl.Series:
+    """Return a column with other values in some rows."""
+    if not is_not_flat(column):
+        return column.clone().scatter(rows, values)  # in place, so the column is copied first
+    source = np.arange(len(column))  # `scatter` takes no lists
+    source[rows] = len(column) + np.arange(len(values))
+    return pl.concat([column, values]).gather(source)

@@ -29,8 +29,8 @@ def with_images(
         catalog: the catalogue that the rows change.
 
     Raises:
-        ValueError: an image belongs to no row or can't be read, or the catalogue has no folder of
-            images.
+        ValueError: an image belongs to no row or can't be read, the catalogue has no folder of
+            images, or its images are lists or bytes.
     """
     folder = catalog.images
     frame = Catalog(rows, folder).frame
@@ -43,6 +43,11 @@ def with_images(
     unknown = [item for item in images if str(item) not in row_of]
     if unknown:
         raise ValueError(f"images must be of the items in the request; got {unknown[:3]!r}")
+    kind = catalog.frame.schema.get("image", pl.String)
+    if kind not in (pl.String, pl.Null):
+        raise ValueError(
+            f"images can be sent only where the column image holds file names; it holds {kind}"
+        )
     if "image" in frame.columns:
         names = frame["image"].cast(pl.String).to_list()
     else:

@@ -30,7 +30,7 @@ from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.content import Modality, modalities_of
+from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
@@ -159,6 +159,9 @@ class Recommender:
         data = read_tables(events, items, images=images, columns=columns, time_unit=time_unit)
         # A copy, so that the caller's catalogue stays as it is.
         catalog = deepcopy(items) if isinstance(items, Catalog) else data.catalog
+        if options.modalities is None:
+            modalities = those_of(catalog, modalities, parts.get("encoders") or ())
+            options = options.replace(modalities=tuple(modalities))
         log = data.interactions
         split = split_log(log, options, catalog)
         # With privacy, which items have events is secret too: features are scaled over all items.

@@ -7,6 +7,7 @@ from zlib import crc32
 from fastapi import HTTPException
 
 from mmrec.data import ItemId
+from mmrec.data.pictures import first_name
 from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
 from mmrec.serving.schemas import Explained, Line, Past, Row
@@ -108,7 +109,7 @@ class ItemPresenter:
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
-        title, name = row.get(self.title_column), str(row.get("image") or "").strip()
+        title, name = row.get(self.title_column), first_name(row.get("image"))
         if name and self.live.catalog.images is not None:
             # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"

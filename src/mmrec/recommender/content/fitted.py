@@ -101,7 +101,7 @@ def encode_rows(
         sources[name], problems = fitted.modality.source_of(
             items, encoders[name], fitted.facts, slots
         )
-        warn_of_problems(items, problems)
+        warn_of_problems(name, items, problems)
     _warn_of_unknown(items, sources)
     vectors, contributions = encode_with_contributions(model.items, sources, len(items))
     return vectors[1:], {name: added[1:] for name, added in contributions.items()}
