@@ -111,7 +111,7 @@ def test_append_grows_at_the_end():
         ({"item_id": [9, 9]}, "item_id must be unique"),
         ({"item_id": [9, None]}, "item_id must not be empty"),
         ({"item_id": ["9"]}, "item_id must be Int64 as in the catalogue; got String"),
-        ({"item_id": [9], "tags": [5]}, "columns must have the catalogue's types"),
+        ({"item_id": [9], "tags": [5]}, r"tags must be List\(String\) as in the catalogue; got 5"),
         ({"item_id": [9], "image": ["../x.jpg"]}, "lies outside"),
         ({"item_id": []}, "at least one row"),
     ],

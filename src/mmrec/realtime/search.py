@@ -38,8 +38,10 @@ def interest_list(
     left_out = None if exclude is None else [exclude[exclude > 0]]
     query = now.model.scorer.index_queries(interest)
     keys, scores = now.index.search(query, wanted, exclude=left_out, allow=allowed)
-    # An item that was added after this snapshot may be in the index already.
-    found = (keys[0] > 0) & (keys[0] < len(now.vectors))
+    if bool((keys >= len(now.vectors)).any()):  # items that were added after this snapshot
+        known = now.available if allowed is None else allowed
+        keys, scores = now.index.search(query, wanted, exclude=left_out, allow=known)
+    found = keys[0] > 0
     keys, scores = keys[0][found], scores[0][found]
     if reranker is not None:
         scores = scores + reranker(interest, now.vectors[keys].unsqueeze(0))[0].float()

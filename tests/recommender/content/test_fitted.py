@@ -83,4 +83,4 @@ def test_a_damaged_image_counts_as_missing(fit, tmp_path, caplog, tuning):
     damaged, _ = made.state.encode(new)
     without, _ = made.state.encode(rows("lamp"))
     assert torch.equal(damaged, without)
-    assert "item n0: image left out" in caplog.text
+    assert "1 images are left out; the first, of item n0: " in caplog.text

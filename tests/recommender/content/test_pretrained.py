@@ -64,7 +64,7 @@ def test_frozen_encoders_become_features(
     assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
     assert list(content.problems) == ["e"]
     assert content.cut_texts == 1
-    assert "item e: image left out" in caplog.text
+    assert "1 images are left out; the first, of item e: " in caplog.text
     assert [content.facts[n]["feature_dim"] for n in ("text", "image")] == [32, 64]
     text = content.sources["text"].load(np.array([3, 4, 1]))
     assert torch.equal(text[0], text[1])  # the same text, the same features

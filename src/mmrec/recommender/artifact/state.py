@@ -71,10 +71,13 @@ class RecommenderState:
         )
 
     def encode(
-        self, items: Catalog, features: Mapping[str, np.ndarray] | None = None
+        self,
+        items: Catalog,
+        features: Mapping[str, np.ndarray] | None = None,
+        slots: np.ndarray | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return vectors of items that have no id, ``(N, D)``, and what each modality adds."""
-        return encode_rows(self.model, self.modalities, items, features=features)
+        """Return vectors of items, ``(N, D)``, and what each modality adds; see `encode_rows`."""
+        return encode_rows(self.model, self.modalities, items, features=features, slots=slots)
 
     def with_items(
         self, rows: pl.DataFrame, vectors: Tensor, contributions: Mapping[str, Tensor]
@@ -84,16 +87,37 @@ class RecommenderState:
         Raises:
             ValueError: an id is in the catalogue already, or a column has another type.
         """
-        catalog, count = self.catalog.copy(), len(vectors)
-        catalog.append(rows)
+        catalog = self.catalog.copy()
+        indices = np.asarray(catalog.append(rows))
+        return self.with_catalog(catalog, indices, vectors, contributions)
+
+    def with_catalog(
+        self,
+        catalog: Catalog,
+        indices: np.ndarray,
+        vectors: Tensor,
+        contributions: Mapping[str, Tensor],
+    ) -> "RecommenderState":
+        """Return a state with changed items, and with more of them at the end.
+
+        Args:
+            catalog: the items after the change.
+            indices: catalogue indices of all new items, and of those with another vector.
+            vectors: their vectors, ``(N, D)``.
+            contributions: what each modality adds to these.
+        """
+        state = replace(self, catalog=catalog)
+        if not len(indices):
+            return state
+        count = len(catalog) + 1 - len(self.vectors)
+        rows = torch.from_numpy(indices).to(self.vectors.device)
         return replace(
-            self,
-            catalog=catalog,
-            vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            state,
+            vectors=_written(self.vectors, count, rows, vectors),
             counts=F.pad(self.counts, (0, count)),
             slots=np.pad(self.slots, (0, count)),
             modality_contributions={
-                name: torch.cat([added, contributions[name].to(added)])
+                name: _written(added, count, rows, contributions[name])
                 for name, added in self.modality_contributions.items()
             },
         )
@@ -109,3 +133,8 @@ class RecommenderState:
                 name: added.to(device) for name, added in self.modality_contributions.items()
             },
         )
+
+
+def _written(table: Tensor, count: int, rows: Tensor, values: Tensor) -> Tensor:
+    """Return a table with ``count`` more rows, and with values in some rows."""
+    return F.pad(table, (0, 0, 0, count)).index_copy_(0, rows, values.to(table))

@@ -40,6 +40,10 @@ class CategoryModality:
             raise ValueError("separator must be a text of one or more characters; got ''")
         self.column, self.separator = column, separator
 
+    def columns(self, facts: Facts) -> tuple[str, ...]:
+        """Return the column of the values."""
+        return (facts["column"],)
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the values of the catalogue; those of trained items get a vector."""
         column = self._column(catalog)

@@ -39,6 +39,10 @@ class ImageModality(PretrainedModality):
     ) -> None:
         self.encoder, self.tuning = encoder, tuning
 
+    def columns(self, facts: Facts) -> tuple[str, ...]:
+        """Return the column of file names."""
+        return ("image",)
+
     def values(self, items: Catalog, facts: Facts) -> list[Path | None]:
         """Return the file of each item."""
         return items.image_paths()

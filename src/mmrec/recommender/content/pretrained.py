@@ -35,6 +35,10 @@ class PretrainedModality(ABC):
     tuning: str
 
     @abstractmethod
+    def columns(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the raw values."""
+
+    @abstractmethod
     def values(self, items: Catalog, facts: Facts) -> list[Any]:
         """Return the raw value of each row; None or "" if it is missing."""
 

@@ -129,8 +129,10 @@ def read_content(
 
 
 def warn_of_problems(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
-    """Warn of the values that are left out; return the reasons by item id."""
+    """Warn in one line of the values that are left out; return the reasons by item id."""
     items = catalog.ids_of([row + 1 for row in problems])
-    for item, reason in zip(items, problems.values(), strict=True):
-        log.warning("item %s: image left out, %s", item, reason)
-    return dict(zip(map(str, items), problems.values(), strict=True))
+    reasons = dict(zip(map(str, items), problems.values(), strict=True))
+    if reasons:
+        item, reason = next(iter(reasons.items()))
+        log.warning("%d images are left out; the first, of item %s: %s", len(reasons), item, reason)
+    return reasons

@@ -42,6 +42,10 @@ class TextModality(PretrainedModality):
         self.encoder, self.template = encoder, template
         self.pooling, self.tuning = pooling, tuning
 
+    def columns(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the template."""
+        return TextTemplate(facts["template"]).columns
+
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
         """Return the template, which is used for later items too."""
         if before is not None:
