@@ -147,11 +147,14 @@ def image_of(client, item):
     return answer.json()["items"][0]["image"]
 
 
-def test_removed_items_are_gone_until_they_are_changed(client):
+def test_removed_items_are_gone_until_they_are_restored(client):
     assert client.request("DELETE", "/items", json={"items": ["i1", "i2"]}).status_code == 200
     assert not {"i1", "i2"} & set(ids(client.get("/recommend?user=ann&k=30")))
     assert client.get("/health").json()["items"] == 28
     client.patch("/items", json={"items": [{"item_id": "i1", "title": "red hat"}]})
+    assert "i1" not in ids(client.get("/recommend?user=ann&k=30"))
+    answer = client.post("/items/restore", json={"items": ["i1"]})
+    assert (answer.status_code, answer.json()) == (200, {"items": ["i1"]})
     assert "i1" in ids(client.get("/recommend?user=ann&k=30"))
 
 
@@ -221,6 +224,7 @@ REFUSALS = {
     "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "?"}}),
     "no image": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "YWJj"}}),
     "change of none": (400, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
+    "restoration of none": (404, "POST", "/items/restore", {"items": ["i1", "none"]}),
     "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
     "forget whom": (422, "POST", "/forget", {}),
     "no such image": (404, "GET", "/images/none", None),
@@ -283,7 +287,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/recommend", "/history", "/explain", "/items", "/forget", "/health"),
-        *("/metrics", "/images/{item}"),
+        *("/items/restore","/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
     assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")

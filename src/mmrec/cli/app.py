@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.commands.compact import compact
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import forget_start, writing
 from mmrec.cpu.memory import keep_freed_memory
@@ -218,6 +219,9 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(help="File of the event log; RUN.events.db by default.")
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images; by default that of the RUN.")
+    ] = None,
     versions: Annotated[
         Path | None,
         typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
@@ -250,6 +254,7 @@ def serve(
     settings = Settings(
         run=run,
         log=run.with_name(f"{run.resolve().name}.events.db") if log is None else log,
+        images=images,
         versions=versions,
         redis=redis,
         index=index,
@@ -364,6 +369,9 @@ def compare(
         typer.echo(f"\n{len(written)} files written to {out}")
     if as_json:
         _print_json(comparison.to_dict())
+
+
+app.command()(compact)
 
 
 def _conditions(pairs: list[str]) -> dict[str, list[str]]:

@@ -36,6 +36,8 @@ class CatalogEdit:
 
     Attributes:
         catalog: the catalogue after the changes.
+        stale: once :meth:`encode` was called, the catalogue indices of items that it encoded: new
+            ones, and those with other content, in their order.
         available: by catalogue index, whether an item that was removed or restored is available.
 
     Example:
@@ -46,8 +48,9 @@ class CatalogEdit:
         >>> edit = CatalogEdit(mmrec.Recommender.fit(events, items, options=options).state)
         >>> rows = pl.DataFrame({"item_id": ["b"], "stock": [0]})
         >>> _ = edit.apply(ItemChange("update", rows, {}))
-        >>> edit.catalog.row("b")["stock"], edit.stale
-        (0, array([], dtype=int64))
+        >>> _ = edit.encode(edit.state.encode)
+        >>> edit.catalog.row("b")["stock"], len(edit.stale)
+        (0, 0)
     """
 
     def __init__(self, state: RecommenderState) -> None:
@@ -57,13 +60,9 @@ class CatalogEdit:
         for name, fitted in state.modalities.items():
             for column in fitted.columns:
                 self._readers[column].append(name)
-        # The features that were given with each item that is to be encoded.
-        self._stale: dict[int, dict[str, np.ndarray]] = {}
-
-    @property
-    def stale(self) -> Int[np.ndarray, " N"]:
-        """The catalogue indices of items to encode: new ones, and those with other content."""
-        return np.sort(np.fromiter(self._stale, np.int64, len(self._stale)))
+        # Items that may have other content, each with the features that were given with it.
+        self._touched: dict[int, dict[str, np.ndarray]] = {}
+        self.stale: Int[np.ndarray, " N"] = np.zeros(0, dtype=np.int64)
 
     def apply(self, change: ItemChange) -> ItemChange:
         """Apply a change, and return it with the types of the catalogue.
@@ -80,18 +79,16 @@ class CatalogEdit:
         check_features(self.state.model, change.features, len(change.rows))
         rows = self.catalog.typed(change.rows)
         if change.action == "add":
-            indices, other = np.asarray(self.catalog.append(rows)), np.ones(len(rows), dtype=bool)
+            indices = np.asarray(self.catalog.append(rows))
         else:
-            indices = self.catalog.indices_of(rows["item_id"].to_list())
-            other = self._has_other_content(rows, indices)
-            self.catalog.update(rows)
-        other |= bool(change.features)
-        outdated = {name for column in rows.columns for name in self._readers[column]}
-        for row in np.flatnonzero(other).tolist():
-            kept = self._stale.setdefault(int(indices[row]), {})
-            for name in outdated:
-                kept.pop(name, None)
-            kept |= {name: values[row] for name, values in change.features.items()}
+            indices = self.catalog.update(rows)
+        outdated = {name for column in rows.columns for name in self._readers.get(column, ())}
+        if change.action == "add" or outdated or change.features:
+            for row, index in enumerate(indices.tolist()):
+                given = self._touched.setdefault(index, {})
+                for name in outdated:
+                    given.pop(name, None)
+                given |= {name: values[row] for name, values in change.features.items()}
         return change._replace(rows=rows)
 
     def follow(self, changes: Iterable[ItemChange]) -> None:
@@ -120,10 +117,11 @@ class CatalogEdit:
             )
 
     def encode(self, encode: Encode) -> Encoded:
-        """Return the vectors and contributions of the items in :attr:`stale`."""
+        """Encode the items in :attr:`stale`; return their vectors and contributions."""
+        self.stale = self._with_other_content()
         groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for index in self.stale.tolist():
-            groups[tuple(sorted(self._stale[index]))].append(index)
+            groups[tuple(sorted(self._touched[index]))].append(index)
         made = [self._encoded(encode, names, indices) for names, indices in groups.items()]
         if not made:
             return self.state.vectors[:0], {}
@@ -134,22 +132,27 @@ class CatalogEdit:
 
     def _encoded(self, encode: Encode, names: Sequence[str], indices: list[int]) -> Encoded:
         rows, slots = np.array(indices), self.state.slots
-        given = {name: np.stack([self._stale[i][name] for i in indices]) for name in names}
+        given = {name: np.stack([self._touched[i][name] for i in indices]) for name in names}
         known = np.where(rows < len(slots), rows, 0)  # a new item has no id, as padding
         return encode(self.catalog.take(rows), given, slots[known])
 
-    def _has_other_content(self, rows: pl.DataFrame, indices: np.ndarray) -> np.ndarray:
-        """Return which rows differ from the catalogue in a column that a modality reads."""
-        other = np.zeros(len(rows), dtype=bool)
-        for name in self._readers:
-            if name in rows.columns and name in self.catalog.columns:
-                before = self.catalog.frame[name].gather(indices - 1)
-                if before.dtype.is_nested():
-                    pairs = zip(before.to_list(), rows[name].to_list(), strict=True)
-                    other |= np.array([one != two for one, two in pairs])
-                else:
-                    other |= rows[name].ne_missing(before.cast(rows[name].dtype)).to_numpy()
-        return other
+    def _with_other_content(self) -> Int[np.ndarray, " N"]:
+        """Return the items that are new, were given features, or differ in a column that is read.
+
+        Values that have changed and changed back, as in a log that a RUN has already, are equal.
+        """
+        touched = np.sort(np.fromiter(self._touched, np.int64, len(self._touched)))
+        before = self.state.catalog
+        other = touched > len(before)
+        other |= np.array([bool(self._touched[index]) for index in touched.tolist()], dtype=bool)
+        rows = touched[touched <= len(before)] - 1
+        for name in self._readers if len(rows) else ():
+            if name in before.columns:
+                one, two = (c.frame[name].gather(rows) for c in (before, self.catalog))
+                other[: len(rows)] |= _differ(one, two)
+            elif name in self.catalog.columns:
+                other[: len(rows)] |= self.catalog.frame[name].gather(rows).is_not_null().to_numpy()
+        return touched[other]
 
     def _parts(self, change: ItemChange) -> list[ItemChange]:
         """Return a change as one of new items and one of known items."""
@@ -165,6 +168,14 @@ class CatalogEdit:
             for which, action in both
             if which.any()
         ]
+
+
+def _differ(one: pl.Series, two: pl.Series) -> np.ndarray:
+    """Return where two columns differ; two missing values don't."""
+    if one.dtype.is_nested() or one.dtype != two.dtype:
+        pairs = zip(one.to_list(), two.to_list(), strict=True)
+        return np.array([first != second for first, second in pairs], dtype=bool)
+    return one.ne_missing(two).to_numpy()
 
 
 def _by_column(change: ItemChange) -> list[ItemChange]:

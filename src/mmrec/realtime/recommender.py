@@ -80,19 +80,25 @@ class RealtimeRecommender:
 
     @classmethod
     def load(
-        cls, run: str | Path, *, parts: Sequence[Any] = (), **more: Any
+        cls,
+        run: str | Path,
+        *,
+        parts: Sequence[Any] = (),
+        images: str | Path | None = None,
+        **more: Any,
     ) -> "RealtimeRecommender":
         """Read a RUN.
 
         Args:
             run: its folder.
             parts: as for :meth:`mmrec.Recommender.load`.
+            images: as for :meth:`mmrec.Recommender.load`.
             **more: arguments of the class.
 
         Raises:
             RunError: as for :meth:`mmrec.Recommender.load`.
         """
-        return cls(Recommender.load(run, parts=parts), **more)
+        return cls(Recommender.load(run, parts=parts, images=images), **more)
 
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.

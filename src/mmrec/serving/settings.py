@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     Attributes:
         run: folder of the RUN.
         log: file of the event log.
+        images: folder of the items' images; by default the one that the RUN names.
         versions: folder of the versions that a learner publishes; the newest is served. None serves
             the RUN.
         redis: URL of the Redis server that holds the sessions; None holds them in memory.
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
 
     run: Path
     log: Path
+    images: Path | None = None
     versions: Path | None = None
     redis: str | None = None
     index: Literal["exact", "hnsw"] = "exact"
@@ -104,7 +106,7 @@ class Settings(BaseSettings):
         """Return the live recommender. Its log is durable before an event is acknowledged."""
         own = [import_path(path) for path in self.parts]
         # First, because without a RUN no log file is created.
-        recommender = Recommender.load(self.run, parts=own)
+        recommender = Recommender.load(self.run, parts=own, images=self.images)
         key = None if self.user_key is None else self.user_key.encode()
         return RealtimeRecommender(
             recommender,
