@@ -287,7 +287,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/recommend", "/history", "/explain", "/items", "/forget", "/health"),
-        *("/items/restore","/metrics", "/images/{item}"),
+        *("/items/restore", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
     assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")

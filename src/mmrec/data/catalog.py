@@ -218,7 +218,7 @@ class Catalog:
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
         """Replace columns of existing items, and return the indices of these items.
 
-        The time that it takes doesn't grow with the catalogue: the frame is written when it is read.
+        The time doesn't grow with the catalogue, because the frame is written when it is read.
 
         Args:
             rows: ``item_id`` and the columns to replace; all other values stay. Values are

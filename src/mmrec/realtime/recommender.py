@@ -346,9 +346,7 @@ class RealtimeRecommender:
 
     def _make_available(self, action: Literal["remove", "restore"], items: Any) -> None:
         if isinstance(items, str | int):
-            raise ValueError(
-                f"{action}_items expects a list of item ids; got the one id {items!r}"
-            )
+            raise ValueError(f"{action}_items expects a list of item ids; got the one id {items!r}")
         column = self.catalog.frame["item_id"]
         rows = pl.DataFrame({"item_id": pl.Series(list(items), dtype=column.dtype)})
         self.snapshots.change(ItemChange(action, rows, {}))

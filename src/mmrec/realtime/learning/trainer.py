@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from mmrec.data import Catalog
@@ -16,8 +15,8 @@ from mmrec.realtime.learning.checkpoint import Checkpoint
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.running import RunningNDCG
 from mmrec.realtime.learning.versions import Version, Versions
-from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.compaction import compacted
+from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import fingerprint
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender.recommender import Recommender

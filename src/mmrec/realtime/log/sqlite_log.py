@@ -191,7 +191,7 @@ class SqliteLog:
         """Replace changes of items by fewer ones; see :class:`EventLog`.
 
         One transaction writes the new changes and deletes the old ones, so that nothing is lost if
-        the process is killed. Other writers wait for it, but not while most of the changes are read.
+        the process is killed. Most changes are read before other writers have to wait.
         """
         ahead = self.item_changes()
         with self._writer() as db:
