@@ -284,6 +284,8 @@ def _read(source: Table) -> pl.DataFrame:
     """
     frame = read_table(source, "items")
     require_columns(frame, ["item_id"], "items")
+    if len(frame) <= FEW and _are_ids(frame["item_id"]):
+        return frame
     frame = check_ids(frame, "item_id", "items")
     ids = frame["item_id"]
     if ids.n_unique() < len(ids):
@@ -293,6 +295,16 @@ def _read(source: Table) -> pl.DataFrame:
             f"first {duplicated.head(3).to_list()}"
         )
     return frame
+
+
+def _are_ids(column: pl.Series) -> bool:
+    """Return whether a few ids are valid and unique; for these, polars would take longer."""
+    ids = column.to_list()
+    if column.dtype == pl.String:
+        valid = all(item is not None and item.strip() for item in ids)
+    else:
+        valid = column.dtype == pl.Int64 and None not in ids
+    return valid and len(set(ids)) == len(ids)
 
 
 def _image_paths(frame: pl.DataFrame, root: Path | None) -> list[Path | None]:

@@ -152,7 +152,7 @@ def _cast(column: pl.Series, like: pl.Series) -> pl.Series | None:
             return None
         if kind == pl.String and dtype == pl.Boolean:
             return column.replace_strict({"true": True, "false": False}, default=None)
-        if kind == pl.String and dtype in (pl.Date, pl.Datetime):
+        if kind == pl.String and isinstance(dtype, pl.Date | pl.Datetime):
             return column.str.strptime(dtype, strict=False)
         alike = (kind.is_numeric(), kind.is_temporal()) == (dtype.is_numeric(), dtype.is_temporal())
         if kind in texts or dtype in texts or (alike and pl.Boolean not in (kind, dtype)):

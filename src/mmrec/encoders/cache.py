@@ -7,6 +7,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -101,7 +102,8 @@ class FeatureStore:
 
     def __init__(self, directory: Path | str | None) -> None:
         self.directory = None if directory is None else Path(directory)
-        self._memory: dict[str, RowMemory] = {}
+        # By encoder: hashing the weights for a few values takes longer than encoding them.
+        self._memory: WeakKeyDictionary[nn.Module, RowMemory] = WeakKeyDictionary()
 
     def encode(
         self,
@@ -168,10 +170,10 @@ class FeatureStore:
         return RowLog(folder, encoder.dim, fingerprint)
 
     def _log(self, encoder: Any) -> RowLog | RowMemory:
-        fingerprint: str = encoder.fingerprint()
         dim: int = encoder.dim
         if self.directory is None:
-            return self._memory.setdefault(fingerprint, RowMemory(dim))
+            return self._memory.setdefault(encoder, RowMemory(dim))
+        fingerprint: str = encoder.fingerprint()
         return RowLog(self.directory / fingerprint[:32], dim, fingerprint)
 
 

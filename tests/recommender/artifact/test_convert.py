@@ -178,6 +178,7 @@ def test_images_are_found_where_a_run_was_moved(fit, images, tmp_path, caplog):
     made = fit(modalities=("text",), epochs=1, log={"users": 12})
     old, new = tmp_path / "old", tmp_path / "new"
     shutil.copytree(images[0].parent, old / "images")
+    caplog.clear()
     made.catalog.images = old / "images"
     made.save(old / "run")
     assert Recommender.load(old / "run").catalog.images == old / "images"

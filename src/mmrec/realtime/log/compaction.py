@@ -29,7 +29,7 @@ def is_kept(change: ItemChange) -> bool:
     Additions do, because their order decides the catalogue indices of items, and so do changes with
     features.
     """
-    return change.action == "add" or bool(change.features)
+    return change.action == "add" or (change.action == "update" and bool(change.features))
 
 
 def compacted(changes: Iterable[ItemChange]) -> list[ItemChange]:
