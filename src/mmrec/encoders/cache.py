@@ -7,7 +7,6 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -102,8 +101,7 @@ class FeatureStore:
 
     def __init__(self, directory: Path | str | None) -> None:
         self.directory = None if directory is None else Path(directory)
-        # By encoder: hashing the weights for a few values takes longer than encoding them.
-        self._memory: WeakKeyDictionary[nn.Module, RowMemory] = WeakKeyDictionary()
+        self._memory: dict[str, RowMemory] = {}
 
     def encode(
         self,
@@ -170,10 +168,10 @@ class FeatureStore:
         return RowLog(folder, encoder.dim, fingerprint)
 
     def _log(self, encoder: Any) -> RowLog | RowMemory:
+        fingerprint: str = encoder.fingerprint()
         dim: int = encoder.dim
         if self.directory is None:
-            return self._memory.setdefault(encoder, RowMemory(dim))
-        fingerprint: str = encoder.fingerprint()
+            return self._memory.setdefault(fingerprint, RowMemory(dim))
         return RowLog(self.directory / fingerprint[:32], dim, fingerprint)
 
 
