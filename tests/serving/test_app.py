@@ -1,10 +1,14 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
+import polars as pl
 import pytest
 
+from mmrec.data import Catalog
 from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender import Recommender
 from mmrec.serving import Limits
 
 
@@ -156,6 +160,21 @@ def test_removed_items_are_gone_until_they_are_restored(client):
     answer = client.post("/items/restore", json={"items": ["i1"]})
     assert (answer.status_code, answer.json()) == (200, {"items": ["i1"]})
     assert "i1" in ids(client.get("/recommend?user=ann&k=30"))
+
+
+def test_a_value_keeps_the_type_of_its_column(connect, by_number):
+    frame = by_number.catalog.frame.with_columns(price=pl.Series([1.5, 2.5, 3.5, None]))
+    live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))
+    client = connect(live)
+    sent = [{"item_id": 1, "price": 7}, {"item_id": 2, "price": "cheap"}, {"item_id": 3}]
+    for method, rows in (("PATCH", sent), ("POST", [{"item_id": 9, "price": "cheap"}])):
+        answer = client.request(method, "/items", json={"items": rows})
+        said = "items: price must be Float64 as in the catalogue; got 'cheap'"
+        assert (answer.status_code, answer.json()) == (400, {"detail": said})
+    assert live.catalog.frame.equals(frame)
+    assert client.patch("/items", json={"items": sent[::2]}).status_code == 200
+    assert live.catalog.frame["price"].to_list() == [7.0, 2.5, 3.5, None]
+    assert ids(client.get("/recommend?user=ann&where=price:7")) == [1]
 
 
 def test_integer_ids_may_be_written_as_text(connect, by_number):
