@@ -10,8 +10,8 @@ process of its own over a log that waits for the disk (`durability="full"`):
 - *restart*: loading RUN and log, three times, after the kill and for an empty log. The lists of
   users must be those from before the kill;
 - *first*: 30 such changes right after a start, with the start;
-- *title*: a change of a text, then 30 one after the other and 30 in one call. `passes` counts how often the
-  text model ran, `loads` how often it was read from disk.
+- *title*: a change of a text, then 30 one after the other and 30 in one call. `passes` counts how
+  often the text model ran, `loads` how often it was read from disk.
 
 A restart includes the import of PyTorch.
 """
