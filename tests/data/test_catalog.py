@@ -158,7 +158,7 @@ def test_append_grows_at_the_end():
         ({"item_id": [9, None]}, "item_id must not be empty"),
         ({"item_id": ["2"]}, r"\['2'\] are in the catalogue already"),
         ({"item_id": ["9", "x"]}, r"item_id must be integers, .* rows \[1\] .* hold 'x'"),
-        ({"item_id": [9], "tags": [5]}, "columns must have the catalogue's types"),
+        ({"item_id": [9], "tags": [5]}, r"tags must be List\(String\) as in the catalogue; got 5"),
         ({"item_id": [9], "image": ["../x.jpg"]}, "lies outside"),
         ({"item_id": []}, "at least one row"),
     ],

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from mmrec.data import Catalog, ItemId, Table, load_image
+from mmrec.data import Catalog, ItemId, load_image
 from mmrec.data.durable import write_whole
 
 FOLDER = "added"
@@ -17,14 +17,14 @@ SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
 def with_images(
-    rows: Table, images: Mapping[ItemId, bytes] | None, catalog: Catalog
+    frame: pl.DataFrame, images: Mapping[ItemId, bytes] | None, catalog: Catalog
 ) -> tuple[pl.DataFrame, dict[Path, bytes]]:
     """Return rows whose ``image`` column names their images, and the files to write.
 
     A row without an image keeps the image of its item.
 
     Args:
-        rows: items.
+        frame: items, with the types of the catalogue.
         images: JPEG, PNG or WebP files by item id; an id may be written as text.
         catalog: the catalogue that the rows change.
 
@@ -33,7 +33,6 @@ def with_images(
             images, or its images are lists or bytes.
     """
     folder = catalog.images
-    frame = Catalog(rows, folder).frame
     if not images:
         return frame, {}
     if folder is None:

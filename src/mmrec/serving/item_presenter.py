@@ -48,7 +48,7 @@ class ItemPresenter:
         Raises:
             ValueError: a row has no id, or a column that the catalogue lacks.
         """
-        known = self.live.catalog.frame.columns
+        known = self.live.catalog.columns
         sent = {name for row in rows for name in row}
         if any(row.get("item_id") is None for row in rows):
             raise ValueError("every item needs an item_id")
@@ -69,7 +69,7 @@ class ItemPresenter:
             ValueError: a row has no id, or a column that the catalogue lacks.
         """
         columns = self.new(rows)
-        if images and "image" in self.live.catalog.frame.columns:
+        if images and "image" in self.live.catalog.columns:
             columns.setdefault("image", [])
         now = [self._row(item) for item in columns["item_id"]]
         return {

@@ -54,6 +54,10 @@ class CategoryModality:
             raise ValueError(f"buckets must be 0 or more; got {buckets}")
         self.columns, self.separator, self.buckets = as_names(columns), separator, buckets
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the values."""
+        return tuple(facts["values"])
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the values of the catalogue; those of trained items get a vector."""
         if context.before is not None:  # an updated model keeps its number of vectors

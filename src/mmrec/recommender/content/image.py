@@ -58,6 +58,10 @@ class ImageModality(PretrainedModality):
         self.encoder, self.tuning = encoder, tuning
         self.columns, self.max_images = as_names(columns), max_images
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns that hold or name images."""
+        return tuple(self.columns or ("image", "images"))
+
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
         """Return whether images are found by folder, which holds for later items too."""
         if self.columns is not None:

@@ -73,6 +73,10 @@ class Modality(Protocol):
         """Whether items without events can have the modality; False for ids."""
         ...
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns that it reads: a change of any other column leaves it as it is."""
+        ...
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read a catalogue for training.
 

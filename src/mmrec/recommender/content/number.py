@@ -49,6 +49,10 @@ class NumberModality:
             raise ValueError(f"bins must be 1 or more; got {bins}")
         self.columns, self.bins = as_names(columns), bins
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the numbers."""
+        return tuple(facts["edges"])
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the numbers of the catalogue and the quantiles of trained items."""
         if context.before is not None:  # the weights of an updated model belong to its edges

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -39,6 +40,10 @@ class PretrainedModality(ABC):
     """Arguments that say what is read: modalities that differ in these alone share an encoder."""
     encoder: str | RawEncoder | Mapping[str, Any]
     tuning: str
+
+    @abstractmethod
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the raw values."""
 
     @abstractmethod
     def values(self, items: Catalog, facts: Facts) -> list[Any]:
@@ -124,7 +129,7 @@ class PretrainedModality(ABC):
         if isinstance(encoder, RawEncoder):
             return self._raw(values, encoder.transform)
         raw = self.loaded()
-        check_fingerprint(self.name, raw.fingerprint(), facts)
+        check_fingerprint(self.name, _fingerprint_of(raw), facts)
         device = next(encoder.buffers()).device
         return encode_each(FeatureStore(None), placed(raw, device), values)
 
@@ -232,6 +237,16 @@ def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) 
     before = torch.get_rng_state()
     encoder = kind(**json.loads(arguments)).load()
     return _Loaded(encoder, before, torch.get_rng_state())
+
+
+_fingerprints: WeakKeyDictionary[RawEncoder, str] = WeakKeyDictionary()
+
+
+def _fingerprint_of(encoder: RawEncoder) -> str:
+    """Return the fingerprint of a frozen encoder; its weights are hashed once a process."""
+    if encoder not in _fingerprints:
+        _fingerprints[encoder] = encoder.fingerprint()
+    return _fingerprints[encoder]
 
 
 def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:

@@ -51,6 +51,10 @@ class TextModality(PretrainedModality):
         self.template = template if names is None else ". ".join(f"{{{name}}}" for name in names)
         self.pooling, self.tuning = pooling, tuning
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the template."""
+        return TextTemplate(facts["template"]).columns
+
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
         """Return the template, which is used for later items too."""
         if before is not None:

@@ -50,6 +50,10 @@ class VectorsModality:
             raise ValueError(f"source must be a column, or a .parquet or .npy file; got {source!r}")
         self.source = source
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the column of the vectors."""
+        return (facts["column"],)
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the vectors of the catalogue."""
         facts = dict(context.before) if context.before is not None else self._facts()
