@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import pytest
 import torch
 
@@ -53,4 +55,4 @@ def test_wrong_input():
     with pytest.raises(ValueError, match="interest_dim must be 1 or more; got 0"):
         RequestTime(0)
     with pytest.raises(ValueError, match="a request expects"):
-        RequestTime(3)(torch.randn(2, 3), torch.zeros(3))
+        unwrap(RequestTime.forward)(RequestTime(3), torch.randn(2, 3), torch.zeros(3))
