@@ -1,0 +1,192 @@
+"""A report about a data set as sections of rows, which text and HTML share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmrec.recommender.check.finding import Finding, Severity
+from mmrec.recommender.check.report import CheckReport
+
+_WIDEST = 40  # characters of a cell that others are aligned to
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with rows; the first row is the header."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def verdict(report: CheckReport) -> str:
+    """Return in one sentence whether ``fit`` would take the data.
+
+    Example:
+        >>> verdict(CheckReport("shop", {}, None, ()))
+        'fit would take this data: 0 errors, 0 warnings, 0 notes'
+    """
+    counts = [report.count(severity) for severity in Severity]
+    said = ", ".join(
+        f"{number} {name}{'' if number == 1 else 's'}"
+        for number, name in zip(counts, Severity, strict=True)
+    )
+    return f"fit would {'take' if report.fits else 'refuse'} this data: {said}"
+
+
+def sections(report: CheckReport) -> list[Section]:
+    """Return what is there and what is used, without what is odd."""
+    there = report.there
+    found = [_overview(there)]
+    if events := there.get("events"):
+        found += _event_sections(events)
+    found += [
+        _columns(f"Columns of the {name}", table["columns"])
+        for name, key in (("interactions", "events"), ("items", "items"), ("users", "users"))
+        if (table := there.get(key))
+    ]
+    return found + ([] if report.used is None else _used(report.used))
+
+
+def to_text(report: CheckReport) -> str:
+    """Return a report as text, without control characters."""
+    parts = [report.data, *map(_section_text, sections(report)), _findings(report.findings)]
+    return "\n\n".join([*parts, verdict(report)])
+
+
+def visible(text: str) -> str:
+    """Return a text in which characters that a terminal would obey are escaped.
+
+    Example:
+        >>> visible("a\\x1b[2Jb")
+        'a\\\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _overview(there: Mapping[str, Any]) -> Section:
+    events, items, users, images = (there.get(n) for n in ("events", "items", "users", "images"))
+    rows: list[tuple[str, ...]] = [("", "")]
+    if events is None:
+        rows.append(("events", "no table that can be read"))
+    else:
+        rows.append(("events", _usable(events)))
+        if events.get("users") is not None:
+            rows.append(("users with events", f"{events['users']:,}"))
+            rows.append(("items with events", f"{events['items']:,}"))
+            rows.append(("density", f"{events['density']:.3%} of all pairs of user and item"))
+        if events.get("first"):
+            days = f"{events['days']:,.1f} days"
+            rows.append(("time", f"{events['first']} to {events['last']}, {days}"))
+    rows.append(("items", "no table that can be read" if items is None else _usable(items)))
+    if users is not None:
+        rows.append(("table of users", f"{users['rows']:,} rows"))
+    if images is not None:
+        rows.append(("pictures", _pictures(images)))
+    return Section("What is there", tuple(rows))
+
+
+def _usable(table: Mapping[str, Any]) -> str:
+    refused = table["rows"] - table["usable"]
+    return f"{table['rows']:,}" + (f", {refused:,} of which can't be used" if refused else "")
+
+
+def _pictures(images: Mapping[str, Any]) -> str:
+    if not images["named"]:
+        return "no item names one"
+    text = f"named by {images['named']:,} items, {images['named'] - images['missing']:,} with a file"
+    return f"{text}; {images['opened']:,} opened, {images['unreadable']:,} of these unreadable"
+
+
+def _event_sections(events: Mapping[str, Any]) -> list[Section]:
+    found = []
+    if events.get("types"):
+        total = sum(events["types"].values())
+        rows = [(name or "(none)", f"{n:,}", f"{n / total:.1%}") for name, n in events["types"].items()]
+        more = f"and {len(rows) - 20:,} other types" if len(rows) > 20 else ""
+        found.append(Section("Event types", (("type", "events", "share"), *rows[:20]), more))
+    if "per_user" in events:
+        header = ("events", "min", "median", "p90", "max")
+        rows_ = [
+            (name, *(f"{events[key][column]:,g}" for column in header[1:]))
+            for name, key in (("per user", "per_user"), ("per item", "per_item"))
+        ]
+        found.append(Section("Events per user and item", (header, *rows_)))
+    return found
+
+
+def _columns(title: str, columns: Sequence[Mapping[str, Any]]) -> Section:
+    rows = [(c["name"], c["type"], c["holds"], f"{c['filled']:.1%}") for c in columns]
+    return Section(title, (("column", "type", "holds", "filled"), *rows))
+
+
+def _used(used: Mapping[str, Any]) -> list[Section]:
+    events = used["events"]
+    guessed = [name for names in events["guessed"].values() for name in names]
+    roles = [
+        (_ROLES[role], name or "(none)", f"{count:,}", "by its name" if name in guessed else "")
+        for role, counts in events["roles"].items()
+        for name, count in counts.items()
+    ]
+    repeats = [
+        ("dropped as a repeat", name or "(none)", f"{count:,}", "same item as the event before")
+        for name, count in events["dropped_repeats"].items()
+    ]
+    rows = (("role", "type", "events", ""), *roles, *repeats)
+    found = [Section("What fit would use: events", rows)] if roles else []
+    if (split := events["split"]) is not None:
+        parts = tuple(
+            (part, f"{split['targets'][part]:,}", f"{split['users'][part]:,}")
+            for part in split["targets"]
+        )
+        cuts = f", cut at {' and '.join(split['cuts'])}" if split["cuts"] else ""
+        note = (
+            f"{split['name']}{cuts}; {split['candidates']:,} items are ranked, "
+            f"{split['trained_items']:,} have training events"
+        )
+        found.append(Section("What fit would use: parts", (("part", "targets", "users"), *parts), note))
+    modalities = [
+        (name, f"{m['items']:,}", ", ".join(m["columns"])) for name, m in used["modalities"].items()
+    ]
+    if modalities:
+        header = ("modality", "items", "columns")
+        found.append(Section("What fit would use: content", (header, *modalities)))
+    unused = [
+        (table, one["column"], one["hint"]) for table, many in used["unused"].items() for one in many
+    ]
+    if unused:
+        found.append(Section("What nothing uses", (("table", "column", "hint"), *unused)))
+    return found
+
+
+_ROLES = {
+    "target": "predicted",
+    "context": "context",
+    "negative": "says no",
+    "shown": "shown, not chosen",
+    "ignored": "left out",
+}
+
+
+def _section_text(section: Section) -> str:
+    rows = [[visible(cell) for cell in row] for row in section.rows]
+    widths = [min(max(len(row[i]) for row in rows), _WIDEST) for i in range(len(rows[0]))]
+    shown = rows if any(rows[0]) else rows[1:]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in shown
+    ]
+    head = [section.title, *([visible(section.note)] if section.note else [])]
+    return "\n  ".join([*head, *lines])
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "What is odd\n  nothing"
+    lines = ["What is odd"]
+    for finding in findings:
+        lines.append(f"  {finding.severity.upper():<8} {visible(finding.text)}")
+        lines += [f"           {visible(finding.advice)}"] if finding.advice else []
+        if finding.examples:
+            lines.append(f"           first: {visible(', '.join(finding.examples))}")
+    return "\n".join(lines)
