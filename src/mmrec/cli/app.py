@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.commands.check import check
 from mmrec.cli.commands.export import export
 from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
@@ -61,6 +62,9 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+app.command()(check)
 
 
 @app.command()

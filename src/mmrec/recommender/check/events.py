@@ -1,6 +1,6 @@
 """What is odd about events: repeats, ties, times, spellings, bots."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -214,5 +214,3 @@ def _shares(frame: pl.DataFrame) -> list[Finding]:
 def _counts(frame: pl.DataFrame, name: str) -> np.ndarray:
     counts: np.ndarray = frame[name].value_counts()["count"].to_numpy()
     return counts
-
-

@@ -76,11 +76,11 @@ def note(kind: str, count: int | None, text: str, advice: str, examples: Any = (
 
 
 def examples_of(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return the first values as short texts without control characters.
+    r"""Return the first values as short texts without control characters.
 
     Example:
-        >>> examples_of(["a", "b\\x1b[2J", 7])
-        ("'a'", "'b\\\\x1b[2J'", '7')
+        >>> examples_of(["a", "b\x1b[2J", 7])
+        ("'a'", "'b\\x1b[2J'", '7')
     """
     shown = []
     for value in islice(values, FEW):

@@ -25,7 +25,8 @@ def item_findings(
         texts, columns = texts_of(catalog, template)
     except ValueError:  # a finding of its own, if text is a modality
         texts, columns = [""] * len(catalog), ()
-    found = [*_empty(catalog, texts, pictured), *_rows_alike(catalog), *_texts_alike(catalog, texts, columns)]
+    found = _empty(catalog, texts, pictured) + _rows_alike(catalog)
+    found += _texts_alike(catalog, texts, columns)
     return found + (_never_met(catalog, met) if met is not None else [])
 
 
@@ -47,7 +48,8 @@ def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list
 
 def _rows_alike(catalog: Catalog) -> list[Finding]:
     """Find items whose columns are all equal, except for their ids."""
-    names = [n for n, dtype in catalog.frame.schema.items() if dtype != pl.Object and n != "item_id"]
+    schema = catalog.frame.drop("item_id").schema
+    names = [name for name, dtype in schema.items() if dtype != pl.Object]
     if not names:
         return []
     alike = catalog.frame.select(pl.struct(names).is_duplicated()).to_series()
@@ -67,9 +69,7 @@ def _rows_alike(catalog: Catalog) -> list[Finding]:
     ]
 
 
-def _texts_alike(
-    catalog: Catalog, texts: Sequence[str], columns: Sequence[str]
-) -> list[Finding]:
+def _texts_alike(catalog: Catalog, texts: Sequence[str], columns: Sequence[str]) -> list[Finding]:
     series = pl.Series(texts, dtype=pl.String).str.to_lowercase()
     alike = series.is_duplicated() & (series != "")
     if not alike.any():

@@ -26,7 +26,7 @@ class Pictures:
     Attributes:
         folder: whether there is a folder of images.
         named: number of items that name a picture.
-        there: which items have a picture whose file exists and isn't known to be unreadable, ``(V,)``.
+        there: which items have a picture with a file that isn't known to be unreadable, ``(V,)``.
         missing: rows of items whose picture has no file.
         opened: number of pictures that were opened.
         unreadable: why pictures can't be read, by row.

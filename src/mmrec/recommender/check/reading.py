@@ -134,7 +134,8 @@ def _rename(
         given = {old: new for old, new in columns.items() if old in known}
         made[name] = frame
         with Problems():  # it was said above
-            made |= rename_columns({name: frame}, {o: given[o] for o in frame.columns if o in given})
+            here = {old: new for old, new in given.items() if old in frame.columns}
+            made |= rename_columns({name: frame}, here)
     return made
 
 

@@ -55,11 +55,11 @@ def to_text(report: CheckReport) -> str:
 
 
 def visible(text: str) -> str:
-    """Return a text in which characters that a terminal would obey are escaped.
+    r"""Return a text in which characters that a terminal would obey are escaped.
 
     Example:
-        >>> visible("a\\x1b[2Jb")
-        'a\\\\x1b[2Jb'
+        >>> visible("a\x1b[2Jb")
+        'a\\x1b[2Jb'
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
@@ -94,15 +94,17 @@ def _usable(table: Mapping[str, Any]) -> str:
 def _pictures(images: Mapping[str, Any]) -> str:
     if not images["named"]:
         return "no item names one"
-    text = f"named by {images['named']:,} items, {images['named'] - images['missing']:,} with a file"
-    return f"{text}; {images['opened']:,} opened, {images['unreadable']:,} of these unreadable"
+    there = images["named"] - images["missing"]
+    drawn = " (a fixed draw; --images all opens every one)" if images["opened"] < there else ""
+    text = f"named by {images['named']:,} items, {there:,} with a file; {images['opened']:,} opened"
+    return f"{text}{drawn}, {images['unreadable']:,} of these unreadable"
 
 
 def _event_sections(events: Mapping[str, Any]) -> list[Section]:
     found = []
     if events.get("types"):
-        total = sum(events["types"].values())
-        rows = [(name or "(none)", f"{n:,}", f"{n / total:.1%}") for name, n in events["types"].items()]
+        counts, total = events["types"].items(), sum(events["types"].values())
+        rows = [(name or "(none)", f"{n:,}", f"{n / total:.1%}") for name, n in counts]
         more = f"and {len(rows) - 20:,} other types" if len(rows) > 20 else ""
         found.append(Section("Event types", (("type", "events", "share"), *rows[:20]), more))
     if "per_user" in events:
@@ -121,42 +123,41 @@ def _columns(title: str, columns: Sequence[Mapping[str, Any]]) -> Section:
 
 
 def _used(used: Mapping[str, Any]) -> list[Section]:
-    events = used["events"]
-    guessed = [name for names in events["guessed"].values() for name in names]
-    roles = [
+    modalities = [
+        (name, f"{m['items']:,}", ", ".join(m["columns"])) for name, m in used["modalities"].items()
+    ]
+    content = Section(
+        "What fit would use: content", (("modality", "items", "columns"), *modalities)
+    )
+    unused = [(t, one["column"], one["hint"]) for t, many in used["unused"].items() for one in many]
+    idle = Section("What nothing uses", (("table", "column", "hint"), *unused))
+    found = [_roles(used["events"]), _parts(used["events"]["split"]), content, idle]
+    return [section for section in found if len(section.rows) > 1]
+
+
+def _roles(events: Mapping[str, Any]) -> Section:
+    guessed = {name for names in events["guessed"].values() for name in names}
+    rows = [
         (_ROLES[role], name or "(none)", f"{count:,}", "by its name" if name in guessed else "")
         for role, counts in events["roles"].items()
         for name, count in counts.items()
     ]
-    repeats = [
+    rows += [
         ("dropped as a repeat", name or "(none)", f"{count:,}", "same item as the event before")
         for name, count in events["dropped_repeats"].items()
     ]
-    rows = (("role", "type", "events", ""), *roles, *repeats)
-    found = [Section("What fit would use: events", rows)] if roles else []
-    if (split := events["split"]) is not None:
-        parts = tuple(
-            (part, f"{split['targets'][part]:,}", f"{split['users'][part]:,}")
-            for part in split["targets"]
-        )
-        cuts = f", cut at {' and '.join(split['cuts'])}" if split["cuts"] else ""
-        note = (
-            f"{split['name']}{cuts}; {split['candidates']:,} items are ranked, "
-            f"{split['trained_items']:,} have training events"
-        )
-        found.append(Section("What fit would use: parts", (("part", "targets", "users"), *parts), note))
-    modalities = [
-        (name, f"{m['items']:,}", ", ".join(m["columns"])) for name, m in used["modalities"].items()
-    ]
-    if modalities:
-        header = ("modality", "items", "columns")
-        found.append(Section("What fit would use: content", (header, *modalities)))
-    unused = [
-        (table, one["column"], one["hint"]) for table, many in used["unused"].items() for one in many
-    ]
-    if unused:
-        found.append(Section("What nothing uses", (("table", "column", "hint"), *unused)))
-    return found
+    return Section("What fit would use: events", (("role", "type", "events", ""), *rows))
+
+
+def _parts(split: Mapping[str, Any] | None) -> Section:
+    rows: list[tuple[str, ...]] = [("part", "targets", "users")]
+    if split is None:
+        return Section("", tuple(rows))
+    rows += [(p, f"{n:,}", f"{split['users'][p]:,}") for p, n in split["targets"].items()]
+    cuts = f", cut at {' and '.join(split['cuts'])}" if split["cuts"] else ""
+    ranked, trained = split["candidates"], split["trained_items"]
+    note = f"{split['name']}{cuts}; {ranked:,} items are ranked, {trained:,} have training events"
+    return Section("What fit would use: parts", tuple(rows), note)
 
 
 _ROLES = {

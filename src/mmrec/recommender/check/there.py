@@ -68,7 +68,9 @@ def _items(material: Material) -> dict[str, Any] | None:
 def _types(frame: pl.DataFrame) -> dict[str, int]:
     if "event" not in frame.columns:
         return {}
-    found = frame["event"].fill_null("").value_counts().sort("count", "event", descending=[1, 0])
+    found = (
+        frame["event"].fill_null("").value_counts().sort("count", "event", descending=[True, False])
+    )
     return dict(zip(found["event"].to_list(), found["count"].to_list(), strict=True))
 
 
@@ -84,11 +86,17 @@ def columns_of(frame: pl.DataFrame) -> list[dict[str, Any]]:
         {
             "name": name,
             "type": str(dtype),
-            "holds": columns.holds(name) if kind_of(dtype) is not None else "several values",
+            "holds": _holds(columns, name),
             "filled": int(filled(frame[name]).sum()) / max(len(frame), 1),
         }
         for name, dtype in frame.schema.items()
     ]
+
+
+def _holds(columns: Columns, name: str) -> str:
+    if name in ("user_id", "item_id"):
+        return "id"
+    return columns.holds(name) if kind_of(columns.dtype(name)) is not None else "several values"
 
 
 def filled(column: pl.Series) -> pl.Series:

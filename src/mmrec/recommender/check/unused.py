@@ -40,7 +40,8 @@ def find_unused(material: Material, use: Use, options: Options) -> dict[str, lis
         ]
     if "users" in material.tables:
         names = [name for name in material.tables["users"].columns if name != "user_id"]
-        unused["users"] = [{"column": name, "hint": "fit reads no column of users."} for name in names]
+        hint = "fit reads no column of users."
+        unused["users"] = [{"column": name, "hint": hint} for name in names]
     return {table: found for table, found in unused.items() if found}
 
 
