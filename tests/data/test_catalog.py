@@ -71,7 +71,8 @@ def test_unknown_ids_are_named():
         ({"item_id": [1.5]}, r"item_id must be text or integers; rows \[0\]"),
         ({"item_id": ["a"], "image": ["../x.jpg"]}, r"image '../x.jpg' lies outside"),
         ({"item_id": ["a"], "image": ["/etc/x.jpg"]}, "image must be a file name inside"),
-        ({"item_id": ["a"], "image": [["x.jpg"]]}, "items: image must be text; got List"),
+        ({"item_id": ["a"], "image": [["../x.jpg"]]}, r"image '../x.jpg' lies outside"),
+        ({"item_id": ["a"], "image": [{"url": "x"}]}, "image must be file names or bytes.*Struct"),
     ],
 )
 def test_bad_items(tmp_path, columns, message):
@@ -157,7 +158,7 @@ def test_append_grows_at_the_end():
         ({"item_id": [9, None]}, "item_id must not be empty"),
         ({"item_id": ["2"]}, r"\['2'\] are in the catalogue already"),
         ({"item_id": ["9", "x"]}, r"item_id must be integers, .* rows \[1\] .* hold 'x'"),
-        ({"item_id": [9], "tags": [5]}, "columns must have the catalogue's types"),
+        ({"item_id": [9], "tags": [5]}, r"tags must be List\(String\) as in the catalogue; got 5"),
         ({"item_id": [9], "image": ["../x.jpg"]}, "lies outside"),
         ({"item_id": []}, "at least one row"),
     ],
@@ -213,3 +214,21 @@ def test_a_missing_folder_of_images_is_a_warning(tmp_path, caplog):
     assert caplog.messages == [
         f"1 items name an image in {tmp_path / 'nowhere'}, which is not a folder"
     ]
+
+
+def test_lists_and_bytes_are_replaced():
+    catalog = Catalog({"item_id": [1, 2, 3], "v": [[1.0], [2.0], None], "b": [b"x", None, b"z"]})
+    catalog.update({"item_id": [3, 1], "v": [[9.0, 8.0], None], "b": [b"n", b"m"]})
+    assert catalog.frame["v"].to_list() == [None, [2.0], [9.0, 8.0]]
+    assert catalog.frame["b"].to_list() == [b"m", None, b"n"]
+    with pytest.raises(ValueError, match="columns must have the catalogue's types"):
+        catalog.update({"item_id": [1], "v": [["text"]]})
+
+
+def test_the_first_image_of_several(tmp_path):
+    rows = {"item_id": [1, 2, 3], "image": [["a.jpg", "b.jpg"], [], None]}
+    catalog, first = Catalog(rows, tmp_path), tmp_path.resolve() / "a.jpg"
+    assert catalog.image_paths() == [first, None, None]
+    assert [catalog.image_path(item) for item in (1, 2, 3)] == [first, None, None]
+    data = Catalog({"item_id": [1], "image": [b"JPEG"]}, tmp_path)
+    assert (data.image_paths(), data.image_path(1)) == ([None], None)

@@ -13,7 +13,7 @@ def catalog(tmp_path):
 
 def test_images_get_the_name_of_their_content(catalog, images, tmp_path):
     data = images[0].read_bytes()
-    rows = {"item_id": [3, 4], "image": ["3.jpg", None]}
+    rows = pl.DataFrame({"item_id": [3, 4], "image": ["3.jpg", None]})
     frame, files = with_images(rows, {"4": data}, catalog)
     first, second = frame["image"].to_list()
     assert first == "3.jpg"
@@ -28,12 +28,12 @@ def test_images_get_the_name_of_their_content(catalog, images, tmp_path):
 
 
 def test_a_change_keeps_the_images_of_other_rows(catalog, images):
-    frame, _ = with_images({"item_id": [1, 2]}, {2: images[0].read_bytes()}, catalog)
+    frame, _ = with_images(pl.DataFrame({"item_id": [1, 2]}), {2: images[0].read_bytes()}, catalog)
     assert frame["image"].to_list()[0] == "1.jpg"
 
 
 def test_wrong_images_are_refused(catalog, images):
-    data, rows = images[0].read_bytes(), {"item_id": [3]}
+    data, rows = images[0].read_bytes(), pl.DataFrame({"item_id": [3]})
     for sent, message in (
         ({4: data}, r"must be of the items in the request; got \[4\]"),
         ({3: b"text"}, "the image of 3 must be a JPEG, PNG or WebP file"),
@@ -43,6 +43,10 @@ def test_wrong_images_are_refused(catalog, images):
             with_images(rows, sent, catalog)
     with pytest.raises(ValueError, match="this one has none"):
         with_images(rows, {3: data}, Catalog(rows))
+    for column in ([["a.png"]], [data]):
+        several = Catalog({"item_id": [1], "image": column}, catalog.images)
+        with pytest.raises(ValueError, match="only where the column image holds file names; it"):
+            with_images(rows, {3: data}, several)
 
 
 def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):

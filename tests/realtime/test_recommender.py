@@ -278,6 +278,8 @@ def test_changed_and_removed_items(content):
     content.observe("ann", items[5])  # a history may hold it
     content.remove_items([items[5]])
     content.update_items(pl.DataFrame([{"item_id": items[5], "title": "red hat"}]))
+    assert items[5] not in ids(content.recommend(history=[items[0]], k=50))
+    content.restore_items([items[5], items[6]])
     assert items[5] in ids(content.recommend(history=[items[0]], k=50))
     with pytest.raises(ValueError, match="not in the catalogue"):
         content.remove_items(["nothing"])

@@ -29,6 +29,7 @@ def learned(store, name="1", base=None, changes=0):
         metrics={},
         weights=dict(now.model.state_dict()),
         vectors=now.vectors + 1.0,
+        content=now.content,
         counts=now.counts + 1.0,
     )
 
@@ -61,16 +62,16 @@ def test_a_version_of_another_model_is_refused(store):
     assert store.now is before
 
 
-def test_items_that_a_version_does_not_know_have_their_content(store, by_content):
-    version = learned(store)
+def test_a_version_moves_with_the_content_of_items_since_then(store, by_content):
+    version, before = learned(store), store.now
     first = by_content.catalog.ids[0]
     store.change(ItemChange("add", lamp("x"), {}))
     store.change(ItemChange("update", pl.DataFrame({"item_id": [first], "title": ["hat"]}), {}))
     store.publish(version)
     now = store.now
-    for item in ("x", first):
-        index = now.catalog.find(item)
-        assert torch.equal(now.vectors[index], now.content[index])
+    assert torch.equal(now.vectors[now.catalog.find("x")], now.content[now.catalog.find("x")])
+    assert not torch.equal(now.content[1], before.content[1])
+    assert torch.allclose(now.vectors[1], now.content[1] + 1.0, atol=1e-5)
     assert torch.equal(now.vectors[2], version.vectors[2])
     assert now.counts[now.catalog.find("x")] == 0
     keys, _ = now.index.search(now.vectors[-1:], len(now.index))

@@ -190,7 +190,7 @@ def test_the_report(by_id):
     report = by_id.report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert {"split", "fingerprint", "seed", "valid", "test", "baselines"} <= set(report)
-    assert {"training", "unreadable_images", "cut_texts", "seconds"} <= set(report)
+    assert {"training", "left_out", "cut_texts", "seconds"} <= set(report)
     assert report["split"] == "time"
     assert report["seed"] == 0
     assert set(report["baselines"]) >= {"popularity", "markov"}
@@ -423,8 +423,8 @@ def test_damaged_content_is_left_out_and_counted(chain, options, images, tmp_pat
             options=options(modalities=("text", "image"), tuning=tuning, epochs=1),
             encoders={"text": str(bert_folder), "image": "test_vit"},
         )
-        assert sorted(made.report["unreadable_images"]) == ["i1", "i2"]
-        assert "1.png" in made.report["unreadable_images"]["i1"]
+        assert sorted(made.report["left_out"]["image"]) == ["i1", "i2"]
+        assert "1.png" in made.report["left_out"]["image"]["i1"]
         assert made.report["cut_texts"] == 1
         assert made.report["items_with"] == {"text": 10, "image": 10}
         assert made.vectors.isfinite().all()

@@ -1,11 +1,14 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
+import polars as pl
 import pytest
 
+from mmrec.data import Catalog
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender import Recommender
 from mmrec.serving import Limits
@@ -224,12 +227,30 @@ def image_of(client, item):
     return answer.json()["items"][0]["image"]
 
 
-def test_removed_items_are_gone_until_they_are_changed(client):
+def test_removed_items_are_gone_until_they_are_restored(client):
     assert client.request("DELETE", "/items", json={"items": ["i1", "i2"]}).status_code == 200
     assert not {"i1", "i2"} & set(ids(client.get("/recommend?user=ann&k=30")))
     assert client.get("/health").json()["items"] == 28
     client.patch("/items", json={"items": [{"item_id": "i1", "title": "red hat"}]})
+    assert "i1" not in ids(client.get("/recommend?user=ann&k=30"))
+    answer = client.post("/items/restore", json={"items": ["i1"]})
+    assert (answer.status_code, answer.json()) == (200, {"items": ["i1"]})
     assert "i1" in ids(client.get("/recommend?user=ann&k=30"))
+
+
+def test_a_value_keeps_the_type_of_its_column(connect, by_number):
+    frame = by_number.catalog.frame.with_columns(price=pl.Series([1.5, 2.5, 3.5, None]))
+    live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))
+    client = connect(live)
+    sent = [{"item_id": 1, "price": 7}, {"item_id": 2, "price": "cheap"}, {"item_id": 3}]
+    for method, rows in (("PATCH", sent), ("POST", [{"item_id": 9, "price": "cheap"}])):
+        answer = client.request(method, "/items", json={"items": rows})
+        said = "items: price must be Float64 as in the catalogue; got 'cheap'"
+        assert (answer.status_code, answer.json()) == (400, {"detail": said})
+    assert live.catalog.frame.equals(frame)
+    assert client.patch("/items", json={"items": sent[::2]}).status_code == 200
+    assert live.catalog.frame["price"].to_list() == [7.0, 2.5, 3.5, None]
+    assert ids(client.get("/recommend?user=ann&where=price:7")) == [1]
 
 
 def test_integer_ids_may_be_written_as_text(connect, by_number):
@@ -330,11 +351,13 @@ REFUSALS = {
     "no id": (400, "POST", "/items", {"items": [{"item_id": "new"}, {"title": "red"}]}),
     "no items": (422, "POST", "/items", {"items": []}),
     "unknown column": (400, "POST", "/items", {"items": [{"item_id": "new", "color": "red"}]}),
-    "list as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
+    "list as a text": (400, "POST", "/items", {"items": [{"item_id": "new", "title": ["a"]}]}),
+    "map as a value": (422, "POST", "/items", {"items": [{"item_id": "new", "title": {"a": 1}}]}),
     "image outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
     "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "?"}}),
     "no image": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "YWJj"}}),
     "change of none": (400, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
+    "restoration of none": (404, "POST", "/items/restore", {"items": ["i1", "none"]}),
     "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
     "forget whom": (422, "POST", "/forget", {}),
     "no such image": (404, "GET", "/images/none", None),
@@ -397,7 +420,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/events", "/recommend", "/history", "/explain", "/items", "/forget"),
-        *("/health", "/metrics", "/images/{item}"),
+        *("/items/restore", "/health", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
     assert problem["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
@@ -431,3 +454,22 @@ def test_new_items_that_take_long_hold_up_no_list(client, live, monkeypatch):
 def test_an_unknown_parameter_is_named(client):
     said = client.get("/history?user=ann&lsat=3").json()["detail"]
     assert said == "the query has the parameters ['user', 'last']; got ['lsat']"
+
+
+def test_items_bring_vectors_and_numbers(fit, chain, connect):
+    items = chain()[1]
+    items["clip"] = [[float(number), -1.0] for number in range(12)]
+    items["price"] = [*range(12)]
+    made = fit(modalities="vectors:clip,number:price", catalog=items, log={"users": 12}, epochs=1)
+    live = RealtimeRecommender(made)
+    client = connect(live)
+    rows = [{"item_id": "new", "clip": [3.0, -1.0], "price": 3}, {"item_id": "bare"}]
+    assert client.post("/items", json={"items": rows}).status_code == 201
+    assert live.snapshots.now.vectors[13].allclose(made.vectors[4], atol=1e-6)
+    changed = {"items": [{"item_id": "new", "clip": [5.0, -1.0], "price": 5}]}
+    assert client.patch("/items", json=changed).status_code == 200
+    assert live.snapshots.now.vectors[13].allclose(made.vectors[6], atol=1e-6)
+    assert live.catalog.row("new")["clip"] == [5.0, -1.0]
+    live.observe("ann", "new")
+    why = live.explain("ann", "i3").modalities
+    assert set(why) == {"vectors:clip", "number:price"}

@@ -66,7 +66,7 @@ def test_a_column_tells_first(values, expected):
     ("values", "message"),
     [
         (["soon", "1970-01-02"], "items: created_at must be a finite number .* hold 'soon'"),
-        ([1.7e12, 0.0], "items: created_at must be seconds .* got 1700000000000.0, .* millisec"),
+        ([1.7e12, 0.0], "items: created_at must be seconds .* hold .1700000000000.0., .* millisec"),
         ([True, False], "items: created_at must be numbers or dates"),
     ],
 )

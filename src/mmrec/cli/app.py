@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mmrec.cli.commands.check import check
+from mmrec.cli.commands.compact import compact
 from mmrec.cli.commands.export import export
 from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
@@ -215,6 +216,9 @@ def serve(
             "the training are known; see mmrec import-log."
         ),
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images; by default that of the RUN.")
+    ] = None,
     versions: Annotated[
         Path | None,
         typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
@@ -248,6 +252,7 @@ def serve(
         run=run,
         log=default_log(run) if log is None else log,
         history=history,
+        images=images,
         versions=versions,
         redis=redis,
         index=index,
@@ -377,6 +382,7 @@ def compare(
 
 app.command("import")(import_data)
 app.command("fetch-images")(fetch_images)
+app.command()(compact)
 
 
 def _say(text: str) -> None:

@@ -130,7 +130,7 @@ def _parameter(name: str, kind: Any, default: Any, text: str | None, panel: str)
 def _plain_type(name: str) -> Any:
     """Return the type of an option on the command line; choices, names and devices are text."""
     if name in ("modalities", "devices"):
-        return str
+        return str | None if name == "modalities" else str
     kind = Options.model_fields[name].annotation
     if name in RULES:
         return str | None

@@ -22,6 +22,7 @@ from mmrec.data.interactions import (
     k_core,
 )
 from mmrec.data.modalities import Inputs, RawSource, Source, TableSource, id_source
+from mmrec.data.pictures import pictures_in
 from mmrec.data.problems import DataError
 from mmrec.data.sequences import Sequences, bucket_batches, to_sequences, windows
 from mmrec.data.shard_writer import write_shards
@@ -74,6 +75,7 @@ __all__ = [
     "load_image",
     "load_pool",
     "parse_condition",
+    "pictures_in",
     "read_folder",
     "read_log",
     "read_tables",

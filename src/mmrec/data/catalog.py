@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
-from mmrec.data.conditions import ParsedColumns, Where, is_not_flat, matches
+from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns
+from mmrec.data.conditions import ParsedColumns, Where, matches
 from mmrec.data.ids import (
     GivenId,
     IdIndex,
@@ -22,8 +23,9 @@ from mmrec.data.ids import (
     in_form_of,
 )
 from mmrec.data.images import resolve_image
+from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
-from mmrec.data.tables import Table, first_line, read_table, require_columns
+from mmrec.data.tables import Table, read_table, require_columns
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,16 @@ class Catalog:
 
     Args:
         source: a table, see :func:`mmrec.data.tables.read_table`, with the column ``item_id``
-            and any others; ``image`` is a file name in ``images``.
+            and any others; ``image`` is a file name in ``images``, or what else
+            :func:`mmrec.data.pictures_in` reads.
         images: folder of the images, or None.
 
+    Columns keep their types. Those of a CSV file are text: so are a price and a stock from there.
+
+    Copies share what they don't change. Threads may read a catalogue that no thread changes; to
+    change it meanwhile, change a copy.
+
     Attributes:
-        frame: the items, a polars frame.
         images: folder of the images, or None.
 
     Raises:
@@ -62,24 +69,21 @@ class Catalog:
     """
 
     def __init__(self, source: Table, images: str | Path | None = None) -> None:
-        frame = read_table(source, "items")
         self._columns: ParsedColumns | None = None
         self.images, problems = Path(images) if images is not None else None, Problems()
-        with problems:
-            require_columns(frame, ["item_id"], "items")
-            frame = check_ids(frame, "item_id", "items")
-            check_unique(frame["item_id"], "items")
-        self.frame = frame
-        named = 0
+        frame, named = _read(source, problems), 0
         with problems:  # refuses images outside the folder
-            named = sum(path is not None for path in self.image_paths())
+            named = sum(path is not None for path in _image_paths(frame, self.images))
         problems.check()
-        self._index = IdIndex().with_ids(self.ids)
+        # One attribute, because a reader may apply the edits while another copies the catalogue.
+        self._held: tuple[pl.DataFrame, Edit | None] = (frame, None)
+        self._ids = frame["item_id"]
+        self._index = IdIndex().with_ids(self._ids.to_list())
         if named and self.images is not None and not self.images.is_dir():
             log.warning("%d items name an image in %s, which is not a folder", named, self.images)
 
     def __len__(self) -> int:
-        return self.frame.height
+        return len(self._ids)
 
     def __contains__(self, item: object) -> bool:
         return isinstance(item, str | int | float | np.generic) and self._index[item] > 0
@@ -88,9 +92,23 @@ class Catalog:
         return f"Catalog({len(self):,} items, columns {self.frame.columns})"
 
     @property
+    def frame(self) -> pl.DataFrame:
+        """The items, a polars frame."""
+        frame, edits = self._held
+        if edits is not None:
+            frame = edited(frame, edits)
+            self._held = (frame, None)
+        return frame
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return self._held[0].columns
+
+    @property
     def ids(self) -> list[ItemId]:
         """The ids in the order of their rows; the id of index ``i`` is ``ids[i - 1]``."""
-        return self.frame["item_id"].to_list()
+        return self._ids.to_list()
 
     def indices_of(self, items: Iterable[GivenId]) -> Int[np.ndarray, " N"]:
         """Return the indices of ``items``.
@@ -107,7 +125,7 @@ class Catalog:
             unknown = dict.fromkeys(item for item in wanted if item not in self)
             raise ValueError(
                 f"{len(unknown)} item ids are not in the catalogue of {len(self)} items "
-                f"({self.frame['item_id'].dtype} ids), first {list(unknown)[:3]!r}"
+                f"({self._ids.dtype} ids), first {list(unknown)[:3]!r}"
                 f"{self.mistaken(unknown)}"
             )
         return indices
@@ -149,7 +167,7 @@ class Catalog:
             >>> Catalog({"item_id": ["a", "b"]}).ids_of([2, 1])
             ['b', 'a']
         """
-        column = self.frame["item_id"]
+        column = self._ids
         if len(indices) <= FEW:  # starting polars' threads would take longer
             return [column[int(index) - 1] for index in indices]
         return column.gather(np.asarray(indices, dtype=np.int64) - 1).to_list()
@@ -162,7 +180,7 @@ class Catalog:
                 none.
         """
         made = [self.written(text.strip()) for text in texts]
-        if self.frame["item_id"].dtype == pl.String:
+        if self._ids.dtype == pl.String:
             return [str(item) for item in made]
         if any(isinstance(item, str) for item in made):
             raise ValueError(f"item ids must be integers in this catalogue; got {made}")
@@ -172,23 +190,26 @@ class Catalog:
         """Return the columns of one item, by name."""
         return self.frame.row(int(self.indices_of([item])[0]) - 1, named=True)
 
+    def take(self, indices: Int[np.ndarray, " N"]) -> "Catalog":
+        """Return some items as a catalogue of their own, in this order.
+
+        Example:
+            >>> Catalog({"item_id": ["a", "b", "c"]}).take(np.array([3, 1])).ids
+            ['c', 'a']
+        """
+        return Catalog(self.frame[(indices - 1).tolist()], self.images)
+
     def image_paths(self) -> list[Path | None]:
-        """Return the image file of each row; None for items without an image.
+        """Return the first image file of each row; None for items without one.
 
         Raises:
-            ValueError: the column ``image`` is not text, or an image is outside the folder.
+            ValueError: the column ``image`` can't hold images, or one is outside the folder.
         """
-        if self.images is None or "image" not in self.frame.columns:
-            return [None] * len(self)
-        images = self.frame["image"]
-        if is_not_flat(images):
-            raise ValueError(f"items: image must be text; got {images.dtype}")
-        names = images.cast(pl.String).fill_null("").str.strip_chars()
-        return [resolve_image(self.images, name) if name else None for name in names]
+        return _image_paths(self.frame, self.images)
 
     def image_path(self, item: GivenId) -> Path | None:
-        """Return the image file of one item; None if it has no image."""
-        name = str(self.row(item).get("image") or "").strip()
+        """Return the first image file of one item; None if it has none."""
+        name = first_name(self.row(item).get("image"))
         return resolve_image(self.images, name) if name and self.images is not None else None
 
     def where(self, conditions: Where, at: float | None = None) -> Bool[np.ndarray, " V1"]:
@@ -223,31 +244,52 @@ class Catalog:
         """Return a copy that can be changed without changing this catalogue."""
         return copy(self)
 
+    def typed(self, rows: Table) -> pl.DataFrame:
+        """Return rows of items, new or known, with the types of the catalogue's columns.
+
+        Raises:
+            ValueError: an id is empty or occurs twice, an image is outside the folder, or a value
+                doesn't fit the type of its column, see :func:`mmrec.data.columns.fitted`.
+
+        Example:
+            >>> catalog = Catalog({"item_id": ["a"], "price": [12.5]})
+            >>> catalog.typed({"item_id": ["b"], "price": ["20"]})["price"].to_list()
+            [20.0]
+        """
+        now = self._held[0]
+        new = _read(fitted_columns(rows, now))
+        shared = [name for name in new.columns if name in now.columns and name != "item_id"]
+        others = [name for name in shared if new[name].dtype != now[name].dtype]
+        if others:
+            new = new.with_columns(fitted(new[name], now[name]) for name in others)
+        _image_paths(new, self.images)
+        return new
+
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
         """Replace columns of existing items, and return the indices of these items.
 
+        The time doesn't grow with the catalogue, because the frame is written when it is read.
+
         Args:
-            rows: ``item_id`` and the columns to replace; all other values stay.
+            rows: ``item_id`` and the columns to replace; all other values stay. Values are
+                converted to the types of the columns if nothing is lost.
 
         Raises:
-            ValueError: an id or a column is unknown, or a column has another type. Then nothing is
-                changed.
+            ValueError: an id or a column is unknown, or a value doesn't fit the type of its column.
+                Then nothing is changed.
         """
-        new = Catalog(rows, self.images)
-        indices = self.indices_of(new.ids)
-        columns = [name for name in new.frame.columns if name != "item_id"]
-        require_columns(self.frame, columns, "items")
-        frame = self.frame
-        try:
-            for name in columns:
-                values = new.frame[name].cast(frame[name].dtype)
-                # `scatter` changes a series in place, so copy it first.
-                frame = frame.with_columns(frame[name].clone().scatter(indices - 1, values))
-        except (pl.exceptions.PolarsError, TypeError) as error:
-            raise ValueError(
-                f"items: columns must have the catalogue's types; got {first_line(error)}"
-            ) from error
-        self.frame = frame
+        new = self.typed(rows)
+        indices = self.indices_of(new["item_id"].to_list())
+        columns = {name: new[name] for name in new.columns if name != "item_id"}
+        frame, edits = self._held
+        require_columns(frame, list(columns), "items")
+        if not columns:
+            return indices
+        depth = 1 if edits is None else edits.depth + 1
+        self._held = (frame, Edit(edits, indices - 1, columns, depth))
+        untyped = any(frame[name].dtype != column.dtype for name, column in columns.items())
+        if depth > DEEPEST or untyped:  # a column without values gets a type
+            self._held = (self.frame, None)
         return indices
 
     def append(self, rows: Table) -> Sequence[int]:
@@ -256,26 +298,63 @@ class Catalog:
         A column that the catalogue lacks is added, with a warning, since it may be a typing error.
 
         Raises:
-            ValueError: an id is empty, occurs twice or is in the catalogue already, or a column has
-                another type than in the catalogue. Then nothing is added.
+            ValueError: an id is empty, occurs twice or is in the catalogue already, or a value
+                doesn't fit the type of its column. Then nothing is added.
         """
-        new = Catalog(rows, self.images)
-        known = [item for item in new.ids if item in self]
+        frame = self.frame
+        new = self.typed(rows)
+        new = new.with_columns(in_form_of(new["item_id"], self._ids, "items"))
+        ids = new["item_id"].to_list()
+        known = [item for item in ids if item in self]
         if known:
             raise ValueError(
                 f"items: item_id must be new; {known[:3]!r} are in the catalogue already"
             )
-        ids = in_form_of(new.frame["item_id"], self.frame["item_id"], "items")
-        new.frame = new.frame.with_columns(ids)
-        start, known_columns = len(self), self.frame.columns
-        try:
-            self.frame = pl.concat([self.frame, new.frame], how="diagonal_relaxed")
-        except pl.exceptions.PolarsError as error:
-            raise ValueError(
-                f"items: columns must have the catalogue's types; got {first_line(error)}"
-            ) from error
-        added = [name for name in new.frame.columns if name not in known_columns]
+        added = [name for name in new.columns if name not in frame.columns]
         if added:
-            log.warning("items get the new columns %s beside %s", added, known_columns)
-        self._index = self._index.with_ids(new.ids)  # a new one, because copies share it
+            log.warning("items get the new columns %s beside %s", added, frame.columns)
+        start = len(self)
+        # "relaxed" for columns without values, which have no type yet.
+        frame = pl.concat([frame, new], how="diagonal_relaxed")
+        self._held, self._ids = (frame, None), frame["item_id"]
+        self._index = self._index.with_ids(ids)  # a new one, because copies share it
         return range(start + 1, len(self) + 1)
+
+
+def _read(source: Table, problems: Problems | None = None) -> pl.DataFrame:
+    """Return items with checked ids.
+
+    Args:
+        source: a table.
+        problems: collects what is wrong; by default it is raised at once.
+
+    Raises:
+        ValueError: there is no ``item_id`` column, or an id is empty or occurs twice.
+    """
+    frame, found = read_table(source, "items"), problems or Problems()
+    with found:
+        require_columns(frame, ["item_id"], "items")
+        if not (len(frame) <= FEW and _are_ids(frame["item_id"])):
+            frame = check_ids(frame, "item_id", "items")
+            check_unique(frame["item_id"], "items")
+    if problems is None:
+        found.check()
+    return frame
+
+
+def _are_ids(column: pl.Series) -> bool:
+    """Return whether a few ids are valid and unique; for these, polars would take longer."""
+    ids = column.to_list()
+    if column.dtype == pl.String:
+        valid = all(item and item.strip() and not item.endswith(".0") for item in ids)
+    else:
+        valid = column.dtype == pl.Int64 and None not in ids
+    return valid and len(set(ids)) == len(ids)
+
+
+def _image_paths(frame: pl.DataFrame, root: Path | None) -> list[Path | None]:
+    """Return the first image file of each row; None for items without one."""
+    if root is None or "image" not in frame.columns:
+        return [None] * len(frame)
+    rows = pictures_in(frame["image"], root)
+    return [next((picture for picture in row if isinstance(picture, Path)), None) for row in rows]

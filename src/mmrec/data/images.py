@@ -1,5 +1,6 @@
 """Item images: safe opening, rotation, conversion to RGB, and checks in bulk."""
 
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 50_000_000
 """Images with more pixels (150 MB as RGB) are errors; Pillow only warns, above 89 million."""
 
+Picture = Path | bytes
+"""An image as a file, or as the bytes of one."""
+
+MISSING = "does not exist"
+"""The end of the message about a file that is missing."""
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _DRAFT = (64, 64)  # pixels; a JPEG is read in full but decoded at a low resolution
 
@@ -20,8 +27,8 @@ class ImageError(ValueError):
     """An image that can't be read; the message names the file and the reason."""
 
 
-def load_image(path: Path | str) -> Image.Image:
-    """Return a JPEG, PNG, WebP or GIF image as upright RGB.
+def load_image(path: Picture | str) -> Image.Image:
+    """Return a JPEG, PNG, WebP or GIF image, from a file or its bytes, as upright RGB.
 
     The rotation in the EXIF data is applied, transparent pixels are put on white, 16 bits per
     channel are reduced to 8, and an animation gives its first frame.
@@ -35,7 +42,7 @@ def load_image(path: Path | str) -> Image.Image:
         Traceback (most recent call last):
         mmrec.data.images.ImageError: image nowhere.jpg does not exist
     """
-    return _decode(Path(path), draft=False)
+    return _decode(Path(path) if isinstance(path, str) else path, draft=False)
 
 
 def resolve_image(root: Path, name: str) -> Path:
@@ -58,11 +65,11 @@ def resolve_image(root: Path, name: str) -> Path:
     return Path(path)
 
 
-def check_images(paths: Sequence[Path | None], workers: int | None = None) -> dict[int, str]:
+def check_images(paths: Sequence[Picture | None], workers: int | None = None) -> dict[int, str]:
     """Decode every image, and return why some can't be read.
 
     Args:
-        paths: the images; None (an item without an image) is skipped.
+        paths: the images, files or their bytes; None (an item without an image) is skipped.
         workers: number of threads; by default the number of processors, at most 16.
 
     Returns:
@@ -78,7 +85,7 @@ def check_images(paths: Sequence[Path | None], workers: int | None = None) -> di
         return {index: reason for index, reason in enumerate(reasons) if reason is not None}
 
 
-def _problem(path: Path | None) -> str | None:
+def _problem(path: Picture | None) -> str | None:
     if path is None:
         return None
     try:
@@ -88,17 +95,28 @@ def _problem(path: Path | None) -> str | None:
     return None
 
 
-def _decode(path: Path, *, draft: bool) -> Image.Image:
+def _check_file(path: Path) -> None:
     try:
         exists, regular = path.exists(), path.is_file()  # opening a pipe would block
     except (OSError, ValueError) as error:  # a name too long or with a null byte
         raise ImageError(f"image {str(path)!r} can't be opened: {error}") from error
     if not exists:
-        raise ImageError(f"image {path} does not exist")
+        raise ImageError(f"image {path} {MISSING}")
     if not regular:
         raise ImageError(f"image {path} is not a file")
+
+
+def _decode(picture: Picture, *, draft: bool) -> Image.Image:
+    if isinstance(picture, bytes):
+        path, source = f"of {len(picture):,} bytes", io.BytesIO(picture)
+        return _decoded(path, source, draft=draft)
+    _check_file(picture)
+    return _decoded(str(picture), picture, draft=draft)
+
+
+def _decoded(path: str, source: Path | io.BytesIO, *, draft: bool) -> Image.Image:
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(source, formats=_FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ImageError(

@@ -176,7 +176,7 @@ def _facts(recommender: Recommender, split: Split) -> dict[str, str]:
     sizes, options = split.sizes(), recommender.options
     shown = sum(path is not None for path in recommender.catalog.image_paths())
     encoders = {"text": DEFAULT_TEXT_ENCODER, "image": DEFAULT_IMAGE_ENCODER}
-    used = [f"{name}: {encoders[name]}" for name in options.modalities if name in encoders]
+    used = [f"{name}: {encoders[name]}" for name in options.modalities or () if name in encoders]
     return {
         "Items": f"{len(recommender.catalog):,}, {shown:,} of them with an image",
         "Users": f"{len(split.sequences):,}",

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmrec.encoders.cache import Features, FeatureStore
+    from mmrec.encoders.category import CategoryEncoder
     from mmrec.encoders.feature import FeatureEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
     from mmrec.encoders.image_transform import ImageTransform
+    from mmrec.encoders.number import NumberEncoder, piecewise_linear, quantile_edges
     from mmrec.encoders.protocol import Encoder, RawEncoder
     from mmrec.encoders.text import TextEncoder, TextTransform
     from mmrec.encoders.tuning import tune
 
 _FILES = {
+    "CategoryEncoder": "category",
     "Encoder": "protocol",
     "FeatureEncoder": "feature",
     "FeatureStore": "cache",
@@ -26,13 +29,17 @@ _FILES = {
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTransform": "image_transform",
+    "NumberEncoder": "number",
     "RawEncoder": "protocol",
     "TextEncoder": "text",
     "TextTransform": "text",
+    "piecewise_linear": "number",
+    "quantile_edges": "number",
     "tune": "tuning",
 }
 
 __all__ = [
+    "CategoryEncoder",
     "Encoder",
     "FeatureEncoder",
     "FeatureStore",
@@ -40,9 +47,12 @@ __all__ = [
     "IdEncoder",
     "ImageEncoder",
     "ImageTransform",
+    "NumberEncoder",
     "RawEncoder",
     "TextEncoder",
     "TextTransform",
+    "piecewise_linear",
+    "quantile_edges",
     "tune",
 ]
 

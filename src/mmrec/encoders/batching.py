@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from os import cpu_count
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmrec.data.images import ImageError
+from mmrec.data.images import ImageError, Picture
 
 _TOKENS = 64  # tokens that count as one image of a batch
 _MOST_TEXTS = 16  # most texts per image of a batch, however short
@@ -70,8 +69,8 @@ def load_texts(
 
 
 def load_images(
-    paths: Sequence[Path],
-    transform: Callable[[Sequence[Path]], Tensor],
+    paths: Sequence[Picture],
+    transform: Callable[[Sequence[Picture]], Tensor],
     batch_size: int,
     *,
     ahead: bool = True,
@@ -79,7 +78,7 @@ def load_images(
     """Yield batches of transformed images, decoded by threads.
 
     Args:
-        paths: image files.
+        paths: image files, or their bytes.
         transform: from images to pixels, the transform of an encoder. If it has separate ``crop``
             and ``stack``, threads crop and a whole batch is normalized at once.
         batch_size: images in a batch.
@@ -90,7 +89,7 @@ def load_images(
         and, by position, why the others cannot be read.
     """
     split: Any = transform if hasattr(transform, "crop") else None
-    decode: Callable[[Path], Any] = split.crop if split else lambda path: transform([path])
+    decode: Callable[[Picture], Any] = split.crop if split else lambda path: transform([path])
     join: Callable[[list[Any]], Tensor] = split.stack if split else torch.cat
     for loaded in _decoded(paths, decode, batch_size, (1 + ahead) * batch_size):
         problems = {i: problem for i, (_, problem) in loaded.items() if problem}
@@ -99,12 +98,12 @@ def load_images(
 
 
 def _decoded(
-    paths: Sequence[Path], decode: Callable[[Path], Any], batch_size: int, most: int
+    paths: Sequence[Picture], decode: Callable[[Picture], Any], batch_size: int, most: int
 ) -> Iterator[dict[int, tuple[Any, str]]]:
     """Yield batches of decoded images and problems by position, at most ``most`` in memory."""
     waiting: deque[tuple[int, Future[tuple[Any, str]]]] = deque()
 
-    def load(path: Path) -> tuple[Any, str]:
+    def load(path: Picture) -> tuple[Any, str]:
         try:
             return decode(path), ""
         except ImageError as error:
@@ -126,16 +125,16 @@ def _decoded(
 
 
 def raw_batches(
-    encoder: Any, values: list[str | Path], batch_size: int
+    encoder: Any, values: list[str | Picture], batch_size: int
 ) -> Iterator[tuple[list[int], Any, dict[int, str]]]:
     """Yield batches of raw values: positions, inputs for the encoder, problems by position."""
-    texts = [i for i, value in enumerate(values) if isinstance(value, str)]
-    images = [i for i, value in enumerate(values) if not isinstance(value, str)]
+    texts = {i: value for i, value in enumerate(values) if isinstance(value, str)}
+    pictures = {i: value for i, value in enumerate(values) if not isinstance(value, str)}
     if texts:
-        strings = [str(values[i]) for i in texts]
-        for batch, inputs in load_texts(strings, encoder.transform, batch_size):
-            yield [texts[i] for i in batch], inputs, {}
-    paths = [Path(values[i]) for i in images]
+        places = list(texts)
+        for batch, inputs in load_texts(list(texts.values()), encoder.transform, batch_size):
+            yield [places[i] for i in batch], inputs, {}
+    images, paths = list(pictures), list(pictures.values())
     ahead = not _fills_processors(encoder)
     for batch, pixels, problems in load_images(paths, encoder.transform, batch_size, ahead=ahead):
         yield [images[i] for i in batch], pixels, {images[i]: p for i, p in problems.items()}

@@ -1,7 +1,7 @@
 """Vectors of frozen encoders, computed once and kept by content and encoder."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -14,11 +14,12 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from mmrec.cpu import fast_products
+from mmrec.data.images import MISSING, Picture
 from mmrec.encoders.batching import raw_batches
 from mmrec.encoders.folding import folded
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
 
-Raw = str | Path | None
+Raw = str | Path | bytes | None
 _WORTH_FOLDING = 64  # with fewer values, folding takes longer than it saves
 Rows = Tensor | np.ndarray | Sequence[int] | slice
 
@@ -117,7 +118,7 @@ class FeatureStore:
 
         Args:
             encoder: a frozen encoder with ``transform``, ``dim`` and ``fingerprint()``.
-            values: texts, or paths of images; None and "" are missing.
+            values: texts, or images as paths or bytes of files; None and "" are missing.
             keys: a name for the content of each value. It replaces the hash of the text or of the
                 image file, so the file need not be read to look its vector up.
             batch_size: images encoded at once, or texts of 64 tokens. The default is 16 on a CPU,
@@ -191,16 +192,21 @@ def _digest(
     position: int, value: Raw, keys: Sequence[str | None] | None, problems: dict[int, str]
 ) -> bytes | None:
     """Return the key of a content; None where there is none."""
-    if value is None or value == "":
+    if value is None or value in ("", b""):
         return None
     key = None if keys is None else keys[position]
     if key is not None:
         return sha256(key.encode()).digest()
     if isinstance(value, str):
         return sha256(value.encode("utf-8", "surrogatepass")).digest()
+    if isinstance(value, bytes):
+        return sha256(value).digest()
     try:
         with value.open("rb") as file:
             return file_digest(file, "sha256").digest()
+    except FileNotFoundError:
+        problems[position] = f"image {value} {MISSING}"
+        return None
     except OSError as error:
         problems[position] = f"image {value} cannot be read: {error.strerror}"
         return None
@@ -220,7 +226,7 @@ class _Job:
     progress: bool
 
     def fill_part(
-        self, log: RowLog | RowMemory, part: RowLog, wanted: dict[bytes, str | Path]
+        self, log: RowLog | RowMemory, part: RowLog, wanted: Mapping[bytes, str | Picture]
     ) -> dict[bytes, str]:
         """Encode into the log of a shard, then move its rows; a killed run may have left some."""
         todo = {d: v for d, v in wanted.items() if d not in log.index}
@@ -237,7 +243,9 @@ class _Job:
             rmtree(part.folder)
         return failed
 
-    def fill(self, log: RowLog | RowMemory, wanted: dict[bytes, str | Path]) -> dict[bytes, str]:
+    def fill(
+        self, log: RowLog | RowMemory, wanted: Mapping[bytes, str | Picture]
+    ) -> dict[bytes, str]:
         """Encode what a log lacks, batch by batch; return why contents failed."""
         digests = [digest for digest in wanted if digest not in log.index]
         values = [wanted[digest] for digest in digests]

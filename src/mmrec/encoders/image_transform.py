@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import floor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from mmrec.data.images import load_image
+from mmrec.data.images import Picture, load_image
 
 Color = tuple[float, float, float]
 
@@ -59,7 +58,7 @@ class ImageTransform:
             raise ValueError(f"crop_pct must be above 0 and at most 1; got {self.crop_pct}")
 
     def __call__(
-        self, values: Sequence[Path | str | Image.Image]
+        self, values: Sequence[Picture | str | Image.Image]
     ) -> Float[Tensor, "n 3 size size"]:
         """Return the pixels of images.
 
@@ -68,7 +67,7 @@ class ImageTransform:
         """
         return self.stack([self.crop(value) for value in values])
 
-    def crop(self, value: Path | str | Image.Image) -> UInt8[np.ndarray, "size size 3"]:
+    def crop(self, value: Picture | str | Image.Image) -> UInt8[np.ndarray, "size size 3"]:
         """Return the part of an image that is encoded, at the encoder's size.
 
         Raises:

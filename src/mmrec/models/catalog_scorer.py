@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Num
@@ -14,6 +14,7 @@ from mmrec.data import Histories
 from mmrec.models.sequential import SequentialModel
 
 
+@runtime_checkable
 class ItemTrend(Protocol):
     """What is popular at a time; see :mod:`mmrec.trends`."""
 

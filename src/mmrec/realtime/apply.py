@@ -1,108 +1,205 @@
-"""Applying a change of the catalogue: the next snapshot."""
+"""Changes of items, gathered to one step: what is encoded again, and what is available."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import polars as pl
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from mmrec.data import Catalog
-from mmrec.realtime.log.item_changes import ItemChange
-from mmrec.realtime.snapshot import Snapshot, index_vectors
+from mmrec.realtime.log.item_changes import Action, ItemChange
+from mmrec.recommender import RecommenderState
+from mmrec.recommender.content.fitted import check_features
+
+log = logging.getLogger(__name__)
 
 Encoded = tuple[Tensor, dict[str, Tensor]]
 """Vectors of items, ``(N, D)``, and the contributions of their modalities."""
 
-Encode = Callable[[Catalog, Mapping[str, np.ndarray]], Encoded]
+Encode = Callable[[Catalog, Mapping[str, np.ndarray], np.ndarray], Encoded]
+"""Encodes items, given features of some modalities and the items' positions in the vocabulary."""
 
 
-def check_change(now: Snapshot, change: ItemChange) -> None:
-    """Refuse a change that can't be applied to a snapshot.
+class CatalogEdit:
+    """Changes of items in their order, as one step from one state to the next.
 
-    Raises:
-        ValueError: an id to add is in the catalogue already, an id to change or remove isn't, or a
-            column is unknown or has another type.
+    A column that no modality reads, such as a price or a stock, changes no vector. Items with other
+    content are encoded at the end, all of them at once, and keep their ids.
+
+    Args:
+        state: what the changes start from; it stays as it is.
+
+    Attributes:
+        catalog: the catalogue after the changes.
+        stale: once :meth:`encode` was called, the catalogue indices of items that it encoded: new
+            ones, and those with other content, in their order.
+        available: by catalogue index, whether an item that was removed or restored is available.
+
+    Example:
+        >>> import mmrec
+        >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+        >>> items = {"item_id": [*"abc"], "stock": [3, 4, 5]}
+        >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+        >>> edit = CatalogEdit(mmrec.Recommender.fit(events, items, options=options).state)
+        >>> rows = pl.DataFrame({"item_id": ["b"], "stock": [0]})
+        >>> _ = edit.apply(ItemChange("update", rows, {}))
+        >>> _ = edit.encode(edit.state.encode)
+        >>> edit.catalog.row("b")["stock"], len(edit.stale)
+        (0, 0)
     """
-    catalog = now.catalog.copy()
-    if change.action == "add":
-        catalog.append(change.rows)
-    elif change.action == "update":
-        catalog.update(change.rows)
-    else:
-        catalog.indices_of(change.rows["item_id"].to_list())
+
+    def __init__(self, state: RecommenderState) -> None:
+        self.state, self.catalog = state, state.catalog.copy()
+        self.available: dict[int, bool] = {}
+        self._readers: dict[str, list[str]] = defaultdict(list)
+        for name, fitted in state.modalities.items():
+            for column in fitted.columns_read:
+                self._readers[column].append(name)
+        # Items that may have other content, each with the features that were given with it.
+        self._touched: dict[int, dict[str, np.ndarray]] = {}
+        self.stale: Int[np.ndarray, " N"] = np.zeros(0, dtype=np.int64)
+
+    def apply(self, change: ItemChange) -> ItemChange:
+        """Apply a change, and return it with the types of the catalogue.
+
+        Raises:
+            ValueError: an id to add is in the catalogue already, an id to change, remove or restore
+                isn't, a column is unknown, a value doesn't fit its type, or features don't fit the
+                encoders. Then nothing is changed.
+        """
+        if change.action in ("remove", "restore"):
+            indices = self.catalog.indices_of(change.rows["item_id"].to_list())
+            self.available |= dict.fromkeys(indices.tolist(), change.action == "restore")
+            return change
+        check_features(self.state.model, change.features, len(change.rows))
+        rows = self.catalog.typed(change.rows)
+        if change.action == "add":
+            indices = np.asarray(self.catalog.append(rows))
+        else:
+            indices = self.catalog.update(rows)
+        outdated = {name for column in rows.columns for name in self._readers.get(column, ())}
+        if change.action == "add" or outdated or change.features:
+            for row, index in enumerate(indices.tolist()):
+                given = self._touched.setdefault(index, {})
+                for name in outdated:
+                    given.pop(name, None)
+                given |= {name: values[row] for name, values in change.features.items()}
+        return change._replace(rows=rows)
+
+    def follow(self, changes: Iterable[ItemChange]) -> None:
+        """Apply changes of a log. What doesn't fit this catalogue is skipped, with a warning.
+
+        If two processes have added an item at the same time, the second addition updates it.
+        """
+        for part in chain.from_iterable(map(self._parts, changes)):
+            try:
+                self.apply(part)
+            except ValueError:
+                for column in _by_column(part):  # some columns may fit
+                    self._try(column)
+
+    def _try(self, change: ItemChange) -> None:
+        try:
+            self.apply(change)
+        except ValueError as error:
+            first = change.rows["item_id"].head(3).to_list()
+            log.warning(
+                "%s of %d items is skipped, first %s: %s",
+                change.action,
+                len(change.rows),
+                first,
+                error,
+            )
+
+    def encode(self, encode: Encode) -> Encoded:
+        """Encode the items in :attr:`stale`; return their vectors and contributions."""
+        self.stale = self._with_other_content()
+        groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for index in self.stale.tolist():
+            groups[tuple(sorted(self._touched[index]))].append(index)
+        made = [self._encoded(encode, names, indices) for names, indices in groups.items()]
+        if not made:
+            return self.state.vectors[:0], {}
+        order = torch.tensor([index for indices in groups.values() for index in indices]).argsort()
+        vectors = torch.cat([vectors for vectors, _ in made])[order]
+        shares = {name: torch.cat([part[name] for _, part in made])[order] for name in made[0][1]}
+        return vectors, shares
+
+    def _encoded(self, encode: Encode, names: Sequence[str], indices: list[int]) -> Encoded:
+        rows, slots = np.array(indices), self.state.slots
+        given = {name: np.stack([self._touched[i][name] for i in indices]) for name in names}
+        known = np.where(rows < len(slots), rows, 0)  # a new item has no id, as padding
+        return encode(self.catalog.take(rows), given, slots[known])
+
+    def _with_other_content(self) -> Int[np.ndarray, " N"]:
+        """Return the items that are new, were given features, or differ in a column that is read.
+
+        Values that have changed and changed back, as in a log that a RUN has already, are equal.
+        """
+        touched = np.sort(np.fromiter(self._touched, np.int64, len(self._touched)))
+        before = self.state.catalog
+        other = touched > len(before)
+        other |= np.array([bool(self._touched[index]) for index in touched.tolist()], dtype=bool)
+        rows = touched[touched <= len(before)] - 1
+        for name in self._readers if len(rows) else ():
+            if name in before.columns:
+                one, two = (c.frame[name].gather(rows) for c in (before, self.catalog))
+                other[: len(rows)] |= _differ(one, two)
+            elif name in self.catalog.columns:
+                other[: len(rows)] |= self.catalog.frame[name].gather(rows).is_not_null().to_numpy()
+        return touched[other]
+
+    def _parts(self, change: ItemChange) -> list[ItemChange]:
+        """Return a change as one of new items and one of known items."""
+        known = np.array([item in self.catalog for item in change.rows["item_id"].to_list()])
+        on_known: Action = "update" if change.action == "add" else change.action
+        both: list[tuple[np.ndarray, Action]] = [(~known, change.action), (known, on_known)]
+        return [
+            ItemChange(
+                action,
+                change.rows.filter(pl.Series(which)),
+                {name: values[which] for name, values in change.features.items()},
+            )
+            for which, action in both
+            if which.any()
+        ]
 
 
-def encoded_by(now: Snapshot, change: ItemChange, encode: Encode) -> Encoded | None:
-    """Return the encoded items of a change; None if it only removes items."""
-    if change.action == "remove":
-        return None
-    catalog = now.catalog.copy()
-    rows = Catalog(change.rows, catalog.images)
-    if change.action == "update":  # columns that a row leaves out stay the same
-        indices = catalog.update(rows.frame)
-        rows = Catalog(catalog.frame[(indices - 1).tolist()], catalog.images)
-    return encode(rows, change.features)
+def _differ(one: pl.Series, two: pl.Series) -> np.ndarray:
+    """Return where two columns differ; two missing values don't."""
+    if one.dtype.is_nested() or one.dtype != two.dtype:
+        pairs = zip(one.to_list(), two.to_list(), strict=True)
+        return np.array([first != second for first, second in pairs], dtype=bool)
+    return one.ne_missing(two).to_numpy()
 
 
-def apply_change(
-    now: Snapshot,
-    change: ItemChange,
-    encoded: Encoded | None,
-    publish: Callable[[Snapshot], None],
-) -> None:
-    """Publish the snapshot after a change, and update its index.
+def _by_column(change: ItemChange) -> list[ItemChange]:
+    """Return an update as one of each column and one of features; other changes as they are."""
+    names = [name for name in change.rows.columns if name != "item_id"]
+    if change.action != "update" or len(names) + bool(change.features) < 2:
+        return [change]
+    parts = [ItemChange("update", change.rows.select("item_id", name), {}) for name in names]
+    features = ItemChange("update", change.rows.select("item_id"), change.features)
+    return parts + [features] * bool(change.features)
 
-    If two processes have added an item at the same time, the second addition updates it.
+
+def moved(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Return vectors of items whose content has changed; what they have learned is kept.
+
+    Args:
+        vectors: learned vectors, ``(N, D)``.
+        before: the vectors of the earlier content, from which they have learned, ``(N, D)``.
+        after: the vectors of the new content, ``(N, D)``.
+
+    Example:
+        >>> one = torch.ones(1, 2)
+        >>> moved(one + 0.5, one, 3 * one)
+        tensor([[3.5000, 3.5000]])
     """
-    if change.action == "remove" or encoded is None:
-        _remove(now, change, publish)
-        return
-    known = np.array([item in now.catalog for item in change.rows["item_id"].to_list()])
-    vectors, contributions = encoded
-    if not known.all():
-        new = torch.from_numpy(np.flatnonzero(~known))
-        part = {name: share[new] for name, share in contributions.items()}
-        now = _add(now, change.rows.filter(pl.Series(~known)), vectors[new], part, publish)
-    if known.any():
-        old = torch.from_numpy(np.flatnonzero(known))
-        part = {name: share[old] for name, share in contributions.items()}
-        _update(now, change.rows.filter(pl.Series(known)), vectors[old], part, publish)
-
-
-def _add(
-    now: Snapshot,
-    rows: pl.DataFrame,
-    vectors: Tensor,
-    contributions: dict[str, Tensor],
-    publish: Callable[[Snapshot], None],
-) -> Snapshot:
-    after = now.with_items(rows, vectors, contributions)
-    keys = torch.arange(len(now.vectors), len(after.vectors))
-    # The snapshot first: a reader must never find an item that it can't look up.
-    publish(after)
-    after.index.add(keys, index_vectors(after.model, vectors))
-    return after
-
-
-def _update(
-    now: Snapshot,
-    rows: pl.DataFrame,
-    vectors: Tensor,
-    contributions: dict[str, Tensor],
-    publish: Callable[[Snapshot], None],
-) -> None:
-    catalog = now.catalog.copy()
-    indices = catalog.update(rows)
-    publish(now.with_changes(catalog, indices, vectors, contributions))
-    keys, there = torch.from_numpy(indices), now.available[torch.from_numpy(indices)]
-    found = index_vectors(now.model, vectors)
-    now.index.update(keys[there], found[there])
-    now.index.add(keys[~there], found[~there])
-
-
-def _remove(now: Snapshot, change: ItemChange, publish: Callable[[Snapshot], None]) -> None:
-    indices = np.unique(now.catalog.indices_of(change.rows["item_id"].to_list()))
-    here = indices[now.available[torch.from_numpy(indices)].numpy()]
-    now.index.remove(torch.from_numpy(here))
-    publish(now.without_items(here))
+    # An item that hasn't learned gets the new vector to the last bit.
+    return torch.where(vectors == before, after, vectors + (after - before))

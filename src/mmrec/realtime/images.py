@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from mmrec.data import Catalog, ItemId, Table, load_image
+from mmrec.data import Catalog, ItemId, load_image
 from mmrec.data.durable import write_whole
 
 FOLDER = "added"
@@ -17,23 +17,22 @@ SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
 def with_images(
-    rows: Table, images: Mapping[ItemId, bytes] | None, catalog: Catalog
+    frame: pl.DataFrame, images: Mapping[ItemId, bytes] | None, catalog: Catalog
 ) -> tuple[pl.DataFrame, dict[Path, bytes]]:
     """Return rows whose ``image`` column names their images, and the files to write.
 
     A row without an image keeps the image of its item.
 
     Args:
-        rows: items.
+        frame: items, with the types of the catalogue.
         images: JPEG, PNG or WebP files by item id; an id may be written as text.
         catalog: the catalogue that the rows change.
 
     Raises:
-        ValueError: an image belongs to no row or can't be read, or the catalogue has no folder of
-            images.
+        ValueError: an image belongs to no row or can't be read, the catalogue has no folder of
+            images, or its images are lists or bytes.
     """
     folder = catalog.images
-    frame = Catalog(rows, folder).frame
     if not images:
         return frame, {}
     if folder is None:
@@ -43,6 +42,11 @@ def with_images(
     unknown = [item for item in images if str(item) not in row_of]
     if unknown:
         raise ValueError(f"images must be of the items in the request; got {unknown[:3]!r}")
+    kind = catalog.frame.schema.get("image", pl.String)
+    if kind not in (pl.String, pl.Null):
+        raise ValueError(
+            f"images can be sent only where the column image holds file names; it holds {kind}"
+        )
     if "image" in frame.columns:
         names = frame["image"].cast(pl.String).to_list()
     else:

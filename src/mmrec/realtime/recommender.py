@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -98,19 +98,25 @@ class RealtimeRecommender:
 
     @classmethod
     def load(
-        cls, run: str | Path, *, parts: Sequence[Any] = (), **more: Any
+        cls,
+        run: str | Path,
+        *,
+        parts: Sequence[Any] = (),
+        images: str | Path | None = None,
+        **more: Any,
     ) -> "RealtimeRecommender":
         """Read a RUN.
 
         Args:
             run: its folder.
             parts: as for :meth:`mmrec.Recommender.load`.
+            images: as for :meth:`mmrec.Recommender.load`.
             **more: arguments of the class.
 
         Raises:
             RunError: as for :meth:`mmrec.Recommender.load`.
         """
-        return cls(Recommender.load(run, parts=parts), **more)
+        return cls(Recommender.load(run, parts=parts, images=images), **more)
 
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
@@ -314,7 +320,7 @@ class RealtimeRecommender:
             ValueError: an id is in the catalogue already, or the rows or features don't fit.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(rows, images, self.catalog)
+        frame, files = with_images(self.catalog.typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
     def update_items(
@@ -324,7 +330,11 @@ class RealtimeRecommender:
         images: Mapping[ItemId, bytes] | None = None,
         features: Mapping[str, np.ndarray] | None = None,
     ) -> list[ItemId]:
-        """Change the content of items; removed items become available again.
+        """Change columns of items.
+
+        A column that no modality reads, such as a price or a stock, changes no score. Other content
+        is encoded again; the item keeps its id and what it has learned. An image that changes needs
+        another file name. Removed items stay removed, see :meth:`restore_items`.
 
         Args:
             rows: ``item_id`` and the columns that change.
@@ -335,24 +345,55 @@ class RealtimeRecommender:
             The ids that were changed.
 
         Raises:
-            ValueError: an id or a column is unknown.
+            ValueError: an id or a column is unknown, or a value doesn't fit the type of its column.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(rows, images, self.catalog)
+        frame, files = with_images(self.catalog.typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("update", frame, dict(features or {})), files)
 
     def remove_items(self, items: Sequence[GivenId]) -> None:
-        """Stop recommending items; they stay in the histories of users.
+        """Stop recommending items, until :meth:`restore_items`: they are sold out, for example.
+
+        They stay in the histories of users, and events on them are observed and learned from.
 
         Raises:
             ValueError: an id is unknown, or ``items`` is a single id.
         """
-        if isinstance(items, str | int):
-            raise ValueError(f"remove_items expects a list of item ids; got the one id {items!r}")
-        column = self.catalog.frame["item_id"]
-        ids = [self.catalog.written(item) for item in items]
-        rows = pl.DataFrame({"item_id": pl.Series(ids, dtype=column.dtype)})
-        self.snapshots.change(ItemChange("remove", rows, {}))
+        self._make_available("remove", items)
+
+    def restore_items(self, items: Sequence[GivenId]) -> None:
+        """Recommend items again that were removed; the others stay as they are.
+
+        Raises:
+            ValueError: an id is unknown, or ``items`` is a single id.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = mmrec.Recommender.fit(events, {"item_id": [*"abc"]}, options=options)
+            >>> live = RealtimeRecommender(made)
+            >>> live.remove_items(["b"])
+            >>> before = [line.item for line in live.recommend(history=["a"])]
+            >>> live.restore_items(["b"])
+            >>> before, sorted(line.item for line in live.recommend(history=["a"]))
+            (['c'], ['b', 'c'])
+        """
+        self._make_available("restore", items)
+
+    def compact(self) -> int:
+        """Replace the changes of items in the log by fewer ones with the same result.
+
+        Of each column of an item only the last value is kept. Other processes may use the log
+        meanwhile. It happens by itself after 2,000 changes; see `mmrec compact` for a command.
+
+        Returns:
+            How many changes were replaced.
+
+        Raises:
+            OSError: the log can't be written; it stays as it was.
+        """
+        return self.snapshots.compact()
 
     def refresh(self) -> None:
         """Take over the changes of items that other processes have written to the log."""
@@ -372,6 +413,14 @@ class RealtimeRecommender:
     def follow(self, versions: Versions) -> None:
         """Take over changed items, and the version that is to be served, from other processes."""
         self.snapshots.follow(versions)
+
+    def _make_available(self, action: Literal["remove", "restore"], items: Any) -> None:
+        if isinstance(items, str | int):
+            raise ValueError(f"{action}_items expects a list of item ids; got the one id {items!r}")
+        column = self.catalog.frame["item_id"]
+        ids = [self.catalog.written(item) for item in items]
+        rows = pl.DataFrame({"item_id": pl.Series(ids, dtype=column.dtype)})
+        self.snapshots.change(ItemChange(action, rows, {}))
 
     def _interest_of_user(
         self, user: str, now: Snapshot, time: float | None, exclude_seen: Seen

@@ -75,8 +75,10 @@ def _found(
     """Return the best items by the index, and their scores."""
     query = now.model.scorer.index_queries(interest)
     keys, scores = now.index.search(query, wanted, exclude=[left_out], allow=allowed)
-    # An item that was added after this snapshot may be in the index already.
-    found = (keys[0] > 0) & (keys[0] < len(now.vectors))
+    if bool((keys >= len(now.vectors)).any()):  # items that were added after this snapshot
+        known = now.available if allowed is None else allowed
+        keys, scores = now.index.search(query, wanted, exclude=[left_out], allow=known)
+    found = keys[0] > 0
     return keys[0][found], scores[0][found]
 
 

@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-import polars as pl
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Num
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from mmrec.data import Catalog
 from mmrec.models import SequentialModel, check_products
+from mmrec.realtime.apply import CatalogEdit, Encoded, moved
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender import RecommenderState
@@ -97,46 +96,33 @@ class Snapshot:
             self, version=version, state=state, updater=_updater(state, version), index=index
         )
 
-    def with_items(
-        self, rows: pl.DataFrame, vectors: Tensor, contributions: Mapping[str, Tensor]
-    ) -> "Snapshot":
-        """Return a snapshot with further items at the end of the catalogue."""
-        return replace(
-            self,
-            state=self.state.with_items(rows, vectors, contributions),
-            content=torch.cat([self.content, vectors.to(self.content)]),
-            available=F.pad(self.available, (0, len(vectors)), value=True),
-        )
+    def with_edit(self, edit: CatalogEdit, encoded: Encoded) -> "Snapshot":
+        """Return a snapshot after changes of items. Learned vectors keep what they have learned.
 
-    def with_changes(
-        self,
-        catalog: Catalog,
-        indices: np.ndarray,
-        vectors: Tensor,
-        contributions: Mapping[str, Tensor],
-    ) -> "Snapshot":
-        """Return a snapshot in which some items have new content and are available."""
-        rows = torch.from_numpy(indices)
-        state = replace(
-            self.state,
-            catalog=catalog,
-            vectors=self.vectors.index_copy(0, rows, vectors.to(self.vectors)),
-            modality_contributions={
-                name: added.index_copy(0, rows, contributions[name].to(added))
-                for name, added in self.modality_contributions.items()
-            },
-        )
-        return replace(
-            self,
-            state=state,
-            content=self.content.index_copy(0, rows, vectors.to(self.content)),
-            available=self.available.index_fill(0, rows, True),
-        )
+        Args:
+            edit: the changes of the state of this snapshot.
+            encoded: vectors and contributions of ``edit.stale``.
+        """
+        (vectors, contributions), indices = encoded, edit.stale
+        if not len(indices):  # no vector is copied
+            state, content = replace(self.state, catalog=edit.catalog), self.content
+        else:
+            count = len(edit.catalog) + 1 - len(self.content)
+            rows = torch.from_numpy(indices)
+            before = F.pad(self.content, (0, 0, 0, count))
+            content = before.index_copy(0, rows, vectors.to(before))
+            learned = F.pad(self.vectors, (0, 0, 0, count))[rows]
+            served = moved(learned, before[rows], vectors.to(before))
+            state = self.state.with_catalog(edit.catalog, indices, served, contributions)
+        return replace(self, state=state, content=content, available=self._available(edit))
 
-    def without_items(self, indices: np.ndarray) -> "Snapshot":
-        """Return a snapshot in which some items can't be recommended."""
-        rows = torch.from_numpy(indices)
-        return replace(self, available=self.available.index_fill(0, rows, False))
+    def _available(self, edit: CatalogEdit) -> Bool[Tensor, " V1"]:
+        count = len(edit.catalog) + 1 - len(self.available)
+        if not count and not edit.available:
+            return self.available
+        available = F.pad(self.available, (0, count), value=True)
+        rows = torch.tensor(list(edit.available)).long()
+        return available.index_copy(0, rows, torch.tensor(list(edit.available.values())).bool())
 
     @torch.inference_mode()
     def at_request(self, interest: Float[Tensor, "1 H"], since: float) -> Float[Tensor, "1 H"]:
@@ -148,6 +134,31 @@ class Snapshot:
         gone = torch.nonzero(~self.available).flatten()[1:]  # index 0 is padding
         removed = self.catalog.ids_of(gone.tolist())
         return replace(self.state, about={**self.state.about, REMOVED: removed})
+
+
+def apply_edit(
+    now: Snapshot, edit: CatalogEdit, encoded: Encoded, publish: Callable[[Snapshot], None]
+) -> None:
+    """Publish the snapshot after changes of items, and update its index.
+
+    A reader must never find an item that it can't look up: what is removed leaves the index before
+    the snapshot is published, and what is new enters it afterwards.
+    """
+    after = now.with_edit(edit, encoded)
+    count = len(after.available) - len(now.available)
+    before = F.pad(now.available, (0, count), value=False)
+    changed = torch.tensor([*edit.stale.tolist(), *edit.available]).long().unique()
+    was, now_is = before[changed], after.available[changed]
+    if (gone := was & ~now_is).any():
+        now.index.remove(changed[gone])
+    publish(after)
+    stale = torch.isin(changed, torch.from_numpy(edit.stale))
+    for write, keys in (
+        (after.index.add, changed[now_is & ~was]),
+        (after.index.update, changed[now_is & was & stale]),
+    ):
+        if len(keys):
+            write(keys, index_vectors(after.model, after.vectors[keys]))
 
 
 @torch.inference_mode()

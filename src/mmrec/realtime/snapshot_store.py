@@ -11,16 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, ItemId
-from mmrec.realtime.apply import Encoded, apply_change, check_change, encoded_by
+from mmrec.realtime.apply import CatalogEdit, Encoded, moved
 from mmrec.realtime.images import write_images
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.compaction import compacted
 from mmrec.realtime.log.events import EventLog
 from mmrec.realtime.log.item_changes import ItemChange
-from mmrec.realtime.snapshot import Snapshot
+from mmrec.realtime.snapshot import Snapshot, apply_edit
 from mmrec.recommender import RecommenderState
 
 log = logging.getLogger(__name__)
+
+COMPACT_EVERY = 2000
+"""Changes of items after which the log is compacted; a start replays that many at most."""
 
 
 class SnapshotStore:
@@ -43,8 +47,11 @@ class SnapshotStore:
         self._now = Snapshot.of(state, make_index)
         self._base = self._now.version
         self._changes = 0
+        self._loose = events.loose_changes
         self._writing = Lock()
-        self.refresh()
+        with self._writing:
+            self._catch_up()
+            self._compact_at_times(0)
 
     @property
     def now(self) -> Snapshot:
@@ -60,7 +67,7 @@ class SnapshotStore:
         """Apply the changes of items that other processes have written to the log."""
         if self.behind:
             with self._writing:
-                self._apply_changes()
+                self._catch_up()
 
     def change(self, change: ItemChange, files: Mapping[Path, bytes] | None = None) -> list[ItemId]:
         """Write a change to the log and apply it; all processes apply all changes in order.
@@ -70,16 +77,31 @@ class SnapshotStore:
 
         Raises:
             ValueError: the change can't be applied. Nothing is written.
+            OSError: an encoder can't be loaded, or the log can't be written.
         """
         with self._writing:
-            self._apply_changes()
-            check_change(self._now, change)
+            self._catch_up()
+            edit = CatalogEdit(self._now.state)
+            change = edit.apply(change)
             write_images(files or {})
-            encoded = encoded_by(self._now, change, self._encode)
+            encoded = edit.encode(self._encode)
             number = self.events.change_items(change)
-            # If another change came between, the vectors may be outdated.
-            self._apply_changes({number: encoded} if number == self._changes + 1 else None)
+            if number == self._changes + 1:
+                self._apply(edit, encoded)
+                self._changes = number
+            else:  # another change came between, so the vectors may be outdated
+                self._catch_up()
+            self._compact_at_times(1)
         return change.rows["item_id"].to_list()
+
+    def compact(self) -> int:
+        """Compact the changes of items in the log; return how many were replaced.
+
+        Raises:
+            OSError: the log can't be written; it stays as it was.
+        """
+        with self._writing:
+            return self._compact()
 
     def publish(self, version: Version | None) -> None:
         """Serve a version; None serves the trained recommender.
@@ -92,7 +114,7 @@ class SnapshotStore:
                 f"version {version.name} was learned from {version.base}; this is {self._base}"
             )
         with self._writing:
-            self._apply_changes()
+            self._catch_up()
             now, made = self._now, self.state
             if version is None:
                 model, vectors, counts, name = made.model, now.content, made.counts, self._base
@@ -120,32 +142,50 @@ class SnapshotStore:
         return f"{self._base}-{version}"
 
     def _vectors_of(self, version: Version) -> Tensor:
-        """Return the vectors of a version; items that it lacks have those of their content."""
-        now = self._now
-        vectors = now.content.clone()
-        known = min(len(vectors), len(version.vectors))
-        vectors[:known] = version.vectors[:known]
-        for _, change in self.events.item_changes(after=version.changes):
-            changed = [now.catalog.find(item) for item in change.rows["item_id"].to_list()]
-            vectors[changed] = now.content[changed]  # an unknown item is padding, which stays
+        """Return the vectors of a version, moved with items that have other content since then."""
+        content = self._now.content
+        known = min(len(content), len(version.vectors))
+        vectors = content.clone()
+        vectors[:known] = moved(version.vectors[:known], version.content[:known], content[:known])
         return vectors
 
-    def _apply_changes(self, ready: Mapping[int, Encoded | None] | None = None) -> None:
-        """Apply the changes of the log; ``ready`` holds items that are encoded already."""
-        known = ready or {}
-        for number, change in self.events.item_changes(after=self._changes):
+    def _catch_up(self) -> None:
+        """Apply the changes of the log that are not applied yet, all in one step."""
+        if not self.behind:
+            return
+        last = self.events.last_change
+        found = self.events.item_changes(after=self._changes)
+        edit = CatalogEdit(self._now.state)
+        edit.follow(compacted(change for _, change in found))
+        self._apply(edit, edit.encode(self._encode))
+        # A change that was read may be later than `last`, and the last one may be compacted away.
+        self._changes = max([last, *(number for number, _ in found)])
+
+    def _apply(self, edit: CatalogEdit, encoded: Encoded) -> None:
+        apply_edit(self._now, edit, encoded, self._replace)
+
+    def _compact_at_times(self, more: int) -> None:
+        self._loose += more
+        if self._loose < COMPACT_EVERY:
+            return
+        self._loose = 0
+        # Other processes count too: one of them may have done it.
+        if self.events.loose_changes >= COMPACT_EVERY // 2:
             try:
-                if number in known:
-                    encoded = known[number]
-                else:
-                    encoded = encoded_by(self._now, change, self._encode)
-                apply_change(self._now, change, encoded, self._replace)
-            except ValueError as error:  # of two changes at the same time; all processes skip it
-                log.warning("change %d of items is skipped: %s", number, error)
-            self._changes = number
+                self._compact()
+            except OSError as error:
+                log.warning("the log of items is compacted later: %s", error)
+
+    def _compact(self) -> int:
+        done = self.events.compact_items()
+        if self._changes == done.before:  # what is new here is applied already
+            self._changes = done.after
+        return done.folded
 
     def _replace(self, snapshot: Snapshot) -> None:
         self._now = snapshot
 
-    def _encode(self, rows: Catalog, features: Mapping[str, np.ndarray]) -> Encoded:
-        return self._now.state.encode(rows, features)
+    def _encode(
+        self, rows: Catalog, features: Mapping[str, np.ndarray], slots: np.ndarray
+    ) -> Encoded:
+        return self._now.state.encode(rows, features, slots)

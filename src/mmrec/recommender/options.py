@@ -141,9 +141,11 @@ class DataOptions(_Group):
 class ContentOptions(_Group):
     """Which modalities of an item are encoded, and how."""
 
-    modalities: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        ("id", "text", "image"),
-        description="Modalities of an item: id, text, image, category; separated by commas.",
+    modalities: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
+        None,
+        description="Modalities of an item, separated by commas: id, text, image, category, "
+        "number, vectors, or with columns, such as text:title, number:price+year or "
+        "clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
     )
     text_template: str | None = Field(
         None,
@@ -152,6 +154,11 @@ class ContentOptions(_Group):
     )
     pooling: Literal["mean", "cls", "max", "attention"] = Field(
         "mean", description="How token vectors become one text vector."
+    )
+    category_buckets: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
+        0,
+        description="Vectors that categories of no trained item share, by a hash; 0 ignores such "
+        "categories.",
     )
     tuning: Annotated[str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*)$")] = Field(
         "frozen",
@@ -282,10 +289,9 @@ class Options(
         if "devices" in values:
             values["devices"] = _plain(values["devices"])
         super().__init__(**values)
-        if not self.modalities or len(set(self.modalities)) < len(self.modalities):
-            raise ValueError(
-                f"modalities must be one or more different names; got {list(self.modalities)}"
-            )
+        names = self.modalities
+        if names is not None and (not names or len(set(names)) < len(names)):
+            raise ValueError(f"modalities must be one or more different names; got {list(names)}")
 
     def replace(self, **changes: Any) -> "Options":
         """Return options with some values changed, and check them.

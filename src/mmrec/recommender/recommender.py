@@ -30,7 +30,7 @@ from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.content import Modality, modalities_of
+from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
@@ -159,6 +159,9 @@ class Recommender:
         data = read_tables(events, items, images=images, columns=columns, time_unit=time_unit)
         # A copy, so that the caller's catalogue stays as it is.
         catalog = deepcopy(items) if isinstance(items, Catalog) else data.catalog
+        if options.modalities is None:
+            modalities = those_of(catalog, modalities, parts.get("encoders") or ())
+            options = options.replace(modalities=tuple(modalities))
         log = data.interactions
         split = split_log(log, options, catalog)
         # With privacy, which items have events is secret too: features are scaled over all items.
@@ -406,7 +409,7 @@ class Recommender:
                 training. Nothing is added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
         """
-        new = Catalog(rows, self.catalog.images)
+        new = Catalog(self.catalog.typed(rows), self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
@@ -431,14 +434,18 @@ class Recommender:
         check_kept(self._parts, self.model)
         if not is_main_process():
             return
-        write_run(to_run(state), Path(directory))
+        write_run(to_run(state, Path(directory)), Path(directory))
         self.state = state
         if self._checkpoints is not None:
             remove_folder(self._checkpoints)
 
     @classmethod
     def load(
-        cls, directory: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] = ()
+        cls,
+        directory: str | Path,
+        *,
+        parts: Sequence[Any] | Mapping[str, Any] = (),
+        images: str | Path | None = None,
     ) -> "Recommender":
         """Read a RUN. No code in it is executed.
 
@@ -449,13 +456,16 @@ class Recommender:
             directory: the RUN.
             parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, or objects if
                 the RUN doesn't hold their arguments.
+            images: folder of the images; by default the one that the RUN names, or one that was
+                moved together with the RUN.
 
         Raises:
             FileNotFoundError: there is no such folder.
             RunError: a file is missing or damaged, the RUN is of another version, or a part from
                 outside mmrec is missing in ``parts``.
         """
-        return cls(from_run(read_run(Path(directory)), Path(directory), handed_over(parts)))
+        place, folder = Path(directory), None if images is None else Path(images)
+        return cls(from_run(read_run(place), place, handed_over(parts), folder))
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""

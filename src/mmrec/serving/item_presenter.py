@@ -7,6 +7,7 @@ from zlib import crc32
 from fastapi import HTTPException
 
 from mmrec.data import ItemId
+from mmrec.data.pictures import first_name
 from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
 from mmrec.serving.schemas import Explained, Line, Past, Row
@@ -47,7 +48,7 @@ class ItemPresenter:
         Raises:
             ValueError: a row has no id, or a column that the catalogue lacks.
         """
-        known = self.live.catalog.frame.columns
+        known = self.live.catalog.columns
         sent = {name for row in rows for name in row}
         if any(row.get("item_id") is None for row in rows):
             raise ValueError("every item needs an item_id")
@@ -68,7 +69,7 @@ class ItemPresenter:
             ValueError: a row has no id, or a column that the catalogue lacks.
         """
         columns = self.new(rows)
-        if images and "image" in self.live.catalog.frame.columns:
+        if images and "image" in self.live.catalog.columns:
             columns.setdefault("image", [])
         now = [self._row(item) for item in columns["item_id"]]
         return {
@@ -108,7 +109,7 @@ class ItemPresenter:
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
-        title, name = row.get(self.title_column), str(row.get("image") or "").strip()
+        title, name = row.get(self.title_column), first_name(row.get("image"))
         if name and self.live.catalog.images is not None:
             # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"

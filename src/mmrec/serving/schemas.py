@@ -44,7 +44,8 @@ Item = Annotated[
     Field(description="An item's id, as in the catalogue."),
 ]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
-Row = dict[str, str | int | FiniteFloat | bool | None]
+Value = str | int | FiniteFloat | bool | None
+Row = dict[str, Value | list[FiniteFloat] | list[str]]
 
 
 class _Strict(BaseModel):

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         log: file of the event log.
         history: data folder or table of events that :func:`mmrec.serving.serve` first imports into
             the log, so that the users of the training are known.
+        images: folder of the items' images; by default the one that the RUN names.
         versions: folder of the versions that a learner publishes; the newest is served. None serves
             the RUN.
         redis: URL of the Redis server that holds the sessions; None holds them in memory.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     run: Path
     log: Path
     history: Path | None = None
+    images: Path | None = None
     versions: Path | None = None
     redis: str | None = None
     index: Literal["exact", "hnsw"] = "exact"
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
         """Return the live recommender. Its log is durable before an event is acknowledged."""
         own = [import_path(path) for path in self.parts]
         # First, because without a RUN no log file is created.
-        recommender = Recommender.load(self.run, parts=own)
+        recommender = Recommender.load(self.run, parts=own, images=self.images)
         key = None if self.user_key is None else self.user_key.encode()
         return RealtimeRecommender(
             recommender,

@@ -139,8 +139,15 @@ def test_new_items_and_unknown_ones(by_content, versions):
     old = live.catalog.ids[2]
     live.update_items(pl.DataFrame([{"item_id": old, "title": "soft hat"}]))
     live.publish(versions.read(versions.current()))
-    index = live.catalog.find(old)
-    assert torch.equal(live.snapshots.now.vectors[index], live.snapshots.now.content[index])
+    now, index = live.snapshots.now, live.catalog.find(old)
+    learned = trainer.learner.vectors[index] - by_content.vectors[index]
+    assert learned.abs().max() > 0.01
+    assert torch.allclose(now.vectors[index], now.content[index] + learned, atol=1e-5)
+    assert not torch.equal(now.content[index], by_content.vectors[index])
+    trainer.learner.offset = 6  # the learner takes the change over with its next events
+    trainer.run_once()
+    table = trainer.learner.vectors[index] - trainer.state.vectors[index]
+    assert torch.allclose(table, learned, atol=0.2)
 
 
 def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):

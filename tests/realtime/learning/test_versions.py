@@ -15,6 +15,7 @@ def version(name, offset=1):
         metrics={"online": 0.5},
         weights={"w": torch.tensor([1.0, 2.0])},
         vectors=torch.randn(3, 2),
+        content=torch.randn(3, 2),
         counts=torch.ones(3),
     )
 

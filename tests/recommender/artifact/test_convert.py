@@ -172,3 +172,24 @@ def test_an_image_model_of_a_hub_is_not_asked_for_at_load(fit, tmp_path):
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match=r"loaded without a network, .*'hf-hub:some/model': hand"):
         Recommender.load(tmp_path / "run")
+
+
+def test_images_are_found_where_a_run_was_moved(fit, images, tmp_path, caplog):
+    made = fit(modalities=("text",), epochs=1, log={"users": 12})
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(images[0].parent, old / "images")
+    caplog.clear()
+    made.catalog.images = old / "images"
+    made.save(old / "run")
+    assert Recommender.load(old / "run").catalog.images == old / "images"
+    old.rename(new)
+    assert Recommender.load(new / "run").catalog.images == (new / "images").resolve()
+    assert not caplog.messages
+    (new / "images").rename(tmp_path / "elsewhere")
+    assert Recommender.load(new / "run").catalog.images == old / "images"
+    assert len(caplog.messages) == 1
+    assert "12 items name an image" in caplog.messages[0]
+    loaded = Recommender.load(new / "run", images=tmp_path / "elsewhere")
+    assert loaded.catalog.image_path("i0").is_file()
+    with pytest.raises(FileNotFoundError, match=r"there is none at .*nowhere"):
+        Recommender.load(new / "run", images=tmp_path / "nowhere")

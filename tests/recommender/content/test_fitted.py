@@ -83,4 +83,5 @@ def test_a_damaged_image_counts_as_missing(fit, tmp_path, caplog, tuning):
     damaged, _ = made.state.encode(new)
     without, _ = made.state.encode(rows("lamp"))
     assert torch.equal(damaged, without)
-    assert "item n0: image left out" in caplog.text
+    said = "modality 'image': 1 of 1 items have values that are left out, first n0: image"
+    assert said in caplog.text

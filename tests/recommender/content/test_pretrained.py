@@ -62,9 +62,9 @@ def test_frozen_encoders_become_features(
         content = read_content(chosen, catalog, TRAINED, cache=tmp_path / "cache")
     assert content.sources["text"].present.tolist() == [False, True, False, True, True, True]
     assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
-    assert list(content.problems) == ["e"]
+    assert list(content.problems["image"]) == ["e"]
     assert content.cut_texts == 1
-    assert "item e: image left out" in caplog.text
+    assert "modality 'image': 1 of 5 items have values that are left out, first e" in caplog.text
     assert [content.facts[n]["feature_dim"] for n in ("text", "image")] == [32, 64]
     text = content.sources["text"].load(np.array([3, 4, 1]))
     assert torch.equal(text[0], text[1])  # the same text, the same features
@@ -90,7 +90,7 @@ def test_trained_encoders_keep_their_input_raw(read_content, options, catalog):
     assert isinstance(content.encoders["text"], TextEncoder)
     assert isinstance(content.encoders["image"], ImageEncoder)
     assert content.sources["image"].present.tolist() == [False, True, True, True, False, False]
-    assert list(content.problems) == ["e"]
+    assert list(content.problems["image"]) == ["e"]
     assert content.sources["text"].load(np.array([1, 5]))["input_ids"].shape == (2, 128)
     assert content.sources["image"].load(np.array([1])).ndim == 4
     assert "feature_dim" not in content.facts["text"]
@@ -122,7 +122,7 @@ def test_the_error_says_why_no_item_has_an_image(read_content, options, tmp_path
     assert refused(some, tmp_path / "x") == (
         f"2 of them name an image, and there is no folder {tmp_path / 'x'}"
     )
-    assert refused(some, tmp_path).startswith("2 of them name an image, and none can be")
+    assert refused(some, tmp_path).startswith("2 of them name an image, and none is in")
 
 
 def facts(catalog, **how):
@@ -149,6 +149,7 @@ def test_a_frozen_encoder_is_loaded_once_a_process(bert_folder, monkeypatch):
     monkeypatch.setattr(TextModality, "load", None)
     assert TextModality(str(bert_folder)).pretrained() is first
     assert TextModality(str(bert_folder)).loaded() is first
+    assert TextModality(str(bert_folder), columns="title").pretrained() is first
     for other in ({"pooling": "cls"}, {"tuning": "full"}):
         with pytest.raises(TypeError):
             TextModality(str(bert_folder), **other).pretrained()

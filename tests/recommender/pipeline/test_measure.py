@@ -13,11 +13,13 @@ def split(by_id, chain):
 
 
 def test_content_is_counted(by_content):
-    report = describe_content(by_content.catalog, Content(problems={"i1": "cut"}, cut_texts=2))
+    report = describe_content(
+        by_content.catalog, Content(problems={"image": {"i1": "cut"}}, cut_texts=2)
+    )
     assert report == {
         "items": 12,
         "items_with": {},
-        "unreadable_images": {"i1": "cut"},
+        "left_out": {"image": {"i1": "cut"}},
         "cut_texts": 2,
     }
     assert by_content.report["items_with"] == {"text": 12, "image": 12}

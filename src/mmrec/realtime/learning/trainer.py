@@ -3,27 +3,29 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
-import numpy as np
-import polars as pl
 import torch
-from torch import Tensor
 
 from mmrec.data import Catalog, Role
 from mmrec.evaluation import Observed
+from mmrec.realtime.apply import CatalogEdit, moved
 from mmrec.realtime.learning.checkpoint import Checkpoint
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.running import RunningNDCG
 from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.log.compaction import compacted
 from mmrec.realtime.log.events import Event, EventLog
-from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.snapshot import fingerprint
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender.recommender import Recommender
 
 log = logging.getLogger(__name__)
+
+CONTENT = "content"
+"""In a checkpoint: the vectors of the items' content."""
 
 CHECKPOINT = ".checkpoint"
 """Name of the checkpoint's folder, beside the versions."""
@@ -75,7 +77,8 @@ class OnlineTrainer:
         self.batch_size, self.publish_every = batch_size, publish_every
         self.tolerance, self.imported = tolerance, imported
         self.base = fingerprint(recommender.model, recommender.vectors)
-        self.catalog: Catalog = recommender.catalog.copy()
+        # Its vectors are those of the content; the learner has those that have learned.
+        self.state = recommender.state
         self.learner = OnlineLearner(
             recommender.model,
             recommender.vectors,
@@ -90,6 +93,11 @@ class OnlineTrainer:
         self.running = RunningNDCG(window)
         self._checkpoint = Checkpoint(versions.folder / CHECKPOINT)
         self._resume()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items as they are now."""
+        return self.state.catalog
 
     @property
     def offset(self) -> int:
@@ -152,6 +160,7 @@ class OnlineTrainer:
             metrics=now,
             weights=dict(scorer.model.state_dict()),
             vectors=scorer.vectors,
+            content=self.state.vectors,
             counts=scorer.popularity,
         )
         self.versions.publish(version)
@@ -203,36 +212,29 @@ class OnlineTrainer:
         return self.recommender.options.event_rules.role_of(event_type) == Role.TARGET
 
     def _follow_items(self, until: int | None = None) -> None:
-        """Apply the changes of items, all or up to a number; removed items stay in the table."""
-        for number, change in self.events.item_changes(after=self.changes):
-            if until is not None and number > until:
-                break
-            if change.action != "remove":
-                try:
-                    self._change(change)
-                except ValueError as error:  # servers skip it too
-                    log.warning("change %d of items is skipped: %s", number, error)
-            self.changes = number
+        """Apply the changes of items, all or up to a number; removed items stay in the table.
 
-    def _change(self, change: ItemChange) -> None:
-        """Give new items a vector, and changed items the vector of their new content."""
-        known = np.array([item in self.catalog for item in change.rows["item_id"].to_list()])
-        if not known.all():
-            rows = change.rows.filter(pl.Series(~known))
-            vectors = self._encode(rows, change, ~known)
-            self.catalog.append(rows)
-            self.learner.add_items(vectors)
-        if known.any():
-            indices = self.catalog.update(change.rows.filter(pl.Series(known)))
-            rows = self.catalog.frame[(indices - 1).tolist()]
-            table = self.learner.vectors
-            table[torch.from_numpy(indices)] = self._encode(rows, change, known).to(table)
-
-    def _encode(self, rows: pl.DataFrame, change: ItemChange, which: np.ndarray) -> Tensor:
-        made = self.recommender
-        features = {name: values[which] for name, values in change.features.items()}
-        new = Catalog(rows, self.catalog.images)
-        return made.state.encode(new, features)[0]
+        New items get the vectors of their content. The vectors of items with other content move as
+        far as those of their content.
+        """
+        changes = [
+            (number, change)
+            for number, change in self.events.item_changes(after=self.changes)
+            if until is None or number <= until
+        ]
+        if not changes:
+            return
+        edit = CatalogEdit(self.state)
+        edit.follow(compacted(change for _, change in changes))
+        vectors, contributions = edit.encode(self.state.encode)
+        rows, known = torch.from_numpy(edit.stale), len(self.state.vectors)
+        before, after = self.state.vectors, vectors.to(self.state.vectors)
+        self.state = self.state.with_catalog(edit.catalog, edit.stale, after, contributions)
+        old, table = rows < known, self.learner.vectors
+        table[rows[old]] = moved(table[rows[old]], before[rows[old]], after[old]).to(table)
+        if not bool(old.all()):
+            self.learner.add_items(after[~old])
+        self.changes = changes[-1][0]
 
     def _drop_forgotten(self) -> None:
         kept = self.learner.reservoir
@@ -248,7 +250,7 @@ class OnlineTrainer:
             "learner": state["values"],
             "metrics": self.running.state_dict(),
         }
-        self._checkpoint.write(state["tensors"], values)
+        self._checkpoint.write(state["tensors"] | {CONTENT: self.state.vectors}, values)
 
     def _resume(self) -> None:
         found = self._checkpoint.read()
@@ -263,6 +265,7 @@ class OnlineTrainer:
         self._follow_items(
             until=values["changes"]
         )  # so that there are as many items as at the checkpoint
+        self.state = replace(self.state, vectors=tensors.pop(CONTENT))
         self.learner.load_state_dict({"tensors": tensors, "values": values["learner"]})
         self.running.load_state_dict(values["metrics"])
         # The process may have been killed between the checkpoint and the version.

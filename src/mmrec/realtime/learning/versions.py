@@ -18,7 +18,7 @@ CURRENT, PINNED = "CURRENT", "PINNED"
 """Files that name the last published version, and the version that is served in its place."""
 
 WEIGHTS, ABOUT = "version.safetensors", "version.json"
-VECTORS, COUNTS = "mmrec.vectors", "mmrec.counts"
+VECTORS, CONTENT, COUNTS = "mmrec.vectors", "mmrec.content", "mmrec.counts"
 PLAIN = ("name", "base", "offset", "changes", "metrics")
 """Fields of a version that are stored as JSON."""
 
@@ -35,6 +35,7 @@ class Version:
         metrics: running metrics, on events before they were learned.
         weights: the model's state dict.
         vectors: the vector of every catalogue index, ``(V + 1, D)``.
+        content: the vectors from the encoders, from which these were learned, ``(V + 1, D)``.
         counts: number of events of each item, ``(V + 1,)``.
     """
 
@@ -45,6 +46,7 @@ class Version:
     metrics: dict[str, Any]
     weights: dict[str, Tensor]
     vectors: Tensor
+    content: Tensor
     counts: Tensor
 
 
@@ -94,7 +96,11 @@ class Versions:
             OSError: it can't be written; the earlier version is still served.
         """
         version = replace(version, name=self._free(version.name))
-        tensors = version.weights | {VECTORS: version.vectors, COUNTS: version.counts}
+        tensors = version.weights | {
+            VECTORS: version.vectors,
+            CONTENT: version.content,
+            COUNTS: version.counts,
+        }
         about = {name: getattr(version, name) for name in PLAIN}
         with atomic_folder(self.folder / version.name, what=f"version {version.name}") as fresh:
             plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
@@ -142,7 +148,10 @@ class Versions:
         try:
             tensors = load_file(folder / WEIGHTS)
             vectors, counts = tensors.pop(VECTORS), tensors.pop(COUNTS)
-            return Version(**about, weights=tensors, vectors=vectors, counts=counts)
+            content = tensors.pop(CONTENT)
+            return Version(
+                **about, weights=tensors, vectors=vectors, content=content, counts=counts
+            )
         except (SafetensorError, OSError, KeyError, TypeError) as error:
             raise ValueError(f"{folder} is damaged: {error}") from error
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from mmrec.data import ItemId
 from mmrec.data.times import LATEST, other_unit
+from mmrec.realtime.log.compaction import Compaction
 from mmrec.realtime.log.item_changes import ItemChange
 
 _LONGEST = 256
@@ -252,6 +253,22 @@ class EventLog(Protocol):
 
     def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
         """Return the changes with a number larger than ``after``, in their order."""
+        ...
+
+    def compact_items(self) -> Compaction:
+        """Replace changes of items by fewer ones with the same result, see :func:`compacted`.
+
+        The new ones get new numbers, so that readers which follow by number take them over; whoever
+        has applied the old ones finds nothing to change. It happens as a whole or not at all.
+
+        Raises:
+            OSError: the log can't be written.
+        """
+        ...
+
+    @property
+    def loose_changes(self) -> int:
+        """How many changes of items came after the last compaction."""
         ...
 
     @property

@@ -8,14 +8,16 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load, save
 
-Action = Literal["add", "update", "remove"]
+Action = Literal["add", "update", "remove", "restore"]
+
+_FILE = b"ARROW1"  # how the larger of Arrow's two formats starts, in which older logs have rows
 
 
 class ItemChange(NamedTuple):
-    """Items that were added, changed or removed.
+    """Items that were added, changed, removed or restored.
 
     Attributes:
-        action: ``"add"``, ``"update"`` or ``"remove"``.
+        action: ``"add"``, ``"update"``, ``"remove"`` or ``"restore"``.
         rows: ``item_id`` and other columns.
         features: outputs of frozen encoders for the rows, by modality, ``(N, D_m)``, if the sender
             has them.
@@ -34,7 +36,7 @@ class ItemChange(NamedTuple):
             ['a']
         """
         table = BytesIO()
-        self.rows.write_ipc(table)
+        self.rows.write_ipc_stream(table)
         tensors: Mapping[str, np.ndarray] = {
             name: np.ascontiguousarray(values, dtype=np.float32)
             for name, values in self.features.items()
@@ -46,4 +48,6 @@ class ItemChange(NamedTuple):
     def unpack(cls, action: Action, data: bytes) -> "ItemChange":
         """Return the change that :meth:`pack` turned into bytes."""
         size = 8 + int.from_bytes(data[:8], "big")
-        return cls(action, pl.read_ipc(BytesIO(data[8:size])), load(data[size:]))
+        rows = data[8:size]
+        read = pl.read_ipc if rows.startswith(_FILE) else pl.read_ipc_stream
+        return cls(action, read(BytesIO(rows)), load(data[size:]))

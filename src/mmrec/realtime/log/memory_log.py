@@ -9,6 +9,7 @@ from itertools import islice
 from threading import Lock
 
 from mmrec.data import ItemId
+from mmrec.realtime.log.compaction import Compaction, compacted, is_kept
 from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
 from mmrec.realtime.log.item_changes import ItemChange
 
@@ -32,8 +33,8 @@ class MemoryLog:
         self._users: defaultdict[str, list[Event]] = defaultdict(list)
         self._ids: dict[str, Event] = {}
         self._keys: dict[str, int] = {}
-        self._changes: list[ItemChange] = []
-        self._last = 0
+        self._changes: dict[int, ItemChange] = {}
+        self._last = self._last_change = self._compacted = 0
         self._imported: list[range] = []
         self._forgotten: set[bytes] = set()
         self._salt = secrets.token_bytes(32)
@@ -147,17 +148,35 @@ class MemoryLog:
     def change_items(self, change: ItemChange) -> int:
         """Store a change of the catalogue and return its number, from 1."""
         with self._lock:
-            self._changes.append(change)
-            return len(self._changes)
+            self._last_change += 1
+            self._changes[self._last_change] = change
+            return self._last_change
 
     def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
         """Return the changes with a number larger than ``after``, in their order."""
-        return list(enumerate(self._changes[after:], after + 1))
+        with self._lock:
+            return [(number, c) for number, c in self._changes.items() if number > after]
+
+    def compact_items(self) -> Compaction:
+        """Replace changes of items by fewer ones; see :meth:`EventLog.compact_items`."""
+        with self._lock:
+            before = self._last_change
+            kept = {number: c for number, c in self._changes.items() if is_kept(c)}
+            new = [c for c in compacted(self._changes.values()) if not is_kept(c)]
+            folded = len(self._changes) - len(kept)
+            self._changes = kept | dict(enumerate(new, before + 1))
+            self._last_change = self._compacted = before + len(new)
+            return Compaction(folded, before, self._last_change)
+
+    @property
+    def loose_changes(self) -> int:
+        """How many changes of items came after the last compaction."""
+        return self._last_change - self._compacted
 
     @property
     def last_change(self) -> int:
         """The number of the last change, 0 without changes."""
-        return len(self._changes)
+        return self._last_change
 
     @property
     def last_offset(self) -> int:

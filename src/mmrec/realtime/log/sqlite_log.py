@@ -15,6 +15,7 @@ from typing import Any
 
 from mmrec.data import ItemId
 from mmrec.realtime.log.checkpointer import Checkpointer
+from mmrec.realtime.log.compaction import Compaction
 from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
 from mmrec.realtime.log.group_commit import GroupCommit
 from mmrec.realtime.log.item_changes import ItemChange
@@ -26,6 +27,7 @@ from mmrec.realtime.log.sqlite_file import (
     purge,
     transaction,
 )
+from mmrec.realtime.log.sqlite_items import LAST, LOOSE, compact, read_changes
 from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store, store_imported
 
 _CHUNK = 1024  # events that are read at once; between chunks a reader holds no lock
@@ -194,25 +196,44 @@ class SqliteLog:
 
     def change_items(self, change: ItemChange) -> int:
         """Store a change of the catalogue and return its number, from 1."""
-        with self._writer() as db, transaction(db):
-            cursor = db.execute(
-                "INSERT INTO item_changes (action, packed) VALUES (?, ?)",
-                (change.action, change.pack()),
-            )
-            return int(cursor.lastrowid or 0)
+        packed = change.pack()
+        with self._writer() as db:
+            with transaction(db):
+                cursor = db.execute(
+                    "INSERT INTO item_changes (action, packed) VALUES (?, ?)",
+                    (change.action, packed),
+                )
+                number = int(cursor.lastrowid or 0)
+            self._checkpointer.wrote(1)
+        return number
 
     def item_changes(self, after: int = 0) -> list[tuple[int, ItemChange]]:
         """Return the changes with a number larger than ``after``, in their order."""
-        found = self._fetch(
-            "SELECT number, action, packed FROM item_changes WHERE number > ? ORDER BY number",
-            (after,),
-        )
-        return [(number, ItemChange.unpack(action, packed)) for number, action, packed in found]
+        return read_changes(self._fetch, after)
+
+    def compact_items(self) -> Compaction:
+        """Replace changes of items by fewer ones; see :class:`EventLog`.
+
+        One transaction writes the new changes and deletes the old ones, so that nothing is lost if
+        the process is killed. Most changes are read before other writers have to wait.
+        """
+        ahead = self.item_changes()
+        with self._writer() as db:
+            with transaction(db):
+                done = compact(db, ahead)
+            self._checkpointer.wrote(done.folded)
+        return done
+
+    @property
+    def loose_changes(self) -> int:
+        """How many changes of items came after the last compaction."""
+        return int(self._fetch(LOOSE)[0][0])
 
     @property
     def last_change(self) -> int:
         """The number of the last change, 0 without changes."""
-        return int(self._fetch("SELECT coalesce(max(number), 0) FROM item_changes")[0][0])
+        found = self._fetch(LAST)
+        return int(found[0][0]) if found else 0
 
     def forget(self, user: str) -> int:
         """Remove all data of a user from the files; return the number of removed events.

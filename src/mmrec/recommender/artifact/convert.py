@@ -1,5 +1,6 @@
 """Conversion of a state to a RUN and back."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,24 @@ from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
 from mmrec.trends import Trend
 
+BESIDE = "images_from_run"
+"""In ``config.json``: the folder of images as seen from the RUN."""
 
-def to_run(state: RecommenderState) -> Run:
-    """Return the RUN of a state."""
+
+def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
+    """Return the RUN of a state.
+
+    Args:
+        state: the state.
+        directory: where the RUN will lie; the way from there to the images is recorded too.
+    """
     items = with_columns(state.catalog.frame, state.vectors, state.counts, state.slots)
+    images = state.catalog.images
+    beside = {}
+    if images is not None and directory is not None:
+        beside = {BESIDE: os.path.relpath(images.resolve(), directory.resolve())}
     return Run(
-        describe(state),
+        describe(state) | beside,
         dict(state.model.state_dict()),
         items,
         dict(state.report),
@@ -48,19 +61,26 @@ def describe(state: RecommenderState) -> dict[str, Any]:
     }
 
 
-def from_run(run: Run, directory: Path, own: Own = ()) -> RecommenderState:
+def from_run(
+    run: Run, directory: Path, own: Own = (), images: Path | None = None
+) -> RecommenderState:
     """Return the state that a RUN describes.
 
     Args:
         run: the content of the files.
         directory: their folder, for messages.
         own: classes or objects of parts from outside mmrec. No code comes from a RUN.
+        images: folder of the images; by default the one that the RUN names or, if it has moved
+            together with the RUN, the one that lies where it did as seen from the RUN.
 
     Raises:
+        FileNotFoundError: ``images`` is given, and there is no such folder.
         RunError: the RUN does not describe a model, or a file that it needs is missing.
     """
+    if images is not None and not images.is_dir():
+        raise FileNotFoundError(f"images must be a folder; there is none at {images}")
     try:
-        state = _state(run, own)
+        state = _state(run, own, images or _images_of(run, directory))
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{directory} does not describe a model: {_reason(error)}") from error
     except OSError as error:
@@ -69,7 +89,16 @@ def from_run(run: Run, directory: Path, own: Own = ()) -> RecommenderState:
     return state
 
 
-def _state(run: Run, own: Own) -> RecommenderState:
+def _images_of(run: Run, directory: Path) -> Path | None:
+    """Return the folder of images: as it was named, or where it lies as seen from the RUN."""
+    named, beside = run.config["images"], run.config.get(BESIDE)
+    if named is None or beside is None or Path(named).is_dir():
+        return None if named is None else Path(named)
+    moved = (directory.resolve() / beside).resolve()
+    return moved if moved.is_dir() else Path(named)
+
+
+def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
     config = run.config
     options = Options.from_dict(config["options"])
     modalities = {
@@ -86,7 +115,7 @@ def _state(run: Run, own: Own) -> RecommenderState:
         specs=specs,
         modalities=modalities,
         model=model.eval(),
-        catalog=Catalog(run.items.drop(VECTOR, COUNT, SLOT), config["images"]),
+        catalog=Catalog(run.items.drop(VECTOR, COUNT, SLOT), images),
         vectors=run.vectors,
         counts=run.counts,
         slots=run.slots,

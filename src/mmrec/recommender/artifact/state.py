@@ -93,10 +93,13 @@ class RecommenderState:
         return CatalogScorer(self.model, self.vectors, self.counts, trend=self.trend)
 
     def encode(
-        self, items: Catalog, features: Mapping[str, np.ndarray] | None = None
+        self,
+        items: Catalog,
+        features: Mapping[str, np.ndarray] | None = None,
+        slots: np.ndarray | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return vectors of items that have no id, ``(N, D)``, and what each modality adds."""
-        return encode_rows(self.model, self.modalities, items, features=features)
+        """Return vectors of items, ``(N, D)``, and what each modality adds; see `encode_rows`."""
+        return encode_rows(self.model, self.modalities, items, features=features, slots=slots)
 
     def with_items(
         self, rows: pl.DataFrame, vectors: Tensor, contributions: Mapping[str, Tensor]
@@ -106,23 +109,38 @@ class RecommenderState:
         Raises:
             ValueError: an id is in the catalogue already, or a column has another type.
         """
-        catalog, count = self.catalog.copy(), len(vectors)
-        catalog.append(rows)
-        trend = self.trend
-        if trend is not None:
-            # An item that is added without a date of its own exists from now on.
-            nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
-            created = created_times(catalog.frame, nothing)[-count:]
-            trend = trend.with_items(np.where(np.isnan(created), time.time(), created))
+        catalog = self.catalog.copy()
+        indices = np.asarray(catalog.append(rows))
+        return self.with_catalog(catalog, indices, vectors, contributions)
+
+    def with_catalog(
+        self,
+        catalog: Catalog,
+        indices: np.ndarray,
+        vectors: Tensor,
+        contributions: Mapping[str, Tensor],
+    ) -> "RecommenderState":
+        """Return a state with changed items, and with more of them at the end.
+
+        Args:
+            catalog: the items after the change.
+            indices: catalogue indices of all new items, and of those with another vector.
+            vectors: their vectors, ``(N, D)``.
+            contributions: what each modality adds to these.
+        """
+        state = replace(self, catalog=catalog)
+        if not len(indices):
+            return state
+        count = len(catalog) + 1 - len(self.vectors)
+        rows = torch.from_numpy(indices).to(self.vectors.device)
         return replace(
-            self,
-            trend=trend,
-            catalog=catalog,
-            vectors=torch.cat([self.vectors, vectors.to(self.vectors)]),
+            state,
+            trend=_grown(self.trend, catalog, count),
+            vectors=_written(self.vectors, count, rows, vectors),
             counts=F.pad(self.counts, (0, count)),
             slots=np.pad(self.slots, (0, count)),
             modality_contributions={
-                name: torch.cat([added, contributions[name].to(added)])
+                name: _written(added, count, rows, contributions[name])
                 for name, added in self.modality_contributions.items()
             },
         )
@@ -138,3 +156,17 @@ class RecommenderState:
                 name: added.to(device) for name, added in self.modality_contributions.items()
             },
         )
+
+
+def _written(table: Tensor, count: int, rows: Tensor, values: Tensor) -> Tensor:
+    """Return a table with ``count`` more rows, and with values in some rows."""
+    return F.pad(table, (0, 0, 0, count)).index_copy_(0, rows, values.to(table))
+
+
+def _grown(trend: Trend | None, catalog: Catalog, count: int) -> Trend | None:
+    """Return a trend with ``count`` more items; one without a date of its own exists from now."""
+    if trend is None or not count:
+        return trend
+    nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
+    created = created_times(catalog.frame, nothing)[-count:]
+    return trend.with_items(np.where(np.isnan(created), time.time(), created))

@@ -1,14 +1,18 @@
-"""The categories of an item as a modality: one or more values of a column."""
+"""The categories of an item as a modality: one or more values of columns."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from mmrec.data import Catalog, Source, TableSource
+from mmrec.data.conditions import is_not_flat
+from mmrec.encoders import CategoryEncoder
 from mmrec.layers import record_init_args
+from mmrec.recommender.content.columns import as_names, column_of, find_columns
 from mmrec.recommender.content.modality import Context, Facts, Prepared
 
 COLUMNS = ("category", "categories", "genres", "genre", "kind", "brand")
@@ -17,45 +21,63 @@ COLUMNS = ("category", "categories", "genres", "genre", "kind", "brand")
 
 @record_init_args
 class CategoryModality:
-    """Values of a column, each with a learned vector; an item has the mean of its values' vectors.
+    """Values of columns, each with a learned vector; an item has the mean of its values' vectors.
 
-    New items are encoded in the same way. Values that no trained item has are ignored, and an item
-    without other values lacks the modality.
+    New items are encoded in the same way. A value that no trained item has shares one of
+    ``buckets`` vectors, chosen by a hash, with other values. Without buckets such values are
+    ignored, and an item without other values lacks the modality.
 
     Args:
-        column: the column of the values; by default the first of :data:`COLUMNS` that exists.
-        separator: separates the values of an item.
+        columns: the columns of the values; by default the first of :data:`COLUMNS` that exists.
+        separator: separates the values of an item in a text; the values of a list are whole.
+        buckets: number of shared vectors for values that no trained item has.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"], "genres": ["Comedy|Drama", "Drama"]})
         >>> made = CategoryModality().prepare(catalog, Context(dim=4, trained=np.array([1, 2])))
         >>> made.facts["values"], made.source.load(np.array([1])).tolist()
-        (['Comedy', 'Drama'], [[1, 2]])
+        ({'genres': ['Comedy', 'Drama']}, [[1, 2]])
     """
 
     has_content = True
 
-    def __init__(self, column: str | None = None, *, separator: str = "|") -> None:
+    def __init__(
+        self,
+        columns: str | Sequence[str] | None = None,
+        *,
+        separator: str = "|",
+        buckets: int = 0,
+    ) -> None:
         if not separator:
             raise ValueError("separator must be a text of one or more characters; got ''")
-        self.column, self.separator = column, separator
+        if buckets < 0:
+            raise ValueError(f"buckets must be 0 or more; got {buckets}")
+        self.columns, self.separator, self.buckets = as_names(columns), separator, buckets
+
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the values."""
+        return tuple(facts["values"])
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the values of the catalogue; those of trained items get a vector."""
-        column = self._column(catalog)
-        rows = self._values(catalog, column)
-        known = {value for item in context.trained for value in rows[item - 1]}
-        # An updated model keeps its number of vectors.
-        values: list[str] = sorted(known) if context.before is None else context.before["values"]
-        facts = {"column": column, "values": values, "dim": context.dim}
-        source = self._source(rows, values)
-        if not source.present.any():
-            raise ValueError(f"modality 'category': no trained item has a value in {column!r}")
-        return Prepared(source, CategoryEncoder(len(values), context.dim), facts)
+        if context.before is not None:  # an updated model keeps its number of vectors
+            values: dict[str, list[str]] = context.before["values"]
+        else:
+            found = find_columns("category", catalog, self.columns, COLUMNS)
+            names = found if self.columns else found[:1]
+            values = {name: self._known(catalog, name, context.trained) for name in names}
+        source = self._source(catalog, values)
+        if not any(values.values()) or not source.present.any():
+            looked = ", ".join(map(repr, values))
+            raise ValueError(f"modality 'category': no trained item has a value in {looked}")
+        facts = {"values": values, "dim": context.dim}
+        return Prepared(source, self.rebuild(facts), facts)
 
-    def rebuild(self, facts: Facts) -> nn.Module:
+    def rebuild(self, facts: Facts) -> CategoryEncoder:
         """Make an embedding of the values."""
-        return CategoryEncoder(len(facts["values"]), facts["dim"])
+        values = [f"{name}={v}" for name, known in facts["values"].items() for v in known]
+        buckets = [_bucket(value, self.buckets) for value in values] if self.buckets else []
+        return CategoryEncoder(len(values), facts["dim"], buckets=self.buckets, bucket_of=buckets)
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
         """Raise a ``ValueError``: it is not known which value each vector belongs to."""
@@ -64,64 +86,53 @@ class CategoryModality:
     def source_of(
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
     ) -> tuple[Source, dict[int, str]]:
-        """Return the known values of further items."""
-        there = facts["column"] in items.frame.columns
-        rows = self._values(items, facts["column"]) if there else [[]] * len(items)
-        return self._source(rows, facts["values"]), {}
+        """Return the values of further items."""
+        return self._source(items, facts["values"]), {}
 
-    def _column(self, catalog: Catalog) -> str:
-        wanted = COLUMNS if self.column is None else (self.column,)
-        found = [name for name in wanted if name in catalog.frame.columns]
-        if not found:
+    def _known(self, catalog: Catalog, name: str, trained: np.ndarray) -> list[str]:
+        rows = self._values(catalog, name)
+        return sorted({value for item in trained for value in rows[item - 1]})
+
+    def _values(self, items: Catalog, name: str) -> list[list[str]]:
+        """Return the values of each item in a column, without empty ones."""
+        column = column_of(items, name)
+        dtype = column.dtype
+        listed = isinstance(dtype, pl.List | pl.Array)
+        inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+        if is_not_flat(pl.Series(dtype=inner)):
             raise ValueError(
-                f"modality 'category' must find a column of {list(wanted)}; items have "
-                f"{catalog.frame.columns}"
+                f"modality 'category': {name} must be single values or lists of them; got {dtype}"
             )
-        return found[0]
+        if listed:
+            texts = column.cast(pl.List(pl.String)).to_list()
+            return [_filled(text or "" for text in row or []) for row in texts]
+        if dtype.is_float():  # 1.0 is the category 1
+            whole = column.cast(pl.Int64, strict=False)
+            column = whole if (whole == column).all() else column
+        texts = column.cast(pl.String).fill_null("").to_list()
+        return [_filled(text.split(self.separator)) for text in texts]
 
-    def _values(self, items: Catalog, column: str) -> list[list[str]]:
-        values = items.frame[column]
-        if isinstance(values.dtype, pl.List | pl.Array):
-            values = values.cast(pl.List(pl.String)).list.join(self.separator, ignore_nulls=True)
-        elif values.dtype.is_float():  # 1.0 is the category 1
-            whole = values.cast(pl.Int64, strict=False)
-            values = whole if (whole == values).all() else values
-        texts = values.cast(pl.String).fill_null("").to_list()
-        return [[v.strip() for v in t.split(self.separator) if v.strip()] for t in texts]
-
-    def _source(self, rows: list[list[str]], values: list[str]) -> TableSource:
-        number = {value: place for place, value in enumerate(values, 1)}
-        numbers = [[number[v] for v in dict.fromkeys(row) if v in number] for row in rows]
-        table = np.zeros((len(rows) + 1, max([1, *map(len, numbers)])), dtype=np.int64)
-        for row, found in enumerate(numbers, 1):
-            table[row, : len(found)] = found
+    def _source(self, items: Catalog, values: Mapping[str, Sequence[str]]) -> TableSource:
+        rows: list[list[int]] = [[] for _ in range(len(items))]
+        size, start = sum(map(len, values.values())), 1
+        for name, known in values.items():
+            number = {value: place for place, value in enumerate(known, start)}
+            for row, found in zip(rows, self._values(items, name), strict=True):
+                row += [number[v] for v in found if v in number]
+                if self.buckets:
+                    unseen = [v for v in found if v not in number]
+                    row += [size + 1 + _bucket(f"{name}={v}", self.buckets) for v in unseen]
+            start += len(known)
+        table = np.zeros((len(rows) + 1, max([1, *map(len, rows)])), dtype=np.int64)
+        for place, row in enumerate(rows, 1):
+            table[place, : len(row)] = row
         return TableSource(table, table[:, 0] > 0)
 
 
-@record_init_args
-class CategoryEncoder(nn.Module):
-    """The mean of the vectors of an item's values.
+def _filled(texts: Iterable[str]) -> list[str]:
+    """Return the texts that are not empty, each once."""
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
-    Args:
-        values: number of values.
-        dim: width of a vector.
 
-    Shape:
-        ``(n, L)`` numbers of values, 0 = padding on the right → ``(n, dim)``.
-
-    Example:
-        >>> import torch
-        >>> CategoryEncoder(3, 8)(torch.tensor([[1, 3], [2, 0]])).shape
-        torch.Size([2, 8])
-    """
-
-    def __init__(self, values: int, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-        self.table = nn.EmbeddingBag(values + 1, dim, mode="mean", padding_idx=0)
-        nn.init.normal_(self.table.weight[1:], std=0.02)
-
-    def forward(self, inputs: Int[Tensor, "n L"]) -> Float[Tensor, "n dim"]:
-        """Return the vector of each item."""
-        vectors: Tensor = self.table(inputs)
-        return vectors
+def _bucket(value: str, buckets: int) -> int:
+    return crc32(value.encode("utf-8", "surrogatepass")) % buckets

@@ -29,6 +29,11 @@ class FittedModality:
     modality: Modality
     facts: Facts
 
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """The columns of a catalogue that it reads."""
+        return self.modality.columns_read(self.facts)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return spec_of_modality(self.modality).to_dict() | {"facts": dict(self.facts)}
@@ -91,7 +96,7 @@ def encode_rows(
     given = {} if features is None else features
     slots = np.zeros(len(items), dtype=np.int64) if slots is None else slots
     encoders = model.items.encoders
-    _check_features(given, dict(encoders.items()), len(items))
+    check_features(model, given, len(items))
     sources: dict[str, Source] = {}
     for name, fitted in modalities.items():
         if name in given:
@@ -101,7 +106,7 @@ def encode_rows(
         sources[name], problems = fitted.modality.source_of(
             items, encoders[name], fitted.facts, slots
         )
-        warn_of_problems(items, problems)
+        warn_of_problems(name, items, problems)
     _warn_of_unknown(items, sources)
     vectors, contributions = encode_with_contributions(model.items, sources, len(items))
     return vectors[1:], {name: added[1:] for name, added in contributions.items()}
@@ -121,12 +126,15 @@ def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source]) -> None:
         )
 
 
-def _check_features(
-    given: Mapping[str, np.ndarray], encoders: Mapping[str, nn.Module], count: int
-) -> None:
+def check_features(model: SequentialModel, given: Mapping[str, np.ndarray], count: int) -> None:
+    """Refuse features that are not those of frozen encoders, one row for each of ``count`` items.
+
+    Raises:
+        ValueError: a modality has no frozen encoder, or features have another shape.
+    """
     frozen = {
         name: encoder.dim_in
-        for name, encoder in encoders.items()
+        for name, encoder in model.items.encoders.items()
         if isinstance(encoder, FeatureEncoder)
     }
     for name, table in given.items():

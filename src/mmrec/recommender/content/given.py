@@ -26,6 +26,10 @@ class GivenModality:
     def __init__(self, encoder: nn.Module | Mapping[str, Any]) -> None:
         self.encoder = encoder
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return no columns: later content comes as ``features``."""
+        return ()
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Raise a ``ValueError``: it is not known what to read."""
         raise ValueError("a modality of from_model can't be read from a catalogue")

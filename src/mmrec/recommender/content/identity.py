@@ -17,6 +17,10 @@ class IdModality:
 
     has_content = False
 
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return no columns: the id of an item never changes."""
+        return ()
+
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Give each trained item a position in the vocabulary."""
         vocabulary = {int(item): slot + 1 for slot, item in enumerate(context.trained)}

@@ -1,63 +1,127 @@
 """The image of an item as a modality."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from mmrec.data import Catalog, check_images
+from mmrec.data import Catalog, check_images, pictures_in
+from mmrec.data.images import Picture
+from mmrec.data.pictures import holds_pictures, pictures_in_folders
 from mmrec.encoders import ImageEncoder, ImageTransform, RawEncoder
 from mmrec.layers import record_init_args
+from mmrec.recommender.content.columns import as_names, find_columns
 from mmrec.recommender.content.modality import Facts
 from mmrec.recommender.content.pretrained import PretrainedModality
+
+log = logging.getLogger(__name__)
 
 DEFAULT_IMAGE_ENCODER = "tf_efficientnet_lite0"
 
 
 @record_init_args
 class ImageModality(PretrainedModality):
-    """The file that the column ``image`` names, encoded by a timm model.
+    """The images of an item, encoded by a timm model.
+
+    They are in the column ``image``, for items without one there in the column ``images``; a value
+    is a file name, the bytes of a file, or a list of these (see :func:`mmrec.data.pictures_in`).
+    If neither column has a value, they are the files of the folder ``images/ITEM_ID``.
+
+    An item with several images has the mean of their features. An encoder that is trained reads the
+    first alone.
 
     Args:
         encoder: timm name of a model, or a built encoder.
+        columns: other columns, whose images are joined.
+        max_images: most images of an item; further ones are left out, and counted in a warning.
         tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
 
     Example:
-        >>> ImageModality(tuning="full").init_args
-        {'encoder': 'tf_efficientnet_lite0', 'tuning': 'full'}
+        >>> ImageModality(tuning="full").init_args["tuning"]
+        'full'
     """
 
     name = "image"
+    reads = ("columns", "max_images")
 
     def __init__(
         self,
         encoder: str | RawEncoder | Mapping[str, Any] = DEFAULT_IMAGE_ENCODER,
         *,
+        columns: str | Sequence[str] | None = None,
+        max_images: int = 8,
         tuning: str = "frozen",
     ) -> None:
+        if max_images < 1:
+            raise ValueError(f"max_images must be 1 or more; got {max_images}")
         self.encoder, self.tuning = encoder, tuning
+        self.columns, self.max_images = as_names(columns), max_images
 
-    def values(self, items: Catalog, facts: Facts) -> list[Path | None]:
-        """Return the file of each item."""
-        return items.image_paths()
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns that hold or name images."""
+        return tuple(self.columns or ("image", "images"))
+
+    def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
+        """Return whether images are found by folder, which holds for later items too."""
+        if self.columns is not None:
+            find_columns("image", catalog, self.columns, ())
+            return {}
+        named = any(self._in_columns(catalog, catalog.images))
+        folders = before.get("folders", False) if before is not None else not named
+        return {"folders": True} if folders else {}
+
+    def values(self, items: Catalog, facts: Facts) -> list[Any]:
+        """Return the image of each item, or a tuple of several."""
+        most, rows = self.max_images, self._in_columns(items, items.images)
+        if facts.get("folders"):
+            rows = _first(rows, pictures_in_folders(items.ids, items.images))
+        if more := [len(row) - most for row in rows if len(row) > most]:
+            log.warning(
+                "modality %r: %d items have more than %d images; %d images are left out",
+                self.name,
+                len(more),
+                most,
+                sum(more),
+            )
+        return [_value(row[:most]) for row in rows]
+
+    def _in_columns(self, items: Catalog, images: Path | None) -> list[list[Picture]]:
+        """Return the images in columns, by row; columns that later items lack are passed over."""
+        frame = items.frame
+        rows: list[list[Picture]] = [[] for _ in range(len(items))]
+        for name in self.columns or ("image", "images"):
+            if name not in frame.columns:
+                continue
+            if self.columns is not None:
+                found = pictures_in(frame[name], images)
+                rows = [row + more for row, more in zip(rows, found, strict=True)]
+            # A column `images` may be there for another reason, such as addresses with sizes.
+            elif name == "image" or holds_pictures(frame[name]):
+                rows = _first(rows, pictures_in(frame[name], images))
+        return rows
 
     def find_problems(self, values: Sequence[Any]) -> dict[int, str]:
         """Return why files can't be read, by row."""
         return check_images(values)
 
-    def why_nobody(self, catalog: Catalog) -> str:
-        """Return whether image names, the folder or the files are missing."""
-        column = catalog.frame["image"] if "image" in catalog.frame.columns else pl.Series([""])
-        named = int((column.cast(pl.String).fill_null("").str.strip_chars() != "").sum())
-        if not named:
-            return ": none names an image in the column image"
-        if catalog.images is None:
-            return f": {named} of them name an image, and images is None; give the folder"
-        if not catalog.images.is_dir():
-            return f": {named} of them name an image, and there is no folder {catalog.images}"
-        return f": {named} of them name an image, and none can be read in {catalog.images}"
+    def why_nobody(self, catalog: Catalog) -> str | None:
+        """Return whether image names, the folder or the files are missing; reads no image."""
+        images = catalog.images
+        rows = [row for row in self._in_columns(catalog, images or Path()) if row]
+        if not rows and self.columns is None:
+            rows = [row for row in pictures_in_folders(catalog.ids, images) if row]
+        if not rows:
+            return f"none names an image in the column {' or '.join(self.columns or ['image'])}"
+        if any(isinstance(picture, bytes) for row in rows for picture in row):
+            return None
+        named = f"{len(rows)} of them name an image"
+        if images is None:
+            return f"{named}, and images is None; give the folder"
+        if not images.is_dir():
+            return f"{named}, and there is no folder {images}"
+        files = (picture for row in rows for picture in row if isinstance(picture, Path))
+        return None if any(map(Path.is_file, files)) else f"{named}, and none is in {images}"
 
     def load(self) -> ImageEncoder:
         """Load the timm model."""
@@ -84,3 +148,13 @@ class ImageModality(PretrainedModality):
         fields |= {name: tuple(fields[name]) for name in ("mean", "std")}
         encoder.transform = ImageTransform(**fields)
         return encoder
+
+
+def _first(rows: list[list[Picture]], others: list[list[Picture]]) -> list[list[Picture]]:
+    """Return each row, or the other one if it is empty."""
+    return [row or other for row, other in zip(rows, others, strict=True)]
+
+
+def _value(pictures: list[Picture]) -> Picture | tuple[Picture, ...] | None:
+    """Return one picture as it is and several as a tuple."""
+    return tuple(pictures) if len(pictures) > 1 else next(iter(pictures), None)

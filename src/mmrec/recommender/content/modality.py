@@ -1,6 +1,6 @@
 """The contract of a modality, which reads columns of a catalogue and makes an encoder for them."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -27,6 +27,7 @@ class Context:
         device: where frozen encoders run.
         progress: whether to show progress bars.
         before: the facts of the recommender that is updated, or None.
+        loaded: frozen encoders that an earlier modality of the catalogue has loaded.
     """
 
     dim: int
@@ -35,6 +36,7 @@ class Context:
     device: str | torch.device = "cpu"
     progress: bool = False
     before: Facts | None = None
+    loaded: dict[Hashable, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Modality(Protocol):
     @property
     def has_content(self) -> bool:
         """Whether items without events can have the modality; False for ids."""
+        ...
+
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns that it reads: a change of any other column leaves it as it is."""
         ...
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:

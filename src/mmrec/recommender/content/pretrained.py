@@ -1,6 +1,7 @@
 """What modalities with a pretrained encoder have in common: texts and images."""
 
 import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -8,14 +9,18 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import nn
 
 from mmrec.data import Catalog, Inputs, RawSource, Source
-from mmrec.encoders import FeatureEncoder, Features, FeatureStore, ImageTransform, RawEncoder
+from mmrec.encoders import FeatureEncoder, FeatureStore, ImageTransform, RawEncoder
 from mmrec.recommender.content.modality import Context, Facts, Prepared, check_fingerprint
+from mmrec.recommender.content.several import by_row, encode_each, flatten
+
+log = logging.getLogger(__name__)
 
 Transform = Callable[[Sequence[Any]], Inputs]
 
@@ -31,12 +36,18 @@ class PretrainedModality(ABC):
 
     has_content = True
     name: str
+    reads: tuple[str, ...] = ()
+    """Arguments that say what is read: modalities that differ in these alone share an encoder."""
     encoder: str | RawEncoder | Mapping[str, Any]
     tuning: str
 
     @abstractmethod
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the raw values."""
+
+    @abstractmethod
     def values(self, items: Catalog, facts: Facts) -> list[Any]:
-        """Return the raw value of each row; None or "" if it is missing."""
+        """Return the raw value of each row, or a tuple of several; None or "" if it is missing."""
 
     @abstractmethod
     def load(self) -> RawEncoder:
@@ -62,35 +73,31 @@ class PretrainedModality(ABC):
         """Return how many values are cut because they are too long."""
         return 0
 
-    def why_nobody(self, catalog: Catalog) -> str:
-        """Return why no item has the modality, as the end of an error message."""
-        return ""
+    def why_nobody(self, catalog: Catalog) -> str | None:
+        """Return why no item can have the modality, without encoding; None if some can."""
+        return None
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Encode the catalogue, or prepare its raw values for training."""
         facts = dict(self.extra_facts(catalog, context.before))
         values, cut = self.values(catalog, facts), self.count_cut(catalog, facts)
-        encoder = self.pretrained()
+        encoder = self._shared(context)
         facts |= self.describe(encoder)
         if self.tuning == "frozen":
-            store = FeatureStore(context.cache)
-            # Index 0 is padding, so the features are the catalogue's source as they are.
-            features = store.encode(
-                placed(encoder, context.device), [None, *values], progress=context.progress
-            )
-            problems = {index - 1: reason for index, reason in features.problems.items()}
-            facts["feature_dim"] = features.dim
-            prepared = Prepared(
-                features, fitted(features, context.trained), facts, problems=problems, cut=cut
-            )
+            store, model = FeatureStore(context.cache), placed(encoder, context.device)
+            features, problems = encode_each(store, model, values, progress=context.progress)
+            facts["feature_dim"] = encoder.dim
+            made = fitted(features, encoder.dim, context.trained)
+            prepared = Prepared(features, made, facts, problems=problems, cut=cut)
         else:
             source, problems = self._raw(values, encoder.transform)
             changed = _augmented(source)
             prepared = Prepared(source, encoder, facts, changed, problems, cut)
         if not prepared.source.present.any():
+            why = self.why_nobody(catalog) or next(iter(prepared.problems.values()), None)
             raise ValueError(
                 f"modality {self.name!r}: none of the {len(catalog)} items has it"
-                f"{self.why_nobody(catalog)}"
+                f"{'' if why is None else f': {why}'}"
             )
         return prepared
 
@@ -122,10 +129,9 @@ class PretrainedModality(ABC):
         if isinstance(encoder, RawEncoder):
             return self._raw(values, encoder.transform)
         raw = self.loaded()
-        check_fingerprint(self.name, raw.fingerprint(), facts)
+        check_fingerprint(self.name, _fingerprint_of(raw), facts)
         device = next(encoder.buffers()).device
-        features = FeatureStore(None).encode(placed(raw, device), [None, *values])
-        return features, {index - 1: reason for index, reason in features.problems.items()}
+        return encode_each(FeatureStore(None), placed(raw, device), values)
 
     def loaded(self) -> RawEncoder:
         """Return the frozen encoder; it is loaded once a process."""
@@ -133,6 +139,17 @@ class PretrainedModality(ABC):
             return self.built()
         with torch.random.fork_rng(devices=[]):
             return self._loaded(self.encoder).encoder
+
+    def _shared(self, context: Context) -> RawEncoder:
+        """Return the encoder for training, the same for all frozen modalities that share it."""
+        if not isinstance(self.encoder, str) or self.tuning != "frozen":
+            return self.pretrained()
+        key = (type(self), self._loading())
+        if key[1] is None:
+            return self.pretrained()
+        if key not in context.loaded:
+            context.loaded[key] = self.pretrained()
+        return cast(RawEncoder, context.loaded[key])
 
     def pretrained(self) -> RawEncoder:
         """Return the encoder for training; loading it draws random numbers.
@@ -174,17 +191,37 @@ class PretrainedModality(ABC):
         plain: dict[str, Any] = json.loads(json.dumps(described))
         return plain
 
-    def _loaded(self, name: str) -> "_Loaded":
+    def _loading(self) -> str | None:
+        """Return the arguments that decide what is loaded; None if the class records none."""
         arguments = getattr(self, "init_args", None)
-        if arguments is None:  # a subclass that does not record its arguments
+        if arguments is None:
+            return None
+        return json.dumps({k: v for k, v in arguments.items() if k not in self.reads})
+
+    def _loaded(self, name: str) -> "_Loaded":
+        arguments = self._loading()
+        if arguments is None:
             before = torch.get_rng_state()
             return _Loaded(self.load(), before, torch.get_rng_state())
-        return _loaded_once(type(self), json.dumps(arguments), _stamp(name))
+        return _loaded_once(type(self), arguments, _stamp(name))
 
     def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
-        problems = self.find_problems(values)
-        readable = [None if row in problems else value for row, value in enumerate(values)]
-        return RawSource(readable, transform), problems
+        flat, owners = flatten(values)
+        wrong = self.find_problems(flat)
+        several = sum(isinstance(value, tuple) for value in values)
+        if several:
+            log.warning(
+                "modality %r: %d items have several values, of which an encoder that is trained "
+                "reads the first",
+                self.name,
+                several,
+            )
+        first: dict[int, Any] = {}
+        for place, (value, row) in enumerate(zip(flat, owners, strict=True)):
+            if place not in wrong:
+                first.setdefault(row, value)
+        problems = by_row(wrong, owners)
+        return RawSource([first.get(row) for row in range(len(values))], transform), problems
 
 
 class _Loaded(NamedTuple):
@@ -200,6 +237,16 @@ def _loaded_once(kind: type[PretrainedModality], arguments: str, stamp: object) 
     before = torch.get_rng_state()
     encoder = kind(**json.loads(arguments)).load()
     return _Loaded(encoder, before, torch.get_rng_state())
+
+
+_fingerprints: WeakKeyDictionary[RawEncoder, str] = WeakKeyDictionary()
+
+
+def _fingerprint_of(encoder: RawEncoder) -> str:
+    """Return the fingerprint of a frozen encoder; its weights are hashed once a process."""
+    if encoder not in _fingerprints:
+        _fingerprints[encoder] = encoder.fingerprint()
+    return _fingerprints[encoder]
 
 
 def _stamp(name: str) -> tuple[tuple[str, int, int], ...]:
@@ -222,8 +269,8 @@ def placed(encoder: RawEncoder, device: str | torch.device) -> nn.Module:
     return cast(nn.Module, encoder).to(device)
 
 
-def fitted(features: Features, trained: np.ndarray) -> FeatureEncoder:
+def fitted(features: Source, dim: int, trained: np.ndarray) -> FeatureEncoder:
     """Return a feature encoder, fitted to the features of trained items."""
     rows = trained[features.present[trained]]
-    encoder = FeatureEncoder(features.dim)
-    return encoder.fit(features[rows]) if len(rows) else encoder
+    encoder = FeatureEncoder(dim)
+    return encoder.fit(cast(torch.Tensor, features.load(rows))) if len(rows) else encoder

@@ -1,7 +1,7 @@
 """The content of a catalogue: from the names of modalities to sources and encoders."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
@@ -9,13 +9,18 @@ from inspect import signature
 from typing import Any, cast
 
 from mmrec.data import Catalog, Source
+from mmrec.data.images import MISSING
 from mmrec.encoders import Encoder
 from mmrec.recommender.content.modality import Context, Facts, Modality
 from mmrec.recommender.content.pretrained import PretrainedModality
+from mmrec.recommender.content.written import Written
 from mmrec.recommender.options import ContentOptions
 from mmrec.recommender.parts.spec import PartSpec, call_factory
 
 log = logging.getLogger(__name__)
+
+DEFAULTS = ("id", "text", "image")
+"""Modalities that are used if none are named, as far as the items have them."""
 
 
 @dataclass
@@ -27,7 +32,7 @@ class Content:
         train_sources: the inputs for training; images for a trained encoder are augmented.
         encoders: the encoders, by modality.
         facts: what a RUN keeps of each modality.
-        problems: why images can't be read, by item id.
+        problems: why values of items can't be read, by modality and item id.
         cut_texts: number of items whose text is cut because it is too long.
     """
 
@@ -35,55 +40,117 @@ class Content:
     train_sources: dict[str, Source] = field(default_factory=dict)
     encoders: dict[str, Encoder] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, dict[str, str]] = field(default_factory=dict)
     cut_texts: int = 0
 
 
 def modalities_of(
     options: ContentOptions, encoders: Mapping[str, Any] | None = None
 ) -> dict[str, Modality]:
-    """Return the modalities that ``options`` name.
+    """Return the modalities that ``options`` name, in their order.
+
+    If ``options`` name none, they are :data:`DEFAULTS` and those of ``encoders``.
 
     Args:
-        options: the names, and how texts and images are encoded.
+        options: the modalities, and how texts and images are encoded.
         encoders: what was given for some modalities: a :class:`Modality`, or for text and image
-            the name of a pretrained model or a built encoder.
+            the name of a pretrained model or a built encoder. What is given for a kind, such as
+            ``text``, holds for all its modalities (``text:title``) that nothing is given for.
 
     Raises:
-        ValueError: a modality is unknown.
+        ValueError: a modality is unknown, has columns that it doesn't take, or two have one name.
+
+    Example:
+        >>> options = ContentOptions(modalities=("id", "sort=category:genres+brand"))
+        >>> modalities_of(options)["sort"].columns
+        ['genres', 'brand']
     """
     given = dict(encoders or {})
-    unused = sorted(set(given) - set(options.modalities))
+    texts = options.modalities
+    if texts is None:
+        texts = (*DEFAULTS, *(name for name in given if name not in DEFAULTS))
+    # The name of a modality that is given is free.
+    written = [
+        Written(text, text) if _is_modality(given.get(text)) else Written.read(text)
+        for text in texts
+    ]
+    names = [one.name for one in written]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"modalities must have different names; got {twice} more than once")
+    unused = sorted(set(given) - set(names) - {one.kind for one in written})
     if unused:
-        raise ValueError(
-            f"encoders must be of modalities in use, {list(options.modalities)}; got {unused}"
-        )
-    return {name: _modality(name, options, given.get(name)) for name in options.modalities}
+        raise ValueError(f"encoders must be of modalities in use, {names}; got {unused}")
+    return {w.name: _modality(w, options, given.get(w.name, given.get(w.kind))) for w in written}
 
 
-def _modality(name: str, options: ContentOptions, given: Any) -> Modality:
+def _modality(written: Written, options: ContentOptions, given: Any) -> Modality:
     """Return a modality, made by the rule of factories where it is not given built."""
-    if isinstance(given, Modality):
-        return given
-    known = {
-        "template": options.text_template,
+    name, kind, kinds = written.name, written.kind, modality_kinds()
+    if _is_modality(given) and written.source is None:
+        return cast(Modality, given)
+    known: dict[str, Any] = {
         "pooling": options.pooling,
         "tuning": options.tuning,
+        "buckets": options.category_buckets,
     }
-    kinds = modality_kinds()
+    if written.source is None:
+        known["template"] = options.text_template
+    else:
+        known |= {"columns": written.columns, "source": written.source}
     if isinstance(given, Mapping):
         factory: Any = PartSpec.from_dict(given).factory()
     elif isinstance(given, type | partial):
         factory = given
-    elif name in kinds and (given is None or "encoder" in signature(kinds[name]).parameters):
-        factory = kinds[name]
+    elif (
+        kind in kinds
+        and not _is_modality(given)
+        and (given is None or "encoder" in signature(kinds[kind]).parameters)
+    ):
+        factory = kinds[kind]
         known |= {} if given is None else {"encoder": given}
     else:
         raise ValueError(
             f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders; "
             f"got {given!r}"
         )
+    takes = signature(factory).parameters
+    if written.source is not None and not {"columns", "source"} & set(takes):
+        raise ValueError(f"modality {kind!r} takes no columns; got {name!r}")
+    if kind == "vectors" and written.source is None and given is None:
+        raise ValueError("modality 'vectors' must name a column or a file: vectors:COLUMN_OR_FILE")
     return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
+
+
+def _is_modality(given: Any) -> bool:
+    """Return whether this is a modality, rather than what makes one."""
+    return isinstance(given, Modality) and not isinstance(given, type)
+
+
+def those_of(
+    catalog: Catalog, modalities: Mapping[str, Modality], given: Collection[str] = ()
+) -> dict[str, Modality]:
+    """Return the modalities that items can have, and say in one line which they are.
+
+    This is for modalities that nobody has named.
+
+    Args:
+        catalog: the items.
+        modalities: the modalities, by name.
+        given: those that a user has named all the same; they are kept.
+    """
+    reasons = {
+        name: modality.why_nobody(catalog)
+        for name, modality in modalities.items()
+        if isinstance(modality, PretrainedModality) and name not in given
+    }
+    left = {name: why for name, why in reasons.items() if why is not None}
+    kept = {name: modality for name, modality in modalities.items() if name not in left}
+    if left:
+        said = "; ".join(f"{name} is left out: {why}" for name, why in left.items())
+        log.warning("modalities: %s (%s)", ", ".join(kept), said)
+    else:
+        log.info("modalities: %s", ", ".join(kept))
+    return kept
 
 
 def trains_encoders(modalities: Mapping[str, Modality]) -> bool:
@@ -117,20 +184,31 @@ def read_content(
     Raises:
         ValueError: a modality is missing in all items.
     """
-    content = Content()
+    content, loaded = Content(), dict[Hashable, Any]()
     for name, modality in modalities.items():
-        made = modality.prepare(catalog, replace(context, before=(before or {}).get(name)))
+        how = replace(context, before=(before or {}).get(name), loaded=loaded)
+        made = modality.prepare(catalog, how)
         content.sources[name] = made.source
         content.train_sources[name] = made.train_source or made.source
         content.encoders[name], content.facts[name] = made.encoder, made.facts
-        content.problems |= warn_of_problems(catalog, made.problems)
+        if made.problems:
+            content.problems[name] = warn_of_problems(name, catalog, made.problems)
         content.cut_texts += made.cut
     return content
 
 
-def warn_of_problems(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
-    """Warn of the values that are left out; return the reasons by item id."""
-    items = catalog.ids_of([row + 1 for row in problems])
-    for item, reason in zip(items, problems.values(), strict=True):
-        log.warning("item %s: image left out, %s", item, reason)
-    return dict(zip(map(str, items), problems.values(), strict=True))
+def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
+    """Warn of the values that are left out; return the reasons by item id.
+
+    One line says how many files are missing, another one how many values can't be read.
+    """
+    items = map(str, catalog.ids_of([row + 1 for row in problems]))
+    reasons = dict(zip(items, problems.values(), strict=True))
+    missing = {item: why for item, why in reasons.items() if why.endswith(MISSING)}
+    wrong = {item: why for item, why in reasons.items() if item not in missing}
+    for what, some in (("name missing files", missing), ("have values that are left out", wrong)):
+        if some:
+            first = "; ".join(f"{item}: {why}" for item, why in list(some.items())[:3])
+            counts = f"{len(some):,} of {len(catalog):,} items"
+            log.warning("modality %r: %s %s, first %s", name, counts, what, first)
+    return reasons

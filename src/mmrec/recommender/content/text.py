@@ -1,6 +1,6 @@
 """The text of an item as a modality."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from mmrec.data import Catalog, TextTemplate
 from mmrec.encoders import RawEncoder, TextEncoder
 from mmrec.layers import record_init_args
+from mmrec.recommender.content.columns import as_names
 from mmrec.recommender.content.modality import Facts
 from mmrec.recommender.content.pretrained import PretrainedModality
 
@@ -21,6 +22,8 @@ class TextModality(PretrainedModality):
     Args:
         encoder: name or folder of a model, or a built encoder.
         template: joins columns, such as ``"{title}. {brand}"``; by default the usual text columns.
+        columns: columns to join in place of a template. Several modalities of different columns
+            share one frozen encoder.
         pooling: how token vectors become one: mean, cls, max or attention.
         tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
 
@@ -30,17 +33,27 @@ class TextModality(PretrainedModality):
     """
 
     name = "text"
+    reads = ("template", "columns")
 
     def __init__(
         self,
         encoder: str | RawEncoder | Mapping[str, Any] = DEFAULT_TEXT_ENCODER,
         *,
         template: str | None = None,
+        columns: str | Sequence[str] | None = None,
         pooling: str = "mean",
         tuning: str = "frozen",
     ) -> None:
-        self.encoder, self.template = encoder, template
+        if template is not None and columns is not None:
+            raise ValueError(f"a text has a template or columns; got {template!r} and {columns!r}")
+        names = as_names(columns)
+        self.encoder = encoder
+        self.template = template if names is None else ". ".join(f"{{{name}}}" for name in names)
         self.pooling, self.tuning = pooling, tuning
+
+    def columns_read(self, facts: Facts) -> tuple[str, ...]:
+        """Return the columns of the template."""
+        return TextTemplate(facts["template"]).columns
 
     def extra_facts(self, catalog: Catalog, before: Facts | None) -> dict[str, Any]:
         """Return the template, which is used for later items too."""
@@ -57,6 +70,20 @@ class TextModality(PretrainedModality):
             lacking = [name for name in template.columns if name not in frame.columns]
             frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking)
         return template.render_all(frame)
+
+    def why_nobody(self, catalog: Catalog) -> str | None:
+        """Return why no item has a text: no usual column exists, or all values are empty."""
+        try:
+            columns = TextTemplate(self.extra_facts(catalog, None)["template"]).columns
+        except ValueError as error:
+            return str(error)
+        found = [catalog.frame[name] for name in columns if name in catalog.frame.columns]
+        texts = [c if c.dtype.is_nested() else c.cast(pl.String, strict=False) for c in found]
+        filled = any(
+            (c.str.strip_chars() != "").any() if c.dtype == pl.String else c.is_not_null().any()
+            for c in texts
+        )
+        return None if filled else f"no item has a value in {', '.join(columns)}"
 
     def count_cut(self, catalog: Catalog, facts: Facts) -> int:
         """Return how many texts are too long."""

@@ -21,11 +21,11 @@ from mmrec.recommender.pipeline.trend import known_events, scorer_at
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
-    """Return how many items have each modality, and what could not be read in full."""
+    """Return how many items have each modality, and what could not be read, and why."""
     return {
         "items": len(catalog),
         "items_with": {name: int(s.present.sum()) for name, s in content.sources.items()},
-        "unreadable_images": content.problems,
+        "left_out": content.problems,
         "cut_texts": content.cut_texts,
     }
 

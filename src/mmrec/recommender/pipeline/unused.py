@@ -3,7 +3,13 @@
 import logging
 from collections.abc import Mapping
 
-from mmrec.recommender.content import Modality, trains_encoders
+from mmrec.recommender.content import (
+    CategoryModality,
+    Modality,
+    TextModality,
+    trains_encoders,
+)
+from mmrec.recommender.content.pretrained import PretrainedModality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe
@@ -37,13 +43,15 @@ def unused_options(
         >>> unused_options(Options(delta=1e-6), Recipe(), {}, {})
         {'delta': 'epsilon is not set'}
     """
-    content = {"text", "image"} & set(options.modalities)
+    used = list(modalities.values())
     found: dict[str, str] = {}
-    if "text" not in options.modalities:
+    if not any(isinstance(modality, TextModality) for modality in used):
         found |= dict.fromkeys(("text_template", "pooling"), "text is not a modality")
-    if not content:
+    if not any(isinstance(modality, PretrainedModality) for modality in used):
         found["tuning"] = "neither text nor image is a modality"
-    if len(options.modalities) == 1:
+    if not any(isinstance(modality, CategoryModality) for modality in used):
+        found["category_buckets"] = "category is not a modality"
+    if len(used) == 1:
         found["modality_dropout"] = "there is one modality"
     if not trains_encoders(modalities):
         found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")

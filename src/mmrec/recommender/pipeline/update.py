@@ -22,6 +22,7 @@ FIXED = (
     "modalities",
     "text_template",
     "pooling",
+    "category_buckets",
     "tuning",
     "dim",
     "dropout",

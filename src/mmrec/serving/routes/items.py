@@ -1,4 +1,4 @@
-"""Items of the catalogue: add, change, remove, and their images."""
+"""Items of the catalogue: add, change, remove, restore, and their images."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
     @router.patch("/items", summary="Change items")
     @changing
     def update_items(rows: Rows) -> Changed:
-        """Columns that a row leaves out stay the same; removed items become available again."""
+        """Columns that a row leaves out stay the same; values keep the types of their columns."""
         images = _decoded(rows.images)
         columns = presenter.changed(rows.items, images=bool(images))
         return Changed(items=live.update_items(columns, images=images))
@@ -37,9 +37,17 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
     @router.delete("/items", summary="Remove items")
     @changing
     def remove_items(ids: Ids) -> Changed:
-        """They are not recommended any more."""
+        """They are not recommended until they are restored; events on them are still observed."""
         items = [presenter.id_of(item, refresh=True) for item in ids.items]
         live.remove_items(items)
+        return Changed(items=items)
+
+    @router.post("/items/restore", summary="Restore items")
+    @changing
+    def restore_items(ids: Ids) -> Changed:
+        """Removed items are recommended again, as they were."""
+        items = [presenter.id_of(item, refresh=True) for item in ids.items]
+        live.restore_items(items)
         return Changed(items=items)
 
     @router.get("/images/{item:path}", summary="An item's image", response_class=FileResponse)

@@ -1,0 +1,49 @@
+"""``mmrec compact``: a log with fewer changes of items, and a RUN that has them already."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmrec.cli.options import import_parts
+
+
+def compact(
+    log: Annotated[Path, typer.Argument(help="File of an event log.")],
+    run: Annotated[
+        Path | None, typer.Option(help="RUN that is served from this log; needs --out.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a RUN with the items as they are now, encoded already."),
+    ] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Class path of a part from outside mmrec.")
+    ] = None,
+) -> None:
+    """Keep only the last value of each column of each item in a log; servers may use it meanwhile.
+
+    A server does this by itself after 2,000 changes. With --run and --out, the items that were
+    added or have other content are encoded once and written to a new RUN, which starts without
+    encoding them again. Versions that were learned from the earlier RUN don't fit it.
+    """
+    from mmrec.realtime import RealtimeRecommender, SqliteLog
+    from mmrec.recommender.artifact.run import check_place
+
+    if (run is None) != (out is None):
+        raise ValueError("compact expects --run and --out together; got one of them")
+    if not log.is_file():
+        raise FileNotFoundError(f"no event log at {log}; mmrec serve writes one")
+    key = os.environ.get("MMREC_USER_KEY")
+    events = SqliteLog(log, user_key=key.encode() if key else None)
+    try:
+        if run is not None and out is not None:
+            check_place(out)
+            live = RealtimeRecommender.load(run, parts=import_parts(part), log=events)
+            live.save(out)
+            typer.echo(f"RUN written to {out}")
+        done = events.compact_items()
+        typer.echo(f"{done.folded:,} changes of items became {done.after - done.before:,}")
+    finally:
+        events.close()

@@ -1,0 +1,99 @@
+"""The images of items in the columns of a table: file names or bytes, one or several an item."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.images import Picture, resolve_image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+"""Files with other endings in an item's folder are not its images."""
+
+
+def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
+    """Return the images of each row of a column.
+
+    A value is a file name inside ``images``, the bytes of an image file, a struct with the fields
+    ``bytes`` and ``path`` (as Hugging Face's datasets store images), or a list of these.
+
+    Args:
+        column: the values.
+        images: folder of the files; file names are passed over if it is None.
+
+    Raises:
+        ValueError: the column has another type, or a file is outside the folder.
+
+    Example:
+        >>> pictures_in(pl.Series("image", [["a.jpg", "b.jpg"], None]), Path("/shop"))
+        [[PosixPath('/shop/a.jpg'), PosixPath('/shop/b.jpg')], []]
+    """
+    if not holds_pictures(column):
+        raise ValueError(
+            f"items: {column.name} must be file names or bytes of images, or lists of them; got "
+            f"{column.dtype}"
+        )
+    return [_pictures(value, images) for value in column.to_list()]
+
+
+def holds_pictures(column: pl.Series) -> bool:
+    """Return whether a column has a type that can hold images."""
+    return _holds_pictures(column.dtype)
+
+
+def _holds_pictures(dtype: Any) -> bool:
+    if isinstance(dtype, pl.List | pl.Array):
+        return _holds_pictures(dtype.inner)
+    if isinstance(dtype, pl.Struct):
+        kinds = {field.name: field.dtype for field in dtype.fields}
+        known = kinds.get("bytes", pl.Null) in (pl.Binary, pl.Null)
+        return known and bool({"bytes", "path"} & set(kinds))
+    return bool(dtype != pl.Object)
+
+
+def first_name(value: Any) -> str:
+    """Return the first file name of a value, as in :func:`pictures_in`; "" if it has none.
+
+    Example:
+        >>> first_name(["a.jpg", "b.jpg"]), first_name(b"JPEG")
+        ('a.jpg', '')
+    """
+    if value is None or isinstance(value, bytes):
+        return ""
+    if isinstance(value, list | tuple | pl.Series):
+        return next((name for name in map(first_name, value) if name), "")
+    if isinstance(value, dict):
+        return "" if value.get("bytes") else first_name(value.get("path"))
+    return str(value).strip()
+
+
+def pictures_in_folders(ids: Sequence[Any], images: Path | None) -> list[list[Picture]]:
+    """Return the images in the folder ``images/ITEM_ID`` of each item, in the order of their names.
+
+    Hidden files and files that are not JPEG, PNG, WebP or GIF by their ending are passed over.
+    """
+    if images is None or not images.is_dir():
+        return [[] for _ in ids]
+    with os.scandir(images) as entries:
+        folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    return [_files(images, str(item)) if str(item) in folders else [] for item in ids]
+
+
+def _files(images: Path, folder: str) -> list[Picture]:
+    with os.scandir(images / folder) as entries:
+        names = sorted(entry.name for entry in entries)
+    shown = [n for n in names if not n.startswith(".") and n.lower().endswith(SUFFIXES)]
+    return [resolve_image(images, f"{folder}/{name}") for name in shown]
+
+
+def _pictures(value: Any, images: Path | None) -> list[Picture]:
+    if isinstance(value, bytes):
+        return [value] if value else []
+    if isinstance(value, list | tuple):
+        return [picture for part in value for picture in _pictures(part, images)]
+    if isinstance(value, dict):
+        return _pictures(value.get("bytes") or value.get("path"), images)
+    name = "" if value is None else str(value).strip()
+    return [resolve_image(images, name)] if name and images is not None else []

@@ -1,0 +1,55 @@
+"""Reading single columns of a catalogue for modalities."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from mmrec.data import Catalog
+
+
+def as_names(columns: str | Sequence[str] | None) -> list[str] | None:
+    """Return names of columns as a list; None if none were given.
+
+    Raises:
+        ValueError: there is no name, a name twice, or something else than text.
+    """
+    if columns is None:
+        return None
+    names = [columns] if isinstance(columns, str) else list(columns)
+    wrong = not names or len(set(names)) < len(names)
+    if wrong or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"columns must be one or more different names; got {columns!r}")
+    return names
+
+
+def find_columns(
+    kind: str, catalog: Catalog, wanted: Sequence[str] | None, usual: Sequence[str]
+) -> list[str]:
+    """Return the columns that a modality reads.
+
+    Args:
+        kind: kind of the modality, for the message.
+        catalog: the items.
+        wanted: the columns that were named; all of them must exist.
+        usual: the columns that are looked for if none were named.
+
+    Returns:
+        The named columns, or those of ``usual`` that exist.
+
+    Raises:
+        ValueError: a named column, or all of ``usual``, are missing.
+    """
+    there = catalog.frame.columns
+    found = [name for name in wanted or usual if name in there]
+    if not found or (wanted is not None and len(found) < len(wanted)):
+        looked = list(wanted or usual)
+        what = f"the columns {looked}" if wanted else f"a column of {looked}"
+        raise ValueError(f"modality {kind!r} must find {what}; items have {there}")
+    return found
+
+
+def column_of(items: Catalog, name: str) -> pl.Series:
+    """Return a column; all values are null if later items lack it."""
+    if name in items.frame.columns:
+        return items.frame[name]
+    return pl.Series(name, [None] * len(items), dtype=pl.Null)

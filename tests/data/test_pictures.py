@@ -1,0 +1,66 @@
+import polars as pl
+import pytest
+
+from mmrec.data import pictures_in
+from mmrec.data.pictures import first_name, holds_pictures, pictures_in_folders
+
+
+def test_names_bytes_structs_and_lists(tmp_path):
+    root = tmp_path.resolve()
+    a, b = root / "a.jpg", root / "012" / "0123.jpg"
+    columns = {
+        "name": (["a.jpg", " 012/0123.jpg ", "", None], [[a], [b], [], []]),
+        "list": ([["a.jpg", None, "012/0123.jpg"], [], None], [[a, b], [], []]),
+        "bytes": ([b"JPEG", b"", None], [[b"JPEG"], [], []]),
+        "datasets": (
+            [{"bytes": b"JPEG", "path": "x.jpg"}, {"bytes": None, "path": "a.jpg"}, None],
+            [[b"JPEG"], [a], []],
+        ),
+        "several": ([[b"one", b"two"], None], [[b"one", b"two"], []]),
+    }
+    for name, (values, expected) in columns.items():
+        assert pictures_in(pl.Series(name, values), tmp_path) == expected
+
+
+def test_files_need_a_folder_and_bytes_none():
+    assert pictures_in(pl.Series(["a.jpg"]), None) == [[]]
+    assert pictures_in(pl.Series([b"JPEG"]), None) == [[b"JPEG"]]
+
+
+@pytest.mark.parametrize("values", [[{"url": "x"}], [[{"large": "x"}]], [{"bytes": "text"}]])
+def test_other_columns_are_refused(tmp_path, values):
+    column = pl.Series("image", values)
+    assert not holds_pictures(column)
+    with pytest.raises(ValueError, match="image must be file names or bytes of images, or lists"):
+        pictures_in(column, tmp_path)
+
+
+def test_a_file_outside_the_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="lies outside"):
+        pictures_in(pl.Series([["a.jpg", "../b.jpg"]]), tmp_path)
+
+
+def test_the_first_name():
+    values = [" a.jpg", None, b"JPEG", [None, "b.jpg"], {"bytes": None, "path": "c.jpg"}, 7]
+    assert [*map(first_name, values)] == ["a.jpg", "", "", "b.jpg", "c.jpg", "7"]
+    assert first_name({"bytes": b"JPEG", "path": "c.jpg"}) == ""
+
+
+def test_folders_of_items(tmp_path):
+    for name in ("x/2.JPG", "x/1.png", "x/.hidden.png", "x/notes.txt", "7/a.webp", "other/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"image")
+    (tmp_path / "file").write_bytes(b"no folder")
+    root = tmp_path.resolve()
+    found = pictures_in_folders(["x", 7, "none", "file", ".."], tmp_path)
+    assert found == [[root / "x/1.png", root / "x/2.JPG"], [root / "7/a.webp"], [], [], []]
+    assert pictures_in_folders(["x"], None) == [[]]
+    assert pictures_in_folders(["x"], tmp_path / "nowhere") == [[]]
+
+
+def test_a_folder_behind_a_link_is_passed_over(tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "a.png").write_bytes(b"image")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "x").symlink_to(tmp_path / "secret")
+    assert pictures_in_folders(["x"], tmp_path / "images") == [[]]
