@@ -1,13 +1,12 @@
 """Checks a data set folder before it is trained on."""
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from mmrec.data import TimeUnit
-from mmrec.recommender.check.events import before_created, event_findings, unknown_items
+from mmrec.recommender.check.events import before_created, event_findings, unusable_events
 from mmrec.recommender.check.finding import ORDER, Finding, error, note, warning
 from mmrec.recommender.check.ids import alike_ids
 from mmrec.recommender.check.items import item_findings
@@ -20,10 +19,11 @@ from mmrec.recommender.check.pictures import (
 )
 from mmrec.recommender.check.reading import Material, read_material
 from mmrec.recommender.check.report import CheckReport
+from mmrec.recommender.check.said import Said, collected
 from mmrec.recommender.check.there import describe_data
 from mmrec.recommender.check.unused import find_unused, unused_findings
 from mmrec.recommender.check.used import Use, find_use
-from mmrec.recommender.content import modalities_of
+from mmrec.recommender.content import modalities_of, those_of
 from mmrec.recommender.options import Options
 
 
@@ -65,15 +65,18 @@ def check_folder(
         raise ValueError(f"images must be 0 or more, or None for all; got {images}")
     options = options or Options()
     modalities = modalities_of(options)
-    material = read_material(Path(folder), columns, time_unit)
-    pictures = None if material.catalog is None else look_at_pictures(material.catalog, images)
-    use = None
-    if material.log is not None and material.catalog is not None and pictures is not None:
-        use = find_use(material.log, material.catalog, modalities, options, pictures.there)
     now = time.time() if now is None else now
-    found = _tables(material)
+    with collected() as said:
+        material = read_material(Path(folder), columns, time_unit)
+        pictures = use = used = None
+        if (catalog := material.catalog) is not None:
+            if options.modalities is None:
+                modalities = those_of(catalog, modalities)
+            pictures = look_at_pictures(catalog, modalities, images)
+            if material.log is not None:
+                use = find_use(material.log, catalog, modalities, options, pictures.present)
+    found = _tables(material, said)
     found += _events(material, use, now) + _items(material, options, pictures)
-    used = None
     if use is not None:
         unused = find_unused(material, use, options)
         found += [*use.findings, *unused_findings(unused)]
@@ -88,17 +91,17 @@ def _by_severity(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda finding: ORDER.index(finding.severity))
 
 
-def _tables(material: Material) -> list[Finding]:
+def _tables(material: Material, said: Said) -> list[Finding]:
     """Return why the tables would be refused, and what was guessed when they were read."""
     refused = [
-        error("table", None, said, "See docs/data.md for what a table must hold.")
-        for said in material.problems
+        error("table", None, text, "Correct the table; docs/data.md says what it must hold.")
+        for text in material.problems
     ]
     guessed = [
-        (warning if level >= 30 else note)(
-            "said", None, said, "fit says so too; check that it is what you mean."
+        (warning if level >= logging.WARNING else note)(
+            "said", None, text, "mmrec fit says so, too. Check that it is what you mean."
         )
-        for level, said in material.said
+        for level, text in said
     ]
     return refused + guessed
 
@@ -106,7 +109,8 @@ def _tables(material: Material) -> list[Finding]:
 def _events(material: Material, use: Use | None, now: float) -> list[Finding]:
     found = []
     if (raw := material.tables.get("interactions")) is not None:
-        found += unknown_items(material.unknown, len(raw))
+        usable = 0 if material.log is None else len(material.log)
+        found += unusable_events(len(raw), usable, material.unknown)
         if "user_id" in raw.columns:
             found += alike_ids(raw["user_id"], "user", shown=False)
     if material.log is not None:
@@ -124,6 +128,5 @@ def _items(material: Material, options: Options, pictures: Pictures | None) -> l
     if catalog is None or pictures is None:
         return found
     met = None if material.log is None else material.log.frame["item_id"]
-    pictured = np.asarray(pictures.there)
-    found += item_findings(catalog, options.text_template, pictured, met)
+    found += item_findings(catalog, options.text_template, pictures.there, met)
     return found + picture_findings(pictures, catalog)

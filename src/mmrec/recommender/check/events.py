@@ -9,7 +9,6 @@ from mmrec.data import Catalog, Interactions
 from mmrec.recommender.check.finding import (
     Finding,
     counted,
-    error,
     note,
     share_of,
     warning,
@@ -44,16 +43,23 @@ def event_findings(log: Interactions, now: float) -> list[Finding]:
     return found + (_future(frame, now) if log.order == "timestamp" else [])
 
 
-def unknown_items(unknown: int, events: int) -> list[Finding]:
-    """Return how many events are on items that are not in the catalogue."""
-    if not unknown:
+def unusable_events(rows: int, usable: int, unknown: int) -> list[Finding]:
+    """Return how many events can't be used, for which the reader of tables has errors.
+
+    Args:
+        rows: number of all events.
+        usable: number of those that can be used.
+        unknown: number of those that can't because their item is not in the catalogue.
+    """
+    if rows == usable:
         return []
+    why = f", {unknown:,} of them because their item is not in the items" if unknown else ""
     return [
-        error(
-            "unknown_items",
-            unknown,
-            f"{counted(unknown, 'event')} of {events:,} are on items that are not in the items",
-            "Add rows for these items, or remove the events.",
+        note(
+            "unusable_events",
+            rows - usable,
+            f"{counted(rows - usable, 'event')} of {rows:,} can't be used{why}",
+            "What this report says of events is about the others.",
         )
     ]
 

@@ -1,15 +1,14 @@
 """Reads the tables of a folder as ``fit`` does, and goes on with the rows that can be read."""
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, get_args
 
 import polars as pl
 
-from mmrec.data import Catalog, Interactions, TimeUnit, resolve_image
+from mmrec.data import Catalog, Interactions, TimeUnit, pictures_in
 from mmrec.data.ids import check_ids, find_ids
 from mmrec.data.problems import Problems
 from mmrec.data.tables import find_optional, find_table, read_table, rename_columns
@@ -27,22 +26,18 @@ class Material:
     Attributes:
         folder: the data set folder.
         tables: the tables by name, with columns renamed; those that can't be read are missing.
-        files: the file of each table.
         log: the events that can be used; None if there are none.
         catalog: the items that can be used; None if there are none.
         unknown: number of events on items that are not in the catalogue.
         problems: why ``fit`` would refuse the tables.
-        said: what was guessed or looks wrong, as ``fit`` would print it, with its level.
     """
 
     folder: Path
     tables: Mapping[str, pl.DataFrame]
-    files: Mapping[str, Path]
     log: Interactions | None = None
     catalog: Catalog | None = None
     unknown: int = 0
     problems: tuple[str, ...] = ()
-    said: tuple[tuple[int, str], ...] = field(default=())
 
 
 def read_material(
@@ -59,55 +54,15 @@ def read_material(
     if time_unit is not None and time_unit not in get_args(TimeUnit):
         raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {time_unit!r}")
     problems = Problems()
-    with collected() as said:
-        files, tables = _read_tables(folder, problems)
-        tables = _rename(tables, columns or {}, problems)
-        material = Material(folder, tables, files)
-        material = replace(material, catalog=_catalog(material, problems))
-        material = _with_log(material, time_unit, problems)
-        _check_users(material, problems)
-    return replace(material, problems=tuple(problems.found), said=tuple(said))
+    tables = _rename(_read_tables(folder, problems), columns or {}, problems)
+    material = Material(folder, tables)
+    material = replace(material, catalog=_catalog(material, problems))
+    material = _with_log(material, time_unit, problems)
+    _check_users(material, problems)
+    return replace(material, problems=tuple(problems.found))
 
 
-@contextmanager
-def collected() -> Iterator[list[tuple[int, str]]]:
-    """Collect what mmrec logs in a block, instead of printing it.
-
-    Example:
-        >>> with collected() as said:
-        ...     logging.getLogger("mmrec.data").warning("%d events", 3)
-        >>> said
-        [(30, '3 events')]
-    """
-    said: list[tuple[int, str]] = []
-    log = logging.getLogger("mmrec")
-    before = log.handlers, log.propagate, log.level
-    log.handlers, log.propagate = [_Collector(said)], False
-    log.setLevel(logging.INFO)
-    try:
-        yield said
-    finally:
-        log.handlers, log.propagate = before[:2]
-        log.setLevel(before[2])
-
-
-class _Collector(logging.Handler):
-    def __init__(self, said: list[tuple[int, str]]) -> None:
-        super().__init__()
-        self.said = said
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message once."""
-        # The facts of event rules have what these say.
-        told = (record.levelno, record.getMessage())
-        if not record.name.endswith(".event_rules") and told not in self.said:
-            self.said.append(told)
-
-
-def _read_tables(
-    folder: Path, problems: Problems
-) -> tuple[dict[str, Path], dict[str, pl.DataFrame]]:
-    files: dict[str, Path] = {}
+def _read_tables(folder: Path, problems: Problems) -> dict[str, pl.DataFrame]:
     tables: dict[str, pl.DataFrame] = {}
     for name in NAMES:
         try:
@@ -116,10 +71,9 @@ def _read_tables(
             problems.found.append(str(error))
             continue
         if file is not None:
-            files[name] = file
             with problems:
                 tables[name] = read_table(file, name)
-    return files, tables
+    return tables
 
 
 def _rename(
@@ -154,14 +108,14 @@ def _usable_items(frame: pl.DataFrame, images: Path) -> pl.DataFrame:
     ids = frame["item_id"].cast(pl.String, strict=False)
     filled = ids.str.strip_chars().fill_null("") != ""
     frame = frame.filter(filled & ids.is_first_distinct())
-    if "image" not in frame.columns or frame["image"].dtype != pl.String:
-        return frame.drop("image", strict=False)
-    inside = [name if _is_inside(images, name) else None for name in frame["image"].to_list()]
-    return frame.with_columns(pl.Series("image", inside, dtype=pl.String))
-
-
-def _is_inside(images: Path, name: str | None) -> bool:
-    return not (name or "").strip() or _tried(lambda: resolve_image(images, str(name))) is not None
+    if "image" not in frame.columns:
+        return frame
+    image = frame["image"]
+    inside = [
+        _tried(partial(pictures_in, image[row : row + 1], images)) is not None
+        for row in range(len(image))
+    ]
+    return frame.with_columns(pl.when(pl.Series(inside)).then(pl.col("image")).otherwise(None))
 
 
 def _with_log(material: Material, time_unit: TimeUnit | None, problems: Problems) -> Material:
@@ -195,14 +149,19 @@ def _usable_events(frame: pl.DataFrame) -> pl.DataFrame:
     order = next((name for name in ("timestamp", "position") if name in frame.columns), None)
     if order is None or frame[order].is_empty():
         return frame
-    times = frame[order]
-    numbers = times.cast(pl.Float64, strict=False) if times.dtype == pl.String else None
-    if numbers is None or not numbers.count():
-        return frame.filter(times.is_not_null())
-    finite = (numbers.is_finite() & (numbers >= 0)).fill_null(False)
-    if order == "timestamp" and (early := finite & (numbers < LATEST)).any():
-        finite = early
-    return frame.filter(finite)
+    return frame.filter(_usable_times(frame[order]))
+
+
+def _usable_times(times: pl.Series) -> pl.Series:
+    """Return which times can be read; of numbers, those before 2200 if there are any."""
+    if not times.dtype.is_numeric() and times.dtype != pl.String:
+        return times.is_not_null()
+    numbers = times.cast(pl.Float64, strict=False)
+    if not numbers.count():  # dates and times as text
+        return times.is_not_null()
+    usable = (numbers.is_finite() & (numbers >= 0)).fill_null(False)
+    in_seconds = usable & (numbers < LATEST).fill_null(False)
+    return in_seconds if times.name == "timestamp" and in_seconds.any() else usable
 
 
 def _check_users(material: Material, problems: Problems) -> None:

@@ -92,12 +92,14 @@ def _usable(table: Mapping[str, Any]) -> str:
 
 
 def _pictures(images: Mapping[str, Any]) -> str:
-    if not images["named"]:
-        return "no item names one"
-    there = images["named"] - images["missing"]
+    if not images["pictures"]:
+        return "no item has one"
+    there = images["pictures"] - images["missing"]
     drawn = " (a fixed draw; --images all opens every one)" if images["opened"] < there else ""
-    text = f"named by {images['named']:,} items, {there:,} with a file; {images['opened']:,} opened"
-    return f"{text}{drawn}, {images['unreadable']:,} of these unreadable"
+    text = (
+        f"{images['pictures']:,} of {images['items']:,} items, {images['missing']:,} without file"
+    )
+    return f"{text}; {images['opened']:,} opened{drawn}, {images['unreadable']:,} unreadable"
 
 
 def _event_sections(events: Mapping[str, Any]) -> list[Section]:

@@ -10,7 +10,6 @@ from mmrec.recommender.check.finding import Finding, counted, note
 from mmrec.recommender.check.reading import Material
 from mmrec.recommender.check.there import filled
 from mmrec.recommender.check.used import Use, columns_in_use
-from mmrec.recommender.content.read import modality_kinds
 from mmrec.recommender.options import Options
 
 MANY = 500
@@ -49,7 +48,8 @@ def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[F
     """Return a note for each table with unused columns."""
     advice = {
         "interactions": "Rules of events can read them, see --targets, --negative and --ignored.",
-        "items": "Modalities can read them; and conditions, as in mmrec recommend --where.",
+        "items": "Modalities can read them, see --modalities; and conditions, see mmrec recommend "
+        "--where.",
         "users": "fit reads no column of users.",
     }
     names = {table: [column["column"] for column in found] for table, found in unused.items()}
@@ -73,19 +73,21 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
 
 
 def _hint(column: pl.Series, name: str) -> str:
-    kinds = modality_kinds()
+    """Return how a column of the items can be used; "" if nothing reads its type."""
+    dtype = column.dtype
     if name == "image":
         return "The modality image reads it."
-    if column.dtype.is_numeric() or _is_number(column):
-        if "number" in kinds:
-            return "The modality number can read it."
-        return f"Conditions can read it: --where '{name} < …'."
-    if column.dtype != pl.String:
-        return f"Conditions can read it: --where '{name} …'."
-    values = column.drop_nulls().n_unique()
-    if "category" in kinds and values <= min(MANY, len(column) // 2):
-        return f"The modality category can read it: CategoryModality({name!r})."
-    return f"A text can contain it: --text-template '… {{{name}}}'."
+    if name == "id" or name.endswith("_id"):
+        return "It looks like an id of something else."
+    if dtype.is_numeric() or dtype.is_temporal() or _is_number(column):
+        return f"A modality can read it: number:{name}."
+    if isinstance(dtype, pl.List | pl.Array):
+        kind = "vectors" if dtype.inner.is_float() else "category"
+        return f"A modality can read it: {kind}:{name}."
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        return ""
+    few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
+    return f"A modality can read it: {'category' if few else 'text'}:{name}."
 
 
 def _is_number(column: pl.Series) -> bool:

@@ -1,6 +1,6 @@
 """What ``fit`` would use of a data set, and how: roles of events, parts, content."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,6 @@ import polars as pl
 from mmrec.data import Catalog, EventRules, Interactions, Split
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import Finding, error, note, warning
-from mmrec.recommender.check.reading import collected
 from mmrec.recommender.check.there import iso
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
@@ -50,31 +49,28 @@ class Use:
 def find_use(
     log: Interactions,
     catalog: Catalog,
-    modalities: dict[str, Modality],
+    modalities: Mapping[str, Modality],
     options: Options,
-    opened: np.ndarray,
+    pictured: Mapping[str, np.ndarray],
 ) -> Use:
     """Return what ``fit`` would use of events and items; arguments as for :func:`uses_of`."""
     findings: list[Finding] = []
     split = None
     events: dict[str, Any] = {"roles": {}, "dropped_repeats": {}, "guessed": {}, "split": None}
-    with collected():
-        try:
-            split = split_log(log, options, catalog)
-            facts = split.facts
-        except ValueError as problem:
-            findings.append(error("split", None, str(problem), _advice(log, options)))
-            facts = _facts(log, options)
+    try:
+        split = split_log(log, options, catalog)
+        facts = split.facts
+    except ValueError as problem:
+        findings.append(error("split", None, str(problem), _advice(log, options)))
+        facts = _facts(log, options)
     events |= {name: facts.get(name, events[name]) for name in ("roles", "dropped_repeats")}
     events["guessed"] = facts.get("guessed", {})
-    trained = np.zeros(0, dtype=np.int64)
     if split is not None:
         events["split"] = _parts(split)
         trained = np.flatnonzero(split.train_counts[1:]) + 1
-        content, refused = uses_of(catalog, modalities, trained, opened)
-    else:  # which items are trained is unknown: all that have events
+    else:  # which items are trained is unknown: as if all that have events were
         trained = np.unique(catalog.indices_of(log.frame["item_id"].unique().to_list()))
-        content, refused = uses_of(catalog, modalities, trained, opened)
+    content, refused = uses_of(catalog, modalities, trained, pictured)
     created, wrong = _created(catalog, log)
     findings += [*refused, *wrong]
     findings += [*_signals(facts), *_unmatched(log, options), *_unlabelled(log)]
@@ -114,8 +110,7 @@ def _created(catalog: Catalog, log: Interactions) -> tuple[np.ndarray | None, Se
         return None, []
     nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
     try:
-        with collected():
-            return created_times(catalog.frame, nothing), []
+        return created_times(catalog.frame, nothing), []
     except ValueError as problem:
         advice = "Write it as ISO dates or unix seconds, empty where unknown; or pass --no-trend."
         return None, [error("created_at", None, str(problem), advice)]
