@@ -34,10 +34,13 @@ def test_the_fields_of_json_are_stable(data):
     assert list(values) == ["format", "data", "fits", "there", "used", "findings"]
     assert values["format"] == 1
     assert list(values["there"]) == ["events", "items", "users", "images"]
-    assert list(values["there"]["events"]) == [
-        *("rows", "columns", "usable", "users", "items", "density", "per_user", "per_item"),
-        *("types", "order", "first", "last", "days"),
-    ]
+    fields = ["rows", "columns", "usable", "users", "items", "density", "per_user", "per_item"]
+    fields += ["types", "order", "first", "last", "days"]
+    assert list(values["there"]["events"]) == fields
+    data.set_events(1200, user_id=None)
+    broken = data.check().to_dict()
+    assert list(broken["there"]["events"]) == fields
+    assert broken["used"] is None
     assert list(values["there"]["items"]["columns"][0]) == ["name", "type", "holds", "filled"]
     assert list(values["used"]) == ["events", "modalities", "unused"]
     assert list(values["used"]["events"]) == ["roles", "dropped_repeats", "guessed", "split"]
@@ -199,4 +202,5 @@ def test_messages_of_reading_are_findings_and_not_logged_twice(data, caplog):
     data.events = data.events.with_columns(pl.col("timestamp") * 1000)
     found = data.found()
     assert "looks like milliseconds" in found["said"].text
+    assert found["said"].severity == "warning"
     assert caplog.text == ""

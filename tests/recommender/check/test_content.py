@@ -18,6 +18,7 @@ def test_the_default_leaves_out_what_no_item_has(data):
     assert list(report.used["modalities"]) == ["id", "text"]
     (said, _) = report.findings
     assert "image is left out: none names an image" in said.text
+    assert said.severity == "note"
     assert report.fits
 
 

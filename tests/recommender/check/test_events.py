@@ -70,6 +70,13 @@ def test_few_users_are_no_bots(data):
     assert "bots" not in data.found()
 
 
+def test_all_events_of_one_user(data):
+    data.set_events(1200, user_id="u1")
+    found = data.found()
+    assert found["one_user"].count == 1200
+    assert "bots" not in found
+
+
 def test_one_item_with_most_events(data):
     data.events = data.events.with_columns(
         item_id=pl.when(pl.int_range(1200) % 3 > 0).then(pl.lit("i5")).otherwise("item_id")

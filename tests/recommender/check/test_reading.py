@@ -33,11 +33,11 @@ def test_times_in_two_units_and_dates_with_a_gap(data):
     material = read_material(data.write(), None, None)
     assert "before the year 2200" in material.problems[0]
     assert len(material.log) == 1197
-    dates = pl.from_epoch(data.events["timestamp"]).dt.strftime("%Y-%m-%d").to_list()
-    data.events = data.events.with_columns(timestamp=pl.Series([None, *dates[1:]]))
+    dates = ["2024-05-01"] * 1198
+    data.events = data.events.with_columns(timestamp=pl.Series([None, "soon", *dates]))
     material = read_material(data.write(), None, None)
     assert len(material.problems) == 1
-    assert len(material.log) == 1199
+    assert len(material.log) == 1198
 
 
 def test_images_outside_the_folder_are_left_out(data):

@@ -189,6 +189,15 @@ def _spellings(frame: pl.DataFrame) -> list[Finding]:
 def _shares(frame: pl.DataFrame) -> list[Finding]:
     """Find users and items with a great part of all events."""
     users, items = (_counts(frame, name) for name in ("user_id", "item_id"))
+    if len(users) == 1 and len(frame) > 1:
+        return [
+            warning(
+                "one_user",
+                len(frame),
+                "all events are of one user",
+                "Is user_id the right column? What holds for others is learned from many users.",
+            )
+        ]
     least = max(BOT_SHARE * len(frame), BOT_TIMES * float(np.median(users)))
     bots = users[users > least]
     found = []

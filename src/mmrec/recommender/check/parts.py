@@ -4,7 +4,7 @@ import numpy as np
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
-from mmrec.recommender.check.finding import Finding, note, share_of, warning
+from mmrec.recommender.check.finding import Finding, counted, note, share_of, warning
 
 FEW_TARGETS = 100
 """Test targets below which a measured difference is mostly chance."""
@@ -35,7 +35,7 @@ def part_findings(split: Split) -> list[Finding]:
             warning(
                 "few_targets",
                 len(targets),
-                f"the test part has {len(targets):,} targets",
+                f"the test part has {counted(len(targets), 'target')}",
                 f"With fewer than {FEW_TARGETS}, differences between models are mostly chance.",
             )
         )

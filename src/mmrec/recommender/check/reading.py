@@ -157,8 +157,8 @@ def _usable_times(times: pl.Series) -> pl.Series:
     if not times.dtype.is_numeric() and times.dtype != pl.String:
         return times.is_not_null()
     numbers = times.cast(pl.Float64, strict=False)
-    if not numbers.count():  # dates and times as text
-        return times.is_not_null()
+    if times.dtype == pl.String and not numbers.count():  # dates and times
+        return times.str.contains(r"^\d{4}-\d{2}-\d{2}([T ]|$)").fill_null(False)
     usable = (numbers.is_finite() & (numbers >= 0)).fill_null(False)
     in_seconds = usable & (numbers < LATEST).fill_null(False)
     return in_seconds if times.name == "timestamp" and in_seconds.any() else usable

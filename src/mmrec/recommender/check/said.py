@@ -37,10 +37,12 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a message once."""
-        told = (record.levelno, record.getMessage())
-        # The report has the facts of event rules, and which modalities are used.
-        known = record.name.endswith(".event_rules") or (
-            record.levelno < logging.WARNING and not record.name.startswith("mmrec.data")
-        )
-        if not known and told not in self.said:
+        of_tables = record.name.startswith("mmrec.data")
+        if record.name.endswith(".event_rules"):  # the report has its facts
+            return
+        if not of_tables and record.levelno < logging.WARNING:  # progress
+            return
+        # That a modality is left out is no fault of the tables.
+        told = (record.levelno if of_tables else logging.INFO, record.getMessage())
+        if told not in self.said:
             self.said.append(told)

@@ -74,10 +74,13 @@ def _overview(there: Mapping[str, Any]) -> Section:
         if events.get("users") is not None:
             rows.append(("users with events", f"{events['users']:,}"))
             rows.append(("items with events", f"{events['items']:,}"))
-            rows.append(("density", f"{events['density']:.3%} of all pairs of user and item"))
+            rows.append(
+                ("density", f"{100 * events['density']:.3g} % of all pairs of user and item")
+            )
         if events.get("first"):
-            days = f"{events['days']:,.1f} days"
-            rows.append(("time", f"{events['first']} to {events['last']}, {days}"))
+            days = events["days"]
+            long = f"{days:,.1f} days" if days >= 2 else f"{24 * days:,.1f} hours"
+            rows.append(("time", f"{events['first']} to {events['last']}, {long}"))
     rows.append(("items", "no table that can be read" if items is None else _usable(items)))
     if users is not None:
         rows.append(("table of users", f"{users['rows']:,} rows"))
@@ -96,20 +99,19 @@ def _pictures(images: Mapping[str, Any]) -> str:
         return "no item has one"
     there = images["pictures"] - images["missing"]
     drawn = " (a fixed draw; --images all opens every one)" if images["opened"] < there else ""
-    text = (
-        f"{images['pictures']:,} of {images['items']:,} items, {images['missing']:,} without file"
-    )
-    return f"{text}; {images['opened']:,} opened{drawn}, {images['unreadable']:,} unreadable"
+    said = f"{images['pictures']:,}, of {images['items']:,} items"
+    said += f"; {images['missing']:,} without a file"
+    return f"{said}, {images['opened']:,} opened{drawn}, {images['unreadable']:,} unreadable"
 
 
 def _event_sections(events: Mapping[str, Any]) -> list[Section]:
     found = []
     if events.get("types"):
         counts, total = events["types"].items(), sum(events["types"].values())
-        rows = [(name or "(none)", f"{n:,}", f"{n / total:.1%}") for name, n in counts]
+        rows = [(name or "(none)", f"{n:,}", f"{100 * n / total:.1f} %") for name, n in counts]
         more = f"and {len(rows) - 20:,} other types" if len(rows) > 20 else ""
         found.append(Section("Event types", (("type", "events", "share"), *rows[:20]), more))
-    if "per_user" in events:
+    if events.get("per_user"):
         header = ("events", "min", "median", "p90", "max")
         rows_ = [
             (name, *(f"{events[key][column]:,g}" for column in header[1:]))
@@ -120,7 +122,7 @@ def _event_sections(events: Mapping[str, Any]) -> list[Section]:
 
 
 def _columns(title: str, columns: Sequence[Mapping[str, Any]]) -> Section:
-    rows = [(c["name"], c["type"], c["holds"], f"{c['filled']:.1%}") for c in columns]
+    rows = [(c["name"], c["type"], c["holds"], f"{100 * c['filled']:.1f} %") for c in columns]
     return Section(title, (("column", "type", "holds", "filled"), *rows))
 
 

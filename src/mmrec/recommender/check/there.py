@@ -11,6 +11,12 @@ from mmrec.recommender.check.reading import Material
 
 DAY = 86_400.0
 
+EVENT_FACTS = (
+    *("rows", "columns", "usable", "users", "items", "density", "per_user", "per_item"),
+    *("types", "order", "first", "last", "days"),
+)
+"""What is said of events; None where it isn't known."""
+
 
 def describe_data(material: Material) -> dict[str, Any]:
     """Return what is in a data set, in plain values: ``events``, ``items`` and ``users``.
@@ -31,9 +37,9 @@ def _events(material: Material) -> dict[str, Any] | None:
     raw, log = material.tables.get("interactions"), material.log
     if raw is None:
         return None
-    facts: dict[str, Any] = {"rows": len(raw), "columns": columns_of(raw)}
+    facts = dict.fromkeys(EVENT_FACTS) | {"rows": len(raw), "columns": columns_of(raw), "usable": 0}
     if log is None:
-        return facts | {"usable": 0}
+        return facts
     frame = log.frame
     users, items = (frame[name].value_counts()["count"] for name in ("user_id", "item_id"))
     pairs = frame.select(pl.struct("user_id", "item_id").n_unique()).item()
@@ -47,9 +53,6 @@ def _events(material: Material) -> dict[str, Any] | None:
         "per_item": spread_of(items),
         "types": _types(frame),
         "order": log.order,
-        "first": None,
-        "last": None,
-        "days": None,
     }
     if log.order == "timestamp" and len(frame):
         first, last = float(frame["timestamp"][0]), float(frame["timestamp"][-1])
