@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmrec import Recommender, __version__
-from mmrec.data import Catalog, Interactions
+from mmrec.data import Catalog, Histories, Interactions
 from mmrec.recommender import RunError
 
 
@@ -118,14 +118,17 @@ def test_integer_ids(fit, chain, options):
         made.recommend(["03"])
 
 
-def test_only_the_last_events_count_but_all_are_left_out(by_id):
+def test_a_recurrence_reads_all_events_and_all_are_left_out(by_id):
     long = [f"i{i}" for i in range(20)]
     lines = by_id.recommend(long, 30)
     assert not set(ids(lines)) & set(long)
     assert len(lines) == 10
     open_list = by_id.recommend(long, 30, exclude_seen=False)
-    assert ids(open_list) == ids(by_id.recommend(long[-6:], 30, exclude_seen=False))
     assert len(open_list) == 30
+    # As many as the live recommender folds, also more than a training window has.
+    histories = Histories.of_items([[index + 1 for index in range(20)]])
+    scores = by_id.model.eval().scores(histories, by_id.vectors)[0]
+    assert open_list[0].score == pytest.approx(float(scores[1:].max()), abs=1e-5)
 
 
 def test_where(by_id):
@@ -170,8 +173,9 @@ def test_unknown_items_and_a_bare_text(by_id):
 def test_an_empty_history_gets_popular_items(by_id):
     lines = by_id.recommend([], 3)
     assert [line.reason for line in lines] == ["popularity"] * 3
-    counts = dict(zip(by_id.catalog.ids, by_id.state.counts[1:].tolist(), strict=True))
-    assert lines[0].score == counts[lines[0].item] == max(counts.values())
+    popular = by_id.catalog_scorer.popular()[1:]
+    assert lines[0].score == pytest.approx(float(popular.max()))
+    assert by_id.catalog.indices_of([lines[0].item])[0] == int(popular.argmax()) + 1
 
 
 def test_similar_items_are_those_of_like_direction(by_id):
@@ -578,8 +582,9 @@ def test_arguments_of_another_kind(by_id, chain, options, tmp_path, unchecked):
         Recommender.fit(events, items, options={"dim": 8})
     with pytest.raises(ValueError, match=r"item must be the id of one item; got \['i3'\]"):
         by_id.similar(["i3"])
-    with pytest.raises(ValueError, match="got a DataFrame: pass its column"):
-        by_id.recommend(pl.DataFrame({"item_id": ["i3"]}))
+    with pytest.raises(ValueError, match=r"a history must have the columns \['item_id'\]"):
+        by_id.recommend(pl.DataFrame({"item": ["i3"]}))
+    assert by_id.recommend(pl.DataFrame({"item_id": ["i3"]})) == by_id.recommend(["i3"])
     for folder in (tmp_path, str(tmp_path)):
         what = f"must be rows, or a file; {tmp_path} is a folder, which mmrec.data"
         with pytest.raises(ValueError, match=f"interactions {what}"):

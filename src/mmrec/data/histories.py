@@ -152,8 +152,12 @@ class Histories(OnDevice):
             tensor([[4, 0],
                     [4, 0]])
         """
-        return replace(
-            self.map(lambda part: part[index]), at=self.at[index], since=self.since[index]
+        return Histories(
+            self.items[index],
+            self.gap[index],
+            self.event_type[index],
+            self.at[index],
+            self.since[index],
         )
 
     def padded(self, steps: int) -> "Histories":

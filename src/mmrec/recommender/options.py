@@ -184,7 +184,8 @@ class ModelOptions(_Group):
     time_gap: bool = Field(True, description="Use the time since the last event as an input.")
     event_types: bool | None = Field(
         None,
-        description="Use the type of an event as an input; by default, if there are two or more.",
+        description="Use the type of an event as an input; by default, if there are two or more, "
+        "or if some events are not predicted.",
     )
     trend: bool = Field(
         True,

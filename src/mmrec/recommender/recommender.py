@@ -321,7 +321,12 @@ class Recommender:
             ['c']
         """
         return self.recommend_many(
-            [history], k, at=at, where=where, exclude_seen=exclude_seen, exclude=exclude
+            [history],
+            check_count(k),
+            at=at,
+            where=where,
+            exclude_seen=exclude_seen,
+            exclude=exclude,
         )[0]
 
     def recommend_many(

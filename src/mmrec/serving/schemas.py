@@ -102,6 +102,36 @@ class Offset(BaseModel):
     offset: int
 
 
+class PastEvent(_Strict):
+    """An event of a history."""
+
+    item: Item
+    event_type: Text | None = None
+    time: Annotated[
+        float | None, Field(allow_inf_nan=False, description="Unix seconds; all or none have one.")
+    ] = None
+
+
+class ListRequest(_Strict):
+    """What to recommend, and to whom: a user or a history."""
+
+    user: User | None = None
+    history: Annotated[
+        list[Item | PastEvent] | None,
+        Field(max_length=MAX_EVENTS, description="Items or events, oldest first."),
+    ] = None
+    k: Annotated[int, Field(ge=1, le=INT64 - 1)] = 10
+    at: Annotated[
+        float | None, Field(allow_inf_nan=False, description="Time of the request; now by default.")
+    ] = None
+    exclude_seen: Annotated[
+        bool | list[Text],
+        Field(description="Whether items of the history are left out, or after which events."),
+    ] = True
+    exclude: Annotated[list[Item], Field(max_length=MAX_EVENTS)] = []
+    where: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+
+
 class Line(BaseModel):
     """One recommended item."""
 

@@ -27,7 +27,7 @@ def encoders(ids=5):
 
 @pytest.fixture
 def build(options):
-    def make(event_types=3, parts=None, typed=False, **changes):
+    def make(event_types=("a", "b", "c"), parts=None, typed=False, **changes):
         recipe, changes = Recipe(parts or {}), {"event_types": typed, **changes}
         return build_model(recipe, options(**changes), encoders(), event_types=event_types)[0]
 
@@ -113,9 +113,9 @@ def test_scorers_know_the_width_of_the_interest(build):
 
 
 def test_event_types(build):
-    model = build(event_types=3)
+    model = build()
     assert model.interest.inputs.event_type is None
-    model = build(typed=True, event_types=3)
+    model = build(typed=True)
     assert model.interest.inputs.event_type.num_embeddings == 4
     assert model.reranker is None
 

@@ -28,7 +28,7 @@ def prepared(chain, options):
         context = Context(chosen.dim, split.train_counts.nonzero()[0])
         content = read_content(modalities_of(chosen), catalog, context)
         torch.manual_seed(chosen.seed)
-        model, _ = build_model(recipe, chosen, content.encoders, event_types=2)
+        model, _ = build_model(recipe, chosen, content.encoders, event_types=("cart", "view"))
         return model, chosen, recipe, split, content
 
     return make

@@ -125,9 +125,14 @@ def known_sizes(
 
 
 def read_types(options: Options, event_types: Sequence[str]) -> Sequence[str]:
-    """Return the event types that are an input: by default all, if there are two or more."""
-    wanted = options.event_types
-    return event_types if (len(event_types) > 1 if wanted is None else wanted) else ()
+    """Return the event types that are an input.
+
+    By default all are, if there are two or more, or if some event is not a target.
+    """
+    wanted, role_of = options.event_types, options.event_rules.role_of
+    if wanted is None:
+        wanted = len(event_types) > 1 or any(role_of(name) != Role.TARGET for name in event_types)
+    return event_types if wanted else ()
 
 
 def specs_of_model(model: SequentialModel) -> dict[str, PartSpec]:

@@ -1,7 +1,7 @@
 """Recommendations and their explanations."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -10,7 +10,14 @@ from mmrec.realtime import RealtimeRecommender
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
-from mmrec.serving.schemas import Explained, Recommendations, Text, User
+from mmrec.serving.schemas import (
+    Explained,
+    ListRequest,
+    PastEvent,
+    Recommendations,
+    Text,
+    User,
+)
 
 
 def list_routes(
@@ -31,7 +38,18 @@ def list_routes(
     def recommend(
         user: Annotated[User, Query()],
         k: Annotated[int, Query(ge=1, le=longest)] = 10,
-        exclude_seen: bool = True,
+        at: Annotated[
+            float | None,
+            Query(allow_inf_nan=False, description="Time of the request; now by default."),
+        ] = None,
+        exclude_seen: Annotated[
+            str,
+            Query(
+                max_length=1000,
+                description="true, false, or the event types after which an item is left out, "
+                "separated by commas.",
+            ),
+        ] = "true",
         where: Annotated[
             list[str] | None,
             Query(
@@ -50,9 +68,29 @@ def list_routes(
         found = live.recommend(
             user,
             k=k,
-            exclude_seen=exclude_seen,
+            at=at,
+            exclude_seen=_seen(exclude_seen),
             exclude=left_out,
             where=conditions or None,
+        )
+        return Recommendations(items=[presenter.line(line) for line in found], model=version)
+
+    @router.post("/recommend", summary="Recommend items to a user or for a history")
+    @computing
+    def recommend_for(request: ListRequest) -> Recommendations:
+        """The list for a history of a user's events is that of the user."""
+        if request.k > longest:
+            raise ValueError(f"k must be at most {longest}; got {request.k}")
+        version = live.version
+        history = None if request.history is None else _history(request.history, presenter)
+        found = live.recommend(
+            request.user,
+            history=history,
+            k=request.k,
+            at=request.at,
+            exclude_seen=request.exclude_seen,
+            exclude=[presenter.id_of(item) for item in request.exclude],
+            where=request.where or None,
         )
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
 
@@ -63,6 +101,30 @@ def list_routes(
         return presenter.explained(live.explain(user, presenter.id_of(item)))
 
     return router
+
+
+def _seen(text: str) -> bool | list[str]:
+    """Return what ``exclude_seen`` says: a choice, or event types."""
+    choice = {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
+    return [name.strip() for name in text.split(",")] if choice is None else choice
+
+
+def _history(events: list[Any], presenter: ItemPresenter) -> Any:
+    """Return items or events as a history.
+
+    Raises:
+        ValueError: some events have a time and others have none.
+    """
+    past = [e if isinstance(e, PastEvent) else PastEvent(item=e) for e in events]
+    columns: dict[str, list[Any]] = {"item_id": [presenter.id_of(event.item) for event in past]}
+    timed = [event.time is not None for event in past]
+    if any(timed) and not all(timed):
+        raise ValueError(f"history must have a time for all events or none; {sum(timed)} have one")
+    if any(timed):
+        columns["timestamp"] = [event.time for event in past]
+    if any(event.event_type for event in past):
+        columns["event"] = [event.event_type for event in past]
+    return columns if past else []
 
 
 def _condition(text: str) -> Where:

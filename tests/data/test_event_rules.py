@@ -1,0 +1,139 @@
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrec.data import Catalog, EventRules, Interactions, Role, leave_one_out, split_by_time
+from mmrec.data.sequences import windows
+
+
+def log_of(events, items=None, **columns):
+    count = len(events)
+    return Interactions(
+        {
+            "user_id": ["u"] * count,
+            "item_id": items or [f"i{n}" for n in range(count)],
+            "timestamp": list(range(count)),
+            "event": events,
+            **columns,
+        }
+    )
+
+
+def test_a_cart_after_a_view_of_the_same_item_is_no_repeat():
+    events = ["view", "view", "cart", "purchase", "view"]
+    kept, facts = EventRules().apply(log_of(events, ["a"] * 5))
+    assert kept.frame["event"].to_list() == ["view", "cart", "purchase", "view"]
+    assert facts["dropped_repeats"] == {"view": 1}
+    every, facts = EventRules(drop_repeats=False).apply(log_of(events, ["a"] * 5))
+    assert len(every) == 5
+    assert facts["dropped_repeats"] == {}
+
+
+def test_each_event_gets_a_role():
+    events = ["view", "purchase", "hide", "impression", "ping", "view"]
+    rules = EventRules(targets=("purchase",), ignored=("ping",), weights={"view": 0.2})
+    kept, facts = rules.apply(log_of(events))
+    rows = dict(zip(kept.frame["event"], kept.frame["role"], strict=True))
+    assert rows == {"view": 0, "purchase": 1, "hide": 2, "impression": 3}
+    weights = dict(zip(kept.frame["event"], kept.frame["weight"], strict=True))
+    assert weights == {"view": 0.2, "purchase": 1, "hide": 0, "impression": 0}
+    assert facts["roles"] == {
+        "context": {"view": 2},
+        "target": {"purchase": 1},
+        "negative": {"hide": 1},
+        "shown": {"impression": 1},
+        "ignored": {"ping": 1},
+    }
+    assert [rules.is_seen(name) for name in ("view", "purchase", "hide")] == [False, True, True]
+    assert EventRules().is_seen("view")
+
+
+def test_conditions_give_a_type_of_its_own():
+    log = log_of(["watch", "watch", "like"], watch=[5, 90, None], duration=[100, 100, 100])
+    rules = EventRules(negative=("watch / duration < 0.1", "dislike"))
+    kept, _ = rules.apply(log)
+    assert kept.frame["event"].to_list() == ["watch:negative", "watch", "like"]
+    assert kept.frame["role"].to_list() == [Role.NEGATIVE, Role.TARGET, Role.TARGET]
+    assert rules.resolve("watch", {"watch": 5, "duration": 100}) == "watch:negative"
+    assert rules.resolve("watch", {"watch": 50, "duration": 100}) == "watch"
+    assert rules.resolve("dislike", {"watch": 5, "duration": 100}) == "dislike"
+    assert rules.role_of("watch:negative") == Role.NEGATIVE
+    liked, _ = EventRules(targets=("rating >= 4",)).apply(log_of(["r", "r"], rating=[5, 2]))
+    assert liked.frame["event"].to_list() == ["r:target", "r"]
+    assert liked.frame["role"].to_list() == [Role.TARGET, Role.CONTEXT]
+
+
+def test_a_log_without_types_needs_no_labels():
+    log = Interactions({"user_id": ["u", "u"], "item_id": ["a", "b"], "timestamp": [1, 2]})
+    kept, facts = EventRules().apply(log)
+    assert set(kept.frame.columns) == {"user_id", "item_id", "timestamp"}
+    assert facts["roles"] == {"target": {"": 2}}
+
+
+def test_what_is_guessed_or_unused_is_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        _, facts = EventRules().apply(log_of(["view", "hide"], rating=[5, 1]))
+    assert "event types ['hide'] count as negative, by their names" in caplog.text
+    assert "the column rating of the events is not used" in caplog.text
+    assert facts["unused_columns"] == ["rating"]
+    assert facts["guessed"] == {"negative": ["hide"]}
+    caplog.clear()
+    rules = EventRules(negative=("rating <= 2", "skip"))
+    rules.apply(log_of(["view", "view"], rating=[5, 1]))
+    assert "no event has the type 'skip'" in caplog.text
+    assert "not used" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"targets": ("buy",)}, r"targets and weights name the event types \['buy'\]; got"),
+        ({"negative": ("stars < 2",)}, r"reads the columns \['stars'\]; interactions have"),
+        ({"negative": ("view", "cart")}, "no event is a target"),
+        ({"targets": ("view",), "ignored": ("view",)}, "no event is a target"),
+    ],
+)
+def test_rules_that_fit_no_log(rules, message):
+    with pytest.raises(ValueError, match=message):
+        EventRules(**rules).apply(log_of(["view", "cart"]))
+
+
+def test_rules_that_cannot_be_read():
+    with pytest.raises(ValueError, match="rating"):
+        EventRules(negative=("rating <=",))
+    with pytest.raises(ValueError, match="weights must be numbers of 0 or more; got"):
+        EventRules(weights={"view": -1.0})
+
+
+TYPES = st.lists(st.sampled_from(["view", "buy", "hide", "impression"]), min_size=4, max_size=30)
+
+
+@given(TYPES.filter(lambda types: types.count("buy") >= 3), st.data())
+def test_only_targets_are_held_out(types, data):
+    items = data.draw(st.lists(st.integers(1, 5), min_size=len(types), max_size=len(types)))
+    catalog = Catalog({"item_id": list(range(1, 6))})
+    rules = EventRules(targets=("buy",), drop_repeats=False)
+    log, _ = rules.apply(log_of(types, items))
+    split = leave_one_out(log, catalog)
+    events = split.sequences
+    bought = [item for item, kind in zip(items, types, strict=True) if kind == "buy"]
+    [test], [valid] = split.targets("test"), split.targets("valid")
+    assert [events.item[valid], events.item[test]] == bought[-2:]
+    assert (np.diff(split.part) >= 0).all()
+    # What was shown is no event; of a window something is learned.
+    assert len(events.item) == sum(kind != "impression" for kind in types)
+    if split.train.labels is None:  # every event is a target
+        return
+    for start, stop in windows(split.train, 3):
+        assert (split.train.labels.weight[start + 1 : stop] > 0).any()
+
+
+def test_a_split_by_time_measures_targets_alone():
+    types = (["view"] * 4 + ["buy"]) * 8
+    log, _ = EventRules(targets=("buy",)).apply(log_of(types))
+    split = split_by_time(log, Catalog({"item_id": [f"i{n}" for n in range(len(types))]}))
+    assert split.sizes() == {"train": 6, "valid": 1, "test": 1}
+    assert (split.part == 0).sum() == 32

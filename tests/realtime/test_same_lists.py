@@ -1,0 +1,92 @@
+"""The same events give the same list, whatever way they take."""
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrec import Options, Recommender
+from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.batch import histories_of, recommend_all
+from mmrec.serving import create_app
+
+ITEMS = [f"i{n}" for n in range(12)]
+NOW = 1_000_000.0
+
+
+@pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
+def made(request):
+    """A recommender of purchases, with views as context and hides as negative events."""
+    rng = np.random.default_rng(0)
+    count = 600
+    events = {
+        "user_id": [f"u{n % 40}" for n in range(count)],
+        "item_id": [ITEMS[n] for n in rng.integers(len(ITEMS), size=count)],
+        "timestamp": np.sort(rng.integers(0, 900_000, count)),
+        "event": rng.choice(["view", "view", "purchase", "hide"], count),
+    }
+    options = Options(
+        modalities=("id",), targets=("purchase",), split="time", dim=8, epochs=2, trend=False
+    )
+    catalog = {"item_id": ITEMS}
+    return Recommender.fit(events, catalog, options=options, interest=request.param)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(ITEMS[:6]),
+        st.sampled_from(["view", "purchase", "hide", "share", "impression"]),
+        st.integers(0, 3),  # seconds since the event before: ties are common
+    ),
+    max_size=14,
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(EVENTS, st.sets(st.sampled_from(ITEMS), max_size=3), st.booleans())
+def test_five_ways_give_one_list(made, events, removed, everything):
+    """Recommend, recommend_all, a live user, a live history and HTTP."""
+    times = np.cumsum([900_000.0, *(gap for *_, gap in events)])[1:]
+    rows = [
+        {"item_id": item, "event": kind, "timestamp": float(time)}
+        for (item, kind, _), time in zip(events, times, strict=True)
+    ]
+    seen = True if everything else ["purchase"]
+    live = RealtimeRecommender(made)
+    if removed:
+        live.remove_items(sorted(removed))
+    for row in rows:
+        live.observe("ann", row["item_id"], row["event"], row["timestamp"])
+    how = {"k": 8, "at": NOW, "exclude_seen": seen}
+    by_user = live.recommend("ann", **how)
+    expected = [line.item for line in by_user]
+    scores = [line.score for line in by_user]
+
+    def check(lines):
+        assert [line.item for line in lines] == expected
+        assert [line.score for line in lines] == pytest.approx(scores, abs=1e-4)
+
+    check(live.recommend(history=rows, **how))
+    saved = Recommender(live.snapshots.to_state())  # knows what was removed
+    check(saved.recommend(rows, **how))
+    if rows:
+        log = pl.DataFrame(rows).with_columns(user_id=pl.lit("ann"))
+        lists = recommend_all(saved, histories_of(log), **how)
+        assert lists["item_id"].to_list() == expected
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    asked = {"user": "ann", "k": 8, "at": NOW, "exclude_seen": seen if everything else "purchase"}
+    answer = client.get("/recommend", params=asked)
+    assert answer.status_code == 200, answer.text
+    assert [line["item"] for line in answer.json()["items"]] == expected
+    past = [
+        {"item": row["item_id"], "event_type": row["event"], "time": row["timestamp"]}
+        for row in rows
+    ]
+    body = {"history": past, "k": 8, "at": NOW, "exclude_seen": seen}
+    answer = client.post("/recommend", json=body)
+    assert answer.status_code == 200, answer.text
+    assert [line["item"] for line in answer.json()["items"]] == expected

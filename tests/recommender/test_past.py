@@ -1,0 +1,40 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mmrec.data import Catalog, PastEvent
+from mmrec.recommender.past import past_of_history
+
+CATALOG = Catalog({"item_id": ["a", "b", "c"]})
+
+
+def test_ids_have_no_types_and_times():
+    assert past_of_history(["b", "a"], CATALOG) == [PastEvent(2), PastEvent(1)]
+    assert past_of_history([], CATALOG) == []
+    assert past_of_history(np.array(["c"]), CATALOG) == [PastEvent(3)]
+
+
+def test_events_are_sorted_by_time_and_ties_keep_their_order():
+    columns = {"item_id": ["a", "b", "c"], "event": ["view", None, ""], "timestamp": [9, 5, 5]}
+    expected = [PastEvent(2, None, 5.0), PastEvent(3, None, 5.0), PastEvent(1, "view", 9.0)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    for history in (columns, pl.DataFrame(columns), pd.DataFrame(columns, index=[7, 7, 3]), rows):
+        assert past_of_history(history, CATALOG) == expected
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ({"item": ["a"]}, r"a history must have the columns \['item_id'\]"),
+        ({"item_id": ["a"], "price": [3]}, r"got also \['price'\]"),
+        ({"item_id": ["a"], "timestamp": ["soon"]}, "timestamp must be a finite number"),
+        ({"item_id": ["x"]}, "not in the catalogue"),
+        ([{"item_id": "a"}, {"item_id": "b", "event": "view"}], "event 1 has"),
+    ],
+)
+def test_what_is_no_history(history, message):
+    with pytest.raises(ValueError, match=message):
+        past_of_history(history, CATALOG)
