@@ -204,3 +204,37 @@ def test_messages_of_reading_are_findings_and_not_logged_twice(data, caplog):
     assert "looks like milliseconds" in found["said"].text
     assert found["said"].severity == "warning"
     assert caplog.text == ""
+
+
+def test_columns_of_all_types(data):
+    data.events = data.events.with_columns(
+        timestamp=pl.from_epoch("timestamp"),
+        event=pl.col("event").cast(pl.Categorical),
+        shown=pl.Series([["a", "b"]] * 1200),
+        place=pl.Series([{"x": 1.5}] * 1200),
+    )
+    data.items = data.items.with_columns(
+        price=pl.lit("1.50").cast(pl.Decimal(10, 2)),
+        size=pl.lit("small").cast(pl.Categorical),
+        sold=pl.lit(True),
+        box=pl.Series([{"x": 1, "y": [1, 2]}] * 40),
+        nothing=pl.lit(None),
+        raw=pl.lit(b"x"),
+        long=pl.duration(days=1),
+    )
+    data.users = pl.DataFrame({"user_id": ["u1"], "tags": [["a"]]})
+    report = data.check()
+    assert report.fits
+    held = {column["name"]: column["holds"] for column in report.there["items"]["columns"]}
+    assert held["box"] == held["raw"] == "several values"
+    assert (held["price"], held["size"], held["sold"]) == ("number", "text", "boolean")
+    hints = {one["column"]: one["hint"] for one in report.used["unused"]["items"]}
+    assert (hints["box"], hints["raw"]) == ("", "")
+    assert {name: hints[name].partition(": ")[2] for name in ("price", "size", "long")} == {
+        "price": "number:price.",
+        "size": "category:size.",
+        "long": "number:long.",
+    }
+    assert hints["nothing"] == "It is empty."
+    named = tuple(hint.partition(": ")[2][:-1] for hint in hints.values() if ": " in hint)
+    assert data.check(options=Options(modalities=named)).fits

@@ -31,7 +31,8 @@ def test_the_text_ends_with_the_verdict(data):
     assert "predicted  view  600" in text.replace("    ", "  ")
 
 
-def test_many_event_types_are_cut(data):
-    data.events = data.events.with_columns(event=pl.format("t{}", pl.int_range(1200) % 30))
-    text = str(data.check())
-    assert "and 10 other types" in text
+def test_long_tables_are_cut(data):
+    data.events = data.events.with_columns(event=pl.format("t{}", pl.int_range(1200) % 40))
+    report = data.check()
+    assert str(report).count("and 10 more, see --json") == 2  # types, and their roles
+    assert len(report.to_dict()["there"]["events"]["types"]) == 40

@@ -10,6 +10,7 @@ from mmrec.recommender.check.events import before_created, event_findings, unusa
 from mmrec.recommender.check.finding import ORDER, Finding, error, note, warning
 from mmrec.recommender.check.ids import alike_ids
 from mmrec.recommender.check.items import item_findings
+from mmrec.recommender.check.leaks import leak_findings
 from mmrec.recommender.check.parts import part_findings
 from mmrec.recommender.check.pictures import (
     SAMPLE,
@@ -117,6 +118,8 @@ def _events(material: Material, use: Use | None, now: float) -> list[Finding]:
         found += event_findings(material.log, now)
         if use is not None and material.catalog is not None:
             found += before_created(material.log, material.catalog, use.created)
+            used = [column for modality in use.content.values() for column in modality.columns]
+            found += leak_findings(material.catalog, material.log, used)
     return found
 
 

@@ -7,6 +7,9 @@ from typing import Any
 from mmrec.recommender.check.finding import Finding, Severity
 from mmrec.recommender.check.report import CheckReport
 
+MOST_ROWS = 30
+"""So many rows of a table are shown."""
+
 _WIDEST = 40  # characters of a cell that others are aligned to
 
 
@@ -17,6 +20,17 @@ class Section:
     title: str
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+
+    @property
+    def shown(self) -> tuple[tuple[str, ...], ...]:
+        """The header and the first rows."""
+        return self.rows[: MOST_ROWS + 1]
+
+    @property
+    def rest(self) -> str:
+        """How many rows are not shown; "" if all are."""
+        more = len(self.rows) - len(self.shown)
+        return f"and {more:,} more, see --json" if more else ""
 
 
 def verdict(report: CheckReport) -> str:
@@ -109,8 +123,7 @@ def _event_sections(events: Mapping[str, Any]) -> list[Section]:
     if events.get("types"):
         counts, total = events["types"].items(), sum(events["types"].values())
         rows = [(name or "(none)", f"{n:,}", f"{100 * n / total:.1f} %") for name, n in counts]
-        more = f"and {len(rows) - 20:,} other types" if len(rows) > 20 else ""
-        found.append(Section("Event types", (("type", "events", "share"), *rows[:20]), more))
+        found.append(Section("Event types", (("type", "events", "share"), *rows)))
     if events.get("per_user"):
         header = ("events", "min", "median", "p90", "max")
         rows_ = [
@@ -174,7 +187,7 @@ _ROLES = {
 
 
 def _section_text(section: Section) -> str:
-    rows = [[visible(cell) for cell in row] for row in section.rows]
+    rows = [[visible(cell) for cell in row] for row in section.shown]
     widths = [min(max(len(row[i]) for row in rows), _WIDEST) for i in range(len(rows[0]))]
     shown = rows if any(rows[0]) else rows[1:]
     lines = [
@@ -182,7 +195,7 @@ def _section_text(section: Section) -> str:
         for row in shown
     ]
     head = [section.title, *([visible(section.note)] if section.note else [])]
-    return "\n  ".join([*head, *lines])
+    return "\n  ".join([*head, *lines, *([section.rest] if section.rest else [])])
 
 
 def _findings(findings: Sequence[Finding]) -> str:

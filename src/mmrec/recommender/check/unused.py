@@ -75,16 +75,18 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
 def _hint(column: pl.Series, name: str) -> str:
     """Return how a column of the items can be used; "" if nothing reads its type."""
     dtype = column.dtype
+    if not filled(column).any():
+        return "It is empty."
     if name == "image":
         return "The modality image reads it."
     if name == "id" or name.endswith("_id"):
         return "It looks like an id of something else."
-    if dtype.is_numeric() or dtype.is_temporal() or _is_number(column):
+    if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
         return f"A modality can read it: number:{name}."
     if isinstance(dtype, pl.List | pl.Array):
         kind = "vectors" if dtype.inner.is_float() else "category"
         return f"A modality can read it: {kind}:{name}."
-    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):
         return ""
     few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
     return f"A modality can read it: {'category' if few else 'text'}:{name}."
