@@ -64,7 +64,7 @@ def sections(report: CheckReport) -> list[Section]:
 
 def to_text(report: CheckReport) -> str:
     """Return a report as text, without control characters."""
-    parts = [report.data, *map(_section_text, sections(report)), _findings(report.findings)]
+    parts = [visible(report.data), *map(_section_text, sections(report)), _findings(report.findings)]
     return "\n\n".join([*parts, verdict(report)])
 
 
