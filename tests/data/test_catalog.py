@@ -156,7 +156,7 @@ def test_append_grows_at_the_end():
         ({"item_id": [9, 2]}, r"\[2\] are in the catalogue already"),
         ({"item_id": [9, 9]}, "item_id must be unique"),
         ({"item_id": [9, None]}, "item_id must not be empty"),
-        ({"item_id": ["2"]}, r"\['2'\] are in the catalogue already"),
+        ({"item_id": ["2"]}, r"\[2\] are in the catalogue already"),
         ({"item_id": ["9", "x"]}, r"item_id must be integers, .* rows \[1\] .* hold 'x'"),
         ({"item_id": [9], "tags": [5]}, r"tags must be List\(String\) as in the catalogue; got 5"),
         ({"item_id": [9], "image": ["../x.jpg"]}, "lies outside"),
@@ -221,7 +221,7 @@ def test_lists_and_bytes_are_replaced():
     catalog.update({"item_id": [3, 1], "v": [[9.0, 8.0], None], "b": [b"n", b"m"]})
     assert catalog.frame["v"].to_list() == [None, [2.0], [9.0, 8.0]]
     assert catalog.frame["b"].to_list() == [b"m", None, b"n"]
-    with pytest.raises(ValueError, match="columns must have the catalogue's types"):
+    with pytest.raises(ValueError, match=r"v must be List\(Float64\) as in the catalogue"):
         catalog.update({"item_id": [1], "v": [["text"]]})
 
 

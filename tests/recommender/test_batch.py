@@ -5,7 +5,7 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.recommender.batch import ItemVectors, encode_items, histories_of, recommend_all
-from mmrec.recommender.lists import final_scores
+from mmrec.recommender.lists import asked_for
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypat
     monkeypatch.setattr("mmrec.evaluation.rank_buffer.MIN_ROWS", 2)
     sizes = []
     monkeypatch.setattr(
-        "mmrec.recommender.batch.final_scores",
-        lambda scorer, rows, **how: sizes.append(len(rows)) or final_scores(scorer, rows, **how),
+        "mmrec.recommender.batch.asked_for",
+        lambda state, pasts, *how: sizes.append(len(pasts)) or asked_for(state, pasts, *how),
     )
     assert recommend_all(by_id, everybody).drop("score").equals(usual.drop("score"))
     assert max(sizes) == 2
@@ -62,7 +62,8 @@ def test_scores_of_a_large_catalogue_are_few_at_once(by_id, everybody, monkeypat
 def test_histories_are_in_the_order_of_time(chain):
     events, _ = chain(users=5)
     found = histories_of(events)
-    for user, history in found.iter_rows():
+    assert found["timestamps"].list.len().to_list() == found["history"].list.len().to_list()
+    for user, history in found.select("user_id", "history").iter_rows():
         items = [i for u, i in zip(events["user_id"], events["item_id"], strict=True) if u == user]
         assert history == items
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, Histories
 from mmrec.encoders import IdEncoder
 from mmrec.models import CatalogScorer, gru4rec
-from mmrec.recommender.lists import Recommendation, recommend_lists, top_list
+from mmrec.recommender.lists import Asked, Recommendation, recommend_lists, top_list
 from mmrec.scoring import MLPScorer
 
 CATALOG = Catalog({"item_id": [f"i{number}" for number in range(8)]})
@@ -25,7 +25,8 @@ def found(scorer, rows, k=8, allowed=range(1, 9), exclude_seen=True):
     mask = torch.zeros(9, dtype=torch.bool)
     mask[list(allowed)] = True
     rows = [np.array(row, dtype=np.int64) for row in rows]
-    return recommend_lists(scorer, CATALOG, rows, k, allowed=mask, exclude_seen=exclude_seen)
+    seen = [row if exclude_seen else row[:0] for row in rows]
+    return recommend_lists(scorer, CATALOG, Asked(Histories.of_items(rows), seen, mask), k)
 
 
 def test_best_first_without_what_has_no_score():

@@ -40,11 +40,12 @@ def test_the_table_of_a_notebook_has_the_same_numbers(by_id):
     cells = Cells()
     cells.feed(by_id.report._repr_html_())
     assert not cells.open
-    text = str(by_id.report).splitlines()
+    about, *text = str(by_id.report).splitlines()
     assert cells.rows[0] == text[1].split()
     for cell, line in zip(cells.rows[1:], text[2:], strict=False):
         assert line.split() == " ".join(cell).split()
     assert len(cells.rows) >= 4
+    assert about in by_id.report._repr_html_()
     assert text[0] in by_id.report._repr_html_()
 
 
@@ -62,7 +63,9 @@ def test_a_report_without_metrics():
 
 def test_measuring_gives_a_report(by_id, chain):
     events, _ = chain(users=60, items=30)
-    assert str(by_id.evaluate(events)).startswith("split time ")
+    about, split, *_ = str(by_id.evaluate(events)).splitlines()
+    assert about.startswith("events: target ")
+    assert split.startswith("split time ")
 
 
 def test_summaries(by_id):

@@ -104,6 +104,7 @@ def joined(batches, sources):
         target=wide("target", True),
         gap=wide("gap"),
         event_type=wide("event_type"),
+        since=wide("since"),
         pool=pool,
     )
 

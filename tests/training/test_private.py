@@ -1,5 +1,6 @@
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_gradients_are_those_of_each_user_alone(split, features, interest, loss)
             torch.searchsorted(alone.items, pool.items[slots])
             for slots in (user.history, user.target)
         )
-        batch = type(user)(history, target, user.gap, user.event_type, alone)
+        batch = replace(user, history=history, target=target, pool=alone)
         model.zero_grad()
         output = model(batch)
         loss(output.logits, output.target, alone.candidates, alone.log_q).backward()

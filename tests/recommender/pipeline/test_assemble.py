@@ -139,6 +139,7 @@ def test_a_recipe_names_what_was_given():
     assert recipe.to_dict() == {
         "fusion": {"class_path": f"{__name__}.LoudAttention", "init_args": {}},
         "interest": "sasrec",
+        "request": "time",
         "scorer": "dot",
         "reranker": None,
         "loss": "softmax",

@@ -26,7 +26,7 @@ def test_content_is_counted(by_content):
 
 
 def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
-    report, targets = measure(by_id.catalog_scorer, split, by_id.options, by_id.catalog)
+    report, targets = measure(by_id.state, split)
     assert len(targets) == report["test"]["targets"]
     assert report["protocol"]["ties"] == "against"
     assert targets.columns[-2:] == ["has_image", "has_text"]

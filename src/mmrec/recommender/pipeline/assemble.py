@@ -217,7 +217,7 @@ def assemble(
         parts["interest"],
         parts["scorer"],
         parts.get("reranker"),
-        parts.get("request"),
+        *([parts["request"]] if "request" in parts else []),
     )
     return wired
 

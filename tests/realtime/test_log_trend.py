@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pytest
+
+from mmrec import Options, Recommender
+from mmrec.realtime import MemoryLog, RealtimeRecommender
+from mmrec.trends import LiveTrend
+
+ITEMS = [f"i{n}" for n in range(10)]
+
+
+@pytest.fixture(scope="module")
+def made():
+    rng = np.random.default_rng(0)
+    count = 800
+    events = {
+        "user_id": [f"u{n % 50}" for n in range(count)],
+        "item_id": [ITEMS[n] for n in rng.integers(9, size=count)],
+        "timestamp": np.sort(rng.uniform(0, 1e6, count)),
+        "event": ["view"] * count,
+    }
+    options = Options(modalities=("id",), split="time", dim=4, epochs=1)
+    return Recommender.fit(events, {"item_id": ITEMS}, options=options)
+
+
+def test_what_happens_now_is_popular_now(made):
+    live = RealtimeRecommender(made)
+    later = 2e6
+    before = [line.item for line in live.recommend("stranger", k=3, at=later)]
+    assert "i9" not in before
+    for number in range(300):
+        live.observe(f"reader{number}", "i9", "view", later)
+    assert live.recommend("stranger", k=3, at=later + 1)[0].item == "i9"
+
+
+def test_it_counts_what_a_live_trend_counts(made):
+    log = MemoryLog()
+    live = RealtimeRecommender(made, log=log)
+    expected = LiveTrend(made.state.trend)
+    for number, (item, kind) in enumerate([("i1", "view"), ("i2", "hide"), ("i9", "view")]):
+        live.observe("ann", item, kind, 1.1e6 + number)
+        if kind != "hide":
+            expected.add(made.catalog.find(item), 1.1e6 + number)
+    # Events of the training that are imported into a log count once.
+    live.observe("bob", "i3", "view", made.state.trend.latest)
+    now = live.snapshots.now
+    share = live.trend.popularity(now, 1.2e6)
+    assert np.allclose(share, expected.popularity(1.2e6))
+    assert share.sum() == pytest.approx(1.0, abs=1e-5)
+    other = RealtimeRecommender(made, log=log)  # a process that starts later reads the log
+    assert np.allclose(other.trend.popularity(now, 1.2e6), share)
+
+
+def test_new_items_are_counted_and_kept(made, tmp_path):
+    live = RealtimeRecommender(made)
+    live.add_items({"item_id": ["new"]}, features={})
+    for number in range(50):
+        live.observe(f"u{number}", "new", "view", 1.5e6)
+    assert live.recommend("stranger", k=1, at=1.5e6)[0].item == "new"
+    live.save(tmp_path / "RUN")
+    again = Recommender.load(tmp_path / "RUN")
+    assert again.recommend([], k=1, at=1.5e6)[0].item == "new"
+    assert math.isclose(again.state.trend.latest, 1.5e6)
+
+
+def test_popular_items_of_a_log_without_times_are_those_of_the_training():
+    events = {"user_id": [*"uuuuvvvv"] * 3, "item_id": [*"abcabcab"] * 3, "position": range(24)}
+    options = Options(modalities=("id",), split="leave-one-out", dim=4, epochs=1)
+    made = Recommender.fit(events, {"item_id": [*"abc"]}, options=options)
+    live = RealtimeRecommender(made)
+    assert live.trend is None
+    assert made.state.time_of(None) is None
+    assert [line.reason for line in live.recommend("new", k=2)] == ["popularity"] * 2
