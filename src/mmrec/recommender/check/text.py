@@ -64,8 +64,9 @@ def sections(report: CheckReport) -> list[Section]:
 
 def to_text(report: CheckReport) -> str:
     """Return a report as text, without control characters."""
-    parts = [visible(report.data), *map(_section_text, sections(report)), _findings(report.findings)]
-    return "\n\n".join([*parts, verdict(report)])
+    shown = map(_section_text, sections(report))
+    parts = [visible(report.data), *shown, _findings(report.findings), verdict(report)]
+    return "\n\n".join(parts)
 
 
 def visible(text: str) -> str:
