@@ -114,7 +114,7 @@ def test_every_command_has_help(command, name):
     if name not in ("serve", "rollback"):  # these give no result
         assert "--json" in out
     # Nothing in these is random.
-    fixed = ("serve", "rollback", "evaluate", "recommend", "similar", "export")
+    fixed = ("serve", "rollback", "evaluate", "recommend", "similar", "export", "check")
     if name not in (*fixed, "import-log", "import", "fetch-images"):
         assert "--seed" in out
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.commands.check import check
 from mmrec.cli.commands.compact import compact
 from mmrec.cli.commands.export import export
 from mmrec.cli.commands.import_data import fetch_images, import_data
@@ -62,6 +63,9 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+app.command()(check)
 
 
 @app.command()

@@ -29,7 +29,10 @@ RULES = ("targets", "negative", "shown", "ignored", "event_weights")
 _OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…}}.'
 
 
-def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+def takes_options(command: Command) -> Command:
     """Replace a command's parameters ``options`` and ``parts`` by one for each option and part.
 
     Names, types, defaults and help come from the fields of :class:`mmrec.Options`. Parts are given
@@ -41,8 +44,28 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
         >>> takes_options(show)(name="dim", dim=8, interest="sasrec")
         dim 8 {'interest': 'sasrec'}
     """
+    return _replaced(command, _options())
+
+
+def takes_some_options(*names: str) -> Callable[[Command], Command]:
+    """Replace a command's parameter ``options`` by one for each of the named options.
+
+    Example:
+        >>> @takes_some_options("split", "min_count")
+        ... def show(*, options: Options) -> None:
+        ...     print(options.split, options.min_count)
+        >>> show(min_count=5)
+        time 5
+    """
+
+    def replace(command: Command) -> Command:
+        return _replaced(command, [made for made in _options() if made.name in names])
+
+    return replace
+
+
+def _replaced(command: Command, made: list[Parameter]) -> Command:
     own = signature(command, eval_str=True).parameters
-    made = _options()
 
     @wraps(command)
     def run(**given: Any) -> None:
@@ -50,7 +73,8 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
         file = given.pop("parts", None)
         parts = _merged(_parts(file), given_parts(given))
         options = {name: given.pop(name) for name in Options.model_fields if name in given}
-        command(options=_chosen(options), parts=parts, **given)
+        given |= {"parts": parts} if "parts" in own else {}
+        command(options=_chosen(options), **given)
 
     del run.__wrapped__
     parameters: list[Parameter] = []

@@ -1,0 +1,119 @@
+"""What ``fit`` would read of the items: modalities, their columns, and how many items have them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmrec.data import Catalog
+from mmrec.recommender.check.finding import FEW, Finding, counted, error, warning
+from mmrec.recommender.content import Context, ImageModality, Modality, TextModality
+from mmrec.recommender.content.pretrained import PretrainedModality
+
+_DIM = 2  # nothing is trained
+
+
+@dataclass(frozen=True)
+class ModalityUse:
+    """What a modality reads.
+
+    Attributes:
+        columns: the columns of the items that it reads.
+        present: which items have it, ``(V,)``.
+        cut: number of values that are cut because they are too long.
+        problems: why values are left out, by row.
+    """
+
+    columns: tuple[str, ...]
+    present: np.ndarray
+    cut: int = 0
+    problems: dict[int, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"items": int(self.present.sum()), "columns": list(self.columns), "cut": self.cut}
+
+
+def uses_of(
+    catalog: Catalog,
+    modalities: Mapping[str, Modality],
+    trained: np.ndarray,
+    pictured: Mapping[str, np.ndarray],
+) -> tuple[dict[str, ModalityUse], list[Finding]]:
+    """Return what each modality reads, and why ``fit`` would refuse one. Nothing is encoded.
+
+    Args:
+        catalog: the items.
+        modalities: the modalities, by name.
+        trained: catalogue indices of the items with training events.
+        pictured: which items have a picture that isn't known to be unreadable, ``(V,)``, by the
+            name of the modality.
+    """
+    uses: dict[str, ModalityUse] = {}
+    findings: list[Finding] = []
+    for name, modality in modalities.items():
+        try:
+            uses[name] = use = _use_of(catalog, modality, trained, pictured.get(name))
+        except ValueError as problem:
+            findings.append(_refused(name, str(problem)))
+            continue
+        if not use.present.any():
+            why = getattr(modality, "why_nobody", lambda _: None)(catalog)
+            said = f"modality {name!r}: none of the {len(catalog)} items has it"
+            findings.append(_refused(name, said if why is None else f"{said}: {why}"))
+        findings += _left_out(name, catalog, use)
+    return uses, findings
+
+
+def texts_of(catalog: Catalog, template: str | None) -> tuple[list[str], tuple[str, ...]]:
+    """Return the text of each item, and the columns that it is made of.
+
+    Raises:
+        ValueError: no column looks like a text, or the template names one that doesn't exist.
+    """
+    modality = TextModality(template=template)
+    facts = modality.extra_facts(catalog, None)
+    return modality.values(catalog, facts), modality.columns_read(facts)
+
+
+def _use_of(
+    catalog: Catalog, modality: Modality, trained: np.ndarray, pictured: np.ndarray | None
+) -> ModalityUse:
+    """Return what a modality reads.
+
+    Raises:
+        ValueError: the catalogue lacks what the modality reads.
+    """
+    if not isinstance(modality, PretrainedModality):
+        made = modality.prepare(catalog, Context(_DIM, trained))
+        columns = modality.columns_read(made.facts)
+        return ModalityUse(columns, made.source.present[1:], made.cut, made.problems)
+    facts = modality.extra_facts(catalog, None)
+    columns = tuple(c for c in modality.columns_read(facts) if c in catalog.columns)
+    if isinstance(modality, ImageModality) and pictured is not None:
+        return ModalityUse(columns, pictured)
+    values = modality.values(catalog, facts)
+    present = np.array([value not in (None, "") for value in values], dtype=bool)
+    return ModalityUse(columns, present, modality.count_cut(catalog, facts))
+
+
+def _refused(name: str, said: str) -> Finding:
+    advice = "Name other modalities in --modalities, or add what it reads to the items."
+    return error("modality", None, said, advice)
+
+
+def _left_out(name: str, catalog: Catalog, use: ModalityUse) -> list[Finding]:
+    if not use.problems:
+        return []
+    items = catalog.ids_of([row + 1 for row in list(use.problems)[:FEW]])
+    shown = [f"{item}: {use.problems[row]}" for item, row in zip(items, use.problems, strict=False)]
+    return [
+        warning(
+            "values_left_out",
+            len(use.problems),
+            f"modality {name!r}: values of {counted(len(use.problems), 'item')} are left out",
+            "Correct them, or leave them empty.",
+            shown,
+        )
+    ]

@@ -1,0 +1,105 @@
+"""What is odd about items: no content, no events, or the content of another item."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from mmrec.data import Catalog
+from mmrec.recommender.check.content import texts_of
+from mmrec.recommender.check.finding import Finding, counted, note, warning
+
+
+def item_findings(
+    catalog: Catalog, template: str | None, pictured: np.ndarray, met: pl.Series | None
+) -> list[Finding]:
+    """Return what is odd about items.
+
+    Args:
+        catalog: the items.
+        template: the template of texts, see :class:`mmrec.data.TextTemplate`; None to guess.
+        pictured: which items have a picture, ``(V,)``.
+        met: the items of the events; None if there are no events.
+    """
+    try:
+        texts, columns = texts_of(catalog, template)
+    except ValueError:  # a finding of its own, if text is a modality
+        texts, columns = [""] * len(catalog), ()
+    found = _empty(catalog, texts, pictured) + _rows_alike(catalog)
+    found += _texts_alike(catalog, texts, columns)
+    return found + (_never_met(catalog, met) if met is not None else [])
+
+
+def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list[Finding]:
+    empty = ~(np.array([bool(text) for text in texts], dtype=bool) | pictured)
+    if not empty.any():
+        return []
+    return [
+        warning(
+            "items_without_content",
+            int(empty.sum()),
+            f"{counted(int(empty.sum()), 'item')} of {len(catalog):,} have neither a text nor a "
+            "picture",
+            "Add texts or pictures; without events, such items can't be recommended sensibly.",
+            _ids(catalog, empty),
+        )
+    ]
+
+
+def _rows_alike(catalog: Catalog) -> list[Finding]:
+    """Find items whose columns are all equal, except for their ids."""
+    schema = catalog.frame.drop("item_id").schema
+    names = [name for name, dtype in schema.items() if dtype != pl.Object]
+    if not names:
+        return []
+    alike = catalog.frame.select(pl.struct(names).is_duplicated()).to_series()
+    some = catalog.frame.select(pl.any_horizontal(pl.col(names).is_not_null())).to_series()
+    alike &= some
+    if not alike.any():
+        return []
+    return [
+        warning(
+            "copied_items",
+            int(alike.sum()),
+            f"{counted(int(alike.sum()), 'item')} of {len(catalog):,} equal another item in every "
+            "column but the id",
+            "If they are one item, give them one id: their events are divided among the copies.",
+            _ids(catalog, alike.to_numpy()),
+        )
+    ]
+
+
+def _texts_alike(catalog: Catalog, texts: Sequence[str], columns: Sequence[str]) -> list[Finding]:
+    series = pl.Series(texts, dtype=pl.String).str.to_lowercase()
+    alike = series.is_duplicated() & (series != "")
+    if not alike.any():
+        return []
+    return [
+        note(
+            "texts_alike",
+            int(alike.sum()),
+            f"{counted(int(alike.sum()), 'item')} of {len(catalog):,} have the text of another "
+            f"item ({', '.join(columns)})",
+            "A text model can't tell them apart; more columns in --text-template may.",
+            _ids(catalog, alike.to_numpy()),
+        )
+    ]
+
+
+def _never_met(catalog: Catalog, met: pl.Series) -> list[Finding]:
+    never = ~catalog.frame["item_id"].is_in(met.unique().implode())
+    if not never.any():
+        return []
+    return [
+        note(
+            "items_never_met",
+            int(never.sum()),
+            f"{counted(int(never.sum()), 'item')} of {len(catalog):,} occur in no event",
+            "They are recommended by their content alone.",
+            _ids(catalog, never.to_numpy()),
+        )
+    ]
+
+
+def _ids(catalog: Catalog, mask: np.ndarray) -> list[str | int]:
+    return catalog.ids_of((np.flatnonzero(mask)[:3] + 1).tolist())

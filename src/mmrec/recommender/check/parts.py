@@ -1,0 +1,65 @@
+"""What is odd about the parts of a split: targets that a model can't know anything about."""
+
+import numpy as np
+
+from mmrec.data import Split
+from mmrec.data.splits import target_users
+from mmrec.recommender.check.finding import Finding, counted, note, share_of, warning
+
+FEW_TARGETS = 100
+"""Test targets below which a measured difference is mostly chance."""
+
+MOST = 0.5
+"""Share of cold targets, or of new users, from which it is a warning."""
+
+
+def part_findings(split: Split) -> list[Finding]:
+    """Return what is odd about the test part: few targets, cold items, new users.
+
+    Example:
+        >>> from mmrec.data import Catalog, Interactions, split_by_time
+        >>> log = {"user_id": [*"aaaabbbbcd"], "item_id": [*"xyxyxyxyxz"], "timestamp": range(10)}
+        >>> split = split_by_time(Interactions(log), Catalog({"item_id": [*"xyz"]}))
+        >>> [(found.kind, found.count) for found in part_findings(split)]
+        [('few_targets', 1), ('cold_targets', 1), ('new_users', 1)]
+    """
+    targets = split.targets("test")
+    events = split.sequences
+    cold = int((split.train_counts[events.item[targets]] == 0).sum())
+    users = np.unique(target_users(split, targets))
+    before = np.unique(split.train.owner)
+    new = int((~np.isin(users, before)).sum())
+    found = []
+    if len(targets) < FEW_TARGETS:
+        found.append(
+            warning(
+                "few_targets",
+                len(targets),
+                f"the test part has {counted(len(targets), 'target')}",
+                f"With fewer than {FEW_TARGETS}, differences between models are mostly chance.",
+            )
+        )
+    if cold:
+        make = warning if cold > MOST * len(targets) else note
+        found.append(
+            make(
+                "cold_targets",
+                cold,
+                f"{share_of(cold, len(targets))} of the test targets ({cold:,} of "
+                f"{len(targets):,}) are items without training events",
+                "Only text, image and other content can predict these; ids and popularity can't.",
+            )
+        )
+    if new:
+        make = warning if new > MOST * len(users) else note
+        found.append(
+            make(
+                "new_users",
+                new,
+                f"{share_of(new, len(users))} of the users in test ({new:,} of {len(users):,}) "
+                "have no training events",
+                "Their lists depend on their few events before; a split at another time, or "
+                "--split leave-one-out, tests known users.",
+            )
+        )
+    return found

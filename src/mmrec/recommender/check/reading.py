@@ -1,0 +1,180 @@
+"""Reads the tables of a folder as ``fit`` does, and goes on with the rows that can be read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import polars as pl
+
+from mmrec.data import Catalog, Interactions, TimeUnit, pictures_in
+from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.problems import Problems
+from mmrec.data.tables import find_optional, find_table, read_table, rename_columns
+from mmrec.data.times import LATEST
+from mmrec.data.users import match_users, read_users
+
+NAMES = ("interactions", "items", "users")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What could be read of a data set folder.
+
+    Attributes:
+        folder: the data set folder.
+        tables: the tables by name, with columns renamed; those that can't be read are missing.
+        log: the events that can be used; None if there are none.
+        catalog: the items that can be used; None if there are none.
+        unknown: number of events on items that are not in the catalogue.
+        problems: why ``fit`` would refuse the tables.
+    """
+
+    folder: Path
+    tables: Mapping[str, pl.DataFrame]
+    log: Interactions | None = None
+    catalog: Catalog | None = None
+    unknown: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def read_material(
+    folder: Path, columns: Mapping[str, str] | None, time_unit: TimeUnit | None
+) -> Material:
+    """Return what can be read of a folder.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: ``time_unit`` is unknown.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no data set folder at {folder}")
+    if time_unit is not None and time_unit not in get_args(TimeUnit):
+        raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {time_unit!r}")
+    problems = Problems()
+    tables = _rename(_read_tables(folder, problems), columns or {}, problems)
+    material = Material(folder, tables)
+    material = replace(material, catalog=_catalog(material, problems))
+    material = _with_log(material, time_unit, problems)
+    _check_users(material, problems)
+    return replace(material, problems=tuple(problems.found))
+
+
+def _read_tables(folder: Path, problems: Problems) -> dict[str, pl.DataFrame]:
+    tables: dict[str, pl.DataFrame] = {}
+    for name in NAMES:
+        try:
+            file = find_optional(folder, name) if name == "users" else find_table(folder, name)
+        except FileNotFoundError as error:
+            problems.found.append(str(error))
+            continue
+        if file is not None:
+            with problems:
+                tables[name] = read_table(file, name)
+    return tables
+
+
+def _rename(
+    tables: dict[str, pl.DataFrame], columns: Mapping[str, str], problems: Problems
+) -> dict[str, pl.DataFrame]:
+    """Return tables with columns renamed, as far as that is possible."""
+    with problems:
+        return rename_columns(tables, columns)
+    known = {old for frame in tables.values() for old in frame.columns}
+    made = {}
+    for name, frame in tables.items():
+        given = {old: new for old, new in columns.items() if old in known}
+        made[name] = frame
+        with Problems():  # it was said above
+            here = {old: new for old, new in given.items() if old in frame.columns}
+            made |= rename_columns({name: frame}, here)
+    return made
+
+
+def _catalog(material: Material, problems: Problems) -> Catalog | None:
+    """Return the items; only the usable ones if some are refused."""
+    frame, images = material.tables.get("items"), material.folder / "images"
+    if frame is None:
+        return None
+    with problems:
+        return Catalog(frame, images)
+    return _tried(lambda: Catalog(_usable_items(frame, images), images))
+
+
+def _usable_items(frame: pl.DataFrame, images: Path) -> pl.DataFrame:
+    """Return the first row of each id that is not empty, without images outside the folder."""
+    ids = frame["item_id"].cast(pl.String, strict=False)
+    filled = ids.str.strip_chars().fill_null("") != ""
+    frame = frame.filter(filled & ids.is_first_distinct())
+    if "image" not in frame.columns:
+        return frame
+    image = frame["image"]
+    inside = [
+        _tried(partial(pictures_in, image[row : row + 1], images)) is not None
+        for row in range(len(image))
+    ]
+    return frame.with_columns(pl.when(pl.Series(inside)).then(pl.col("image")).otherwise(None))
+
+
+def _with_log(material: Material, time_unit: TimeUnit | None, problems: Problems) -> Material:
+    """Add the events; only the usable ones if some are refused."""
+    frame, catalog = material.tables.get("interactions"), material.catalog
+    if frame is None:
+        return material
+    with problems:
+        return replace(material, log=Interactions(frame, catalog, time_unit=time_unit))
+    usable = _tried(lambda: _usable_events(frame))
+    if usable is None:
+        return material
+    unknown = 0
+    if catalog is not None:
+        there = find_ids(usable["item_id"], catalog.frame["item_id"], catalog.find).is_not_null()
+        usable, unknown = usable.filter(there), int((~there).sum())
+    log = _tried(lambda: Interactions(usable, catalog, time_unit=time_unit))
+    return replace(material, log=log, unknown=unknown)
+
+
+def _usable_events(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the events that have ids and a time.
+
+    Raises:
+        ValueError: the ids can't be read.
+    """
+    for name in ("user_id", "item_id"):
+        texts = pl.col(name).cast(pl.String, strict=False).str.strip_chars()
+        frame = frame.filter(texts.fill_null("") != "")
+        frame = check_ids(frame, name, "interactions")
+    order = next((name for name in ("timestamp", "position") if name in frame.columns), None)
+    if order is None or frame[order].is_empty():
+        return frame
+    return frame.filter(_usable_times(frame[order]))
+
+
+def _usable_times(times: pl.Series) -> pl.Series:
+    """Return which times can be read; of numbers, those before 2200 if there are any."""
+    if not times.dtype.is_numeric() and times.dtype != pl.String:
+        return times.is_not_null()
+    numbers = times.cast(pl.Float64, strict=False)
+    if times.dtype == pl.String and not numbers.count():  # dates and times
+        return times.str.contains(r"^\d{4}-\d{2}-\d{2}([T ]|$)").fill_null(False)
+    usable = (numbers.is_finite() & (numbers >= 0)).fill_null(False)
+    in_seconds = usable & (numbers < LATEST).fill_null(False)
+    return in_seconds if times.name == "timestamp" and in_seconds.any() else usable
+
+
+def _check_users(material: Material, problems: Problems) -> None:
+    if (frame := material.tables.get("users")) is not None:
+        with problems:
+            users = read_users(frame)
+            if material.log is not None:
+                match_users(users, material.log)
+
+
+def _tried(make: Callable[[], Made]) -> Made | None:
+    """Return what a function makes; None if it refuses."""
+    try:
+        return make()
+    except (ValueError, pl.exceptions.PolarsError):
+        return None

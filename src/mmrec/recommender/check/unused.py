@@ -1,0 +1,102 @@
+"""Columns that nothing uses, with a hint on how to use them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from mmrec.data.event_rules import SIGNALS
+from mmrec.recommender.check.finding import Finding, counted, note
+from mmrec.recommender.check.reading import Material
+from mmrec.recommender.check.there import filled
+from mmrec.recommender.check.used import Use, columns_in_use
+from mmrec.recommender.options import Options
+
+MANY = 500
+"""A text column with more different values is not suggested as a category."""
+
+_MEANT = ("user_id", "item_id", "event")
+
+
+def find_unused(material: Material, use: Use, options: Options) -> dict[str, list[dict[str, str]]]:
+    """Return the columns that ``fit`` would not use, each with a hint, by table."""
+    unused: dict[str, list[dict[str, str]]] = {}
+    if material.log is not None:
+        taken = {*_MEANT, material.log.order, *options.event_rules.columns}
+        frame = material.tables["interactions"]
+        unused["interactions"] = [
+            {"column": name, "hint": f"A rule of events can read it: --ignored '{name} …'."}
+            for name in frame.columns
+            if name not in taken
+        ]
+    if material.catalog is not None:
+        frame = material.catalog.frame
+        taken = {"item_id", *columns_in_use(frame, use, options)}
+        unused["items"] = [
+            {"column": name, "hint": _hint(frame[name], name)}
+            for name in frame.columns
+            if name not in taken
+        ]
+    if "users" in material.tables:
+        names = [name for name in material.tables["users"].columns if name != "user_id"]
+        hint = "fit reads no column of users."
+        unused["users"] = [{"column": name, "hint": hint} for name in names]
+    return {table: found for table, found in unused.items() if found}
+
+
+def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Finding]:
+    """Return a note for each table with unused columns."""
+    advice = {
+        "interactions": "Rules of events can read them, see --targets, --negative and --ignored.",
+        "items": "Modalities can read them, see --modalities; and conditions, see mmrec recommend "
+        "--where.",
+        "users": "fit reads no column of users.",
+    }
+    names = {table: [column["column"] for column in found] for table, found in unused.items()}
+    # A signal has a warning of its own.
+    names["interactions"] = [c for c in names.get("interactions", []) if c not in SIGNALS]
+    return [
+        note(
+            f"unused_columns_{table}",
+            len(found),
+            f"nothing uses {counted(len(found), 'column')} of the {table}: {_listed(found)}",
+            advice[table],
+        )
+        for table, found in names.items()
+        if found
+    ]
+
+
+def _listed(names: Sequence[Any], most: int = 12) -> str:
+    more = f" and {len(names) - most} others" if len(names) > most else ""
+    return ", ".join(str(name) for name in names[:most]) + more
+
+
+def _hint(column: pl.Series, name: str) -> str:
+    """Return how a column of the items can be used; "" if nothing reads its type."""
+    dtype = column.dtype
+    if not filled(column).any():
+        return "It is empty."
+    if name == "image":
+        return "The modality image reads it."
+    if name == "id" or name.endswith("_id"):
+        return "It looks like an id of something else."
+    if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
+        return f"A modality can read it: number:{name}."
+    if isinstance(dtype, pl.List | pl.Array):
+        kind = "vectors" if dtype.inner.is_float() else "category"
+        return f"A modality can read it: {kind}:{name}."
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):
+        return ""
+    few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
+    return f"A modality can read it: {'category' if few else 'text'}:{name}."
+
+
+def _is_number(column: pl.Series) -> bool:
+    """Return whether all texts that are not empty are numbers."""
+    if column.dtype != pl.String:
+        return False
+    texts = column.filter(filled(column))
+    return len(texts) > 0 and texts.str.strip_chars().cast(pl.Float64, strict=False).count() == len(
+        texts
+    )

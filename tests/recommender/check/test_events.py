@@ -1,0 +1,131 @@
+import polars as pl
+import pytest
+
+from mmrec.recommender import Options
+
+
+def test_copied_events(data):
+    data.events = pl.concat([data.events, data.events[:7]]).sort("timestamp")
+    finding = data.found()["copied_events"]
+    assert (finding.count, finding.severity) == (7, "warning")
+
+
+def test_events_that_differ_in_one_column_are_no_copies(data):
+    more = data.events[:7].with_columns(event=pl.lit("purchase"))
+    data.events = pl.concat([data.events, more])
+    assert "copied_events" not in data.found()
+
+
+@pytest.mark.parametrize(("tied", "severity"), [(2, "note"), (300, "warning")])
+def test_ties_within_a_user(data, tied, severity):
+    data.set_events(tied, user_id="u1", timestamp=1_700_000_000)
+    finding = data.found()["tied_times"]
+    assert (finding.count, finding.severity) == (tied, severity)
+
+
+def test_ties_of_different_users_are_none(data):
+    data.set_events(60, timestamp=1_700_000_000)
+    assert "tied_times" not in data.found()
+
+
+def test_all_events_within_one_second(data):
+    data.events = data.events.with_columns(timestamp=1_700_000_000 + pl.int_range(1200) / 2400)
+    finding = data.found(options=Options(split="leave-one-out"))["one_time"]
+    assert finding.count == 1200
+
+
+def test_times_before_1980_and_in_the_future(data):
+    data.set_events(5, timestamp=9)
+    # Events are a minute apart, and a clock may be a day wrong.
+    latest = data.events["timestamp"].max()
+    found = data.found(now=latest - 86_400.0 - 90.0)
+    assert found["early_times"].count == 5
+    assert found["future_times"].count == 2
+
+
+def test_spellings_of_event_types(data):
+    data.set_events(2, event="View")
+    data.set_events(1, event="VIEW ")
+    finding = data.found()["event_spellings"]
+    assert finding.count == 3
+    assert finding.examples == ("'VIEW '", "'View'", "'view'")
+
+
+def test_events_without_a_type(data):
+    data.set_events(4, event=None)
+    assert data.found()["event_without_type"].count == 4
+
+
+def test_a_bot(data):
+    data.set_events(700, user_id="bot")
+    finding = data.found()["bots"]
+    assert finding.count == 1
+    assert "58 % of the events" in finding.text
+    assert finding.examples == ()
+
+
+def test_few_users_are_no_bots(data):
+    """Of ten users, each has 10 % of the events."""
+    data.events = data.events.with_columns(user_id=pl.int_range(1200) % 10)
+    assert "bots" not in data.found()
+
+
+def test_all_events_of_one_user(data):
+    data.set_events(1200, user_id="u1")
+    found = data.found()
+    assert found["one_user"].count == 1200
+    assert "bots" not in found
+
+
+def test_one_item_with_most_events(data):
+    data.events = data.events.with_columns(
+        item_id=pl.when(pl.int_range(1200) % 3 > 0).then(pl.lit("i5")).otherwise("item_id")
+    )
+    finding = data.found()["one_item"]
+    assert finding.count > 800
+    assert finding.examples == ("'i5'",)
+
+
+@pytest.mark.parametrize("written", ["unix", "iso"])
+def test_events_before_their_item_began(data, written):
+    # Item 3 begins after its first two events, the others with the log.
+    own = data.events.filter(pl.col("item_id") == "i3")["timestamp"]
+    began = [data.events["timestamp"].min()] * 40
+    began[3] = own[2]
+    column = pl.Series(began)
+    if written == "iso":
+        column = pl.from_epoch(column).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    data.items = data.items.with_columns(created_at=column)
+    found = data.found()
+    assert found["before_created"].count == 2
+    assert found["before_created"].examples == ("'i3'",)
+    assert "unused_columns_items" not in found  # the age of items reads it
+
+
+def test_unused_signals_and_rules(data):
+    data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1, shelf=pl.lit(1))
+    found = data.found()
+    assert "'rating' of the events is not used" in found["unused_signal"].text
+    assert found["unused_columns_interactions"].text.endswith(": shelf")
+    found = data.found(options=Options(negative=("rating <= 2", "shelf = 7", "hate")))
+    assert not {"unused_signal", "unused_columns_interactions"} & set(found)
+    assert found["unmatched_rule"].text == "no event has the type 'hate'"
+
+
+def test_roles_and_repeats(data):
+    data.set_events(100, event="hide")
+    data.events = pl.concat([data.events, data.events[-1:].with_columns(pl.col("timestamp") + 1)])
+    events = data.check(options=Options(targets=("cart",))).used["events"]
+    assert events["roles"] == {"target": {"cart": 551}, "context": {"view": 550}} | {
+        "negative": {"hide": 100}
+    }
+    assert events["guessed"] == {"negative": ["hide"]}
+    assert events["dropped_repeats"] == {"cart": 1}
+
+
+def test_unknown_items(data):
+    data.set_events(3, item_id="nowhere")
+    data.set_events(1, timestamp=-5, item_id="i1")
+    finding = data.found()["unusable_events"]
+    assert finding.count == 3
+    assert "2 of them because their item is not in the items" in finding.text

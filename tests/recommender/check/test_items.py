@@ -1,0 +1,58 @@
+import polars as pl
+
+
+def test_items_without_content(data):
+    data.set_items([2, 5], title=None, image=None)
+    data.set_items([6], title=" <b></b> ", image="")
+    data.set_items([7], title=None)  # it has a picture
+    finding = data.found()["items_without_content"]
+    assert finding.count == 3
+    assert finding.examples == ("'i2'", "'i5'", "'i6'")
+
+
+def test_an_item_whose_picture_is_missing_has_no_content(data):
+    data.set_items([2], title=None, image="nowhere.png")
+    assert data.found()["items_without_content"].count == 1
+
+
+def test_items_that_are_never_met(data):
+    more = pl.DataFrame({"item_id": ["x", "y"], "title": ["new", "newer"], "image": [None, None]})
+    data.items = pl.concat([data.items, more], how="vertical_relaxed")
+    finding = data.found()["items_never_met"]
+    assert (finding.count, finding.examples) == (2, ("'x'", "'y'"))
+
+
+def test_copied_items_and_equal_texts(data):
+    data.set_items([1, 2], title="same", image="1.png")
+    data.set_items([3, 4], title="Lamp NUMBER 0")
+    found = data.found()
+    assert found["copied_items"].count == 2
+    assert found["texts_alike"].count == 5
+    assert found["texts_alike"].examples == ("'i0'", "'i1'", "'i2'")
+
+
+def test_ids_in_the_table_of_items(data):
+    data.set_items([0], item_id="I1")
+    assert data.found()["alike_item_ids"].examples == ("'I1'", "'i1'")
+
+
+def test_columns_that_nothing_uses(data):
+    data.items = data.items.with_columns(
+        price=pl.int_range(40) / 4,
+        size=pl.lit("small"),
+        story=pl.format("once {}", pl.int_range(40)),
+        clip=pl.Series([[0.5, 1.0]] * 40),
+        tags=pl.Series([["a"]] * 40),
+        movielens_id=pl.int_range(40),
+    )
+    data.users = pl.DataFrame({"user_id": ["u1"], "age": [3]})
+    unused = data.check().used["unused"]
+    assert {one["column"]: one["hint"] for one in unused["items"]} == {
+        "price": "A modality can read it: number:price.",
+        "size": "A modality can read it: category:size.",
+        "story": "A modality can read it: text:story.",
+        "clip": "A modality can read it: vectors:clip.",
+        "tags": "A modality can read it: category:tags.",
+        "movielens_id": "It looks like an id of something else.",
+    }
+    assert [one["column"] for one in unused["users"]] == ["age"]

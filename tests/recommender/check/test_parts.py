@@ -1,0 +1,36 @@
+import polars as pl
+
+from mmrec.recommender import Options
+
+
+def test_few_targets(data):
+    data.events = data.events[:600]
+    assert data.found()["few_targets"].count == 60
+
+
+def test_cold_targets(data):
+    late = pl.int_range(1200) >= 1190
+    data.items = pl.concat([data.items, data.items[:1].with_columns(item_id=pl.lit("new"))])
+    data.items = data.items.with_columns(title="lamp " + pl.col("item_id"))
+    data.events = data.events.with_columns(
+        item_id=pl.when(late).then(pl.lit("new")).otherwise("item_id")
+    )
+    finding = data.found()["cold_targets"]
+    assert (finding.count, finding.severity) == (10, "note")
+
+
+def test_new_users(data):
+    late = pl.int_range(1200) >= 1140
+    data.events = data.events.with_columns(
+        user_id=pl.when(late).then("n" + pl.col("user_id")).otherwise("user_id")
+    )
+    finding = data.found()["new_users"]
+    assert (finding.count, finding.severity) == (60, "note")
+    assert "50 % of the users in test (60 of 120)" in finding.text
+
+
+def test_an_empty_part_is_said_as_fit_says_it(data):
+    finding = data.found(options=Options(min_count=500))["split"]
+    assert "the time split of 240 events (1200 before min_count) leaves no event in: train" in (
+        finding.text
+    )
