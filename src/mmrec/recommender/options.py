@@ -6,14 +6,15 @@ Encoders, fusion, interest model, scorer, loss and negatives are not options but
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Le
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from mmrec.data.event_rules import NEGATIVE_TYPES, SHOWN_TYPES, EventRules
+if TYPE_CHECKING:  # options load no torch
+    from mmrec.data import EventRules
 
 LARGE = 10**9
 PARTS = (
@@ -104,15 +105,12 @@ class DataOptions(_Group):
     )
     negative: Rules | None = Field(
         None,
-        description="What says no, as for targets; by default the types "
-        + ", ".join(NEGATIVE_TYPES)
-        + ".",
+        description="What says no, as for targets; by default hide, skip, dislike and the like.",
     )
     shown: Rules | None = Field(
         None,
-        description="What was shown and not chosen, as for targets; by default the types "
-        + ", ".join(SHOWN_TYPES)
-        + ".",
+        description="What was shown and not chosen, as for targets; by default impression and "
+        "not_clicked.",
     )
     ignored: Rules = Field((), description="Events that are left out, as for targets.")
     event_weights: Weights = Field(
@@ -126,8 +124,10 @@ class DataOptions(_Group):
     )
 
     @property
-    def event_rules(self) -> EventRules:
+    def event_rules(self) -> "EventRules":
         """What events mean."""
+        from mmrec.data import EventRules
+
         return EventRules(
             targets=self.targets,
             negative=self.negative,
