@@ -13,7 +13,7 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS
+from mmrec.recommender.artifact.run import FILES, OPTIONAL
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
@@ -111,10 +111,11 @@ def test_every_command_has_help(command, name):
     status, out, err = command(name, "--help")
     assert (status, err) == (0, "")
     assert re.match(rf"\s*Usage: .*{name} \[OPTIONS\]", out)
-    if name not in ("serve", "rollback"):  # these give no result
+    if name not in ("serve", "rollback", "compact"):  # these give no result
         assert "--json" in out
     # Nothing in these is random.
     fixed = ("serve", "rollback", "evaluate", "recommend", "similar", "export", "check")
+    fixed = (*fixed, "compact")
     if name not in (*fixed, "import-log", "import", "fetch-images"):
         assert "--seed" in out
 
@@ -143,7 +144,7 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert report["baselines"].keys() >= {"popularity", "markov"}
     assert report["seed"] == 0
     assert "RUN written to" in text
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, TARGETS, CONTRIBUTIONS])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, *OPTIONAL])
     assert json.loads((out / "report.json").read_text()) == report
     assert [path.name for path in out.parent.iterdir()] == ["first"]
 

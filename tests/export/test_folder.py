@@ -83,7 +83,7 @@ def test_item_graph_gives_the_vectors(by_id_folder, served):
 
 def test_manifest_and_files(by_id, by_id_folder):
     manifest = json.loads((by_id_folder / "manifest.json").read_text())
-    assert list(manifest["parts"]) == ["items", "step", "readout", "scorer"]
+    assert list(manifest["parts"]) == ["items", "step", "readout", "scorer", "request"]
     named = {name for part in manifest["parts"].values() for name in part["files"].values()}
     assert {path.name for path in by_id_folder.iterdir()} == named | {
         "manifest.json",

@@ -250,7 +250,7 @@ def test_a_value_keeps_the_type_of_its_column(connect, by_number):
     assert live.catalog.frame.equals(frame)
     assert client.patch("/items", json={"items": sent[::2]}).status_code == 200
     assert live.catalog.frame["price"].to_list() == [7.0, 2.5, 3.5, None]
-    assert ids(client.get("/recommend?user=ann&where=price:7")) == [1]
+    assert ids(client.get("/recommend?user=ann&where=price=7")) == [1]
 
 
 def test_integer_ids_may_be_written_as_text(connect, by_number):

@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 
 import polars as pl
 import pytest
@@ -8,10 +9,11 @@ from mmrec.recommender.batch import histories_of, recommend_all
 
 
 def test_a_user_of_the_data_set(answer, made, run, log):
-    history = log.frame.filter(pl.col("user_id") == "u3")["item_id"].to_list()
-    found, said = answer("recommend", run, "--user", "u3", "-k", 4)
-    assert found["history"] == history
-    expected = [line._asdict() for line in made.recommend(history, 4)]
+    columns = [name for name in ("item_id", "event", "timestamp") if name in log.frame.columns]
+    history = log.frame.filter(pl.col("user_id") == "u3").select(columns)
+    found, said = answer("recommend", run, "--user", "u3", "-k", 4, "--at", "2001-01-01")
+    assert found["history"] == history["item_id"].to_list()
+    expected = [line._asdict() for line in made.recommend(history, 4, at=datetime(2001, 1, 1))]
     assert [line["item"] for line in found["recommendations"]] == [x["item"] for x in expected]
     assert [line["score"] for line in found["recommendations"]] == pytest.approx(
         [x["score"] for x in expected]

@@ -185,8 +185,8 @@ def test_an_unchanged_file_is_not_read_again(log, tmp_path, monkeypatch):
 
 
 def test_a_wrong_table_is_named(log, tmp_path):
-    with pytest.raises(ValueError, match="timestamp or a position"):
-        import_events({"user_id": ["u"], "item_id": ["a"]}, log, CATALOG)
+    with pytest.raises(ValueError, match="must have the columns"):
+        import_events({"user_id": ["u"], "timestamp": [1]}, log, CATALOG)
     with pytest.raises(FileNotFoundError, match="interactions"):
         import_events(tmp_path, log, CATALOG)
     path = tmp_path / "log.csv"

@@ -186,7 +186,9 @@ class OnlineTrainer:
         self._tried = offset if self._tried == before else self._tried
 
     def _test(self, observed: Observed) -> None:
-        frozen, size = self.recommender.catalog_scorer, len(self.learner.vectors)
+        # Without the trend, which is not learned here and is the same for both.
+        frozen = replace(self.recommender.state, trend=None).scorer
+        size = len(self.learner.vectors)
         observed = observed.rows(self.learner.are_learned(observed.event_type))
         if not len(observed):
             return
