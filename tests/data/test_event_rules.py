@@ -49,6 +49,7 @@ def test_each_event_gets_a_role():
     }
     assert [rules.is_seen(name) for name in ("view", "purchase", "hide")] == [False, True, True]
     assert EventRules().is_seen("view")
+    assert not EventRules().is_seen("impression")
 
 
 def test_conditions_give_a_type_of_its_own():

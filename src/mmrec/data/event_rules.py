@@ -134,10 +134,10 @@ class EventRules:
     def is_seen(self, event_type: str) -> bool:
         """Return whether an item is left out of later lists after an event of this type.
 
-        Without ``targets``, any event counts. With them, targets and negative events do: someone
-        who has looked at a product may still buy it.
+        Targets and negative events count; not what was only shown, and no context: someone who has
+        looked at a product may still buy it.
         """
-        return not self.targets or self.role_of(event_type) != Role.CONTEXT
+        return self.role_of(event_type) in (Role.TARGET, Role.NEGATIVE)
 
     def weight_of(self, event_type: str) -> float:
         """Return the weight of an event in the loss."""
