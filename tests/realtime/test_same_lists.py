@@ -44,9 +44,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, deadline=None)
 @given(EVENTS, st.sets(st.sampled_from(ITEMS), max_size=3), st.booleans())
 def test_five_ways_give_one_list(made, events, removed, everything):
     """Recommend, recommend_all, a live user, a live history and HTTP."""
