@@ -178,8 +178,8 @@ def _led(
     longer = (
         (events, users.to(events).unsqueeze(1)),
         (mask, torch.ones_like(known)),
-        (gap, torch.full_like(gap[:, :1], -1)),
-        (event_type, torch.zeros_like(event_type[:, :1])),
+        (gap, gap.new_full((len(gap), 1), -1)),
+        (event_type, event_type.new_zeros(len(gap), 1)),
     )
     with_step = [torch.cat([step, part], dim=1) for part, step in longer]
     without = [torch.cat([part, torch.zeros_like(step)], dim=1) for part, step in longer]

@@ -19,7 +19,9 @@ FEW, MANY = 20, 100
 than the second."""
 
 
-def choose_features(users: pl.DataFrame, wanted: Sequence[str] | None = None) -> dict[str, Modality]:
+def choose_features(
+    users: pl.DataFrame, wanted: Sequence[str] | None = None
+) -> dict[str, Modality]:
     """Return the modalities of a table of users, by name.
 
     Without names, columns with at most 100 different values, each of two users on average, are
