@@ -78,6 +78,8 @@ def asked_for(
     if state.users is None:
         raise ValueError("user needs a recommender with features of users; this one has none")
     table, rows = state.users.asked(state.model, users)
+    if not rows.any():
+        return Asked(histories, seen, allowed)
     return Asked(replace(histories, users=rows), seen, allowed, table)
 
 
