@@ -324,6 +324,6 @@ def test_a_windowed_interest_has_no_place_for_users():
     attention = sasrec({"id": IdEncoder(7, DIM)}, dim=DIM, window=5).interest
     with pytest.raises(ValueError, match="must have no window; SelfAttentionInterest reads the la"):
         SequentialModel(items, attention, DotScorer(), users=tower)
+    narrow = ItemEncoder({"kind": FeatureEncoder(1)}, ConcatFusion({"kind": 1}, 3))
     with pytest.raises(ValueError, match=f"interest expects users of width {DIM}; got 3"):
-        narrow = ItemEncoder({"kind": FeatureEncoder(1)}, ConcatFusion({"kind": 1}, 3))
         SequentialModel(items, GRUInterest(DIM), DotScorer(), users=narrow)

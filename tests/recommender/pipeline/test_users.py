@@ -52,6 +52,11 @@ def test_features_need_a_table():
         fit(None, user_features="category:sex")
 
 
+def test_columns_are_chosen_by_the_values_of_users_with_events():
+    more = {"user_id": [*"abcdwxyz"], "sex": [*"fmfmfmfm"], "plan": [*([None] * 4), *"ppqq"]}
+    assert fit(more).report["user_features"] == ["category:sex"]
+
+
 def test_privacy_reads_events_alone():
     pytest.importorskip("opacus")
     more = {"epsilon": 8.0, "modalities": ("category",), "user_features": "category:sex"}
@@ -62,7 +67,8 @@ def test_privacy_reads_events_alone():
 
 
 def test_users_without_a_value_are_said():
-    with pytest.raises(ValueError, match="features of users.*no trained item has a number in"):
+    match = "features of users: modality 'number': no user with training events has a number in"
+    with pytest.raises(ValueError, match=match):
         fit(USERS | {"age": ["young"] * 4}, user_features="number:age")
 
 

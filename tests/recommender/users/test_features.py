@@ -1,13 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
 from mmrec import Options, Recommender
+from mmrec.data import Interactions, leave_one_out
+from mmrec.export import export_recommender
 from mmrec.recommender.batch import recommend_all
 from mmrec.recommender.user_vectors import encode_users, index_items
 
 from .conftest import EACH, GROUPS
+
+LOG = {"user_id": ["u"] * 4, "item_id": ["i1", "i2", "i3", "i4"], "timestamp": range(4)}
 
 
 def hit_rate(recommender, features=True):
@@ -162,3 +168,12 @@ def test_users_without_features_start_like_unknown_ones(planted, fit_users_of):
         without.vectors[without.find("u8")],
         made.state.users.vectors[made.state.users.find("u8")],
     )
+
+
+def test_what_has_no_place_for_features_says_so(by_group, tmp_path, caplog):
+    made = Recommender(replace(by_group.state, catalog=by_group.catalog.copy()))
+    export_recommender(made, tmp_path / "export", formats=("torch",))
+    assert "features of users are not exported" in caplog.text
+    split = leave_one_out(Interactions(LOG), made.catalog)
+    with pytest.raises(ValueError, match="from_model expects a model without features of users"):
+        Recommender.from_model(made.model, made.catalog, split, {})

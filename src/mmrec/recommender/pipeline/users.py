@@ -32,24 +32,24 @@ def plan_users(
         if wanted:
             raise ValueError(f"user_features={list(wanted)} needs a table of users; got none")
         return None
-    reason, table = _why_not(options, recipe, split), None
+    trained = users.filter(users["user_id"].is_in(trained_users(split)))
+    reason = _why_not(trained, options, recipe, split)
     if reason is None:
-        modalities = choose_features(users, wanted)
+        modalities = choose_features(trained, wanted)
         read = [c for m in modalities.values() for c in getattr(m, "columns", None) or ()]
-        table = UserTable(modalities, user_catalog(users, read))
-        if not modalities:
-            reason = "no column is a feature"
-        elif table.catalog is not None and not len(trained_users(table.catalog, split)):
-            reason = "no user of the table has training events"
-    if reason is None:
-        return table
+        if modalities:
+            return UserTable(modalities, user_catalog(users, read))
+        reason = "no column is a feature"
     if wanted:
         raise ValueError(f"features of users can't be used: {reason}")
     log.warning("the table of users is not used: %s", reason)
     return None
 
 
-def _why_not(options: Options, recipe: Recipe, split: Split) -> str | None:
+def _why_not(trained: pl.DataFrame, options: Options, recipe: Recipe, split: Split) -> str | None:
+    """Return why a training can't use features of the users with training events, if so."""
+    if trained.is_empty():
+        return "no user of the table has training events"
     if options.epsilon is not None:
         return "training with privacy reads events alone"
     known = known_sizes(recipe, options, split.sequences.event_types)["interest"]

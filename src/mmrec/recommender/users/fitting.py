@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mmrec.data import Catalog, Source, Split
+from mmrec.data import Catalog, ItemId, Source, Split
 from mmrec.encoders import Encoder
 from mmrec.fusion import ConcatFusion
 from mmrec.models import ItemEncoder
@@ -80,17 +80,17 @@ def user_tower(encoders: Mapping[str, Encoder], dim: int, dropout: float = 0.0) 
     return ItemEncoder(encoders, ConcatFusion(widths(encoders), dim), modality_dropout=dropout)
 
 
-def trained_users(catalog: Catalog, split: Split) -> np.ndarray:
-    """Return the rows of the users with training events."""
-    users = np.array([catalog.find(user) for user in split.sequences.users], dtype=np.int64)
-    rows: np.ndarray = np.unique(users[np.diff(split.train.offsets) > 0])
-    return rows[rows > 0]
+def trained_users(split: Split) -> list[ItemId]:
+    """Return the ids of the users with training events."""
+    counts = np.diff(split.train.offsets)
+    return [user for user, count in zip(split.sequences.users, counts, strict=True) if count]
 
 
 def _prepared(
     table: UserTable, catalog: Catalog, split: Split, dim: int
 ) -> tuple[dict[str, Source], dict[str, Encoder], dict[str, Facts]]:
-    trained = trained_users(catalog, split)
+    rows = np.array([catalog.find(user) for user in trained_users(split)], dtype=np.int64)
+    trained = np.unique(rows[rows > 0])
     if not len(trained) and not table.before:
         raise ValueError("users must have training events; no user of the table has one")
     sources, encoders, facts = dict[str, Source](), dict[str, Encoder](), dict[str, Facts]()
@@ -99,7 +99,9 @@ def _prepared(
         try:
             made = modality.prepare(catalog, how)
         except ValueError as error:
-            raise ValueError(f"features of users, whose items are users: {error}") from error
+            # A modality takes its rows for items.
+            said = str(error).replace("trained item", "user with training events")
+            raise ValueError(f"features of users: {said}") from error
         sources[name], encoders[name], facts[name] = made.source, made.encoder, made.facts
         if made.problems:
             count, first = len(made.problems), next(iter(made.problems.values()))
