@@ -420,3 +420,22 @@ def test_a_killed_fit_leaves_no_half_written_run(
         started.communicate(timeout=30)
     assert {path.name: path.read_bytes() for path in out.glob("*")} == before
     assert out.exists() == older
+
+
+def test_features_of_users_are_read_from_the_folder(command, own, quick, tmp_path):
+    names = pl.read_csv(own / "interactions.csv")["user_id"].unique(maintain_order=True).to_list()
+    users = {"user_id": [*names, "new"], "sex": ["f", "m"] * (len(names) // 2) + ["f"]}
+    pl.DataFrame(users).write_csv(own / "users.csv")
+    out = tmp_path / "run"
+    status, text, err = command("fit", own, "--out", out, *quick, "--json")
+    assert status == 0, err
+    assert "features of users: category:sex" in err
+    assert json.loads(text.splitlines()[-1])["users_with_features"] == len(names) + 1
+    _, text, _ = command("recommend", out, "--user", "new", "--json")
+    found = json.loads(text.splitlines()[-1])
+    assert found["history"] == []
+    assert {line["reason"] for line in found["recommendations"]} == {"interest"}
+    assert command("recommend", out, "--user", names[0])[0] == 0
+    refused(command("recommend", out, "--user", "nobody"), "no event of the user 'nobody'")
+    _, text, _ = command("fit", own, "--out", out, *quick, "--user-features", "none", "--json")
+    assert "users_with_features" not in json.loads(text.splitlines()[-1])

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -219,3 +220,37 @@ def test_worker_processes_make_the_same_batches(sequences):
             assert equal(one, two)
             assert torch.equal(one.pool.content["feature"], two.pool.content["feature"])
             assert torch.equal(one.pool.present["feature"], two.pool.present["feature"])
+
+
+def test_features_of_users_are_the_first_step(sequences):
+    rows = np.arange(1, len(sequences.users) + 1)
+    users = {"kind": TableSource(np.arange(len(rows) + 1.0)[:, None], np.arange(len(rows) + 1) > 0)}
+    led = replace(sequences, user_rows=rows)
+    spans = windows(led, 3)
+    negatives = UniformSampler(np.arange(1, V + 1), 5)
+    batch = Collator(led, {}, negatives, users=users)(list(spans))
+    starts = batch.users.items[1:] > 0
+    assert 0 < starts.sum() < len(spans)  # a few windows are trained without features
+    first = np.isin(spans[:, 0], led.offsets)
+    for row, (start, end) in enumerate(spans):
+        step = int(starts[row])
+        length = end - start - 1 + step
+        assert batch.mask[row].sum() == length
+        items = batch.pool.items[batch.history[row, step:length]].tolist()
+        assert items == led.item[start : end - 1].tolist()
+        if step:
+            assert batch.users.items[row + 1] == led.rows_at(np.array([start]))[0]
+            assert (batch.history[row, 0], batch.event_type[row, 0]) == (0, 0)
+            assert (batch.gap[row, 0], batch.since[row, 0]) == (-1, -1)
+            target = int(batch.pool.items[batch.target[row, 0]])
+            assert target == (led.item[start] if first[row] else 0)
+            assert batch.pool.candidates[batch.target[row, 0]] == first[row]
+
+
+def test_without_features_batches_are_as_ever(sequences):
+    negatives = UniformSampler(np.arange(1, V + 1), 5)
+    spans = list(windows(sequences, 3)[:7])
+    led = replace(sequences, user_rows=np.zeros(len(sequences.users), dtype=np.int64))
+    plain = collator(sequences, negatives)(spans)
+    assert plain.users is None
+    assert equal(plain, Collator(led, {}, negatives)(spans))

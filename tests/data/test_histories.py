@@ -93,3 +93,22 @@ def test_the_request_after_a_history_is_at_the_users_next_event():
     positions = Histories.of_events(replace(events, timed=False), np.array([0]), np.array([2]))
     assert positions.at.isnan().all()
     assert positions.since.tolist() == [-1.0]
+
+
+def test_histories_keep_the_rows_of_their_users():
+    events = Sequences(
+        item=np.array([3, 1, 2]),
+        gap=np.zeros(3),
+        event_type=np.zeros(3, dtype=np.int64),
+        time=np.arange(3.0),
+        offsets=np.array([0, 2, 3]),
+        users=["u", "v"],
+        user_rows=np.array([7, 0]),
+    )
+    made = Histories.of_events(events, np.array([0, 0, 2]), np.array([0, 1, 2]))
+    assert made.users.tolist() == [7, 7, 0]
+    assert made.tail(1).users.tolist() == [7, 7, 0]
+    assert made.rows(torch.tensor([2, 0])).users.tolist() == [0, 7]
+    both = Histories.cat([Histories.of_items([[1]]), made])
+    assert both.users.tolist() == [0, 7, 7, 0]
+    assert Histories.cat([Histories.of_items([[1]])] * 2).users is None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from mmrec.data import (
     Catalog,
+    EventRules,
     Interactions,
     Sequences,
     bucket_batches,
@@ -201,3 +204,21 @@ def test_bucket_batches_need_little_padding_and_are_shuffled():
     assert any(a.tolist() != b.tolist() for a, b in zip(draw(0), draw(1), strict=True))
     order = [lengths[rows].mean() for rows in draw(0)]
     assert order != sorted(order)
+
+
+def test_a_user_of_a_table_with_one_event_has_a_window():
+    sequences = replace(of_lengths([1, 3, 1]), user_rows=np.array([2, 0, 0]))
+    assert windows(sequences, 5).tolist() == [[0, 1], [1, 4]]
+    assert sequences.rows_at(np.array([0, 1, 3, 4])).tolist() == [2, 0, 0, 0]
+    kept = sequences.keep(np.array([True, False, True, True, True]))
+    assert kept.user_rows.tolist() == [2, 0, 0]
+
+
+def test_a_first_event_is_learned_from_features_alone():
+    log = {"user_id": [*"uuvv"], "item_id": [*"abab"], "position": [0, 1, 0, 1]}
+    marked = Interactions(log | {"event": ["cart", "view"] * 2})
+    labelled = EventRules(targets=("cart",)).apply(marked)[0]
+    sequences = to_sequences(labelled, CATALOG)
+    assert windows(sequences, 5).tolist() == []  # the first event is a target of nobody
+    led = replace(sequences, user_rows=np.array([0, 1]))
+    assert windows(led, 5).tolist() == [[2, 4]]

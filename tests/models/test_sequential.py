@@ -262,3 +262,68 @@ def test_auxiliary_losses_of_the_parts_add_up():
     assert torch.equal(model.auxiliary_loss(output), 0.5 * output.vectors.square().sum())
     model.scorer.auxiliary_weight = 0.0
     assert model.auxiliary_loss(output) is None
+
+
+USERS = {
+    "kind": TableSource(np.array([[0.0], [1.0], [0.0], [2.0]], np.float32), np.arange(4) % 2 > 0)
+}
+
+
+def with_users():
+    torch.manual_seed(0)
+    tower = ItemEncoder({"kind": FeatureEncoder(1)}, ConcatFusion({"kind": 1}, DIM))
+    return build(users=tower)
+
+
+def test_features_of_users_are_a_step_before_the_first_event():
+    model, vectors = with_users(), torch.randn(SIZE + 1, DIM)
+    people = encode_catalog(model.users, USERS, 3)
+    histories = replace(
+        Histories.of_items([[3, 1], [4], [], [5]]), users=torch.tensor([1, 0, 3, 3])
+    )
+    found = model.interests(histories, vectors, people)
+    for row, (items, user) in enumerate([([3, 1], 1), ([4], 0), ([], 3), ([5], 3)]):
+        state = model.interest.initial_state(1)
+        steps = [vectors[item] for item in items]
+        for vector in ([people[user]] if user else []) + steps:
+            unknown = torch.tensor([-1.0]), torch.tensor([0])
+            state = model.interest.step(state, vector.unsqueeze(0), *unknown)
+        assert torch.allclose(found[row], model.interest.readout(state)[0], atol=1e-6)
+    alone = model.interests(replace(histories, users=None), vectors, people)
+    assert torch.allclose(alone[1], found[1], atol=1e-6)
+    assert not torch.allclose(alone[0], found[0], atol=1e-3)
+
+
+def test_forward_trains_the_step_of_users():
+    model = with_users()
+    events = replace(log(), user_rows=np.array([1, 0, 3]))
+    collate = Collator(events, sources(), UniformSampler(np.arange(1, SIZE + 1), 4), users=USERS)
+    windows = [np.array(span) for span in pairwise(OFFSETS)]
+    made = collate(windows)
+    assert made.users.items[1:].tolist() == [1, 0, 3]
+    output = model(made)
+    vectors, people = (
+        encode_catalog(model.items, sources(), SIZE),
+        encode_catalog(model.users, USERS, 3),
+    )
+    rows = []
+    for (start, end), user in zip(pairwise(OFFSETS), events.user_rows, strict=True):
+        for stop in range(start if user else start + 1, end):
+            past = Histories.of_events(events, np.array([start]), np.array([stop]))
+            rows.append(model.interests(past, vectors, people))
+    assert torch.allclose(output.states, torch.cat(rows), atol=1e-5)
+    assert output.target.tolist() == [
+        int((made.pool.items == ITEM[stop]).nonzero())
+        for (start, end), user in zip(pairwise(OFFSETS), events.user_rows, strict=True)
+        for stop in range(start if user else start + 1, end)
+    ]
+
+
+def test_a_windowed_interest_has_no_place_for_users():
+    items, tower = build().items, with_users().users
+    attention = sasrec({"id": IdEncoder(7, DIM)}, dim=DIM, window=5).interest
+    with pytest.raises(ValueError, match="must have no window; SelfAttentionInterest reads the la"):
+        SequentialModel(items, attention, DotScorer(), users=tower)
+    narrow = ItemEncoder({"kind": FeatureEncoder(1)}, ConcatFusion({"kind": 1}, 3))
+    with pytest.raises(ValueError, match=f"interest expects users of width {DIM}; got 3"):
+        SequentialModel(items, GRUInterest(DIM), DotScorer(), users=narrow)

@@ -104,6 +104,7 @@ def fit(
             recommender = Recommender.fit(
                 dataset.interactions,
                 dataset.catalog,
+                users=dataset.users,
                 cache=cache,
                 options=options,
                 progress=True,
@@ -190,6 +191,7 @@ def update(
         made = Recommender.load(run, parts=import_parts(part)).update(
             dataset.interactions,
             dataset.catalog,
+            users=dataset.users,
             images=images if images is not None and images.is_dir() else None,
             cache=cache,
             progress=True,

@@ -22,15 +22,15 @@ def ids_of(text: str, catalog: Catalog) -> list[ItemId]:
     return catalog.parse_ids(part for part in text.split(",") if part.strip())
 
 
-def history_of(user: str, log: Interactions) -> pl.DataFrame:
+def history_of(user: str, log: Interactions, known: bool = False) -> pl.DataFrame:
     """Return a user's events, oldest first, with what is known of them.
 
     Raises:
-        ValueError: the log has no event of the user.
+        ValueError: the log has no event of the user, who is not ``known`` otherwise.
     """
     users = log.frame["user_id"]
     events = log.frame.filter(users.cast(pl.String) == user)
-    if events.is_empty():
+    if events.is_empty() and not known:
         raise ValueError(f"the data set has no event of the user {user!r}")
     return events.select(name for name in COLUMNS if name in events.columns)
 

@@ -129,8 +129,8 @@ def _parameter(name: str, kind: Any, default: Any, text: str | None, panel: str)
 
 def _plain_type(name: str) -> Any:
     """Return the type of an option on the command line; choices, names and devices are text."""
-    if name in ("modalities", "devices"):
-        return str | None if name == "modalities" else str
+    if name in ("modalities", "user_features", "devices"):
+        return str if name == "devices" else str | None
     kind = Options.model_fields[name].annotation
     if name in RULES:
         return str | None

@@ -16,6 +16,9 @@ from mmrec.sampling import Sampler
 NEGATIVES = 8
 """Labeled negatives of a target that are read, the last ones."""
 
+USER_DROPOUT = 0.1
+"""Share of windows that are trained without the features of their user."""
+
 
 @dataclass(frozen=True)
 class ItemPool(OnDevice):
@@ -44,6 +47,9 @@ class ItemPool(OnDevice):
 class Batch(OnDevice):
     """Windows of events; ``history`` and ``target`` are positions in the pool, 0 = padding.
 
+    With ``users``, the features of a user are the first step of the user's window: an event without
+    an item, whose target is the user's first event.
+
     Attributes:
         history: ``(B, T)``.
         target: the event after each history event, ``(B, T)``.
@@ -53,6 +59,8 @@ class Batch(OnDevice):
         weight: weight of each target in the loss, ``(B, T)``; None if all are 1.
         below: items that should rank below each target, ``(B, T, K)``; None if there are none.
         pool: the items.
+        users: the user of each window, in slot ``b + 1``, with index 0 for a window without
+            features; None if there are no features.
     """
 
     history: Int[Tensor, "B T"]
@@ -63,11 +71,15 @@ class Batch(OnDevice):
     weight: Float[Tensor, "B T"] | None
     below: Int[Tensor, "B T K"] | None
     pool: ItemPool
+    users: ItemPool | None = None
 
     @property
     def mask(self) -> Bool[Tensor, "B T"]:
-        """True where there is a history event."""
-        return self.history > 0
+        """True where there is a history event, or the features of a user."""
+        mask = self.history > 0
+        if self.users is not None:
+            mask[:, 0] |= self.users.items[1:] > 0
+        return mask
 
     def __len__(self) -> int:
         return self.history.shape[0]
@@ -107,6 +119,8 @@ class Collator:
         negatives: draws further candidates. The targets of the batch are always candidates.
         seed: seed of the draws. A batch's draw depends on the seed and its windows alone, so it is
             the same with any number of workers and after a restart.
+        users: the features in the table of users that ``sequences.user_rows`` refers to, by
+            modality; None if there are none.
     """
 
     def __init__(
@@ -116,8 +130,9 @@ class Collator:
         negatives: Sampler,
         *,
         seed: int = 0,
+        users: Mapping[str, Source] | None = None,
     ) -> None:
-        self.sequences, self.sources = sequences, sources
+        self.sequences, self.sources, self.users = sequences, sources, users
         self.negatives, self.seed = negatives, seed
         # Transformed raw values are large and may differ each time, so they are not kept.
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
@@ -127,33 +142,53 @@ class Collator:
         """Return the batch of ``windows``, which are spans of events."""
         spans = np.stack(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
-        steps = int((spans[:, 1] - spans[:, 0]).max()) - 1
-        positions = spans[:, :1] + np.arange(steps)
-        mask = positions < spans[:, 1:] - 1
+        rows = None if self.users is None else self._user_rows(spans, rng)
+        begins = spans[:, :1] if rows is None else spans[:, :1] - (rows > 0)[:, None]
+        steps = int((spans[:, 1:] - begins).max()) - 1
+        positions = begins + np.arange(steps)
+        inside = positions < spans[:, 1:] - 1
+        features = positions < spans[:, :1]  # a step before the first event
+        mask = inside & ~features
+        after = np.where(inside, positions + 1, 0)
         positions = np.where(mask, positions, 0)
-        after = np.where(mask, positions + 1, 0)
         history = np.where(mask, self.sequences.item[positions], 0)
-        target = np.where(mask, self.sequences.item[after], 0)
+        target = np.where(inside, self.sequences.item[after], 0)
+        # The first event of a later window is a target of the window before.
+        later = ~np.isin(spans[:, :1], self.sequences.offsets)
+        target = np.where(features & later, 0, target)
         weight, below = None, None
         if (labels := self.sequences.labels) is not None:
-            weight = np.where(mask, labels.weight[after], 0.0)
+            weight = np.where(target > 0, labels.weight[after], 0.0)
             target = np.where(weight > 0, target, 0)
             below = np.where(target[..., None] > 0, labels.negatives_of(after, NEGATIVES), 0)
         known = history if below is None else np.append(history, below)
         pool = self._pool(np.unique(known), np.unique(target), rng)
         slot_items = pool.items.numpy()[1:]
-        timed = self.sequences.timed
+        timed, unknown = self.sequences.timed, np.where(features, -1.0, 0.0)
         uniform = weight is None or (weight[target > 0] == 1).all()
         return Batch(
             history=_slots(history, slot_items),
             target=_slots(target, slot_items),
-            gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], 0.0)).float(),
+            gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], unknown)).float(),
             event_type=torch.from_numpy(np.where(mask, self.sequences.event_type[positions], 0)),
             since=torch.from_numpy(np.where(mask & timed, self.sequences.gap[after], -1.0)).float(),
             weight=None if uniform else torch.from_numpy(weight).float(),
             below=_slots(below, slot_items) if below is not None and below.any() else None,
             pool=pool,
+            users=None if rows is None or self.users is None else load_pool(rows, self.users),
         )
+
+    def _user_rows(
+        self, spans: Int[np.ndarray, "B 2"], rng: np.random.Generator
+    ) -> Int[np.ndarray, " B"]:
+        """Return the row of the user of each window; 0 for none, and for a few at random."""
+        labels = self.sequences.labels
+        others = [
+            bool(end - start > 1 and (labels is None or labels.weight[start + 1 : end].any()))
+            for start, end in spans
+        ]  # windows in which something is learned without features, too
+        dropped = (rng.random(len(spans)) < USER_DROPOUT) & np.array(others)
+        return np.where(dropped, 0, self.sequences.rows_at(spans[:, 0]))
 
     def _pool(self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> ItemPool:
         drawn = self.negatives.draw(rng)

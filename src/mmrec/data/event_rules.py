@@ -242,8 +242,8 @@ class EventRules:
         unused = [c for c in SIGNALS if c in raw.columns and c not in self.columns]
         for name in unused:
             log.warning(
-                "the column %s of the events is not used; a rule such as negative=('%s <= 2',) or "
-                "targets=('%s >= 4',) gives it a meaning",
+                "the column %s of the events is not used; a rule such as negative=('%s < LOW',) or "
+                "targets=('%s >= HIGH',) gives it a meaning",
                 *(name, name, name),
             )
         guessed = {

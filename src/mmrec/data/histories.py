@@ -23,6 +23,7 @@ class Histories(OnDevice):
         event_type: event type, 0 = unknown, ``(B, T)``.
         at: time of the request that follows, in unix seconds, ``(B,)``; NaN = unknown.
         since: seconds from the last event to the request, ``(B,)``; negative = unknown.
+        users: row in a table of users, 0 = none, ``(B,)``; None if there is no such table.
     """
 
     items: Int[Tensor, "B T"]
@@ -30,6 +31,7 @@ class Histories(OnDevice):
     event_type: Int[Tensor, "B T"]
     at: Float[Tensor, " B"]
     since: Float[Tensor, " B"]
+    users: Int[Tensor, " B"] | None = None
 
     @classmethod
     def of_items(cls, rows: Sequence[Sequence[int] | np.ndarray]) -> "Histories":
@@ -86,6 +88,7 @@ class Histories(OnDevice):
             gap=torch.from_numpy(np.where(mask, events.gap[at], 0.0)).float(),
             event_type=torch.from_numpy(np.where(mask, events.event_type[at], 0)),
             **_requests(events, starts, stops),
+            users=None if events.user_rows is None else torch.from_numpy(events.rows_at(starts)),
         )
 
     @classmethod
@@ -105,6 +108,7 @@ class Histories(OnDevice):
             torch.cat([part.event_type for part in padded]),
             torch.cat([part.at for part in padded]),
             torch.cat([part.since for part in padded]),
+            _cat_users(padded),
         )
 
     def __len__(self) -> int:
@@ -158,6 +162,7 @@ class Histories(OnDevice):
             self.event_type[index],
             self.at[index],
             self.since[index],
+            None if self.users is None else self.users[index],
         )
 
     def padded(self, steps: int) -> "Histories":
@@ -178,6 +183,13 @@ class Histories(OnDevice):
         """
         items, gap, event_type = map(function, (self.items, self.gap, self.event_type))
         return replace(self, items=items, gap=gap, event_type=event_type)
+
+
+def _cat_users(parts: Sequence[Histories]) -> Int[Tensor, " B"] | None:
+    if all(part.users is None for part in parts):
+        return None
+    rows = [torch.zeros_like(p.items[:, 0]) if p.users is None else p.users for p in parts]
+    return torch.cat(rows)
 
 
 def _requests(

@@ -27,6 +27,8 @@ class Sequences:
         labels: which events are targets, and what should rank below them; None if every event is
             a target of weight 1.
         timed: whether ``time`` and ``gap`` are seconds; False for positions.
+        user_rows: row of each user in a table of users, from 1, 0 = none, ``(U,)``; None without
+            such a table.
     """
 
     item: Int[np.ndarray, " E"]
@@ -38,6 +40,7 @@ class Sequences:
     event_types: Sequence[str] = ()
     labels: EventLabels | None = None
     timed: bool = True
+    user_rows: Int[np.ndarray, " U"] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -66,7 +69,15 @@ class Sequences:
             self.event_types,
             None if self.labels is None else self.labels.keep(mask),
             self.timed,
+            self.user_rows,
         )
+
+    def rows_at(self, starts: Int[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
+        """Return the row in the table of users of the user of each event, 0 = none."""
+        if self.user_rows is None:
+            return np.zeros(len(starts), dtype=np.int64)
+        owner = np.searchsorted(self.offsets, starts, side="right") - 1
+        return self.user_rows[np.minimum(owner, len(self) - 1)]
 
     def counts(self, catalog_size: int) -> Int[np.ndarray, " V1"]:
         """Return the number of events of each item, ``(V + 1,)``; 0 for padding.
@@ -158,6 +169,9 @@ def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
     target exactly once. Cuts are counted from the end, so the last window is full. Windows in
     which nothing is learned, because no event but the first has a weight, are left out.
 
+    The first event of a user of a table (``user_rows``) is a target too, so a user with one event
+    has a window.
+
     Raises:
         ValueError: ``max_length`` is below 1.
 
@@ -175,11 +189,16 @@ def windows(sequences: Sequences, max_length: int) -> Int[np.ndarray, "W 2"]:
         for start, stop in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True)
         for end in range(stop, start + 1, -max_length)
     ]
+    if sequences.user_rows is not None:
+        single = (np.diff(sequences.offsets) == 1) & (sequences.user_rows > 0)
+        cut += [(start, start + 1) for start in sequences.offsets[:-1][single].tolist()]
     spans = np.array(sorted(cut), dtype=np.int64).reshape(-1, 2)
     if sequences.labels is None or not len(spans):
         return spans
     learned = np.concatenate([[0], np.cumsum(sequences.labels.weight > 0)])
-    return spans[learned[spans[:, 1]] > learned[spans[:, 0] + 1]]
+    starts = spans[:, 0]
+    led = (sequences.rows_at(starts) > 0) & np.isin(starts, sequences.offsets)
+    return spans[learned[spans[:, 1]] > learned[starts + ~led]]
 
 
 def bucket_batches(

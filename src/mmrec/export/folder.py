@@ -1,6 +1,7 @@
 """A folder from which a recommender is served without this library."""
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from mmrec.export.parts import model_parts
 from mmrec.models import check_products
 from mmrec.recommender.artifact.run import COUNT, SLOT
 from mmrec.recommender.recommender import Recommender
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 """Raised when a reader of an older folder would misread one."""
@@ -55,6 +58,8 @@ def export_recommender(
     if "onnx" in formats:
         import_onnx()
     check_products(recommender.model)
+    if recommender.model.users is not None:
+        log.warning("features of users are not exported: a user starts without them")
     with atomic_folder(Path(directory), what="the export") as fresh:
         parts = model_parts(recommender.model)
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}

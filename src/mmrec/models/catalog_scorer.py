@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -35,7 +36,8 @@ class ItemTrend(Protocol):
 class CatalogScorer:
     """A model together with the vectors of a catalogue.
 
-    For a user without history, items are scored by popularity.
+    For a user without history, items are scored by popularity, unless features of the user are
+    known.
 
     With a trend, the score of an item has a bonus for what is popular at the time of the request,
     and for its age; and popularity is that of this time.
@@ -47,6 +49,7 @@ class CatalogScorer:
         max_length: number of last events of a history that are read; by default the window of the
             interest model, or all if it has none.
         trend: the bonus of items at the time of a request, see :class:`mmrec.trends.Trend`.
+        users: the vectors of a table of users, ``(U + 1, D)``; None without features of users.
     """
 
     def __init__(
@@ -57,12 +60,13 @@ class CatalogScorer:
         *,
         max_length: int | None = None,
         trend: ItemTrend | None = None,
+        users: Float[Tensor, "U1 D"] | None = None,
     ) -> None:
         window = getattr(model.interest, "window", None)
         self.model, self.vectors = model, vectors
         self.max_length = window if max_length is None else max_length
         self.popularity = popularity.to(vectors)
-        self.trend = trend
+        self.trend, self.users = trend, users
 
     @torch.no_grad()
     @fast_products()
@@ -70,13 +74,26 @@ class CatalogScorer:
         """Return the retrieval score of every catalogue index."""
         histories = self._prepared(histories)
         with evaluating(self.model):
-            scores = self.model.scores(histories, self.vectors)
+            scores = self.model.scores(histories, self.vectors, *self._users)
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
-        for row in (~histories.mask.any(1)).nonzero().flatten().tolist():
+        for row in (~self.knows(histories)).nonzero().flatten().tolist():
             scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
+
+    def with_users(self, users: Float[Tensor, "U1 D"] | None) -> "CatalogScorer":
+        """Return a scorer with other vectors of users."""
+        made = copy(self)
+        made.users = users
+        return made
+
+    def knows(self, histories: Histories) -> Bool[Tensor, " B"]:
+        """Return whether there is an interest: for an event, or for features of the user."""
+        known = histories.mask.any(1)
+        if self.users is None or histories.users is None:
+            return known
+        return known | (histories.users > 0).to(known.device)
 
     def popular(self, at: float = math.nan) -> Float[Tensor, " V1"]:
         """Return the popularity of every catalogue index at a time; NaN for an unknown time.
@@ -110,9 +127,14 @@ class CatalogScorer:
             return scores
         histories = self._prepared(histories)
         with evaluating(self.model):
-            states = self.model.interests(histories, self.vectors)
+            states = self.model.interests(histories, self.vectors, *self._users)
             ranked = self.model.rerank(scores, states, self.vectors)
-        return torch.where(histories.mask.any(1, keepdim=True), ranked, scores)
+        return torch.where(self.knows(histories).unsqueeze(1), ranked, scores)
+
+    @property
+    def _users(self) -> tuple[Tensor, ...]:
+        # A model of one's own need not know of users.
+        return () if self.users is None else (self.users,)
 
     def _prepared(self, histories: Histories) -> Histories:
         if self.max_length is not None:

@@ -69,6 +69,22 @@ def check_interest(items: nn.Module, interest: Interest) -> None:
         raise ValueError(f"interest expects item vectors of width {interest.dim}; got {items.dim}")
 
 
+def check_users(users: nn.Module | None, interest: Interest) -> None:
+    """Raise a ValueError unless an interest model can start from the vectors of users."""
+    if users is None:
+        return
+    if not _is_width(users, "dim") or users.dim != interest.dim:
+        raise ValueError(
+            f"interest expects users of width {interest.dim}; got {getattr(users, 'dim', None)}"
+        )
+    if (window := getattr(interest, "window", None)) is not None:
+        raise ValueError(
+            f"an interest that starts from features of users must have no window; "
+            f"{type(interest).__name__} reads the last {window} events alone: use gru4rec or "
+            f"lrurec"
+        )
+
+
 def check_scorer(scorer: RetrievalScorer, interest_dim: int, dim: int) -> None:
     """Raise a ValueError unless the scorer scores and indexes vectors of these widths."""
     _check_module("scorer", scorer)

@@ -2,13 +2,13 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.data import Batch, Histories
 from mmrec.interest import Interest, LastInterest, RequestTime
 from mmrec.losses import AuxiliaryLoss, Output
-from mmrec.models.checks import check_interest, check_reranker, check_scorer
+from mmrec.models.checks import check_interest, check_reranker, check_scorer, check_users
 from mmrec.models.items import ItemEncoder
 from mmrec.scoring import Reranker, RetrievalScorer
 
@@ -26,6 +26,8 @@ class SequentialModel(nn.Module):
             ``(N, H), (N, K, D)`` → ``(N, K)``, added to the retrieval scores.
         request: optional; changes the interest by the time since the last event.
         shortlist: number of candidates that the reranker scores, K.
+        users: optional; encodes the features of users into ``(P, D)``. The vector of a user is the
+            first step of the interest, before the first event.
 
     Raises:
         ValueError: the parts do not fit together. Scorer and reranker are called once with zeros to
@@ -52,13 +54,15 @@ class SequentialModel(nn.Module):
         request: RequestTime | None = None,
         *,
         shortlist: int = 100,
+        users: ItemEncoder | None = None,
     ) -> None:
         super().__init__()
         check_interest(items, interest)
+        check_users(users, interest)
         check_scorer(scorer, interest.interest_dim, items.dim)
         check_reranker(reranker, interest.interest_dim, items.dim)
         self.items, self.interest, self.scorer, self.reranker = items, interest, scorer, reranker
-        self.request, self.shortlist = request, shortlist
+        self.request, self.shortlist, self.users = request, shortlist, users
 
     def forward(self, batch: Batch) -> Output:
         """Return the scores of the batch's pool at every position that has a target."""
@@ -66,6 +70,10 @@ class SequentialModel(nn.Module):
         vectors = self.items.fusion(features, present)
         # The gradient of these two look-ups takes a fifth of the time that indexing would.
         events = F.embedding(batch.history, vectors)
+        if self.users is not None and batch.users is not None:
+            starts, led = self.users(batch.users)[1:], batch.users.items[1:, None] > 0
+            first = torch.where(led, starts.to(events.dtype), events[:, 0])
+            events = torch.cat([first.unsqueeze(1), events[:, 1:]], dim=1)
         states = self.interest(events, batch.mask, batch.gap, batch.event_type)
         valid = batch.target.flatten().nonzero().squeeze(1)
         rows = states.flatten(0, 1).index_select(0, valid)
@@ -95,25 +103,41 @@ class SequentialModel(nn.Module):
         return interest if self.request is None else self.request(interest, since)
 
     def interests(
-        self, histories: Histories, vectors: Float[Tensor, "V1 D"]
+        self,
+        histories: Histories,
+        vectors: Float[Tensor, "V1 D"],
+        users: Float[Tensor, "U1 D"] | None = None,
     ) -> Float[Tensor, "B H"]:
         """Return the interest at the request after each history.
 
         It is that after the last event, zeros where there is none, unless the model reads the time
-        that has passed since (``request``).
+        that has passed since (``request``), or starts from the features of a user.
+
+        Args:
+            histories: the histories.
+            vectors: the vector of every catalogue index.
+            users: the vector of every row of a table of users, to which ``histories.users`` refers;
+                row 0 is for no user.
         """
         given = vectors[histories.items], histories.mask, histories.gap, histories.event_type
+        if users is not None and histories.users is not None:
+            given = _led(*given, users[histories.users.to(users.device)], histories.users > 0)
         if isinstance(self.interest, LastInterest):
             states = self.interest.last(*given)
         else:
             after = self.interest(*given)
-            last = (histories.lengths - 1).clamp(min=0)
+            last = (given[1].sum(1) - 1).clamp(min=0)
             states = after[torch.arange(len(last), device=last.device), last]
         return self.at_request(states, histories.since.to(states.device))
 
-    def scores(self, histories: Histories, vectors: Float[Tensor, "V1 D"]) -> Float[Tensor, "B V1"]:
+    def scores(
+        self,
+        histories: Histories,
+        vectors: Float[Tensor, "V1 D"],
+        users: Float[Tensor, "U1 D"] | None = None,
+    ) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every item vector for each history."""
-        return self.scorer(self.interests(histories, vectors), vectors).float()
+        return self.scorer(self.interests(histories, vectors, users), vectors).float()
 
     def rerank(
         self,
@@ -136,6 +160,34 @@ class SequentialModel(nn.Module):
         # Shift the short list so that its lowest score is above the highest of the rest.
         floor = scores.amax(1, keepdim=True) + 1 - ranked.amin(1, keepdim=True)
         return scores.scatter(1, top, torch.where(out, best, ranked + floor))
+
+
+def _led(
+    events: Float[Tensor, "B T D"],
+    mask: Bool[Tensor, "B T"],
+    gap: Float[Tensor, "B T"],
+    event_type: Int[Tensor, "B T"],
+    users: Float[Tensor, "B D"],
+    known: Bool[Tensor, " B"],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return histories that start with the vectors of users, where they are known.
+
+    The step of a user has an unknown gap and type. Padding stays on the right.
+    """
+    known = known.to(events.device).unsqueeze(1)
+    longer = (
+        (events, users.to(events).unsqueeze(1)),
+        (mask, torch.ones_like(known)),
+        (gap, gap.new_full((len(gap), 1), -1)),
+        (event_type, event_type.new_zeros(len(gap), 1)),
+    )
+    with_step = [torch.cat([step, part], dim=1) for part, step in longer]
+    without = [torch.cat([part, torch.zeros_like(step)], dim=1) for part, step in longer]
+    made = [
+        torch.where(known.unsqueeze(2) if a.ndim == 3 else known, a, b)
+        for a, b in zip(with_step, without, strict=True)
+    ]
+    return made[0], made[1], made[2], made[3]
 
 
 def check_products(model: SequentialModel) -> None:

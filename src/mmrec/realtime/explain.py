@@ -37,14 +37,15 @@ def explain_item(now: Snapshot, histories: Histories, index: int) -> Explanation
         histories: one user's events, ``(1, T)``.
         index: catalogue index of the item.
     """
-    score, lost = explain_history(now.model, histories, now.vectors, index)
+    users = () if now.state.users is None else (now.state.users.vectors,)
+    score, lost = explain_history(now.model, histories, now.vectors, index, *users)
     shares: dict[ItemId, float] = {}
-    ids = now.catalog.ids_of(histories.items[0].tolist())
+    ids = now.catalog.ids_of(histories.items[0, : int(histories.lengths[0])].tolist())
     for past, value in zip(ids, lost.tolist(), strict=True):
         shares[past] = shares.get(past, 0.0) + value
     modalities = explain_modalities(
         now.model,
-        now.model.interests(histories, now.vectors),
+        now.model.interests(histories, now.vectors, *users),
         now.vectors[index],
         {name: share[index] for name, share in now.modality_contributions.items()},
     )
@@ -55,7 +56,11 @@ def explain_item(now: Snapshot, histories: Histories, index: int) -> Explanation
 
 @torch.inference_mode()
 def explain_history(
-    model: SequentialModel, histories: Histories, vectors: Tensor, item: int
+    model: SequentialModel,
+    histories: Histories,
+    vectors: Tensor,
+    item: int,
+    users: Tensor | None = None,
 ) -> tuple[float, Tensor]:
     """Return the score of an item, and how much it falls without each event, ``(T,)``.
 
@@ -67,12 +72,15 @@ def explain_history(
         histories: one user's events, ``(1, T)``.
         vectors: the vector of every catalogue index.
         item: catalogue index of the item to explain.
+        users: the vectors of a table of users that the histories refer to.
     """
-    steps = histories.items.shape[1]
-    kept = torch.stack([torch.arange(steps) != left for left in range(steps)])
+    steps = int(histories.lengths[0])
+    histories = histories.map(lambda part: part[:, :steps])
+    kept = ~torch.eye(steps, dtype=torch.bool)
     copies = histories.rows(torch.zeros(steps, dtype=torch.long))
-    shorter = copies.map(lambda part: part[kept].view(steps, steps - 1))
-    states = model.interests(Histories.cat([histories, shorter]), vectors)
+    shorter = copies.map(lambda part: part[kept].view(steps, max(steps - 1, 0)))
+    more = () if users is None else (users,)
+    states = model.interests(Histories.cat([histories, shorter]), vectors, *more)
     scores: Tensor = model.scorer(states, vectors[item : item + 1])[:, 0].float()
     return float(scores[0]), scores[0] - scores[1:]
 

@@ -42,6 +42,7 @@ from mmrec.recommender.requests import (
     check_count,
     check_seen,
 )
+from mmrec.recommender.users import UserFeatures
 
 log = logging.getLogger(__name__)
 
@@ -121,14 +122,16 @@ class RealtimeRecommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
 
-        The log is not part of it. Versions that were learned from the earlier RUN don't fit the new
-        one, because its fingerprint differs.
+        The log is not part of it. Features of forgotten users are left out. Versions that were
+        learned from the earlier RUN don't fit the new one, because its fingerprint differs.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; ``directory`` is unchanged.
         """
         state = self.snapshots.to_state()
+        if state.users is not None:
+            state = replace(state, users=state.users.without(self._forgotten(state.users)))
         if self.trend is not None:
             state = replace(state, trend=self.trend.trend(self.snapshots.now))
         Recommender(state).save(directory)
@@ -234,7 +237,8 @@ class RealtimeRecommender:
         The list for a user equals that for a history of the same events.
 
         Args:
-            user: a user of the log; a user without events gets popular, diverse items.
+            user: a user of the log, or of the table of users of the training. A user without
+                events and features gets popular, diverse items.
             history: in place of a user, as for :meth:`mmrec.Recommender.recommend`.
             k: length of the list.
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
@@ -279,13 +283,17 @@ class RealtimeRecommender:
         return self.log.of_user(user, last=last)
 
     def forget(self, user: str) -> int:
-        """Remove a user's events and state; return how many events there were."""
+        """Remove a user's events and state; return how many events there were.
+
+        Features of the user are not used any more. They stay in the RUN until :meth:`save` writes
+        one without them.
+        """
         return self._user_sessions.forget(user)
 
     def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        For a user without events the explanation is empty and the score is 0.
+        For a user without events and features the explanation is empty and the score is 0.
 
         Raises:
             ValueError: the item is unknown.
@@ -293,9 +301,13 @@ class RealtimeRecommender:
         now = self.snapshots.now
         index = int(now.catalog.indices_of([item])[0])
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
-        if not events:
+        features = self._user_sessions.has_features(user, now)
+        if not events and not features:
             return Explanation(item, 0.0, [], {})
-        return explain_item(now, now.updater.histories([events], now.catalog.find), index)
+        histories = now.updater.histories([events], now.catalog.find)
+        if features and now.state.users is not None:
+            histories = replace(histories, users=torch.tensor([now.state.users.find(user)]))
+        return explain_item(now, histories, index)
 
     def add_items(
         self,
@@ -422,6 +434,10 @@ class RealtimeRecommender:
         rows = pl.DataFrame({"item_id": pl.Series(ids, dtype=column.dtype)})
         self.snapshots.change(ItemChange(action, rows, {}))
 
+    def _forgotten(self, users: UserFeatures) -> list[ItemId]:
+        ids = [] if users.catalog is None else users.catalog.ids
+        return [user for user in ids if self.log.was_forgotten(str(user))]
+
     def _interest_of_user(
         self, user: str, now: Snapshot, time: float | None, exclude_seen: Seen
     ) -> tuple[Tensor | None, np.ndarray]:
@@ -431,9 +447,9 @@ class RealtimeRecommender:
         if exclude_seen is not False:
             past = past_of(self.log.of_user(user), now.catalog.find)
         seen = now.updater.reader.seen(past, exclude_seen)
-        if session.events == 0:
+        if session.events == 0 and not self._user_sessions.has_features(user, now):
             return None, seen
-        since = -1.0 if time is None else max(time - session.time, 0.0)
+        since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
         interest = now.updater.interest_of(session)
         return now.at_request(interest, since), seen
 

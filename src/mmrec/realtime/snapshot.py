@@ -176,7 +176,10 @@ def fingerprint(model: SequentialModel, vectors: Tensor) -> str:
 
 
 def _updater(state: RecommenderState, version: str) -> StateUpdater:
-    return StateUpdater(state.model.interest, version, state.reader)
+    if state.users is not None:  # a session holds what it started from
+        table = state.users.vectors.cpu().contiguous().numpy().tobytes()
+        version = f"{version}.{hashlib.sha256(table).hexdigest()[:12]}"
+    return StateUpdater(state.model.interest, version, state.reader, state.users)
 
 
 def _filled(

@@ -12,6 +12,7 @@ from mmrec.data import EventReader, Histories, ItemId, PastEvent
 from mmrec.interest import SteppingInterest
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
+from mmrec.recommender.users import UserFeatures
 
 IndexOf = Callable[[ItemId], int]
 """Returns the catalogue index of an item, 0 if it is unknown."""
@@ -28,12 +29,19 @@ class StateUpdater:
         interest: the interest model, in evaluation mode.
         version: name of the model; its sessions carry it.
         reader: decides which events count, and as what.
+        users: features of users, from which their states start; None without them.
 
     Raises:
         ValueError: the interest model has no ``step`` for single events.
     """
 
-    def __init__(self, interest: object, version: str, reader: EventReader | None = None) -> None:
+    def __init__(
+        self,
+        interest: object,
+        version: str,
+        reader: EventReader | None = None,
+        users: UserFeatures | None = None,
+    ) -> None:
         if not isinstance(interest, SteppingInterest):
             needed = ("initial_state", "step", "readout")
             lacking = [name for name in needed if not hasattr(interest, name)]
@@ -43,11 +51,23 @@ class StateUpdater:
             )
         self.interest, self.version = interest, version
         self.reader = EventReader() if reader is None else reader
-        self._start = interest.initial_state(1)
+        self._start, self.users = interest.initial_state(1), users
 
-    def start(self) -> Session:
-        """Return the session of a user without events."""
-        return Session(self.version, 0, _parts(self._start), 0, 0.0, 0)
+    @torch.inference_mode()
+    def start(self, user: str | None = None) -> Session:
+        """Return the session before the first event, after the features of a user if there are any.
+
+        Args:
+            user: whose features are read; None for nobody's.
+        """
+        row = 0 if user is None or self.users is None else self.users.find(user)
+        state = self._start
+        if row and self.users is not None:
+            vector = self.users.vectors[row : row + 1]
+            unknown = torch.tensor([-1.0], device=vector.device)
+            no_type = torch.tensor([0], device=vector.device)
+            state = self.interest.step(state, vector, unknown, no_type)
+        return Session(self.version, 0, _parts(state), 0, 0.0, 0)
 
     @torch.inference_mode()
     def interest_of(self, session: Session) -> Float[Tensor, "1 H"]:

@@ -45,17 +45,25 @@ class UserSessions:
             with self._lock_of(user):
                 self.sessions.delete(self.events.name_of(user))
 
+    def has_features(self, user: str, now: Snapshot) -> bool:
+        """Return whether there are features of a user who was not forgotten."""
+        users = now.state.users
+        return users is not None and users.find(user) > 0 and not self.events.was_forgotten(user)
+
+    def _start(self, user: str, now: Snapshot) -> Session:
+        return now.updater.start(user if self.has_features(user, now) else None)
+
     def _lock_of(self, user: str) -> Lock:
         return self._locks[hash(user) % LOCKS]
 
     def _latest(self, user: str, now: Snapshot) -> Session:
         name = self.events.name_of(user)
         kept = self.sessions.get(name)
-        if kept is None or kept.version != now.version:
-            kept = now.updater.start()
+        if kept is None or kept.version != now.updater.version:
+            kept = self._start(user, now)
         events = self._after(kept, user)
         if events is None:  # the user was forgotten in between
-            kept, events = now.updater.start(), self.events.of_user(user)
+            kept, events = self._start(user, now), self.events.of_user(user)
             self._drop(name)
         now, events = self._with_known_items(now, events)
         if not events:

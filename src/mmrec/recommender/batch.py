@@ -10,10 +10,12 @@ import torch
 from mmrec.data import Catalog, Interactions, ItemId, PastEvent, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
+from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import encode_rows
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import Count, Seen, When, Where, as_history, check_count
+from mmrec.recommender.users.features import AskedUser
 
 
 def histories_of(events: Table | Interactions) -> pl.DataFrame:
@@ -45,6 +47,8 @@ def recommend_all(
     batch_size: int = 256,
 ) -> pl.DataFrame:
     """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
+
+    The interest of a user of the recommender's table of users starts from the user's features.
 
     Args:
         recommender: the trained recommender.
@@ -79,7 +83,9 @@ def recommend_all(
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         users = order[start : start + batch_size]
-        asked = asked_for(state, [pasts[user] for user in users], time, allowed, exclude_seen)
+        who = known_users(state, frame["user_id"].gather(users).to_list())
+        some = [pasts[user] for user in users]
+        asked = asked_for(state, some, time, allowed, exclude_seen, who)
         lists = recommend_lists(scorer, recommender.catalog, asked, k)
         parts.append(_lines(users, lists, frame, recommender.catalog))
     return pl.concat(parts).sort("user", "rank").drop("user")
@@ -145,6 +151,14 @@ def pasts_of(frame: pl.DataFrame, catalog: Catalog) -> list[list[PastEvent]]:
     events = [PastEvent(item, kind or None, time) for item, kind, time in rows]
     ends = np.cumsum(lengths).tolist()
     return [events[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
+
+
+def known_users(state: RecommenderState, users: Sequence[Any]) -> list[AskedUser] | None:
+    """Return the users whose features a recommender has; None in place of the others."""
+    features = state.users
+    if features is None:
+        return None
+    return [user if user is not None and features.find(user) else None for user in users]
 
 
 def _lines(

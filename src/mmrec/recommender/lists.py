@@ -1,7 +1,7 @@
 """From scores to lists of recommendations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.popular import popular_items
 from mmrec.recommender.requests import Seen, When, check_seen
+from mmrec.recommender.users.features import AskedUser
 
 
 class Recommendation(NamedTuple):
@@ -38,11 +39,13 @@ class Asked:
         histories: what the model reads, ``(B, T)``, with the times of the requests.
         excluded: catalogue indices that are left out, for each row.
         allowed: the only items that may be on a list, ``(V + 1,)``.
+        users: the vectors that ``histories.users`` refers to, ``(R, D)``; None without features.
     """
 
     histories: Histories
     excluded: Sequence[np.ndarray]
     allowed: Bool[Tensor, " V1"]
+    users: Float[Tensor, "R D"] | None = None
 
 
 def asked_for(
@@ -51,6 +54,7 @@ def asked_for(
     at: When | None,
     allowed: Bool[Tensor, " V1"],
     exclude_seen: Seen,
+    users: Sequence[AskedUser] | None = None,
 ) -> Asked:
     """Return requests after the events of users, by the rules of a trained recommender.
 
@@ -60,20 +64,32 @@ def asked_for(
         at: time of the requests; now by default.
         allowed: the only items that may be on a list.
         exclude_seen: which items of the events are left out, see :meth:`Recommender.recommend`.
+        users: who asks, see :meth:`Recommender.recommend`; nobody is known by default.
+
+    Raises:
+        ValueError: a user is not known to the recommender.
     """
     check_seen(exclude_seen, {*state.event_types})
     reader, time = state.reader, state.time_of(at)
     seen = [reader.seen(past, exclude_seen) for past in pasts]
     histories = reader.histories(pasts, [time] * len(pasts))
-    return Asked(histories, seen, allowed)
+    if users is None or all(user is None for user in users):
+        return Asked(histories, seen, allowed)
+    if state.users is None:
+        raise ValueError("user needs a recommender with features of users; this one has none")
+    table, rows = state.users.asked(state.model, users)
+    if not rows.any():
+        return Asked(histories, seen, allowed)
+    return Asked(replace(histories, users=rows), seen, allowed, table)
 
 
 def recommend_lists(
     scorer: CatalogScorer, catalog: Catalog, asked: Asked, k: int
 ) -> list[list[Recommendation]]:
     """Return the list of each request, ``k`` lines at most."""
+    scorer = scorer.with_users(asked.users)
     scores = final_scores(scorer, asked)
-    known, lists = asked.histories.mask.any(1).tolist(), []
+    known, lists = scorer.knows(asked.histories).tolist(), []
     for row, line in enumerate(scores):
         if known[row]:
             lists.append(top_list(catalog, line, k, "interest"))

@@ -44,6 +44,11 @@ def _names(value: Any) -> Any:
     return value
 
 
+def _features(value: Any) -> Any:
+    """Return features of users as a tuple; ``none`` names no feature."""
+    return () if value == "none" else _names(value)
+
+
 def _rules(value: Any) -> Any:
     """Return rules of events as a tuple; text is split at commas outside of parentheses."""
     if isinstance(value, str):
@@ -146,6 +151,11 @@ class ContentOptions(_Group):
         description="Modalities of an item, separated by commas: id, text, image, category, "
         "number, vectors, or with columns, such as text:title, number:price+year or "
         "clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
+    )
+    user_features: Annotated[tuple[str, ...] | None, BeforeValidator(_features)] = Field(
+        None,
+        description="Features of users, separated by commas, such as category:gender+occupation or "
+        "number:age, or none. By default all columns of the table of users that look like one.",
     )
     text_template: str | None = Field(
         None,
@@ -355,7 +365,7 @@ def _expected(name: str, field: FieldInfo) -> str:
         return "event types or conditions in a tuple, or in a text with commas"
     if name == "event_weights":
         return "numbers by event type, or a text such as 'purchase=1, view=0.1'"
-    if name == "modalities":
+    if name in ("modalities", "user_features"):
         return "names in a tuple, or in a text with commas"
     kinds, limits = list(get_args(field.annotation) or (field.annotation,)), list(field.metadata)
     if get_origin(field.annotation) is Literal:

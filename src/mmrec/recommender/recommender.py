@@ -45,6 +45,7 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.pipeline.users import plan_users
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
@@ -57,6 +58,7 @@ from mmrec.recommender.requests import (
     check_item,
     check_many,
 )
+from mmrec.recommender.users.features import AskedUser
 
 
 class Recommender:
@@ -97,6 +99,7 @@ class Recommender:
         events: Table | Interactions,
         items: Table | Catalog,
         *,
+        users: Table | None = None,
         images: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
         time_unit: TimeUnit | None = None,
@@ -112,8 +115,11 @@ class Recommender:
         Args:
             events: the log, see :class:`mmrec.data.Interactions`.
             items: the catalogue, see :class:`mmrec.data.Catalog`.
+            users: features of users: a table with ``user_id`` and free columns, of which
+                ``options.user_features`` are read. With gru4rec and lrurec, they are where the
+                interest of a user starts, so that a user without events has a list of their own.
             images: folder of the images that ``items`` name.
-            columns: our names of columns by theirs, for both tables: ``{"movieId": "item_id"}``.
+            columns: our names of columns by theirs, for all tables: ``{"movieId": "item_id"}``.
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: numbers and choices.
@@ -156,7 +162,9 @@ class Recommender:
         check_private(options, recipe, modalities, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
-        data = read_tables(events, items, images=images, columns=columns, time_unit=time_unit)
+        data = read_tables(
+            events, items, users, images=images, columns=columns, time_unit=time_unit
+        )
         # A copy, so that the caller's catalogue stays as it is.
         catalog = deepcopy(items) if isinstance(items, Catalog) else data.catalog
         if options.modalities is None:
@@ -168,10 +176,13 @@ class Recommender:
         private = options.epsilon is not None
         known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
         trained = np.flatnonzero(known[1:]) + 1
-        plan = Plan(options, recipe, modalities, catalog, split, trained)
+        people = plan_users(data.users, options, recipe, split)
+        plan = Plan(options, recipe, modalities, catalog, split, trained, users=people)
         warn_of_unused(options, recipe, modalities, plan.check())
         if place is not None:
-            open_folder(place, describe_start(options, recipe, split, catalog), resume=resume)
+            table = None if people is None else people.catalog
+            started = describe_start(options, recipe, split, catalog, table)
+            open_folder(place, started, resume=resume)
         how = Execution(Path(cache) if cache else None, place, resume, progress)
         made = cls(carry_out(plan, how))
         made._log, made._checkpoints = log, place
@@ -228,6 +239,7 @@ class Recommender:
         events: Table | Interactions,
         items: Table | Catalog | None = None,
         *,
+        users: Table | None = None,
         images: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
         time_unit: TimeUnit | None = None,
@@ -246,6 +258,7 @@ class Recommender:
         Args:
             events: the new log, of new or known users.
             items: rows of new or changed items, if there are any.
+            users: rows of new or changed users, if the recommender reads features of users.
             images: folder of their images; by default that of the catalogue.
             columns: as for :meth:`fit`.
             time_unit: as for :meth:`fit`.
@@ -271,11 +284,11 @@ class Recommender:
         """
         how = Execution(Path(cache) if cache else None, progress=progress)
         changes = {} if options is None else options
-        given = {"interactions": events} | ({} if items is None else {"items": items})
-        tables = renamed(given, columns)
-        rows, new = tables["interactions"], tables.get("items")
+        given = {"interactions": events, "items": items, "users": users}
+        tables = renamed({name: t for name, t in given.items() if t is not None}, columns)
+        rows, new, people = (tables.get(name) for name in given)
         return Recommender(
-            update_state(self.state, rows, new, images, parts, changes, how, time_unit)
+            update_state(self.state, rows, new, images, parts, changes, how, time_unit, people)
         )
 
     def recommend(
@@ -283,6 +296,7 @@ class Recommender:
         history: History,
         k: Count = 10,
         *,
+        user: AskedUser = None,
         at: When | None = None,
         where: Where | None = None,
         exclude_seen: Seen = True,
@@ -295,6 +309,9 @@ class Recommender:
                 as a table or a list of mappings with ``item_id`` and, if they are known, ``event``
                 and ``timestamp``.
             k: how many.
+            user: whose features are where the interest starts, if the recommender was trained with
+                features of users: an id of the table of users, or features by column, such as
+                ``{"gender": "f", "age": 31}``.
             at: the time of the request; now by default, if the recommender was trained on times.
             where: condition on the recommended items, such as ``"price < 20 and genre in (Comedy,
                 Drama)"``; a mapping or polars expression is possible too, see
@@ -306,11 +323,11 @@ class Recommender:
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
-            history, popular and diverse items.
+            history without features of the user, popular and diverse items.
 
         Raises:
             ValueError: ``history`` is not a history of known items, ``where`` can't be applied to
-                the catalogue, ``at`` is no time, or ``k`` isn't positive.
+                the catalogue, ``at`` is no time, ``user`` is unknown, or ``k`` isn't positive.
 
         Example:
             >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "timestamp": range(8)}
@@ -323,6 +340,7 @@ class Recommender:
         return self.recommend_many(
             [history],
             check_count(k),
+            users=[user],
             at=at,
             where=where,
             exclude_seen=exclude_seen,
@@ -334,6 +352,7 @@ class Recommender:
         histories: Iterable[History],
         k: Count = 10,
         *,
+        users: Sequence[AskedUser] | None = None,
         at: When | None = None,
         where: Where | None = None,
         exclude_seen: Seen = True,
@@ -341,7 +360,11 @@ class Recommender:
     ) -> list[list[Recommendation]]:
         """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`.
 
-        The histories may come from a generator; a few hundred are read at once.
+        The histories may come from a generator; a few hundred are read at once. ``users`` has the
+        ``user`` of each.
+
+        Raises:
+            ValueError: as for :meth:`recommend`, or there are not as many users as histories.
         """
         k = check_count(k)
         check_many(histories)
@@ -351,8 +374,13 @@ class Recommender:
         waiting = iter(histories)
         while rows := list(islice(waiting, 256)):
             pasts = [past_of_history(history, self.catalog) for history in rows]
-            asked = asked_for(self.state, pasts, time, allowed, exclude_seen)
+            who = None if users is None else users[len(lists) : len(lists) + len(rows)]
+            if who is not None and len(who) < len(rows):
+                raise ValueError(f"users must be as many as histories; got {len(users or ())}")
+            asked = asked_for(self.state, pasts, time, allowed, exclude_seen, who)
             lists += recommend_lists(self.catalog_scorer, self.catalog, asked, k)
+        if users is not None and len(users) > len(lists):
+            raise ValueError(f"users must be as many as histories, {len(lists)}; got {len(users)}")
         return lists
 
     def similar(
@@ -397,7 +425,7 @@ class Recommender:
         events = renamed({"interactions": events}, columns)["interactions"]
         log = read_log(events, self.catalog, time_unit)
         split = split_log(log, self.options, self.catalog)
-        split = renumbered(split, self.state.event_types)
+        split = self.state.labelled(renumbered(split, self.state.event_types))
         return Report(measure(self.state, split)[0])
 
     def add_items(self, rows: Table) -> list[ItemId]:

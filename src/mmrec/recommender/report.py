@@ -141,6 +141,7 @@ def summary(state: RecommenderState) -> str:
     lines = [
         f"Recommender of {len(state.catalog):,} items",
         f"  modalities  {', '.join(state.modalities)}",
+        *([f"  users       {', '.join(state.users.modalities)}"] if state.users else []),
         f"  parts       {', '.join(named)}",
         f"  size        {size:,} parameters, item vectors of {state.vectors.shape[1]}",
     ]

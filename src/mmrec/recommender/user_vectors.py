@@ -1,5 +1,7 @@
 """The vectors of users: what an index of item vectors is searched with."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import torch
@@ -23,7 +25,8 @@ def encode_users(
     """Return the vector of each user in the columns ``user_id`` and ``vector``.
 
     The product of a user's vector and an item's vector of :func:`index_items` is the item's score,
-    before a reranker. A user without a history has zeros.
+    before a reranker. A user without a history, and without features in the recommender's table of
+    users, has zeros.
 
     Args:
         recommender: the trained recommender.
@@ -57,9 +60,13 @@ def index_items(recommender: Recommender) -> pl.DataFrame:
 def _encode(recommender: Recommender, histories: pl.DataFrame, time: float | None) -> np.ndarray:
     model, pasts = recommender.model, pasts_of(histories, recommender.catalog)
     given = recommender.state.reader.histories(pasts, [time] * len(pasts))
+    scorer = recommender.catalog_scorer
+    if (features := recommender.state.users) is not None:
+        rows = features.rows_of(histories["user_id"].to_list())
+        given = replace(given, users=torch.from_numpy(rows))
     given = given.to(recommender.vectors.device)
     with evaluating(model):
-        interests = model.interests(given, recommender.vectors)
+        interests = model.interests(given, recommender.vectors, scorer.users)
         queries = model.scorer.index_queries(interests).float()
-    queries = queries * given.mask.any(1, keepdim=True)
+    queries = queries * scorer.knows(given).unsqueeze(1)
     return queries.cpu().numpy()

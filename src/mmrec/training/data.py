@@ -34,6 +34,7 @@ class SequenceDataModule(LightningDataModule):
         max_valid: maximal number of validation events, a fixed draw; None for all.
         workers: number of processes that load batches; 0 loads in the main process.
         seed: seed of shuffling and drawing.
+        users: the features in the table of users that the split refers to, by modality.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class SequenceDataModule(LightningDataModule):
         max_valid: int | None = None,
         workers: int = 0,
         seed: int = 0,
+        users: Mapping[str, Source] | None = None,
     ) -> None:
         super().__init__()
         self.split, self.sources, self.negatives = split, sources, negatives
+        self.users = users
         self.train_sources = sources if train_sources is None else train_sources
         self.batch_size, self.max_length, self.max_items = batch_size, max_length, max_items
         self.max_valid, self.workers, self.seed = max_valid, workers, seed
@@ -78,7 +81,9 @@ class SequenceDataModule(LightningDataModule):
             rank=self._rank,
             world=self._world,
         )
-        collate = Collator(train, self.train_sources, self.negatives, seed=self.seed)
+        collate = Collator(
+            train, self.train_sources, self.negatives, seed=self.seed, users=self.users
+        )
         return DataLoader(
             _Windows(spans, collate),
             # Not a `batch_sampler`: Lightning calls only the `set_epoch` of a `sampler`.

@@ -113,7 +113,13 @@ class SequentialRecommender(LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         vectors = encode_catalog(self.model.items, data.sources, data.split.catalog_size)
         counts = torch.from_numpy(data.split.train_counts)
-        self.catalog_scorer = CatalogScorer(self.model, vectors, counts, max_length=data.max_length)
+        users, features = None, getattr(data, "users", None)
+        if self.model.users is not None and features is not None:
+            rows = len(next(iter(features.values())).present) - 1
+            users = encode_catalog(self.model.users, features, rows)
+        self.catalog_scorer = CatalogScorer(
+            self.model, vectors, counts, max_length=data.max_length, users=users
+        )
         self.blocked = torch.ones(len(vectors), dtype=torch.bool, device=vectors.device)
         self.blocked[torch.from_numpy(data.split.candidates).to(vectors.device)] = False
 

@@ -83,11 +83,15 @@ def recommend(
         return
     ids = ids_of(history or "", catalog)
     past: Any = given_events(ids, types, times)
+    who: str | None = None
     if user is not None:
-        past = history_of(user, read_folder(data_folder(data, about, run)).interactions)
+        features = recommender.state.users
+        known = features is not None and features.find(user) > 0
+        past = history_of(user, read_folder(data_folder(data, about, run)).interactions, known)
         ids = past["item_id"].to_list()
+        past, who = (past if ids else []), (user if known else None)
     lines = recommender.recommend(
-        past, k, at=time, where=conditions, exclude=left_out, exclude_seen=excluded
+        past, k, user=who, at=time, where=conditions, exclude=left_out, exclude_seen=excluded
     )
     typer.echo(recommendations_table(catalog, ids, lines, where=conditions))
     if as_json:

@@ -247,6 +247,10 @@ class EventLog(Protocol):
         """
         ...
 
+    def was_forgotten(self, user: str) -> bool:
+        """Return whether a user was forgotten once."""
+        ...
+
     def change_items(self, change: ItemChange) -> int:
         """Store a change of the catalogue and return its number, from 1."""
         ...

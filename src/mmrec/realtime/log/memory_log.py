@@ -65,7 +65,7 @@ class MemoryLog:
         for event in events:
             check_event(event)
         with self._lock:
-            gone = {user for user in {e.user for e in events} if self._was_forgotten(user)}
+            gone = {user for user in {e.user for e in events} if self.was_forgotten(user)}
             first = self._last + 1
             offsets = iter(self._store_all([e for e in events if e.user not in gone]))
             new = range(first, self._last + 1)
@@ -145,6 +145,10 @@ class MemoryLog:
             self._ids = {name: event for name, event in self._ids.items() if event.user != user}
             return len(events)
 
+    def was_forgotten(self, user: str) -> bool:
+        """Return whether a user was forgotten once."""
+        return bool(self._forgotten) and self._mark(user) in self._forgotten
+
     def change_items(self, change: ItemChange) -> int:
         """Store a change of the catalogue and return its number, from 1."""
         with self._lock:
@@ -188,9 +192,6 @@ class MemoryLog:
 
     def _mark(self, user: str) -> bytes:
         return hmac.digest(self._salt, user.encode(), "sha256")
-
-    def _was_forgotten(self, user: str) -> bool:
-        return bool(self._forgotten) and self._mark(user) in self._forgotten
 
     def _store_all(self, events: Sequence[NewEvent]) -> list[int]:
         new: dict[str, NewEvent | Event] = {}

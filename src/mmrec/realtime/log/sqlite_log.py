@@ -28,7 +28,7 @@ from mmrec.realtime.log.sqlite_file import (
     transaction,
 )
 from mmrec.realtime.log.sqlite_items import LAST, LOOSE, compact, read_changes
-from mmrec.realtime.log.sqlite_rows import SELECT, Row, remove_user, store, store_imported
+from mmrec.realtime.log.sqlite_rows import SELECT, Row, mark_of, remove_user, store, store_imported
 
 _CHUNK = 1024  # events that are read at once; between chunks a reader holds no lock
 
@@ -253,6 +253,14 @@ class SqliteLog:
             purge(db)
         return removed
 
+    def was_forgotten(self, user: str) -> bool:
+        """Return whether a user was forgotten once."""
+        if not self._fetch("SELECT 1 FROM forgotten LIMIT 1"):
+            return False
+        [(salt,)] = self._fetch("SELECT value FROM state WHERE name = 'salt'")
+        mark = mark_of(bytes(salt), self.name_of(user))
+        return bool(self._fetch("SELECT 1 FROM forgotten WHERE mark = ?", (mark,)))
+
     @property
     def last_offset(self) -> int:
         """The largest offset ever given, including forgotten events; 0 without events."""
@@ -312,7 +320,7 @@ class SqliteLog:
             self._check_open()
             yield self._db
 
-    def _fetch(self, query: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+    def _fetch(self, query: str, values: tuple[str | int | bytes, ...] = ()) -> list[Any]:
         """Run a query on a connection for reading, which doesn't wait for writers."""
         with naming(self.path):
             self._check_open()

@@ -92,7 +92,7 @@ def forgotten_among(db: sqlite3.Connection, users: Iterable[str]) -> set[str]:
     if not db.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone():
         return set()
     salt = _salt(db)
-    marks = {_mark(salt, user): user for user in users}
+    marks = {mark_of(salt, user): user for user in users}
     return {marks[mark] for (mark,) in _select(db, "SELECT mark FROM forgotten", "mark", marks)}
 
 
@@ -101,7 +101,7 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
 
     What stays is a keyed hash of the user, so that no import brings the user back.
     """
-    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (_mark(_salt(db), user),))
+    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (mark_of(_salt(db), user),))
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
@@ -115,7 +115,8 @@ def _salt(db: sqlite3.Connection) -> bytes:
     return bytes(db.execute("SELECT value FROM state WHERE name = 'salt'").fetchone()[0])
 
 
-def _mark(salt: bytes, user: str) -> bytes:
+def mark_of(salt: bytes, user: str) -> bytes:
+    """Return the keyed hash by which a forgotten user is recognized."""
     return hmac.digest(salt, user.encode(), "sha256")
 
 

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import polars as pl
 import torch
 
 from mmrec import __version__
 from mmrec.data import Catalog
+from mmrec.encoders import Encoder
+from mmrec.models import ItemEncoder
 from mmrec.recommender.artifact.run import COUNT, SLOT, VECTOR, Run, RunError, with_columns
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
@@ -16,6 +19,8 @@ from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
+from mmrec.recommender.users import UserFeatures, user_catalog
+from mmrec.recommender.users.fitting import user_tower
 from mmrec.trends import Trend
 
 BESIDE = "images_from_run"
@@ -42,7 +47,25 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
         state.targets,
         dict(state.modality_contributions),
         {} if state.trend is None else state.trend.tensors(),
+        _table_of(state.users),
     )
+
+
+def _table_of(users: UserFeatures | None) -> pl.DataFrame | None:
+    if users is None or users.catalog is None:
+        return None
+    return users.catalog.frame.rename({"item_id": "user_id"})
+
+
+def _users_of(
+    run: Run, fitted: Mapping[str, FittedModality], tower: ItemEncoder | None
+) -> UserFeatures | None:
+    """Return the features of users; those of nobody if their file was removed."""
+    if tower is None:
+        return None
+    columns = [name for one in fitted.values() for name in one.columns_read]
+    catalog = None if run.users is None else user_catalog(run.users, columns)
+    return UserFeatures.of(fitted, catalog, tower)
 
 
 def describe(state: RecommenderState) -> dict[str, Any]:
@@ -53,12 +76,21 @@ def describe(state: RecommenderState) -> dict[str, Any]:
         "options": state.options.to_dict(),
         "recipe": dict(state.recipe),
         "parts": {name: spec.to_dict() for name, spec in state.specs.items()},
-        "modalities": {name: fitted.to_dict() for name, fitted in state.modalities.items()},
+        "modalities": _described(state.modalities),
+        "users": None if state.users is None else _described(state.users.modalities),
         "event_types": list(state.event_types),
         "images": str(images.resolve()) if images else None,
         "trend": None if state.trend is None else state.trend.to_dict(),
         "about": dict(state.about),
     }
+
+
+def _described(modalities: Mapping[str, FittedModality]) -> dict[str, Any]:
+    return {name: fitted.to_dict() for name, fitted in modalities.items()}
+
+
+def _fitted(described: Mapping[str, Any], own: Own) -> dict[str, FittedModality]:
+    return {name: FittedModality.from_dict(name, v, own) for name, v in described.items()}
 
 
 def from_run(
@@ -101,13 +133,14 @@ def _images_of(run: Run, directory: Path) -> Path | None:
 def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
     config = run.config
     options = Options.from_dict(config["options"])
-    modalities = {
-        name: FittedModality.from_dict(name, values, own)
-        for name, values in config["modalities"].items()
-    }
+    modalities, people = _fitted(config["modalities"], own), _fitted(config.get("users") or {}, own)
     encoders = {name: fitted.modality.rebuild(fitted.facts) for name, fitted in modalities.items()}
     specs = {name: PartSpec.from_dict(values) for name, values in config["parts"].items()}
-    model = assemble(specs, encoders, own)
+    tower = None
+    if people:
+        made = {name: fitted.modality.rebuild(fitted.facts) for name, fitted in people.items()}
+        tower = user_tower(cast(dict[str, Encoder], made), options.dim, options.modality_dropout)
+    model = assemble(specs, encoders, own, tower)
     model.load_state_dict(run.weights)
     return RecommenderState(
         options=options,
@@ -125,6 +158,7 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         modality_contributions=run.contributions,
         about=config["about"],
         trend=Trend.from_dict(config["trend"], run.trend) if config["trend"] else None,
+        users=_users_of(run, people, model.users),
     )
 
 

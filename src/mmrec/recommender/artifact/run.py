@@ -29,8 +29,8 @@ HASHES = "sha256"
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
-TREND = "trend.safetensors"
-OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND)
+TREND, USERS = "trend.safetensors", "users.parquet"
+OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, USERS)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -51,6 +51,7 @@ class Run:
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.
         trend: the arrays of the trend, see :class:`mmrec.trends.Trend`.
+        users: ``user_id`` and the columns that the model reads, or None.
     """
 
     config: dict[str, Any]
@@ -60,6 +61,7 @@ class Run:
     targets: pl.DataFrame | None = None
     contributions: dict[str, Tensor] = field(default_factory=dict)
     trend: dict[str, Tensor] = field(default_factory=dict)
+    users: pl.DataFrame | None = None
 
     @property
     def vectors(self) -> Tensor:
@@ -135,6 +137,9 @@ def _write_files(run: Run, directory: Path) -> None:
     (directory / REPORT).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
         run.targets.write_parquet(directory / TARGETS)
+    if run.users is not None:
+        (directory / USERS).touch(mode=0o600)  # for its owner alone, before anything is in it
+        run.users.write_parquet(directory / USERS)
     hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
     config = _to_json({"format": FORMAT} | run.config | hashes)
     (directory / CONFIG).write_text(config, encoding="utf-8")
@@ -160,7 +165,7 @@ def read_run(directory: Path) -> Run:
             f"again with this version of mmrec"
         )
     _check_hashes(directory, config.pop(HASHES, None))
-    targets, contributions, trend = (directory / name for name in OPTIONAL)
+    targets, contributions, trend, users = (directory / name for name in OPTIONAL)
     return Run(
         config=config,
         weights=_read(directory / WEIGHTS, load_file),
@@ -170,6 +175,7 @@ def read_run(directory: Path) -> Run:
         targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
         contributions=_read(contributions, load_file) if contributions.is_file() else {},
         trend=_read(trend, load_file) if trend.is_file() else {},
+        users=_read(users, pl.read_parquet) if users.is_file() else None,
     )
 
 

@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.data import Catalog, EventReader
+from mmrec.data import Catalog, EventReader, Split
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.requests import When, as_seconds
+from mmrec.recommender.users import UserFeatures
 from mmrec.trends import ItemEvents, Trend, created_times
 
 TIMED = "timed"
@@ -46,6 +47,7 @@ class RecommenderState:
         modality_contributions: what each modality adds to ``vectors``, ``(V + 1, D)``.
         trend: what is popular now, and how old items are; None without times.
         about: further facts for ``config.json``: where the data lies, which items were removed.
+        users: features of users; None if the model reads none.
     """
 
     options: Options
@@ -63,6 +65,7 @@ class RecommenderState:
     modality_contributions: Mapping[str, Tensor] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     trend: Trend | None = None
+    users: UserFeatures | None = None
 
     @property
     def available(self) -> Tensor:
@@ -90,7 +93,12 @@ class RecommenderState:
     @property
     def scorer(self) -> CatalogScorer:
         """The model with this catalogue."""
-        return CatalogScorer(self.model, self.vectors, self.counts, trend=self.trend)
+        users = None if self.users is None else self.users.vectors
+        return CatalogScorer(self.model, self.vectors, self.counts, trend=self.trend, users=users)
+
+    def labelled(self, split: Split) -> Split:
+        """Return a split whose users have their rows in the table of users, if there is one."""
+        return split if self.users is None else self.users.labelled(split)
 
     def encode(
         self,
@@ -152,6 +160,7 @@ class RecommenderState:
             model=self.model.to(device),
             vectors=self.vectors.to(device),
             counts=self.counts.to(device),
+            users=None if self.users is None else self.users.to(device),
             modality_contributions={
                 name: added.to(device) for name, added in self.modality_contributions.items()
             },

@@ -28,6 +28,11 @@ def adopt(
     report: Mapping[str, Any] | None = None,
 ) -> RecommenderState:
     """Return the state of a trained model; see :meth:`mmrec.Recommender.from_model`."""
+    if model.users is not None:
+        raise ValueError(
+            "from_model expects a model without features of users, whose columns are unknown; "
+            "give users to fit"
+        )
     encoders: dict[str, Any] = dict(model.items.encoders.items())
     options = options or Options(drop_repeats=False)
     ids = [name for name, encoder in encoders.items() if isinstance(encoder, IdEncoder)]

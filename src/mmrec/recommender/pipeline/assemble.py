@@ -21,6 +21,10 @@ MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer", "request")
 """The slots of a model, in the order in which the parts are made; random draws depend on it."""
 
 
+MODEL_PARTS = ("items", "interest", "scorer", "reranker", "request", "users")
+"""Arguments of a model that are parts."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What was given for each slot; the others have defaults.
@@ -69,6 +73,7 @@ def build_model(
     *,
     event_types: Sequence[str] = (),
     content: Sequence[str] = (),
+    users: ItemEncoder | None = None,
 ) -> tuple[SequentialModel, dict[str, PartSpec]]:
     """Make the parts of a recipe and wire them; return the model and the spec of each part.
 
@@ -78,6 +83,7 @@ def build_model(
         encoders: an encoder for each modality.
         event_types: names of the event types.
         content: the modalities that items without events have, which a fusion may align.
+        users: encodes the features of users, if there are any.
 
     Raises:
         ValueError: a part can't be made, or the parts don't fit one another.
@@ -94,7 +100,7 @@ def build_model(
             parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
     items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
     more = (parts.get("reranker"), parts.get("request"))
-    model = SequentialModel(items, parts["interest"], parts["scorer"], *more)
+    model = SequentialModel(items, parts["interest"], parts["scorer"], *more, users=users)
     return model, specs | specs_of_wiring(model)
 
 
@@ -146,7 +152,7 @@ def specs_of_wiring(model: SequentialModel) -> dict[str, PartSpec]:
     """Return the specs of the item encoder and of the model, which hold the parts."""
     parts = {
         "items": (model.items, ItemEncoder, ("encoders", "fusion")),
-        "model": (model, SequentialModel, ("items", "interest", "scorer", "reranker", "request")),
+        "model": (model, SequentialModel, MODEL_PARTS),
     }
     return {slot: _wiring(*part) for slot, part in parts.items()}
 
@@ -175,6 +181,8 @@ def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
         found["reranker"] = model.reranker
     if model.request is not None:
         found["request"] = model.request
+    if model.users is not None:
+        found["users"] = model.users
     return found | {f"{name} encoder": part for name, part in items.encoders.items()}
 
 
@@ -195,9 +203,14 @@ def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:
 
 
 def assemble(
-    specs: Mapping[str, PartSpec], encoders: Mapping[str, Any], own: Own
+    specs: Mapping[str, PartSpec],
+    encoders: Mapping[str, Any],
+    own: Own,
+    users: ItemEncoder | None = None,
 ) -> SequentialModel:
     """Make a model again from the specs of its parts; its weights are loaded later.
+
+    ``users`` is the tower of users, if the model has one.
 
     Raises:
         ValueError: a part is neither from mmrec nor in ``own``, or parts don't fit together.
@@ -218,12 +231,16 @@ def assemble(
         parts["scorer"],
         parts.get("reranker"),
         *([parts["request"]] if "request" in parts else []),
+        **({} if users is None else {"users": users}),
     )
     return wired
 
 
 def model_from(
-    old: SequentialModel, specs: Mapping[str, PartSpec], encoders: Mapping[str, Any]
+    old: SequentialModel,
+    specs: Mapping[str, PartSpec],
+    encoders: Mapping[str, Any],
+    users: ItemEncoder | None = None,
 ) -> SequentialModel:
     """Return a model of the same parts with the old weights; vectors of new ids are random."""
     own: list[tuple[str | None, Any]] = []
@@ -231,7 +248,7 @@ def model_from(
         if (spec := specs.get(slot)) is not None:
             made = spec.init_args is not None and spec.class_path == path_of(type(part))
             own.append((slot, type(part) if made else part))
-    model = assemble(specs, encoders, own)
+    model = assemble(specs, encoders, own, users)
     weights = model.state_dict()
     for name, value in old.state_dict().items():
         # The id vocabulary may have become longer.
@@ -239,7 +256,7 @@ def model_from(
     return model
 
 
-def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any) -> Any:
+def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any, **more: Any) -> Any:
     """Call the class of an item encoder or a model: one of mmrec's, or one in ``own``."""
     classes: tuple[type, ...] = (ItemEncoder, SequentialModel)
     ours = [kind for kind in classes if path_of(kind) == spec.class_path]
@@ -250,4 +267,4 @@ def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any) -> Any:
             f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
             f"parts=[{spec.name}]"
         )
-    return found[0](*parts, **(spec.init_args or {}))
+    return found[0](*parts, **(spec.init_args or {}), **more)

@@ -23,6 +23,7 @@ from mmrec.recommender.pipeline.measure import describe_content, measure
 from mmrec.recommender.pipeline.private import train_private
 from mmrec.recommender.pipeline.train import train, training_device
 from mmrec.recommender.pipeline.trend import with_trend
+from mmrec.recommender.users import FittedUsers, UserFeatures, UserTable, fit_users
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Plan:
         split: the labelled events.
         trained: catalogue indices of the items that get an id vector.
         about: further facts for ``config.json``.
+        users: the table of users whose features are used, or None.
     """
 
     options: Options
@@ -46,6 +48,7 @@ class Plan:
     split: Split
     trained: np.ndarray
     about: dict[str, Any] = field(default_factory=dict)
+    users: UserTable | None = None
 
     @property
     def content(self) -> list[str]:
@@ -117,10 +120,19 @@ def carry_out(
         context = Context(plan.options.dim, plan.trained, how.cache, device, how.progress)
         before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
         content = read_content(plan.modalities, plan.catalog, context, before)
+        users = None
+        if plan.users is not None:
+            dropout = plan.options.modality_dropout
+            users = fit_users(plan.users, plan.split, plan.options.dim, dropout)
+            plan = replace(plan, split=users.features.labelled(plan.split))
         clock.lap("encode")
-        model, specs = _model(plan, content, start)
-        trained = _train(plan, content, model, how)
+        model, specs = _model(plan, content, start, users)
+        trained = _train(plan, content, model, how, users)
     state = finish(plan, content, model, specs, device=device)
+    if users is not None and model.users is not None:
+        features = users.features
+        features = UserFeatures.of(features.modalities, features.catalog, model.users)
+        state = replace(state, users=features)
     clock.lap("train")
     facts: dict[str, Any] = {}
     if plan.options.trend and plan.options.epsilon is None:
@@ -131,6 +143,9 @@ def carry_out(
         report, targets = measure(state, plan.split)
     clock.lap("evaluate")
     report |= facts
+    if state.users is not None:
+        report["user_features"] = list(state.users.modalities)
+        report["users_with_features"] = int(state.users.known.sum())
     report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
     return replace(state, report=report, targets=targets).to("cpu")
 
@@ -170,8 +185,9 @@ def finish(
 
 
 def _model(
-    plan: Plan, content: Content, start: RecommenderState | None
+    plan: Plan, content: Content, start: RecommenderState | None, users: FittedUsers | None
 ) -> tuple[SequentialModel, dict[str, PartSpec]]:
+    tower = None if users is None else users.tower
     if start is None:
         return build_model(
             plan.recipe,
@@ -179,14 +195,21 @@ def _model(
             content.encoders,
             event_types=plan.split.sequences.event_types,
             content=plan.content,
+            users=tower,
         )
     for name, fitted in start.modalities.items():
         if (fingerprint := content.facts[name].get("fingerprint")) is not None:
             check_fingerprint(name, fingerprint, fitted.facts)
-    return model_from(start.model, start.specs, content.encoders), dict(start.specs)
+    return model_from(start.model, start.specs, content.encoders, tower), dict(start.specs)
 
 
-def _train(plan: Plan, content: Content, model: SequentialModel, how: Execution) -> dict[str, Any]:
+def _train(
+    plan: Plan,
+    content: Content,
+    model: SequentialModel,
+    how: Execution,
+    users: FittedUsers | None,
+) -> dict[str, Any]:
     """Train the model in place; return what the report says about it."""
     if plan.options.epsilon is not None:
         history, privacy = train_private(
@@ -202,5 +225,6 @@ def _train(plan: Plan, content: Content, model: SequentialModel, how: Execution)
         progress=how.progress,
         checkpoints=how.checkpoints,
         resume=how.resume,
+        users=None if users is None else users.sources or None,
     )
     return {"training": history}

@@ -23,16 +23,24 @@ FREE = ("precision", "workers")
 
 
 def describe_start(
-    options: Options, recipe: Recipe, split: Split, catalog: Catalog
+    options: Options,
+    recipe: Recipe,
+    split: Split,
+    catalog: Catalog,
+    users: Catalog | None = None,
 ) -> dict[str, Any]:
     """Return what must be the same when a training is resumed."""
-    items = catalog.frame.write_ndjson().encode()
-    return {
+    more = {} if users is None else {"users": _hash(users)}
+    return more | {
         "options": options.to_dict(),
         "recipe": recipe.to_dict(),
         "events": split.fingerprint,
-        "items": hashlib.sha256(items).hexdigest()[:16],
+        "items": _hash(catalog),
     }
+
+
+def _hash(catalog: Catalog) -> str:
+    return hashlib.sha256(catalog.frame.write_ndjson().encode()).hexdigest()[:16]
 
 
 def open_folder(directory: Path, started: dict[str, Any], *, resume: bool) -> None:
@@ -116,6 +124,7 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
     try:
         before = json.loads((directory / STARTED).read_text(encoding="utf-8"))
         was, facts = _flat(before), {name: before[name] for name in ("events", "items")}
+        facts["users"] = before.get("users")
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{directory / STARTED} can't be read, so it is unknown what the training was started "
@@ -126,7 +135,7 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
         for name, value in _flat(started).items()
         if name not in FREE and was.get(name) != value
     ]
-    changes += [f"the {name} differ" for name, value in facts.items() if value != started[name]]
+    changes += [f"the {name} differ" for name, value in facts.items() if value != started.get(name)]
     if changes:
         raise ValueError(
             f"the training in {directory} can't be resumed: {'; '.join(changes)}; give what it was "

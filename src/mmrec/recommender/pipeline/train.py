@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from mmrec.data import Split
+from mmrec.data import Source, Split
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.models import SequentialModel
 from mmrec.recommender.content import Content
@@ -61,6 +61,7 @@ def train(
     progress: bool,
     checkpoints: Path | None = None,
     resume: bool = False,
+    users: Mapping[str, Source] | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
@@ -73,6 +74,7 @@ def train(
         progress: whether to show progress bars.
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether to continue from the last checkpoint.
+        users: sources of the table of users that the split refers to, by modality.
 
     Returns:
         The best epoch, the number of epochs, and the validation NDCG@10 of each.
@@ -100,7 +102,7 @@ def train(
     if not kept.ended:
         with quiet(), _interruptible():
             trainer = _trainer(options, kept, progress)
-            data = _data(options, recipe, split, content)
+            data = _data(options, recipe, split, content, users)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
     model.eval()
@@ -112,7 +114,13 @@ def train(
     }
 
 
-def _data(options: Options, recipe: Recipe, split: Split, content: Content) -> "SequenceDataModule":
+def _data(
+    options: Options,
+    recipe: Recipe,
+    split: Split,
+    content: Content,
+    users: Mapping[str, Source] | None,
+) -> "SequenceDataModule":
     from mmrec.training import SequenceDataModule
 
     trained = any(reads_raw_values(cast(nn.Module, part)) for part in content.encoders.values())
@@ -127,6 +135,7 @@ def _data(options: Options, recipe: Recipe, split: Split, content: Content) -> "
         max_valid=options.max_valid,
         workers=options.workers,
         seed=options.seed,
+        users=users,
     )
 
 

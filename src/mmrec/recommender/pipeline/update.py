@@ -1,5 +1,6 @@
 """Continuing the training of a recommender on new events and items."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import torch.nn.functional as F
 
 from mmrec.data import Catalog, Interactions, Split, Table, TimeUnit, read_log
+from mmrec.data.users import match_users, read_users
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts
@@ -17,9 +19,13 @@ from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
 from mmrec.recommender.pipeline.train import check_devices
+from mmrec.recommender.users import UserTable, user_catalog
+
+logger = logging.getLogger(__name__)
 
 FIXED = (
     "modalities",
+    "user_features",
     "text_template",
     "pooling",
     "category_buckets",
@@ -48,6 +54,7 @@ def update_state(
     changes: Mapping[str, Any],
     how: Execution,
     time_unit: TimeUnit | None = None,
+    users: Table | None = None,
 ) -> RecommenderState:
     """Continue training from a state; see :meth:`mmrec.Recommender.update`."""
     options = _changed(old, changes)
@@ -63,6 +70,7 @@ def update_state(
         split,
         _vocabulary(old, split),
         {name: value for name, value in old.about.items() if name != "data"},
+        _users(old, users, log),
     )
     made = carry_out(plan, how, old)
     counts = made.counts + F.pad(old.counts.cpu(), (0, len(made.counts) - len(old.counts)))
@@ -100,6 +108,25 @@ def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
             )
         given[slot] = kept
     return Recipe(cast(Parts, given))
+
+
+def _users(old: RecommenderState, users: Table | None, log: Interactions) -> UserTable | None:
+    """Return the users of a RUN with those of a further table, whose rows replace earlier ones."""
+    features = old.users
+    if features is None:
+        if users is not None:
+            logger.warning("the table of users is not used: the RUN has no features of users")
+        return None
+    catalog = features.catalog
+    if users is not None:
+        rows = user_catalog(match_users(read_users(users), log), features.columns)
+        catalog = rows if catalog is None else merged(catalog, rows, None)
+    fitted = features.modalities
+    return UserTable(
+        {name: one.modality for name, one in fitted.items()},
+        catalog,
+        {name: one.facts for name, one in fitted.items()},
+    )
 
 
 def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | None) -> Catalog:
