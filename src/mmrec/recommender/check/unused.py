@@ -10,7 +10,9 @@ from mmrec.recommender.check.finding import Finding, counted, note
 from mmrec.recommender.check.reading import Material
 from mmrec.recommender.check.there import filled
 from mmrec.recommender.check.used import Use, columns_in_use
+from mmrec.recommender.content.written import Written
 from mmrec.recommender.options import Options
+from mmrec.recommender.users import choose_features
 
 MANY = 500
 """A text column with more different values is not suggested as a category."""
@@ -38,9 +40,18 @@ def find_unused(material: Material, use: Use, options: Options) -> dict[str, lis
             if name not in taken
         ]
     if "users" in material.tables:
-        names = [name for name in material.tables["users"].columns if name != "user_id"]
-        hint = "fit reads no column of users."
-        unused["users"] = [{"column": name, "hint": hint} for name in names]
+        users = material.tables["users"]
+        read = {
+            name for text in choose_features(users) for name in Written.read(text).columns or ()
+        }
+        unused["users"] = [
+            {
+                "column": name,
+                "hint": f"--user-features 'category:{name}' or 'number:{name}' reads it.",
+            }
+            for name in users.columns
+            if name not in read and name != "user_id"
+        ]
     return {table: found for table, found in unused.items() if found}
 
 
@@ -50,7 +61,7 @@ def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[F
         "interactions": "Rules of events can read them, see --targets, --negative and --ignored.",
         "items": "Modalities can read them, see --modalities; and conditions, see mmrec recommend "
         "--where.",
-        "users": "fit reads no column of users.",
+        "users": "Features of users can read them, see --user-features.",
     }
     names = {table: [column["column"] for column in found] for table, found in unused.items()}
     # A signal has a warning of its own.
