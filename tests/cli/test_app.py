@@ -13,7 +13,7 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.artifact.run import FILES, OPTIONAL
+from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS, TREND
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
@@ -144,7 +144,9 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert report["baselines"].keys() >= {"popularity", "markov"}
     assert report["seed"] == 0
     assert "RUN written to" in text
-    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, *OPTIONAL])
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*FILES, TARGETS, CONTRIBUTIONS, TREND]
+    )
     assert json.loads((out / "report.json").read_text()) == report
     assert [path.name for path in out.parent.iterdir()] == ["first"]
 

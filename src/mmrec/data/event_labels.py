@@ -49,8 +49,8 @@ class EventLabels:
         """Return the last labeled negatives of targets, 0 where there are fewer than ``most``.
 
         Example:
-            >>> ones, below = np.ones(3, dtype=int), np.array([1, 1, 2])
-            >>> labels = EventLabels(ones, ones, below, negative=np.array([7, 8, 9]))
+            >>> role, weight, below = np.ones(3, dtype=int), np.ones(3), np.array([1, 1, 2])
+            >>> labels = EventLabels(role, weight, below, negative=np.array([7, 8, 9]))
             >>> labels.negatives_of(np.array([0, 1, 2]), 1)
             array([[0],
                    [8],
@@ -85,8 +85,8 @@ def label_events(
 
     Example:
         >>> role = np.array([Role.NEGATIVE, Role.TARGET, Role.SHOWN])
-        >>> one, two = np.zeros(3, int), np.array([0.0, 5.0, 5.0])
-        >>> labels, history = label_events(one, two, np.array([7, 8, 9]), role, np.ones(3))
+        >>> owner, time, weight = np.zeros(3, int), np.array([0.0, 5.0, 5.0]), role == Role.TARGET
+        >>> labels, history = label_events(owner, time, np.array([7, 8, 9]), role, weight * 1.0)
         >>> labels.below, labels.negative, history
         (array([1, 1]), array([7, 9]), array([ True,  True, False]))
     """

@@ -72,7 +72,7 @@ class SelfAttentionInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
-        negative_types: Sequence[int] = (),
+        negative_types: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if min(dim, layers, heads, window) < 1 or num_event_types < 0:

@@ -62,7 +62,7 @@ class GRUInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
-        negative_types: Sequence[int] = (),
+        negative_types: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         interest_dim = dim if interest_dim is None else interest_dim

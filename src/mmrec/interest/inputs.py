@@ -42,9 +42,10 @@ class EventInputs(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
-        negative_types: Sequence[int] = (),
+        negative_types: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        negative_types = negative_types or ()
         if not all(1 <= number <= num_event_types for number in negative_types):
             raise ValueError(
                 f"negative_types must be from 1 to num_event_types, {num_event_types}; "

@@ -75,7 +75,7 @@ class LinearRecurrentInterest(nn.Module):
         time_gap: bool = False,
         gap_dropout: float = 0.1,
         num_event_types: int = 0,
-        negative_types: Sequence[int] = (),
+        negative_types: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         state_dim = dim if state_dim is None else state_dim
