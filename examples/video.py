@@ -64,12 +64,12 @@ def main() -> None:
 
     live = RealtimeRecommender(site)
     for number, video in enumerate(("video0", "video16", "video1", "video17")):
-        live.observe("ann", video, "target", time.time() + number)  # of topics 0 and 1
+        live.observe("ann", video, "watch", time.time() + number)  # of topics 0 and 1
     before = [topic_of[line.item] for line in live.recommend("ann", k=20)]
     skipped = ("video2", "video3", "video4")
     for number, video in enumerate(skipped):  # of topic 0
-        name = site.options.event_rules.resolve("", {"watch_seconds": 3.0, "duration": 200.0})
-        live.observe("ann", video, name, time.time() + 10 + number)
+        values = {"watch_seconds": 3.0, "duration": 200.0}
+        live.observe("ann", video, "watch", time.time() + 10 + number, values=values)
     after = [line.item for line in live.recommend("ann", k=20)]
     share = {
         "before": before.count("topic0") / 20,

@@ -61,8 +61,14 @@ class EventReader:
         return {}
 
     def number_of(self, event_type: str | None) -> int:
-        """Return the number of an event type, 0 if it was not in training."""
-        return self._numbers.get(event_type, 0) if event_type is not None else 0
+        """Return the number of an event type, 0 if it was not in training.
+
+        ``"watch:negative"`` is ``"negative"`` where events had no types but those of conditions.
+        """
+        if event_type is None:
+            return 0
+        known = self._numbers.get(event_type)
+        return self._numbers.get(event_type.rpartition(":")[2], 0) if known is None else known
 
     def counts(self, event: PastEvent, item_before: int, type_before: int) -> bool:
         """Return whether an event is read, after one on an item and with a type number.
@@ -148,7 +154,7 @@ class EventReader:
         known = self._left_out.get(event_type)
         if known is None:
             role = self.rules.role_of(event_type)
-            unlearned = role == Role.NEGATIVE and event_type not in self._numbers
+            unlearned = role == Role.NEGATIVE and not self.number_of(event_type)
             known = unlearned or role in (Role.SHOWN, Role.IGNORED)
             if len(self._left_out) < 10_000:  # types come from clients
                 self._left_out[event_type] = known

@@ -159,6 +159,17 @@ class EventRules:
         frame = pl.DataFrame(row)
         return str(frame.select(self._resolved(frame)[0]).item())
 
+    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return a log with the types under which its events count.
+
+        Raises:
+            ValueError: a condition reads a column that the log lacks.
+        """
+        if not self.columns:
+            return frame
+        self._check_columns(frame)
+        return frame.with_columns(self._resolved(frame)[0].alias("event"))
+
     def apply(self, interactions: Interactions) -> tuple[Interactions, dict[str, Any]]:
         """Return the log with the columns ``event``, ``role`` and ``weight``, and what was done.
 
@@ -210,12 +221,7 @@ class EventRules:
         return name, role.cast(pl.Int8)
 
     def _check(self, kept: pl.DataFrame, before: pl.DataFrame) -> None:
-        lacking = sorted(self.columns - set(before.columns))
-        if lacking:
-            raise ValueError(
-                f"a rule of events reads the columns {lacking}; interactions have "
-                f"{[c for c in before.columns if c not in ('role', 'weight')]}"
-            )
+        self._check_columns(before)
         types = sorted(before["event"].unique().to_list())
         named = {rule for rule in (*self.targets, *self.weights) if _condition(rule) is None}
         if unknown := sorted(named - set(types)):
@@ -226,6 +232,13 @@ class EventRules:
                 log.warning("no event has the type %r; the log has %s", rule, types)
         if not (kept["role"] == Role.TARGET).any():
             raise ValueError(f"no event is a target: targets are {list(self.targets)}; got {types}")
+
+    def _check_columns(self, frame: pl.DataFrame) -> None:
+        if lacking := sorted(self.columns - set(frame.columns)):
+            raise ValueError(
+                f"a rule of events reads the columns {lacking}; interactions have "
+                f"{[c for c in frame.columns if c not in ('role', 'weight')]}"
+            )
 
     def _facts(
         self, raw: pl.DataFrame, frame: pl.DataFrame, repeats: pl.DataFrame

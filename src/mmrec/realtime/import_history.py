@@ -11,6 +11,7 @@ from mmrec.realtime.log.import_report import ImportReport
 from mmrec.realtime.log.importing import import_events
 from mmrec.realtime.log.sqlite_log import SqliteLog
 from mmrec.recommender.artifact.run import read_run
+from mmrec.recommender.options import Options
 
 
 def import_history(
@@ -32,13 +33,16 @@ def import_history(
         ValueError: the RUN or the table is damaged, or the log can't store an event.
         OSError: the log can't be written.
     """
-    items = read_run(Path(run)).items.select("item_id")
+    found = read_run(Path(run))
+    items = found.items.select("item_id")
+    rules = Options.from_dict(found.config["options"]).event_rules
     path = events_path(source)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"no table of events at {path}")
     events = SqliteLog(log, durability="full", user_key=user_key)
     try:
-        return import_events(source, events, _with_added(Catalog(items), events))
+        catalog = _with_added(Catalog(items), events)
+        return import_events(source, events, catalog, rules=rules)
     finally:
         events.close()
 

@@ -159,6 +159,7 @@ class RealtimeRecommender:
         time: float | None = None,
         *,
         id: str | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> int:
         """Write an event to the log and move its user's interest.
 
@@ -169,6 +170,8 @@ class RealtimeRecommender:
             time: unix seconds; now by default. An event that is older than the last event of its
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
+            values: columns of the event that conditions read, such as ``{"rating": 1}``. The event
+                is stored under the type that it has then.
 
         Returns:
             The offset of the event in the log.
@@ -182,12 +185,23 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
+        event_type = self.type_of(event_type, values or {})
         offset = self.log.append(user, item, event_type=event_type, time=time, id=id)
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
             log.warning("event %d moves the interest at the next call: %s", offset, error)
         return offset
+
+    def type_of(self, event_type: str, values: Mapping[str, Any]) -> str:
+        """Return the type under which an event counts, given the columns that conditions read.
+
+        Raises:
+            ValueError: a value can't be compared with its condition.
+        """
+        if not values:
+            return event_type
+        return self.snapshots.now.updater.reader.rules.resolve(event_type, values)
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.

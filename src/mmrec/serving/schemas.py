@@ -66,6 +66,10 @@ class Observation(_Strict):
     time: Annotated[
         float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
     ] = None
+    values: Annotated[
+        dict[str, Value],
+        Field(max_length=20, description="Columns of the event that conditions on events read."),
+    ] = {}
 
 
 class Observations(_Strict):

@@ -1,7 +1,7 @@
 """Reading a table of events in parts, each with all events of some users."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def events_path(source: Table) -> Path | None:
     return Path(source)
 
 
-def read_parts(source: Table, rows: int) -> Iterator[Interactions]:
+def read_parts(source: Table, rows: int, more: Collection[str] = ()) -> Iterator[Interactions]:
     """Yield the events of a table, sorted by time, in parts of about ``rows`` rows.
 
     A part has all events of its users, who are told apart by a hash. The file of a larger table is
@@ -38,6 +38,7 @@ def read_parts(source: Table, rows: int) -> Iterator[Interactions]:
     Args:
         source: a table, or the path of a CSV or Parquet file.
         rows: rows of a part, about.
+        more: columns that are read besides those of :class:`Interactions`, if they exist.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -54,7 +55,7 @@ def read_parts(source: Table, rows: int) -> Iterator[Interactions]:
         yield Interactions(source)
         return
     for part in range(parts):
-        frame = _of_part(path, pl.col("user_id").hash() % parts == part)
+        frame = _of_part(path, pl.col("user_id").hash() % parts == part, COLUMNS | set(more))
         try:
             if not frame.is_empty():
                 yield Interactions(frame)
@@ -76,18 +77,18 @@ def _count(path: Path) -> int:
             return int(file.metadata.num_rows)
 
 
-def _of_part(path: Path, belongs: pl.Expr) -> pl.DataFrame:
+def _of_part(path: Path, belongs: pl.Expr, wanted: set[str]) -> pl.DataFrame:
     """Return the rows of a part, in the order of the file."""
     with _reading(path):
         if path.suffix.lower() == ".csv":
             blank = pl.all_horizontal(pl.all().is_null())
-            rows = _scan(path).filter(~blank & belongs).select(_wanted(_scan(path)))
+            rows = _scan(path).filter(~blank & belongs).select(_wanted(_scan(path), wanted))
             return rows.collect(engine="streaming")
         import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(path) as file:  # not polars: some damaged files make it abort
-            columns: list[Any] = sorted(COLUMNS & set(file.schema_arrow.names))
+            columns: list[Any] = sorted(wanted & set(file.schema_arrow.names))
             found = [
                 pl.DataFrame(pa.Table.from_batches([piece])).filter(belongs)
                 for piece in file.iter_batches(PIECE, columns=columns)
@@ -99,8 +100,8 @@ def _scan(path: Path) -> pl.LazyFrame:
     return pl.scan_csv(path, infer_schema=False, glob=False)
 
 
-def _wanted(table: pl.LazyFrame) -> list[str]:
-    return sorted(COLUMNS & set(table.collect_schema().names()))
+def _wanted(table: pl.LazyFrame, wanted: set[str]) -> list[str]:
+    return sorted(wanted & set(table.collect_schema().names()))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, Interactions, ItemId, Table
+from mmrec.data import Catalog, EventRules, Interactions, ItemId, Table
 from mmrec.realtime.log.event_parts import events_path, read_parts
 from mmrec.realtime.log.events import EventLog, NewEvent
 from mmrec.realtime.log.import_report import NAMED_ITEMS, ImportReport
@@ -25,7 +25,12 @@ _STORED = pl.DataFrame(
 
 
 def import_events(
-    source: Table, log: EventLog, catalog: Catalog, *, rows: int = ROWS
+    source: Table,
+    log: EventLog,
+    catalog: Catalog,
+    *,
+    rules: EventRules | None = None,
+    rows: int = ROWS,
 ) -> ImportReport:
     """Store the events of a table in a log, those that the log has not.
 
@@ -45,6 +50,8 @@ def import_events(
         source: a data folder, or a table with the columns of :class:`mmrec.data.Interactions`.
         log: where the events are stored, as :meth:`EventLog.import_many` does it.
         catalog: the items; events on other items are left out.
+        rules: what events mean; those that fit a condition are stored under the type they have
+            then, such as ``"watch:negative"``.
         rows: rows that are in memory at once, about.
 
     Raises:
@@ -70,7 +77,10 @@ def import_events(
     if before is not None:
         return ImportReport.again(json.loads(before))
     report = ImportReport()
-    for part in read_parts(source if path is None else path, rows):
+    read = set() if rules is None else rules.columns
+    for part in read_parts(source if path is None else path, rows, read):
+        if rules is not None:
+            part = part.with_frame(rules.named(part.frame))
         report += _import_part(part, log, catalog.frame["item_id"])
     if note is not None:
         log.remember(note, json.dumps(asdict(report)))

@@ -37,14 +37,16 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     def observe(event: Observation) -> Offset:
         """The answer comes once the event is durable; the user's next list follows from it."""
         item = presenter.id_of(event.item, refresh=True)
-        offset = live.observe(event.user, item, event.event_type, event.time, id=event.id)
+        offset = live.observe(
+            event.user, item, event.event_type, event.time, id=event.id, values=event.values
+        )
         return Offset(offset=offset)
 
     @router.post("/events", summary="Observe many events", responses=REFUSED_BATCH)
     @lane(1)
     def observe_many(batch: Observations) -> Offsets:
         """All or none; the answer comes once they are durable. One invalid event refuses all."""
-        rows = [_with_item(event, presenter) for event in batch.events]
+        rows = [_with_type(_with_item(event, presenter), live) for event in batch.events]
         before = live.log.last_offset
         offsets = live.observe_many(rows)
         new = {offset for offset in offsets if offset > before}
@@ -63,6 +65,15 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         return Forgotten(events=live.forget(request.user))
 
     return router
+
+
+def _with_type(event: Any, live: RealtimeRecommender) -> Any:
+    """Return an event that is yet to be checked, with the type that its values give it."""
+    if not isinstance(event, dict) or not isinstance(values := event.get("values"), dict):
+        return event
+    kind = event.get("event_type", "view")
+    rest = {name: value for name, value in event.items() if name != "values"}
+    return rest | ({"event_type": live.type_of(kind, values)} if isinstance(kind, str) else {})
 
 
 def _with_item(event: Any, presenter: ItemPresenter) -> Any:
