@@ -38,9 +38,13 @@ CHECKED = 40
 """Users whose states and lists are compared, each time."""
 
 
+AT = 2e9
+"""The time of all requests, since a list depends on it."""
+
+
 def path_of(user: str) -> str:
     """Return what a client asks for a user's list."""
-    return f"/recommend?user={user}&k=10"
+    return f"/recommend?user={user}&k=10&at={AT}"
 
 
 def loaded(server: Server, clients: list[Client], seconds: float) -> None:
@@ -70,7 +74,7 @@ def differing_states(
         for user, body in users.items():
             own = [event for event in events if event.user == user]
             expected = updater(updater.start(), own, made.vectors, made.catalog.find)
-            lines = [(line.item, line.score) for line in live.recommend(user, k=10)]
+            lines = [(line.item, line.score) for line in live.recommend(user, k=10, at=AT)]
             served = [(line["item"], line["score"]) for line in json.loads(body)["items"]]
             session = sessions.get(user)
             state = () if session is None else session.state

@@ -38,6 +38,7 @@ from mmrec.recommender.content import TextModality
 
 WORDS = [f"word{n}" for n in range(2000)]
 USERS = [f"user-{n}" for n in range(20)]
+AT = 2e9  # the time of all requests, since a list depends on it
 CHANGES = "CHANGES"
 """Environment variable: how many stocks are changed."""
 
@@ -92,7 +93,7 @@ def opened(run: Path, log: Path) -> RealtimeRecommender:
 def lists(live: RealtimeRecommender) -> list[Any]:
     """Return the lists of all users, and those of items in stock."""
     asked = [{"where": where} for where in (None, {"stock": 5})]
-    return [[line[:2] for line in live.recommend(u, **where)] for u in USERS for where in asked]
+    return [[line[:2] for line in live.recommend(u, at=AT, **w)] for u in USERS for w in asked]
 
 
 def write(run: Path, log: Path) -> None:

@@ -241,7 +241,7 @@ def searching(
 
 def lists(live: RealtimeRecommender) -> list[set[Any]]:
     """Return the ten items that each user gets."""
-    return [{line.item for line in live.recommend(f"user-{n}", k=10)} for n in range(USERS)]
+    return [{line.item for line in live.recommend(f"user-{n}", k=10, at=2e9)} for n in range(USERS)]
 
 
 def catalogue(made: Recommender, size: int, calls: int, options: Any) -> dict[str, float]:
