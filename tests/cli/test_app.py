@@ -59,23 +59,6 @@ def process():
 
 
 @pytest.fixture
-def command(monkeypatch, capfd):
-    """Run the command in this process; return exit status, stdout and stderr."""
-
-    def run(*arguments):
-        from mmrec.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["mmrec", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        output = capfd.readouterr()
-        return exit_.value.code or 0, output.out, output.err
-
-    return run
-
-
-@pytest.fixture
 def quick():
     """Options of a fit that takes a second."""
     return list(QUICK)

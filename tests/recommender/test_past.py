@@ -15,6 +15,14 @@ def test_ids_have_no_types_and_times():
     assert past_of_history(np.array(["c"]), CATALOG) == [PastEvent(3)]
 
 
+def test_an_empty_history_may_be_a_table_too():
+    empty = {"item_id": [], "event": [], "timestamp": []}
+    for history in (empty, pl.DataFrame(empty), pd.DataFrame(empty), {"item_id": np.array([])}):
+        assert past_of_history(history, CATALOG) == []
+    with pytest.raises(ValueError, match="a history must have the columns"):
+        past_of_history({"item": ["a"]}, CATALOG)
+
+
 def test_events_are_sorted_by_time_and_ties_keep_their_order():
     columns = {"item_id": ["a", "b", "c"], "event": ["view", None, ""], "timestamp": [9, 5, 5]}
     expected = [PastEvent(2, None, 5.0), PastEvent(3, None, 5.0), PastEvent(1, "view", 9.0)]

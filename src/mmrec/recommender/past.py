@@ -35,6 +35,8 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
         return [PastEvent(int(index)) for index in catalog.indices_of(as_history(history))]
     if isinstance(history, Sequence) and not isinstance(history, str):
         history = _columns(history)
+    if _is_empty(history):
+        return []
     frame = read_table(history, "a history")
     require_columns(frame, ["item_id"], "a history")
     unknown = sorted(set(frame.columns) - set(COLUMNS))
@@ -55,17 +57,18 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
     return sorted(past, key=lambda event: event.time or 0.0)  # stable; all 0 without times
 
 
-def past_of_log(frame: pl.DataFrame, catalog: Catalog) -> list[PastEvent]:
-    """Return one user's rows of a log, see :func:`past_of_history`."""
-    return past_of_history(frame.select(c for c in COLUMNS if c in frame.columns), catalog)
-
-
 def _has_columns(history: Any) -> bool:
     if isinstance(history, Mapping) or hasattr(type(history), "columns"):
         return True
     if isinstance(history, list | tuple) and history:
         return all(isinstance(event, Mapping) for event in history)
     return False
+
+
+def _is_empty(history: Any) -> bool:
+    """Return whether a table or a mapping of columns has no rows."""
+    columns = history.values() if isinstance(history, Mapping) else [history]
+    return len(columns) > 0 and all(hasattr(c, "__len__") and len(c) == 0 for c in columns)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

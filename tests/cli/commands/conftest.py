@@ -1,5 +1,4 @@
 import json
-import sys
 
 import polars as pl
 import pytest
@@ -38,23 +37,6 @@ def run(made, data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def log(data):
     return Interactions(data / "interactions.csv")
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Run the command in this process; return exit status, stdout and stderr."""
-
-    def start(*arguments):
-        from mmrec.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["mmrec", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        output = capfd.readouterr()
-        return exit_.value.code or 0, output.out, output.err
-
-    return start
 
 
 @pytest.fixture

@@ -143,4 +143,5 @@ def test_json_is_plain(command, shop):
     def refuse(text):
         raise AssertionError(text)
 
-    json.loads(out.splitlines()[-1], parse_constant=refuse)
+    said = json.loads(out.splitlines()[-1], parse_constant=refuse)
+    assert said["there"]["events"]["rows"] == len(events)

@@ -1,7 +1,6 @@
 """From published files to recommendations, without a line of code."""
 
 import json
-import sys
 from typing import get_args
 
 import polars as pl
@@ -12,23 +11,6 @@ from mmrec.data.loaders import LAYOUTS
 
 QUICK = ["--modalities", "id", "--epochs", "1", "--dim", "8", "--negatives", "full"]
 QUICK += ["--devices", "1", "--batch-size", "8", "--max-length", "6"]
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Run the command in this process; return exit status, stdout and stderr."""
-
-    def run(*arguments):
-        from mmrec.cli import main
-
-        monkeypatch.setattr(sys, "argv", ["mmrec", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        output = capfd.readouterr()
-        return exit_.value.code or 0, output.out, output.err
-
-    return run
 
 
 @pytest.fixture
