@@ -64,6 +64,19 @@ def test_new_items_are_counted_and_kept(made, tmp_path):
     assert math.isclose(again.state.trend.latest, 1.5e6)
 
 
+def test_events_on_items_of_another_process_are_counted_once_these_are_known(made):
+    log = MemoryLog()
+    first, second = (RealtimeRecommender(made, log=log) for _ in range(2))
+    first.add_items({"item_id": ["new"]}, features={})
+    for number in range(50):
+        first.observe(f"u{number}", "new", "view", 1.5e6)
+    assert second.recommend("stranger", k=1, at=1.5e6)[0].item != "new"
+    second.refresh()
+    expected = first.trend.popularity(first.snapshots.now, 1.5e6)
+    assert np.allclose(second.trend.popularity(second.snapshots.now, 1.5e6), expected)
+    assert second.recommend("stranger", k=1, at=1.5e6)[0].item == "new"
+
+
 def test_popular_items_of_a_log_without_times_are_those_of_the_training():
     events = {"user_id": [*"uuuuvvvv"] * 3, "item_id": [*"abcabcab"] * 3, "position": range(24)}
     options = Options(modalities=("id",), split="leave-one-out", dim=4, epochs=1)

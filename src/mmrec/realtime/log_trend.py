@@ -1,6 +1,7 @@
 """What is popular now, by the events of a log."""
 
 import math
+from collections import deque
 from threading import Lock
 
 import numpy as np
@@ -9,9 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.data import Role
-from mmrec.realtime.log.events import EventLog
+from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.trends import LiveTrend, Trend
+
+WAITING = 10_000
+"""Events that wait for their items at most; older ones are not counted."""
 
 
 class LogTrend:
@@ -30,6 +34,8 @@ class LogTrend:
         self.log = log
         self._start, self._live = trend.latest, LiveTrend(trend)
         self._size, self._offset = trend.catalog_size, 0
+        # On items that another process has added, until this one knows them.
+        self._waiting: deque[Event] = deque(maxlen=WAITING)
         self._lock = Lock()
 
     @property
@@ -60,16 +66,25 @@ class LogTrend:
     def _follow(self, now: Snapshot) -> None:
         """Count the events since the last call, and take over items that were added."""
         created = now.state.trend
-        if created is not None and created.catalog_size > self._size:
+        grown = created is not None and created.catalog_size > self._size
+        if created is not None and grown:
             self._live.add_items(np.asarray(created.created[self._size + 1 :]))
             self._size = created.catalog_size
-        if self.log.last_offset <= self._offset:
+        if grown:
+            waiting, self._waiting = self._waiting, deque(maxlen=WAITING)
+            for event in waiting:
+                self._count(event, now)
+        if self.log.last_offset > self._offset:
+            for event in self.log.read(after=self._offset):
+                self._offset = event.offset
+                self._count(event, now)
+
+    def _count(self, event: Event, now: Snapshot) -> None:
+        role = now.updater.reader.rules.role_of(event.event_type)
+        if event.time <= self._start or role > Role.TARGET:
             return
-        rules = now.updater.reader.rules
-        for event in self.log.read(after=self._offset):
-            item = now.catalog.find(event.item)
-            if item > self._size:
-                break  # added after this snapshot; the next call counts it
-            self._offset = event.offset
-            if item and event.time > self._start and rules.role_of(event.event_type) <= Role.TARGET:
-                self._live.add(item, event.time)
+        item = now.catalog.find(event.item)
+        if 0 < item <= self._size:
+            self._live.add(item, event.time)
+        else:
+            self._waiting.append(event)
