@@ -1,7 +1,7 @@
 """Scores of a trained model over one catalogue."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Protocol, runtime_checkable
@@ -33,6 +33,15 @@ class ItemTrend(Protocol):
         ...
 
 
+@runtime_checkable
+class ItemTerm(Protocol):
+    """A term of the score that depends on a history; see :mod:`mmrec.affinities`."""
+
+    def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
+        """Return what to add to the score of each of ``size`` items and of padding."""
+        ...
+
+
 class CatalogScorer:
     """A model together with the vectors of a catalogue.
 
@@ -50,6 +59,7 @@ class CatalogScorer:
             interest model, or all if it has none.
         trend: the bonus of items at the time of a request, see :class:`mmrec.trends.Trend`.
         users: the vectors of a table of users, ``(U + 1, D)``; None without features of users.
+        terms: further terms of the score, see :class:`mmrec.affinities.Neighbours`.
     """
 
     def __init__(
@@ -61,12 +71,13 @@ class CatalogScorer:
         max_length: int | None = None,
         trend: ItemTrend | None = None,
         users: Float[Tensor, "U1 D"] | None = None,
+        terms: Sequence[ItemTerm] = (),
     ) -> None:
         window = getattr(model.interest, "window", None)
         self.model, self.vectors = model, vectors
         self.max_length = window if max_length is None else max_length
         self.popularity = popularity.to(vectors)
-        self.trend, self.users = trend, users
+        self.trend, self.users, self.terms = trend, users, tuple(terms)
 
     @torch.no_grad()
     @fast_products()
@@ -75,6 +86,8 @@ class CatalogScorer:
         histories = self._prepared(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors, *self._users)
+        for term in self.terms:
+            scores = scores + term.bonus(histories, scores.shape[1] - 1).to(scores)
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmrec.affinities import Neighbours
 from mmrec.data import Catalog, EventReader, Split
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
@@ -48,6 +49,7 @@ class RecommenderState:
         trend: what is popular now, and how old items are; None without times.
         about: further facts for ``config.json``: where the data lies, which items were removed.
         users: features of users; None if the model reads none.
+        neighbours: items that the same users took, as terms of the score.
     """
 
     options: Options
@@ -66,6 +68,7 @@ class RecommenderState:
     about: Mapping[str, Any] = field(default_factory=dict)
     trend: Trend | None = None
     users: UserFeatures | None = None
+    neighbours: tuple[Neighbours, ...] = ()
 
     @property
     def available(self) -> Tensor:
@@ -94,7 +97,14 @@ class RecommenderState:
     def scorer(self) -> CatalogScorer:
         """The model with this catalogue."""
         users = None if self.users is None else self.users.vectors
-        return CatalogScorer(self.model, self.vectors, self.counts, trend=self.trend, users=users)
+        return CatalogScorer(
+            self.model,
+            self.vectors,
+            self.counts,
+            trend=self.trend,
+            users=users,
+            terms=self.neighbours,
+        )
 
     def labelled(self, split: Split) -> Split:
         """Return a split whose users have their rows in the table of users, if there is one."""

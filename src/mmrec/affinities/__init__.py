@@ -1,0 +1,29 @@
+"""Affinities: terms that are added to the learned score.
+
+``score = u · c + Σ weight · cosine(content) + Σ weight · neighbours``. The affinities of content are
+products, so they lie beside ``u`` and ``c`` (:func:`with_content`). Those of items that are taken by
+the same users are a sparse table (:class:`Neighbours`).
+"""
+
+from mmrec.affinities.content import ContentDirections, Directions
+from mmrec.affinities.fusion import AffinityFusion
+from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingAffinityInterest
+from mmrec.affinities.neighbours import Neighbours
+from mmrec.affinities.scorer import AffinityScorer, LearnedReranker, LearnedRequest
+from mmrec.affinities.wiring import ContentAffinity, learned, with_content
+
+__all__ = [
+    "AffinityFusion",
+    "AffinityInterest",
+    "AffinityScorer",
+    "AffinityState",
+    "ContentAffinity",
+    "ContentDirections",
+    "Directions",
+    "LearnedReranker",
+    "LearnedRequest",
+    "Neighbours",
+    "SteppingAffinityInterest",
+    "learned",
+    "with_content",
+]

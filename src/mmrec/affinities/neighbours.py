@@ -1,0 +1,201 @@
+"""Items that are taken by the same users, as a term of the score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mmrec.data import Histories, Sequences
+
+KEPT = 100
+"""Neighbours that are kept for each item, those of the highest similarity."""
+
+SHRINK = 10.0
+"""Users that a similarity is shrunk by, so that one user in common says little."""
+
+LAST = 20
+"""Last items of a history that are read."""
+
+TENSORS = ("items", "counts", "totals")
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """How often items are taken by the same users, or one after the other, as a term of the score.
+
+    The similarity of two items is ``n_ij / (sqrt(n_i n_j) + shrink)`` if ``n_ij`` counts the users
+    of both (item-kNN), and ``n_ij`` if it counts how often ``j`` came next after ``i`` (a Markov
+    chain). The similarities to the last items are added up, each with ``decay`` to the power of its
+    age, and divided by the largest, so that the best item has 1.
+
+    Attributes:
+        items: neighbours of each item, 0 = none, ``(V + 1, K)``.
+        counts: how often each was met, ``(V + 1, K)``.
+        totals: users of each item, ``(V + 1,)``.
+        decay: weight of an item of the history relative to the one after it; 0 reads the last alone.
+        ordered: whether the counts are of successive events.
+        weight: what 1 adds to the score.
+        negative_types: event types that say no; their items are passed over.
+        until: time of the last event that was counted, unix seconds.
+
+    References:
+        Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
+
+    Example:
+        >>> from mmrec.data import Catalog, Interactions, to_sequences
+        >>> log = Interactions({"user_id": [*"uuv"], "item_id": [*"aba"], "position": range(3)})
+        >>> events = to_sequences(log, Catalog({"item_id": [*"abc"]}))
+        >>> Neighbours.of_users(events, 3).bonus(Histories.of_items([[1]]), 3)
+        tensor([[0., 0., 1., 0.]])
+    """
+
+    items: Int[Tensor, "V1 K"]
+    counts: Float[Tensor, "V1 K"]
+    totals: Float[Tensor, " V1"]
+    decay: float
+    ordered: bool
+    weight: float = 1.0
+    negative_types: tuple[int, ...] = ()
+    until: float = 0.0
+
+    @classmethod
+    def of_users(cls, events: Sequences, catalog_size: int) -> "Neighbours":
+        """Count the users that two items have in common."""
+        side = catalog_size + 1
+        pairs = np.unique(events.owner.astype(np.int64) * side + events.item)
+        users, items = pairs // side, pairs % side
+        totals = np.bincount(items, minlength=side)
+        visits = torch.sparse_coo_tensor(
+            torch.from_numpy(np.stack([items, users])),
+            torch.ones(len(pairs)),
+            (side, len(events)),
+            check_invariants=False,
+        ).coalesce()
+        rows = _rows_in_common(visits, torch.from_numpy(totals).float(), SHRINK)
+        return cls(*rows, torch.from_numpy(totals).float(), 0.9, False, until=_end(events))
+
+    @classmethod
+    def of_successors(cls, events: Sequences, catalog_size: int) -> "Neighbours":
+        """Count how often an item came next after another."""
+        side = catalog_size + 1
+        same = np.diff(events.owner) == 0
+        before, after = events.item[:-1][same], events.item[1:][same]
+        moved = before != after
+        pairs, counts = np.unique(
+            before[moved].astype(np.int64) * side + after[moved], return_counts=True
+        )
+        items, found = _table(pairs // side, pairs % side, counts, side)
+        totals = torch.from_numpy(np.bincount(before, minlength=side)).float()
+        return cls(items, found, totals, 0.0, True, until=_end(events))
+
+    @property
+    def catalog_size(self) -> int:
+        """V, the number of items."""
+        return len(self.items) - 1
+
+    def scores(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
+        """Return the term for each history, without its weight.
+
+        Args:
+            items: catalogue indices; 0 is passed over.
+            age: 0 for the last event of a history, 1 for the one before it, and so on.
+        """
+        weights = torch.full(age.shape, self.decay) ** age
+        near, met = self.items[items], self.counts[items]
+        value = self.similarity(items.unsqueeze(2), near, met) * weights.unsqueeze(2)
+        found = torch.zeros(len(items), self.catalog_size + 1)
+        found.scatter_add_(1, near.flatten(1), value.flatten(1))
+        found[:, 0] = 0
+        return found / found.amax(1, keepdim=True).clamp(min=1e-12)
+
+    def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
+        """Return the weighted term for each of ``size`` items; 0 for those without counts."""
+        recent = histories.tail(LAST)
+        items, types = recent.items.cpu(), recent.event_type.cpu()
+        no = torch.isin(types, torch.tensor(self.negative_types, dtype=types.dtype))
+        age = recent.lengths.cpu().unsqueeze(1) - 1 - torch.arange(items.shape[1])
+        known = (items <= self.catalog_size) & ~no
+        found = self.scores(items.masked_fill(~known, 0), age.clamp(min=0))
+        return F.pad(self.weight * found, (0, size - self.catalog_size))
+
+    def similarity(self, items: Tensor, near: Tensor, counts: Tensor) -> Tensor:
+        """Return the similarity of items and their neighbours, given how often they were met."""
+        if self.ordered:
+            return counts
+        return counts / ((self.totals[items] * self.totals[near]).sqrt() + SHRINK)
+
+    def weighted(self, weight: float) -> "Neighbours":
+        """Return the same term with another weight."""
+        return replace(self, weight=weight)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values for JSON; the arrays are in :meth:`tensors`."""
+        return {
+            "decay": self.decay,
+            "ordered": self.ordered,
+            "weight": self.weight,
+            "negative_types": list(self.negative_types),
+            "until": self.until,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the arrays, for safetensors."""
+        return {name: getattr(self, name) for name in TENSORS}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Neighbours":
+        """Return what :meth:`to_dict` and :meth:`tensors` have written."""
+        arrays = {name: tensors[name] for name in TENSORS}
+        return cls(
+            **arrays,
+            decay=float(values["decay"]),
+            ordered=bool(values["ordered"]),
+            weight=float(values["weight"]),
+            negative_types=tuple(values["negative_types"]),
+            until=float(values["until"]),
+        )
+
+
+def _rows_in_common(
+    visits: Tensor, totals: Float[Tensor, " V1"], shrink: float
+) -> tuple[Tensor, Tensor]:
+    """Return the most similar items of each item, and the number of users in common."""
+    side, users = visits.shape
+    kept = min(KEPT, side - 1)
+    items = torch.zeros(side, kept, dtype=torch.long)
+    counts = torch.zeros(side, kept)
+    chunk = max(1, min(1024, 2**26 // max(users, side)))
+    for start in range(1, side, chunk):
+        rows = torch.arange(start, min(start + chunk, side))
+        both = (visits @ visits.index_select(0, rows).to_dense().T).T
+        both[torch.arange(len(rows)), rows] = 0
+        similar = both / ((totals[rows, None] * totals).sqrt() + shrink)
+        top = similar.topk(kept, dim=1)
+        found = both.gather(1, top.indices)
+        items[rows], counts[rows] = torch.where(found > 0, top.indices, 0), found
+    return items, counts
+
+
+def _table(
+    rows: np.ndarray, columns: np.ndarray, counts: np.ndarray, side: int
+) -> tuple[Tensor, Tensor]:
+    """Return the most frequent columns of each row, and their counts."""
+    order = np.lexsort((-counts, rows))
+    rows, columns, counts = rows[order], columns[order], counts[order]
+    starts = np.searchsorted(rows, np.arange(side))
+    place = np.arange(len(rows)) - starts[rows]
+    kept = place < KEPT
+    width = int(place[kept].max(initial=0)) + 1
+    items = np.zeros((side, width), dtype=np.int64)
+    found = np.zeros((side, width), dtype=np.float32)
+    items[rows[kept], place[kept]], found[rows[kept], place[kept]] = columns[kept], counts[kept]
+    return torch.from_numpy(items), torch.from_numpy(found)
+
+
+def _end(events: Sequences) -> float:
+    return float(events.time.max()) if len(events.time) else 0.0

@@ -1,0 +1,94 @@
+"""Puts affinities into a trained model, and takes them out again."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from torch import nn
+
+from mmrec.affinities.content import ContentDirections
+from mmrec.affinities.fusion import AffinityFusion
+from mmrec.affinities.interest import AffinityInterest, SteppingAffinityInterest
+from mmrec.affinities.scorer import AffinityScorer, LearnedReranker, LearnedRequest
+from mmrec.interest import SteppingInterest
+from mmrec.models import SequentialModel
+
+T = TypeVar("T", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class ContentAffinity:
+    """The shape of the affinities of content in a model; their numbers are in its weights.
+
+    Attributes:
+        dims: number of directions of each modality, by name.
+        decay: weight of an event relative to the one after it.
+        negative_types: event types that say no.
+    """
+
+    dims: Mapping[str, int] = field(default_factory=dict)
+    decay: float = 0.8
+    negative_types: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "dims": dict(self.dims),
+            "decay": self.decay,
+            "negative_types": list(self.negative_types),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
+        """Return what :meth:`to_dict` has written."""
+        return cls(dict(values["dims"]), float(values["decay"]), tuple(values["negative_types"]))
+
+
+def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:
+    """Return a model whose scores have the affinities of content too; all weights are 0 at first.
+
+    The parts are shared with ``model``, which stays as it is.
+    """
+    width = sum(affinity.dims.values())
+    content = ContentDirections(model.items.fusion.dims, affinity.dims)
+    kind = (
+        SteppingAffinityInterest
+        if isinstance(model.interest, SteppingInterest)
+        else AffinityInterest
+    )
+    interest = kind(
+        model.interest,
+        list(affinity.dims.values()),
+        decay=affinity.decay,
+        negative_types=affinity.negative_types,
+    )
+    parts: dict[str, nn.Module | None] = {
+        "items": _with(model.items, fusion=AffinityFusion(model.items.fusion, content)),
+        "interest": interest,
+        "scorer": AffinityScorer(model.scorer, width),
+        "reranker": model.reranker and LearnedReranker(model.reranker, width),
+        "request": model.request and LearnedRequest(model.request, width),
+    }
+    return _with(model, **parts).train(model.training)
+
+
+def learned(model: SequentialModel) -> SequentialModel:
+    """Return the model without its affinities: what was trained."""
+    if not isinstance(model.interest, AffinityInterest):
+        return model
+    return _with(
+        model,
+        items=_with(model.items, fusion=model.items.fusion.fusion),
+        interest=model.interest.interest,
+        scorer=model.scorer.scorer,
+        reranker=model.reranker and model.reranker.reranker,
+        request=model.request and model.request.request,
+    )
+
+
+def _with(module: T, **parts: nn.Module | None) -> T:
+    """Return a module with other parts; it shares the rest with ``module``."""
+    made = copy(module)
+    made._modules = {**module._modules, **parts}
+    return made
