@@ -9,7 +9,7 @@ from mmrec.affinities.content import ContentDirections, Directions
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingAffinityInterest
 from mmrec.affinities.neighbours import Neighbours
-from mmrec.affinities.scorer import AffinityScorer, LearnedReranker, LearnedRequest
+from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
 from mmrec.affinities.wiring import ContentAffinity, learned, with_content
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "ContentAffinity",
     "ContentDirections",
     "Directions",
-    "LearnedReranker",
     "LearnedRequest",
+    "LearnedReranker",
     "Neighbours",
     "SteppingAffinityInterest",
     "learned",

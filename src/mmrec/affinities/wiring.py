@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from mmrec.affinities.content import ContentDirections
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, SteppingAffinityInterest
-from mmrec.affinities.scorer import AffinityScorer, LearnedReranker, LearnedRequest
+from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
 from mmrec.interest import SteppingInterest
 from mmrec.models import SequentialModel
 
