@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,6 +65,14 @@ class Split:
     def until(self, part: str) -> Sequences:
         """Return the events of all parts up to and including ``part``."""
         return self.sequences.keep(self.part <= _number(part))
+
+    def training_until(self, part: str) -> "Split":
+        """Return a split with all parts up to and including ``part`` as the training part.
+
+        It has no fingerprint, since nothing is measured on it.
+        """
+        labels = np.where(self.part <= _number(part), TRAIN, self.part)
+        return replace(self, part=labels, fingerprint="")
 
     def sizes(self) -> dict[str, int]:
         """Return the number of targets in each part; of events, if every event is a target."""

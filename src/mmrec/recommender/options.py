@@ -233,6 +233,12 @@ class TrainingOptions(_Group):
         description="Decay of the moving average of the weights that is validated and kept; 0 for "
         "no average.",
     )
+    refit: Literal["none", "valid", "all"] = Field(
+        "all",
+        description="Events that a model is trained on anew, for as many steps, once validation has "
+        "chosen the epoch: none; valid, training and validation events, as the model whose test "
+        "figures are reported; or then all events, as the model that is kept.",
+    )
 
 
 class PrivacyOptions(_Group):

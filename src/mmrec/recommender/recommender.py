@@ -38,8 +38,10 @@ from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import renumbered, split_log
-from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out, seeded
+from mmrec.recommender.pipeline.fit import carry_out
+from mmrec.recommender.pipeline.leaks import without_leaks
 from mmrec.recommender.pipeline.measure import measure
+from mmrec.recommender.pipeline.plan import Execution, Plan, seeded
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.train import check_devices
@@ -174,11 +176,12 @@ class Recommender:
         split = split_log(log, options, catalog)
         # With privacy, which items have events is secret too: features are scaled over all items.
         private = options.epsilon is not None
-        known = np.ones(len(catalog) + 1, bool) if private else split.train_counts
-        trained = np.flatnonzero(known[1:]) + 1
+        known = np.arange(1, len(catalog) + 1 if private else 1)
         people = plan_users(data.users, options, recipe, split)
-        plan = Plan(options, recipe, modalities, catalog, split, trained, users=people)
+        plan = Plan(options, recipe, modalities, catalog, split, known, users=people)
         warn_of_unused(options, recipe, modalities, plan.check())
+        if private:  # the budget covers one training
+            plan = replace(plan, options=options.replace(refit="none"))
         if place is not None:
             table = None if people is None else people.catalog
             started = describe_start(options, recipe, split, catalog, table)
@@ -425,8 +428,8 @@ class Recommender:
         events = renamed({"interactions": events}, columns)["interactions"]
         log = read_log(events, self.catalog, time_unit)
         split = split_log(log, self.options, self.catalog)
-        split = self.state.labelled(renumbered(split, self.state.event_types))
-        return Report(measure(self.state, split)[0])
+        split = renumbered(split, self.state.event_types)
+        return Report(without_leaks(measure(self.state, split)[0], self.state, split))
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.

@@ -32,28 +32,29 @@ class Report(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
-        if "test" not in self:
+        if not _has_metrics(self):
             return f"<p>{escape(_without_metrics(self))}</p>"
         head = "".join(f"<th>{escape(name)}</th>" for name in ("", *COLUMNS))
         rows = "".join(
             f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
             for label, values in _rows(self).items()
         )
-        said = [*_of_events(self), _of_split(self), *_of_lists(self["test"])]
+        said = [*_of_events(self), _of_split(self), *_of_refit(self), *_of_lists(_test(self))]
         about = "<br>".join(map(escape, said))
         return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
 
 
 def metrics_table(report: Mapping[str, Any]) -> str:
     """Return the test metrics of a report and of its baselines."""
-    if "test" not in report:
+    if not _has_metrics(report):
         return _without_metrics(report)
     rows = _rows(report)
     width = max(map(len, rows))
-    lines = [_of_split(report), " " * width + "".join(f"{column:>13}" for column in COLUMNS)]
+    lines = [_of_split(report), *_of_refit(report)]
+    lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
-    return "\n".join([*_of_events(report), *lines, *_of_lists(report["test"])])
+    return "\n".join([*_of_events(report), *lines, *_of_lists(_test(report))])
 
 
 def _of_events(report: Mapping[str, Any]) -> list[str]:
@@ -76,6 +77,32 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}".rstrip() for name, count in counts.items())
 
 
+def _has_metrics(report: Mapping[str, Any]) -> bool:
+    return "test" in report or "test" in report.get("trained_on", {})
+
+
+def _test(report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures on the test part, whether or not the model has trained on it."""
+    figures: Mapping[str, Any] = report.get("test") or report["trained_on"]["test"]
+    return figures
+
+
+def _of_refit(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about the trainings after the one that selects, and one about leaks."""
+    stages = report.get("refit", {})
+    said = [
+        f"{' + '.join(stage['parts'])} ({stage['events']:,} events)"
+        for name, stage in stages.items()
+        if name != "select"
+    ]
+    lines = []
+    if said:
+        kept = f"; kept: {said[-1]}" if len(said) > 1 else ""
+        steps = stages["select"]["steps"]
+        lines.append(f"refit for {steps:,} steps: tested: {said[0]}{kept}")
+    return lines + ([f"note: {report['leak']}"] if "leak" in report else [])
+
+
 def _without_metrics(report: Mapping[str, Any]) -> str:
     return f"no metrics: this report has only {', '.join(report) or 'nothing'}"
 
@@ -91,14 +118,15 @@ def _of_split(report: Mapping[str, Any]) -> str:
 
 def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the metrics of each row of the table, as text."""
-    test = report["test"]
-    rows: dict[str, dict[str, Any]] = {"mmrec": test, **report["baselines"]}
-    rows["mmrec, seen items ranked too"] = test["with_seen"]
+    test = _test(report)
+    us = "mmrec" if "test" in report else "mmrec, trained on these"
+    rows: dict[str, Mapping[str, Any]] = {us: test, **report["baselines"]}
+    rows[f"{us}, seen items ranked too"] = test["with_seen"]
     if test["cold"]["targets"]:
-        rows["mmrec, warm items"] = test["warm"]
-        rows["mmrec, cold items"] = test["cold"]
+        rows[f"{us}, warm items"] = test["warm"]
+        rows[f"{us}, cold items"] = test["cold"]
     for name, metrics in test.get("slices", {}).items():
-        rows.setdefault(f"mmrec, {name}", metrics)
+        rows.setdefault(f"{us}, {name}", metrics)
     return {
         label: [f"{metrics.get(column, float('nan')):.4f}" for column in COLUMNS]
         for label, metrics in rows.items()
@@ -147,6 +175,7 @@ def summary(state: RecommenderState) -> str:
     ]
     if "events" in report:
         lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
+    lines += [f"  refit       {line.removeprefix('refit ')}" for line in _of_refit(report)]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
     return "\n".join(lines)

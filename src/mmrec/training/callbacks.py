@@ -36,9 +36,11 @@ def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) ->
     return [*average_and_stop(patience=patience, ema=ema), best]
 
 
-def average_and_stop(*, patience: int, ema: float) -> list[Callback]:
-    """Return the moving average, unless ``ema`` is 0, and early stopping."""
+def average_and_stop(*, patience: int | None, ema: float) -> list[Callback]:
+    """Return the moving average, unless ``ema`` is 0, and early stopping, unless it is None."""
+    average: list[Callback] = [MovingAverage(ema)] if ema else []
+    if patience is None:
+        return average
     if patience < 1:
         raise ValueError(f"patience must be 1 or more; got {patience}")
-    average = [MovingAverage(ema)] if ema else []
     return [*average, EarlyStopping(MONITOR, mode="max", patience=patience)]

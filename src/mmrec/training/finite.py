@@ -14,7 +14,7 @@ from mmrec.training.resume import kept
 class FiniteLoss(Callback):
     """Raises a ``ValueError`` for a loss or a weight that is NaN or infinite.
 
-    It checks before an epoch is validated, and so before its state is kept.
+    It checks before an epoch is validated, and before its state is kept.
 
     Args:
         directory: folder of the checkpoints, which the message names.
@@ -41,6 +41,13 @@ class FiniteLoss(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the last losses, and the weights, which were updated once more since."""
+        self._check_all(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the same, for a training without validation."""
+        self._check_all(trainer, pl_module)
+
+    def _check_all(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._check(trainer, int(trainer.num_training_batches) - 1)
         checks = [torch.isfinite(value).all() for value in pl_module.parameters()]
         if not torch.stack(checks).all():

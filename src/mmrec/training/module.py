@@ -37,6 +37,7 @@ class SequentialRecommender(LightningModule):
         weight_decay: weight decay of AdamW; biases, norms and vectors of missing modalities have
             none.
         warmup: share of the steps in which the learning rate rises, before it falls by a cosine.
+        schedule: number of these steps; by default those of the trainer.
 
     Parts with an auxiliary loss (:class:`mmrec.losses.AuxiliaryLoss`) add it to the loss.
 
@@ -56,11 +57,12 @@ class SequentialRecommender(LightningModule):
         encoder_lr: float = 2e-5,
         weight_decay: float = 0.01,
         warmup: float = 0.05,
+        schedule: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
-        self.warmup = warmup
+        self.warmup, self.schedule = warmup, schedule
         self.ndcg, self.hit_rate = NDCG(10), HitRate(10)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -146,7 +148,7 @@ class SequentialRecommender(LightningModule):
         optimizer = build_optimizer(
             self.model, self.lr, self.encoder_lr, self.weight_decay, fused=fused
         )
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.schedule or int(self.trainer.estimated_stepping_batches)
         schedule = warmup_cosine(optimizer, steps, self.warmup)
         return {
             "optimizer": optimizer,

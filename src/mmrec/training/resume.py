@@ -29,6 +29,8 @@ STATE = "mmrec"
 class Checkpoints(Checkpoint):
     """Keeps the weights of the best epoch, and writes checkpoints that training can resume from.
 
+    Of a training without validation it keeps the last weights.
+
     A checkpoint is a file of tensors and plain containers: weights, moving average, optimizer,
     schedule, early stopping, the states of the random number generators, the validation curve and
     the best weights. It is written at the end of an epoch by :class:`AtomicCheckpointIO`, so after
@@ -40,7 +42,9 @@ class Checkpoints(Checkpoint):
         directory: folder of the checkpoints; None to write none.
 
     Attributes:
-        curve: validation NDCG@10 of each epoch.
+        epochs: number of epochs that have ended.
+        batches: number of batches of an epoch.
+        curve: validation NDCG@10 of each epoch; empty without validation.
         best: weights of the best epoch, averaged if there is a :class:`MovingAverage`.
         ended: whether training is complete.
 
@@ -51,6 +55,7 @@ class Checkpoints(Checkpoint):
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory
+        self.epochs = self.batches = 0
         self.curve: list[float] = []
         self.best: dict[str, Tensor] = {}
         self.ended = False
@@ -73,13 +78,16 @@ class Checkpoints(Checkpoint):
         Raises:
             OSError: the checkpoint cannot be written; earlier ones are kept.
         """
-        score = float(trainer.callback_metrics[MONITOR])
-        if not self.curve or score > max(self.curve):
+        score = float(trainer.callback_metrics[MONITOR]) if trainer.enable_validation else None
+        if score is None or not self.curve or score > max(self.curve):
             weights = averaged(trainer, pl_module)
             self.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
-        self.curve.append(score)
-        epoch = trainer.current_epoch + 1
-        self.ended = trainer.should_stop or epoch == trainer.max_epochs
+        if score is not None:
+            self.curve.append(score)
+        self.epochs = epoch = trainer.current_epoch + 1
+        self.batches = int(trainer.num_training_batches)
+        limits = trainer.max_epochs, trainer.max_steps
+        self.ended = trainer.should_stop or epoch == limits[0] or trainer.global_step == limits[1]
         if self.directory is None:
             return
         path = self.directory / f"epoch-{epoch:05}.ckpt"
@@ -99,6 +107,8 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Add the state that Lightning does not keep."""
         checkpoint[STATE] = {
+            "epochs": self.epochs,
+            "batches": self.batches,
             "curve": self.curve,
             "best": self.best,
             "ended": self.ended,
@@ -114,6 +124,7 @@ class Checkpoints(Checkpoint):
     def restore(self, checkpoint: dict[str, Any]) -> None:
         """Restore curve, best weights and random state from a checkpoint."""
         state = checkpoint[STATE]
+        self.epochs, self.batches = state["epochs"], state["batches"]
         self.curve, self.best = list(state["curve"]), dict(state["best"])
         self.ended, self._random = state["ended"], state["random"]
 

@@ -28,6 +28,7 @@ class Context:
         progress: whether to show progress bars.
         before: the facts of the recommender that is updated, or None.
         loaded: frozen encoders that an earlier modality of the catalogue has loaded.
+        encoded: the catalogue as an earlier stage of the training has encoded it, by modality.
     """
 
     dim: int
@@ -37,6 +38,7 @@ class Context:
     progress: bool = False
     before: Facts | None = None
     loaded: dict[Hashable, Any] = field(default_factory=dict)
+    encoded: dict[Hashable, "Prepared"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,20 @@ class PretrainedModality(ABC):
         return None
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
-        """Encode the catalogue, or prepare its raw values for training."""
+        """Encode the catalogue, or prepare its raw values for training.
+
+        What a frozen encoder gives is computed once for all stages of a training.
+        """
+        if self.tuning != "frozen":
+            return self._prepare(catalog, context)
+        if self not in context.encoded:
+            context.encoded[self] = self._prepare(catalog, context)
+        made = context.encoded[self]
+        encoder = fitted(made.source, made.facts["feature_dim"], context.trained)
+        return replace(made, encoder=encoder, facts=dict(made.facts))
+
+    def _prepare(self, catalog: Catalog, context: Context) -> Prepared:
+        """Return the catalogue with its trained encoder, or with an unfitted one of features."""
         facts = dict(self.extra_facts(catalog, context.before))
         values, cut = self.values(catalog, facts), self.count_cut(catalog, facts)
         encoder = self._shared(context)
@@ -87,8 +100,8 @@ class PretrainedModality(ABC):
             store, model = FeatureStore(context.cache), placed(encoder, context.device)
             features, problems = encode_each(store, model, values, progress=context.progress)
             facts["feature_dim"] = encoder.dim
-            made = fitted(features, encoder.dim, context.trained)
-            prepared = Prepared(features, made, facts, problems=problems, cut=cut)
+            unfitted = FeatureEncoder(encoder.dim)
+            prepared = Prepared(features, unfitted, facts, problems=problems, cut=cut)
         else:
             source, problems = self._raw(values, encoder.transform)
             changed = _augmented(source)

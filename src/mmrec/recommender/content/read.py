@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Hashable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
@@ -172,6 +173,8 @@ def read_content(
     catalog: Catalog,
     context: Context,
     before: Mapping[str, Facts] | None = None,
+    *,
+    warn: bool = True,
 ) -> Content:
     """Encode, or prepare to encode, the modalities of a catalogue.
 
@@ -180,6 +183,7 @@ def read_content(
         catalog: the items.
         context: settings for :meth:`Modality.prepare`.
         before: the facts of the recommender that is updated, by modality.
+        warn: whether to warn of values that are left out.
 
     Raises:
         ValueError: a modality is missing in all items.
@@ -190,20 +194,28 @@ def read_content(
         made = modality.prepare(catalog, how)
         content.sources[name] = made.source
         content.train_sources[name] = made.train_source or made.source
-        content.encoders[name], content.facts[name] = made.encoder, made.facts
+        # A copy: if a modality gives the same object again, a later stage starts as this one did.
+        content.encoders[name], content.facts[name] = deepcopy(made.encoder), made.facts
         if made.problems:
-            content.problems[name] = warn_of_problems(name, catalog, made.problems)
+            content.problems[name] = reasons_of(catalog, made.problems)
+            if warn:
+                warn_of_problems(name, catalog, made.problems)
         content.cut_texts += made.cut
     return content
 
 
-def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
-    """Warn of the values that are left out; return the reasons by item id.
+def reasons_of(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
+    """Return why values are left out, by item id instead of by row."""
+    items = map(str, catalog.ids_of([row + 1 for row in problems]))
+    return dict(zip(items, problems.values(), strict=True))
+
+
+def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -> None:
+    """Warn of the values that are left out.
 
     One line says how many files are missing, another one how many values can't be read.
     """
-    items = map(str, catalog.ids_of([row + 1 for row in problems]))
-    reasons = dict(zip(items, problems.values(), strict=True))
+    reasons = reasons_of(catalog, problems)
     missing = {item: why for item, why in reasons.items() if why.endswith(MISSING)}
     wrong = {item: why for item, why in reasons.items() if item not in missing}
     for what, some in (("name missing files", missing), ("have values that are left out", wrong)):
@@ -211,4 +223,3 @@ def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -
             first = "; ".join(f"{item}: {why}" for item, why in list(some.items())[:3])
             counts = f"{len(some):,} of {len(catalog):,} items"
             log.warning("modality %r: %s %s, first %s", name, counts, what, first)
-    return reasons

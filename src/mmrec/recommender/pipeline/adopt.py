@@ -14,8 +14,9 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content, GivenModality, IdModality, Modality
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe, specs_of_model
-from mmrec.recommender.pipeline.fit import Plan, finish
 from mmrec.recommender.pipeline.measure import describe_content, measure
+from mmrec.recommender.pipeline.plan import Plan
+from mmrec.recommender.pipeline.stage import finish
 
 
 def adopt(
@@ -50,11 +51,12 @@ def adopt(
             f"sources and split must be of the catalogue, {len(catalog) + 1} indices with padding; "
             f"got {lengths} and a split of {split.catalog_size} items"
         )
-    known = {"modalities": tuple(encoders), "dim": model.items.dim, "split": split.name}
+    known: dict[str, Any] = {"modalities": tuple(encoders), "dim": model.items.dim}
+    known |= {"split": split.name, "refit": "none"}
     options = options.replace(**known, min_count=int(split.options.get("min_count", 0)))
     facts = {name: given[name].facts_of(catalog, encoder) for name, encoder in encoders.items()}
     content = Content(sources=dict(sources), encoders=encoders, facts=facts)
-    plan = Plan(options, Recipe(), given, catalog.copy(), split, np.zeros(0, dtype=np.int64))
+    plan = Plan(options, Recipe(), given, catalog.copy(), split)
     state = finish(plan, content, model, specs_of_model(model))
     recipe = {name: spec.to_dict() for name, spec in state.specs.items()}
     measured, targets = measure(state, split)

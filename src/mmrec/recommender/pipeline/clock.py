@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """Seconds between laps, by name.
+    """Seconds between laps, by name; laps of one name are added.
 
     Example:
         >>> clock = Clock()
@@ -18,7 +18,7 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Record the seconds since the last lap under ``name``."""
+        """Add the seconds since the last lap to those of ``name``."""
         now = time.perf_counter()
-        self.seconds[name] = round(now - self._last, 1)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self._last, 1)
         self._last = now

@@ -1,230 +1,82 @@
-"""The pipeline of ``fit`` and ``update``: content → model → training → vectors → measurement."""
+"""The pipeline of ``fit`` and ``update``: select → refit → measure."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+import logging
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
-
-from mmrec.data import Catalog, Split
-from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.artifact.run import is_main_process
-from mmrec.recommender.artifact.state import TIMED, RecommenderState
-from mmrec.recommender.content import Content, Context, FittedModality, Modality, read_content
-from mmrec.recommender.content.modality import check_fingerprint
-from mmrec.recommender.options import Options
-from mmrec.recommender.parts import SLOTS, PartSpec
-from mmrec.recommender.pipeline.assemble import Recipe, build_model, known_sizes, model_from
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content import Context
+from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
+from mmrec.recommender.pipeline.leaks import TRAINED, describe_trained, overlap_of_update
 from mmrec.recommender.pipeline.measure import describe_content, measure
-from mmrec.recommender.pipeline.private import train_private
-from mmrec.recommender.pipeline.train import train, training_device
-from mmrec.recommender.pipeline.trend import with_trend
-from mmrec.recommender.users import FittedUsers, UserFeatures, UserTable, fit_users
+from mmrec.recommender.pipeline.plan import Execution, Plan
+from mmrec.recommender.pipeline.stage import Stage, run_stage
+from mmrec.recommender.pipeline.train import training_device
+
+log = logging.getLogger(__name__)
+
+NAMES = {"train": "select", "valid": "valid", "test": "all"}
+"""What a report calls a training, by the last part that it reads."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The data and the parts of a recommender that is to be trained.
-
-    Attributes:
-        options: numbers and choices.
-        recipe: what was given for each slot.
-        modalities: the modalities, by name.
-        catalog: the items.
-        split: the labelled events.
-        trained: catalogue indices of the items that get an id vector.
-        about: further facts for ``config.json``.
-        users: the table of users whose features are used, or None.
-    """
-
-    options: Options
-    recipe: Recipe
-    modalities: dict[str, Modality]
-    catalog: Catalog
-    split: Split
-    trained: np.ndarray
-    about: dict[str, Any] = field(default_factory=dict)
-    users: UserTable | None = None
-
-    @property
-    def content(self) -> list[str]:
-        """The modalities that items without events have."""
-        return [name for name, modality in self.modalities.items() if modality.has_content]
-
-    def check(self) -> dict[str, PartSpec]:
-        """Make the parts that need no encoder, so that errors are found before encoding.
-
-        Returns:
-            Their specs.
-
-        Raises:
-            ValueError: a part can't be made.
-        """
-        self.recipe.to_dict()  # fails if a part can't be described
-        with seeded(0):
-            event_types = self.split.sequences.event_types
-            known = known_sizes(self.recipe, self.options, event_types)
-            return {
-                slot: SLOTS[slot].make(given, known[slot])[1]
-                for slot in ("interest", "scorer", "reranker")
-                if (given := self.recipe.of(slot)) is not None
-            }
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a plan is carried out.
-
-    Attributes:
-        cache: folder in which the features of frozen encoders are kept, or None.
-        checkpoints: folder for a checkpoint after each epoch, or None.
-        resume: whether training continues from the last checkpoint.
-        progress: whether to show progress bars.
-    """
-
-    cache: Path | None = None
-    checkpoints: Path | None = None
-    resume: bool = False
-    progress: bool = False
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generators in a block, and restore their state at its end."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield
-
-
-def carry_out(
-    plan: Plan, how: Execution, start: RecommenderState | None = None
-) -> RecommenderState:
+def carry_out(plan: Plan, how: Execution) -> RecommenderState:
     """Train and measure a recommender.
+
+    A training on the training part lets validation choose: the epoch, and see
+    :mod:`mmrec.recommender.pipeline.choices`. By the option ``refit``, two more trainings follow
+    from the same start, for as many steps: one on training and validation events, whose model is
+    measured on the test part, and one on all events, whose model is kept.
 
     Args:
         plan: data and parts.
         how: folders, progress and resumption.
-        start: the recommender that is updated; None to start from new weights.
 
     Raises:
         ValueError: no item has a modality, parts don't fit together, or the loss is not finite.
         OSError: a checkpoint can't be written.
     """
     plan.check()
-    clock, device = Clock(), training_device()
-    with seeded(plan.options.seed):
-        context = Context(plan.options.dim, plan.trained, how.cache, device, how.progress)
-        before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
-        content = read_content(plan.modalities, plan.catalog, context, before)
-        users = None
-        if plan.users is not None:
-            dropout = plan.options.modality_dropout
-            users = fit_users(plan.users, plan.split, plan.options.dim, dropout)
-            plan = replace(plan, split=users.features.labelled(plan.split))
-        clock.lap("encode")
-        model, specs = _model(plan, content, start, users)
-        trained = _train(plan, content, model, how, users)
-    state = finish(plan, content, model, specs, device=device)
-    if users is not None and model.users is not None:
-        features = users.features
-        features = UserFeatures.of(features.modalities, features.catalog, model.users)
-        state = replace(state, users=features)
-    clock.lap("train")
-    facts: dict[str, Any] = {}
-    if plan.options.trend and plan.options.epsilon is None:
-        state, facts = with_trend(state, plan.split, plan.options.seed)
+    clock = Clock()
+    context = Context(plan.options.dim, plan.trained, how.cache, training_device(), how.progress)
+    first = run_stage(plan, how, context, clock)
+    chosen, facts = choose(first.state, plan.split)
+    clock.lap("evaluate")
+    stages = {"train": replace(first, state=chosen)}
+    for part in plan.refits:
+        log.info("refit (%s): %s steps", NAMES[part], first.facts["steps"])
+        again = plan.until(part)
+        made = run_stage(again, how.refitting(part), context, clock, first.length)
+        stages[part] = replace(made, state=keep(made.state, chosen, again.split))
+    served = list(stages.values())[-1]
     report: dict[str, Any] = {}
     targets = None
-    if is_main_process():  # the other processes have the same model
-        report, targets = measure(state, plan.split)
+    if is_main_process():  # the other processes have the same models
+        measured = stages.get("valid", stages["train"]).state
+        report, targets = measure(measured, plan.split, selected=chosen)
+        report = overlap_of_update(report, plan)
     clock.lap("evaluate")
-    report |= facts
-    if state.users is not None:
-        report["user_features"] = list(state.users.modalities)
-        report["users_with_features"] = int(state.users.known.sum())
-    report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
-    return replace(state, report=report, targets=targets).to("cpu")
+    report |= facts | first.history | _about_users(served.state)
+    report |= describe_content(plan.catalog, served.content)
+    report |= {"refit": _facts(stages), "seconds": clock.seconds}
+    about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1])}
+    return replace(served.state, report=report, targets=targets, about=about).to("cpu")
 
 
-def finish(
-    plan: Plan,
-    content: Content,
-    model: SequentialModel,
-    specs: dict[str, PartSpec],
-    *,
-    device: str | torch.device = "cpu",
-) -> RecommenderState:
-    """Encode the catalogue and return the state of a trained model, without a report."""
-    size = len(plan.catalog)
-    vectors, contributions = encode_with_contributions(
-        model.to(device).items, content.sources, size
-    )
-    slots = np.zeros(size + 1, dtype=np.int64)
-    slots[plan.trained] = np.arange(1, len(plan.trained) + 1)
-    return RecommenderState(
-        options=plan.options,
-        recipe=plan.recipe.to_dict(),
-        specs=specs,
-        modalities={
-            name: FittedModality(modality, content.facts[name])
-            for name, modality in plan.modalities.items()
-        },
-        model=model.eval(),
-        catalog=plan.catalog,
-        vectors=vectors,
-        counts=torch.from_numpy(plan.split.train_counts),
-        slots=slots,
-        event_types=tuple(plan.split.sequences.event_types),
-        modality_contributions=contributions,
-        about={**plan.about, TIMED: plan.split.sequences.timed},
-    )
+def _about_users(state: RecommenderState) -> dict[str, Any]:
+    if state.users is None:
+        return {}
+    return {
+        "user_features": list(state.users.modalities),
+        "users_with_features": int(state.users.known.sum()),
+    }
 
 
-def _model(
-    plan: Plan, content: Content, start: RecommenderState | None, users: FittedUsers | None
-) -> tuple[SequentialModel, dict[str, PartSpec]]:
-    tower = None if users is None else users.tower
-    if start is None:
-        return build_model(
-            plan.recipe,
-            plan.options,
-            content.encoders,
-            event_types=plan.split.sequences.event_types,
-            content=plan.content,
-            users=tower,
-        )
-    for name, fitted in start.modalities.items():
-        if (fingerprint := content.facts[name].get("fingerprint")) is not None:
-            check_fingerprint(name, fingerprint, fitted.facts)
-    return model_from(start.model, start.specs, content.encoders, tower), dict(start.specs)
-
-
-def _train(
-    plan: Plan,
-    content: Content,
-    model: SequentialModel,
-    how: Execution,
-    users: FittedUsers | None,
-) -> dict[str, Any]:
-    """Train the model in place; return what the report says about it."""
-    if plan.options.epsilon is not None:
-        history, privacy = train_private(
-            model, plan.options, plan.recipe, plan.split, content.sources
-        )
-        return {"training": history, "privacy": privacy}
-    history = train(
-        model,
-        plan.options,
-        plan.recipe,
-        plan.split,
-        content,
-        progress=how.progress,
-        checkpoints=how.checkpoints,
-        resume=how.resume,
-        users=None if users is None else users.sources or None,
-    )
-    return {"training": history}
+def _facts(stages: dict[str, Stage]) -> dict[str, Any]:
+    """Return what the report says about each training, by its name."""
+    parts = list(NAMES)
+    return {
+        NAMES[last]: {"parts": parts[: parts.index(last) + 1], **stage.facts}
+        for last, stage in stages.items()
+    }

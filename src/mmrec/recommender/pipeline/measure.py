@@ -30,8 +30,20 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
-def measure(state: RecommenderState, split: Split) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return the metrics of a recommender and of baselines, and the rank of each test target."""
+def measure(
+    state: RecommenderState, split: Split, selected: RecommenderState | None = None
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Return the metrics of a recommender and of baselines, and the rank of each test target.
+
+    Targets are warm or cold by the events of the split's training part, whatever else the
+    recommender has trained on, so that recommenders are compared on the same items.
+
+    Args:
+        state: the recommender.
+        split: labelled events.
+        selected: the recommender that is measured on validation, if it is another one.
+    """
+    split = state.labelled(split)
     options, catalog = state.options, state.catalog
     # Models are compared on the same histories, however many events of them each reads.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
@@ -39,7 +51,7 @@ def measure(state: RecommenderState, split: Split) -> tuple[dict[str, Any], pl.D
     ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
     half_life = None if state.trend is None else state.trend.half_life
     recent = None if half_life is None else (half_life, known_events(split, "test"))
-    valid = scorer_at(state, split, "valid")
+    valid = scorer_at(selected or state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
         "seed": options.seed,

@@ -14,12 +14,16 @@ from mmrec.data.durable import write_whole
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.plan import REFITS, refit_folder
 
 log = logging.getLogger(__name__)
 
 STARTED = "training.json"
 FREE = ("precision", "workers")
 """Options that may differ when a training is resumed."""
+
+REFIT_FOLDERS = tuple(map(refit_folder, REFITS["all"]))
+"""Folders in that of a training with the checkpoints of its refits."""
 
 
 def describe_start(
@@ -71,6 +75,8 @@ def remove_folder(directory: Path) -> None:
     """Remove checkpoints and their folder; anything else that is there stays."""
     if not directory.is_dir():
         return
+    for folder in REFIT_FOLDERS:
+        remove_folder(directory / folder)
     for path in [*directory.glob("epoch-*.ckpt*"), *directory.glob(f"{STARTED}*")]:
         path.unlink(missing_ok=True)
     if not any(directory.iterdir()):
@@ -112,7 +118,7 @@ def _check_place(directory: Path) -> None:
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; checkpoints need a folder")
     names = [path.name for path in directory.iterdir()]
-    others = sorted(n for n in names if not n.startswith(("epoch-", STARTED)))
+    others = sorted(n for n in names if not n.startswith(("epoch-", STARTED, *REFIT_FOLDERS)))
     if others:
         raise FileExistsError(
             f"{directory} must hold nothing but checkpoints of a training; it holds {others[:3]}"

@@ -1,4 +1,4 @@
-"""Training a model until validation stops improving."""
+"""Training a model until validation stops improving, or for a given number of steps."""
 
 import logging
 import os
@@ -6,6 +6,7 @@ import signal
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,35 @@ if TYPE_CHECKING:
     from mmrec.training import Checkpoints, SequenceDataModule
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a training takes.
+
+    Attributes:
+        steps: number of optimizer steps.
+        schedule: steps of the schedule of the learning rate, of which these are the first.
+    """
+
+    steps: int
+    schedule: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training went.
+
+    Attributes:
+        length: up to the weights that were kept.
+        epochs: how often ``length`` goes through the events.
+        history: the best epoch, the number of epochs, and the validation NDCG@10 of each; empty
+            without validation.
+    """
+
+    length: Length
+    epochs: float
+    history: dict[str, Any]
 
 
 def training_device() -> torch.device:
@@ -62,8 +92,11 @@ def train(
     checkpoints: Path | None = None,
     resume: bool = False,
     users: Mapping[str, Source] | None = None,
-) -> dict[str, Any]:
+    length: Length | None = None,
+) -> Training:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
+
+    With ``length``, nothing is validated, and it ends with the weights of the last step.
 
     Args:
         model: the model.
@@ -75,9 +108,7 @@ def train(
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether to continue from the last checkpoint.
         users: sources of the table of users that the split refers to, by modality.
-
-    Returns:
-        The best epoch, the number of epochs, and the validation NDCG@10 of each.
+        length: how long to train; None to stop when validation does.
 
     Raises:
         ValueError: the loss is not finite, or no checkpoint can be read.
@@ -93,25 +124,33 @@ def train(
         lr=options.lr,
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
+        schedule=None if length is None else length.schedule,
     )
     kept = Checkpoints(checkpoints)
     # Without resume, the main process may not have emptied the folder yet.
     path = _restore(kept, module.state_dict(), checkpoints) if checkpoints and resume else None
-    if path is not None:
-        log.warning("training continues after epoch %d of %d", len(kept.curve), options.epochs)
+    if path is not None and length is None:
+        log.warning("training continues after epoch %d of %d", kept.epochs, options.epochs)
+    elif path is not None:
+        done = min(kept.epochs * kept.batches, length.steps)
+        log.warning("refit continues after step %d of %d", done, length.steps)
     if not kept.ended:
         with quiet(), _interruptible():
-            trainer = _trainer(options, kept, progress)
+            trainer = _trainer(options, kept, progress, length)
             data = _data(options, recipe, split, content, users)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
     model.eval()
+    if length is not None:
+        return Training(length, round(length.steps / kept.batches, 2), {})
     curve = kept.curve
-    return {
-        "best_epoch": max(range(len(curve)), key=curve.__getitem__) + 1,
+    best = max(range(len(curve)), key=curve.__getitem__) + 1
+    history = {
+        "best_epoch": best,
         "epochs": len(curve),
         "valid_curve": [round(value, 5) for value in curve],
     }
+    return Training(Length(best * kept.batches, options.epochs * kept.batches), best, history)
 
 
 def _data(
@@ -153,16 +192,21 @@ def _restore(kept: "Checkpoints", weights: dict[str, Tensor], directory: Path) -
     return found[0]
 
 
-def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer":
+def _trainer(
+    options: Options, kept: "Checkpoints", progress: bool, length: Length | None
+) -> "Trainer":
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from mmrec.training import AtomicCheckpointIO, FiniteLoss, average_and_stop
 
-    usual = average_and_stop(patience=options.patience, ema=options.ema)
+    patience = options.patience if length is None else None
+    usual = average_and_stop(patience=patience, ema=options.ema)
     try:
         return Trainer(
-            max_epochs=options.epochs,
+            max_epochs=options.epochs if length is None else -1,
+            max_steps=-1 if length is None else length.steps,
+            limit_val_batches=1.0 if length is None else 0,
             precision=options.precision,
             devices=options.devices,
             gradient_clip_val=1.0,

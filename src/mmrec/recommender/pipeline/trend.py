@@ -35,12 +35,15 @@ def known_events(split: Split, part: str) -> ItemEvents:
 
 
 def with_trend(
-    state: RecommenderState, split: Split, seed: int
+    state: RecommenderState, split: Split
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
-    Without times, or with too few validation events, there is none.
+    Without the option ``trend``, without times, or with too few validation events, there is none.
     """
+    if not state.options.trend:
+        return state, {}
+    split = state.labelled(split)
     targets = split.targets("valid")
     targets = targets[targets > split.sequences.offsets[target_users(split, targets)]]
     users = target_users(split, targets)
@@ -71,7 +74,7 @@ def with_trend(
         events,
         ItemEvents(train.item, train.time.astype(np.float64)),
         created_times(state.catalog.frame, events),
-        seed=seed,
+        seed=state.options.seed,
     )
     every = split.sequences.without_negatives()
     trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))

@@ -61,6 +61,8 @@ def unused_options(
         found |= dict.fromkeys(("delta", "max_grad_norm"), "epsilon is not set")
     else:
         found |= dict.fromkeys(("patience", "max_valid"), "private training chooses no epoch")
+        if options.refit != "none":
+            found["refit"] = "the privacy budget covers one training"
     interest = specs.get("interest")
     if interest is not None:
         built = SLOTS["interest"].is_built(recipe.of("interest"))

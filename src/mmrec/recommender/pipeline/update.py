@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch.nn.functional as F
 
-from mmrec.data import Catalog, Interactions, Split, Table, TimeUnit, read_log
+from mmrec.data import Catalog, Interactions, Table, TimeUnit, read_log
 from mmrec.data.users import match_users, read_users
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
@@ -17,7 +17,8 @@ from mmrec.recommender.parts import SLOTS, Parts
 from mmrec.recommender.parts.remake import is_ours
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
-from mmrec.recommender.pipeline.fit import Execution, Plan, carry_out
+from mmrec.recommender.pipeline.fit import carry_out
+from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.users import UserTable, user_catalog
 
@@ -68,11 +69,12 @@ def update_state(
         {name: fitted.modality for name, fitted in old.modalities.items()},
         catalog,
         split,
-        _vocabulary(old, split),
+        _vocabulary(old),
         {name: value for name, value in old.about.items() if name != "data"},
         _users(old, users, log),
+        old,
     )
-    made = carry_out(plan, how, old)
+    made = carry_out(plan, how)
     counts = made.counts + F.pad(old.counts.cpu(), (0, len(made.counts) - len(old.counts)))
     changed = {slot: plan.recipe.to_dict()[slot] for slot in parts}
     return replace(made, counts=counts, recipe={**old.recipe, **changed})
@@ -157,9 +159,7 @@ def _check_images(old: Catalog, catalog: Catalog) -> None:
         )
 
 
-def _vocabulary(old: RecommenderState, split: Split) -> np.ndarray:
-    """Return catalogue indices in the order of the id vocabulary; known items keep their places."""
+def _vocabulary(old: RecommenderState) -> np.ndarray:
+    """Return catalogue indices in the order of the id vocabulary; they keep their places."""
     before = np.flatnonzero(old.slots)
-    before = before[np.argsort(old.slots[before])]
-    now = np.flatnonzero(split.train_counts)
-    return np.concatenate([before, np.setdiff1d(now, before)])
+    return before[np.argsort(old.slots[before])]

@@ -50,7 +50,9 @@ class FittedUsers:
     tower: ItemEncoder
 
 
-def fit_users(table: UserTable, split: Split, dim: int, dropout: float = 0.0) -> FittedUsers:
+def fit_users(
+    table: UserTable, split: Split, dim: int, dropout: float = 0.0, *, warn: bool = True
+) -> FittedUsers:
     """Read a table of users; values and quantiles are those of users with training events.
 
     Args:
@@ -58,6 +60,7 @@ def fit_users(table: UserTable, split: Split, dim: int, dropout: float = 0.0) ->
         split: labelled events.
         dim: width of the vectors.
         dropout: probability that a user is trained without one of several modalities.
+        warn: whether to warn of values that are left out.
 
     Raises:
         ValueError: no user of the table has training events, or none of them has a feature.
@@ -68,7 +71,7 @@ def fit_users(table: UserTable, split: Split, dim: int, dropout: float = 0.0) ->
     if table.catalog is None:
         encoders = {n: made.rebuild(facts[n]) for n, made in table.modalities.items()}  # type: ignore[misc]
     else:
-        sources, encoders, facts = _prepared(table, table.catalog, split, dim)
+        sources, encoders, facts = _prepared(table, table.catalog, split, dim, warn)
     fitted = {name: FittedModality(made, facts[name]) for name, made in table.modalities.items()}
     known = known_rows(sources) if sources else np.zeros(1, dtype=bool)
     features = UserFeatures(fitted, table.catalog, known, torch.zeros(len(known), dim))
@@ -87,7 +90,7 @@ def trained_users(split: Split) -> list[ItemId]:
 
 
 def _prepared(
-    table: UserTable, catalog: Catalog, split: Split, dim: int
+    table: UserTable, catalog: Catalog, split: Split, dim: int, warn: bool
 ) -> tuple[dict[str, Source], dict[str, Encoder], dict[str, Facts]]:
     rows = np.array([catalog.find(user) for user in trained_users(split)], dtype=np.int64)
     trained = np.unique(rows[rows > 0])
@@ -103,7 +106,7 @@ def _prepared(
             said = str(error).replace("trained item", "user with training events")
             raise ValueError(f"features of users: {said}") from error
         sources[name], encoders[name], facts[name] = made.source, made.encoder, made.facts
-        if made.problems:
+        if made.problems and warn:
             count, first = len(made.problems), next(iter(made.problems.values()))
             log.warning("users: %s: %d values are left out, first: %s", name, count, first)
     return sources, encoders, facts

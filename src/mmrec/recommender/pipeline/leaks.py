@@ -1,0 +1,91 @@
+"""Which events a served model has trained on, so that figures on them are not called a test."""
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from mmrec.data import Split
+from mmrec.data.splits import PARTS
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.plan import Plan
+
+log = logging.getLogger(__name__)
+
+TRAINED = "trained_on"
+"""In ``about``: what the model has trained on. In a report: figures on parts that it trained on."""
+
+LEAK = "leak"
+"""In a report: a sentence about test events that the model has trained on, or may have."""
+
+
+def describe_trained(plan: Plan, last: str) -> dict[str, Any]:
+    """Return what a RUN keeps of the events of its training, up to and including part ``last``.
+
+    They are the fingerprint of the split, the parts, the time of the last event (None without
+    times, or if only the training part was used), and the last such time of earlier trainings.
+    """
+    events, refitted = plan.split.until(last), last != "train"
+    return {
+        "split": plan.split.fingerprint,
+        "parts": list(PARTS)[: PARTS[last] + 1],
+        "until": float(events.time.max()) if events.timed and refitted else None,
+        "before": None if plan.start is None else _last_time(plan.start),
+    }
+
+
+def without_leaks(report: dict[str, Any], state: RecommenderState, split: Split) -> dict[str, Any]:
+    """Return a report whose ``valid`` and ``test`` are not of events that trained the model.
+
+    On the split of the training, the figures on parts that it has trained on are moved to
+    :data:`TRAINED`. On another split it is unknown which events are the same, so those are counted
+    that are not later than the last event of the training. Both are said in the report and, for
+    the test part, in a warning.
+    """
+    trained = state.about.get(TRAINED, {})
+    if trained.get("split") != split.fingerprint:
+        return with_overlap(report, _last_time(state), split)
+    moved = {part: report[part] for part in trained["parts"] if part in report}
+    if moved:
+        kept = {name: value for name, value in report.items() if name not in moved}
+        report = kept | {TRAINED: moved}
+    if "test" not in moved:
+        return with_overlap(report, trained["before"], split)
+    return _said(
+        report,
+        "the model has trained on the test events of this log, so these figures are not a test; "
+        "the report of fit has a test, made before that; give a log of later events, or fit with "
+        "refit='valid'",
+    )
+
+
+def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> dict[str, Any]:
+    """Return a report that says how many test events are not later than a time, if some are."""
+    targets = split.targets("test")
+    if until is None or not split.sequences.timed:
+        return report
+    count = int(np.count_nonzero(split.sequences.time[targets] <= until))
+    if not count:
+        return report
+    return _said(
+        report,
+        f"{count:,} of {len(targets):,} test events are not later than the last event of an "
+        f"earlier training; figures on events that were in it are not a test",
+    )
+
+
+def overlap_of_update(report: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Return the report of an update, with what :func:`with_overlap` says of the old training."""
+    return report if plan.start is None else with_overlap(report, _last_time(plan.start), plan.split)
+
+
+def _last_time(state: RecommenderState) -> float | None:
+    """Return the time of the last event that a refit has read; None if it is unknown."""
+    trained = state.about.get(TRAINED, {})
+    times = [trained.get(name) for name in ("until", "before")]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _said(report: dict[str, Any], sentence: str) -> dict[str, Any]:
+    log.warning("%s", sentence)
+    return report | {LEAK: sentence}
