@@ -1,8 +1,8 @@
 """Affinities: terms that are added to the learned score.
 
-``score = u · c + Σ weight · cosine(content) + Σ weight · neighbours``. The affinities of content are
-products, so they lie beside ``u`` and ``c`` (:func:`with_content`). Those of items that are taken by
-the same users are a sparse table (:class:`Neighbours`).
+``score = u · c + Σ weight · cosine(content) + Σ weight · neighbours``. The affinities of content
+are products, so they lie beside ``u`` and ``c`` (:func:`with_content`). Those of items that the
+same users take are a sparse table (:class:`Neighbours`).
 """
 
 from mmrec.affinities.content import ContentDirections, Directions

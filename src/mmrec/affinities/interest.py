@@ -108,10 +108,20 @@ class AffinityInterest(nn.Module):
             after = self.interest(learned, mask, gap, event_type)
             rows = torch.arange(len(after), device=after.device)
             state = after[rows, (lengths[:, 0] - 1).clamp(min=0)]
-        age = lengths - 1 - torch.arange(mask.shape[1], device=mask.device)
+        recent = self.recent(directions, mask, event_type)
+        return torch.cat([state, self._weighted(recent)], dim=-1)
+
+    def recent(
+        self,
+        directions: Float[Tensor, "B T E"],
+        mask: Bool[Tensor, "B T"],
+        event_type: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B E"]:
+        """Return the mean direction of the last items, of length 1 in each block."""
+        age = mask.sum(1, keepdim=True) - 1 - torch.arange(mask.shape[1], device=mask.device)
         decay = torch.where(mask, self.decay ** age.clamp(min=0).float(), 0.0)
         sums = torch.einsum("bs,bse->be", decay, self._signed(directions, event_type))
-        return torch.cat([state, self._weighted(sums)], dim=-1)
+        return torch.cat([F.normalize(p, dim=-1) for p in sums.split(self.blocks, dim=-1)], dim=-1)
 
     def _split(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Return the learned vectors and the directions; those of a user's features are zero."""

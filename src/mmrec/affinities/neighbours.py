@@ -37,7 +37,8 @@ class Neighbours:
         items: neighbours of each item, 0 = none, ``(V + 1, K)``.
         counts: how often each was met, ``(V + 1, K)``.
         totals: users of each item, ``(V + 1,)``.
-        decay: weight of an item of the history relative to the one after it; 0 reads the last alone.
+        decay: weight of an item of the history relative to the one after it; with 0, the last
+            item alone is read.
         ordered: whether the counts are of successive events.
         weight: what 1 adds to the score.
         negative_types: event types that say no; their items are passed over.

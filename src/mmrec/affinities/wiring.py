@@ -31,6 +31,14 @@ class ContentAffinity:
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, model: SequentialModel) -> "ContentAffinity | None":
+        """Return the affinities of a model, or None if it has none."""
+        fusion, interest = model.items.fusion, model.interest
+        if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
+            return None
+        return cls(fusion.content.dims, interest.decay, tuple(interest.negative_types))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {

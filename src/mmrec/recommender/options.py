@@ -202,6 +202,11 @@ class ModelOptions(_Group):
         description="Rank by what is popular now and by the age of items too, if that helps on "
         "validation.",
     )
+    affinities: bool = Field(
+        True,
+        description="Add to the score how near an item's content is to the last items, and how "
+        "often the same users took both, if that helps on validation.",
+    )
     request_time: bool = Field(
         True, description="Use the time from the last event to the request as an input."
     )

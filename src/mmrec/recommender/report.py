@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from mmrec.affinities import learned
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 
@@ -39,7 +40,8 @@ class Report(dict[str, Any]):
             f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
             for label, values in _rows(self).items()
         )
-        said = [*_of_events(self), _of_split(self), *_of_refit(self), *_of_lists(_test(self))]
+        said = [*_of_events(self), _of_split(self), *_of_refit(self), *_of_affinities(self)]
+        said += _of_lists(_test(self))
         about = "<br>".join(map(escape, said))
         return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
 
@@ -50,7 +52,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
         return _without_metrics(report)
     rows = _rows(report)
     width = max(map(len, rows))
-    lines = [_of_split(report), *_of_refit(report)]
+    lines = [_of_split(report), *_of_refit(report), *_of_affinities(report)]
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
@@ -103,6 +105,18 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
     return lines + ([f"note: {report['leak']}"] if "leak" in report else [])
 
 
+def _of_affinities(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about the affinities that validation has chosen."""
+    facts = report.get("affinities")
+    if not facts:
+        return []
+    weights = [f"{name} {weight:.2f}" for name, weight in facts["weights"].items()]
+    if not weights:
+        return ["affinities: none lifts validation"]
+    gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
+    return [f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain})"]
+
+
 def _without_metrics(report: Mapping[str, Any]) -> str:
     return f"no metrics: this report has only {', '.join(report) or 'nothing'}"
 
@@ -148,7 +162,7 @@ def one_line(state: RecommenderState) -> str:
     said = [
         f"{len(state.catalog):,} items",
         "+".join(state.modalities),
-        type(state.model.interest).__name__,
+        type(learned(state.model).interest).__name__,
     ]
     if MAIN in state.report.get("test", {}):
         said.append(f"test {MAIN} {state.report['test'][MAIN]:.4f}")
@@ -157,7 +171,7 @@ def one_line(state: RecommenderState) -> str:
 
 def summary(state: RecommenderState) -> str:
     """Return what a recommender is and how good it is, in a few lines."""
-    model, report = state.model, state.report
+    model, report = learned(state.model), state.report
     parts = {
         "fusion": model.items.fusion,
         "interest": model.interest,
@@ -176,6 +190,7 @@ def summary(state: RecommenderState) -> str:
     if "events" in report:
         lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
     lines += [f"  refit       {line.removeprefix('refit ')}" for line in _of_refit(report)]
+    lines += [f"  {line.replace(': ', '  ', 1)}" for line in _of_affinities(report)]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import polars as pl
 import torch
 
 from mmrec import __version__
+from mmrec.affinities import ContentAffinity, Neighbours, with_content
 from mmrec.data import Catalog
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder
@@ -47,8 +48,25 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
         state.targets,
         dict(state.modality_contributions),
         {} if state.trend is None else state.trend.tensors(),
+        {
+            f"{number}.{name}": array
+            for number, one in enumerate(state.neighbours)
+            for name, array in one.tensors().items()
+        },
         _table_of(state.users),
     )
+
+
+def _neighbours(run: Run) -> tuple[Neighbours, ...]:
+    """Return the affinities that were counted in the log."""
+    return tuple(
+        Neighbours.from_dict(values, _under(f"{number}.", run.neighbours))
+        for number, values in enumerate(run.config["neighbours"])
+    )
+
+
+def _under(start: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {n.removeprefix(start): value for n, value in tensors.items() if n.startswith(start)}
 
 
 def _table_of(users: UserFeatures | None) -> pl.DataFrame | None:
@@ -70,7 +88,7 @@ def _users_of(
 
 def describe(state: RecommenderState) -> dict[str, Any]:
     """Return ``config.json``, from which the model is made again and the training repeated."""
-    images = state.catalog.images
+    images, content = state.catalog.images, ContentAffinity.of(state.model)
     return {
         "versions": {"mmrec": __version__, "torch": str(torch.__version__)},
         "options": state.options.to_dict(),
@@ -81,6 +99,8 @@ def describe(state: RecommenderState) -> dict[str, Any]:
         "event_types": list(state.event_types),
         "images": str(images.resolve()) if images else None,
         "trend": None if state.trend is None else state.trend.to_dict(),
+        "content_affinity": None if content is None else content.to_dict(),
+        "neighbours": [one.to_dict() for one in state.neighbours],
         "about": dict(state.about),
     }
 
@@ -141,6 +161,8 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         made = {name: fitted.modality.rebuild(fitted.facts) for name, fitted in people.items()}
         tower = user_tower(cast(dict[str, Encoder], made), options.dim, options.modality_dropout)
     model = assemble(specs, encoders, own, tower)
+    if config["content_affinity"] is not None:
+        model = with_content(model, ContentAffinity.from_dict(config["content_affinity"]))
     model.load_state_dict(run.weights)
     return RecommenderState(
         options=options,
@@ -159,6 +181,7 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         about=config["about"],
         trend=Trend.from_dict(config["trend"], run.trend) if config["trend"] else None,
         users=_users_of(run, people, model.users),
+        neighbours=_neighbours(run),
     )
 
 
@@ -178,6 +201,12 @@ def _check_numbers(
             f"{directory} must have a trend of {len(state.vectors) - 1} items; it has one of "
             f"{state.trend.catalog_size}"
         )
+    for one in state.neighbours:
+        if len(one.items) > len(state.vectors):
+            raise RunError(
+                f"{directory} must have neighbours of {len(state.vectors) - 1} items at most; it "
+                f"has those of {one.catalog_size}"
+            )
     for name, added in state.modality_contributions.items():
         if name not in state.modalities or added.shape != state.vectors.shape:
             raise RunError(

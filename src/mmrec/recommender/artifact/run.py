@@ -18,7 +18,7 @@ from torch import Tensor
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 
-FORMAT = 3
+FORMAT = 4
 """Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")
@@ -29,8 +29,8 @@ HASHES = "sha256"
 FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
-TREND, USERS = "trend.safetensors", "users.parquet"
-OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, USERS)
+TREND, NEIGHBOURS, USERS = "trend.safetensors", "neighbours.safetensors", "users.parquet"
+OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -51,6 +51,7 @@ class Run:
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.
         trend: the arrays of the trend, see :class:`mmrec.trends.Trend`.
+        neighbours: the arrays of :class:`mmrec.affinities.Neighbours`, by their number.
         users: ``user_id`` and the columns that the model reads, or None.
     """
 
@@ -61,6 +62,7 @@ class Run:
     targets: pl.DataFrame | None = None
     contributions: dict[str, Tensor] = field(default_factory=dict)
     trend: dict[str, Tensor] = field(default_factory=dict)
+    neighbours: dict[str, Tensor] = field(default_factory=dict)
     users: pl.DataFrame | None = None
 
     @property
@@ -129,6 +131,8 @@ def _write_files(run: Run, directory: Path) -> None:
         tensors[CONTRIBUTIONS] = run.contributions
     if run.trend:
         tensors[TREND] = run.trend
+    if run.neighbours:
+        tensors[NEIGHBOURS] = run.neighbours
     for file, held in tensors.items():
         # Clones, because tied weights share memory, which the format has no place for.
         whole = {name: tensor.cpu().contiguous().clone() for name, tensor in held.items()}
@@ -165,7 +169,7 @@ def read_run(directory: Path) -> Run:
             f"again with this version of mmrec"
         )
     _check_hashes(directory, config.pop(HASHES, None))
-    targets, contributions, trend, users = (directory / name for name in OPTIONAL)
+    targets, contributions, trend, neighbours, users = (directory / name for name in OPTIONAL)
     return Run(
         config=config,
         weights=_read(directory / WEIGHTS, load_file),
@@ -175,6 +179,7 @@ def read_run(directory: Path) -> Run:
         targets=_read(targets, pl.read_parquet) if targets.is_file() else None,
         contributions=_read(contributions, load_file) if contributions.is_file() else {},
         trend=_read(trend, load_file) if trend.is_file() else {},
+        neighbours=_read(neighbours, load_file) if neighbours.is_file() else {},
         users=_read(users, pl.read_parquet) if users.is_file() else None,
     )
 

@@ -1,12 +1,15 @@
 """What validation chooses for a trained model, and trainings on more events keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmrec.data import Split
+from mmrec.data import Source, Split
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.affinity import attach, weights_of, with_affinities
 from mmrec.recommender.pipeline.trend import with_trend
+
+Sources = Mapping[str, Source]
 
 
 @dataclass(frozen=True)
@@ -14,28 +17,46 @@ class Choice:
     """One thing that validation chooses.
 
     Attributes:
-        choose: from a trained state and the split, the state with what was chosen, and facts for
-            the report.
-        keep: from a state that was trained on more events, the state for which it was chosen, and
-            the split of the later training, the later state with what was chosen.
+        choose: from a trained state, the content of its items and the split, the state with what
+            was chosen, and facts for the report.
+        keep: from a state that was trained on more events, the content of its items, the state for
+            which it was chosen, and the split of the later training, the later state with what was
+            chosen.
     """
 
-    choose: Callable[[RecommenderState, Split], tuple[RecommenderState, dict[str, Any]]]
-    keep: Callable[[RecommenderState, RecommenderState, Split], RecommenderState]
+    choose: Callable[[RecommenderState, Sources, Split], tuple[RecommenderState, dict[str, Any]]]
+    keep: Callable[[RecommenderState, Sources, RecommenderState, Split], RecommenderState]
+
+
+def _keep_affinities(
+    later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
+) -> RecommenderState:
+    return attach(later, sources, split, weights_of(chosen))
+
+
+def _choose_trend(
+    state: RecommenderState, sources: Sources, split: Split
+) -> tuple[RecommenderState, dict[str, Any]]:
+    return with_trend(state, split)
 
 
 def _keep_trend(
-    later: RecommenderState, chosen: RecommenderState, split: Split
+    later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
 ) -> RecommenderState:
     # It counts the events of all parts already.
     return replace(later, trend=chosen.trend)
 
 
-CHOICES: Sequence[Choice] = (Choice(with_trend, _keep_trend),)
+CHOICES: Sequence[Choice] = (
+    Choice(with_affinities, _keep_affinities),
+    Choice(_choose_trend, _keep_trend),
+)
 """In the order in which they are made; each sees what those before it have chosen."""
 
 
-def choose(state: RecommenderState, split: Split) -> tuple[RecommenderState, dict[str, Any]]:
+def choose(
+    state: RecommenderState, sources: Sources, split: Split
+) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a trained state with all that validation chooses, and facts for the report.
 
     Nothing is chosen with privacy, since its budget covers training alone.
@@ -44,13 +65,15 @@ def choose(state: RecommenderState, split: Split) -> tuple[RecommenderState, dic
     if state.options.epsilon is not None:
         return state, facts
     for choice in CHOICES:
-        state, more = choice.choose(state, split)
+        state, more = choice.choose(state, sources, split)
         facts |= more
     return state, facts
 
 
-def keep(later: RecommenderState, chosen: RecommenderState, split: Split) -> RecommenderState:
+def keep(
+    later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
+) -> RecommenderState:
     """Return a state that was trained on more events, with what was chosen for an earlier one."""
     for choice in CHOICES:
-        later = choice.keep(later, chosen, split)
+        later = choice.keep(later, sources, chosen, split)
     return later

@@ -41,14 +41,16 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
     clock = Clock()
     context = Context(plan.options.dim, plan.trained, how.cache, training_device(), how.progress)
     first = run_stage(plan, how, context, clock)
-    chosen, facts = choose(first.state, plan.split)
+    chosen, facts = choose(first.state, first.content.sources, plan.split)
     clock.lap("evaluate")
     stages = {"train": replace(first, state=chosen)}
     for part in plan.refits:
         log.info("refit (%s): %s steps", NAMES[part], first.facts["steps"])
         again = plan.until(part)
         made = run_stage(again, how.refitting(part), context, clock, first.length)
-        stages[part] = replace(made, state=keep(made.state, chosen, again.split))
+        stages[part] = replace(
+            made, state=keep(made.state, made.content.sources, chosen, again.split)
+        )
     served = list(stages.values())[-1]
     report: dict[str, Any] = {}
     targets = None

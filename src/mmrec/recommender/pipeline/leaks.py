@@ -76,7 +76,9 @@ def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> d
 
 def overlap_of_update(report: dict[str, Any], plan: Plan) -> dict[str, Any]:
     """Return the report of an update, with what :func:`with_overlap` says of the old training."""
-    return report if plan.start is None else with_overlap(report, _last_time(plan.start), plan.split)
+    return (
+        report if plan.start is None else with_overlap(report, _last_time(plan.start), plan.split)
+    )
 
 
 def _last_time(state: RecommenderState) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmrec.affinities import learned
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.artifact.state import TIMED, RecommenderState
 from mmrec.recommender.content import Content, Context, FittedModality, read_content
@@ -58,7 +59,9 @@ def run_stage(
     began, first = time.perf_counter(), length is None
     with seeded(plan.options.seed):  # so that a stage doesn't depend on what was drawn before it
         context = replace(context, trained=plan.trained)
-        before = {} if plan.start is None else {n: m.facts for n, m in plan.start.modalities.items()}
+        before = (
+            {} if plan.start is None else {n: m.facts for n, m in plan.start.modalities.items()}
+        )
         content = read_content(plan.modalities, plan.catalog, context, before, warn=first)
         users = None
         if plan.users is not None:
@@ -134,7 +137,8 @@ def _model(
     for name, fitted in start.modalities.items():
         if (fingerprint := content.facts[name].get("fingerprint")) is not None:
             check_fingerprint(name, fingerprint, fitted.facts)
-    return model_from(start.model, start.specs, content.encoders, tower), dict(start.specs)
+    old = learned(start.model)  # affinities are chosen anew
+    return model_from(old, start.specs, content.encoders, tower), dict(start.specs)
 
 
 def _train(

@@ -1,25 +1,18 @@
 """The trend of a recommender: fitted on validation, and as it was at times of a log."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mmrec.data import Split
-from mmrec.data.splits import seen_before, target_users
-from mmrec.evaluation.heldout import histories_before
-from mmrec.evaluation.rank_buffer import rows_at_once
+from mmrec.evaluation.report import BEFORE
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.affinity import recounted
+from mmrec.recommender.pipeline.requests import ValidRequests
 from mmrec.trends import ItemEvents, Requests, Trend, TrendHistory, created_times, fit_trend
-
-LEAST_USERS = 20
-"""Validation users below which nothing is concluded from them."""
-
-LENGTH = 200
-"""Events of a history that are read to fit a trend, as in a report."""
 
 
 def known_events(split: Split, part: str) -> ItemEvents:
@@ -28,15 +21,12 @@ def known_events(split: Split, part: str) -> ItemEvents:
     In a split by time these are all events, as in a service. Leave-one-out holds out the last
     events of each user, so only those of earlier parts are known.
     """
-    earlier = {"valid": "train", "test": "valid"}
-    events = split.sequences if split.name == "time" else split.until(earlier[part])
+    events = split.sequences if split.name == "time" else split.until(BEFORE[part])
     events = events.without_negatives()
     return ItemEvents(events.item, events.time.astype(np.float64))
 
 
-def with_trend(
-    state: RecommenderState, split: Split
-) -> tuple[RecommenderState, dict[str, Any]]:
+def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend``, without times, or with too few validation events, there is none.
@@ -44,32 +34,20 @@ def with_trend(
     if not state.options.trend:
         return state, {}
     split = state.labelled(split)
-    targets = split.targets("valid")
-    targets = targets[targets > split.sequences.offsets[target_users(split, targets)]]
-    users = target_users(split, targets)
-    if not split.sequences.timed or len(np.unique(users)) < LEAST_USERS:
+    known = ValidRequests.of(split)
+    if not split.sequences.timed or not known.enough:
         return state, {}
     train = split.train.without_negatives()
-    scorer = replace(state, trend=None).scorer
-    blocked = torch.ones(split.catalog_size + 1, dtype=torch.bool)
-    blocked[torch.from_numpy(split.candidates)] = False
-
-    def scores(rows: np.ndarray) -> Tensor:
-        parts = [
-            scorer.scores(histories_before(split, some, LENGTH)).cpu()
-            for some in np.array_split(targets[rows], -(-len(rows) // rows_at_once(len(blocked))))
-        ]
-        return torch.cat(parts).masked_fill(blocked, -torch.inf)
-
+    scorer = replace(state, trend=None, neighbours=recounted(state, split.train)).scorer
     requests = Requests(
-        split.sequences.item[targets],
-        split.sequences.time[targets].astype(np.float64),
-        users,
-        np.stack(seen_before(split, targets)),
+        known.targets,
+        split.sequences.time[known.stops].astype(np.float64),
+        known.users,
+        known.seen,
     )
     events = known_events(split, "valid")
     trend, facts = fit_trend(
-        scores,
+        partial(known.scores, scorer),
         requests,
         events,
         ItemEvents(train.item, train.time.astype(np.float64)),
@@ -83,7 +61,8 @@ def with_trend(
 
 def scorer_at(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
     """Return the scorer of a state for requests at the times of a part."""
-    made = state.scorer
+    events = split.until(BEFORE[part])
+    made = replace(state, neighbours=recounted(state, events)).scorer
     if isinstance(state.trend, Trend) and split.sequences.timed:
         made.trend = TrendHistory(state.trend, known_events(split, part))
     return made

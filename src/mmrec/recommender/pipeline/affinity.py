@@ -1,0 +1,188 @@
+"""The affinities of a recommender: chosen on validation, and as they were at times of a log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mmrec.affinities import (
+    AffinityFusion,
+    AffinityInterest,
+    ContentAffinity,
+    Neighbours,
+    learned,
+    with_content,
+)
+from mmrec.affinities.choice import choose_weights
+from mmrec.data import Role, Sequences, Source, Split
+from mmrec.encoders import FeatureEncoder
+from mmrec.models import SequentialModel, check_products, encode_with_contributions
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.requests import ValidRequests
+
+DIRECTIONS = 128
+"""Directions of a modality, at most."""
+
+FITTED = 5_000
+"""Items that directions are computed from, at most."""
+
+MOST = 2_000
+"""Validation requests on which weights are chosen, at most."""
+
+CONTENT = "content:"
+"""Begins the name of the affinity of a modality."""
+
+COUNTED = {"co-occurrence": Neighbours.of_users, "successors": Neighbours.of_successors}
+"""The affinities that are counted in a log, by name."""
+
+
+def with_affinities(
+    state: RecommenderState, sources: Mapping[str, Source], split: Split
+) -> tuple[RecommenderState, dict[str, Any]]:
+    """Return a state with the affinities that lift validation, and facts for the report.
+
+    Without the option ``affinities``, or with too few validation events, there are none.
+    """
+    requests = ValidRequests.of(state.labelled(split))
+    if not state.options.affinities or not requests.enough or not _is_product(state.model):
+        return state, {}
+    requests = requests.drawn(MOST, state.options.seed)
+    scorer = replace(state, trend=None, neighbours=()).scorer
+    counted = _counted(state, dict.fromkeys(COUNTED, 1.0), split.train, len(state.catalog))
+    wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
+    names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
+
+    def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
+        scores = requests.scores(scorer, rows)
+        first, last = np.searchsorted(requests.seen[0], [rows[0], rows[-1] + 1])
+        place, item = requests.seen[:, first:last]
+        scores[torch.from_numpy(place - rows[0]), torch.from_numpy(item)] = -torch.inf
+        histories = requests.histories(rows)
+        content = _cosines(wide, histories.to(wide.vectors.device))
+        near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]
+        return torch.stack([scores, *(part.cpu() for part in content), *near], 1)
+
+    found, facts = choose_weights(
+        terms, names, requests.targets, requests.users, seed=state.options.seed
+    )
+    found = {name: weight for name, weight in found.items() if weight > 0}
+    facts["weights"] = found
+    return attach(state, sources, split, found), {"affinities": facts}
+
+
+def attach(
+    state: RecommenderState,
+    sources: Mapping[str, Source],
+    split: Split,
+    weights: Mapping[str, float],
+) -> RecommenderState:
+    """Return a state with affinities of given weights; events of all parts are counted."""
+    near = {name: weight for name, weight in weights.items() if name in COUNTED}
+    every = split.sequences.without_negatives()
+    counted = _counted(state, near, every, len(state.catalog))
+    content = {
+        name.removeprefix(CONTENT): weight for name, weight in weights.items() if name not in near
+    }
+    if content:
+        state = _with_directions(state, sources, content)
+    return replace(state, neighbours=tuple(counted.values()))
+
+
+def weights_of(state: RecommenderState) -> dict[str, float]:
+    """Return the weights of the affinities of a state, by name."""
+    content = {f"{CONTENT}{name}": weight for name, weight in _weights(state.model).items()}
+    return content | {name_of(one): one.weight for one in state.neighbours}
+
+
+def name_of(one: Neighbours) -> str:
+    """Return the name of an affinity that is counted in a log."""
+    return "successors" if one.ordered else "co-occurrence"
+
+
+def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
+    """Return the counted affinities of a state as they were after some events."""
+    weights = {name_of(one): one.weight for one in state.neighbours}
+    events = events.without_negatives()
+    return tuple(_counted(state, weights, events, len(state.catalog)).values())
+
+
+def _counted(
+    state: RecommenderState, weights: Mapping[str, float], events: Sequences, size: int
+) -> dict[str, Neighbours]:
+    no = _negative_types(state)
+    events = events.without_negatives()
+    return {
+        name: replace(COUNTED[name](events, size), weight=weight, negative_types=no)
+        for name, weight in weights.items()
+    }
+
+
+def _with_directions(
+    state: RecommenderState, sources: Mapping[str, Source], weights: Mapping[str, float]
+) -> RecommenderState:
+    """Return a state whose vectors have the directions of some modalities."""
+    if not weights:
+        return state
+    widths = state.model.items.fusion.dims
+    dims = {name: min(DIRECTIONS, widths[name]) for name in weights}
+    model = with_content(state.model, ContentAffinity(dims, negative_types=_negative_types(state)))
+    fusion, interest = model.items.fusion, model.interest
+    assert isinstance(fusion, AffinityFusion)
+    assert isinstance(interest, AffinityInterest)
+    for name, block in fusion.content.blocks.items():
+        encoder = model.items.encoders[name]
+        block.fit(encoder(_sample(sources[name]).to(block.mean.device)))
+    interest.weights.copy_(torch.tensor(list(weights.values())))
+    vectors, contributions = encode_with_contributions(model.items, sources, len(state.catalog))
+    return replace(state, model=model, vectors=vectors, modality_contributions=contributions)
+
+
+def _sample(source: Source) -> Tensor:
+    rows = np.flatnonzero(source.present)
+    if len(rows) > FITTED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, FITTED, replace=False))
+    found = source.load(rows)
+    assert isinstance(found, Tensor)  # features of frozen encoders
+    return found
+
+
+def _cosines(state: RecommenderState, histories: Any) -> list[Float[Tensor, "B V1"]]:
+    interest = state.model.interest
+    if not isinstance(interest, AffinityInterest):
+        return []
+    columns = state.vectors[:, -sum(interest.blocks) :]
+    means = interest.recent(columns[histories.items], histories.mask, histories.event_type)
+    parts = zip(means.split(interest.blocks, 1), columns.split(interest.blocks, 1), strict=True)
+    return [mean @ directions.T for mean, directions in parts]
+
+
+def _frozen(model: SequentialModel) -> list[str]:
+    """Return the modalities whose features are frozen."""
+    encoders = model.items.encoders.items()
+    return [name for name, encoder in encoders if isinstance(encoder, FeatureEncoder)]
+
+
+def _weights(model: SequentialModel) -> dict[str, float]:
+    fusion, interest = model.items.fusion, model.interest
+    if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
+        return {}
+    return dict(zip(fusion.content.dims, interest.weights.tolist(), strict=True))
+
+
+def _negative_types(state: RecommenderState) -> tuple[int, ...]:
+    role_of = state.options.event_rules.role_of
+    numbered: Sequence[tuple[int, str]] = list(enumerate(state.event_types, 1))
+    return tuple(number for number, name in numbered if role_of(name) == Role.NEGATIVE)
+
+
+def _is_product(model: SequentialModel) -> bool:
+    """Whether the scores are those of the scorer, to which a product can be added."""
+    try:
+        check_products(learned(model))
+    except ValueError:
+        return False
+    return True

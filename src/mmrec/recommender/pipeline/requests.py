@@ -1,0 +1,85 @@
+"""The requests of the validation part, on which choices after training are made."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mmrec.data import Histories, Split
+from mmrec.data.splits import seen_before, target_users
+from mmrec.evaluation.heldout import histories_before
+from mmrec.evaluation.rank_buffer import rows_at_once
+from mmrec.models import CatalogScorer
+
+LEAST_USERS = 20
+"""Validation users below which nothing is concluded from them."""
+
+LENGTH = 200
+"""Events of a history that are read, as in a report."""
+
+
+@dataclass(frozen=True)
+class ValidRequests:
+    """The validation events of users with a history.
+
+    Attributes:
+        split: labelled events.
+        stops: places of the events in the log, ``(N,)``.
+    """
+
+    split: Split
+    stops: Int[np.ndarray, " N"]
+
+    @classmethod
+    def of(cls, split: Split) -> "ValidRequests":
+        """Return all of them."""
+        stops = split.targets("valid")
+        first = split.sequences.offsets[target_users(split, stops)]
+        return cls(split, stops[stops > first])
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough users to conclude anything."""
+        return len(np.unique(self.users)) >= LEAST_USERS
+
+    @cached_property
+    def users(self) -> Int[np.ndarray, " N"]:
+        """The user of each."""
+        return target_users(self.split, self.stops)
+
+    @property
+    def targets(self) -> Int[np.ndarray, " N"]:
+        """The item of each."""
+        return self.split.sequences.item[self.stops]
+
+    @cached_property
+    def seen(self) -> Int[np.ndarray, "2 S"]:
+        """Rows, and items that are not recommended to them."""
+        return np.stack(seen_before(self.split, self.stops))
+
+    @cached_property
+    def blocked(self) -> Bool[Tensor, " V1"]:
+        """Items that are no candidates."""
+        blocked = torch.ones(self.split.catalog_size + 1, dtype=torch.bool)
+        blocked[torch.from_numpy(self.split.candidates)] = False
+        return blocked
+
+    def drawn(self, most: int, seed: int) -> "ValidRequests":
+        """Return at most ``most`` of them, a fixed draw."""
+        if len(self.stops) <= most:
+            return self
+        rows = np.random.default_rng(seed).choice(len(self.stops), most, replace=False)
+        return ValidRequests(self.split, self.stops[np.sort(rows)])
+
+    def histories(self, rows: Int[np.ndarray, " b"]) -> Histories:
+        """Return the histories of some rows."""
+        return histories_before(self.split, self.stops[rows], LENGTH)
+
+    def scores(self, scorer: CatalogScorer, rows: Int[np.ndarray, " b"]) -> Float[Tensor, "b V1"]:
+        """Return the scores of some rows, ``-inf`` for items that are no candidates."""
+        parts = -(-len(rows) // rows_at_once(len(self.blocked)))
+        scores = [scorer.scores(self.histories(some)).cpu() for some in np.array_split(rows, parts)]
+        return torch.cat(scores).masked_fill(self.blocked, -torch.inf)
