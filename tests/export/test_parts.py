@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmrec.affinities import SteppingAffinityInterest
 from mmrec.export import to_exported_program
 from mmrec.export.parts import step_parts
 from mmrec.interest import GRUInterest
@@ -77,3 +78,18 @@ def test_subclasses_of_interests_are_refused():
 def test_other_interests_are_refused():
     with pytest.raises(ValueError, match=r"GRUInterest, SelfAttentionInterest or .* got Identity"):
         step_parts(nn.Identity())
+
+
+@pytest.mark.parametrize("interest", INTERESTS)
+def test_affinities_are_exported(small_model, histories, interest):
+    inner = small_model(interest, time_gap=True, num_event_types=2).interest
+    model = SteppingAffinityInterest(inner, [3, 2], negative_types=(2,)).eval()
+    model.weights.copy_(torch.tensor([2.0, 0.5]))
+    vectors = torch.randn(13, 13)
+    parts = step_parts(model)
+    step, readout = (to_exported_program(part).module() for part in parts)
+    given = vectors[histories.items], histories.mask, histories.gap, histories.event_type
+    with torch.no_grad():
+        expected = model.last(*given)
+        got = folded(step, readout, parts[1].inputs, histories, vectors)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)

@@ -5,6 +5,8 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.affinities import AffinityInterest
+from mmrec.export.affinity import AffinityReadout, AffinityStep
 from mmrec.export.part import Part, Port
 from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
@@ -81,6 +83,11 @@ def step_parts(interest: Interest) -> list[Part]:
 
 def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
     """Return step, readout and the tensors of a state."""
+    if isinstance(interest, AffinityInterest):
+        step, readout, state = _modules(interest.interest)
+        directions = Port("directions", ("B", sum(interest.blocks)))
+        with_affinity = AffinityStep(interest, step), AffinityReadout(interest, readout)
+        return *with_affinity, [directions, *state]
     # Exact types: the exported step would ignore what a subclass changes.
     if type(interest) is GRUInterest:
         memory = Port("memory", (interest.layers, "B", interest.interest_dim))

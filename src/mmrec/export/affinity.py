@@ -1,0 +1,62 @@
+"""The step and the readout of an interest with affinities, for export."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mmrec.affinities import AffinityInterest
+
+
+class AffinityStep(nn.Module):
+    """The step of an interest model, and of the directions of the last items beside it.
+
+    Args:
+        interest: the interest with affinities.
+        step: the exported step of its interest model.
+    """
+
+    def __init__(self, interest: AffinityInterest, step: nn.Module) -> None:
+        super().__init__()
+        self.step, self.own, self.decay = step, interest.interest.dim, interest.decay
+        self.negative_types = interest.negative_types
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "B _"],
+        gap: Float[Tensor, " B"],
+        event_type: Int[Tensor, " B"],
+        directions: Float[Tensor, "B E"],
+        *state: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Return the state after one more event: the directions first."""
+        sign = torch.ones_like(gap)
+        for number in self.negative_types:
+            sign = torch.where(event_type == number, -1.0, sign)
+        after = self.decay * directions + sign.unsqueeze(1) * vectors[:, self.own :]
+        inner = self.step(vectors[:, : self.own], gap, event_type, *state)
+        return after, *((inner,) if isinstance(inner, Tensor) else inner)
+
+
+class AffinityReadout(nn.Module):
+    """The interest of a state, with the weighted directions beside it.
+
+    Args:
+        interest: the interest with affinities.
+        readout: the exported readout of its interest model.
+    """
+
+    weights: Tensor
+
+    def __init__(self, interest: AffinityInterest, readout: nn.Module) -> None:
+        super().__init__()
+        self.readout, self.blocks = readout, interest.blocks
+        self.register_buffer("weights", interest.weights)
+
+    def forward(self, directions: Float[Tensor, "B E"], *state: Tensor) -> Float[Tensor, "B _"]:
+        """Return the interest."""
+        parts = directions.split(self.blocks, dim=1)
+        scaled = [
+            self.weights[n] * part / part.norm(dim=1, keepdim=True).clamp(min=1e-12)
+            for n, part in enumerate(parts)
+        ]
+        return torch.cat([self.readout(*state), *scaled], dim=1)

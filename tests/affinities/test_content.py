@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec.affinities import ContentDirections, Directions
+
+
+def test_products_are_cosines_of_centered_features():
+    torch.manual_seed(0)
+    features = torch.randn(30, 6) + 3
+    found = Directions(6, 6).fit(features)(features)
+    centered = (features - features.mean(0)).numpy()
+    unit = centered / np.linalg.norm(centered, axis=1, keepdims=True)
+    np.testing.assert_allclose((found @ found.T).numpy(), unit @ unit.T, atol=1e-5)
+
+
+def test_fewer_axes_keep_the_largest_variance():
+    features = torch.randn(200, 3) * torch.tensor([0.01, 5.0, 0.01])
+    assert float(Directions(3, 1).fit(features).axes[:, 0].abs()[1]) > 0.99
+
+
+def test_absent_content_is_zero_whatever_is_in_its_place():
+    content = ContentDirections({"text": 3, "image": 2}, {"text": 2, "image": 1})
+    features = {"text": torch.full((2, 3), torch.nan), "image": torch.ones(2, 2)}
+    features["text"][0] = 1.0
+    present = {"text": torch.tensor([True, False]), "image": torch.tensor([False, False])}
+    found = content(features, present)
+    assert found.shape == (2, 3)
+    assert float(found[0].norm()) == pytest.approx(1.0)
+    assert not found[1].any()
+
+
+@pytest.mark.parametrize("dim", [0, 4])
+def test_wrong_number_of_axes_is_refused(dim):
+    with pytest.raises(ValueError, match=f"1 <= dim <= width; got {dim} and 3"):
+        Directions(3, dim)

@@ -1,0 +1,16 @@
+import pytest
+import torch
+
+from mmrec.affinities import AffinityScorer
+from mmrec.scoring import DotScorer
+
+
+@pytest.mark.parametrize("more", [{}, {"normalize": True, "temperature": 0.2}, {"item_bias": True}])
+def test_the_index_holds_the_sum(more):
+    torch.manual_seed(0)
+    inner = DotScorer(dim=4, **more)
+    scorer, states, vectors = AffinityScorer(inner, 3), torch.randn(5, 7), torch.randn(6, 7)
+    expected = inner(states[:, :4], vectors[:, :4]) + states[:, 4:] @ vectors[:, 4:].T
+    torch.testing.assert_close(scorer(states, vectors), expected)
+    found = scorer.index_queries(states) @ scorer.index_vectors(vectors).T
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
