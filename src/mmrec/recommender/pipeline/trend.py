@@ -34,9 +34,7 @@ def known_events(split: Split, part: str) -> ItemEvents:
     return ItemEvents(events.item, events.time.astype(np.float64))
 
 
-def with_trend(
-    state: RecommenderState, split: Split
-) -> tuple[RecommenderState, dict[str, Any]]:
+def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend``, without times, or with too few validation events, there is none.
