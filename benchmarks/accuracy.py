@@ -193,6 +193,7 @@ class Grid:
     def _mmrec(self, job: Job, folder: Path) -> dict[str, Any]:
         command = [sys.executable, "-c", "from mmrec.cli import main; main()", "fit"]
         command += [str(self.data / job.data), "--out", str(folder / "RUN"), "--split", job.split]
+        command += ["--refit", "none"]  # the peers train on the training part alone, too
         command += ["--min-count", "5", "--cache", str(self.cache), "--seed", str(job.seed)]
         done = subprocess.run([*command, *job.command], capture_output=True, text=True)
         if done.returncode:

@@ -78,7 +78,7 @@ def train(folder: Path, items: int) -> Path:
         "stock": [5] * items,
         "price": draw.uniform(1, 100, size=items).round(2),
     }
-    options = Options(modalities=("id", "text"), dim=64, epochs=1, devices=1)
+    options = Options(modalities=("id", "text"), dim=64, epochs=1, devices=1, refit="none")
     model = str(text_model(folder / "text"))
     made = Recommender.fit(events, catalog, options=options, encoders={"text": model})
     made.save(folder / "run")

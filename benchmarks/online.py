@@ -78,7 +78,8 @@ def recommender(data: Dataset, until: float, seed: int, work: Path, cache: Path)
     if not folder.exists():
         log = data.interactions
         events = log.with_frame(log.frame.head(round(len(log) * until / 0.9)))
-        options = Options(seed=seed, min_count=5)
+        # What comes after the cut is the stream: the model has not seen the last tenth before it.
+        options = Options(seed=seed, min_count=5, refit="none")
         Recommender.fit(events, data.catalog, cache=cache, options=options).save(folder)
     return Recommender.load(folder)
 

@@ -32,6 +32,7 @@ def mmrec_seconds(data: Path, out: Path, name: str, seed: int, ndcg: float) -> f
     command = [sys.executable, "-c", "from mmrec.cli import main; main()", "fit", str(data)]
     command += ["--out", str(out), "--split", "leave-one-out", "--min-count", "5"]
     command += ["--interest", interest, "--modalities", modalities, "--seed", str(seed)]
+    command += ["--refit", "none"]  # the seconds are of the epochs that are validated
     subprocess.run(command, check=True, capture_output=True)
     report = json.loads((out / "report.json").read_text())
     training = report["training"]

@@ -3,7 +3,7 @@
     python benchmarks/resume.py [--times 20] [--seed 0] [--json]
 
 `mmrec fit` trains on a miniature shop once as it is. Then, each time, it is started again, killed
-with SIGKILL at a random moment of the training, and resumed with `--resume`: the bytes of
+with SIGKILL at a random moment of the training or its refits, and resumed with `--resume`: the bytes of
 `model.safetensors` must be the same. All runs are processes of their own, on the CPU.
 """
 
@@ -52,8 +52,11 @@ def training_starts(process: subprocess.Popen[str], checkpoints: Path) -> float:
 
 
 def epochs_kept(checkpoints: Path) -> int:
-    """How many epochs the last checkpoint has seen; 0 where there is none."""
-    return max((int(path.stem[-5:]) for path in checkpoints.glob("epoch-*.ckpt")), default=0)
+    """How many epochs the last checkpoint of each training has seen; 0 where there is none."""
+    last: dict[Path, int] = {}
+    for path in sorted(checkpoints.rglob("epoch-*.ckpt")):
+        last[path.parent] = int(path.stem[-5:])
+    return sum(last.values())
 
 
 def main() -> None:

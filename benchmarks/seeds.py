@@ -42,6 +42,7 @@ def main() -> None:
             min_count=arguments.min_count,
             modalities=tuple(arguments.modalities.split(",")),
             seed=seed,
+            refit="none",  # as in docs/numbers.md
         )
         made = mmrec.Recommender.fit(
             dataset.interactions, dataset.catalog, cache=arguments.cache, options=options

@@ -59,6 +59,7 @@ def fit(events: dict[str, list], posts: dict[str, list], *, trend: bool) -> mmre
         lr=0.01,
         batch_size=8,
         ema=0.0,
+        refit="none",  # quicker; the models are compared, not served
         trend=trend,
     )
     return mmrec.Recommender.fit(events, posts, options=options)

@@ -57,6 +57,7 @@ def fit(events: dict[str, list], items: dict[str, list], **more: Any) -> mmrec.R
         lr=0.01,
         batch_size=8,
         ema=0.0,
+        refit="none",  # quicker; the models are compared, not served
         **more,
     )
     return mmrec.Recommender.fit(events, items, options=options)

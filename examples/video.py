@@ -57,6 +57,7 @@ def main() -> None:
         lr=0.01,
         batch_size=8,
         ema=0.0,
+        refit="none",  # quicker; the models are compared, not served
     )
     site = mmrec.Recommender.fit(events, videos, options=options)
     print(site.report["event_roles"]["roles"])

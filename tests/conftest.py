@@ -121,6 +121,7 @@ def options():
             "ema": 0.0,
             "lr": 0.02,
             "encoder_lr": 1e-3,
+            "refit": "none",
             "devices": 1,
             "seed": 0,
         }
@@ -200,6 +201,7 @@ def small_shop(tmp_path_factory, bert_folder):
         text_template="{title} {description} {price}",
         dim=16,
         epochs=2,
+        refit="none",
         drop_repeats=False,
         devices=1,
     )

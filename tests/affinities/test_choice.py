@@ -41,7 +41,9 @@ def test_candidates_stand_for_all_items():
     target, terms = planted((1.0, 1.0), items=2000)
     features, offset = candidates_of(terms, target, seed=0)
     table = terms(np.arange(len(target)))
-    assert torch.equal(features[:, 0], table[torch.arange(len(target)), :, torch.from_numpy(target)])
+    assert torch.equal(
+        features[:, 0], table[torch.arange(len(target)), :, torch.from_numpy(target)]
+    )
     stands_for = offset.exp().sum(1)
     np.testing.assert_allclose(stands_for.numpy(), 2000, rtol=1e-4)
 

@@ -17,6 +17,7 @@ from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS, TREND
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
+QUICK += ["--refit", "none"]
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
 
 

@@ -8,7 +8,7 @@ from mmrec.cli import main
 from mmrec.cli.reading import as_columns, reading
 
 QUICK = ["--dim", "8", "--epochs", "1", "--modalities", "id", "--negatives", "full"]
-QUICK += ["--devices", "1"]
+QUICK += ["--refit", "none", "--devices", "1"]
 
 
 @pytest.fixture

@@ -78,7 +78,18 @@ def tables(comparison: Comparison) -> list[tuple[str, str, Rows]]:
     beside = _beside(comparison)
     if len(beside) > 1:
         result.append(("Other metrics, means over seeds", "", beside))
-    return [*result, ("RUNs", "", _runs(comparison))]
+    return [*result, ("RUNs", _about_refits(comparison), _runs(comparison))]
+
+
+def _about_refits(comparison: Comparison) -> str:
+    """Return a note, if some models were measured after training on validation events too."""
+    found = comparison.facts.get("refit", [])
+    if len(found) < 2 or not {"valid", "all"} & set(found):
+        return ""
+    return (
+        "With refit valid or all, the model that is measured has trained on validation events too; "
+        "with none it has not."
+    )
 
 
 def _means(comparison: Comparison) -> Rows:

@@ -180,6 +180,7 @@ def _train(
             epochs=epochs,
             patience=5,  # validation may stay flat for some early epochs
             seed=seed,
+            refit="none",  # the page shows what a model says about events that it has not seen
         )
         models[name] = Recommender.fit(
             dataset.interactions, dataset.catalog, cache=cache, options=options, negatives="full"

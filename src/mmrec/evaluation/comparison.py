@@ -140,7 +140,7 @@ def compare_runs(
     return Comparison(
         metric=metric,
         level=level,
-        facts=_facts(results[0]),
+        facts=_facts(results[0]) | {"refit": sorted({str(r.recipe.get("refit")) for r in results})},
         groups=[_group(name, group, metric, paired, draw) for name, group in named.items()],
         versus=[] if paired is None else _all_versus(paired, draw),
         baselines={

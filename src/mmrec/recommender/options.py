@@ -240,9 +240,9 @@ class TrainingOptions(_Group):
     )
     refit: Literal["none", "valid", "all"] = Field(
         "all",
-        description="Events that a model is trained on anew, for as many steps, once validation has "
-        "chosen the epoch: none; valid, training and validation events, as the model whose test "
-        "figures are reported; or then all events, as the model that is kept.",
+        description="What the model trains on anew, for as many steps, once validation has chosen "
+        "the epoch: nothing (none); training and validation events (valid), with the test figures "
+        "of that model; or after that on all events (all), with that model kept.",
     )
 
 

@@ -1,7 +1,9 @@
-"""Callbacks that stop training early and keep the best weights."""
+"""Callbacks that stop training and keep the best weights."""
 
 from pathlib import Path
+from typing import Any
 
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mmrec.training.averaging import MovingAverage
@@ -36,11 +38,36 @@ def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) ->
     return [*average_and_stop(patience=patience, ema=ema), best]
 
 
-def average_and_stop(*, patience: int | None, ema: float) -> list[Callback]:
-    """Return the moving average, unless ``ema`` is 0, and early stopping, unless it is None."""
-    average: list[Callback] = [MovingAverage(ema)] if ema else []
-    if patience is None:
-        return average
+def average_and_stop(*, patience: int, ema: float, steps: int | None = None) -> list[Callback]:
+    """Return the moving average, unless ``ema`` is 0, and what stops training.
+
+    This is early stopping, or :class:`StopAfter` if ``steps`` are given.
+    """
     if patience < 1:
         raise ValueError(f"patience must be 1 or more; got {patience}")
+    average = [MovingAverage(ema)] if ema else []
+    if steps is not None:
+        return [*average, StopAfter(steps)]
     return [*average, EarlyStopping(MONITOR, mode="max", patience=patience)]
+
+
+class StopAfter(Callback):
+    """Stops training after a number of optimizer steps.
+
+    With the trainer's ``max_steps``, a training that is resumed between two epochs would repeat
+    the first of its batches.
+
+    Example:
+        >>> StopAfter(100).steps
+        100
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop at the last step."""
+        if trainer.global_step >= self.steps:
+            trainer.should_stop = True

@@ -86,8 +86,7 @@ class Checkpoints(Checkpoint):
             self.curve.append(score)
         self.epochs = epoch = trainer.current_epoch + 1
         self.batches = int(trainer.num_training_batches)
-        limits = trainer.max_epochs, trainer.max_steps
-        self.ended = trainer.should_stop or epoch == limits[0] or trainer.global_step == limits[1]
+        self.ended = trainer.should_stop or epoch == trainer.max_epochs
         if self.directory is None:
             return
         path = self.directory / f"epoch-{epoch:05}.ckpt"

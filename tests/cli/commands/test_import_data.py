@@ -10,7 +10,7 @@ from mmrec.cli.commands.import_data import Layout
 from mmrec.data.loaders import LAYOUTS
 
 QUICK = ["--modalities", "id", "--epochs", "1", "--dim", "8", "--negatives", "full"]
-QUICK += ["--devices", "1", "--batch-size", "8", "--max-length", "6"]
+QUICK += ["--refit", "none", "--devices", "1", "--batch-size", "8", "--max-length", "6"]
 
 
 @pytest.fixture

@@ -96,6 +96,40 @@ def test_a_resumed_training_ends_as_if_it_had_not_been_interrupted(
     assert resumed.report["test"] == whole.report["test"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "epochs", "changes"),
+    [
+        ("refit-valid", 1, {}),
+        ("refit-all", 1, {"negatives": "popularity", "modalities": ("id", "text")}),
+        ("refit-all", 2, {"ema": 0.0}),
+    ],
+)
+def test_a_refit_is_resumed_where_it_was(
+    fit, tmp_path, monkeypatch, caplog, folder, epochs, changes
+):
+    changes = {"refit": "all", "epochs": 3, "lr": 0.003} | changes
+    whole = fit(**changes)
+    step = Checkpoints.on_train_epoch_end
+
+    def stop(self, trainer, module):
+        step(self, trainer, module)
+        if self.directory.name == folder and self.epochs == epochs:
+            raise RuntimeError("stop")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "on_train_epoch_end", stop)
+        with pytest.raises(RuntimeError, match="stop"):
+            fit(**changes)
+    assert folder in names(tmp_path / "kept")
+    resumed = fit(resume=True, **changes)
+    assert f"refit continues after epoch {epochs}" in caplog.text
+    assert same(whole, resumed)
+    for name in ("training", "valid", "test"):
+        assert resumed.report[name] == whole.report[name]
+    resumed.save(tmp_path / "run")
+    assert names(tmp_path) == ["run"]
+
+
 def test_trained_images(images, chain, options, tmp_path, tiny_encoders):
     events, items = chain(users=10)
     chosen = options(modalities=("image",), tuning="full", epochs=2)

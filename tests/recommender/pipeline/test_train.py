@@ -37,7 +37,7 @@ def prepared(chain, options):
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_it_ends_with_the_best_epoch(prepared, ema):
     model, options, recipe, split, content = prepared(epochs=6, lr=0.5, dropout=0.5, ema=ema)
-    report = train(model, options, recipe, split, content, progress=False)
+    report = train(model, options, recipe, split, content, progress=False).history
     curve = report["valid_curve"]
     assert report["epochs"] == len(curve) <= 6
     assert curve[report["best_epoch"] - 1] == max(curve)
@@ -50,7 +50,7 @@ def test_it_ends_with_the_best_epoch(prepared, ema):
 
 def test_it_stops_when_validation_does_not_improve(prepared):
     model, options, recipe, split, content = prepared(epochs=30, patience=1, lr=1e-9)
-    report = train(model, options, recipe, split, content, progress=False)
+    report = train(model, options, recipe, split, content, progress=False).history
     assert report["epochs"] == 2
 
 

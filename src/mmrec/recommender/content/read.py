@@ -210,8 +210,8 @@ def reasons_of(catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
     return dict(zip(items, problems.values(), strict=True))
 
 
-def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -> None:
-    """Warn of the values that are left out.
+def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -> dict[str, str]:
+    """Warn of the values that are left out; return the reasons by item id.
 
     One line says how many files are missing, another one how many values can't be read.
     """
@@ -223,3 +223,4 @@ def warn_of_problems(name: str, catalog: Catalog, problems: Mapping[int, str]) -
             first = "; ".join(f"{item}: {why}" for item, why in list(some.items())[:3])
             counts = f"{len(some):,} of {len(catalog):,} items"
             log.warning("modality %r: %s %s, first %s", name, counts, what, first)
+    return reasons

@@ -30,7 +30,7 @@ def describe_trained(plan: Plan, last: str) -> dict[str, Any]:
         "split": plan.split.fingerprint,
         "parts": list(PARTS)[: PARTS[last] + 1],
         "until": float(events.time.max()) if events.timed and refitted else None,
-        "before": None if plan.start is None else _last_time(plan.start),
+        "before": last_time(plan.start),
     }
 
 
@@ -44,7 +44,7 @@ def without_leaks(report: dict[str, Any], state: RecommenderState, split: Split)
     """
     trained = state.about.get(TRAINED, {})
     if trained.get("split") != split.fingerprint:
-        return with_overlap(report, _last_time(state), split)
+        return with_overlap(report, last_time(state), split)
     moved = {part: report[part] for part in trained["parts"] if part in report}
     if moved:
         kept = {name: value for name, value in report.items() if name not in moved}
@@ -74,16 +74,9 @@ def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> d
     )
 
 
-def overlap_of_update(report: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """Return the report of an update, with what :func:`with_overlap` says of the old training."""
-    return (
-        report if plan.start is None else with_overlap(report, _last_time(plan.start), plan.split)
-    )
-
-
-def _last_time(state: RecommenderState) -> float | None:
+def last_time(state: RecommenderState | None) -> float | None:
     """Return the time of the last event that a refit has read; None if it is unknown."""
-    trained = state.about.get(TRAINED, {})
+    trained = {} if state is None else state.about.get(TRAINED, {})
     times = [trained.get(name) for name in ("until", "before")]
     return max((time for time in times if time is not None), default=None)
 

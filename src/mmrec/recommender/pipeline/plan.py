@@ -21,6 +21,9 @@ from mmrec.recommender.users import UserTable
 REFITS = {"none": (), "valid": ("valid",), "all": ("valid", "test")}
 """For each value of the option ``refit``, the last part of each training after the selection."""
 
+NAMES = {"train": "select", "valid": "valid", "test": "all"}
+"""The name of a training, by the last part that it reads."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -116,10 +119,10 @@ def refit_folder(part: str) -> str:
     """Return the name of the folder with the checkpoints of a refit until ``part``.
 
     Example:
-        >>> refit_folder("valid")
-        'refit-valid'
+        >>> refit_folder("test")
+        'refit-all'
     """
-    return f"refit-{part}"
+    return f"refit-{NAMES[part]}"
 
 
 @contextmanager

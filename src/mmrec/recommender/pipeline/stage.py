@@ -57,11 +57,9 @@ def run_stage(
         OSError: a checkpoint can't be written.
     """
     began, first = time.perf_counter(), length is None
-    with seeded(plan.options.seed):  # so that a stage doesn't depend on what was drawn before it
-        context = replace(context, trained=plan.trained)
-        before = (
-            {} if plan.start is None else {n: m.facts for n, m in plan.start.modalities.items()}
-        )
+    with seeded(plan.options.seed):  # whatever an earlier stage has drawn
+        context, start = replace(context, trained=plan.trained), plan.start
+        before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
         content = read_content(plan.modalities, plan.catalog, context, before, warn=first)
         users = None
         if plan.users is not None:
@@ -154,7 +152,7 @@ def _train(
         history, privacy = train_private(
             model, plan.options, plan.recipe, plan.split, content.sources
         )
-        return None, plan.options.epochs, {"training": history, "privacy": privacy}
+        return None, float(plan.options.epochs), {"training": history, "privacy": privacy}
     done = train(
         model,
         plan.options,

@@ -132,8 +132,7 @@ def train(
     if path is not None and length is None:
         log.warning("training continues after epoch %d of %d", kept.epochs, options.epochs)
     elif path is not None:
-        done = min(kept.epochs * kept.batches, length.steps)
-        log.warning("refit continues after step %d of %d", done, length.steps)
+        log.warning("refit continues after epoch %d", kept.epochs)
     if not kept.ended:
         with quiet(), _interruptible():
             trainer = _trainer(options, kept, progress, length)
@@ -150,7 +149,8 @@ def train(
         "epochs": len(curve),
         "valid_curve": [round(value, 5) for value in curve],
     }
-    return Training(Length(best * kept.batches, options.epochs * kept.batches), best, history)
+    length = Length(best * kept.batches, options.epochs * kept.batches)
+    return Training(length, float(best), history)
 
 
 def _data(
@@ -200,13 +200,12 @@ def _trainer(
 
     from mmrec.training import AtomicCheckpointIO, FiniteLoss, average_and_stop
 
-    patience = options.patience if length is None else None
-    usual = average_and_stop(patience=patience, ema=options.ema)
+    steps = None if length is None else length.steps
+    usual = average_and_stop(patience=options.patience, ema=options.ema, steps=steps)
     try:
         return Trainer(
-            max_epochs=options.epochs if length is None else -1,
-            max_steps=-1 if length is None else length.steps,
-            limit_val_batches=1.0 if length is None else 0,
+            max_epochs=steps or options.epochs,  # an epoch has a step or more
+            limit_val_batches=0 if steps else 1.0,
             precision=options.precision,
             devices=options.devices,
             gradient_clip_val=1.0,
