@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -30,7 +31,7 @@ def in_common(log, i, j):
 
 
 def successors(log, i, j):
-    pairs = [p for items in log for p in zip(items, items[1:], strict=False)]
+    pairs = [p for items in log for p in itertools.pairwise(items)]
     return float(pairs.count((i, j))) if i != j else 0.0
 
 

@@ -1,7 +1,7 @@
 """An interest with the mean directions of the last items beside it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -157,12 +157,10 @@ class SteppingAffinityInterest(AffinityInterest):
         torch.Size([1, 4])
     """
 
-    interest: SteppingInterest
-
     def initial_state(self, batch_size: int) -> AffinityState:
         """Return the state of users without events."""
         sums = self.weights.new_zeros(batch_size, sum(self.blocks))
-        return AffinityState(sums, *self._parts(self.interest.initial_state(batch_size)))
+        return AffinityState(sums, *self._parts(self._stepping.initial_state(batch_size)))
 
     def step(
         self,
@@ -174,18 +172,22 @@ class SteppingAffinityInterest(AffinityInterest):
         """Return the state after one more event of each user."""
         learned, directions = self._split(vectors)
         sums = self.decay * state[0] + self._signed(directions, event_type)
-        inner = self.interest.step(self._inner(state), learned, gap, event_type)
+        inner = self._stepping.step(self._inner(state), learned, gap, event_type)
         return AffinityState(sums, *self._parts(inner))
 
     def readout(self, state: AffinityState) -> Float[Tensor, "B _"]:
         """Return the interest of a state."""
-        interest = self.interest.readout(self._inner(state))
+        interest = self._stepping.readout(self._inner(state))
         return torch.cat([interest, self._weighted(state[0])], dim=-1)
+
+    @property
+    def _stepping(self) -> SteppingInterest:
+        return cast(SteppingInterest, self.interest)
 
     def _parts(self, inner: Any) -> tuple[Tensor, ...]:
         return (inner,) if isinstance(inner, Tensor) else tuple(inner)
 
     def _inner(self, state: AffinityState) -> Any:
         """Return the state of the interest model in its own form."""
-        form = type(self.interest.initial_state(1))
+        form = type(self._stepping.initial_state(1))
         return state[1] if issubclass(form, Tensor) else form(*state[1:])

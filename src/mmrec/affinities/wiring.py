@@ -71,31 +71,38 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
         decay=affinity.decay,
         negative_types=affinity.negative_types,
     )
-    parts: dict[str, nn.Module | None] = {
-        "items": _with(model.items, fusion=AffinityFusion(model.items.fusion, content)),
-        "interest": interest,
-        "scorer": AffinityScorer(model.scorer, width),
-        "reranker": model.reranker and LearnedReranker(model.reranker, width),
-        "request": model.request and LearnedRequest(model.request, width),
-    }
-    return _with(model, **parts).train(model.training)
+    reranker, request = model.reranker, model.request
+    return _with(
+        model,
+        items=_with(model.items, fusion=AffinityFusion(model.items.fusion, content)),
+        interest=interest,
+        scorer=AffinityScorer(model.scorer, width),
+        reranker=None if reranker is None else LearnedReranker(reranker, width),
+        request=None if request is None else LearnedRequest(request, width),
+    ).train(model.training)
 
 
 def learned(model: SequentialModel) -> SequentialModel:
     """Return the model without its affinities: what was trained."""
-    if not isinstance(model.interest, AffinityInterest):
+    fusion, interest, scorer = model.items.fusion, model.interest, model.scorer
+    if not (
+        isinstance(fusion, AffinityFusion)
+        and isinstance(interest, AffinityInterest)
+        and isinstance(scorer, AffinityScorer)
+    ):
         return model
+    reranker, request = model.reranker, model.request
     return _with(
         model,
-        items=_with(model.items, fusion=model.items.fusion.fusion),
-        interest=model.interest.interest,
-        scorer=model.scorer.scorer,
-        reranker=model.reranker and model.reranker.reranker,
-        request=model.request and model.request.request,
+        items=_with(model.items, fusion=fusion.fusion),
+        interest=interest.interest,
+        scorer=scorer.scorer,
+        reranker=reranker.reranker if isinstance(reranker, LearnedReranker) else None,
+        request=request.request if isinstance(request, LearnedRequest) else None,
     )
 
 
-def _with(module: T, **parts: nn.Module | None) -> T:
+def _with(module: T, **parts: Any) -> T:
     """Return a module with other parts; it shares the rest with ``module``."""
     made = copy(module)
     made._modules = {**module._modules, **parts}
