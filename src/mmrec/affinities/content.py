@@ -1,6 +1,7 @@
 """The directions of items' frozen content: the affinity of two items is their cosine."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -78,6 +79,12 @@ class ContentDirections(nn.Module):
     def dim(self) -> int:
         """Width of all directions together, E."""
         return sum(self.dims.values())
+
+    def fit(self, features: Mapping[str, Float[Tensor, "_ _"]]) -> "ContentDirections":
+        """Compute the directions of each modality from features of items; return self."""
+        for name, block in self.blocks.items():
+            cast(Directions, block).fit(features[name])
+        return self
 
     def forward(
         self,

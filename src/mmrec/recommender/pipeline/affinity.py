@@ -133,9 +133,8 @@ def _with_directions(
     fusion, interest = model.items.fusion, model.interest
     assert isinstance(fusion, AffinityFusion)
     assert isinstance(interest, AffinityInterest)
-    for name, block in fusion.content.blocks.items():
-        encoder = model.items.encoders[name]
-        block.fit(encoder(_sample(sources[name]).to(block.mean.device)))
+    device, encoders = interest.weights.device, model.items.encoders
+    fusion.content.fit({n: encoders[n](_sample(sources[n]).to(device)) for n in dims})
     interest.weights.copy_(torch.tensor(list(weights.values())))
     vectors, contributions = encode_with_contributions(model.items, sources, len(state.catalog))
     return replace(state, model=model, vectors=vectors, modality_contributions=contributions)

@@ -53,7 +53,8 @@ class ValidRequests:
     @property
     def targets(self) -> Int[np.ndarray, " N"]:
         """The item of each."""
-        return self.split.sequences.item[self.stops]
+        targets: np.ndarray = self.split.sequences.item[self.stops]
+        return targets
 
     @cached_property
     def seen(self) -> Int[np.ndarray, "2 S"]:
