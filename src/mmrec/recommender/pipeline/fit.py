@@ -140,7 +140,7 @@ def carry_out(
     report: dict[str, Any] = {}
     targets = None
     if is_main_process():  # the other processes have the same model
-        report, targets = measure(state, plan.split)
+        report, targets = measure(state, plan.split, content)
     clock.lap("evaluate")
     report |= facts
     if state.users is not None:

@@ -11,13 +11,15 @@ from mmrec.evaluation import (
     evaluate,
     evaluate_baselines,
     facts_of,
+    left_out_baselines,
     rank_both,
     summarize_ranks,
     target_table,
 )
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content
-from mmrec.recommender.pipeline.trend import known_events, scorer_at
+from mmrec.recommender.content.frozen import frozen_vectors
+from mmrec.recommender.pipeline.trend import scorer_at
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
@@ -30,15 +32,18 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
-def measure(state: RecommenderState, split: Split) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return the metrics of a recommender and of baselines, and the rank of each test target."""
+def measure(
+    state: RecommenderState, split: Split, content: Content | None = None
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Return the metrics of a recommender and of baselines, and the rank of each test target.
+
+    With the content of the catalogue, the items nearest in content are a baseline too.
+    """
     options, catalog = state.options, state.catalog
     # Models are compared on the same histories, however many events of them each reads.
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
     items = facts_of(catalog)
     ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
-    half_life = None if state.trend is None else state.trend.half_life
-    recent = None if half_life is None else (half_life, known_events(split, "test"))
     valid = scorer_at(state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
@@ -46,9 +51,15 @@ def measure(state: RecommenderState, split: Split) -> tuple[dict[str, Any], pl.D
         "valid": evaluate(valid, split, "valid", protocol=protocol, items=items),
         "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
         "baselines": evaluate_baselines(
-            split, "test", protocol=protocol, items=items, recent=recent
+            split,
+            "test",
+            protocol=protocol,
+            items=items,
+            content=None if content is None else frozen_vectors(content),
         ),
     }
+    if left_out := left_out_baselines(split, "test"):
+        report["baselines_left_out"] = left_out
     has = items.has
     table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
     return report, table

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmrec.data import Split
 from mmrec.data.splits import seen_before, target_users
+from mmrec.evaluation import known_sequences
 from mmrec.evaluation.heldout import histories_before
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.models import CatalogScorer
@@ -23,14 +24,8 @@ LENGTH = 200
 
 
 def known_events(split: Split, part: str) -> ItemEvents:
-    """Return the events that requests of a part may know of, if they come before them.
-
-    In a split by time these are all events, as in a service. Leave-one-out holds out the last
-    events of each user, so only those of earlier parts are known.
-    """
-    earlier = {"valid": "train", "test": "valid"}
-    events = split.sequences if split.name == "time" else split.until(earlier[part])
-    events = events.without_negatives()
+    """Return the events that requests of a part may know of, if they come before them."""
+    events = known_sequences(split, part)
     return ItemEvents(events.item, events.time.astype(np.float64))
 
 
