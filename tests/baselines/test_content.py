@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.baselines import ContentNearest
@@ -13,6 +13,7 @@ VECTORS = torch.from_numpy(np.random.default_rng(0).normal(size=(V + 1, E))).flo
 PRESENT = torch.tensor([False, True, True, False, True, True])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(1, V), max_size=6), min_size=1, max_size=3),
     st.sampled_from([0.5, 1.0]),

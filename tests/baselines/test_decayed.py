@@ -1,11 +1,12 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.baselines.decayed import check_decay, decayed
 from mmrec.data import Histories
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.sampled_from([0.3, 1.0]))
 def test_weights_are_powers_from_the_end(lengths, decay):
     weights = decayed(Histories.of_items([[7] * length for length in lengths]), decay)

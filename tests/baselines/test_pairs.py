@@ -34,6 +34,7 @@ def test_few_cells_at_once_give_the_same(monkeypatch, most):
     assert np.array_equal(np.concatenate([counts for _, counts in parts]), whole)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=6))
 def test_ranges_are_expanded(ranges):
     starts, sizes = (np.array([r[i] for r in ranges], dtype=np.int64) for i in (0, 1))

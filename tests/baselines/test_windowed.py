@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.baselines import WindowedPopularity
@@ -22,6 +22,7 @@ def fitted(events, window):
     return WindowedPopularity(window).fit(to_sequences(log, catalog), 4)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.sampled_from([5.0, 20.0, np.inf]))
 def test_events_in_the_window_are_counted_then_all_before(events, window):
     at = [0, 17, 60]

@@ -94,7 +94,7 @@ def evaluate_baselines(
     rules = protocol or RankingProtocol()
     rules = rules if max_length is None else replace(rules, max_length=max_length)
     reports = {}
-    for name, kind in _kinds(split, part, content).items():
+    for name, kind in kinds_of(split, part, content).items():
         chosen = kind.settings[0]
         if len(kind.settings) > 1 and part == "test" and len(split.targets("valid")):
             chosen = choose(kind, split, rules)
@@ -150,7 +150,7 @@ def choose(kind: Kind, split: Split, protocol: RankingProtocol | None = None) ->
     return max(found, key=lambda pair: pair[0])[1]
 
 
-def _kinds(split: Split, part: str, content: ContentVectors | None) -> dict[str, Kind]:
+def kinds_of(split: Split, part: str, content: ContentVectors | None) -> dict[str, Kind]:
     """Return the baselines that a split allows, by name."""
     kinds = {"popularity": Kind(Popularity)}
     if split.sequences.timed:
