@@ -8,7 +8,6 @@ from torch import Tensor
 
 from mmrec.data import Histories
 
-
 LEAST = 1e-7
 """A weight below it is lost beside that of the last item."""
 
