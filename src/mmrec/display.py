@@ -7,8 +7,11 @@ from mmrec.data import Catalog, ItemId
 BASELINE_NAMES = {
     "popularity": "Popularity",
     "recent-popularity": "Recent popularity",
+    "windowed-popularity": "Windowed popularity",
     "markov": "Markov chain",
     "item-knn": "Item-kNN",
+    "ease": "EASE",
+    "content-nearest": "Nearest in content",
 }
 """What a reader sees for the names that a report has."""
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.baselines import ItemKNN, knn
+from mmrec.baselines import ItemKNN, pairs
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
 V = 6
@@ -70,12 +70,21 @@ def test_chunks_do_not_matter(monkeypatch):
     events = sequences_of([[1, 2, 3], [2, 3, 4], [4, 5, 6, 1]])
     queries = Histories.of_items([[1, 2], [6]])
     whole = ItemKNN(shrink=0.5).fit(events, V).scores(queries)
-    monkeypatch.setattr(knn, "MAX_CHUNK", 2)
-    assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
-    monkeypatch.setattr(knn, "MAX_CELLS", 1)
-    assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
+    for most in (1, 2 * V, 20):
+        monkeypatch.setattr(pairs, "MAX_CELLS", most)
+        assert torch.equal(ItemKNN(shrink=0.5).fit(events, V).scores(queries), whole)
 
 
-def test_no_neighbours_are_refused():
+def test_wrong_numbers_are_refused():
+    with pytest.raises(ValueError, match="decay must be above 0 and at most 1; got 0"):
+        ItemKNN(decay=0.0)
     with pytest.raises(ValueError, match="neighbours must be 1 or more; got 0"):
         ItemKNN(neighbours=0)
+
+
+def test_another_decay_needs_no_fit():
+    events = sequences_of([[1, 2, 3], [2, 3, 4], [4, 5, 6, 1]])
+    queries = Histories.of_items([[1, 2], [6]])
+    fitted = ItemKNN(decay=0.5).fit(events, V)
+    again = ItemKNN().fit(events, V).with_decay(0.5)
+    assert torch.equal(again.scores(queries), fitted.scores(queries))

@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmrec.baselines import Popularity
 from mmrec.data import Catalog, Interactions, leave_one_out, split_by_time
 from mmrec.evaluation import (
     ItemFacts,
     RankingProtocol,
     describe_split,
     evaluate,
-    evaluate_baselines,
     rank_targets,
     summarize,
 )
@@ -67,20 +65,6 @@ def test_targets_without_a_history_are_counted():
     first = set(split.sequences.offsets[:-1].tolist())
     expected = sum(target in first for target in split.targets("test").tolist())
     assert evaluate(Descending(), split)["no_history"] == expected
-
-
-@pytest.mark.parametrize(("part", "last"), [("valid", "train"), ("test", "valid")])
-def test_baselines_count_what_came_before(part, last):
-    split = split_of()
-    reports = evaluate_baselines(split, part)
-    assert set(reports) == {"popularity", "markov", "item-knn"}
-    popularity = Popularity().fit(split.until(last), V)
-    assert reports["popularity"] == evaluate(popularity, split, part)
-
-
-def test_there_is_nothing_before_the_training_part():
-    with pytest.raises(ValueError, match=r"part must be one of \['test', 'valid'\]; got 'train'"):
-        evaluate_baselines(split_of(), "train")
 
 
 def test_describe_split():

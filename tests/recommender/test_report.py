@@ -94,3 +94,26 @@ def test_a_recommender_without_metrics(by_id, report):
     made = Recommender(replace(by_id.state, report=report))
     assert repr(made) == "Recommender(30 items, id, GRUInterest)"
     assert len(str(made).splitlines()) == 4
+
+
+def test_a_baseline_that_is_ahead_is_said_first(by_id):
+    report = by_id.report
+    own = report["test"]["ndcg@10"]
+    report["baselines"] = {
+        "item-knn": report["baselines"]["markov"]
+        | {"ndcg@10": own + 0.1, "chosen": {"shrink": 10.0, "decay": 0.7}},
+        "recent-popularity": report["baselines"]["markov"]
+        | {"ndcg@10": 0.0, "chosen": {"half_life": 86_400.0}},
+    }
+    report["baselines_left_out"] = {"ease": "too many"}
+    ahead = f"item-knn is ahead: ndcg@10 {own + 0.1:.4f} against {own:.4f}"
+    lines = str(report).splitlines()
+    assert lines[0] == ahead
+    assert lines[-2:] == [
+        "chosen on validation: item-knn shrink 10, decay 0.7; recent-popularity half_life 1 days",
+        "ease is left out: too many",
+    ]
+    for said in (ahead, *lines[-2:]):
+        assert said in report._repr_html_()
+    report["baselines"]["item-knn"]["ndcg@10"] = own
+    assert "ahead" not in str(report)

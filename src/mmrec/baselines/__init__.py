@@ -1,8 +1,21 @@
-"""Baselines: popularity, recent popularity, a Markov chain and item-kNN."""
+"""Baselines: popularity (of all time, decayed, windowed), Markov chain, item-kNN, EASE, content."""
 
+from mmrec.baselines.content import ContentNearest
+from mmrec.baselines.ease import EASE
 from mmrec.baselines.knn import ItemKNN
 from mmrec.baselines.markov import Markov
 from mmrec.baselines.popularity import Popularity
+from mmrec.baselines.protocol import Baseline
 from mmrec.baselines.recent import RecentPopularity
+from mmrec.baselines.windowed import WindowedPopularity
 
-__all__ = ["ItemKNN", "Markov", "Popularity", "RecentPopularity"]
+__all__ = [
+    "EASE",
+    "Baseline",
+    "ContentNearest",
+    "ItemKNN",
+    "Markov",
+    "Popularity",
+    "RecentPopularity",
+    "WindowedPopularity",
+]

@@ -1,19 +1,17 @@
 """Item-kNN: items that the same users interacted with."""
 
+from copy import copy
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.baselines.decayed import check_decay, decayed, reach
 from mmrec.baselines.fitted import require_fitted
 from mmrec.baselines.neighbours import NeighbourTable
+from mmrec.baselines.pairs import Pairs
 from mmrec.data import Histories, Sequences
-
-MAX_CHUNK = 1024
-"""Items whose similarities to all others are in memory at once, at most."""
-
-MAX_CELLS = 2**26
-"""Cells of the largest dense table (256 MB); chunks are smaller with many users or items."""
 
 
 class ItemKNN:
@@ -29,7 +27,7 @@ class ItemKNN:
         decay: weight of an item relative to the one after it.
 
     Raises:
-        ValueError: ``neighbours`` is less than 1.
+        ValueError: ``neighbours`` is less than 1, or ``decay`` is not above 0 and at most 1.
 
     References:
         Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
@@ -48,35 +46,34 @@ class ItemKNN:
     def __init__(self, *, neighbours: int = 100, shrink: float = 10.0, decay: float = 0.9) -> None:
         if neighbours < 1:
             raise ValueError(f"neighbours must be 1 or more; got {neighbours}")
+        check_decay(decay)
         self.neighbours, self.shrink, self.decay = neighbours, shrink, decay
         self.table: NeighbourTable | None = None
 
     def fit(self, events: Sequences, catalog_size: int) -> "ItemKNN":
         """Compute the similarities of the items in ``events``."""
-        size = catalog_size
-        pairs = np.unique(events.owner * (size + 1) + events.item)
-        users, items = pairs // (size + 1), pairs % (size + 1)
-        visits = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([items, users])),
-            torch.ones(len(pairs)),
-            (size + 1, len(events)),
-            check_invariants=False,
-        ).coalesce()
-        counts = torch.from_numpy(np.bincount(items, minlength=size + 1)).float()
-        kept = min(self.neighbours, size)
-        neighbours = np.zeros((size + 1, kept), dtype=np.int64)
-        weights = np.zeros((size + 1, kept))
-        chunk = max(1, min(MAX_CHUNK, MAX_CELLS // max(len(events), size + 1)))
-        for start in range(0, size + 1, chunk):
-            rows = torch.arange(start, min(start + chunk, size + 1))
-            both = (visits @ visits.index_select(0, rows).to_dense().T).T
-            similar = both / ((counts[rows, None] * counts).sqrt() + self.shrink)
+        pairs = Pairs.of_events(events, catalog_size)
+        root = torch.from_numpy(np.sqrt(pairs.sizes)).float()
+        kept = min(self.neighbours, catalog_size)
+        neighbours = np.zeros((catalog_size + 1, kept), dtype=np.int64)
+        weights = np.zeros((catalog_size + 1, kept))
+        for rows, counts in pairs.shared():
+            similar = torch.from_numpy(counts)
+            similar /= torch.outer(root[rows], root).add_(self.shrink)
             similar[torch.arange(len(rows)), rows] = 0
             top = similar.topk(kept, dim=1)
             neighbours[rows], weights[rows] = top.indices.numpy(), top.values.numpy()
-        owners = np.repeat(np.arange(size + 1), kept)
-        self.table = NeighbourTable(owners, neighbours.ravel(), weights.ravel(), size)
+        owners = np.repeat(np.arange(catalog_size + 1), kept)
+        known = weights.ravel() > 0
+        found = owners[known], neighbours.ravel()[known], weights.ravel()[known]
+        self.table = NeighbourTable(*found, catalog_size)
         return self
+
+    def with_decay(self, decay: float) -> "ItemKNN":
+        """Return the same similarities with another decay."""
+        made = copy(self)
+        made.decay = decay
+        return made
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for each history.
@@ -85,6 +82,5 @@ class ItemKNN:
             ValueError: ``fit`` was not called.
         """
         table = require_fitted(self, self.table)
-        length = histories.lengths.unsqueeze(1)
-        age = (length - 1 - torch.arange(histories.items.shape[1])).clamp(min=0)
-        return table.scores(histories.items, self.decay ** age.float())
+        recent = histories.tail(reach(self.decay))
+        return table.scores(recent.items, decayed(recent, self.decay))

@@ -5,6 +5,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mmrec.baselines.pairs import MAX_CELLS, expand
+
 
 class NeighbourTable:
     """A sparse ``(V + 1, V + 1)`` matrix that holds, for each item, its neighbours with weights.
@@ -23,13 +25,10 @@ class NeighbourTable:
         weights: Float[np.ndarray, " E"],
         catalog_size: int,
     ) -> None:
-        # Transposed, since torch multiplies sparse @ dense.
-        self.matrix = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([columns, rows])),
-            torch.from_numpy(weights.astype(np.float32)),
-            (catalog_size + 1, catalog_size + 1),
-            check_invariants=False,
-        ).coalesce()
+        order = np.argsort(rows, kind="stable")
+        self.size = catalog_size + 1
+        self.columns, self.weights = columns[order], weights[order]
+        self.offsets = np.searchsorted(rows[order], np.arange(self.size + 1))
 
     def scores(
         self, items: Int[Tensor, "B T"], weights: Float[Tensor, "B T"]
@@ -38,9 +37,27 @@ class NeighbourTable:
 
         Index 0 is padding and has no neighbours.
         """
-        query = torch.zeros(len(items), self.matrix.shape[0])
-        query.scatter_add_(1, items, torch.where(items > 0, weights, 0.0))
-        return (self.matrix @ query.T).T
+        chosen = items.cpu().numpy()
+        amount = weights.expand(items.shape).cpu().numpy()
+        sizes = np.where(chosen > 0, np.diff(self.offsets)[chosen], 0)
+        scores = torch.empty(len(chosen), self.size)
+        step = max(1, MAX_CELLS // max(int(sizes.sum(1).max(initial=0)), 1))
+        for start in range(0, len(chosen), step):
+            rows = slice(start, start + step)
+            scores[rows] = torch.from_numpy(self._sums(chosen[rows], amount[rows], sizes[rows]))
+        return scores
+
+    def _sums(
+        self,
+        items: Int[np.ndarray, "B T"],
+        amount: Float[np.ndarray, "B T"],
+        sizes: Int[np.ndarray, "B T"],
+    ) -> Float[np.ndarray, "B V1"]:
+        owner, at = expand(self.offsets[items].ravel(), sizes.ravel())
+        cells = (owner // items.shape[1]) * self.size + self.columns[at]
+        parts = amount.ravel()[owner] * self.weights[at]
+        sums = np.bincount(cells, parts, len(items) * self.size).astype(np.float64)
+        return sums.reshape(len(items), self.size)
 
 
 def count_pairs(

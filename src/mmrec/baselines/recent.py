@@ -43,13 +43,6 @@ class RecentPopularity:
         self.history = PopularityHistory(log, catalog_size, self.half_life)
         return self
 
-    @classmethod
-    def of(cls, half_life: float, events: ItemEvents, catalog_size: int) -> "RecentPopularity":
-        """Return the baseline over events of all users."""
-        made = cls(half_life)
-        made.history = PopularityHistory(events, catalog_size, half_life)
-        return made
-
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores at the times of the requests that follow histories."""
         return self.scores_at(histories.at)

@@ -1,5 +1,10 @@
 """Ranking under a protocol, reports, comparisons of RUNs, and prequential evaluation."""
 
+from mmrec.evaluation.baselines import (
+    evaluate_baselines,
+    known_sequences,
+    left_out_baselines,
+)
 from mmrec.evaluation.checks import check_once, check_split
 from mmrec.evaluation.comparison import Comparison, compare_runs
 from mmrec.evaluation.heldout import HeldOut, held_out
@@ -14,7 +19,6 @@ from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.report import (
     describe_split,
     evaluate,
-    evaluate_baselines,
     rank_both,
     summarize_ranks,
 )
@@ -61,6 +65,8 @@ __all__ = [
     "follow",
     "held_out",
     "holm",
+    "known_sequences",
+    "left_out_baselines",
     "paired_bootstrap",
     "paired_test",
     "prequential",

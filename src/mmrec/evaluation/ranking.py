@@ -22,6 +22,7 @@ def rank_targets(
     max_length: int = 200,
     batch_size: int | None = None,
     k: int = 10,
+    at_most: int | None = None,
 ) -> Ranks:
     """Rank all of ``split.candidates`` for the events of ``part``, on the device of the scores.
 
@@ -39,6 +40,7 @@ def rank_targets(
         batch_size: histories that are scored at once. The default is 256, or fewer (at least 16)
             where the scores of so many would take more than 16 MB.
         k: length of the lists.
+        at_most: histories to draw, the same in every call; None for all.
 
     Raises:
         ValueError: ``part`` has no events, the split leaks (:func:`mmrec.evaluation.check_split`),
@@ -54,7 +56,8 @@ def rank_targets(
         >>> rank_targets(Popularity().fit(split.train, 3), split, filter_seen=False).rank
         tensor([3])
     """
-    return _rank(scorer, split, part, (filter_seen,), targets, max_length, batch_size, k)[0]
+    one = (filter_seen,)
+    return _rank(scorer, split, part, one, targets, max_length, batch_size, k, at_most)[0]
 
 
 def rank_with_and_without_seen(
@@ -83,6 +86,7 @@ def _rank(
     max_length: int,
     batch_size: int | None,
     k: int,
+    at_most: int | None = None,
 ) -> list[Ranks]:
     """Score every history of a part once, and rank it for each choice of the seen filter."""
     check_split(split)
@@ -92,7 +96,9 @@ def _rank(
     k, rerank = min(k, len(split.candidates)), second_stage(scorer)
     parts: list[list[Ranks]] = [[] for _ in filters]
     buffer: RankBuffer | None = None
-    for rows in held_out(split, part, max_length=max_length, batch_size=size, targets=targets):
+    for rows in held_out(
+        split, part, max_length=max_length, batch_size=size, at_most=at_most, targets=targets
+    ):
         scores = _scores(scorer, rows, split.catalog_size)
         # Only the last batch can have fewer rows than the first.
         buffer = buffer or RankBuffer(split, len(scores), scores.device)

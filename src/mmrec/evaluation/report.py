@@ -1,12 +1,10 @@
-"""The report of one run: accuracy, slices, statistics of the lists, and baselines."""
+"""The report of one run: accuracy, slices and statistics of the lists."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from mmrec.baselines import ItemKNN, Markov, Popularity, RecentPopularity
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
 from mmrec.evaluation.history_scorer import HistoryScorer
@@ -16,10 +14,6 @@ from mmrec.evaluation.protocol import RankingProtocol
 from mmrec.evaluation.ranking import rank_with_and_without_seen
 from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.slices import slices_of_targets
-from mmrec.trends import ItemEvents
-
-BEFORE = {"valid": "train", "test": "valid"}
-"""For each part, the last part before it, up to which baselines are fitted."""
 
 
 def evaluate(
@@ -105,46 +99,6 @@ def summarize_ranks(
         "warm": of(main.where(warm)),
         "cold": of(main.where(~warm)),
         "slices": {label: of(main.where(mask)) for label, mask in slices.items()},
-    }
-
-
-def evaluate_baselines(
-    split: Split,
-    part: str = "test",
-    *,
-    protocol: RankingProtocol | None = None,
-    max_length: int | None = None,
-    items: ItemFacts | None = None,
-    recent: tuple[float, ItemEvents] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Return the reports of popularity, a Markov chain and item-kNN, by name.
-
-    With ``recent``, a half-life in seconds and the events that may count, there is popularity at
-    the time of each target, too.
-
-    They are fitted to every event before ``part``. They have no epochs to select, so for the test
-    part they also use the validation events. That makes them harder to beat.
-
-    Raises:
-        ValueError: ``part`` is neither ``"valid"`` nor ``"test"``.
-    """
-    if part not in BEFORE:
-        raise ValueError(f"part must be one of {sorted(BEFORE)}; got {part!r}")
-    events = split.until(BEFORE[part]).without_negatives()
-    baselines: Mapping[str, HistoryScorer] = {
-        "popularity": Popularity().fit(events, split.catalog_size),
-        "markov": Markov().fit(events, split.catalog_size),
-        "item-knn": ItemKNN().fit(events, split.catalog_size),
-    }
-    if recent is not None:
-        baselines = {
-            **baselines,
-            "recent-popularity": RecentPopularity.of(*recent, split.catalog_size),
-        }
-    rules = _rules(protocol, max_length)
-    return {
-        name: evaluate(baseline, split, part, protocol=rules, items=items)
-        for name, baseline in baselines.items()
     }
 
 

@@ -18,6 +18,9 @@ LISTS = {
     "popularity_of_targets": ("of the targets", 0),
 }
 MAIN = "ndcg@10"
+DAY = 86_400.0
+TIMES = ("half_life", "window")
+"""Settings of baselines in seconds."""
 
 
 class Report(dict[str, Any]):
@@ -40,8 +43,8 @@ class Report(dict[str, Any]):
             f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
             for label, values in _rows(self).items()
         )
-        said = [*_of_events(self), _of_split(self), *_of_refit(self), *_of_affinities(self)]
-        said += _of_lists(_test(self))
+        said = [*_ahead(self), *_of_events(self), _of_split(self), *_of_refit(self)]
+        said += [*_of_affinities(self), *_of_lists(_test(self)), *_of_baselines(self)]
         about = "<br>".join(map(escape, said))
         return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
 
@@ -56,7 +59,33 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
-    return "\n".join([*_of_events(report), *lines, *_of_lists(_test(report))])
+    first = [*_ahead(report), *_of_events(report)]
+    return "\n".join([*first, *lines, *_of_lists(_test(report)), *_of_baselines(report)])
+
+
+def _ahead(report: Mapping[str, Any]) -> list[str]:
+    """Return a line if a baseline is better than the model."""
+    name, value = best_baseline(report)
+    own = _test(report).get(MAIN)
+    if name is None or own is None or value <= own:
+        return []
+    return [f"{name} is ahead: {MAIN} {value:.4f} against {own:.4f}"]
+
+
+def _of_baselines(report: Mapping[str, Any]) -> list[str]:
+    """Return what was chosen for baselines on validation, and which ones are left out."""
+    chosen = [
+        f"{name} {', '.join(f'{key} {_setting(key, value)}' for key, value in settings.items())}"
+        for name, metrics in report.get("baselines", {}).items()
+        if (settings := metrics.get("chosen"))
+    ]
+    lines = [f"chosen on validation: {'; '.join(chosen)}"] if chosen else []
+    left_out = report.get("baselines_left_out", {}).items()
+    return lines + [f"{name} is left out: {why}" for name, why in left_out]
+
+
+def _setting(name: str, value: float) -> str:
+    return f"{value / DAY:g} days" if name in TIMES else f"{value:g}"
 
 
 def _of_events(report: Mapping[str, Any]) -> list[str]:
@@ -198,9 +227,20 @@ def summary(state: RecommenderState) -> str:
 
 def _best(report: Mapping[str, Any]) -> str:
     """Return the baseline with the highest metric, for the end of a line."""
+    name, value = best_baseline(report)
+    return "" if name is None else f"; best baseline: {BASELINE_NAMES.get(name, name)} {value:.4f}"
+
+
+def best_baseline(report: Mapping[str, Any]) -> tuple[str | None, float]:
+    """Return the name and the NDCG@10 of the best baseline of a report; None if it has none.
+
+    Example:
+        >>> best_baseline({"baselines": {"a": {"ndcg@10": 0.2}, "b": {"ndcg@10": 0.3}}})
+        ('b', 0.3)
+    """
     baselines = report.get("baselines", {}).items()
-    found = {name: metrics[MAIN] for name, metrics in baselines if MAIN in metrics}
+    found = {name: float(metrics[MAIN]) for name, metrics in baselines if MAIN in metrics}
     if not found:
-        return ""
+        return None, 0.0
     name = max(found, key=found.__getitem__)
-    return f"; best baseline: {BASELINE_NAMES.get(name, name)} {found[name]:.4f}"
+    return name, found[name]

@@ -59,7 +59,7 @@ def adopt(
     plan = Plan(options, Recipe(), given, catalog.copy(), split)
     state = finish(plan, content, model, specs_of_model(model))
     recipe = {name: spec.to_dict() for name, spec in state.specs.items()}
-    measured, targets = measure(state, split)
+    measured, targets = measure(state, split, content)
     return replace(
         state,
         slots=_slots(encoders, sources, len(catalog)),

@@ -52,8 +52,8 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
     report: dict[str, Any] = {}
     targets = None
     if is_main_process():  # the other processes have the same models
-        measured = stages.get("valid", stages["train"]).state
-        report, targets = measure(measured, plan.split, selected=chosen)
+        measured = stages.get("valid", stages["train"])
+        report, targets = measure(measured.state, plan.split, measured.content, selected=chosen)
         report = with_overlap(report, last_time(plan.start), plan.split)
     clock.lap("evaluate")
     report |= facts | first.history | _about_users(served.state)

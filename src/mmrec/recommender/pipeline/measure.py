@@ -11,13 +11,15 @@ from mmrec.evaluation import (
     evaluate,
     evaluate_baselines,
     facts_of,
+    left_out_baselines,
     rank_both,
     summarize_ranks,
     target_table,
 )
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content
-from mmrec.recommender.pipeline.trend import known_events, scorer_at
+from mmrec.recommender.content.frozen import frozen_vectors
+from mmrec.recommender.pipeline.trend import scorer_at
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
@@ -31,7 +33,10 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
 
 
 def measure(
-    state: RecommenderState, split: Split, selected: RecommenderState | None = None
+    state: RecommenderState,
+    split: Split,
+    content: Content | None = None,
+    selected: RecommenderState | None = None,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Return the metrics of a recommender and of baselines, and the rank of each test target.
 
@@ -41,6 +46,7 @@ def measure(
     Args:
         state: the recommender.
         split: labelled events.
+        content: the content of the catalogue; with it, the items nearest in content are a baseline.
         selected: the recommender that is measured on validation, if it is another one.
     """
     split = state.labelled(split)
@@ -49,8 +55,6 @@ def measure(
     protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
     items = facts_of(catalog)
     ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
-    half_life = None if state.trend is None else state.trend.half_life
-    recent = None if half_life is None else (half_life, known_events(split, "test"))
     valid = scorer_at(selected or state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
@@ -58,9 +62,15 @@ def measure(
         "valid": evaluate(valid, split, "valid", protocol=protocol, items=items),
         "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
         "baselines": evaluate_baselines(
-            split, "test", protocol=protocol, items=items, recent=recent
+            split,
+            "test",
+            protocol=protocol,
+            items=items,
+            content=None if content is None else frozen_vectors(content),
         ),
     }
+    if left_out := left_out_baselines(split, "test"):
+        report["baselines_left_out"] = left_out
     has = items.has
     table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
     return report, table

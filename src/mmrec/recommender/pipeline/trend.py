@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import Split
-from mmrec.evaluation.report import BEFORE
+from mmrec.evaluation import known_sequences
+from mmrec.evaluation.baselines import BEFORE
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.affinity import recounted
@@ -16,13 +17,8 @@ from mmrec.trends import ItemEvents, Requests, Trend, TrendHistory, created_time
 
 
 def known_events(split: Split, part: str) -> ItemEvents:
-    """Return the events that requests of a part may know of, if they come before them.
-
-    In a split by time these are all events, as in a service. Leave-one-out holds out the last
-    events of each user, so only those of earlier parts are known.
-    """
-    events = split.sequences if split.name == "time" else split.until(BEFORE[part])
-    events = events.without_negatives()
+    """Return the events that requests of a part may know of, if they come before them."""
+    events = known_sequences(split, part)
     return ItemEvents(events.item, events.time.astype(np.float64))
 
 
