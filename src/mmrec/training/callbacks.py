@@ -1,7 +1,9 @@
 """Callbacks that stop training early and keep the best weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from mmrec.training.averaging import MovingAverage
@@ -42,3 +44,22 @@ def average_and_stop(*, patience: int, ema: float) -> list[Callback]:
         raise ValueError(f"patience must be 1 or more; got {patience}")
     average = [MovingAverage(ema)] if ema else []
     return [*average, EarlyStopping(MONITOR, mode="max", patience=patience)]
+
+
+class Watch(Callback):
+    """Gives the validation NDCG@10 of each epoch to a function, which may end the training.
+
+    Args:
+        watch: is called after each epoch; training stops if it returns True.
+
+    Example:
+        >>> callback = Watch(lambda ndcg: ndcg < 0.01)
+    """
+
+    def __init__(self, watch: Callable[[float], bool]) -> None:
+        self.watch = watch
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Call the function."""
+        if self.watch(float(trainer.callback_metrics[MONITOR])):
+            trainer.should_stop = True

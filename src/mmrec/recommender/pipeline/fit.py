@@ -1,6 +1,6 @@
 """The pipeline of ``fit`` and ``update``: content → model → training → vectors → measurement."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,12 +84,36 @@ class Execution:
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether training continues from the last checkpoint.
         progress: whether to show progress bars.
+        watch: is given the validation NDCG@10 after each epoch, and ends the training by
+            returning True.
     """
 
     cache: Path | None = None
     checkpoints: Path | None = None
     resume: bool = False
     progress: bool = False
+    watch: Callable[[float], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives.
+
+    Attributes:
+        plan: the plan, whose split has the rows of the users.
+        content: sources and encoders of the catalogue.
+        model: the trained model.
+        specs: of its parts.
+        users: the features of users, or None.
+        facts: what the report says about the training.
+    """
+
+    plan: Plan
+    content: Content
+    model: SequentialModel
+    specs: dict[str, PartSpec]
+    users: FittedUsers | None
+    facts: dict[str, Any]
 
 
 @contextmanager
@@ -114,21 +138,10 @@ def carry_out(
         ValueError: no item has a modality, parts don't fit together, or the loss is not finite.
         OSError: a checkpoint can't be written.
     """
-    plan.check()
-    clock, device = Clock(), training_device()
-    with seeded(plan.options.seed):
-        context = Context(plan.options.dim, plan.trained, how.cache, device, how.progress)
-        before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
-        content = read_content(plan.modalities, plan.catalog, context, before)
-        users = None
-        if plan.users is not None:
-            dropout = plan.options.modality_dropout
-            users = fit_users(plan.users, plan.split, plan.options.dim, dropout)
-            plan = replace(plan, split=users.features.labelled(plan.split))
-        clock.lap("encode")
-        model, specs = _model(plan, content, start, users)
-        trained = _train(plan, content, model, how, users)
-    state = finish(plan, content, model, specs, device=device)
+    clock = Clock()
+    made = fit_model(plan, how, start, clock)
+    plan, content, model, users = made.plan, made.content, made.model, made.users
+    state = finish(plan, content, model, made.specs, device=training_device())
     if users is not None and model.users is not None:
         features = users.features
         features = UserFeatures.of(features.modalities, features.catalog, model.users)
@@ -146,8 +159,34 @@ def carry_out(
     if state.users is not None:
         report["user_features"] = list(state.users.modalities)
         report["users_with_features"] = int(state.users.known.sum())
-    report |= trained | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
+    report |= made.facts | describe_content(plan.catalog, content) | {"seconds": clock.seconds}
     return replace(state, report=report, targets=targets).to("cpu")
+
+
+def fit_model(
+    plan: Plan, how: Execution, start: RecommenderState | None = None, clock: Clock | None = None
+) -> Trained:
+    """Train a model by its validation, without what follows: it reads no event of the test part.
+
+    Arguments and errors are those of :func:`carry_out`.
+    """
+    plan.check()
+    clock = clock or Clock()
+    with seeded(plan.options.seed):
+        context = Context(
+            plan.options.dim, plan.trained, how.cache, training_device(), how.progress
+        )
+        before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
+        content = read_content(plan.modalities, plan.catalog, context, before)
+        users = None
+        if plan.users is not None:
+            dropout = plan.options.modality_dropout
+            users = fit_users(plan.users, plan.split, plan.options.dim, dropout)
+            plan = replace(plan, split=users.features.labelled(plan.split))
+        clock.lap("encode")
+        model, specs = _model(plan, content, start, users)
+        facts = _train(plan, content, model, how, users)
+    return Trained(plan, content, model, specs, users, facts)
 
 
 def finish(
@@ -226,5 +265,6 @@ def _train(
         checkpoints=how.checkpoints,
         resume=how.resume,
         users=None if users is None else users.sources or None,
+        watch=how.watch,
     )
     return {"training": history}

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -62,6 +62,7 @@ def train(
     checkpoints: Path | None = None,
     resume: bool = False,
     users: Mapping[str, Source] | None = None,
+    watch: Callable[[float], bool] | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
@@ -75,6 +76,8 @@ def train(
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether to continue from the last checkpoint.
         users: sources of the table of users that the split refers to, by modality.
+        watch: is given the validation NDCG@10 after each epoch, and ends the training by
+            returning True.
 
     Returns:
         The best epoch, the number of epochs, and the validation NDCG@10 of each.
@@ -101,7 +104,7 @@ def train(
         log.warning("training continues after epoch %d of %d", len(kept.curve), options.epochs)
     if not kept.ended:
         with quiet(), _interruptible():
-            trainer = _trainer(options, kept, progress)
+            trainer = _trainer(options, kept, progress, watch)
             data = _data(options, recipe, split, content, users)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
@@ -153,13 +156,20 @@ def _restore(kept: "Checkpoints", weights: dict[str, Tensor], directory: Path) -
     return found[0]
 
 
-def _trainer(options: Options, kept: "Checkpoints", progress: bool) -> "Trainer":
+def _trainer(
+    options: Options,
+    kept: "Checkpoints",
+    progress: bool,
+    watch: Callable[[float], bool] | None,
+) -> "Trainer":
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from mmrec.training import AtomicCheckpointIO, FiniteLoss, average_and_stop
+    from mmrec.training import AtomicCheckpointIO, FiniteLoss, Watch, average_and_stop
 
     usual = average_and_stop(patience=options.patience, ema=options.ema)
+    if watch is not None:
+        usual.append(Watch(watch))
     try:
         return Trainer(
             max_epochs=options.epochs,
