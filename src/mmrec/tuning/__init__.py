@@ -2,6 +2,6 @@
 
 from mmrec.tuning.space import DEFAULT, USUAL, Range, parse_space
 from mmrec.tuning.trials import trial_table
-from mmrec.tuning.tune import Tuned, tune
+from mmrec.tuning.tuned import Tuned, tune
 
 __all__ = ["DEFAULT", "USUAL", "Range", "Tuned", "parse_space", "trial_table", "tune"]

@@ -83,13 +83,13 @@ def make_search(
     recipe = Recipe(parts)
     given = None if space is None else check_space(space)
     options, _ = check_given(options, recipe)
-    fixed = options.model_fields_set | {name for name, part in parts.items() if part is not None}
-    if both := sorted(fixed & set(given or ())):
-        raise ValueError(f"{both} must be set or searched; got both")
     if options.epsilon is not None:
         raise ValueError("a search needs training without privacy: epochs are chosen by validation")
     if options.devices not in ("auto", 1):
         raise ValueError(f"a search trains on one device; got devices={options.devices}")
+    fixed = options.model_fields_set | {name for name, part in parts.items() if part is not None}
+    if both := sorted(fixed & set(given or ())):
+        raise ValueError(f"{both} must be set or searched; got both")
     options = options.replace(devices=1)
     options, modalities = check_given(options, recipe)
     plan = make_plan(data, options, recipe, modalities)

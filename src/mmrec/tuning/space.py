@@ -19,8 +19,8 @@ class Range:
         0.0001..0.01
     """
 
-    low: float
-    high: float
+    low: float | int
+    high: float | int
 
     def __str__(self) -> str:
         return f"{self.low}..{self.high}"
@@ -125,12 +125,12 @@ def _checked(name: str, values: Any) -> Dimension:
     if not isinstance(values, Range):
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise ValueError(f"{name} must be a Range or a list of choices; got {values!r}")
-        values = tuple(values)
-        if not values or len({repr(value) for value in values}) < len(values):
-            raise ValueError(f"{name} must have one or more different choices; got {list(values)}")
-        for value in values:
+        choices = tuple(values)
+        if not choices or len({repr(value) for value in choices}) < len(choices):
+            raise ValueError(f"{name} must have one or more different choices; got {list(choices)}")
+        for value in choices:
             _check_value(name, value)
-        return values
+        return choices
     numbers = (usual.low, usual.high) if isinstance(usual, Range) else usual
     if any(isinstance(n, str | bool) for n in numbers):
         raise ValueError(f"{name} must be choices such as {name}={_words(usual)}; got {values}")
@@ -139,9 +139,7 @@ def _checked(name: str, values: Any) -> Dimension:
     if not values.low < values.high:
         raise ValueError(f"{name} must be a range from a lower to a higher number; got {values}")
     if name in LOGARITHMIC and values.low <= 0:
-        raise ValueError(
-            f"{name} must be a range above 0, as its scale is logarithmic; got {values}"
-        )
+        raise ValueError(f"{name} must be above 0, as its scale is logarithmic; got {values}")
     whole = any(isinstance(number, int) for number in numbers)
     return values if whole else Range(float(values.low), float(values.high))
 

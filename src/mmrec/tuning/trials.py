@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 METRIC = "ndcg@10"
 SECONDS, REASON = "seconds", "reason"
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""What the states of Optuna are called in reports."""
 
 
 def run_trial(search: Search, trial: "Trial", cache: Path, *, progress: bool) -> "FrozenTrial":
@@ -74,20 +76,19 @@ def best_of(trials: "Sequence[FrozenTrial]") -> "FrozenTrial":
 
 def counted(trials: "Sequence[FrozenTrial]") -> dict[str, int]:
     """Return the number of trials, and of those in each state."""
-    states = [trial.state.name for trial in trials]
-    names = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-    return {"trials": len(trials)} | {name: states.count(s) for name, s in names.items()}
+    states = [STATES[trial.state.name] for trial in trials]
+    return {"trials": len(trials)} | {state: states.count(state) for state in STATES.values()}
 
 
 def trial_table(trials: "Sequence[FrozenTrial]", names: Sequence[str]) -> pl.DataFrame:
     """Return a row for each trial.
 
-    Columns: ``trial`` (its number, from 0), ``state`` (complete, pruned or fail), ``valid_ndcg@10``
+    Columns: ``trial`` (its number, from 0), ``state`` (complete, pruned or failed), ``valid_ndcg@10``
     of its best epoch, ``epochs``, ``seconds``, and one for each name.
     """
     rows: dict[str, list[Any]] = {
         "trial": [trial.number for trial in trials],
-        "state": [trial.state.name.lower() for trial in trials],
+        "state": [STATES[trial.state.name] for trial in trials],
         f"valid_{METRIC}": [trial.value for trial in trials],
         "epochs": [len(trial.intermediate_values) for trial in trials],
         SECONDS: [trial.user_attrs.get(SECONDS) for trial in trials],
@@ -98,11 +99,11 @@ def trial_table(trials: "Sequence[FrozenTrial]", names: Sequence[str]) -> pl.Dat
 
 def one_line(trial: "FrozenTrial", number: int) -> str:
     """Return what became of a trial, on one line."""
-    epochs = len(trial.intermediate_values)
-    state = trial.state.name.lower().replace("complete", "complete,").replace("pruned", "pruned,")
-    said = f"NDCG@10 {trial.value:.4f} in {epochs} epochs" if trial.value is not None else ""
+    said = trial.user_attrs.get(REASON)
+    if trial.value is not None:
+        said = f"NDCG@10 {trial.value:.4f} in {len(trial.intermediate_values)} epochs"
     values = ", ".join(f"{name}={_short(value)}" for name, value in trial.params.items())
-    return f"trial {number}: {state} {said or trial.user_attrs[REASON]}; {values}"
+    return f"trial {number} {STATES[trial.state.name]}: {said}; {values}"
 
 
 def _short(value: Any) -> str:

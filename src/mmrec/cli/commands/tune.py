@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from mmrec.cli.options import takes_options
 from mmrec.cli.places import writing
@@ -97,7 +96,7 @@ def _with_given(options: Options, context: typer.Context) -> Options:
     given = [
         name
         for name in Options.model_fields
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
     ]
     return options.replace(**{name: getattr(options, name) for name in given})
 
@@ -108,8 +107,8 @@ def _said(facts: dict[str, Any]) -> str:
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in facts["chosen"].items()
     )
+    states = ", ".join(f"{facts[state]} {state}" for state in ("complete", "pruned", "failed"))
     return (
-        f"best of {facts['trials']} trials ({facts['complete']} complete, {facts['pruned']} pruned, "
-        f"{facts['failed']} failed): trial {facts['best_trial']}, validation NDCG@10 "
-        f"{facts['valid_ndcg@10']:.4f}\n  {chosen}"
+        f"best of {facts['trials']} trials ({states}): trial {facts['best_trial']}, validation "
+        f"NDCG@10 {facts['valid_ndcg@10']:.4f}\n  {chosen}"
     )
