@@ -83,8 +83,8 @@ def counted(trials: "Sequence[FrozenTrial]") -> dict[str, int]:
 def trial_table(trials: "Sequence[FrozenTrial]", names: Sequence[str]) -> pl.DataFrame:
     """Return a row for each trial.
 
-    Columns: ``trial`` (its number, from 0), ``state`` (complete, pruned or failed), ``valid_ndcg@10``
-    of its best epoch, ``epochs``, ``seconds``, and one for each name.
+    Columns: ``trial`` (its number, from 0), ``state`` (complete, pruned or failed),
+    ``valid_ndcg@10`` of its best epoch, ``epochs``, ``seconds``, and one for each name.
     """
     rows: dict[str, list[Any]] = {
         "trial": [trial.number for trial in trials],

@@ -15,7 +15,6 @@ from mmrec.recommender.options import Options
 
 @takes_options
 def tune(
-    context: typer.Context,
     *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
@@ -42,6 +41,7 @@ def tune(
     time_unit: Unit = None,
     options: Options,
     parts: dict[str, Any],
+    stated: frozenset[str],
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder for features of frozen encoders; beside the file of the search."),
@@ -75,7 +75,7 @@ def tune(
                 space=space,
                 prune=prune,
                 cache=features,
-                options=_with_given(options, context),
+                options=_with_stated(options, stated),
                 progress=sys.stderr.isatty(),
                 **parts,
             )
@@ -91,14 +91,10 @@ def tune(
         print_json({**made.report, "trials": tuned.trials.to_dicts()})
 
 
-def _with_given(options: Options, context: typer.Context) -> Options:
-    """Return options in which those that equal their default count as set if they were given."""
-    given = [
-        name
-        for name in Options.model_fields
-        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
-    ]
-    return options.replace(**{name: getattr(options, name) for name in given})
+def _with_stated(options: Options, stated: frozenset[str]) -> Options:
+    """Return options in which those count as set that were stated, be it at their default."""
+    names = stated & set(Options.model_fields)
+    return options.replace(**{name: getattr(options, name) for name in names})
 
 
 def _said(facts: dict[str, Any]) -> str:
