@@ -72,7 +72,8 @@ def test_two_searches_in_one_file_are_noticed(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"space": {"lr": "0.1..0.3"}}, "space was {'lr': '0.1..0.2'} and is {'lr': '0.1..0.3'}"),
+        ({"space": {"lr": "0.1..0.3"}}, "the space of lr was 0.1..0.2 and is 0.1..0.3"),
+        ({"space": {"lr": "0.1..0.2", "dim": "8"}}, "the space of dim was none and is 8"),
         ({"prune": False}, "prune was True and is False"),
         ({"events": "other"}, "the events differ"),
         ({"users": "some"}, "the users differ"),

@@ -39,7 +39,7 @@ from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import Execution, carry_out
 from mmrec.recommender.pipeline.measure import measure
-from mmrec.recommender.pipeline.plan import check_given, make_plan
+from mmrec.recommender.pipeline.prepare import check_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.unused import warn_of_unused

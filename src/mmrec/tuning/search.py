@@ -12,7 +12,7 @@ from mmrec.recommender.parts import Parts
 from mmrec.recommender.parts.slots import FULL_UP_TO
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.fit import Plan
-from mmrec.recommender.pipeline.plan import check_given, make_plan
+from mmrec.recommender.pipeline.prepare import check_given, make_plan
 from mmrec.recommender.pipeline.unused import unused_options
 from mmrec.recommender.pipeline.users import plan_users
 from mmrec.tuning.space import DEFAULT, USUAL, Space, check_space

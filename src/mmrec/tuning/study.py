@@ -80,7 +80,9 @@ def open_study(path: Path, started: dict[str, Any]) -> Iterator[StudyFile]:
     else:
         _make(path, started)
     with _opened(path) as study:
-        _check_same(path, study.user_attrs.get(STARTED), started)
+        if STARTED not in study.user_attrs:
+            raise ValueError(_other(path))
+        _check_same(path, study.user_attrs[STARTED], started)
         yield StudyFile(study, path)
 
 
@@ -135,12 +137,15 @@ def _other(path: Path) -> str:
     return f"{path} must be a study of mmrec tune; it is something else: choose another file"
 
 
-def _check_same(path: Path, before: Any, started: dict[str, Any]) -> None:
+def _check_same(path: Path, before: dict[str, Any], started: dict[str, Any]) -> None:
+    was, now = before["space"], started["space"]
     changes = [
-        f"{name} was {before.get(name)!r} and is {started[name]!r}"
-        for name in ("space", "prune")
-        if before.get(name) != started[name]
+        f"the space of {name} was {was.get(name, 'none')} and is {now.get(name, 'none')}"
+        for name in dict.fromkeys([*was, *now])
+        if was.get(name) != now.get(name)
     ]
+    if before["prune"] != started["prune"]:
+        changes.append(f"prune was {before['prune']} and is {started['prune']}")
     changes += differences(before, started, free=("workers",))
     if changes:
         raise ValueError(
