@@ -185,9 +185,7 @@ def test_a_search_of_other_data_or_another_space_is_refused(search, whole, chain
     other = chain(users=13, steps=8, items=8)[0]
     with pytest.raises(ValueError, match="can't go on: the events differ; give what it was"):
         search(path, log=other)
-    with pytest.raises(
-        ValueError, match=r"space of lr was .* none; .* dim was 4,16 and is 4,8"
-    ):
+    with pytest.raises(ValueError, match=r"space of lr was .* none; .* dim was 4,16 and is 4,8"):
         search(path, space={"dim": (4, 8)})
 
 
