@@ -115,3 +115,8 @@ def test_a_planted_import_is_found(copy, file, line, contract):
     assert broken
     assert broken[0].startswith(contract)
     assert f"mmrec.{file.split('/')[0]}" in run.stdout.split("Broken contracts")[1]
+
+
+def test_optuna_is_loaded_for_a_search_alone():
+    assert loaded("import mmrec.cli, mmrec.recommender.recommender", "optuna") == []
+    assert loaded("import mmrec.tuning", "optuna") == []

@@ -117,3 +117,17 @@ def test_files_that_hold_no_parts(call, tmp_path):
 
 def test_parts_of_a_command_that_names_some():
     assert given_parts({"loss": "bpr", "negatives": None}) == {"loss": "bpr"}
+
+
+def test_a_command_may_ask_what_was_stated():
+    got = []
+    app = typer.Typer()
+
+    @app.command()
+    @takes_options
+    def command(*, options: Options, parts: dict[str, Any], stated: frozenset[str]) -> None:
+        got.append((stated, options))
+
+    result = CliRunner().invoke(app, ["--dim", "128", "--interest", "sasrec"])
+    assert result.exit_code == 0, result.output
+    assert got == [({"dim", "interest"}, Options())]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from mmrec.training import MONITOR, MovingAverage, callbacks
+from mmrec.training import MONITOR, Checkpoints, MovingAverage, Watch, callbacks
 
 
 def types_of(parts):
@@ -43,3 +43,18 @@ def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(spli
 def test_wrong_settings_are_refused(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         callbacks(tmp_path, **wrong)
+
+
+def test_a_watch_gets_the_ndcg_of_each_epoch_and_may_end_the_training(split, fit):
+    seen = []
+
+    def watch(ndcg):
+        seen.append(ndcg)
+        return len(seen) == 3
+
+    kept = Checkpoints()
+    trained = {"enable_checkpointing": True, "callbacks": [Watch(watch), kept]}
+    _, loop = fit(split(users=12), epochs=6, trained=trained)
+    assert loop.current_epoch == 3
+    assert seen == kept.curve
+    assert kept.ended

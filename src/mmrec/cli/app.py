@@ -13,6 +13,7 @@ from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.similar import similar
+from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, import_parts, takes_options
 from mmrec.cli.places import default_log, forget_start, writing
@@ -126,6 +127,9 @@ def fit(
     typer.echo(f"RUN written to {out}")
     if as_json:
         print_json(recommender.report)
+
+
+app.command()(tune)
 
 
 @app.command()

@@ -36,7 +36,8 @@ def takes_options(command: Command) -> Command:
     """Replace a command's parameters ``options`` and ``parts`` by one for each option and part.
 
     Names, types, defaults and help come from the fields of :class:`mmrec.Options`. Parts are given
-    as ``--fusion`` and so on, or together in a JSON or YAML file as ``--parts``.
+    as ``--fusion`` and so on, or together in a JSON or YAML file as ``--parts``. A parameter
+    ``stated`` gets the names of what the command line states, be it the default.
 
     Example:
         >>> def show(*, name: str, options: Options, parts: dict) -> None:
@@ -69,21 +70,34 @@ def _replaced(command: Command, made: list[Parameter]) -> Command:
 
     @wraps(command)
     def run(**given: Any) -> None:
+        stated = _stated(given.pop("context", None))
         given = {name: value for name, value in given.items() if value is not None}
         file = given.pop("parts", None)
         parts = _merged(_parts(file), given_parts(given))
         options = {name: given.pop(name) for name in Options.model_fields if name in given}
         given |= {"parts": parts} if "parts" in own else {}
+        given |= {"stated": stated} if "stated" in own else {}
         command(options=_chosen(options), **given)
 
     del run.__wrapped__
     parameters: list[Parameter] = []
     for parameter in own.values():
-        if parameter.name != "parts":
+        if parameter.name == "stated":
+            kind = Parameter.KEYWORD_ONLY
+            parameters.append(Parameter("context", kind, annotation=typer.Context))
+        elif parameter.name != "parts":
             parameters += made if parameter.name == "options" else [parameter]
     vars(run)["__signature__"] = Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _stated(context: Any) -> frozenset[str]:
+    """Return the names of the parameters that the command line states."""
+    if context is None:
+        return frozenset()
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(name for name, s in sources.items() if s and s.name == "COMMANDLINE")
 
 
 def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

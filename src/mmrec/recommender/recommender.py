@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
 import polars as pl
 import torch
 import torch.nn.functional as F
@@ -30,7 +29,7 @@ from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.content import Modality, modalities_of, those_of
+from mmrec.recommender.content import Modality
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
@@ -41,13 +40,12 @@ from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import without_leaks
 from mmrec.recommender.pipeline.measure import measure
-from mmrec.recommender.pipeline.plan import Execution, Plan, seeded
+from mmrec.recommender.pipeline.plan import Execution
+from mmrec.recommender.pipeline.prepare import check_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
-from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
-from mmrec.recommender.pipeline.users import plan_users
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
@@ -153,42 +151,28 @@ class Recommender:
             >>> made.state.specs["interest"].class_path
             'mmrec.interest.LinearRecurrentInterest'
         """
-        if options is not None and not isinstance(options, Options):
-            raise ValueError(f"options must be mmrec.Options(...); got {options!r}")
-        options, recipe = options or Options(), Recipe(parts)
+        recipe = Recipe(parts)
         place = Path(checkpoints) if checkpoints else None
-        check_devices(options.devices)
-        recipe.to_dict()  # refuses what is no part
-        with seeded(options.seed):  # factories of encoders may draw their weights
-            modalities = modalities_of(options, parts.get("encoders"))
+        options, modalities = check_given(options, recipe)
         check_private(options, recipe, modalities, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
+        if isinstance(items, Catalog):  # a copy, so that the caller's catalogue stays as it is
+            items = deepcopy(items)
         data = read_tables(
             events, items, users, images=images, columns=columns, time_unit=time_unit
         )
-        # A copy, so that the caller's catalogue stays as it is.
-        catalog = deepcopy(items) if isinstance(items, Catalog) else data.catalog
-        if options.modalities is None:
-            modalities = those_of(catalog, modalities, parts.get("encoders") or ())
-            options = options.replace(modalities=tuple(modalities))
-        log = data.interactions
-        split = split_log(log, options, catalog)
-        # With privacy, which items have events is secret too: features are scaled over all items.
-        private = options.epsilon is not None
-        known = np.arange(1, len(catalog) + 1 if private else 1)
-        people = plan_users(data.users, options, recipe, split)
-        plan = Plan(options, recipe, modalities, catalog, split, known, users=people)
-        warn_of_unused(options, recipe, modalities, plan.check())
-        if private:  # the budget covers one training
-            plan = replace(plan, options=options.replace(refit="none"))
+        plan = make_plan(data, options, recipe, modalities)
+        warn_of_unused(plan.options, recipe, plan.modalities, plan.check())
+        if options.epsilon is not None:  # the budget covers one training
+            plan = replace(plan, options=plan.options.replace(refit="none"))
         if place is not None:
-            table = None if people is None else people.catalog
-            started = describe_start(options, recipe, split, catalog, table)
+            table = None if plan.users is None else plan.users.catalog
+            started = describe_start(plan.options, recipe, plan.split, plan.catalog, table)
             open_folder(place, started, resume=resume)
         how = Execution(Path(cache) if cache else None, place, resume, progress)
         made = cls(carry_out(plan, how))
-        made._log, made._checkpoints = log, place
+        made._log, made._checkpoints = data.interactions, place
         return made
 
     @classmethod

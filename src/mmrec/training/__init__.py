@@ -1,9 +1,9 @@
 """Lightning wiring: the module, the data modules, the optimizer and the callbacks."""
 
 from mmrec.training.averaging import MovingAverage
-from mmrec.training.callbacks import average_and_stop, callbacks
+from mmrec.training.callbacks import Watch, average_and_stop, callbacks
 from mmrec.training.data import SequenceDataModule, WindowBatches
-from mmrec.training.finite import FiniteLoss
+from mmrec.training.finite import FiniteLoss, NotFiniteError
 from mmrec.training.module import SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
@@ -17,10 +17,12 @@ __all__ = [
     "Checkpoints",
     "FiniteLoss",
     "MovingAverage",
+    "NotFiniteError",
     "SequenceDataModule",
     "SequentialRecommender",
     "ShardDataModule",
     "UserBatches",
+    "Watch",
     "WindowBatches",
     "average_and_stop",
     "build_optimizer",

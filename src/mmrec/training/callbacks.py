@@ -1,5 +1,6 @@
 """Callbacks that stop training and keep the best weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,4 +71,23 @@ class StopAfter(Callback):
     ) -> None:
         """Stop at the last step."""
         if trainer.global_step >= self.steps:
+            trainer.should_stop = True
+
+
+class Watch(Callback):
+    """Gives the validation NDCG@10 of each epoch to a function, which may end the training.
+
+    Args:
+        watch: is called after each epoch; training stops if it returns True.
+
+    Example:
+        >>> callback = Watch(lambda ndcg: ndcg < 0.01)
+    """
+
+    def __init__(self, watch: Callable[[float], bool]) -> None:
+        self.watch = watch
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Call the function."""
+        if self.watch(float(trainer.callback_metrics[MONITOR])):
             trainer.should_stop = True

@@ -11,8 +11,12 @@ from torch import Tensor
 from mmrec.training.resume import kept
 
 
+class NotFiniteError(ValueError):
+    """A loss or a weight that is NaN or infinite."""
+
+
 class FiniteLoss(Callback):
-    """Raises a ``ValueError`` for a loss or a weight that is NaN or infinite.
+    """Raises a :class:`NotFiniteError` for a loss or a weight that is NaN or infinite.
 
     It checks before an epoch is validated, and before its state is kept.
 
@@ -68,4 +72,4 @@ class FiniteLoss(Callback):
         advice = "start anew with a lower lr"  # the same steps would fail again
         if "32" not in str(trainer.precision):
             advice = f"try precision 32-true ({kept(self.directory)}), or {advice}"
-        raise ValueError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")
+        raise NotFiniteError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")

@@ -1,6 +1,6 @@
 """What is to be trained, and how that is carried out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,12 +101,15 @@ class Execution:
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether training continues from the last checkpoint.
         progress: whether to show progress bars.
+        watch: is given the validation NDCG@10 after each epoch of the first training, and ends it
+            by returning True.
     """
 
     cache: Path | None = None
     checkpoints: Path | None = None
     resume: bool = False
     progress: bool = False
+    watch: Callable[[float], bool] | None = None
 
     def refitting(self, part: str) -> "Execution":
         """Return the same with the checkpoints of a refit until ``part`` in a folder of its own."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -129,24 +130,39 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
     """Raise a ValueError that names what differs."""
     try:
         before = json.loads((directory / STARTED).read_text(encoding="utf-8"))
-        was, facts = _flat(before), {name: before[name] for name in ("events", "items")}
-        facts["users"] = before.get("users")
+        changes = differences(before, started, free=FREE)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{directory / STARTED} can't be read, so it is unknown what the training was started "
             f"with; start anew, without resume"
         ) from error
-    changes = [
-        f"{name} was {was.get(name)!r} and is {value!r}"
-        for name, value in _flat(started).items()
-        if name not in FREE and was.get(name) != value
-    ]
-    changes += [f"the {name} differ" for name, value in facts.items() if value != started.get(name)]
     if changes:
         raise ValueError(
             f"the training in {directory} can't be resumed: {'; '.join(changes)}; give what it was "
             f"started with, or start anew, without resume"
         )
+
+
+def differences(
+    before: dict[str, Any], now: dict[str, Any], *, free: Sequence[str] = ()
+) -> list[str]:
+    """Return a clause for each difference between two values of :func:`describe_start`.
+
+    Args:
+        before: what was started with.
+        now: what is to be the same.
+        free: options that may differ.
+    """
+    was, facts = _flat(before), {name: before[name] for name in ("events", "items")}
+    facts["users"] = before.get("users")
+    changes = [
+        f"{name} was {was.get(name)!r} and is {value!r}"
+        for name, value in _flat(now).items()
+        if name not in free and was.get(name) != value
+    ]
+    return changes + [
+        f"the {name} differ" for name, value in facts.items() if value != now.get(name)
+    ]
 
 
 def _flat(started: dict[str, Any]) -> dict[str, Any]:

@@ -164,5 +164,6 @@ def _train(
         resume=how.resume,
         users=None if users is None else users.sources or None,
         length=length,
+        watch=how.watch,
     )
     return done.length, done.epochs, {"training": done.history}

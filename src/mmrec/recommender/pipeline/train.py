@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +93,7 @@ def train(
     resume: bool = False,
     users: Mapping[str, Source] | None = None,
     length: Length | None = None,
+    watch: Callable[[float], bool] | None = None,
 ) -> Training:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
@@ -109,6 +110,8 @@ def train(
         resume: whether to continue from the last checkpoint.
         users: sources of the table of users that the split refers to, by modality.
         length: how long to train; None to stop when validation does.
+        watch: is given the validation NDCG@10 after each epoch, and ends the training by
+            returning True; not with ``length``.
 
     Raises:
         ValueError: the loss is not finite, or no checkpoint can be read.
@@ -135,7 +138,7 @@ def train(
         log.warning("refit continues after epoch %d", kept.epochs)
     if not kept.ended:
         with quiet(), _interruptible():
-            trainer = _trainer(options, kept, progress, length)
+            trainer = _trainer(options, kept, progress, length, watch)
             data = _data(options, recipe, split, content, users)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     module.load_state_dict(kept.best)
@@ -193,15 +196,21 @@ def _restore(kept: "Checkpoints", weights: dict[str, Tensor], directory: Path) -
 
 
 def _trainer(
-    options: Options, kept: "Checkpoints", progress: bool, length: Length | None
+    options: Options,
+    kept: "Checkpoints",
+    progress: bool,
+    length: Length | None,
+    watch: Callable[[float], bool] | None,
 ) -> "Trainer":
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from mmrec.training import AtomicCheckpointIO, FiniteLoss, average_and_stop
+    from mmrec.training import AtomicCheckpointIO, FiniteLoss, Watch, average_and_stop
 
     steps = None if length is None else length.steps
     usual = average_and_stop(patience=options.patience, ema=options.ema, steps=steps)
+    if watch is not None and length is None:
+        usual.append(Watch(watch))
     try:
         return Trainer(
             max_epochs=steps or options.epochs,  # an epoch has a step or more

@@ -1,0 +1,110 @@
+"""``mmrec tune``: a search for options and parts, and a RUN with the best."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mmrec.cli.options import takes_options
+from mmrec.cli.places import writing
+from mmrec.cli.reading import Columns, Unit, reading
+from mmrec.cli.shared import Json, print_json
+from mmrec.recommender.options import Options
+
+
+@takes_options
+def tune(
+    *,
+    data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
+    out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
+    study: Annotated[
+        Path | None,
+        typer.Option(help="File of the search, which an interrupted one continues; OUT.study.db."),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Number of trials, with those that are in the file.")
+    ] = 30,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is searched, such as lr=1e-4..1e-2 or interest=gru4rec,sasrec, or a name "
+            "alone for its usual values; may be repeated. By default the usual values of ten "
+            "options and parts.",
+            metavar="NAME=LOW..HIGH|NAME=A,B,…|NAME",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune/--no-prune", help="Stop trials below the median early.")
+    ] = True,
+    columns: Columns = None,
+    time_unit: Unit = None,
+    options: Options,
+    parts: dict[str, Any],
+    stated: frozenset[str],
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for features of frozen encoders; beside the file of the search."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Search for options and parts by validation, and write the RUN of the best.
+
+    Options that are given are fixed. The same command again continues an interrupted search.
+    """
+    from mmrec.cli.tables import metrics_table
+    from mmrec.data import read_folder
+    from mmrec.recommender.artifact.run import check_place
+    from mmrec.tuning import parse_space
+    from mmrec.tuning import tune as run_search
+
+    check_place(out)  # now rather than after the search
+    space = None if search is None else parse_space(search)
+    place = out.with_name(f"{out.resolve().name}.study.db") if study is None else study
+    how = reading(columns, time_unit)
+    dataset = read_folder(data, **how)
+    features = place.with_name(f"{place.name}.features") if cache is None else cache
+    try:
+        with writing({"features": features, "the study": place}):
+            tuned = run_search(
+                dataset.interactions,
+                dataset.catalog,
+                users=dataset.users,
+                study=place,
+                trials=trials,
+                space=space,
+                prune=prune,
+                cache=features,
+                options=_with_stated(options, stated),
+                progress=sys.stderr.isatty(),
+                **parts,
+            )
+    except KeyboardInterrupt:
+        sys.stderr.write("\nmmrec: stopped; the same command continues the search\n")
+        raise typer.Exit(130) from None
+    made = tuned.recommender
+    made.save(out, data=str(data.resolve()), **how)
+    typer.echo(metrics_table(made.report))
+    typer.echo(_said(made.report["tuning"]))
+    typer.echo(f"RUN written to {out}, trials are in {place}")
+    if as_json:
+        print_json({**made.report, "trials": tuned.trials.to_dicts()})
+
+
+def _with_stated(options: Options, stated: frozenset[str]) -> Options:
+    """Return options in which those count as set that were stated, be it at their default."""
+    names = stated & set(Options.model_fields)
+    return options.replace(**{name: getattr(options, name) for name in names})
+
+
+def _said(facts: dict[str, Any]) -> str:
+    """Return how the options were found."""
+    chosen = ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in facts["chosen"].items()
+    )
+    states = ", ".join(f"{facts[state]} {state}" for state in ("complete", "pruned", "failed"))
+    return (
+        f"best of {facts['trials']} trials ({states}): trial {facts['best_trial']}, validation "
+        f"NDCG@10 {facts['valid_ndcg@10']:.4f}\n  {chosen}"
+    )
