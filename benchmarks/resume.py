@@ -3,8 +3,8 @@
     python benchmarks/resume.py [--times 20] [--seed 0] [--json]
 
 `mmrec fit` trains on a miniature shop once as it is. Then, each time, it is started again, killed
-with SIGKILL at a random moment of the training or its refits, and resumed with `--resume`: the bytes of
-`model.safetensors` must be the same. All runs are processes of their own, on the CPU.
+with SIGKILL at a random moment of the training or its refits, and resumed: the bytes
+of `model.safetensors` must be the same. All runs are processes of their own, on the CPU.
 """
 
 import hashlib

@@ -168,3 +168,18 @@ def test_without_a_package_the_error_names_the_extra(runs, tmp_path, monkeypatch
     with pytest.raises(ImportError, match=rf"{package}: pip install .mmrec\[compare\]"):
         write_comparison(comparison, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_different_refits_are_told_apart(runs, tmp_path):
+    shutil.copytree(runs / "first", tmp_path / "refitted")
+    config = json.loads((runs / "first" / "config.json").read_text())
+    config["options"]["training"]["refit"] = "valid"
+    (tmp_path / "refitted" / "config.json").write_text(json.dumps(config))
+    said = to_markdown(
+        compare_runs([read_result(runs / "first"), read_result(tmp_path / "refitted")])
+    )
+    assert "refit none" in said
+    assert "refit valid" in said
+    assert "With refit valid or all, the model that is measured has trained on validation" in said
+    again = to_markdown(compare_runs([read_result(runs / name) for name in ("first", "again")]))
+    assert "refit" not in again

@@ -301,3 +301,17 @@ def test_the_error_of_an_empty_part_names_the_options():
         split_by_time(log_of(times), CATALOG, min_count=9)
     with pytest.raises(ValueError, match=r"three events: lower min_count, or keep repeats"):
         leave_one_out(log_of(times[:2]), CATALOG)
+
+
+def test_a_split_with_later_parts_as_training():
+    split = split_by_time(log_of(random_events()), CATALOG)
+    with_valid, everything = split.training_until("valid"), split.training_until("test")
+    for made, part in ((with_valid, VALID), (everything, TEST)):
+        assert (made.part == np.where(split.part <= part, TRAIN, split.part)).all()
+        expected = np.bincount(split.sequences.item[split.part <= part], minlength=len(ITEMS) + 1)
+        assert made.train_counts.tolist() == expected.tolist()
+        assert (made.candidates == split.candidates).all()
+        assert made.fingerprint == ""
+    assert with_valid.targets("test").tolist() == split.targets("test").tolist()
+    with pytest.raises(ValueError, match="part must be one of"):
+        split.training_until("later")

@@ -5,6 +5,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from mmrec.training import MONITOR, Checkpoints, MovingAverage, Watch, callbacks
+from mmrec.training.callbacks import StopAfter, average_and_stop
 
 
 def types_of(parts):
@@ -58,3 +59,14 @@ def test_a_watch_gets_the_ndcg_of_each_epoch_and_may_end_the_training(split, fit
     assert loop.current_epoch == 3
     assert seen == kept.curve
     assert kept.ended
+
+
+def test_a_number_of_steps_ends_a_training_without_validation(split, fit):
+    kept, stop = Checkpoints(), average_and_stop(patience=1, ema=0.0, steps=6)
+    trained = {"callbacks": [*stop, kept], "limit_val_batches": 0, "enable_checkpointing": True}
+    module, loop = fit(split(users=16), epochs=9, trained=trained)  # 4 batches an epoch
+    assert types_of(stop) == [StopAfter]
+    assert (loop.global_step, kept.epochs, kept.batches, kept.ended) == (6, 2, 4, True)
+    assert kept.curve == []
+    weights = module.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in kept.best.items())

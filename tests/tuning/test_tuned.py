@@ -1,5 +1,6 @@
 import logging
 import sys
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from mmrec import Options, Recommender
 from mmrec.recommender.pipeline import fit as pipeline
+from mmrec.recommender.pipeline.stage import run_stage
 from mmrec.tuning import Range, tune
 
 optuna = pytest.importorskip("optuna")
@@ -80,7 +82,7 @@ class Killed(BaseException):
 
 
 def test_an_interrupted_search_goes_on_to_the_same_end(whole, search, tmp_path, monkeypatch):
-    path, fit_model, count = tmp_path / "study.db", pipeline.fit_model, 0
+    path, count = tmp_path / "study.db", 0
 
     def dies(plan, how, *more):
         nonlocal count
@@ -88,11 +90,11 @@ def test_an_interrupted_search_goes_on_to_the_same_end(whole, search, tmp_path, 
         if count in (2, 4):  # in the middle of a training
             seen = []
             watch = lambda ndcg: seen.append(ndcg) or len(seen) > 1  # noqa: E731
-            fit_model(plan, pipeline.Execution(how.cache, watch=watch))
+            run_stage(plan, replace(how, watch=watch), *more)
             raise Killed
-        return fit_model(plan, how, *more)
+        return run_stage(plan, how, *more)
 
-    monkeypatch.setattr("mmrec.tuning.trials.fit_model", dies)
+    monkeypatch.setattr("mmrec.tuning.trials.run_stage", dies)
     for _ in range(2):
         with pytest.raises(Killed):
             search(path)
@@ -104,9 +106,9 @@ def test_fewer_trials_are_the_beginning_of_more_and_the_test_part_is_measured_on
 ):
     measured, measure = [], pipeline.measure
 
-    def counts(state, split):
+    def counts(state, *given, **more):
         measured.append(state)
-        return measure(state, split)
+        return measure(state, *given, **more)
 
     monkeypatch.setattr(pipeline, "measure", counts)
     few = search(tmp_path / "study.db", 2)

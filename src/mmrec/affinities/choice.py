@@ -1,5 +1,6 @@
 """Which terms lift the ranking of validation events, and their weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.trends import clustered_error, fit_softmax
+from mmrec.trends import clustered_error
 
 FOLDS = 5
 K = 10
@@ -17,8 +18,8 @@ K = 10
 ERRORS = 1.0
 """Standard errors by which the gain of a further term must exceed 0."""
 
-LEAST_SCALE = 0.02
-"""The least factor of the model's score: below it, weights have no bound."""
+WEIGHTS = tuple(2.0**power for power in range(-2, 8))
+"""Weights that are tried, in units of the model's score."""
 
 
 def choose_weights(
@@ -31,10 +32,9 @@ def choose_weights(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights of the terms that lift NDCG@10, one after the other, and what each gained.
 
-    The weights are those of a multinomial logistic regression over the catalogue, in units of the
-    model's score. A term is added if it lifts NDCG@10 by more than a standard error of the paired
-    difference. Users are divided into five folds; each is ranked with weights that were fitted on
-    the others.
+    The weight of a term is one of :data:`WEIGHTS`. A term is added if it lifts NDCG@10 by more than
+    a standard error of the paired difference. Users are divided into five folds; each is ranked
+    with the weight that is best for the others.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -53,65 +53,46 @@ def choose_weights(
         (['near'], True)
     """
     features, offset = candidates_of(terms, target, seed)
-    fold = _folds(user, seed)
-    before = _gains(features[:, :, 0], offset)
-    start, chosen, steps = before, list[int](), list[dict[str, Any]]()
-    while len(chosen) < len(names):
-        tried = {}
-        for number in range(1, len(names) + 1):
-            if number not in chosen:
-                columns = [0, *chosen, number]
-                after = _crossed(features, offset, columns, fold)
-                gain, error = float((after - before).mean()), clustered_error(after - before, user)
-                tried[number] = (gain, error, after)
-        best = max(tried, key=lambda number: tried[number][0])
-        gain, error, after = tried[best]
-        steps.append(
-            {names[n - 1]: {"gain": g, "standard_error": e} for n, (g, e, _) in tried.items()}
-        )
-        if not gain > ERRORS * error:
+    columns, fold = dict(zip(names, range(1, len(names) + 1), strict=True)), _folds(user, seed)
+    score, found, steps = features[..., 0], dict[str, float](), list[dict[str, Any]]()
+    first = before = _gains(score, offset)
+    while columns:
+        curves = {name: _curve(score, features[..., n], offset) for name, n in columns.items()}
+        after = {name: _crossed(curve, fold) for name, curve in curves.items()}
+        steps.append({name: _compare(gains, before, user) for name, gains in after.items()})
+        best = max(after, key=lambda name: after[name].mean())
+        if not steps[-1][best]["gain"] > ERRORS * steps[-1][best]["standard_error"]:
             break
-        chosen.append(best)
-        before = after
-    found = {}
-    if chosen:
-        fitted = _fit(features, offset, [0, *chosen], np.ones(len(target), dtype=bool))
-        found = {names[n - 1]: float(w) for n, w in zip(chosen, fitted[1:], strict=True)}
-    facts = {
-        "requests": len(target),
-        "ndcg@10": float(start.mean()),
-        "gain": float((before - start).mean()),
-        "standard_error": clustered_error(before - start, user),
-        "steps": steps,
-        "weights": found,
-    }
-    return found, facts
+        found[best] = WEIGHTS[_best(curves[best])]
+        score = score + found[best] * features[..., columns.pop(best)]
+        before = after[best]
+    facts = {"requests": len(target), "ndcg@10": float(first.mean()), "steps": steps}
+    return found, facts | _compare(before, first, user) | {"weights": found}
+
+
+def _curve(
+    score: Float[Tensor, "N C"], term: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
+) -> Float[np.ndarray, "N W"]:
+    """Return the NDCG@10 of each request with each weight of a term."""
+    return np.stack([_gains(score + weight * term, offset) for weight in WEIGHTS], axis=1)
 
 
 def _crossed(
-    features: Tensor, offset: Tensor, columns: list[int], fold: Int[np.ndarray, " N"]
+    curve: Float[np.ndarray, "N W"], fold: Int[np.ndarray, " N"]
 ) -> Float[np.ndarray, " N"]:
-    """Return the NDCG@10 of each row with weights that were fitted on the other folds."""
-    gains = np.zeros(len(fold))
-    for own in range(FOLDS):
+    """Return the NDCG@10 of each request with the weight that is best for the other folds."""
+    gains = np.zeros(len(curve))
+    for own in np.unique(fold):
         rows = fold == own
-        if not rows.any() or rows.all():
-            continue
-        weights = _fit(features, offset, columns, ~rows)
-        index = torch.from_numpy(np.flatnonzero(rows))
-        gains[rows] = _gains(features[index][:, :, columns] @ weights, offset[index])
+        gains[rows] = curve[rows, _best(curve[~rows])] if not rows.all() else 0.0
     return gains
 
 
-def _fit(
-    features: Tensor, offset: Tensor, columns: list[int], rows: Shaped[np.ndarray, " N"]
-) -> Float[Tensor, " K"]:
-    """Return the weights of some terms, the model's score first with the weight 1."""
-    index = torch.from_numpy(np.flatnonzero(rows))
-    prior = torch.zeros(len(columns))
-    prior[0] = 1.0
-    fitted = fit_softmax(features[index][:, :, columns], offset[index], prior)
-    return (fitted / fitted[0].clamp(min=LEAST_SCALE)).float()
+def _best(curve: Float[np.ndarray, "N W"]) -> int:
+    """Return the number of the best weight; a weight counts together with its neighbours."""
+    mean = curve.mean(0)
+    smooth = np.convolve(np.pad(mean, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    return int(smooth.argmax())
 
 
 def _gains(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[np.ndarray, " N"]:
@@ -122,6 +103,13 @@ def _gains(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[
     gain = torch.where((rank <= K) & reachable, 1 / (1 + rank.double()).log2(), 0.0)
     found: np.ndarray = gain.numpy()
     return found
+
+
+def _compare(
+    after: Float[np.ndarray, " N"], before: Float[np.ndarray, " N"], user: Shaped[np.ndarray, " N"]
+) -> Mapping[str, float]:
+    error = clustered_error(after - before, user)
+    return {"gain": float((after - before).mean()), "standard_error": min(error, 1.0)}
 
 
 def _folds(user: Shaped[np.ndarray, " N"], seed: int) -> Int[np.ndarray, " N"]:

@@ -63,7 +63,7 @@ def test_ctrl_c_says_how_to_go_on(data, command, tmp_path, monkeypatch):
     def stopped(*given, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmrec.tuning.trials.fit_model", stopped)
+    monkeypatch.setattr("mmrec.tuning.trials.run_stage", stopped)
     status, _, err = command("tune", data, "--out", tmp_path / "run", *SMALL, *SPACE)
     assert status == 130
     assert err.endswith("\nmmrec: stopped; the same command continues the search\n")

@@ -132,13 +132,10 @@ def test_frozen_encoders_run_once(log, options, bert_folder, monkeypatch):
     )
     assert count == 1
     # Each stage standardizes by its own items.
-    trained = made.state.modalities["text"].modality.source_of(
-        made.catalog,
-        made.model.items.encoders["text"],
-        made.state.modalities["text"].facts,
-        np.zeros(9, int),
-    )[0]
-    features = trained.load(np.arange(1, len(titles) + 1))
+    text, encoder = made.state.modalities["text"], made.model.items.encoders["text"]
+    nobody = np.zeros(len(titles), int)
+    source, _ = text.modality.source_of(made.catalog, encoder, text.facts, nobody)
+    features = source.load(np.arange(1, len(titles) + 1))
     mean = made.model.state_dict()["items.encoders.text.mean"]
     torch.testing.assert_close(mean, features.mean(0), atol=1e-5, rtol=1e-4)
 

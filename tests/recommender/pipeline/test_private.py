@@ -89,6 +89,14 @@ def test_fit_trains_to_the_budget_and_says_so(fit, tmp_path):
     assert again.recommend(["i1", "i2"], k=3) == made.recommend(["i1", "i2"], k=3)
 
 
+def test_the_budget_covers_one_training(fit, caplog):
+    made = fit(modalities=("text",), epsilon=8.0, epochs=1, batch_size=64, refit="all")
+    assert "option refit='all' has no effect: the privacy budget covers one" in caplog.text
+    assert made.options.refit == "none"
+    assert list(made.report["refit"]) == ["select"]
+    assert "test" in made.evaluate()
+
+
 def test_the_default_delta_is_a_tenth_of_one_over_the_users(fit):
     privacy = fit(modalities=("text",), epsilon=5.0, epochs=1, batch_size=64).report["privacy"]
     assert privacy["delta"] == pytest.approx(0.1 / privacy["users"])

@@ -23,6 +23,9 @@ from mmrec.recommender.pipeline.unused import unused_options
         ({"pool_size": 9}, {"negatives": "uniform"}, {}),
         ({"max_grad_norm": 2.0}, {}, {"max_grad_norm": "epsilon is not set"}),
         ({"epsilon": 8.0, "patience": 3}, {}, {"patience": "private training chooses no epoch"}),
+        ({"epsilon": 8.0, "refit": "valid"}, {}, {"refit": "the privacy budget covers one"}),
+        ({"epsilon": 8.0, "refit": "none"}, {}, {}),
+        ({"refit": "valid"}, {}, {}),
     ],
 )
 def test_options_without_effect_are_found(options, recipe, unused):

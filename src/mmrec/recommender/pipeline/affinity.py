@@ -69,8 +69,6 @@ def with_affinities(
     found, facts = choose_weights(
         terms, names, requests.targets, requests.users, seed=state.options.seed
     )
-    found = {name: weight for name, weight in found.items() if weight > 0}
-    facts["weights"] = found
     return attach(state, sources, split, found), {"affinities": facts}
 
 
