@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mmrec.affinities import Neighbours
 from mmrec.affinities.neighbours import LAST, SHRINK
+from mmrec.baselines import EASE
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
 ITEMS = 6
@@ -51,6 +52,17 @@ def test_scores_are_those_of_a_loop(log, history):
         torch.testing.assert_close(found[0], expected, atol=1e-5, rtol=1e-5)
 
 
+@settings(max_examples=20, deadline=None)
+@given(log=LOGS, history=st.lists(st.integers(1, ITEMS), min_size=1, max_size=5))
+def test_weights_are_those_of_ease(log, history):
+    histories = Histories.of_items([history])
+    expected = EASE().fit(sequences(log), ITEMS).scores(histories)
+    expected = expected / expected.amax(1, keepdim=True).clamp(min=1e-12)
+    expected[:, 0] = 0
+    found = Neighbours.of_weights(sequences(log), ITEMS).bonus(histories, ITEMS)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_items_without_counts_have_none():
     near = Neighbours.of_users(sequences([[1, 2], [1, 2]]), ITEMS)
     found = near.bonus(Histories.of_items([[9, 1]]), 9)  # items 7 to 9 came later
@@ -73,7 +85,10 @@ def test_the_last_items_alone_are_read():
     assert near.bonus(Histories.of_items([[1, *[6] * (LAST - 1)]]), ITEMS).any()
 
 
-@pytest.mark.parametrize("made", [Neighbours.of_users, Neighbours.of_successors])
+MADE = [Neighbours.of_users, Neighbours.of_successors, Neighbours.of_weights]
+
+
+@pytest.mark.parametrize("made", MADE)
 def test_what_is_written_is_read(made):
     near = made(sequences([[1, 2, 3], [1, 3]]), ITEMS).weighted(2.5)
     again = Neighbours.from_dict(near.to_dict(), near.tensors())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mmrec.baselines import EASE
 from mmrec.data import Histories, Sequences
 
 KEPT = 100
@@ -21,30 +22,38 @@ SHRINK = 10.0
 LAST = 20
 """Last items of a history that are read."""
 
+Kind = Literal["co-occurrence", "successors", "ease"]
+
 TENSORS = ("items", "counts", "totals")
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """How often items are taken by the same users, or one after the other, as a term of the score.
+    """A sparse table of similarities of items, counted in a log, as a term of the score.
 
-    The similarity of two items is ``n_ij / (sqrt(n_i n_j) + shrink)`` if ``n_ij`` counts the users
-    of both (item-kNN), and ``n_ij`` if it counts how often ``j`` came next after ``i`` (a Markov
-    chain). The similarities to the last items are added up, each with ``decay`` to the power of its
-    age, and divided by the largest, so that the best item has 1.
+    The kinds are
+
+    - ``"co-occurrence"`` (item-kNN): ``n_ij / (sqrt(n_i n_j) + shrink)``, where ``n_ij`` counts the
+      users of both items;
+    - ``"successors"`` (a Markov chain): how often ``j`` came next after ``i``;
+    - ``"ease"``: the weights of a linear autoencoder, see :class:`mmrec.baselines.EASE`.
+
+    The similarities to the last items are added up, each with ``decay`` to the power of its age,
+    and divided by the largest, so that the best item has 1.
 
     Attributes:
         items: neighbours of each item, 0 = none, ``(V + 1, K)``.
-        counts: how often each was met, ``(V + 1, K)``.
+        counts: how often each was met, or its weight, ``(V + 1, K)``.
         totals: users of each item, ``(V + 1,)``.
         decay: weight of an item of the history relative to the one after it; with 0, the last
             item alone is read.
-        ordered: whether the counts are of successive events.
+        kind: what is counted.
         weight: what 1 adds to the score.
         negative_types: event types that say no; their items are passed over.
         until: time of the last event that was counted, unix seconds.
 
     References:
+        Steck, "Embarrassingly shallow autoencoders for sparse data" (2019), arXiv 1905.03375;
         Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
 
     Example:
@@ -59,7 +68,7 @@ class Neighbours:
     counts: Float[Tensor, "V1 K"]
     totals: Float[Tensor, " V1"]
     decay: float
-    ordered: bool
+    kind: Kind
     weight: float = 1.0
     negative_types: tuple[int, ...] = ()
     until: float = 0.0
@@ -78,7 +87,9 @@ class Neighbours:
             check_invariants=False,
         ).coalesce()
         rows = _rows_in_common(visits, torch.from_numpy(totals).float(), SHRINK)
-        return cls(*rows, torch.from_numpy(totals).float(), 0.9, False, until=_end(events))
+        return cls(
+            *rows, torch.from_numpy(totals).float(), 0.9, "co-occurrence", until=_end(events)
+        )
 
     @classmethod
     def of_successors(cls, events: Sequences, catalog_size: int) -> "Neighbours":
@@ -92,7 +103,26 @@ class Neighbours:
         )
         items, found = _table(pairs // side, pairs % side, counts, side)
         totals = torch.from_numpy(np.bincount(before, minlength=side)).float()
-        return cls(items, found, totals, 0.0, True, until=_end(events))
+        return cls(items, found, totals, 0.0, "successors", until=_end(events))
+
+    @classmethod
+    def of_weights(cls, events: Sequences, catalog_size: int) -> "Neighbours":
+        """Fit the weights of EASE.
+
+        Raises:
+            ValueError: there are too many users and items, see :class:`mmrec.baselines.EASE`.
+        """
+        side = catalog_size + 1
+        kept = min(KEPT, catalog_size)
+        items, weights = torch.zeros(side, kept, dtype=torch.long), torch.zeros(side, kept)
+        model = EASE().fit(events, catalog_size)
+        for rows in torch.from_numpy(np.unique(events.item)).split(1024):
+            found = model.scores(Histories.of_items(rows.unsqueeze(1).tolist()))
+            top = found.abs().topk(kept, dim=1).indices
+            weights[rows] = found.gather(1, top)
+            items[rows] = torch.where(weights[rows] == 0, 0, top)
+        totals = torch.from_numpy(events.counts(catalog_size)).float()
+        return cls(items, weights, totals, model.decay, "ease", until=_end(events))
 
     @property
     def catalog_size(self) -> int:
@@ -126,7 +156,7 @@ class Neighbours:
 
     def similarity(self, items: Tensor, near: Tensor, counts: Tensor) -> Tensor:
         """Return the similarity of items and their neighbours, given how often they were met."""
-        if self.ordered:
+        if self.kind != "co-occurrence":
             return counts
         return counts / ((self.totals[items] * self.totals[near]).sqrt() + SHRINK)
 
@@ -138,7 +168,7 @@ class Neighbours:
         """Return the numbers as plain values for JSON; the arrays are in :meth:`tensors`."""
         return {
             "decay": self.decay,
-            "ordered": self.ordered,
+            "kind": self.kind,
             "weight": self.weight,
             "negative_types": list(self.negative_types),
             "until": self.until,
@@ -155,7 +185,7 @@ class Neighbours:
         return cls(
             **arrays,
             decay=float(values["decay"]),
-            ordered=bool(values["ordered"]),
+            kind=values["kind"],
             weight=float(values["weight"]),
             negative_types=tuple(values["negative_types"]),
             until=float(values["until"]),

@@ -18,6 +18,7 @@ from mmrec.affinities import (
     with_content,
 )
 from mmrec.affinities.choice import choose_weights
+from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, check_products, encode_with_contributions
@@ -36,8 +37,15 @@ MOST = 2_000
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
 
-COUNTED = {"co-occurrence": Neighbours.of_users, "successors": Neighbours.of_successors}
+COUNTED = {
+    "co-occurrence": Neighbours.of_users,
+    "successors": Neighbours.of_successors,
+    "ease": Neighbours.of_weights,
+}
 """The affinities that are counted in a log, by name."""
+
+SIDE = 10_000
+"""Users or items with events, whichever are fewer, up to which EASE is tried."""
 
 
 def with_affinities(
@@ -52,7 +60,10 @@ def with_affinities(
         return state, {}
     requests = requests.drawn(MOST, state.options.seed)
     scorer = replace(state, trend=None, neighbours=()).scorer
-    counted = _counted(state, dict.fromkeys(COUNTED, 1.0), split.train, len(state.catalog))
+    tried = dict.fromkeys(COUNTED, 1.0)
+    if EASE.side(split.train) > SIDE:
+        del tried["ease"]
+    counted = _counted(state, tried, split.train, len(state.catalog))
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
     names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
 
@@ -93,17 +104,12 @@ def attach(
 def weights_of(state: RecommenderState) -> dict[str, float]:
     """Return the weights of the affinities of a state, by name."""
     content = {f"{CONTENT}{name}": weight for name, weight in _weights(state.model).items()}
-    return content | {name_of(one): one.weight for one in state.neighbours}
-
-
-def name_of(one: Neighbours) -> str:
-    """Return the name of an affinity that is counted in a log."""
-    return "successors" if one.ordered else "co-occurrence"
+    return content | {one.kind: one.weight for one in state.neighbours}
 
 
 def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
     """Return the counted affinities of a state as they were after some events."""
-    weights = {name_of(one): one.weight for one in state.neighbours}
+    weights = {one.kind: one.weight for one in state.neighbours}
     events = events.without_negatives()
     return tuple(_counted(state, weights, events, len(state.catalog)).values())
 
