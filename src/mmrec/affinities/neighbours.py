@@ -96,7 +96,12 @@ class Neighbours:
     @property
     def catalog_size(self) -> int:
         """V, the number of items."""
-        return len(self.items) - 1
+        return len(self.totals) - 1
+
+    @property
+    def name(self) -> str:
+        """What the term is called."""
+        return "successors" if self.ordered else "co-occurrence"
 
     def scores(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
         """Return the term for each history, without its weight.
@@ -105,23 +110,34 @@ class Neighbours:
             items: catalogue indices; 0 is passed over.
             age: 0 for the last event of a history, 1 for the one before it, and so on.
         """
+        return scaled(self.sums(items, age))
+
+    def sums(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
+        """Return the sums of similarities before the division by the largest; see `scores`."""
         weights = torch.full(age.shape, self.decay) ** age
         near, met = self.items[items], self.counts[items]
         value = self.similarity(items.unsqueeze(2), near, met) * weights.unsqueeze(2)
         found = torch.zeros(len(items), self.catalog_size + 1)
         found.scatter_add_(1, near.flatten(1), value.flatten(1))
         found[:, 0] = 0
-        return found / found.amax(1, keepdim=True).clamp(min=1e-12)
+        return found
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
         """Return the weighted term for each of ``size`` items; 0 for those without counts."""
+        return self.weighed(self.scores(*self.read(histories)), size)
+
+    def read(self, histories: Histories) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+        """Return the last items of histories, 0 for those that are passed over, and their ages."""
         recent = histories.tail(LAST)
         items, types = recent.items.cpu(), recent.event_type.cpu()
         no = torch.isin(types, torch.tensor(self.negative_types, dtype=types.dtype))
         age = recent.lengths.cpu().unsqueeze(1) - 1 - torch.arange(items.shape[1])
         known = (items <= self.catalog_size) & ~no
-        found = self.scores(items.masked_fill(~known, 0), age.clamp(min=0))
-        return F.pad(self.weight * found, (0, size - self.catalog_size))
+        return items.masked_fill(~known, 0), age.clamp(min=0)
+
+    def weighed(self, scores: Float[Tensor, "B V1"], size: int) -> Float[Tensor, "B _"]:
+        """Return scores times the weight, for ``size`` items and padding."""
+        return F.pad(self.weight * scores, (0, size - self.catalog_size))
 
     def similarity(self, items: Tensor, near: Tensor, counts: Tensor) -> Tensor:
         """Return the similarity of items and their neighbours, given how often they were met."""
@@ -159,6 +175,11 @@ class Neighbours:
             negative_types=tuple(values["negative_types"]),
             until=float(values["until"]),
         )
+
+
+def scaled(sums: Float[Tensor, "B V1"]) -> Float[Tensor, "B V1"]:
+    """Return each row divided by its largest value."""
+    return sums / sums.amax(1, keepdim=True).clamp(min=1e-12)
 
 
 def _rows_in_common(

@@ -83,11 +83,11 @@ class CatalogScorer:
     @fast_products()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
-        histories = self._prepared(histories)
+        asked, histories = histories, self._prepared(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors, *self._users)
         for term in self.terms:
-            scores = scores + term.bonus(histories, scores.shape[1] - 1).to(scores)
+            scores = scores + term.bonus(asked, scores.shape[1] - 1).to(scores)
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.

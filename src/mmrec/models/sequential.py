@@ -172,8 +172,10 @@ def _led(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return histories that start with the vectors of users, where they are known.
 
-    The step of a user has an unknown gap and type. Padding stays on the right.
+    The step of a user has an unknown gap and type. Padding stays on the right. Affinities stand
+    beside the vectors of items, and are zero in those of users.
     """
+    users = F.pad(users, (0, events.shape[2] - users.shape[1]))
     known = known.to(events.device).unsqueeze(1)
     longer = (
         (events, users.to(events).unsqueeze(1)),
