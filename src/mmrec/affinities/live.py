@@ -36,14 +36,14 @@ class LiveNeighbours:
     """
 
     def __init__(self, neighbours: Neighbours) -> None:
-        self._table = replace(neighbours, totals=neighbours.totals.clone())
+        self._start, self._totals = neighbours, neighbours.totals.clone()
         self._new: defaultdict[int, dict[int, float]] = defaultdict(dict)
         self._until = neighbours.until
 
     @property
     def name(self) -> str:
         """What the term is called."""
-        return self._table.name
+        return self._start.name
 
     def add(self, item: int, after: Sequence[int], time: float) -> None:
         """Count an event.
@@ -57,25 +57,25 @@ class LiveNeighbours:
             time: unix seconds.
         """
         self._until = max(self._until, time)
-        if self._table.ordered:
+        if self._start.ordered:
             if after and after[-1] != item:
-                self._table.totals[after[-1]] += 1
+                self._totals[after[-1]] += 1
                 self._meet(after[-1], item)
         elif item not in after:
-            self._table.totals[item] += 1
+            self._totals[item] += 1
             for other in set(after):
                 self._meet(item, other)
                 self._meet(other, item)
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
-        self._table = replace(self._table, totals=F.pad(self._table.totals, (0, count)))
+        self._totals = F.pad(self._totals, (0, count))
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
         """Return the weighted term for each of ``size`` items, see :meth:`Neighbours.bonus`."""
         table = self._table
         items, age = table.read(histories)
-        sums = table.sums(items.masked_fill(items >= len(table.items), 0), age)
+        sums = F.pad(table.sums(items, age), (0, len(self._totals) - len(table.items)))
         for row, (past, ages) in enumerate(zip(items.tolist(), age.tolist(), strict=True)):
             if not self._new.keys().isdisjoint(past):
                 sums[row].index_add_(0, *self._beside(past, ages))
@@ -84,17 +84,22 @@ class LiveNeighbours:
     @property
     def neighbours(self) -> Neighbours:
         """The neighbours as they are now, to keep."""
-        table, rows = self._table, self._merged()
+        table, rows = self._start, self._merged()
         width = max([table.items.shape[1], *(len(row) for row in rows.values())])
-        grown = (0, width - table.items.shape[1], 0, len(table.totals) - len(table.items))
+        grown = (0, width - table.items.shape[1], 0, len(self._totals) - len(table.items))
         items, counts = F.pad(table.items, grown), F.pad(table.counts, grown)
         for item, row in rows.items():
             items[item], counts[item] = 0, 0
             items[item, : len(row)] = torch.tensor(list(row))
             counts[item, : len(row)] = torch.tensor(list(row.values()))
         return replace(
-            table, items=items, counts=counts, totals=table.totals.clone(), until=self._until
+            table, items=items, counts=counts, totals=self._totals.clone(), until=self._until
         )
+
+    @property
+    def _table(self) -> Neighbours:
+        """The table of the training, with the totals of now."""
+        return replace(self._start, totals=self._totals[: len(self._start.items)])
 
     def _meet(self, item: int, other: int) -> None:
         row = self._new[item]
@@ -112,13 +117,13 @@ class LiveNeighbours:
         counts = torch.tensor([count for *_, row in rows for count in row.values()])
         lengths = torch.tensor([len(row) for *_, row in rows], dtype=torch.long)
         items = torch.tensor([i for i, *_ in rows], dtype=torch.long).repeat_interleave(lengths)
-        weights = torch.tensor([self._table.decay**age for _, age, _ in rows])
-        value = self._table.similarity(items, near, counts)
+        weights = torch.tensor([self._start.decay**age for _, age, _ in rows])
+        value = self._start.similarity(items, near, counts, self._totals)
         return near, value * weights.repeat_interleave(lengths)
 
     def _merged(self) -> dict[int, Mapping[int, float]]:
         """Return the best neighbours of each item that has new ones, with their counts."""
-        table, merged = self._table, {}
+        table, merged = self._start, {}
         for item, new in self._new.items():
             row = dict(new)
             if item < len(table.items):
@@ -127,7 +132,7 @@ class LiveNeighbours:
                     if other:
                         row[other] = row.get(other, 0.0) + count
             near, counts = torch.tensor(list(row)), torch.tensor(list(row.values()))
-            similar = table.similarity(torch.tensor(item), near, counts)
+            similar = table.similarity(torch.tensor(item), near, counts, self._totals)
             best = similar.topk(min(KEPT, len(row))).indices
             merged[item] = dict(zip(near[best].tolist(), counts[best].tolist(), strict=True))
         return merged

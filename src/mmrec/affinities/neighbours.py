@@ -96,7 +96,7 @@ class Neighbours:
     @property
     def catalog_size(self) -> int:
         """V, the number of items."""
-        return len(self.totals) - 1
+        return len(self.items) - 1
 
     @property
     def name(self) -> str:
@@ -115,6 +115,7 @@ class Neighbours:
     def sums(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
         """Return the sums of similarities before the division by the largest; see `scores`."""
         weights = torch.full(age.shape, self.decay) ** age
+        items = items.masked_fill(items > self.catalog_size, 0)
         near, met = self.items[items], self.counts[items]
         value = self.similarity(items.unsqueeze(2), near, met) * weights.unsqueeze(2)
         found = torch.zeros(len(items), self.catalog_size + 1)
@@ -132,18 +133,27 @@ class Neighbours:
         items, types = recent.items.cpu(), recent.event_type.cpu()
         no = torch.isin(types, torch.tensor(self.negative_types, dtype=types.dtype))
         age = recent.lengths.cpu().unsqueeze(1) - 1 - torch.arange(items.shape[1])
-        known = (items <= self.catalog_size) & ~no
-        return items.masked_fill(~known, 0), age.clamp(min=0)
+        return items.masked_fill(no, 0), age.clamp(min=0)
 
     def weighed(self, scores: Float[Tensor, "B V1"], size: int) -> Float[Tensor, "B _"]:
         """Return scores times the weight, for ``size`` items and padding."""
-        return F.pad(self.weight * scores, (0, size - self.catalog_size))
+        return F.pad(self.weight * scores, (0, size + 1 - scores.shape[1]))
 
-    def similarity(self, items: Tensor, near: Tensor, counts: Tensor) -> Tensor:
-        """Return the similarity of items and their neighbours, given how often they were met."""
+    def similarity(
+        self, items: Tensor, near: Tensor, counts: Tensor, totals: Tensor | None = None
+    ) -> Tensor:
+        """Return the similarity of items and their neighbours, given how often they were met.
+
+        Args:
+            items: catalogue indices.
+            near: those of their neighbours.
+            counts: how often they were met.
+            totals: users of each item, if there are other ones by now.
+        """
         if self.ordered:
             return counts
-        return counts / ((self.totals[items] * self.totals[near]).sqrt() + SHRINK)
+        users = self.totals if totals is None else totals
+        return counts / ((users[items] * users[near]).sqrt() + SHRINK)
 
     def weighted(self, weight: float) -> "Neighbours":
         """Return the same term with another weight."""

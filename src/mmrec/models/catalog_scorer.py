@@ -70,7 +70,7 @@ class CatalogScorer:
         *,
         max_length: int | None = None,
         trend: ItemTrend | None = None,
-        users: Float[Tensor, "U1 D"] | None = None,
+        users: Float[Tensor, "U1 _"] | None = None,
         terms: Sequence[ItemTerm] = (),
     ) -> None:
         window = getattr(model.interest, "window", None)
@@ -95,7 +95,7 @@ class CatalogScorer:
             scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
 
-    def with_users(self, users: Float[Tensor, "U1 D"] | None) -> "CatalogScorer":
+    def with_users(self, users: Float[Tensor, "U1 _"] | None) -> "CatalogScorer":
         """Return a scorer with other vectors of users."""
         made = copy(self)
         made.users = users

@@ -317,10 +317,11 @@ class RealtimeRecommender:
         one without them. What is popular, and which items the same users take, is counted without
         names: the user's events are in these counts until this process ends.
         """
-        gone = self._user_sessions.forget(user)
-        if self.neighbours is not None:
-            self.neighbours.forget(self.log.name_of(user))
-        return gone
+        try:
+            return self._user_sessions.forget(user)
+        finally:  # also if the file of the log couldn't be rewritten at once
+            if self.neighbours is not None:
+                self.neighbours.forget(self.log.name_of(user))
 
     def explain(
         self, user: str, item: ItemId, last: int = 50, *, at: When | None = None
