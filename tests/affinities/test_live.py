@@ -19,7 +19,9 @@ def sequences(events):
         "item_id": [f"i{item}" for _, item in events],
         "timestamp": list(range(1, len(events) + 1)),
     }
-    return to_sequences(Interactions(rows), Catalog({"item_id": [f"i{n + 1}" for n in range(SIZE)]}))
+    return to_sequences(
+        Interactions(rows), Catalog({"item_id": [f"i{n + 1}" for n in range(SIZE)]})
+    )
 
 
 def counted(live, events, start, end):

@@ -7,8 +7,8 @@ from mmrec import Recommender
 from mmrec.affinities import Neighbours
 from mmrec.data import Histories, Interactions, to_sequences
 from mmrec.realtime import RealtimeRecommender
-from mmrec.trends import TrendWeights
 from mmrec.realtime.explain import explain_history, explain_modalities
+from mmrec.trends import TrendWeights
 
 
 @pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
@@ -72,7 +72,9 @@ def with_all(fit, add_affinities):
         Neighbours.of_users(events, 12).weighted(2.0),
         Neighbours.of_successors(events, 12).weighted(3.0),
     ]
-    trended = Recommender(replace(plain.state, trend=replace(plain.state.trend, weights=TrendWeights(now=0.5))))
+    trended = Recommender(
+        replace(plain.state, trend=replace(plain.state.trend, weights=TrendWeights(now=0.5)))
+    )
     return plain, add_affinities(trended, {"text": 4, "id": 2}, (1.5, 0.5), tables)
 
 

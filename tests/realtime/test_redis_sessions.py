@@ -76,7 +76,13 @@ def test_what_is_damaged_counts_as_lost(store):
     store.client.set(f"{PREFIX}ann", b'["v", 1, [], 0.0, 1]\nbroken')
     assert store.get("ann") is None
     earlier = b'["v", 1, 2, 0.0, 1, 0]'  # the item in place of the last events
-    for line in (b"5", b'["v", 1, 2, 0.0]', b'["v", 1, 2, 0.0, 1]', b'["v", 1, [2], 0.0, 1]', earlier):
+    for line in (
+        b"5",
+        b'["v", 1, 2, 0.0]',
+        b'["v", 1, 2, 0.0, 1]',
+        b'["v", 1, [2], 0.0, 1]',
+        earlier,
+    ):
         store.client.set(f"{PREFIX}ann", line + b"\n" + save({"0": torch.ones(1)}))
         assert store.get("ann") is None
 

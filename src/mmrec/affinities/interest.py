@@ -78,7 +78,7 @@ class AffinityInterest(nn.Module):
     @property
     def window(self) -> int | None:
         """Last events of a history that change the result; None for all."""
-        window = getattr(self.interest, "window", None)
+        window: int | None = getattr(self.interest, "window", None)
         if window is None or self.decay >= 1:
             return None
         felt = math.ceil(math.log(UNFELT) / math.log(self.decay)) if self.decay > 0 else 1

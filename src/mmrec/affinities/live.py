@@ -1,7 +1,7 @@
 """Neighbours that count events as they come."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -121,9 +121,9 @@ class LiveNeighbours:
         value = self._start.similarity(items, near, counts, self._totals)
         return near, value * weights.repeat_interleave(lengths)
 
-    def _merged(self) -> dict[int, Mapping[int, float]]:
+    def _merged(self) -> dict[int, dict[int, float]]:
         """Return the best neighbours of each item that has new ones, with their counts."""
-        table, merged = self._start, {}
+        table, merged = self._start, dict[int, dict[int, float]]()
         for item, new in self._new.items():
             row = dict(new)
             if item < len(table.items):

@@ -1,6 +1,5 @@
 """The parts of a score that are products, each by itself."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 

@@ -24,8 +24,8 @@ class LogNeighbours:
     passed over, because an imported log has the events of the training: they are only what a user
     took before. Negative, shown and ignored events don't count.
 
-    A process that starts reads the log and has the same counts, less those of forgotten users: their
-    events are no longer in the log. What they were counted for stays until then.
+    A process that starts reads the log and has the same counts, less those of forgotten users,
+    whose events are no longer in the log. In this process, what was counted stays.
 
     Args:
         neighbours: the neighbours at the end of the training.

@@ -127,7 +127,10 @@ def _pack(session: Session) -> bytes:
 
 
 def _unpack(data: bytes) -> Session | None:
-    """Return the session that :func:`_pack` turned into bytes; None for others, as of an earlier mmrec."""
+    """Return the session that :func:`_pack` turned into bytes; None if they are damaged.
+
+    Bytes of an earlier mmrec have other fields and count as damaged.
+    """
     line, _, tensors = data.partition(b"\n")
     try:
         fields = dict(zip(FIELDS, json.loads(line), strict=True))
