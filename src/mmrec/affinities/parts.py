@@ -22,6 +22,7 @@ def score_parts(
         ``"learned"`` and, for a model with affinities of content, ``"content:text"`` and so on.
 
     Example:
+        >>> import torch
         >>> from mmrec.affinities import ContentAffinity, with_content
         >>> from mmrec.encoders import FeatureEncoder
         >>> from mmrec.models import gru4rec
