@@ -180,6 +180,42 @@ def by_content(fit):
     return fit(modalities=("text", "image"))
 
 
+@pytest.fixture(scope="session")
+def add_affinities():
+    """Put affinities of content, of the given dims and weights, and neighbours into a recommender.
+
+    The directions are those of features around a mean of chance.
+    """
+    from dataclasses import replace
+
+    from mmrec import Recommender
+    from mmrec.affinities import ContentAffinity, with_content
+
+    def make(made, dims=None, weights=(), neighbours=(), negative=()):
+        state = replace(made.state, neighbours=tuple(neighbours))
+        types = tuple(state.reader.number_of(name) for name in negative)
+        if dims:
+            model = with_content(state.model, ContentAffinity(dims, 0.7, types)).eval()
+            random = torch.Generator().manual_seed(0)
+            for block in model.items.fusion.content.blocks.values():
+                block.mean.normal_(0, 0.3, generator=random)
+            model.interest.weights.copy_(torch.tensor(weights))
+            state = replace(state, model=model)
+            vectors, shares = state.encode(state.catalog, slots=state.slots[1:])
+            state = replace(
+                state,
+                vectors=torch.nn.functional.pad(vectors, (0, 0, 1, 0)),
+                modality_contributions={
+                    name: torch.nn.functional.pad(share, (0, 0, 1, 0))
+                    for name, share in shares.items()
+                },
+            )
+        tables = [replace(table, negative_types=types) for table in state.neighbours]
+        return Recommender(replace(state, neighbours=tuple(tables)))
+
+    return make
+
+
 @pytest.fixture
 def saved(by_id, tmp_path):
     """A RUN in a folder of its own."""

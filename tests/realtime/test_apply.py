@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 import torch
 
+from mmrec import Recommender
 from mmrec.realtime import snapshot_store
 from mmrec.realtime.apply import CatalogEdit, moved
 from mmrec.realtime.log.item_changes import ItemChange
@@ -199,6 +200,33 @@ def test_features_that_were_given_count_until_the_content_changes(shop, encoded)
     assert not torch.allclose(made, given, atol=1e-4)
     with pytest.raises(ValueError, match="features of text must be"):
         edit.apply(ItemChange("update", rows, {"text": text[:, :3]}))
+
+
+def test_directions_follow_the_content(shop, add_affinities, encoded):
+    made = add_affinities(shop, {"text": 5, "image": 3}, (1.0, 1.0))
+    live = RealtimeRecommender(made)
+    before, scored = live.snapshots.now.vectors, scores(live)
+    encoded.clear()
+    live.update_items({"item_id": ["i2"], "stock": [0]})
+    assert live.snapshots.now.vectors is before
+    title = shop.catalog.row("i7")["title"]
+    live.update_items({"item_id": ["i2"], "title": [title]})
+    now = live.snapshots.now.vectors
+    assert torch.allclose(now[3, 16:21], now[8, 16:21], atol=1e-5)  # the text of i7
+    assert torch.equal(now[3, 21:], before[3, 21:])  # its own image
+    live.add_items({"item_id": ["new"], "title": [title]})
+    new = live.snapshots.now.vectors[-1]
+    assert torch.allclose(new[16:21], now[8, 16:21], atol=1e-5)
+    assert not new[21:].any()  # no image
+    assert encoded == [1, 1]
+    found = scores(live)
+    assert found["i2"] != scored["i2"]
+    lines = Recommender(live.to_state()).recommend(["i7"], k=50)
+    assert {line.item for line in lines} == set(live.catalog.ids) - {"i7"}
+    again = scores(RealtimeRecommender(Recommender(live.to_state())))
+    assert again == pytest.approx(found, abs=1e-5)
+    live.remove_items(["new"])
+    assert "new" not in scores(live)
 
 
 def test_moved_vectors_keep_what_they_have_learned():

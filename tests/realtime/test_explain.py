@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from mmrec.data import Histories
+from mmrec import Recommender
+from mmrec.affinities import Neighbours
+from mmrec.data import Histories, Interactions, to_sequences
+from mmrec.realtime import RealtimeRecommender
 from mmrec.realtime.explain import explain_history, explain_modalities
+from mmrec.trends import TrendWeights
 
 
 @pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
@@ -52,3 +58,51 @@ def test_what_a_modality_carries_is_lost_without_its_share(by_content):
         both = model.scorer(state, torch.stack([vector, vector - share]))[0]
         assert found[name] == pytest.approx(float(both[0] - both[1]), abs=1e-5)
     assert explain_modalities(model, state, vector, {}) == {}
+
+
+@pytest.fixture(scope="module")
+def with_all(fit, add_affinities):
+    """Recommenders whose score has no term, and every term, beside what is learned."""
+    plain = fit(modalities=("id", "text"), log={"users": 20, "items": 12}, epochs=1)
+    events = to_sequences(
+        Interactions({"user_id": [*"uuvv"], "item_id": ["i0", "i1"] * 2, "position": range(4)}),
+        plain.catalog,
+    )
+    tables = [
+        Neighbours.of_users(events, 12).weighted(2.0),
+        Neighbours.of_successors(events, 12).weighted(3.0),
+    ]
+    trended = Recommender(
+        replace(plain.state, trend=replace(plain.state.trend, weights=TrendWeights(now=0.5)))
+    )
+    return plain, add_affinities(trended, {"text": 4, "id": 2}, (1.5, 0.5), tables)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_terms_sum_to_the_score_of_the_list(with_all, place):
+    live, time = RealtimeRecommender(with_all[place]), 10_000.0
+    for number, item in enumerate(["i4", "i7", "i0"]):
+        live.observe("ann", item, "view", time + number)
+    lines = live.recommend("ann", k=12, at=time + 500, exclude_seen=False)
+    assert len(lines) == 12
+    for line in lines:
+        why = live.explain("ann", line.item, at=time + 500)
+        assert why.score == pytest.approx(line.score, abs=1e-4)
+        assert sum(why.terms.values()) == pytest.approx(why.score)
+    named = {"learned", "content:text", "content:id", "co-occurrence", "successors", "trend"}
+    assert set(why.terms) == (named if place else {"learned"})
+    assert {item for item, _ in why.history} == {"i4", "i7", "i0"}
+    assert set(why.modalities) == {"id", "text"}
+    if place:
+        assert live.explain("ann", "i1", at=time).terms["successors"] > 1
+        assert live.explain("nobody", "i1").terms == {}
+
+
+def test_a_reranker_is_a_term(fit):
+    made = fit(log={"users": 20, "items": 12}, epochs=1, reranker="mlp")
+    live = RealtimeRecommender(made)
+    live.observe("ann", "i4", "view", 1e4)
+    for line in live.recommend("ann", k=5, at=1e4):
+        why = live.explain("ann", line.item, at=1e4)
+        assert why.score == pytest.approx(line.score, abs=1e-4)
+        assert set(why.terms) == {"learned", "reranker"}

@@ -52,7 +52,7 @@ def store(url):
 
 def session(offset=3):
     state = (torch.randn(2, 1, 4), torch.randn(1, 4, dtype=torch.complex64))
-    return Session("v1", offset, state, 7, 12.5, 3)
+    return Session("v1", offset, state, ((5, 1), (9, 0), (7, 2)), 12.5, 3)
 
 
 def test_what_is_put_comes_back(store):
@@ -60,7 +60,7 @@ def test_what_is_put_comes_back(store):
     store.put("ann", kept)
     found = store.get("ann")
     assert (found.version, found.offset, found.item) == ("v1", 3, 7)
-    assert (found.time, found.events) == (12.5, 3)
+    assert (found.time, found.events, found.recent) == (12.5, 3, kept.recent)
     for a, b in zip(kept.state, found.state, strict=True):
         assert torch.equal(a, b)
     assert len(store) == 1
@@ -73,10 +73,17 @@ def test_what_is_put_comes_back(store):
 def test_what_is_damaged_counts_as_lost(store):
     store.client.set(f"{PREFIX}ann", b"nothing of ours")
     assert store.get("ann") is None
-    store.client.set(f"{PREFIX}ann", b'["v", 1, 2, 0.0, 1]\nbroken')
+    store.client.set(f"{PREFIX}ann", b'["v", 1, [], 0.0, 1]\nbroken')
     assert store.get("ann") is None
-    for line in (b"5", b'["v", 1, 2, 0.0]', b'["v", 1, 2, 0.0, 1]'):
-        store.client.set(f"{PREFIX}ann", line + b"\n" + save({"other": torch.ones(1)}))
+    earlier = b'["v", 1, 2, 0.0, 1, 0]'  # the item in place of the last events
+    for line in (
+        b"5",
+        b'["v", 1, 2, 0.0]',
+        b'["v", 1, 2, 0.0, 1]',
+        b'["v", 1, [2], 0.0, 1]',
+        earlier,
+    ):
+        store.client.set(f"{PREFIX}ann", line + b"\n" + save({"0": torch.ones(1)}))
         assert store.get("ann") is None
 
 

@@ -1,5 +1,7 @@
 """The same events give the same list, whatever way they take."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,17 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec import Options, Recommender
+from mmrec.affinities import Neighbours
+from mmrec.data import Interactions, to_sequences
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.batch import histories_of, recommend_all
+from mmrec.recommender.content import VectorsModality
 from mmrec.serving import create_app
 
 ITEMS = [f"i{n}" for n in range(12)]
 NOW = 1_000_000.0
 
 
+AFFINITIES = ("none", "content", "neighbours", "all")
+
+
 @pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
-def made(request):
-    """A recommender of purchases, with views as context and hides as negative events."""
+def made(request, add_affinities):
+    """Recommenders of purchases, with views as context and hides as negative events.
+
+    All have the same model; they differ in their affinities.
+    """
     rng = np.random.default_rng(0)
     count = 600
     events = {
@@ -28,10 +39,37 @@ def made(request):
         "event": rng.choice(["view", "view", "purchase", "hide"], count),
     }
     options = Options(
-        modalities=("id",), targets=("purchase",), split="time", dim=8, epochs=2, trend=False
+        modalities=("id", "clip"),
+        targets=("purchase",),
+        split="time",
+        dim=8,
+        epochs=2,
+        max_length=8,
+        trend=False,
     )
-    catalog = {"item_id": ITEMS}
-    return Recommender.fit(events, catalog, options=options, interest=request.param)
+    vectors = rng.normal(size=(len(ITEMS), 5))
+    catalog = {"item_id": ITEMS, "clip": [None, *vectors[1:].tolist()]}
+    encoders = {"clip": VectorsModality("clip")}
+    plain = Recommender.fit(
+        events, catalog, options=options, encoders=encoders, interest=request.param
+    )
+    log = to_sequences(Interactions(events), plain.catalog)
+    # No event is later than `until`, so that live events are not counted.
+    tables = [
+        replace(neighbours, weight=weight, until=2 * NOW)
+        for neighbours, weight in (
+            (Neighbours.of_users(log, len(ITEMS)), 0.8),
+            (Neighbours.of_successors(log, len(ITEMS)), 0.5),
+        )
+    ]
+    content = {"dims": {"clip": 3, "id": 2}, "weights": (1.5, 0.5)}
+    given = {
+        "none": {},
+        "content": content,
+        "neighbours": {"neighbours": tables},
+        "all": content | {"neighbours": tables},
+    }
+    return {name: add_affinities(plain, **how, negative=["hide"]) for name, how in given.items()}
 
 
 EVENTS = st.lists(
@@ -40,14 +78,20 @@ EVENTS = st.lists(
         st.sampled_from(["view", "purchase", "hide", "share", "impression"]),
         st.integers(0, 3),  # seconds since the event before: ties are common
     ),
-    max_size=14,
+    max_size=30,
 )
 
 
-@settings(max_examples=12, deadline=None)
-@given(EVENTS, st.sets(st.sampled_from(ITEMS), max_size=3), st.booleans())
-def test_five_ways_give_one_list(made, events, removed, everything):
+@settings(max_examples=32, deadline=None)
+@given(
+    st.sampled_from(AFFINITIES),
+    EVENTS,
+    st.sets(st.sampled_from(ITEMS), max_size=3),
+    st.booleans(),
+)
+def test_five_ways_give_one_list(made, affinities, events, removed, everything):
     """Recommend, recommend_all, a live user, a live history and HTTP."""
+    made = made[affinities]
     times = np.cumsum([900_000.0, *(gap for *_, gap in events)])[1:]
     rows = [
         {"item_id": item, "event": kind, "timestamp": float(time)}

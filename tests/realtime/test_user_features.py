@@ -27,6 +27,12 @@ def made(request):
     )
 
 
+@pytest.fixture(params=["plain", "affinities"])
+def either(request, made, add_affinities):
+    """A recommender as it was trained, and with affinities of content."""
+    return made if request.param == "plain" else add_affinities(made, {"id": 3}, (1.0,))
+
+
 @pytest.fixture(params=["memory", "sqlite", "hidden"])
 def log(request, tmp_path):
     if request.param == "memory":
@@ -45,16 +51,16 @@ def same(lines, wanted):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_live_user_has_the_list_of_the_history(made, count):
-    live, past = RealtimeRecommender(made), PAST[:count]
+def test_a_live_user_has_the_list_of_the_history(either, count):
+    live, past = RealtimeRecommender(either), PAST[:count]
     for item, kind, time in past:
         live.observe("6", item, kind, time)
     names = ("item_id", "event", "timestamp")
     history = [dict(zip(names, event, strict=True)) for event in past]
     lines = live.recommend("6", at=NOW, exclude_seen=False)
     assert lines[0].reason == "interest"
-    same(lines, made.recommend(history, user=6, at=NOW, exclude_seen=False))
-    same(lines, made.recommend(history, user={"sex": "f"}, at=NOW, exclude_seen=False))
+    same(lines, either.recommend(history, user=6, at=NOW, exclude_seen=False))
+    same(lines, either.recommend(history, user={"sex": "f"}, at=NOW, exclude_seen=False))
     client = TestClient(create_app(live), base_url="http://127.0.0.1")
     answer = client.get("/recommend", params={"user": "6", "at": NOW, "exclude_seen": False})
     assert [line["item"] for line in answer.json()["items"]] == [line.item for line in lines]
@@ -66,14 +72,14 @@ def test_groups_start_apart_and_others_with_what_is_popular(made):
     assert live.recommend("nobody", at=NOW)[0].reason == "popularity"
 
 
-def test_an_explanation_has_the_score_of_the_list(made):
-    live = RealtimeRecommender(Recommender(made.state))
-    live.trend = None
+def test_an_explanation_has_the_score_of_the_list(either):
+    live = RealtimeRecommender(either)
     for past in ([], PAST):
         for item, kind, time in past:
             live.observe("6", item, kind, time)
-        found = live.explain("6", "v")
-        assert found.score != 0
+        found = live.explain("6", "v", at=NOW)
+        [line] = live.recommend("6", at=NOW, where="item_id = v", exclude_seen=False)
+        assert found.score == pytest.approx(line.score, abs=1e-5)
         assert {item for item, _ in found.history} == {item for item, *_ in past}
     assert live.explain("nobody", "v").score == 0
 

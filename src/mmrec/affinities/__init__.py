@@ -8,11 +8,14 @@ same users take are a sparse table (:class:`Neighbours`).
 from mmrec.affinities.content import ContentDirections, Directions
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingAffinityInterest
-from mmrec.affinities.neighbours import Neighbours
+from mmrec.affinities.live import LiveNeighbours
+from mmrec.affinities.neighbours import LAST, Neighbours
+from mmrec.affinities.parts import score_parts
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
 from mmrec.affinities.wiring import ContentAffinity, learned, with_content
 
 __all__ = [
+    "LAST",
     "AffinityFusion",
     "AffinityInterest",
     "AffinityScorer",
@@ -22,8 +25,10 @@ __all__ = [
     "Directions",
     "LearnedRequest",
     "LearnedReranker",
+    "LiveNeighbours",
     "Neighbours",
     "SteppingAffinityInterest",
     "learned",
+    "score_parts",
     "with_content",
 ]

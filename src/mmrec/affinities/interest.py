@@ -1,5 +1,6 @@
 """An interest with the mean directions of the last items beside it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -9,6 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest import Interest, LastInterest, SteppingInterest
+
+UNFELT = 1e-6
+"""Weight below which an event no longer changes the mean direction."""
 
 
 class AffinityState(tuple[Tensor, ...]):
@@ -72,8 +76,12 @@ class AffinityInterest(nn.Module):
 
     @property
     def window(self) -> int | None:
-        """Events that the interest model reads; None for all."""
-        return getattr(self.interest, "window", None)
+        """Last events of a history that change the result; None for all."""
+        window: int | None = getattr(self.interest, "window", None)
+        if window is None or self.decay >= 1:
+            return None
+        felt = math.ceil(math.log(UNFELT) / math.log(self.decay)) if self.decay > 0 else 1
+        return max(window, felt)
 
     def forward(
         self,

@@ -136,29 +136,50 @@ class Neighbours:
             items: catalogue indices; 0 is passed over.
             age: 0 for the last event of a history, 1 for the one before it, and so on.
         """
+        return scaled(self.sums(items, age))
+
+    def sums(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
+        """Return the sums of similarities before the division by the largest; see `scores`."""
         weights = torch.full(age.shape, self.decay) ** age
+        items = items.masked_fill(items > self.catalog_size, 0)
         near, met = self.items[items], self.counts[items]
         value = self.similarity(items.unsqueeze(2), near, met) * weights.unsqueeze(2)
         found = torch.zeros(len(items), self.catalog_size + 1)
         found.scatter_add_(1, near.flatten(1), value.flatten(1))
         found[:, 0] = 0
-        return found / found.amax(1, keepdim=True).clamp(min=1e-12)
+        return found
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
         """Return the weighted term for each of ``size`` items; 0 for those without counts."""
+        return self.weighed(self.scores(*self.read(histories)), size)
+
+    def read(self, histories: Histories) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+        """Return the last items of histories, 0 for those that are passed over, and their ages."""
         recent = histories.tail(LAST)
         items, types = recent.items.cpu(), recent.event_type.cpu()
         no = torch.isin(types, torch.tensor(self.negative_types, dtype=types.dtype))
         age = recent.lengths.cpu().unsqueeze(1) - 1 - torch.arange(items.shape[1])
-        known = (items <= self.catalog_size) & ~no
-        found = self.scores(items.masked_fill(~known, 0), age.clamp(min=0))
-        return F.pad(self.weight * found, (0, size - self.catalog_size))
+        return items.masked_fill(no, 0), age.clamp(min=0)
 
-    def similarity(self, items: Tensor, near: Tensor, counts: Tensor) -> Tensor:
-        """Return the similarity of items and their neighbours, given how often they were met."""
+    def weighed(self, scores: Float[Tensor, "B V1"], size: int) -> Float[Tensor, "B _"]:
+        """Return scores times the weight, for ``size`` items and padding."""
+        return F.pad(self.weight * scores, (0, size + 1 - scores.shape[1]))
+
+    def similarity(
+        self, items: Tensor, near: Tensor, counts: Tensor, totals: Tensor | None = None
+    ) -> Tensor:
+        """Return the similarity of items and their neighbours, given how often they were met.
+
+        Args:
+            items: catalogue indices.
+            near: those of their neighbours.
+            counts: how often they were met.
+            totals: users of each item, if there are other ones by now.
+        """
         if self.kind != "co-occurrence":
             return counts
-        return counts / ((self.totals[items] * self.totals[near]).sqrt() + SHRINK)
+        users = self.totals if totals is None else totals
+        return counts / ((users[items] * users[near]).sqrt() + SHRINK)
 
     def weighted(self, weight: float) -> "Neighbours":
         """Return the same term with another weight."""
@@ -190,6 +211,11 @@ class Neighbours:
             negative_types=tuple(values["negative_types"]),
             until=float(values["until"]),
         )
+
+
+def scaled(sums: Float[Tensor, "B V1"]) -> Float[Tensor, "B V1"]:
+    """Return each row divided by its largest value."""
+    return sums / sums.amax(1, keepdim=True).clamp(min=1e-12)
 
 
 def _rows_in_common(

@@ -32,8 +32,14 @@ class AffinityScorer(nn.Module):
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
     ) -> Float[Tensor, "N P"]:
         """Return the score of every item for every interest."""
-        scores = self.scorer(self._learned(states), self._learned(vectors))
+        scores = self.learned(states, vectors)
         return scores + self.affinity(states, vectors).to(scores)
+
+    def learned(
+        self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
+    ) -> Float[Tensor, "N P"]:
+        """Return the score of the learned columns."""
+        return self.scorer(self._learned(states), self._learned(vectors))
 
     def affinity(
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]

@@ -70,7 +70,7 @@ class CatalogScorer:
         *,
         max_length: int | None = None,
         trend: ItemTrend | None = None,
-        users: Float[Tensor, "U1 D"] | None = None,
+        users: Float[Tensor, "U1 _"] | None = None,
         terms: Sequence[ItemTerm] = (),
     ) -> None:
         window = getattr(model.interest, "window", None)
@@ -83,11 +83,11 @@ class CatalogScorer:
     @fast_products()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every catalogue index."""
-        histories = self._prepared(histories)
+        asked, histories = histories, self._prepared(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors, *self._users)
         for term in self.terms:
-            scores = scores + term.bonus(histories, scores.shape[1] - 1).to(scores)
+            scores = scores + term.bonus(asked, scores.shape[1] - 1).to(scores)
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
@@ -95,7 +95,7 @@ class CatalogScorer:
             scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
 
-    def with_users(self, users: Float[Tensor, "U1 D"] | None) -> "CatalogScorer":
+    def with_users(self, users: Float[Tensor, "U1 _"] | None) -> "CatalogScorer":
         """Return a scorer with other vectors of users."""
         made = copy(self)
         made.users = users

@@ -106,7 +106,7 @@ class SequentialModel(nn.Module):
         self,
         histories: Histories,
         vectors: Float[Tensor, "V1 D"],
-        users: Float[Tensor, "U1 D"] | None = None,
+        users: Float[Tensor, "U1 _"] | None = None,
     ) -> Float[Tensor, "B H"]:
         """Return the interest at the request after each history.
 
@@ -134,7 +134,7 @@ class SequentialModel(nn.Module):
         self,
         histories: Histories,
         vectors: Float[Tensor, "V1 D"],
-        users: Float[Tensor, "U1 D"] | None = None,
+        users: Float[Tensor, "U1 _"] | None = None,
     ) -> Float[Tensor, "B V1"]:
         """Return the retrieval score of every item vector for each history."""
         return self.scorer(self.interests(histories, vectors, users), vectors).float()
@@ -167,13 +167,15 @@ def _led(
     mask: Bool[Tensor, "B T"],
     gap: Float[Tensor, "B T"],
     event_type: Int[Tensor, "B T"],
-    users: Float[Tensor, "B D"],
+    users: Float[Tensor, "B _"],
     known: Bool[Tensor, " B"],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return histories that start with the vectors of users, where they are known.
 
-    The step of a user has an unknown gap and type. Padding stays on the right.
+    The step of a user has an unknown gap and type. Padding stays on the right. Affinities stand
+    beside the vectors of items, and are zero in those of users.
     """
+    users = F.pad(users, (0, events.shape[2] - users.shape[1]))
     known = known.to(events.device).unsqueeze(1)
     longer = (
         (events, users.to(events).unsqueeze(1)),

@@ -1,10 +1,13 @@
 """Why an item is on a list: the past items and the modalities that raise its score."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.affinities import score_parts
 from mmrec.data import Histories, ItemId
 from mmrec.models import SequentialModel
 from mmrec.realtime.snapshot import Snapshot
@@ -12,46 +15,67 @@ from mmrec.realtime.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Explanation:
-    """How much a score falls without a past item, or without a modality.
+    """The terms of a score, and how much it falls without a past item, or without a modality.
 
-    The differences need not sum to the score.
+    The terms sum to the score. The differences need not, and are those of ``u · c`` and of the
+    affinities of content, without the other terms.
 
     Attributes:
         item: the item that is explained.
-        score: its retrieval score after the user's last events.
+        score: its score on a list of the user's.
         history: past items and how much the score falls without their events; the largest first.
         modalities: for each modality of the item, how much the score falls without it.
+        terms: ``"learned"`` (``u · c``), and those that the model has of ``"content:text"`` and so
+            on, ``"co-occurrence"``, ``"successors"``, ``"trend"`` and ``"reranker"``.
     """
 
     item: ItemId
     score: float
     history: list[tuple[ItemId, float]]
     modalities: dict[str, float]
+    terms: dict[str, float]
 
 
-def explain_item(now: Snapshot, histories: Histories, index: int) -> Explanation:
+def explain_item(
+    now: Snapshot,
+    histories: Histories,
+    index: int,
+    interest: Float[Tensor, "1 H"],
+    terms: Mapping[str, float],
+) -> Explanation:
     """Return the explanation of an item's score.
 
     Args:
         now: what is served.
         histories: one user's events, ``(1, T)``.
         index: catalogue index of the item.
+        interest: of the user, at the request.
+        terms: of the score, beside the product.
     """
     users = () if now.state.users is None else (now.state.users.vectors,)
-    score, lost = explain_history(now.model, histories, now.vectors, index, *users)
+    _, lost = explain_history(now.model, histories, now.vectors, index, *users)
     shares: dict[ItemId, float] = {}
     ids = now.catalog.ids_of(histories.items[0, : int(histories.lengths[0])].tolist())
     for past, value in zip(ids, lost.tolist(), strict=True):
         shares[past] = shares.get(past, 0.0) + value
     modalities = explain_modalities(
         now.model,
-        now.model.interests(histories, now.vectors, *users),
+        interest,
         now.vectors[index],
         {name: share[index] for name, share in now.modality_contributions.items()},
     )
     [item] = now.catalog.ids_of([index])
     ordered = sorted(shares.items(), key=lambda pair: -pair[1])
-    return Explanation(item, score, ordered, modalities)
+    parts = _products(now.model, interest, now.vectors[index : index + 1]) | dict(terms)
+    return Explanation(item, sum(parts.values()), ordered, modalities, parts)
+
+
+@torch.inference_mode()
+def _products(model: SequentialModel, interest: Tensor, vector: Tensor) -> dict[str, float]:
+    parts = score_parts(model, interest, vector)
+    if model.reranker is not None:
+        parts["reranker"] = model.reranker(interest, vector.unsqueeze(0))
+    return {name: float(part) for name, part in parts.items()}
 
 
 @torch.inference_mode()

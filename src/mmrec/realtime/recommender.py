@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
+from mmrec.data import Catalog, GivenId, Histories, ItemId, PastEvent, Table
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -22,6 +22,7 @@ from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
+from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
 from mmrec.realtime.search import interest_list, popular_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
@@ -29,6 +30,7 @@ from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
 from mmrec.realtime.state_updater import past_of
 from mmrec.realtime.user_sessions import UserSessions
+from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.recommender import Recommender
@@ -64,6 +66,8 @@ class RealtimeRecommender:
     Attributes:
         snapshots: what is served now, and its changes.
         trend: what is popular now, by the events of the log; None for a model without times.
+        neighbours: items that the same users take, by the events of the log; None for a model
+            without them.
 
     Raises:
         ValueError: a part has the wrong type.
@@ -96,6 +100,8 @@ class RealtimeRecommender:
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
+        tables = [table for table in recommender.state.neighbours if table.weight]
+        self.neighbours = LogNeighbours(tables, self.log) if tables else None
 
     @classmethod
     def load(
@@ -129,12 +135,18 @@ class RealtimeRecommender:
             FileExistsError: ``directory`` holds something other than a RUN.
             OSError: the RUN can't be written; ``directory`` is unchanged.
         """
+        Recommender(self.to_state()).save(directory)
+
+    def to_state(self) -> RecommenderState:
+        """Return the state that :meth:`save` writes."""
         state = self.snapshots.to_state()
         if state.users is not None:
             state = replace(state, users=state.users.without(self._forgotten(state.users)))
         if self.trend is not None:
             state = replace(state, trend=self.trend.trend(self.snapshots.now))
-        Recommender(state).save(directory)
+        if self.neighbours is not None:
+            state = replace(state, neighbours=self.neighbours.neighbours(self.snapshots.now))
+        return state
 
     @property
     def version(self) -> str:
@@ -274,9 +286,12 @@ class RealtimeRecommender:
         check_seen(exclude_seen, {*now.state.event_types})
         time = now.state.time_of(at)
         if user is not None:
-            interest, seen = self._interest_of_user(user, now, time, exclude_seen)
+            interest, recent = self._interest_of_user(user, now, time)
+            seen = self._seen_by(user, now, exclude_seen)
         else:
-            interest, seen = _interest_of_history(history, now, time, exclude_seen)
+            past = past_of_history(history, now.catalog)
+            interest, recent = _interest_of_history(past, now, time)
+            seen = now.updater.reader.seen(past, exclude_seen)
         allowed = now.available
         if where is not None:
             allowed = torch.from_numpy(now.catalog.where(where, time)) & allowed
@@ -287,9 +302,8 @@ class RealtimeRecommender:
             share = None if self.trend is None else self.trend.popularity(now, _or_nan(time))
             return popular_list(now, k, allowed, share)
         chosen = None if where is None else allowed
-        bonus = None
-        if self.trend is not None and self.trend.active:
-            bonus = self.trend.bonus(now, _or_nan(time))
+        terms = [*self._terms(now, recent, time).values()]
+        bonus = torch.stack(terms).sum(0) if terms else None
         return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
@@ -300,28 +314,44 @@ class RealtimeRecommender:
         """Remove a user's events and state; return how many events there were.
 
         Features of the user are not used any more. They stay in the RUN until :meth:`save` writes
-        one without them.
+        one without them. What is popular, and which items the same users take, is counted without
+        names: the user's events are in these counts until this process ends.
         """
-        return self._user_sessions.forget(user)
+        try:
+            return self._user_sessions.forget(user)
+        finally:  # also if the file of the log couldn't be rewritten at once
+            if self.neighbours is not None:
+                self.neighbours.forget(self.log.name_of(user))
 
-    def explain(self, user: str, item: ItemId, last: int = 50) -> Explanation:
+    def explain(
+        self, user: str, item: ItemId, last: int = 50, *, at: When | None = None
+    ) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        For a user without events and features the explanation is empty and the score is 0.
+        The score is that of :meth:`recommend`, and ``terms`` are its parts. For a user without
+        events and features the explanation is empty and the score is 0.
+
+        Args:
+            user: a user of the log, or of the table of users of the training.
+            item: the item to explain.
+            last: number of the user's last events that are left out one by one.
+            at: time of the request, now by default; as for :meth:`recommend`.
 
         Raises:
             ValueError: the item is unknown.
         """
         now = self.snapshots.now
-        index = int(now.catalog.indices_of([item])[0])
+        index, time = int(now.catalog.indices_of([item])[0]), now.state.time_of(at)
+        interest, recent = self._interest_of_user(user, now, time)
+        if interest is None:
+            return Explanation(item, 0.0, [], {}, {})
+        terms = {name: float(row[index]) for name, row in self._terms(now, recent, time).items()}
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
+        histories = now.updater.histories([events], now.catalog.find, at=[time])
         features = self._user_sessions.has_features(user, now)
-        if not events and not features:
-            return Explanation(item, 0.0, [], {})
-        histories = now.updater.histories([events], now.catalog.find)
         if features and now.state.users is not None:
             histories = replace(histories, users=torch.tensor([now.state.users.find(user)]))
-        return explain_item(now, histories, index)
+        return explain_item(now, histories, index, interest, terms)
 
     def add_items(
         self,
@@ -453,32 +483,40 @@ class RealtimeRecommender:
         return [user for user in ids if self.log.was_forgotten(str(user))]
 
     def _interest_of_user(
-        self, user: str, now: Snapshot, time: float | None, exclude_seen: Seen
-    ) -> tuple[Tensor | None, np.ndarray]:
-        """Return a user's interest, None if no event was read, and the items that are left out."""
+        self, user: str, now: Snapshot, time: float | None
+    ) -> tuple[Tensor | None, Histories]:
+        """Return a user's interest, None if no event was read, and the last events."""
         session = self._user_sessions.latest(user, now)
+        recent = now.updater.recent_of(session)
+        if session.events == 0 and not self._user_sessions.has_features(user, now):
+            return None, recent
+        since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
+        return now.at_request(now.updater.interest_of(session), since), recent
+
+    def _seen_by(self, user: str, now: Snapshot, exclude_seen: Seen) -> np.ndarray:
         past: list[PastEvent] = []
         if exclude_seen is not False:
             past = past_of(self.log.of_user(user), now.catalog.find)
-        seen = now.updater.reader.seen(past, exclude_seen)
-        if session.events == 0 and not self._user_sessions.has_features(user, now):
-            return None, seen
-        since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
-        interest = now.updater.interest_of(session)
-        return now.at_request(interest, since), seen
+        return now.updater.reader.seen(past, exclude_seen)
+
+    def _terms(self, now: Snapshot, recent: Histories, time: float | None) -> dict[str, Tensor]:
+        """Return by name what is added to the score of every item beside the product."""
+        terms = {} if self.neighbours is None else self.neighbours.terms(now, recent)
+        if self.trend is not None and self.trend.active:
+            terms["trend"] = self.trend.bonus(now, _or_nan(time))
+        return terms
 
 
 def _interest_of_history(
-    history: Any, now: Snapshot, time: float | None, exclude_seen: Seen
-) -> tuple[Tensor | None, np.ndarray]:
-    """Return the interest after a history, None if no event is read, and what is left out."""
-    past = past_of_history(history, now.catalog)
-    reader = now.updater.reader
-    seen, histories = reader.seen(past, exclude_seen), reader.histories([past], [time])
+    past: Sequence[PastEvent], now: Snapshot, time: float | None
+) -> tuple[Tensor | None, Histories]:
+    """Return the interest after a history, None if no event is read, and the history."""
+    histories = now.updater.reader.histories([past], [time])
     if not histories.mask.any():
-        return None, seen
+        return None, histories
     with torch.inference_mode():
-        return now.model.interests(histories.to(now.vectors.device), now.vectors), seen
+        interest = now.model.interests(histories.to(now.vectors.device), now.vectors)
+    return interest, histories
 
 
 def _or_nan(time: float | None) -> float:

@@ -115,7 +115,7 @@ class RedisSessions:
             return None
 
 
-FIELDS = ("version", "offset", "item", "time", "events", "event_type")
+FIELDS = ("version", "offset", "recent", "time", "events")
 """The fields of a session that JSON holds."""
 
 
@@ -127,12 +127,16 @@ def _pack(session: Session) -> bytes:
 
 
 def _unpack(data: bytes) -> Session | None:
-    """Return the session that :func:`_pack` turned into bytes; None if they are damaged."""
+    """Return the session that :func:`_pack` turned into bytes; None if they are damaged.
+
+    Bytes of an earlier mmrec have other fields and count as damaged.
+    """
     line, _, tensors = data.partition(b"\n")
     try:
         fields = dict(zip(FIELDS, json.loads(line), strict=True))
         parts = load(tensors)
         state = tuple(parts[str(place)] for place in range(len(parts)))
+        recent = tuple((int(item), int(kind)) for item, kind in fields.pop("recent"))
     except (ValueError, TypeError, KeyError, SafetensorError):
         return None
-    return Session(state=state, **fields)
+    return Session(state=state, recent=recent, **fields)

@@ -16,19 +16,29 @@ class Session:
         version: name of the model that computed the state; no other model can use it.
         offset: the last event of the log that is in the state, 0 before the first.
         state: the tensors of the state that ``interest.step`` takes and returns, for one user.
-        item: catalogue index of the last item, 0 before the first.
+        recent: the last events in the state, oldest first, at most
+            :data:`mmrec.affinities.LAST`: the catalogue index of each item, and the number of the
+            event's type, 0 if it is unknown.
         time: unix seconds of the last event.
         events: number of events in the state.
-        event_type: number of the last event's type, 0 if it is unknown.
     """
 
     version: str
     offset: int
     state: tuple[Tensor, ...]
-    item: int
+    recent: tuple[tuple[int, int], ...]
     time: float
     events: int
-    event_type: int = 0
+
+    @property
+    def item(self) -> int:
+        """Catalogue index of the last item, 0 before the first."""
+        return self.recent[-1][0] if self.recent else 0
+
+    @property
+    def event_type(self) -> int:
+        """Number of the last event's type, 0 if it is unknown."""
+        return self.recent[-1][1] if self.recent else 0
 
 
 @runtime_checkable
@@ -69,8 +79,8 @@ class MemorySessions:
 
     Example:
         >>> store = MemorySessions(capacity=1)
-        >>> store.put("ann", Session("1", 1, (), 3, 0.0, 1))
-        >>> store.put("bob", Session("1", 2, (), 3, 0.0, 1))
+        >>> store.put("ann", Session("1", 1, (), ((3, 0),), 0.0, 1))
+        >>> store.put("bob", Session("1", 2, (), ((3, 0),), 0.0, 1))
         >>> store.get("ann") is None, store.get("bob").offset
         (True, 2)
     """

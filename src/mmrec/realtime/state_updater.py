@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.affinities import LAST
 from mmrec.data import EventReader, Histories, ItemId, PastEvent
 from mmrec.interest import SteppingInterest
 from mmrec.realtime.log.events import Event
@@ -67,13 +69,21 @@ class StateUpdater:
             unknown = torch.tensor([-1.0], device=vector.device)
             no_type = torch.tensor([0], device=vector.device)
             state = self.interest.step(state, vector, unknown, no_type)
-        return Session(self.version, 0, _parts(state), 0, 0.0, 0)
+        return Session(self.version, 0, _parts(state), (), 0.0, 0)
 
     @torch.inference_mode()
     def interest_of(self, session: Session) -> Float[Tensor, "1 H"]:
         """Return the interest after the last event of a session."""
         interest: Tensor = self.interest.readout(self._state(session))
         return interest
+
+    def recent_of(self, session: Session) -> Histories:
+        """Return the last events of a session as a history whose times are unknown, ``(1, T)``."""
+        items, types = np.array(session.recent, dtype=np.int64).reshape(-1, 2).T
+        histories = Histories.of_items([items])
+        kinds = torch.zeros_like(histories.items)
+        kinds[0, : len(types)] = torch.from_numpy(types)
+        return replace(histories, event_type=kinds)
 
     def _state(self, session: Session) -> Any:
         """Return the tensors of a session in the form that the interest model uses."""
@@ -133,10 +143,9 @@ class StateUpdater:
             version=self.version,
             offset=event.offset,
             state=_parts(state),
-            item=past.item,
+            recent=(*session.recent, (past.item, number))[-LAST:],
             time=max(event.time, session.time) if session.events else event.time,
             events=session.events + 1,
-            event_type=number,
         )
 
 

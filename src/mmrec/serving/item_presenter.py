@@ -104,7 +104,13 @@ class ItemPresenter:
             {"item": item, "title": self._look(item)[0], "share": share}
             for item, share in why.history
         ]
-        return Explained(item=why.item, score=why.score, history=history, modalities=why.modalities)
+        return Explained(
+            item=why.item,
+            score=why.score,
+            terms=why.terms,
+            history=history,
+            modalities=why.modalities,
+        )
 
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""

@@ -171,10 +171,11 @@ class History(BaseModel):
 
 
 class Explained(BaseModel):
-    """How much the score falls without each past item, and without each modality."""
+    """The terms of a score, and how much it falls without each past item and each modality."""
 
     item: str | int
     score: float
+    terms: Annotated[dict[str, float], Field(description="They sum to the score.")]
     history: list[dict[str, Any]]
     modalities: dict[str, float]
 

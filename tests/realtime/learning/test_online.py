@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from mmrec.affinities import ContentAffinity, with_content
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 from mmrec.encoders import IdEncoder
 from mmrec.evaluation import Frozen, Learner, Observed, prequential
@@ -328,3 +329,47 @@ def test_errors_of_tensors():
     state = learner_of(learn=("items",)).state_dict()
     with pytest.raises(ValueError, match=r"expected a state of learn=.*; got \['items'\]"):
         learner_of().load_state_dict(state)
+
+
+def with_directions(seed=0, **options):
+    """A learner of a model whose item vectors have three directions beside what is learned."""
+    torch.manual_seed(seed)
+    model = with_content(model_of(seed), ContentAffinity({"id": 3}))
+    model.interest.weights.fill_(0.5)
+    vectors = torch.cat([0.3 * torch.randn(V + 1, D), torch.randn(V + 1, 3)], dim=1)
+    vectors[0] = 0.0
+    options = {"negatives": 8, "replay": 30, "replay_batch": 4, "steps": 1} | options
+    return OnlineLearner(model, vectors, torch.ones(V + 1), seed=seed, **options)
+
+
+@pytest.mark.parametrize("learn", [("items",), PARTS])
+def test_directions_stay_and_a_planted_pattern_is_learned_beside_them(learn):
+    how = {"item_lr": 0.1, "lr": 0.02, "negatives": 30, "steps": 3}
+    learner = with_directions(learn=learn, **how)
+    frozen = Frozen(with_directions().catalog_scorer)
+    before = learner.vectors.clone()
+    weights = learner.model.interest.weights.clone()
+    hits = [
+        prequential(one, walks(users=60), 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+        for one in (learner, frozen)
+    ]
+    learned, static = (found.values()[-150:].mean() for found in hits)
+    assert learned > static + 0.2
+    assert torch.equal(learner.vectors[:, D:], before[:, D:])
+    assert torch.equal(learner.model.interest.weights, weights)
+    assert not torch.equal(learner.vectors[:, :D], before[:, :D])
+
+
+def test_a_learner_with_directions_goes_on_where_it_was_saved():
+    parts = batches(walks())
+    whole, first, second = with_directions(), with_directions(), with_directions()
+    for part in parts[:6]:
+        whole.update(part)
+    for part in parts[:3]:
+        first.update(part)
+    second.load_state_dict(first.state_dict())
+    for part in parts[3:6]:
+        second.update(part)
+    assert torch.equal(second.vectors, whole.vectors)
+    second.add_items(torch.ones(2, D + 3))
+    assert torch.equal(second.vectors[-2:], torch.ones(2, D + 3))

@@ -26,6 +26,14 @@ def test_other_rows_stay_and_new_ones_start_fresh():
     assert rows.sums[3] == rows.sums[0] != rows.sums[2]
 
 
+def test_columns_without_gradients_stay():
+    rows, alone = RowAdagrad(torch.ones(3, 3), lr=0.1), RowAdagrad(torch.ones(3, 2), lr=0.1)
+    for one in (rows, alone):
+        one.step(torch.tensor([2]), torch.tensor([[1.0, 2.0]]))
+    assert torch.equal(rows.table[:, :2], alone.table)
+    assert torch.equal(rows.table[:, 2], torch.ones(3))
+
+
 def test_state_goes_round():
     rows, other = RowAdagrad(torch.ones(3, 2), lr=0.1), RowAdagrad(torch.zeros(2, 2), lr=0.1)
     rows.step(torch.tensor([1]), torch.ones(1, 2))

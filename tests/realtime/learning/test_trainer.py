@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 import torch
 
+from mmrec.affinities import learned as learned_model
 from mmrec.realtime.learning.trainer import OnlineTrainer
 from mmrec.realtime.learning.versions import Versions
 from mmrec.realtime.log.events import NewEvent
@@ -25,6 +26,19 @@ def run(trainer):
     while trainer.run_once():
         pass
     return trainer
+
+
+@pytest.fixture(params=["plain", "affinities"])
+def content(request, by_content, add_affinities):
+    """Recommenders of items with content, without and with affinities; don't change them."""
+    if request.param == "plain":
+        return by_content
+    return add_affinities(by_content, {"text": 4, "image": 2}, (1.0, 0.5))
+
+
+def directions(made, vectors):
+    """The columns beside those that are learned."""
+    return vectors[:, learned_model(made.model).items.dim :]
 
 
 @pytest.fixture
@@ -88,20 +102,22 @@ def test_a_version_that_was_lost_is_published_again(by_id, versions, monkeypatch
     assert versions.names() == ["000000000056", "000000000060"]
 
 
-def test_a_restart_after_items_have_changed(by_content, tmp_path):
+def test_a_restart_after_items_have_changed(content, tmp_path):
     log, versions = MemoryLog(), Versions(tmp_path)
-    live = RealtimeRecommender(by_content, log=log)
+    live = RealtimeRecommender(content, log=log)
     walk(log, live.catalog.ids, steps=3)
-    run(OnlineTrainer(by_content, log, versions, **SMALL)).publish()
+    run(OnlineTrainer(content, log, versions, **SMALL)).publish()
     live.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
     live.update_items(pl.DataFrame([{"item_id": live.catalog.ids[0], "title": "soft hat"}]))
     live.observe("u1", "new")
-    second = run(OnlineTrainer(by_content, log, versions, **SMALL))
+    second = run(OnlineTrainer(content, log, versions, **SMALL))
     assert second.offset == 19
     assert second.changes == 2
     assert len(second.learner.vectors) == len(live.catalog) + 1
-    moved, content = second.learner.vectors[1], live.snapshots.now.content[1]
-    assert (moved - content).norm() < (moved - by_content.vectors[1]).norm()
+    moved, start = second.learner.vectors[1], live.snapshots.now.content[1]
+    assert (moved - start).norm() < (moved - content.vectors[1]).norm()
+    beside = directions(content, live.snapshots.now.vectors)
+    assert torch.equal(directions(content, second.learner.vectors), beside)
 
 
 def test_the_checkpoint_is_of_one_run(by_id, by_content, versions):
@@ -122,15 +138,15 @@ def test_a_worse_model_is_held_back(by_id, versions, caplog):
     assert "is not published" in caplog.text
 
 
-def test_new_items_and_unknown_ones(by_content, versions):
+def test_new_items_and_unknown_ones(content, versions):
     log = MemoryLog()
-    live = RealtimeRecommender(by_content, log=log)
+    live = RealtimeRecommender(content, log=log)
     live.add_items(pl.DataFrame({"item_id": ["new"], "title": ["red lamp"]}))
     for user in "abc":
         live.observe(user, live.catalog.ids[0])
         live.observe(user, "new")
     log.append("a", "elsewhere")
-    trainer = run(OnlineTrainer(by_content, log, versions, tolerance=1.0, **SMALL))
+    trainer = run(OnlineTrainer(content, log, versions, tolerance=1.0, **SMALL))
     assert trainer.offset == 7
     assert len(trainer.learner.vectors) == len(live.catalog) + 1
     assert trainer.publish()
@@ -140,14 +156,16 @@ def test_new_items_and_unknown_ones(by_content, versions):
     live.update_items(pl.DataFrame([{"item_id": old, "title": "soft hat"}]))
     live.publish(versions.read(versions.current()))
     now, index = live.snapshots.now, live.catalog.find(old)
-    learned = trainer.learner.vectors[index] - by_content.vectors[index]
+    learned = trainer.learner.vectors[index] - content.vectors[index]
     assert learned.abs().max() > 0.01
     assert torch.allclose(now.vectors[index], now.content[index] + learned, atol=1e-5)
-    assert not torch.equal(now.content[index], by_content.vectors[index])
+    assert not torch.equal(now.content[index], content.vectors[index])
     trainer.learner.offset = 6  # the learner takes the change over with its next events
     trainer.run_once()
     table = trainer.learner.vectors[index] - trainer.state.vectors[index]
     assert torch.allclose(table, learned, atol=0.2)
+    beside = directions(content, trainer.state.vectors)
+    assert torch.equal(directions(content, trainer.learner.vectors), beside)
 
 
 def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from mmrec.affinities import learned
 from mmrec.data import Histories, Sequences
 from mmrec.evaluation import Observed
 from mmrec.losses import softmax_loss
@@ -44,7 +45,8 @@ class OnlineLearner:
     that is not finite changes only the counters. All random draws of update ``n`` come
     from ``(seed, n)``: a learner that was saved and loaded continues bit for bit on a CPU.
 
-    A reranker is kept but doesn't learn.
+    A reranker is kept but doesn't learn, and neither do affinities: they are in the scores of the
+    loss, and the directions beside the vectors of items stay as they are.
 
     Args:
         model: the model to start from; it is not changed.
@@ -119,6 +121,7 @@ class OnlineLearner:
         # Encoders never change, so they need no copy.
         self.model = deepcopy(model, {id(model.items): model.items})
         self.weights = OnlineWeights(self.model, learn, lr)
+        self.width = learned(model).items.dim
         self.rows = RowAdagrad(vectors.detach().clone(), lr=item_lr)
         self.counts = popularity.detach().to(vectors.device, torch.float64, copy=True)
         self.decay = 1.0 if half_life is None else 0.5 ** (1 / half_life)
@@ -192,8 +195,8 @@ class OnlineLearner:
         new = examples_of(events)
         # Events with a loss that is not finite must not enter the reservoir.
         if all(self._learn(new, rng) for _ in range(self.steps)):
-            learned = self.are_learned(events.event_type)
-            self._count(events.item[learned].to(self.counts.device))
+            counted = self.are_learned(events.event_type)
+            self._count(events.item[counted].to(self.counts.device))
             self.reservoir.add(new, rng)
         self.updates += 1
         self.offset = self.offset if offset is None else offset
@@ -253,9 +256,11 @@ class OnlineLearner:
             return True
         examples = joined(new, old)
         pool = draw_pool(examples, self.counts, self.negatives, rng)
-        vectors = self.vectors[pool.items].requires_grad_("items" in self.learn)
+        own, beside = self.vectors[pool.items].tensor_split([self.width], dim=1)
+        own = own.detach().requires_grad_("items" in self.learn)
+        vectors = torch.cat([own, beside], dim=1)
         weights = self.weights.parameters
-        learning = [*weights, vectors] if vectors.requires_grad else weights
+        learning = [*weights, own] if own.requires_grad else weights
         test, loss = self._losses(examples, len(new), vectors, pool, rng)
         gradients = torch.autograd.grad(loss, learning)
         norm = torch.nn.utils.get_total_norm(gradients)

@@ -44,10 +44,13 @@ class RowAdagrad:
 
     @torch.no_grad()
     def step(self, rows: Int[Tensor, " R"], gradients: Float[Tensor, "R D"]) -> None:
-        """Move rows against their gradients. No row may occur twice."""
+        """Move rows against their gradients, or their first columns if there are fewer gradients.
+
+        No row may occur twice.
+        """
         sums = self.sums[rows] + gradients.square().mean(1)
         self.sums[rows] = sums
-        self.table[rows] -= self.lr * gradients / sums.sqrt().unsqueeze(1)
+        self.table[rows, : gradients.shape[1]] -= self.lr * gradients / sums.sqrt().unsqueeze(1)
 
     def append(self, vectors: Float[Tensor, "N D"]) -> None:
         """Add rows at the end."""

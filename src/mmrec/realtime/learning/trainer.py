@@ -186,8 +186,8 @@ class OnlineTrainer:
         self._tried = offset if self._tried == before else self._tried
 
     def _test(self, observed: Observed) -> None:
-        # Without the trend, which is not learned here and is the same for both.
-        frozen = replace(self.recommender.state, trend=None).scorer
+        # Without trend and neighbours, which are not learned here and are the same for both.
+        frozen = replace(self.recommender.state, trend=None, neighbours=()).scorer
         size = len(self.learner.vectors)
         observed = observed.rows(self.learner.are_learned(observed.event_type))
         if not len(observed):

@@ -19,6 +19,10 @@ from mmrec.serving.schemas import (
     User,
 )
 
+At = Annotated[
+    float | None, Query(allow_inf_nan=False, description="Time of the request; now by default.")
+]
+
 
 def list_routes(
     live: RealtimeRecommender, presenter: ItemPresenter, *, longest: int, readers: int
@@ -38,10 +42,7 @@ def list_routes(
     def recommend(
         user: Annotated[User, Query()],
         k: Annotated[int, Query(ge=1, le=longest)] = 10,
-        at: Annotated[
-            float | None,
-            Query(allow_inf_nan=False, description="Time of the request; now by default."),
-        ] = None,
+        at: At = None,
         exclude_seen: Annotated[
             str,
             Query(
@@ -96,9 +97,11 @@ def list_routes(
 
     @router.get("/explain", summary="Why an item is recommended to a user", dependencies=STRICT)
     @computing
-    def explain(user: Annotated[User, Query()], item: Annotated[str, Query()]) -> Explained:
-        """How much the score falls without each past item, and without each modality."""
-        return presenter.explained(live.explain(user, presenter.id_of(item)))
+    def explain(
+        user: Annotated[User, Query()], item: Annotated[str, Query()], at: At = None
+    ) -> Explained:
+        """The terms of a score, and how much it falls without each past item and each modality."""
+        return presenter.explained(live.explain(user, presenter.id_of(item), at=at))
 
     return router
 
