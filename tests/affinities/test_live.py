@@ -97,7 +97,7 @@ def test_new_neighbours_of_an_item_have_a_limit():
         torch.zeros(size + 1, 1),
         torch.zeros(size + 1),
         0.0,
-        True,
+        "successors",
     )
     live = LiveNeighbours(nothing)
     for _ in range(3):

@@ -105,4 +105,4 @@ def test_a_reranker_is_a_term(fit):
     for line in live.recommend("ann", k=5, at=1e4):
         why = live.explain("ann", line.item, at=1e4)
         assert why.score == pytest.approx(line.score, abs=1e-4)
-        assert set(why.terms) == {"learned", "reranker"}
+        assert {"learned", "reranker"} <= set(why.terms)
