@@ -237,7 +237,9 @@ def small_shop(tmp_path_factory, bert_folder):
         text_template="{title} {description} {price}",
         dim=16,
         epochs=2,
+        lr=3e-3,
         refit="none",
+        affinities=False,
         drop_repeats=False,
         devices=1,
     )

@@ -13,7 +13,7 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, TARGETS, TREND
+from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, NEIGHBOURS, TARGETS, TREND
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
@@ -129,7 +129,7 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert report["seed"] == 0
     assert "RUN written to" in text
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*FILES, TARGETS, CONTRIBUTIONS, TREND]
+        [*FILES, TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS]
     )
     assert json.loads((out / "report.json").read_text()) == report
     assert [path.name for path in out.parent.iterdir()] == ["first"]
@@ -334,7 +334,7 @@ def test_bad_runs(command, run, tmp_path, name):
     shutil.copytree(run, broken, dirs_exist_ok=True)
     config = json.loads((broken / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps(config | {"format": 99}))
-    refused(command(name, broken), "format 3; it is of format 99")
+    refused(command(name, broken), "format 4; it is of format 99")
     (broken / "config.json").write_text("{junk")
     refused(command(name, broken), "config.json is damaged")
 

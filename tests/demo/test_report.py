@@ -152,7 +152,8 @@ def test_given_models_are_compared(small_shop, tmp_path):
         )
     )
     rows = [row["text"].split()[0] for row in page.all("tr")[1:]]
-    assert rows == ["Popularity", "Markov", "Item-kNN", "Recent", "Theirs", "Ours"]
+    baselines = ["Popularity", "Recent", "Windowed", "Markov", "Item-kNN", "EASE", "Nearest"]
+    assert rows == [*baselines, "Theirs", "Ours"]
 
 
 def test_a_data_set_without_images_titles_and_times(tmp_path):

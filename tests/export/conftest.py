@@ -54,6 +54,7 @@ class Served:
             for name, part in self.parts.items()
         }
         self.vectors = np.load(folder / "vectors.npy")
+        self.tables = [(one, np.load(folder / one["file"])) for one in self.manifest["neighbours"]]
 
     def run(self, part, *arrays):
         names = [port["name"] for port in self.parts[part]["inputs"]]
@@ -74,7 +75,23 @@ class Served:
         return self.run("readout", *state)[0]
 
     def scores(self, items):
-        return self.run("scorer", self.interests(items), self.vectors)[0]
+        return self.run("scorer", self.interests(items), self.vectors)[0] + self.bonus(items)
+
+    def bonus(self, items):
+        """What tables of neighbours add, by the formula."""
+        found = np.zeros((len(items), len(self.vectors) + 1))
+        for one, table in self.tables:
+            users = table["totals"]
+            for row, history in enumerate(items):
+                sums = np.zeros(len(self.vectors) + 1)
+                for age, item in enumerate(history[: -one["last"] - 1 : -1]):
+                    near, value = table["items"][item], table["counts"][item]
+                    if one["kind"] == "co-occurrence":
+                        value = value / (np.sqrt(users[item] * users[near]) + one["shrink"])
+                    np.add.at(sums, near, one["decay"] ** age * value)
+                sums[0] = 0
+                found[row] += one["weight"] * sums / max(sums.max(), 1e-12)
+        return found[:, 1:]
 
 
 @pytest.fixture(scope="session")

@@ -191,7 +191,7 @@ def test_training_goes_on_with_the_same_part_only(
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr("mmrec.recommender.pipeline.fit.encode_with_contributions", stop)
+        patch.setattr("mmrec.recommender.pipeline.stage.encode_with_contributions", stop)
         with pytest.raises(KeyboardInterrupt):
             run(**{slot: SLOTS[slot][0]})
     with pytest.raises(ValueError, match=f"resumed: {slot} was .*class_path.* and is .*; give"):

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from mmrec.affinities.neighbours import LAST, SHRINK
 from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
@@ -40,7 +41,10 @@ def export_recommender(
     ``torch.export``, ``step.onnx``, ``step.int8.onnx``), the tensors of a state, which is zero at
     first, and the event types. ``items.parquet`` is the catalogue with the number of training
     events (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item.
-    ``vectors.npy`` has the vector of each of its rows.
+    ``vectors.npy`` has the vector of each of its rows. The tables of co-occurrence and the like,
+    whose bonus is added to the product, are in ``.npz`` files with the arrays of
+    :class:`mmrec.affinities.Neighbours`; ``manifest.json`` has weight, decay and formula's numbers.
+    What is popular at the time of a request is not exported.
 
     Args:
         recommender: the recommender to export.
@@ -60,10 +64,15 @@ def export_recommender(
     check_products(recommender.model)
     if recommender.model.users is not None:
         log.warning("features of users are not exported: a user starts without them")
+    if recommender.state.trend is not None and recommender.state.trend.active:
+        log.warning("what is popular at the time of a request is not exported: scores lack it")
     with atomic_folder(Path(directory), what="the export") as fresh:
         parts = model_parts(recommender.model)
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}
         _write_catalog(recommender, fresh)
+        for one in recommender.state.neighbours:
+            arrays = {name: array.cpu().numpy() for name, array in one.tensors().items()}
+            np.savez(fresh / f"{one.kind}.npz", **arrays)
         manifest = _describe(recommender, parts, files)
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
@@ -110,6 +119,10 @@ def _describe(
         "max_length": options.max_length,
         "drop_repeats": options.drop_repeats,
         "event_types": list(recommender.state.event_types),
+        "neighbours": [
+            one.to_dict() | {"file": f"{one.kind}.npz", "last": LAST, "shrink": SHRINK}
+            for one in recommender.state.neighbours
+        ],
         "shortlist": None if model.reranker is None else model.shortlist,
         "catalog": {"items": ITEMS, "vectors": VECTORS, "size": len(recommender.catalog)},
         "state": [port.describe() for port in parts["readout"].inputs],

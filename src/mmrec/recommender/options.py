@@ -228,7 +228,11 @@ class TrainingOptions(_Group):
     patience: Count = Field(
         8, description="Epochs without a better validation NDCG@10 before training stops."
     )
-    lr: Rate = Field(3e-3, description="Learning rate.")
+    lr: Annotated[Annotated[float, Ge(1e-9), Le(10.0)] | None, BeforeValidator(_plain)] = Field(
+        None,
+        description="Learning rate; by default .003, or down to .001 if a batch has fewer than "
+        "1,000 targets.",
+    )
     encoder_lr: Rate = Field(2e-5, description="Learning rate of text and image models.")
     weight_decay: Annotated[float, BeforeValidator(_plain), Ge(0.0), Le(10.0)] = Field(
         0.01, description="Decoupled weight decay (AdamW)."

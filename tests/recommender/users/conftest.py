@@ -32,7 +32,8 @@ def fit_users_of(planted):
     def run(users, interest="gru4rec", **changes):
         events, items, _ = planted
         chosen = {"modalities": ("id",), "user_features": ("category:group",), "dim": 16}
-        chosen |= {"epochs": 30, "lr": 1e-2, "dropout": 0.1, "trend": False} | changes
+        chosen |= {"epochs": 30, "lr": 1e-2, "dropout": 0.1, "trend": False, "affinities": False}
+        chosen |= {"refit": "none"} | changes
         return Recommender.fit(
             events, items, users=users, options=Options(**chosen), interest=interest
         )

@@ -7,6 +7,7 @@ from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.plan import Plan, seeded
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.users import plan_users
@@ -46,6 +47,7 @@ def make_plan(
         modalities = those_of(catalog, modalities, recipe.given.get("encoders") or ())
         options = options.replace(modalities=tuple(modalities))
     split = split_log(data.interactions, options, catalog)
+    options = options.replace(lr=learning_rate(split, options))
     # With privacy, which items have events is secret too: features are scaled over all items.
     private = options.epsilon is not None
     known = np.arange(1, len(catalog) + 1 if private else 1)

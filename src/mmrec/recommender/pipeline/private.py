@@ -13,6 +13,7 @@ from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.parts.slots import FULL_UP_TO
 from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.negatives import make_loss
 from mmrec.recommender.pipeline.train import training_device
 from mmrec.sampling import FullSampler, Sampler, UniformSampler
@@ -115,7 +116,7 @@ def train_private(
         delta=0.1 / batches.users if options.delta is None else options.delta,
         max_grad_norm=options.max_grad_norm,
         epochs=options.epochs,
-        lr=options.lr,
+        lr=learning_rate(split, options),
         weight_decay=options.weight_decay,
         ema=options.ema,
     )

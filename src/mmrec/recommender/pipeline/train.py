@@ -19,6 +19,7 @@ from mmrec.models import SequentialModel
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
 from mmrec.recommender.pipeline.resume import last_checkpoint
 
@@ -124,7 +125,7 @@ def train(
     module = SequentialRecommender(
         model,
         loss=make_loss(recipe),
-        lr=options.lr,
+        lr=learning_rate(split, options),
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
         schedule=None if length is None else length.schedule,
