@@ -72,8 +72,8 @@ def test_the_tables_show_the_numbers(runs):
     markdown = to_markdown(comparison)
     table = rows_of(markdown, "NDCG@10")
     assert [row[0] for row in table[1:]] == [
-        "dim 16", "dim 64", "Popularity", "Recent popularity", "Windowed popularity", "Markov chain",
-        "Item-kNN", "EASE", "Nearest in content",
+        "dim 16", "dim 64", "Popularity", "Recent popularity", "Windowed popularity",
+        "Markov chain", "Item-kNN", "EASE", "Nearest in content",
     ]  # fmt: skip
     assert [row[1] for row in table[1:3]] == ["2", "1"]
     for row, group in zip(table[1:3], comparison.groups, strict=True):

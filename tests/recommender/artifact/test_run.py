@@ -259,7 +259,7 @@ def test_another_version(made, tmp_path):
     with pytest.raises(RunError, match="must be a RUN of format 4; it is of format 99"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": "1"}))
-    with pytest.raises(RunError, match="must be a RUN of format 3; it is of format '1'"):
+    with pytest.raises(RunError, match="must be a RUN of format 4; it is of format '1'"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RunError, match="it is of format None"):
