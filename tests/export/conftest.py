@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from mmrec.data import Histories
 from mmrec.encoders import FeatureEncoder, IdEncoder
@@ -54,7 +55,9 @@ class Served:
             for name, part in self.parts.items()
         }
         self.vectors = np.load(folder / "vectors.npy")
-        self.tables = [(one, np.load(folder / one["file"])) for one in self.manifest["neighbours"]]
+        self.tables = [
+            (one, load_file(folder / one["file"])) for one in self.manifest["neighbours"]
+        ]
 
     def run(self, part, *arrays):
         names = [port["name"] for port in self.parts[part]["inputs"]]

@@ -1,6 +1,5 @@
 """Which terms lift the ranking of validation events, and their weights."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def choose_weights(
         score = score + found[best] * features[..., columns.pop(best)]
         before = after[best]
     facts = {"requests": len(target), "ndcg@10": float(first.mean()), "steps": steps}
-    return found, facts | _compare(before, first, user) | {"weights": found}
+    return found, {**facts, **_compare(before, first, user), "weights": found}
 
 
 def _curve(
@@ -107,7 +106,7 @@ def _gains(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[
 
 def _compare(
     after: Float[np.ndarray, " N"], before: Float[np.ndarray, " N"], user: Shaped[np.ndarray, " N"]
-) -> Mapping[str, float]:
+) -> dict[str, float]:
     error = clustered_error(after - before, user)
     return {"gain": float((after - before).mean()), "standard_error": min(error, 1.0)}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from safetensors.torch import save_file
 
 from mmrec.affinities.neighbours import LAST, SHRINK
 from mmrec.data.durable import atomic_folder
@@ -42,7 +43,7 @@ def export_recommender(
     first, and the event types. ``items.parquet`` is the catalogue with the number of training
     events (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item.
     ``vectors.npy`` has the vector of each of its rows. The tables of co-occurrence and the like,
-    whose bonus is added to the product, are in ``.npz`` files with the arrays of
+    whose bonus is added to the product, are in safetensors files with the arrays of
     :class:`mmrec.affinities.Neighbours`; ``manifest.json`` has weight, decay and formula's numbers.
     What is popular at the time of a request is not exported.
 
@@ -71,8 +72,7 @@ def export_recommender(
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}
         _write_catalog(recommender, fresh)
         for one in recommender.state.neighbours:
-            arrays = {name: array.cpu().numpy() for name, array in one.tensors().items()}
-            np.savez(fresh / f"{one.kind}.npz", **arrays)
+            save_file(one.tensors(), fresh / f"{one.kind}.safetensors")
         manifest = _describe(recommender, parts, files)
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
@@ -120,7 +120,7 @@ def _describe(
         "drop_repeats": options.drop_repeats,
         "event_types": list(recommender.state.event_types),
         "neighbours": [
-            one.to_dict() | {"file": f"{one.kind}.npz", "last": LAST, "shrink": SHRINK}
+            one.to_dict() | {"file": f"{one.kind}.safetensors", "last": LAST, "shrink": SHRINK}
             for one in recommender.state.neighbours
         ],
         "shortlist": None if model.reranker is None else model.shortlist,

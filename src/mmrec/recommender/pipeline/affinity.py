@@ -104,12 +104,12 @@ def attach(
 def weights_of(state: RecommenderState) -> dict[str, float]:
     """Return the weights of the affinities of a state, by name."""
     content = {f"{CONTENT}{name}": weight for name, weight in _weights(state.model).items()}
-    return content | {one.kind: one.weight for one in state.neighbours}
+    return {**content, **{one.kind: one.weight for one in state.neighbours}}
 
 
 def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
     """Return the counted affinities of a state as they were after some events."""
-    weights = {one.kind: one.weight for one in state.neighbours}
+    weights: dict[str, float] = {one.kind: one.weight for one in state.neighbours}
     events = events.without_negatives()
     return tuple(_counted(state, weights, events, len(state.catalog)).values())
 

@@ -1,5 +1,7 @@
 """The learning rate that suits a log."""
 
+import math
+
 from mmrec.data import Split, windows
 from mmrec.recommender.options import Options
 
@@ -32,4 +34,4 @@ def learning_rate(split: Split, options: Options) -> float:
     if not len(cuts):
         return DENSE
     targets = float((cuts[:, 1] - cuts[:, 0] - 1).mean()) * min(options.batch_size, len(cuts))
-    return min(DENSE, max(SPARSE, DENSE * (targets / ENOUGH) ** 0.5))
+    return min(DENSE, max(SPARSE, DENSE * math.sqrt(targets / ENOUGH)))
