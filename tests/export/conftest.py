@@ -55,9 +55,8 @@ class Served:
             for name, part in self.parts.items()
         }
         self.vectors = np.load(folder / "vectors.npy")
-        self.tables = [
-            (one, load_file(folder / one["file"])) for one in self.manifest["neighbours"]
-        ]
+        near = self.manifest["neighbours"]
+        self.tables = [(one, load_file(folder / one["file"])) for one in near]
 
     def run(self, part, *arrays):
         names = [port["name"] for port in self.parts[part]["inputs"]]
