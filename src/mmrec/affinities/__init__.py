@@ -8,7 +8,7 @@ same users take are a sparse table (:class:`Neighbours`).
 from mmrec.affinities.content import ContentDirections, Directions
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingAffinityInterest
-from mmrec.affinities.live import LiveNeighbours
+from mmrec.affinities.live import LiveNeighbours, continued
 from mmrec.affinities.neighbours import LAST, Neighbours
 from mmrec.affinities.parts import score_parts
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
@@ -28,6 +28,7 @@ __all__ = [
     "LiveNeighbours",
     "Neighbours",
     "SteppingAffinityInterest",
+    "continued",
     "learned",
     "score_parts",
     "with_content",

@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmrec.affinities.neighbours import KEPT, Neighbours, scaled
-from mmrec.data import Histories
+from mmrec.affinities.neighbours import KEPT, LAST, Neighbours, scaled
+from mmrec.data import Histories, Sequences
 
 ROOM = 4 * KEPT
 """New neighbours of an item at most; then the :data:`KEPT` that were met most often are kept."""
@@ -138,3 +139,28 @@ class LiveNeighbours:
             best = similar.topk(min(KEPT, len(row))).indices
             merged[item] = dict(zip(near[best].tolist(), counts[best].tolist(), strict=True))
         return merged
+
+
+def continued(neighbours: Neighbours, events: Sequences, catalog_size: int) -> Neighbours:
+    """Return neighbours with further events counted; weights of EASE stay as they are.
+
+    Args:
+        neighbours: the counts before.
+        events: the events.
+        catalog_size: V, which may be larger than before.
+
+    Example:
+        >>> from mmrec.data import Catalog, Interactions, to_sequences
+        >>> log = Interactions({"user_id": [*"uuv"], "item_id": [*"aba"], "position": range(3)})
+        >>> events = to_sequences(log, Catalog({"item_id": [*"abc"]}))
+        >>> once = Neighbours.of_successors(events, 3)
+        >>> continued(once, events, 3).counts.max()
+        tensor(2.)
+    """
+    live = LiveNeighbours(neighbours)
+    live.add_items(catalog_size - neighbours.catalog_size)
+    for start, stop in pairwise(events.offsets.tolist()):
+        items, times = events.item[start:stop].tolist(), events.time[start:stop].tolist()
+        for place, (item, time) in enumerate(zip(items, times, strict=True)):
+            live.add(item, items[max(0, place - LAST) : place], float(time))
+    return live.neighbours

@@ -51,6 +51,7 @@ class Neighbours:
         weight: what 1 adds to the score.
         negative_types: event types that say no; their items are passed over.
         until: time of the last event that was counted, unix seconds.
+        before: the counts before an update of the recommender; a RUN doesn't keep them.
 
     References:
         Steck, "Embarrassingly shallow autoencoders for sparse data" (2019), arXiv 1905.03375;
@@ -72,6 +73,7 @@ class Neighbours:
     weight: float = 1.0
     negative_types: tuple[int, ...] = ()
     until: float = 0.0
+    before: "Neighbours | None" = None
 
     @classmethod
     def of_users(cls, events: Sequences, catalog_size: int) -> "Neighbours":

@@ -14,6 +14,7 @@ from mmrec.affinities import (
     AffinityInterest,
     ContentAffinity,
     Neighbours,
+    continued,
     learned,
     with_content,
 )
@@ -49,21 +50,35 @@ SIDE = 10_000
 
 
 def with_affinities(
-    state: RecommenderState, sources: Mapping[str, Source], split: Split
+    state: RecommenderState,
+    sources: Mapping[str, Source],
+    split: Split,
+    start: RecommenderState | None = None,
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with the affinities that lift validation, and facts for the report.
 
-    Without the option ``affinities``, or with too few validation events, there are none.
+    Without the option ``affinities`` there are none. With too few validation events they are those
+    of ``start``.
+
+    Args:
+        state: a trained state.
+        sources: the content of its items.
+        split: labelled events.
+        start: the recommender that was updated; None for a new one.
     """
     requests = ValidRequests.of(state.labelled(split))
-    if not state.options.affinities or not requests.enough or not _is_product(state.model):
+    if not state.options.affinities or not _is_product(state.model):
         return state, {}
+    before = {} if start is None else {one.kind: one for one in start.neighbours}
+    if not requests.enough:
+        weights = {} if start is None else weights_of(start)
+        return attach(state, sources, split, weights, before), {}
     requests = requests.drawn(MOST, state.options.seed)
     scorer = replace(state, trend=None, neighbours=()).scorer
     tried = dict.fromkeys(COUNTED, 1.0)
     if EASE.side(split.train) > SIDE:
         del tried["ease"]
-    counted = _counted(state, tried, split.train, len(state.catalog))
+    counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
     names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
 
@@ -80,7 +95,7 @@ def with_affinities(
     found, facts = choose_weights(
         terms, names, requests.targets, requests.users, seed=state.options.seed
     )
-    return attach(state, sources, split, found), {"affinities": facts}
+    return attach(state, sources, split, found, before), {"affinities": facts}
 
 
 def attach(
@@ -88,11 +103,15 @@ def attach(
     sources: Mapping[str, Source],
     split: Split,
     weights: Mapping[str, float],
+    before: Mapping[str, Neighbours | None],
 ) -> RecommenderState:
-    """Return a state with affinities of given weights; events of all parts are counted."""
+    """Return a state with affinities of given weights; events of all parts are counted.
+
+    Those of which there were counts ``before`` an update continue them.
+    """
     near = {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
-    counted = _counted(state, near, every, len(state.catalog))
+    counted = _counted(state, near, every, before)
     content = {
         name.removeprefix(CONTENT): weight for name, weight in weights.items() if name not in near
     }
@@ -109,20 +128,24 @@ def weights_of(state: RecommenderState) -> dict[str, float]:
 
 def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
     """Return the counted affinities of a state as they were after some events."""
-    weights: dict[str, float] = {one.kind: one.weight for one in state.neighbours}
-    events = events.without_negatives()
-    return tuple(_counted(state, weights, events, len(state.catalog)).values())
+    weights = {one.kind: one.weight for one in state.neighbours}
+    before = {one.kind: one.before for one in state.neighbours}
+    return tuple(_counted(state, weights, events.without_negatives(), before).values())
 
 
 def _counted(
-    state: RecommenderState, weights: Mapping[str, float], events: Sequences, size: int
+    state: RecommenderState,
+    weights: Mapping[Any, float],
+    events: Sequences,
+    before: Mapping[Any, Neighbours | None],
 ) -> dict[str, Neighbours]:
-    no = _negative_types(state)
-    events = events.without_negatives()
-    return {
-        name: replace(COUNTED[name](events, size), weight=weight, negative_types=no)
-        for name, weight in weights.items()
-    }
+    no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
+    counted = {}
+    for name, weight in weights.items():
+        old = before.get(name)
+        made = COUNTED[name](events, size) if old is None else continued(old, events, size)
+        counted[name] = replace(made, weight=weight, negative_types=no, before=old)
+    return counted
 
 
 def _with_directions(

@@ -17,25 +17,29 @@ class Choice:
     """One thing that validation chooses.
 
     Attributes:
-        choose: from a trained state, the content of its items and the split, the state with what
-            was chosen, and facts for the report.
+        choose: from a trained state, the content of its items, the split, and the recommender that
+            was updated if there is one, the state with what was chosen, and facts for the report.
         keep: from a state that was trained on more events, the content of its items, the state for
             which it was chosen, and the split of the later training, the later state with what was
             chosen.
     """
 
-    choose: Callable[[RecommenderState, Sources, Split], tuple[RecommenderState, dict[str, Any]]]
+    choose: Callable[
+        [RecommenderState, Sources, Split, RecommenderState | None],
+        tuple[RecommenderState, dict[str, Any]],
+    ]
     keep: Callable[[RecommenderState, Sources, RecommenderState, Split], RecommenderState]
 
 
 def _keep_affinities(
     later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
 ) -> RecommenderState:
-    return attach(later, sources, split, weights_of(chosen))
+    before = {one.kind: one.before for one in chosen.neighbours}
+    return attach(later, sources, split, weights_of(chosen), before)
 
 
 def _choose_trend(
-    state: RecommenderState, sources: Sources, split: Split
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
 ) -> tuple[RecommenderState, dict[str, Any]]:
     return with_trend(state, split)
 
@@ -55,7 +59,10 @@ CHOICES: Sequence[Choice] = (
 
 
 def choose(
-    state: RecommenderState, sources: Sources, split: Split
+    state: RecommenderState,
+    sources: Sources,
+    split: Split,
+    start: RecommenderState | None = None,
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a trained state with all that validation chooses, and facts for the report.
 
@@ -65,7 +72,7 @@ def choose(
     if state.options.epsilon is not None:
         return state, facts
     for choice in CHOICES:
-        state, more = choice.choose(state, sources, split)
+        state, more = choice.choose(state, sources, split, start)
         facts |= more
     return state, facts
 

@@ -38,7 +38,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
     clock = Clock()
     context = Context(plan.options.dim, plan.trained, how.cache, training_device(), how.progress)
     first = run_stage(plan, how, context, clock)
-    chosen, facts = choose(first.state, first.content.sources, plan.split)
+    chosen, facts = choose(first.state, first.content.sources, plan.split, plan.start)
     clock.lap("evaluate")
     stages = {"train": replace(first, state=chosen)}
     for part in plan.refits:

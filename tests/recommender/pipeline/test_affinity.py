@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import torch
+
+from mmrec import Options, Recommender
+from mmrec.affinities import ContentAffinity
+from mmrec.data import Catalog, Histories, Interactions
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.trend import scorer_at
+
+ITEMS = {"item_id": [f"i{n}" for n in range(40)]}
+
+
+def chains(users, name, start=0.0, seed=0):
+    """Events in which each item is followed by the next one."""
+    rng, rows = np.random.default_rng(seed), []
+    for user in range(users):
+        first = rng.integers(0, 40)
+        for step in range(6):
+            item, time = f"i{(first + step) % 40}", start + 1000.0 * user + step
+            rows.append((f"{name}{user}", item, time))
+    names = ("user_id", "item_id", "timestamp")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def options(**more):
+    small = {"modalities": ("id",), "split": "leave-one-out", "epochs": 1, "dim": 8, "lr": 1e-3}
+    return Options(**(small | {"trend": False, "refit": "none"} | more))
+
+
+@pytest.fixture(scope="module")
+def made():
+    return Recommender.fit(chains(100, "a"), ITEMS, options=options())
+
+
+def first_item(recommender, item="i3"):
+    return recommender.recommend([item], k=1, at=2e9)[0].item
+
+
+def test_what_lifts_validation_is_chosen(made):
+    assert "successors" in made.report["affinities"]["weights"]
+    assert made.report["affinities"]["gain"] > 0.2
+    assert first_item(made) == "i4"
+    assert "affinities: successors" in str(made.report)
+    plain = Recommender.fit(chains(100, "a"), ITEMS, options=options(affinities=False))
+    assert "affinities" not in plain.report
+    assert made.report["test"]["ndcg@10"] > plain.report["test"]["ndcg@10"] + 0.2
+
+
+def test_what_was_chosen_is_saved(made, tmp_path):
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i3", "i9"], at=2e9) == made.recommend(["i3", "i9"], at=2e9)
+    assert (tmp_path / "run" / "neighbours.safetensors").is_file()
+
+
+def test_tables_of_a_part_know_nothing_later(made):
+    catalog = Catalog(ITEMS)
+    split = split_log(Interactions(chains(100, "a")), made.options, catalog)
+    [served] = [one for one in made.state.neighbours if one.kind == "successors"]
+    assert float(served.counts.sum()) == 100 * 5  # all events
+    for part, known in (("valid", 3), ("test", 4)):
+        terms = scorer_at(made.state, split, part).terms
+        [term] = [one for one in terms if one.kind == "successors"]
+        assert float(term.counts.sum()) == 100 * known
+
+
+@pytest.mark.parametrize("users", [5, 60])
+def test_an_update_continues_the_tables(made, users):
+    """With few users nothing can be chosen anew, and what was chosen before stays."""
+    new = made.update(chains(users, "b", 1e6, seed=1))
+    [old] = [one for one in made.state.neighbours if one.kind == "successors"]
+    [one] = [one for one in new.state.neighbours if one.kind == "successors"]
+    assert float(one.counts.sum()) == float(old.counts.sum()) + 5 * users
+    assert first_item(new) == "i4"
+
+
+def test_a_refit_counts_all_events_again():
+    made = Recommender.fit(chains(60, "a"), ITEMS, options=options(refit="all"))
+    [one] = [one for one in made.state.neighbours if one.kind == "successors"]
+    assert float(one.counts.sum()) == 60 * 5
+
+
+def test_too_few_users_conclude_nothing():
+    made = Recommender.fit(chains(10, "a"), ITEMS, options=options())
+    assert made.state.neighbours == ()
+    assert "affinities" not in made.report
+
+
+@pytest.fixture(scope="module")
+def by_topic():
+    """Items of topics that their vectors show; each user stays in a topic, in any order."""
+    rng = np.random.default_rng(0)
+    topic = np.arange(400) % 8
+    vectors = np.eye(8)[topic] + 0.05 * rng.normal(size=(400, 8))
+    rows = []
+    for user in range(150):
+        own = np.flatnonzero(topic == rng.integers(8))
+        for step, item in enumerate(rng.choice(own, 5, replace=False)):
+            rows.append((f"u{user}", f"i{item}", 1000.0 * user + step))
+    names = ("user_id", "item_id", "timestamp")
+    events = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return events, {"item_id": [f"i{n}" for n in range(400)], "look": vectors.tolist()}, topic
+
+
+def test_content_is_chosen_and_saved_and_right_for_new_items(by_topic, tmp_path):
+    events, items, topic = by_topic
+    made = Recommender.fit(events, items, options=options(modalities=("id", "look=vectors:look")))
+    assert "content:look" in made.report["affinities"]["weights"]
+    assert ContentAffinity.of(made.model).dims == {"look": 8}
+    assert made.vectors.shape[1] == 8 + 8
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i3"], at=2e9) == made.recommend(["i3"], at=2e9)
+    again.add_items({"item_id": ["new"], "look": [np.eye(8)[3].tolist()]})
+    scores = again.catalog_scorer.scores(Histories.of_items([[4, 12, 20]]))[0]  # of topic 3
+    own = np.flatnonzero(topic == 3) + 1
+    others = np.flatnonzero(topic != 3) + 1
+    assert scores[-1] > scores[torch.from_numpy(others)].max()
+    assert float(scores[torch.from_numpy(own)].mean()) > float(scores[others].mean())
