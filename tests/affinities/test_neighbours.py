@@ -63,6 +63,12 @@ def test_weights_are_those_of_ease(log, history):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
+def test_items_without_events_have_one():
+    near = Neighbours.of_unseen(sequences([[1, 2], [4]]), ITEMS).weighted(2.0)
+    found = near.bonus(Histories.of_items([[1], [4]]), ITEMS + 1)  # one item came later
+    assert found.tolist() == [[0, 0, 0, 2, 0, 2, 2, 2]] * 2
+
+
 def test_items_without_counts_have_none():
     near = Neighbours.of_users(sequences([[1, 2], [1, 2]]), ITEMS)
     found = near.bonus(Histories.of_items([[9, 1]]), 9)  # items 7 to 9 came later
@@ -85,7 +91,12 @@ def test_the_last_items_alone_are_read():
     assert near.bonus(Histories.of_items([[1, *[6] * (LAST - 1)]]), ITEMS).any()
 
 
-MADE = [Neighbours.of_users, Neighbours.of_successors, Neighbours.of_weights]
+MADE = [
+    Neighbours.of_users,
+    Neighbours.of_successors,
+    Neighbours.of_weights,
+    Neighbours.of_unseen,
+]
 
 
 @pytest.mark.parametrize("made", MADE)

@@ -72,7 +72,7 @@ def test_every_option_can_be_given(call):
 
 
 def test_what_is_left_at_its_default_does_not_count_as_set(call):
-    assert call("--lr=0.003", "--dim=8")[1].model_fields_set == {"dim"}
+    assert call("--dropout=0.4", "--dim=8")[1].model_fields_set == {"dim"}
 
 
 def test_every_option_has_a_help():

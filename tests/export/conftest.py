@@ -91,6 +91,8 @@ class Served:
                     if one["kind"] == "co-occurrence":
                         value = value / (np.sqrt(users[item] * users[near]) + one["shrink"])
                     np.add.at(sums, near, one["decay"] ** age * value)
+                if one["kind"] == "unseen":
+                    sums = (users == 0).astype(float)
                 sums[0] = 0
                 found[row] += one["weight"] * sums / max(sums.max(), 1e-12)
         return found[:, 1:]

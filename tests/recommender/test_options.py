@@ -63,7 +63,7 @@ def test_bad_values(wrong, message):
         Options(**wrong)
 
 
-@pytest.mark.parametrize(("name", "value"), [("dim", 16.5), ("epochs", "3"), ("lr", None)])
+@pytest.mark.parametrize(("name", "value"), [("dim", 16.5), ("epochs", "3"), ("ema", None)])
 def test_values_of_another_type(name, value):
     values = Options().to_dict()
     group = next(group for group in values.values() if name in group)

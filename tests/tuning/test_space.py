@@ -42,7 +42,9 @@ def test_the_usual_values_can_be_used_and_have_the_defaults():
     assert len(DEFAULT) == 10
     for name in set(space) - set(PARTS):
         values, default = USUAL[name], getattr(Options(), name)
-        if isinstance(values, Range):
+        if name == "lr":  # it depends on the log
+            assert default is None
+        elif isinstance(values, Range):
             assert values.low <= default <= values.high
         elif name not in ("batch_size",):
             assert default in values, name

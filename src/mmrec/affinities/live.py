@@ -60,6 +60,9 @@ class LiveNeighbours:
         self._until = max(self._until, time)
         if self.kind == "ease":  # its weights come from all events together
             return
+        if self.kind == "unseen":
+            self._totals[item] += 1
+            return
         if self.kind == "successors":
             if after and after[-1] != item:
                 self._totals[after[-1]] += 1
@@ -78,6 +81,9 @@ class LiveNeighbours:
         """Return the weighted term for each of ``size`` items, see :meth:`Neighbours.bonus`."""
         table = self._table
         items, age = table.read(histories)
+        if self.kind == "unseen":
+            everything = replace(table, totals=self._totals)
+            return everything.weighed(everything.sums(items, age), size)
         sums = F.pad(table.sums(items, age), (0, len(self._totals) - len(table.items)))
         for row, (past, ages) in enumerate(zip(items.tolist(), age.tolist(), strict=True)):
             if not self._new.keys().isdisjoint(past):

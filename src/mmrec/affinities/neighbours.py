@@ -22,7 +22,7 @@ SHRINK = 10.0
 LAST = 20
 """Last items of a history that are read."""
 
-Kind = Literal["co-occurrence", "successors", "ease"]
+Kind = Literal["co-occurrence", "successors", "ease", "unseen"]
 
 TENSORS = ("items", "counts", "totals")
 
@@ -36,7 +36,8 @@ class Neighbours:
     - ``"co-occurrence"`` (item-kNN): ``n_ij / (sqrt(n_i n_j) + shrink)``, where ``n_ij`` counts the
       users of both items;
     - ``"successors"`` (a Markov chain): how often ``j`` came next after ``i``;
-    - ``"ease"``: the weights of a linear autoencoder, see :class:`mmrec.baselines.EASE`.
+    - ``"ease"``: the weights of a linear autoencoder, see :class:`mmrec.baselines.EASE`;
+    - ``"unseen"``: no similarity, but 1 for items without events, which the others leave behind.
 
     The similarities to the last items are added up, each with ``decay`` to the power of its age,
     and divided by the largest, so that the best item has 1.
@@ -126,6 +127,13 @@ class Neighbours:
         totals = torch.from_numpy(events.counts(catalog_size)).float()
         return cls(items, weights, totals, model.decay, "ease", until=_end(events))
 
+    @classmethod
+    def of_unseen(cls, events: Sequences, catalog_size: int) -> "Neighbours":
+        """Count the events of each item."""
+        nothing = torch.zeros(catalog_size + 1, 1)
+        totals = torch.from_numpy(events.counts(catalog_size)).float()
+        return cls(nothing.long(), nothing, totals, 0.0, "unseen", until=_end(events))
+
     @property
     def catalog_size(self) -> int:
         """V, the number of items."""
@@ -142,6 +150,10 @@ class Neighbours:
 
     def sums(self, items: Int[Tensor, "B T"], age: Int[Tensor, "B T"]) -> Float[Tensor, "B V1"]:
         """Return the sums of similarities before the division by the largest; see `scores`."""
+        if self.kind == "unseen":
+            unseen = (self.totals == 0).float()
+            unseen[0] = 0
+            return unseen.repeat(len(items), 1)
         weights = torch.full(age.shape, self.decay) ** age
         items = items.masked_fill(items > self.catalog_size, 0)
         near, met = self.items[items], self.counts[items]
@@ -152,7 +164,7 @@ class Neighbours:
         return found
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
-        """Return the weighted term for each of ``size`` items; 0 for those without counts."""
+        """Return the weighted term for each of ``size`` items; those beyond the table are unseen."""
         return self.weighed(self.scores(*self.read(histories)), size)
 
     def read(self, histories: Histories) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
@@ -165,7 +177,8 @@ class Neighbours:
 
     def weighed(self, scores: Float[Tensor, "B V1"], size: int) -> Float[Tensor, "B _"]:
         """Return scores times the weight, for ``size`` items and padding."""
-        return F.pad(self.weight * scores, (0, size + 1 - scores.shape[1]))
+        later = self.weight if self.kind == "unseen" else 0.0  # items beyond the table
+        return F.pad(self.weight * scores, (0, size + 1 - scores.shape[1]), value=later)
 
     def similarity(
         self, items: Tensor, near: Tensor, counts: Tensor, totals: Tensor | None = None

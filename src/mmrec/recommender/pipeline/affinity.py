@@ -42,6 +42,7 @@ COUNTED = {
     "co-occurrence": Neighbours.of_users,
     "successors": Neighbours.of_successors,
     "ease": Neighbours.of_weights,
+    "unseen": Neighbours.of_unseen,
 }
 """The affinities that are counted in a log, by name."""
 
