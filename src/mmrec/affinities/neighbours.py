@@ -164,7 +164,7 @@ class Neighbours:
         return found
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
-        """Return the weighted term for each of ``size`` items; those beyond the table are unseen."""
+        """Return the weighted term for ``size`` items; those beyond the table are unseen."""
         return self.weighed(self.scores(*self.read(histories)), size)
 
     def read(self, histories: Histories) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
