@@ -217,9 +217,10 @@ class Neighbours:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Neighbours":
         """Return what :meth:`to_dict` and :meth:`tensors` have written."""
-        arrays = {name: tensors[name] for name in TENSORS}
         return cls(
-            **arrays,
+            tensors["items"],
+            tensors["counts"],
+            tensors["totals"],
             decay=float(values["decay"]),
             kind=values["kind"],
             weight=float(values["weight"]),

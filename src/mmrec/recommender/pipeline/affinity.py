@@ -1,5 +1,6 @@
 """The affinities of a recommender: chosen on validation, and as they were at times of a log."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,8 @@ from mmrec.models import SequentialModel, check_products, encode_with_contributi
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.requests import ValidRequests
 
+log = logging.getLogger(__name__)
+
 DIRECTIONS = 128
 """Directions of a modality, at most."""
 
@@ -45,6 +48,9 @@ COUNTED = {
     "unseen": Neighbours.of_unseen,
 }
 """The affinities that are counted in a log, by name."""
+
+LARGE = 200_000
+"""Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
 
 SIDE = 10_000
 """Users or items with events, whichever are fewer, up to which EASE is tried."""
@@ -70,7 +76,12 @@ def with_affinities(
     requests = ValidRequests.of(state.labelled(split))
     if not state.options.affinities or not _is_product(state.model):
         return state, {}
-    before = {} if start is None else {one.kind: one for one in start.neighbours}
+    if len(state.catalog) > LARGE:
+        log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
+        return state, {}
+    before: dict[str, Neighbours | None] = {}
+    if start is not None:
+        before |= {one.kind: one for one in start.neighbours}
     if not requests.enough:
         weights = {} if start is None else weights_of(start)
         return attach(state, sources, split, weights, before), {}
@@ -129,16 +140,16 @@ def weights_of(state: RecommenderState) -> dict[str, float]:
 
 def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
     """Return the counted affinities of a state as they were after some events."""
-    weights = {one.kind: one.weight for one in state.neighbours}
-    before = {one.kind: one.before for one in state.neighbours}
+    weights: dict[str, float] = {one.kind: one.weight for one in state.neighbours}
+    before: dict[str, Neighbours | None] = {one.kind: one.before for one in state.neighbours}
     return tuple(_counted(state, weights, events.without_negatives(), before).values())
 
 
 def _counted(
     state: RecommenderState,
-    weights: Mapping[Any, float],
+    weights: Mapping[str, float],
     events: Sequences,
-    before: Mapping[Any, Neighbours | None],
+    before: Mapping[str, Neighbours | None],
 ) -> dict[str, Neighbours]:
     no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
     counted = {}
