@@ -32,6 +32,16 @@ def test_noise_is_not_chosen(seed):
     assert facts["gain"] == 0
 
 
+def test_a_term_that_says_nothing_is_never_chosen():
+    target, terms = planted((1.0, 2.5))
+    with_nothing = lambda rows: torch.cat([terms(rows), torch.zeros(len(rows), 1, 80 + 1)], 1)  # noqa: E731
+    weights, facts = choose_weights(
+        with_nothing, ["near", "nothing"], target, np.arange(len(target))
+    )
+    assert list(weights) == ["near"]
+    assert facts["steps"][1]["nothing"]["gain"] <= 0
+
+
 def test_one_user_concludes_nothing():
     target, terms = planted((0.0, 3.0))
     assert not choose_weights(terms, ["near"], target, np.zeros(len(target)))[0]

@@ -1,8 +1,18 @@
 import pytest
 import torch
 
-from mmrec.affinities import AffinityScorer
+from mmrec.affinities import AffinityScorer, ContentAffinity, learned, with_content
+from mmrec.encoders import FeatureEncoder
+from mmrec.models import gru4rec
 from mmrec.scoring import DotScorer
+
+
+def test_a_model_with_affinities_stays_on_its_device():
+    model = gru4rec({"text": FeatureEncoder(6)}, dim=4).to("meta")
+    wide = with_content(model, ContentAffinity({"text": 2}))
+    tensors = [*wide.parameters(), *wide.buffers()]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert learned(wide).state_dict().keys() == model.state_dict().keys()
 
 
 @pytest.mark.parametrize("more", [{}, {"normalize": True, "temperature": 0.2}, {"item_bias": True}])

@@ -167,6 +167,10 @@ def continued(neighbours: Neighbours, events: Sequences, catalog_size: int) -> N
     live.add_items(catalog_size - neighbours.catalog_size)
     for start, stop in pairwise(events.offsets.tolist()):
         items, times = events.item[start:stop].tolist(), events.time[start:stop].tolist()
+        seen = set[int]()
         for place, (item, time) in enumerate(zip(items, times, strict=True)):
-            live.add(item, items[max(0, place - LAST) : place], float(time))
+            # A user counts once for an item.
+            if not (neighbours.kind == "co-occurrence" and item in seen):
+                live.add(item, items[max(0, place - LAST) : place], float(time))
+            seen.add(item)
     return live.neighbours

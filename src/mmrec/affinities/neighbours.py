@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.baselines import EASE
+from mmrec.baselines.pairs import Pairs
 from mmrec.data import Histories, Sequences
 
 KEPT = 100
@@ -79,20 +80,18 @@ class Neighbours:
     @classmethod
     def of_users(cls, events: Sequences, catalog_size: int) -> "Neighbours":
         """Count the users that two items have in common."""
-        side = catalog_size + 1
-        pairs = np.unique(events.owner.astype(np.int64) * side + events.item)
-        users, items = pairs // side, pairs % side
-        totals = np.bincount(items, minlength=side)
-        visits = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([items, users])),
-            torch.ones(len(pairs)),
-            (side, len(events)),
-            check_invariants=False,
-        ).coalesce()
-        rows = _rows_in_common(visits, torch.from_numpy(totals).float(), SHRINK)
-        return cls(
-            *rows, torch.from_numpy(totals).float(), 0.9, "co-occurrence", until=_end(events)
-        )
+        pairs, kept = Pairs.of_events(events, catalog_size), min(KEPT, catalog_size)
+        totals = torch.from_numpy(pairs.sizes).float()
+        items = torch.zeros(catalog_size + 1, kept, dtype=torch.long)
+        counts = torch.zeros(catalog_size + 1, kept)
+        for rows, shared in pairs.shared():
+            both = torch.from_numpy(shared)
+            both[torch.arange(len(rows)), rows] = 0
+            similar = both / (torch.outer(totals[rows], totals).sqrt() + SHRINK)
+            top = similar.topk(kept, dim=1).indices
+            counts[rows] = both.gather(1, top)
+            items[rows] = torch.where(counts[rows] > 0, top, 0)
+        return cls(items, counts, totals, 0.9, "co-occurrence", until=_end(events))
 
     @classmethod
     def of_successors(cls, events: Sequences, catalog_size: int) -> "Neighbours":
@@ -232,26 +231,6 @@ class Neighbours:
 def scaled(sums: Float[Tensor, "B V1"]) -> Float[Tensor, "B V1"]:
     """Return each row divided by its largest value."""
     return sums / sums.amax(1, keepdim=True).clamp(min=1e-12)
-
-
-def _rows_in_common(
-    visits: Tensor, totals: Float[Tensor, " V1"], shrink: float
-) -> tuple[Tensor, Tensor]:
-    """Return the most similar items of each item, and the number of users in common."""
-    side, users = visits.shape
-    kept = min(KEPT, side - 1)
-    items = torch.zeros(side, kept, dtype=torch.long)
-    counts = torch.zeros(side, kept)
-    chunk = max(1, min(1024, 2**26 // max(users, side)))
-    for start in range(1, side, chunk):
-        rows = torch.arange(start, min(start + chunk, side))
-        both = (visits @ visits.index_select(0, rows).to_dense().T).T
-        both[torch.arange(len(rows)), rows] = 0
-        similar = both / ((totals[rows, None] * totals).sqrt() + shrink)
-        top = similar.topk(kept, dim=1)
-        found = both.gather(1, top.indices)
-        items[rows], counts[rows] = torch.where(found > 0, top.indices, 0), found
-    return items, counts
 
 
 def _table(

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 from mmrec.affinities.content import ContentDirections
@@ -59,7 +61,9 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     The parts are shared with ``model``, which stays as it is.
     """
     width = sum(affinity.dims.values())
-    content = ContentDirections(model.items.fusion.dims, affinity.dims)
+    tensors = chain(model.parameters(), model.buffers())
+    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+    content = ContentDirections(model.items.fusion.dims, affinity.dims).to(device)
     kind = (
         SteppingAffinityInterest
         if isinstance(model.interest, SteppingInterest)
@@ -71,6 +75,7 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
         decay=affinity.decay,
         negative_types=affinity.negative_types,
     )
+    interest.weights = interest.weights.to(device)
     reranker, request = model.reranker, model.request
     return _with(
         model,

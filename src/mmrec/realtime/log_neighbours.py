@@ -1,5 +1,6 @@
 """Items that the same users take, by the events of a log."""
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from threading import Lock
@@ -34,7 +35,8 @@ class LogNeighbours:
 
     def __init__(self, neighbours: Sequence[Neighbours], log: EventLog) -> None:
         self.log = log
-        self._starts = [table.until for table in neighbours]
+        # One event of a time to come in the training must not stop the counting.
+        self._starts = [min(table.until, time.time()) for table in neighbours]
         self._live = [LiveNeighbours(table) for table in neighbours]
         self._size = max(table.catalog_size for table in neighbours)
         for live, table in zip(self._live, neighbours, strict=True):

@@ -35,6 +35,7 @@ from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
+from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
@@ -396,7 +397,9 @@ class Recommender:
     ) -> Report:
         """Measure the recommender on the validation and test parts of a log.
 
-        The log is split as it was for training, so the same log gives the same report.
+        The log is split as it was for training, so the same log gives the same report. Affinities
+        that are counted go on from those that are served if all events are later than these;
+        otherwise they are counted in this log alone, which differs a little after an update.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
@@ -413,7 +416,8 @@ class Recommender:
         log = read_log(events, self.catalog, time_unit)
         split = split_log(log, self.options, self.catalog)
         split = renumbered(split, self.state.event_types)
-        return Report(without_leaks(measure(self.state, split)[0], self.state, split))
+        report = measure(continuing(self.state, split), split)[0]
+        return Report(without_leaks(report, self.state, split))
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.

@@ -54,6 +54,19 @@ def test_what_was_chosen_is_saved(made, tmp_path):
     assert (tmp_path / "run" / "neighbours.safetensors").is_file()
 
 
+def test_a_run_whose_table_was_removed_can_be_loaded(made, tmp_path, caplog):
+    made.save(tmp_path / "run")
+    (tmp_path / "run" / "neighbours.safetensors").unlink()
+    assert Recommender.load(tmp_path / "run").state.neighbours == ()
+    assert "the RUN lacks neighbours.safetensors" in caplog.text
+
+
+def test_later_events_are_measured_with_what_is_served(made):
+    later = chains(30, "c", 1e6, seed=2)
+    shorter = {name: values[:90] for name, values in later.items()}  # too few to count anew
+    assert made.evaluate(shorter)["test"]["ndcg@10"] > 0.5
+
+
 def test_tables_of_a_part_know_nothing_later(made):
     catalog = Catalog(ITEMS)
     split = split_log(Interactions(chains(100, "a")), made.options, catalog)

@@ -1,5 +1,6 @@
 """Conversion of a state to a RUN and back."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,16 @@ from mmrec.affinities import ContentAffinity, Neighbours, with_content
 from mmrec.data import Catalog
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder
-from mmrec.recommender.artifact.run import COUNT, SLOT, VECTOR, Run, RunError, with_columns
+from mmrec.recommender.artifact.run import (
+    COUNT,
+    NEIGHBOURS,
+    SLOT,
+    TREND,
+    VECTOR,
+    Run,
+    RunError,
+    with_columns,
+)
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
@@ -23,6 +33,8 @@ from mmrec.recommender.pipeline.assemble import assemble
 from mmrec.recommender.users import UserFeatures, user_catalog
 from mmrec.recommender.users.fitting import user_tower
 from mmrec.trends import Trend
+
+log = logging.getLogger(__name__)
 
 BESIDE = "images_from_run"
 """In ``config.json``: the folder of images as seen from the RUN."""
@@ -58,11 +70,24 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
 
 
 def _neighbours(run: Run) -> tuple[Neighbours, ...]:
-    """Return the affinities that were counted in the log."""
+    """Return the affinities that were counted in the log; none if their file was removed."""
+    if run.config["neighbours"] and not run.neighbours:
+        log.warning("the RUN lacks %s: scores lack what was counted", NEIGHBOURS)
+        return ()
     return tuple(
         Neighbours.from_dict(values, _under(f"{number}.", run.neighbours))
         for number, values in enumerate(run.config["neighbours"])
     )
+
+
+def _trend(run: Run) -> Trend | None:
+    """Return the trend; none if its file was removed."""
+    if not run.config["trend"]:
+        return None
+    if not run.trend:
+        log.warning("the RUN lacks %s: scores lack what is popular now", TREND)
+        return None
+    return Trend.from_dict(run.config["trend"], run.trend)
 
 
 def _under(start: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -179,7 +204,7 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         targets=run.targets,
         modality_contributions=run.contributions,
         about=config["about"],
-        trend=Trend.from_dict(config["trend"], run.trend) if config["trend"] else None,
+        trend=_trend(run),
         users=_users_of(run, people, model.users),
         neighbours=_neighbours(run),
     )

@@ -145,6 +145,15 @@ def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, .
     return tuple(_counted(state, weights, events.without_negatives(), before).values())
 
 
+def continuing(state: RecommenderState, split: Split) -> RecommenderState:
+    """Return a state whose counts go on from those that are served, for a log of later events."""
+    events, end = split.sequences, max((one.until for one in state.neighbours), default=0.0)
+    if not (len(state.neighbours) and events.timed and float(events.time.min()) > end):
+        return state
+    near = [replace(one, before=replace(one, before=None)) for one in state.neighbours]
+    return replace(state, neighbours=tuple(near))
+
+
 def _counted(
     state: RecommenderState,
     weights: Mapping[str, float],
@@ -156,7 +165,8 @@ def _counted(
     for name, weight in weights.items():
         old = before.get(name)
         made = COUNTED[name](events, size) if old is None else continued(old, events, size)
-        counted[name] = replace(made, weight=weight, negative_types=no, before=old)
+        kept = None if old is None else replace(old, before=None)
+        counted[name] = replace(made, weight=weight, negative_types=no, before=kept)
     return counted
 
 
