@@ -9,7 +9,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Context
 from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
-from mmrec.recommender.pipeline.leaks import TRAINED, describe_trained, last_time, with_overlap
+from mmrec.recommender.pipeline.leaks import TRAINED, describe_trained, last_known, with_overlap
 from mmrec.recommender.pipeline.measure import describe_content, measure
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, run_stage
@@ -54,7 +54,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
     if is_main_process():  # the other processes have the same models
         measured = stages.get("valid", stages["train"])
         report, targets = measure(measured.state, plan.split, measured.content, selected=chosen)
-        report = with_overlap(report, last_time(plan.start), plan.split)
+        report = with_overlap(report, last_known(plan.start), plan.split)
     clock.lap("evaluate")
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)

@@ -75,12 +75,16 @@ def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> d
 
 
 def last_time(state: RecommenderState | None) -> float | None:
-    """Return the time of the last event that a refit or a table has read; None if unknown."""
-    if state is None:
-        return None
-    trained = state.about.get(TRAINED, {})
+    """Return the time of the last event that a refit has read; None if it is unknown."""
+    trained = {} if state is None else state.about.get(TRAINED, {})
     times = [trained.get(name) for name in ("until", "before")]
-    times += [one.until for one in state.neighbours]
+    return max((time for time in times if time is not None), default=None)
+
+
+def last_known(start: RecommenderState | None) -> float | None:
+    """Return the last time of which an update knows events: its tables go on from the old ones."""
+    counted = [] if start is None else [one.until for one in start.neighbours]
+    times = [last_time(start), *counted]
     return max((time for time in times if time is not None), default=None)
 
 
