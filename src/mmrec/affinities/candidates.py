@@ -86,9 +86,7 @@ def _chosen(
     return torch.cat([target.unsqueeze(1), kept.indices], 1), torch.cat([zero, kept.values], 1)
 
 
-def _top(
-    term: Float[Tensor, "b V1"], free: Bool[Tensor, "b V1"], count: int
-) -> Int[Tensor, "b _"]:
+def _top(term: Float[Tensor, "b V1"], free: Bool[Tensor, "b V1"], count: int) -> Int[Tensor, "b _"]:
     return term.masked_fill(~free, -torch.inf).topk(min(count, term.shape[1] - 1)).indices
 
 

@@ -131,3 +131,24 @@ def test_content_is_chosen_and_saved_and_right_for_new_items(by_topic, tmp_path)
     others = np.flatnonzero(topic != 3) + 1
     assert scores[-1] > scores[torch.from_numpy(others)].max()
     assert float(scores[torch.from_numpy(own)].mean()) > float(scores[others].mean())
+
+
+def test_items_without_events_are_found_by_their_content(by_topic):
+    """Users stay in a topic and take a new item last, so that neither model nor tables know it."""
+    _, items, topic = by_topic
+    rng, rows = np.random.default_rng(1), []
+    for user in range(200):
+        own = np.flatnonzero(topic == rng.integers(8))
+        taken = [*rng.choice(own[:30], 5, replace=False), *rng.choice(own[30:], 2, replace=False)]
+        if user % 2:
+            taken = taken[:5]  # the rest of the shop goes on
+        rows += [(f"u{user}", f"i{n}", 1000.0 * user + step) for step, n in enumerate(taken)]
+    names = ("user_id", "item_id", "timestamp")
+    events = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    made = Recommender.fit(
+        events, items, options=options(modalities=("id", "vectors:look")), seed=0
+    )
+    facts = made.report["affinities"]
+    assert facts["cold"]["requests"] >= 80
+    assert facts["weights"]["unseen"] > 0
+    assert made.report["test"]["cold"]["hr@10"] > 0.1

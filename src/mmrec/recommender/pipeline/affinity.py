@@ -89,19 +89,29 @@ def with_affinities(
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
+    weights, facts = _chosen(state, wide, counted, requests)
+    return attach(state, sources, split, weights, before), {"affinities": facts}
+
+
+def _chosen(
+    state: RecommenderState,
+    wide: RecommenderState,
+    counted: Mapping[str, Neighbours],
+    requests: ValidRequests,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the weights that validation chooses, on all targets and on those without events."""
     names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
     unseen, seed = counted["unseen"].totals == 0, state.options.seed
     some = requests.drawn(MOST, seed)
     terms = _terms(state, wide, counted, some)
-    found, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
-    some = some.joined(requests.where(unseen.numpy()[requests.targets]).drawn(MOST, seed))
-    terms = _terms(state, wide, counted, some)
-    found, cold = choose_for_cold(
-        terms, names, found, some.targets, some.users, unseen, seed=seed
+    weights, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
+    cold = requests.where(unseen.numpy()[requests.targets]).drawn(MOST, seed)
+    both = some.joined(cold)
+    terms = _terms(state, wide, counted, both)
+    weights, more = choose_for_cold(
+        terms, names, weights, both.targets, both.users, unseen, seed=seed
     )
-    return attach(state, sources, split, found, before), {
-        "affinities": {**facts, "weights": found, "cold": cold}
-    }
+    return weights, {**facts, "weights": weights, "cold": more}
 
 
 def _terms(
