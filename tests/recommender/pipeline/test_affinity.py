@@ -134,21 +134,20 @@ def test_content_is_chosen_and_saved_and_right_for_new_items(by_topic, tmp_path)
 
 
 def test_items_without_events_are_found_by_their_content(by_topic):
-    """Users stay in a topic and take a new item last, so that neither model nor tables know it."""
+    """A fifth of the users take all old items of a topic, and then items that nobody has taken."""
     _, items, topic = by_topic
     rng, rows = np.random.default_rng(1), []
     for user in range(200):
-        own = np.flatnonzero(topic == rng.integers(8))
-        taken = [*rng.choice(own[:30], 5, replace=False), *rng.choice(own[30:], 2, replace=False)]
-        if user % 2:
-            taken = taken[:5]  # the rest of the shop goes on
+        new = user % 5 == 0
+        own = np.flatnonzero(topic == rng.integers(4) + 4 * new)
+        taken = rng.permutation(own[:5]) if new else rng.choice(own, 5, replace=False)
+        if new:
+            taken = [*taken, *rng.choice(own[5:], 2, replace=False)]
         rows += [(f"u{user}", f"i{n}", 1000.0 * user + step) for step, n in enumerate(taken)]
     names = ("user_id", "item_id", "timestamp")
     events = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    made = Recommender.fit(
-        events, items, options=options(modalities=("id", "vectors:look")), seed=0
-    )
+    made = Recommender.fit(events, items, options=options(modalities=("id", "look=vectors:look")))
     facts = made.report["affinities"]
-    assert facts["cold"]["requests"] >= 80
-    assert facts["weights"]["unseen"] > 0
-    assert made.report["test"]["cold"]["hr@10"] > 0.1
+    assert facts["cold"]["requests"] >= 40
+    assert facts["weights"].items() >= facts["cold"]["weights"].items()
+    assert made.report["test"]["cold"]["hr@10"] > 0.15
