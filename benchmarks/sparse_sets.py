@@ -8,11 +8,13 @@ Each set is a folder in the format of mmrec below FOLDER. The same name gives th
 sets **for choices**      a default, a rule or a hyperparameter may be chosen by their figures
 ------------------------  ------------------------------------------------------------------
 ``shop-a`` … ``shop-c``   generated shops; each has parameters of its own, drawn from ``RANGES``
+``shop-d``                drawn from ``CLEAR_RANGES``: the texts tell most of what a user likes
 ``ml-100k-thin``          2 windows of 3 to 8 events in a row of each user of MovieLens-100K
 ``ml-latest-thin``        5 such windows of each user of MovieLens latest-small
 sets **not for choices**  measured once, when everything is chosen
 ------------------------  ------------------------------------------------------------------
 ``shop-held``             drawn from ``HELD_RANGES``: denser, and tastes drift more
+``shop-held-2``           drawn from ``CLEAR_RANGES``
 ========================  ==================================================================
 
 A generated shop has about 3,200 users and 3,500 items. What a user takes next depends on
@@ -60,8 +62,19 @@ RANGES: dict[str, tuple[float, float]] = {
 """The range of each parameter of a shop, see :class:`Shape`."""
 
 HELD_RANGES = RANGES | {"more": (4.0, 7.0), "drift": (0.8, 1.5), "noise": (0.2, 0.3)}
+CLEAR_RANGES = RANGES | {
+    "departments": (20, 24),
+    "noise": (0.02, 0.08),
+    "tail": (0.6, 0.9),
+    "more": (4.0, 6.0),
+    "new": (0.1, 0.25),
+    "content": (5.5, 8.0),
+    "circle": (4.0, 6.0),
+    "complements": (0.0, 0.08),
+}
 SHOPS = {"shop-a": (1, RANGES), "shop-b": (2, RANGES), "shop-c": (3, RANGES)}
-SHOPS |= {"shop-held": (101, HELD_RANGES)}
+SHOPS |= {"shop-d": (4, CLEAR_RANGES)}
+SHOPS |= {"shop-held": (101, HELD_RANGES), "shop-held-2": (102, CLEAR_RANGES)}
 THIN = {
     "ml-100k-thin": ("ml-100k-posters", 2),
     "ml-latest-thin": ("ml-latest-small-posters", 5),

@@ -14,12 +14,18 @@ what may not be recommended, and then the others."""
 BEST, DRAWN = 100, 200
 """Candidates: the best by each term, and some that stand for the rest."""
 
+BEST_OF_SOME = 25
+"""Candidates that are the best by each term among given items."""
+
 BLOCK = 64
 """Requests whose terms are in memory at once."""
 
 
 def candidates_of(
-    terms: Terms, target: Int[np.ndarray, " N"], seed: int
+    terms: Terms,
+    target: Int[np.ndarray, " N"],
+    seed: int,
+    some: Bool[Tensor, " V1"] | None = None,
 ) -> tuple[Float[Tensor, "N C K"], Float[Tensor, "N C"]]:
     """Return the terms of the candidates of each request, the target first, and their offsets.
 
@@ -31,6 +37,7 @@ def candidates_of(
         terms: returns the terms of some requests.
         target: the item that each request led to.
         seed: seed of the draws.
+        some: items of which the best by each term are candidates too.
     """
     generator = torch.Generator().manual_seed(seed)
     features, offsets = [], []
@@ -38,7 +45,7 @@ def candidates_of(
         rows = np.arange(start, min(start + BLOCK, len(target)))
         block = terms(rows).float().cpu()
         wanted = torch.from_numpy(target[rows])
-        places, offset = _chosen(block, wanted, generator)
+        places, offset = _chosen(block, wanted, generator, some)
         index = places.unsqueeze(1).expand(-1, block.shape[1], -1)
         found = block.gather(2, index).transpose(1, 2)
         reachable = torch.isfinite(found[:, 0, 0])
@@ -51,15 +58,19 @@ def candidates_of(
 
 
 def _chosen(
-    block: Float[Tensor, "b K V1"], target: Int[Tensor, " b"], generator: torch.Generator
+    block: Float[Tensor, "b K V1"],
+    target: Int[Tensor, " b"],
+    generator: torch.Generator,
+    some: Bool[Tensor, " V1"] | None,
 ) -> tuple[Int[Tensor, "b C"], Float[Tensor, "b C"]]:
     """Return the target and the candidates of each row, and their offsets."""
     free: Bool[Tensor, "b V1"] = torch.isfinite(block[:, 0])
     free[torch.arange(len(target)), target] = False
     best = torch.zeros_like(free)
     for term in block.unbind(1):
-        top = term.masked_fill(~free, -torch.inf).topk(min(BEST, term.shape[1] - 1)).indices
-        best.scatter_(1, top, True)
+        best.scatter_(1, _top(term, free, BEST), True)
+        if some is not None:
+            best.scatter_(1, _top(term, free & some, BEST_OF_SOME), True)
     best &= free
     rest = free & ~best
     draw = torch.rand(rest.shape, generator=generator).masked_fill(~rest, -1.0)
@@ -73,6 +84,10 @@ def _chosen(
     kept = offset.topk(width, dim=1)  # the best and the drawn ones, in any order
     zero = torch.zeros(len(target), 1)
     return torch.cat([target.unsqueeze(1), kept.indices], 1), torch.cat([zero, kept.values], 1)
+
+
+def _top(term: Float[Tensor, "b V1"], free: Bool[Tensor, "b V1"], count: int) -> Int[Tensor, "b _"]:
+    return term.masked_fill(~free, -torch.inf).topk(min(count, term.shape[1] - 1)).indices
 
 
 def _joined(parts: list[Tensor], width: int, value: float) -> Tensor:

@@ -53,29 +53,29 @@ def choose_weights(
         (['near'], True)
     """
     features, offset = candidates_of(terms, target, seed)
-    columns, fold = dict(zip(names, range(1, len(names) + 1), strict=True)), _folds(user, seed)
+    columns, fold = dict(zip(names, range(1, len(names) + 1), strict=True)), folds(user, seed)
     score, found, steps = features[..., 0], dict[str, float](), list[dict[str, Any]]()
-    first = before = gained = _gains(score, offset)
+    first = before = gained = ndcg(score, offset)
     while columns:
         curves = {name: _curve(score, features[..., n], offset) for name, n in columns.items()}
         after = {name: _crossed(curve, fold) for name, curve in curves.items()}
-        steps.append({name: _compare(gains, before, user) for name, gains in after.items()})
+        steps.append({name: compare(gains, before, user) for name, gains in after.items()})
         best = max(after, key=lambda name: after[name].mean())
         if not steps[-1][best]["gain"] > ERRORS * steps[-1][best]["standard_error"]:
             break
         found[best] = WEIGHTS[_best(curves[best])]
         score = score + found[best] * features[..., columns.pop(best)]
         # The total is that of weights for other users; the next gain is beside the weight of all.
-        gained, before = after[best], _gains(score, offset)
+        gained, before = after[best], ndcg(score, offset)
     facts = {"requests": len(target), "ndcg@10": float(first.mean()), "steps": steps}
-    return found, {**facts, **_compare(gained, first, user), "weights": found}
+    return found, {**facts, **compare(gained, first, user), "weights": found}
 
 
 def _curve(
     score: Float[Tensor, "N C"], term: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
 ) -> Float[np.ndarray, "N W"]:
     """Return the NDCG@10 of each request with each weight of a term."""
-    return np.stack([_gains(score + weight * term, offset) for weight in WEIGHTS], axis=1)
+    return np.stack([ndcg(score + weight * term, offset) for weight in WEIGHTS], axis=1)
 
 
 def _crossed(
@@ -96,7 +96,7 @@ def _best(curve: Float[np.ndarray, "N W"]) -> int:
     return int(smooth.argmax())
 
 
-def _gains(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[np.ndarray, " N"]:
+def ndcg(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[np.ndarray, " N"]:
     """Return the NDCG@10 of the first candidate of each row; ties count against it."""
     others = scores.masked_fill(torch.isinf(offset), -torch.inf)
     rank = (others >= scores[:, :1]).sum(1)
@@ -106,14 +106,15 @@ def _gains(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[
     return found
 
 
-def _compare(
+def compare(
     after: Float[np.ndarray, " N"], before: Float[np.ndarray, " N"], user: Shaped[np.ndarray, " N"]
 ) -> dict[str, float]:
+    """Return the mean gain and its standard error, clustered by user, 1 at most."""
     error = clustered_error(after - before, user)
     return {"gain": float((after - before).mean()), "standard_error": min(error, 1.0)}
 
 
-def _folds(user: Shaped[np.ndarray, " N"], seed: int) -> Int[np.ndarray, " N"]:
+def folds(user: Shaped[np.ndarray, " N"], seed: int) -> Int[np.ndarray, " N"]:
     """Return the fold of each row, the same for all rows of a user."""
     ids, rows = np.unique(user, return_inverse=True)
     return (np.random.default_rng(seed).permutation(len(ids)) % FOLDS)[rows]

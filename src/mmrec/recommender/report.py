@@ -143,7 +143,10 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     if not weights:
         return ["affinities: none lifts validation"]
     gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
-    return [f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain})"]
+    line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
+    if (cold := facts.get("cold", {})).get("weights"):
+        line += f", on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
+    return [f"{line})"]
 
 
 def _without_metrics(report: Mapping[str, Any]) -> str:

@@ -131,3 +131,23 @@ def test_content_is_chosen_and_saved_and_right_for_new_items(by_topic, tmp_path)
     others = np.flatnonzero(topic != 3) + 1
     assert scores[-1] > scores[torch.from_numpy(others)].max()
     assert float(scores[torch.from_numpy(own)].mean()) > float(scores[others].mean())
+
+
+def test_items_without_events_are_found_by_their_content(by_topic):
+    """A fifth of the users take all old items of a topic, and then items that nobody has taken."""
+    _, items, topic = by_topic
+    rng, rows = np.random.default_rng(1), []
+    for user in range(200):
+        new = user % 5 == 0
+        own = np.flatnonzero(topic == rng.integers(4) + 4 * new)
+        taken = rng.permutation(own[:5]) if new else rng.choice(own, 5, replace=False)
+        if new:
+            taken = [*taken, *rng.choice(own[5:], 2, replace=False)]
+        rows += [(f"u{user}", f"i{n}", 1000.0 * user + step) for step, n in enumerate(taken)]
+    names = ("user_id", "item_id", "timestamp")
+    events = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    made = Recommender.fit(events, items, options=options(modalities=("id", "look=vectors:look")))
+    facts = made.report["affinities"]
+    assert facts["cold"]["requests"] >= 40
+    assert facts["weights"].items() >= facts["cold"]["weights"].items()
+    assert made.report["test"]["cold"]["hr@10"] > 0.15

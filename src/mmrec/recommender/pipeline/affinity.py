@@ -19,7 +19,9 @@ from mmrec.affinities import (
     learned,
     with_content,
 )
+from mmrec.affinities.candidates import Terms
 from mmrec.affinities.choice import choose_weights
+from mmrec.affinities.cold import CONTENT, choose_for_cold
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import FeatureEncoder
@@ -37,9 +39,6 @@ FITTED = 5_000
 
 MOST = 2_000
 """Validation requests on which weights are chosen, at most."""
-
-CONTENT = "content:"
-"""Begins the name of the affinity of a modality."""
 
 COUNTED = {
     "co-occurrence": Neighbours.of_users,
@@ -85,14 +84,44 @@ def with_affinities(
     if not requests.enough:
         weights = {} if start is None else weights_of(start)
         return attach(state, sources, split, weights, before), {}
-    requests = requests.drawn(MOST, state.options.seed)
-    scorer = replace(state, trend=None, neighbours=()).scorer
     tried = dict.fromkeys(COUNTED, 1.0)
     if EASE.side(split.train) > SIDE:
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
+    weights, facts = _chosen(state, wide, counted, requests)
+    return attach(state, sources, split, weights, before), {"affinities": facts}
+
+
+def _chosen(
+    state: RecommenderState,
+    wide: RecommenderState,
+    counted: Mapping[str, Neighbours],
+    requests: ValidRequests,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the weights that validation chooses, on all targets and on those without events."""
     names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
+    unseen, seed = counted["unseen"].totals == 0, state.options.seed
+    some = requests.drawn(MOST, seed)
+    terms = _terms(state, wide, counted, some)
+    weights, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
+    cold = requests.where(unseen.numpy()[requests.targets]).drawn(MOST, seed)
+    both = some.joined(cold)
+    terms = _terms(state, wide, counted, both)
+    weights, more = choose_for_cold(
+        terms, names, weights, both.targets, both.users, unseen, seed=seed
+    )
+    return weights, {**facts, "weights": weights, "cold": more}
+
+
+def _terms(
+    state: RecommenderState,
+    wide: RecommenderState,
+    counted: Mapping[str, Neighbours],
+    requests: ValidRequests,
+) -> Terms:
+    """Return what gives the scores of a state and the affinities for some requests."""
+    scorer = replace(state, trend=None, neighbours=()).scorer
 
     def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
         scores = requests.scores(scorer, rows)
@@ -104,10 +133,7 @@ def with_affinities(
         near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]
         return torch.stack([scores, *(part.cpu() for part in content), *near], 1)
 
-    found, facts = choose_weights(
-        terms, names, requests.targets, requests.users, seed=state.options.seed
-    )
-    return attach(state, sources, split, found, before), {"affinities": facts}
+    return terms
 
 
 def attach(

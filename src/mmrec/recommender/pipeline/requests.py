@@ -75,6 +75,14 @@ class ValidRequests:
         rows = np.random.default_rng(seed).choice(len(self.stops), most, replace=False)
         return ValidRequests(self.split, self.stops[np.sort(rows)])
 
+    def where(self, rows: Bool[np.ndarray, " N"]) -> "ValidRequests":
+        """Return some of them."""
+        return ValidRequests(self.split, self.stops[rows])
+
+    def joined(self, others: "ValidRequests") -> "ValidRequests":
+        """Return these and others, each once."""
+        return ValidRequests(self.split, np.union1d(self.stops, others.stops))
+
     def histories(self, rows: Int[np.ndarray, " b"]) -> Histories:
         """Return the histories of some rows."""
         return histories_before(self.split, self.stops[rows], LENGTH)

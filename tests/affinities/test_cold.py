@@ -1,0 +1,112 @@
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from mmrec.affinities.candidates import candidates_of
+from mmrec.affinities.choice import WEIGHTS
+from mmrec.affinities.cold import COST, choose_for_cold
+
+ITEMS, KNOWN = 80, 60
+NAMES = ["content:text", "successors", "unseen"]
+UNSEEN = torch.arange(ITEMS + 1) > KNOWN
+
+
+def planted(content, below, seed=0, requests=500):
+    """Requests whose model knows items with events and ranks the others `below`.
+
+    Content knows all targets by `content` standard deviations.
+    """
+    rng = np.random.default_rng(seed)
+    target = rng.integers(1, ITEMS + 1, requests)
+    table = rng.normal(size=(requests, 4, ITEMS + 1))
+    rows, cold = np.arange(requests), UNSEEN.numpy()
+    table[rows, 0, target] += np.where(cold[target], 0.0, 4.0)
+    table[rows, 1, target] += content
+    table[:, 0, cold] -= below
+    table[:, 2, cold], table[:, 3] = 0.0, cold
+    table[:, 0, 0] = -np.inf
+    return target, torch.from_numpy(table).float()
+
+
+def chosen(target, table, weights=None, user=None, unseen=UNSEEN):
+    user = np.arange(len(target)) if user is None else user
+    return choose_for_cold(lambda rows: table[rows], NAMES, weights or {}, target, user, unseen)
+
+
+def means(target, table, weights):
+    """NDCG@10 of targets with events and without, one request after the other."""
+    found = ([], [])
+    for row, item in enumerate(target):
+        score = table[row, 0].numpy().copy()
+        for name, weight in weights.items():
+            score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
+        rank = (score[1:] >= score[item]).sum()
+        found[int(item > KNOWN)].append(1 / np.log2(1 + float(rank)) if rank <= 10 else 0.0)
+    return np.mean(found[0]), np.mean(found[1])
+
+
+def test_items_without_events_are_found_at_little_cost():
+    target, table = planted(content=3.0, below=6.0)
+    weights, facts = chosen(target, table, {"successors": 0.5})
+    assert weights["successors"] == 0.5
+    assert weights["unseen"] > 0
+    assert facts["weights"] == {n: weights.get(n, 0.0) for n in ("content:text", "unseen")}
+    warm, cold = means(target, table, weights)
+    warm_before, cold_before = means(target, table, {"successors": 0.5})
+    assert warm >= (1 - COST) * warm_before
+    assert cold > cold_before + 0.1
+    assert facts["requests"] == int((target > KNOWN).sum())
+
+
+def test_the_best_pair_of_all_is_chosen():
+    target, table = planted(content=3.0, below=4.0, requests=120)
+    weights, _ = chosen(target, table)
+    floor = (1 - COST) * means(target, table, {})[0]
+    best = 0.0
+    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
+        warm, cold = means(target, table, {"content:text": near, "unseen": bonus})
+        best = max(best, cold if warm >= floor else 0.0)
+    assert means(target, table, weights)[1] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_finds_no_new_item_changes_nothing(seed):
+    target, table = planted(content=0.0, below=0.0, seed=seed)
+    table[:, 3] = 0.0
+    before = {"content:text": 0.25}
+    weights, facts = chosen(target, table, before)
+    assert weights == before
+    assert facts["weights"] == {}
+
+
+def test_few_targets_without_events_conclude_nothing():
+    target, table = planted(content=3.0, below=6.0)
+    few = (target <= KNOWN) | (np.cumsum(target > KNOWN) <= 19)
+    weights, facts = chosen(target[few], table[few])
+    assert (weights, facts) == ({}, {"requests": 19, "weights": {}})
+    one = np.zeros(len(target))
+    assert chosen(target, table, user=one)[0] == {}
+    assert chosen(target, table, unseen=torch.zeros(ITEMS + 1, dtype=torch.bool))[0] == {}
+
+
+def test_without_content_the_bonus_alone_may_change():
+    target, table = planted(content=0.0, below=6.0)
+    names, terms = ["successors", "unseen"], lambda rows: table[rows][:, [0, 2, 3]]
+    weights, facts = choose_for_cold(terms, names, {}, target, np.arange(len(target)), UNSEEN)
+    assert set(weights) <= {"unseen"}
+    assert set(facts["weights"]) <= {"unseen"}
+
+
+def test_the_best_of_some_items_are_candidates():
+    table = torch.randn(20, 1, 4001, generator=torch.Generator().manual_seed(0))
+    table[:, 0, 3000:] -= 9.0
+    target = np.arange(1, 21)
+    some = torch.zeros(table.shape[2], dtype=torch.bool)
+    some[3000:3050] = True
+    features, offset = candidates_of(lambda rows: table[rows], target, 0, some)
+    for row in range(20):
+        best = table[row, 0, 3000:3050].topk(25).values
+        known = features[row, torch.isfinite(offset[row]), 0]
+        assert torch.isin(best, known).all()
