@@ -1,22 +1,21 @@
 """An epoch of the default recipe: a million events, 3,500 items, ids with frozen texts and images.
 
-    python benchmarks/epoch.py [--case LABEL,NAME=VALUE,… …] [--rounds 5] [--epochs 0] [--json]
+    python benchmarks/epoch.py [--case LABEL,NAME=VALUE,… …] [--steps 60] [--epochs 0] [--json]
 
 The log has what models learn from: items lie in clusters and follow one another, users have tastes,
 and no user has an item twice. Text (384) and image (1,280) vectors are those of the cluster with
 noise, so no encoder runs.
 
 Each case is a process. It has settings of `mmrec.Options` or a part (`negatives=uniform`), and
-`tree=FOLDER` for the source of another version. The cases take turns, round by round. A time is
-processor time of one thread, so that other work on the machine matters little; the first steps of a
-round are not counted. With `--epochs N` each case is then trained for N epochs, and NDCG@10 on
+`tree=FOLDER` for the source of another version. The cases take turns, step by step, with the same
+windows. A time is processor time of one thread; a ratio is the median over steps of the time of the
+first case over that of this one. With `--epochs N` each case is then trained for N epochs, and NDCG@10 on
 validation is printed.
 """
 
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -45,7 +44,7 @@ FOLLOWERS, FOLLOWS, TASTE = 6, 0.3, 0.5
 """Items that often come after an item, how often one does, how often taste decides."""
 WIDTHS = {"text": 384, "image": 1280}
 SKIPPED = 5
-"""Steps of a round that are not counted."""
+"""First steps, which are not counted."""
 
 
 def write_log(path: Path) -> None:
@@ -105,31 +104,41 @@ def read_log(path: Path) -> tuple[Split, dict[str, np.ndarray]]:
     return split, {name: np.pad(log[name], ((1, 0), (0, 0))) for name in WIDTHS}
 
 
-class Clock(Callback):
-    """Processor seconds of each step, from the end of the step before, and what a step holds."""
+class Turns(Callback):
+    """Waits for a line before each step, and prints its processor seconds and its sizes after it."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.shapes: list[tuple[int, int, int]] = []
-        self.valid: list[float] = []
-        self.last = 0.0
+        self.start = 0.0
 
-    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, index: int) -> None:
-        """Note the time and the sizes."""
-        now = time.process_time()
-        if self.last:
-            self.seconds.append(now - self.last)
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
+        """Wait for the first turn."""
+        self.wait()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: Any, outputs: Any, batch: Any, index: int
+    ) -> None:
+        """Print what the step took, and wait; loading the next batch belongs to the next step."""
+        seconds = time.process_time() - self.start
         targets = int((batch.target > 0).sum())
-        self.shapes.append((targets, len(batch.pool), int(batch.pool.candidates.sum())))
-        self.last = time.process_time()
+        sizes = (targets, len(batch.pool), int(batch.pool.candidates.sum()))
+        print(json.dumps([seconds, *sizes]), flush=True)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait, and start the clock."""
+        sys.stdin.readline()
+        self.start = time.process_time()
+
+
+class Curve(Callback):
+    """Prints NDCG@10 of each epoch."""
 
     def on_validation_end(self, trainer: Trainer, module: Any) -> None:
-        """Note NDCG@10."""
-        self.valid.append(float(trainer.callback_metrics["valid_ndcg@10"]))
-        self.last = 0.0
+        """Print it."""
+        print(json.dumps(float(trainer.callback_metrics["valid_ndcg@10"])), flush=True)
 
 
-def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> dict[str, Any]:
+def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> None:
     """Train one case for some steps, or for some epochs."""
     keep_freed_memory()
     torch.set_num_threads(1)
@@ -154,7 +163,8 @@ def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> dict[
         max_valid=options.max_valid,
         seed=options.seed,
     )
-    clock = Clock()
+    average, stop = average_and_stop(patience=options.patience, ema=options.ema)
+    more = [stop, Curve()] if epochs else [Turns()]
     with quiet():
         trainer = Trainer(
             max_epochs=options.epochs,
@@ -163,11 +173,7 @@ def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> dict[
             gradient_clip_val=1.0,
             limit_train_batches=None if epochs else steps,
             limit_val_batches=None if epochs else 0,
-            callbacks=[
-                *average_and_stop(patience=options.patience, ema=options.ema)[: 2 if epochs else 1],
-                FiniteLoss(),
-                clock,
-            ],
+            callbacks=[average, FiniteLoss(), *more],
             logger=False,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
@@ -178,28 +184,30 @@ def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> dict[
             model, loss=make_loss(recipe), lr=options.lr, weight_decay=options.weight_decay
         )
         trainer.fit(module, datamodule=data)
-    targets, pool, candidates = np.mean(clock.shapes, axis=0).tolist()
-    return {
-        "seconds": clock.seconds[SKIPPED - 1 :],
-        "targets": clock.shapes[SKIPPED:],
-        "mean": {"targets": targets, "pool": pool, "candidates": candidates},
-        "events": len(split.train.item) - len(split.train),
-        "valid": clock.valid,
-    }
 
 
-def run_case(case: dict[str, Any], path: Path, steps: int, epochs: int) -> dict[str, Any]:
-    """Run a case in a process of its own."""
+def start(case: dict[str, Any], path: Path, steps: int, epochs: int) -> subprocess.Popen[str]:
+    """Start the process of a case."""
     settings = dict(case)
     source = Path(settings.pop("tree", Path(__file__).parents[1] / "src"))
     command = [sys.executable, __file__, "--worker", str(path), "--steps", str(steps)]
     command += ["--epochs", str(epochs), "--settings", json.dumps(settings)]
     env = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
-    if done.returncode:
-        raise SystemExit(f"{case} failed:\n{done.stderr[-2000:]}")
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return said
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env)
+
+
+def turns(cases: dict[str, dict[str, Any]], path: Path, steps: int) -> dict[str, np.ndarray]:
+    """Return seconds, targets, slots and candidates of each step of each case, ``(steps, 4)``."""
+    workers = {label: start(case, path, steps, 0) for label, case in cases.items()}
+    rows: dict[str, list[list[float]]] = {label: [] for label in cases}
+    for _ in range(steps):
+        for label, worker in workers.items():
+            print(file=worker.stdin, flush=True)
+            rows[label].append(json.loads(worker.stdout.readline()))
+    for worker in workers.values():
+        worker.communicate("\n")
+    return {label: np.array(row)[SKIPPED:] for label, row in rows.items()}
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -208,57 +216,43 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     return label, dict(pair.split("=", 1) for pair in pairs)
 
 
-def epoch_seconds(run: dict[str, Any]) -> float:
-    """Processor seconds of an epoch: those of a target, times the targets of an epoch."""
-    return sum(run["seconds"]) / sum(row[0] for row in run["targets"]) * float(run["events"])
-
-
 def main() -> None:
     """Write the log, run the cases in turns, print."""
     parser = command_line(__doc__)
     parser.add_argument("--case", action="append", help="label, then settings, with commas")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=30, help="steps of a case in a round")
+    parser.add_argument("--steps", type=int, default=60, help="steps of each case that are timed")
     parser.add_argument("--epochs", type=int, default=0, help="epochs of each case, validated")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        done = work(arguments.worker, arguments.settings, arguments.steps, arguments.epochs)
-        print(json.dumps(done))
+        work(arguments.worker, arguments.settings, arguments.steps, arguments.epochs)
         return
     cases = dict(parse(text) for text in arguments.case or ["defaults"])
-    result: dict[str, Any] = {label: {"epochs_seconds": []} for label in cases}
+    result: dict[str, dict[str, Any]] = {label: {} for label in cases}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "log.npz"
         write_log(path)
-        for _ in range(arguments.rounds):
-            for label, case in cases.items():
-                run = run_case(case, path, arguments.steps, 0)
-                result[label] |= run["mean"]
-                result[label]["epochs_seconds"].append(epoch_seconds(run))
-        first = next(iter(cases))
-        for label, row in result.items():
-            ratios = [
-                a / b
-                for a, b in zip(
-                    result[first]["epochs_seconds"], row["epochs_seconds"], strict=True
+        if arguments.steps > SKIPPED:
+            rows = turns(cases, path, arguments.steps)
+            first = rows[next(iter(cases))]
+            for label, row in rows.items():
+                epoch = row[:, 0].sum() / row[:, 1].sum() * (EVENTS - 3 * USERS)
+                ratio = float(np.median(first[:, 0] / row[:, 0]))
+                sizes = dict(
+                    zip(("targets", "slots", "candidates"), row[:, 1:].mean(0), strict=True)
                 )
-            ]
-            if ratios:
-                row["epoch"] = statistics.median(row["epochs_seconds"])
-                row["ratio"] = statistics.median(ratios)
+                result[label] = {"epoch": epoch, "ratio": ratio} | sizes
                 print(
-                    f"{label:20} epoch {row['epoch']:6.1f} s of one thread, {row['ratio']:.2f} times as "
-                    f"fast as {first}; a step: {row['targets']:.0f} targets × {row['pool']:.0f} slots, "
-                    f"{row['candidates']:.0f} of them candidates",
+                    f"{label:16} epoch {epoch:5.1f} s of one thread, {ratio:.2f} times as fast; a "
+                    "step: " + ", ".join(f"{value:.0f} {name}" for name, value in sizes.items()),
                     flush=True,
                 )
-        if arguments.epochs:
-            for label, case in cases.items():
-                valid = run_case(case, path, 0, arguments.epochs)["valid"]
-                result[label]["valid"] = valid
-                print(f"{label:20} validation NDCG@10 {[round(v, 4) for v in valid]}", flush=True)
+        for label, case in cases.items() if arguments.epochs else ():
+            told, _ = start(case, path, 0, arguments.epochs).communicate()
+            valid = [json.loads(line) for line in told.splitlines()]
+            result[label]["valid"] = valid
+            print(f"{label:16} validation NDCG@10", *(f"{v:.4f}" for v in valid), flush=True)
     print_json(arguments, result)
 
 

@@ -198,6 +198,7 @@ SLOTS = {
                 "full": FullSampler,
                 "in-batch": InBatchSampler,
                 "popularity": popularity_sampler,
+                "drawn": PopularitySampler,
                 "uniform": uniform_sampler,
             },
             "auto",
