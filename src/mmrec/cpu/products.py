@@ -81,6 +81,8 @@ class _Linear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
+        # With rows apart, as of a part of a concatenation, oneDNN takes minutes.
+        gradient = gradient.contiguous()
         of_rows, of_weight, of_bias = ctx.needs_input_grad
         flat, seen = gradient.flatten(0, -2), rows.flatten(0, -2)
         # oneDNN is faster if the narrower of the two transposed factors is the first.
