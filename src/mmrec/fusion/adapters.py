@@ -68,7 +68,7 @@ def blank(
 ) -> Float[Tensor, "P width"]:
     """Return ``features`` with zeros in the absent slots."""
     # `where`, because NaN times zero is NaN, also in a gradient.
-    return torch.where(here, features, torch.zeros_like(features))
+    return torch.where(here, features, 0.0)
 
 
 def check_dims(dims: Mapping[str, int], dim: int) -> None:
