@@ -8,9 +8,9 @@ noise, so no encoder runs.
 
 Each case is a process. It has settings of `mmrec.Options` or a part (`negatives=uniform`), and
 `tree=FOLDER` for the source of another version. The cases take turns, step by step, with the same
-windows. A time is processor time of one thread; a ratio is the median over steps of the time of the
-first case over that of this one. With `--epochs N` each case is then trained for N epochs, and NDCG@10 on
-validation is printed.
+windows. A time is processor time of one thread; a ratio is the median over steps of the time of
+the first case over that of this one. With `--epochs N` each case is then trained for N epochs, and
+NDCG@10 on validation is printed.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def read_log(path: Path) -> tuple[Split, dict[str, np.ndarray]]:
 
 
 class Turns(Callback):
-    """Waits for a line before each step, and prints its processor seconds and its sizes after it."""
+    """Waits for a line before each step; prints its processor seconds and sizes after it."""
 
     def __init__(self) -> None:
         self.start = 0.0

@@ -54,7 +54,9 @@ def test_otherwise_the_candidates_and_the_own_target_are():
 
 
 @pytest.mark.parametrize("loss", [softmax_loss, bpr_loss, bce_loss])
-@pytest.mark.parametrize("options", [{}, {"temperature": 0.5, "normalize": True}, {"item_bias": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0.5, "normalize": True}, {"item_bias": True}]
+)
 @pytest.mark.parametrize("candidates", [[2, 3, 7], [4], [2, 4, 6, 7], [8, 1]])
 def test_loss_and_gradients_are_those_of_all_slots(loss, options, candidates):
     batch, (scorer, states, vectors) = made(candidates), parts(**options)

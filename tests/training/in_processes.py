@@ -233,11 +233,13 @@ def main(folder):
         "shards": train(split, on_shards(split, folder)),
     }
     for loss in LOSSES:
-        result[loss] = compare(split, loss, "drawn")
-    result["reranker"] = compare(split, "softmax", "drawn", rerank=True)
+        result[loss] = compare(split, loss, "both")
+    result["reranker"] = compare(split, "softmax", "both", rerank=True)
+    result["drawn"] = compare(split, "softmax", "drawn")
+    result["drawn, reranker"] = compare(split, "softmax", "drawn", rerank=True)
     result["full"] = compare(split, "softmax", "full")
     mine = set(result["softmax"]["pools"][0]) - set(result["softmax"]["pools"][1])
-    result["absent"] = compare(split, "softmax", "drawn", texts=sorted(mine)[:2])
+    result["absent"] = compare(split, "softmax", "both", texts=sorted(mine)[:2])
     (folder / f"{dist.get_rank()}.pkl").write_bytes(pickle.dumps(result))
 
 

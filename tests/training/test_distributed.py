@@ -39,7 +39,10 @@ def ranks(tmp_path_factory):
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
 
 
-@pytest.mark.parametrize("case", ["softmax", "bpr", "bce", "reranker", "full", "absent"])
+@pytest.mark.parametrize(
+    "case",
+    ["softmax", "bpr", "bce", "reranker", "drawn", "drawn, reranker", "full", "absent"],
+)
 def test_two_processes_have_the_gradient_of_one_with_both_batches(ranks, case):
     for rank in ranks:
         got, expected = rank[case]["loss"]
@@ -95,7 +98,7 @@ def test_metrics_and_weights_are_those_of_one_process(ranks, program, trainer, r
     data = SequenceDataModule(
         split,
         program.made_sources(split, [7]),
-        program.negatives(split, "drawn"),
+        program.negatives(split, "both"),
         max_length=5,
         max_valid=most,
     )

@@ -73,7 +73,10 @@ class _Softmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, scores: Float[Tensor, "N P"], target: Int[Tensor, " N"], offset: Float[Tensor, " P"]
+        ctx: Any,
+        scores: Float[Tensor, "N P"],
+        target: Int[Tensor, " N"],
+        offset: Float[Tensor, " P"],
     ) -> Float[Tensor, ""]:
         column, count = target.unsqueeze(1), max(len(target), 1)
         own = scores.gather(1, column)
