@@ -21,8 +21,8 @@ PART_HELPS = {
     "loss": "softmax, bpr or bce.",
     "negatives": "What a target is compared with: full (all trained items), in-batch, "
     "popularity or uniform (the targets of the batch and a draw), or drawn (a draw by popularity "
-    "alone, which is faster). auto is in-batch where encoders are trained, else full up to 1,000 trained items, "
-    "else popularity.",
+    "alone, which is faster). auto is in-batch where encoders are trained, else full up to 1,000 "
+    "trained items, else popularity.",
 }
 RULES = ("targets", "negative", "shown", "ignored", "event_weights")
 """Options that are lists or maps, given as a text."""

@@ -54,6 +54,12 @@ def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> tuple[Outpu
     candidates = (pools.union[places] == items) & (items > 0)
     log_q = torch.where(candidates, pools.log_q[places], 0.0)
     missing = ~pools.held[dist.get_rank()]
+    # A target that other processes alone have drawn is in their column, not in that of targets.
+    own = pool.items[output.positives]
+    at = torch.searchsorted(pools.union, own).clamp(max=len(pools.union) - 1)
+    theirs = (pools.union[at] == own) & missing[at]
+    column = len(items) - 1 + missing.cumsum(0)[at]
+    output = output._replace(target=torch.where(theirs, column, output.target))
     if extra is not None:
         slots = torch.arange(len(extra), device=items.device) + len(output.vectors)
         output = output._replace(
