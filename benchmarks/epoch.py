@@ -34,6 +34,7 @@ from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.recommender import Options
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.pipeline.assemble import Recipe, build_model
+from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
 from mmrec.recommender.pipeline.train import quiet
 from mmrec.training import FiniteLoss, SequenceDataModule, SequentialRecommender
@@ -181,7 +182,10 @@ def work(path: Path, settings: dict[str, Any], steps: int, epochs: int) -> None:
             enable_model_summary=False,
         )
         module = SequentialRecommender(
-            model, loss=make_loss(recipe), lr=options.lr, weight_decay=options.weight_decay
+            model,
+            loss=make_loss(recipe),
+            lr=learning_rate(split, options),
+            weight_decay=options.weight_decay,
         )
         trainer.fit(module, datamodule=data)
 
