@@ -217,7 +217,8 @@ def turns(cases: dict[str, dict[str, Any]], path: Path, steps: int) -> dict[str,
 def parse(text: str) -> tuple[str, dict[str, Any]]:
     """Return the label and the settings of a case."""
     label, *pairs = text.split(",")
-    return label, dict(pair.split("=", 1) for pair in pairs)
+    given = dict(pair.split("=", 1) for pair in pairs)
+    return label, {name: int(v) if v.isdigit() else v for name, v in given.items()}
 
 
 def main() -> None:
