@@ -7,7 +7,6 @@ from torch import nn
 from mmrec.cpu.recurrence import faster_recurrence, recurrent_states
 from mmrec.interest import GRUInterest
 
-
 SIZES = [(7, 5, 6, 4), (1, 3, 4, 8), (4, 1, 2, 2)]
 
 
