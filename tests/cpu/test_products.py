@@ -53,6 +53,20 @@ def test_it_computes_what_pytorch_computes(onednn, widths, shape, bias):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+def test_rows_of_a_gradient_are_contiguous(calls, monkeypatch):
+    seen, product = [], products._product
+
+    def noted(rows, weight, bias=None):
+        seen.append(rows.is_contiguous() or rows.T.is_contiguous())
+        return product(rows, weight, bias)
+
+    monkeypatch.setattr(products, "_product", noted)
+    layer, rows = nn.Linear(16, 8), torch.randn(64, 16, requires_grad=True)
+    with fast_products():
+        torch.cat([layer(rows), rows], dim=1).sin().sum().backward()
+    assert seen == [True] * 3
+
+
 @DNNL
 def test_a_gradient_may_be_expanded(onednn):
     layer, rows = nn.Linear(8, 4), torch.randn(16, 8)

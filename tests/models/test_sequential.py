@@ -11,7 +11,7 @@ from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest, LastInterest, SteppingInterest
 from mmrec.models import ItemEncoder, SequentialModel, encode_catalog, sasrec
-from mmrec.sampling import UniformSampler
+from mmrec.sampling import InBatchSampler, UniformSampler, UnionSampler
 from mmrec.scoring import DotScorer, MLPScorer
 
 SIZE, DIM = 9, 6
@@ -42,9 +42,14 @@ def log():
     return Sequences(ITEM, gap, event_type, np.arange(11.0), OFFSETS, ["u", "v", "w"], ("a", "b"))
 
 
+def negatives():
+    drawn = UniformSampler(np.arange(1, SIZE + 1), 4)
+    return UnionSampler([InBatchSampler(np.ones(SIZE + 1), 8), drawn])
+
+
 def batch():
     windows = [np.array(span) for span in pairwise(OFFSETS)]
-    return Collator(log(), sources(), UniformSampler(np.arange(1, SIZE + 1), 4))(windows)
+    return Collator(log(), sources(), negatives())(windows)
 
 
 def test_forward_is_a_loop_over_users_and_steps():
@@ -63,7 +68,7 @@ def test_forward_is_a_loop_over_users_and_steps():
             )[0, -1]
             rows.append([(state.detach() @ vectors[item]).item() for item in whole.pool.items[1:]])
             targets.append(ITEM[position + 1])
-    assert whole.pool.items[output.target].tolist() == targets
+    assert whole.pool.items[output.positives].tolist() == targets
     assert torch.allclose(output.logits[:, 1:], torch.tensor(rows), atol=1e-5)
     assert torch.allclose(output.vectors[1:], vectors[whole.pool.items[1:]], atol=1e-6)
     assert output.states.shape == (len(targets), DIM)
@@ -297,7 +302,7 @@ def test_features_of_users_are_a_step_before_the_first_event():
 def test_forward_trains_the_step_of_users():
     model = with_users()
     events = replace(log(), user_rows=np.array([1, 0, 3]))
-    collate = Collator(events, sources(), UniformSampler(np.arange(1, SIZE + 1), 4), users=USERS)
+    collate = Collator(events, sources(), negatives(), users=USERS)
     windows = [np.array(span) for span in pairwise(OFFSETS)]
     made = collate(windows)
     assert made.users.items[1:].tolist() == [1, 0, 3]

@@ -12,6 +12,7 @@ from mmrec.sampling import (
     Sampler,
     UniformSampler,
     UnionSampler,
+    takes_targets,
 )
 
 COUNTS = np.array([999, 50, 0, 7, 1, 20, 3, 0])  # index 0 is padding, 2 and 7 are cold
@@ -135,3 +136,20 @@ def test_same_generator_same_pool_also_after_pickling(name):
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_only_drawn_items_are_candidates_unless_a_sampler_is_in_batch():
+    in_batch, drawn = InBatchSampler(COUNTS, 5), PopularitySampler(COUNTS, size=3)
+    assert takes_targets(in_batch)
+    assert takes_targets(UnionSampler([drawn, in_batch]))
+    assert not takes_targets(drawn)
+    assert not takes_targets(UnionSampler([drawn, UniformSampler(ITEMS, 2)]))
+
+    class Own:
+        def draw(self, rng):
+            return np.array([1])
+
+        def log_inclusion(self, items):
+            return np.zeros(len(items))
+
+    assert takes_targets(Own())  # unless it says otherwise

@@ -70,6 +70,8 @@ def made_model(split, rerank=False, dropout=0.0):
 
 def negatives(split, name):
     counts = split.train_counts
+    if name == "drawn":
+        return PopularitySampler(counts, 4)
     if name == "full":
         return FullSampler(np.flatnonzero(counts))
     return UnionSampler([InBatchSampler(counts, 12), PopularitySampler(counts, 4)])
@@ -139,11 +141,9 @@ def compare(split, loss, drawn, *, rerank=False, texts=range(3, 30)):
     dist.all_gather_object(batches, batch)
     both = joined(batches, sources)
     output = model(both)
-    expected = LOSSES[loss](output.logits, output.target, both.pool.candidates, both.pool.log_q)
+    expected = LOSSES[loss](output.logits, output.target, output.candidates, output.log_q)
     if rerank:
-        expected = expected + module._ranking_loss(
-            module.model.reranker, output, both.pool.candidates
-        )
+        expected = expected + module._ranking_loss(module.model.reranker, output)
     return {
         "loss": (value / 2, expected.detach()),
         "gradients": (mine, gradients_of(model, expected)),
@@ -180,7 +180,7 @@ def in_memory(split, max_valid=None):
     return SequenceDataModule(
         split,
         made_sources(split, [7]),  # most batches have no text at all
-        negatives(split, "drawn"),
+        negatives(split, "both"),
         batch_size=3,
         max_length=5,
         max_valid=max_valid,
@@ -197,7 +197,7 @@ def on_shards(split, folder):
     return ShardDataModule(
         Shards.open(folder / "shards"),
         made_sources(split, [7]),
-        negatives(split, "drawn"),
+        negatives(split, "both"),
         split=split,
         batch_size=3,
         max_length=5,
@@ -233,11 +233,13 @@ def main(folder):
         "shards": train(split, on_shards(split, folder)),
     }
     for loss in LOSSES:
-        result[loss] = compare(split, loss, "drawn")
-    result["reranker"] = compare(split, "softmax", "drawn", rerank=True)
+        result[loss] = compare(split, loss, "both")
+    result["reranker"] = compare(split, "softmax", "both", rerank=True)
+    result["drawn"] = compare(split, "softmax", "drawn")
+    result["drawn, reranker"] = compare(split, "softmax", "drawn", rerank=True)
     result["full"] = compare(split, "softmax", "full")
     mine = set(result["softmax"]["pools"][0]) - set(result["softmax"]["pools"][1])
-    result["absent"] = compare(split, "softmax", "drawn", texts=sorted(mine)[:2])
+    result["absent"] = compare(split, "softmax", "both", texts=sorted(mine)[:2])
     (folder / f"{dist.get_rank()}.pkl").write_bytes(pickle.dumps(result))
 
 

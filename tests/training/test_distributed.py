@@ -39,7 +39,10 @@ def ranks(tmp_path_factory):
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
 
 
-@pytest.mark.parametrize("case", ["softmax", "bpr", "bce", "reranker", "full", "absent"])
+@pytest.mark.parametrize(
+    "case",
+    ["softmax", "bpr", "bce", "reranker", "drawn", "drawn, reranker", "full", "absent"],
+)
 def test_two_processes_have_the_gradient_of_one_with_both_batches(ranks, case):
     for rank in ranks:
         got, expected = rank[case]["loss"]
@@ -95,7 +98,7 @@ def test_metrics_and_weights_are_those_of_one_process(ranks, program, trainer, r
     data = SequenceDataModule(
         split,
         program.made_sources(split, [7]),
-        program.negatives(split, "drawn"),
+        program.negatives(split, "both"),
         max_length=5,
         max_valid=most,
     )
@@ -113,10 +116,10 @@ def test_one_process_alone_changes_nothing(program):
     batch = next(iter(data.train_dataloader()))
     model = program.made_model(split)
     output = model(batch)
-    joined = join(output, batch.pool, model.scorer)
-    assert joined.output is output
+    joined, weight = join(output, batch.pool, model.scorer)
+    assert joined is output
     assert joined.candidates is batch.pool.candidates
-    assert joined.weight == 1.0
+    assert weight == 1.0
 
 
 def test_inclusion_in_any_of_several_pools():

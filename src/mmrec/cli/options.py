@@ -19,9 +19,10 @@ PART_HELPS = {
     "scorer": "How items are retrieved: dot.",
     "reranker": "What ranks the short list that is retrieved: mlp; nothing by default.",
     "loss": "softmax, bpr or bce.",
-    "negatives": "What a target is compared with: full (all trained items), in-batch, popularity "
-    "or uniform. auto is in-batch where encoders are trained, else full up to 1,000 trained items, "
-    "else popularity.",
+    "negatives": "What a target is compared with: full (all trained items), popularity or uniform "
+    "(a draw for each batch), in-batch (the targets of the batch), or mixed (these and a draw by "
+    "popularity). auto is in-batch where encoders are trained, else full up to 1,000 trained "
+    "items, else popularity.",
 }
 RULES = ("targets", "negative", "shown", "ignored", "event_weights")
 """Options that are lists or maps, given as a text."""

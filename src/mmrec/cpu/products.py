@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 # oneDNN compiles a kernel for each new shape in half a millisecond. So many multiplications make up
 # for it at once; a layer that is trained has the same shapes again in every epoch.
-_LARGE = 2**27
+_LARGE = 2**26
 _RECURRING = 2**24
 _ABOUT = Path("/proc/cpuinfo")
 
@@ -69,6 +69,12 @@ def checkpointed(module: nn.Module) -> Callable[..., Any]:
     )
 
 
+def product(rows: Tensor, weight: Tensor) -> Tensor:
+    """Return ``rows @ weight.T`` by the faster library; the gradient is not kept."""
+    fast = _mkl_is_slow() and rows.dtype == torch.float32
+    return _product(rows, weight) if fast else rows @ weight.T
+
+
 class _Linear(torch.autograd.Function):
     """``F.linear`` by oneDNN, and its gradients."""
 
@@ -81,6 +87,8 @@ class _Linear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
+        # With rows apart, as of a part of a concatenation, oneDNN takes minutes.
+        gradient = gradient.contiguous()
         of_rows, of_weight, of_bias = ctx.needs_input_grad
         flat, seen = gradient.flatten(0, -2), rows.flatten(0, -2)
         # oneDNN is faster if the narrower of the two transposed factors is the first.
@@ -95,8 +103,8 @@ class _Linear(torch.autograd.Function):
 
 
 def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
-    return product
+    made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return made
 
 
 def _is_worth_it(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:

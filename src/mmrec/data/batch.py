@@ -11,7 +11,7 @@ from torch import Tensor
 from mmrec.data.device import OnDevice
 from mmrec.data.modalities import Inputs, RawSource, Source
 from mmrec.data.sequences import Sequences
-from mmrec.sampling import Sampler
+from mmrec.sampling import Sampler, takes_targets
 
 NEGATIVES = 8
 """Labeled negatives of a target that are read, the last ones."""
@@ -116,7 +116,8 @@ class Collator:
     Args:
         sequences: the events.
         sources: the content of the catalogue, by modality.
-        negatives: draws further candidates. The targets of the batch are always candidates.
+        negatives: draws the candidates. The targets of the batch are candidates too, unless it
+            says ``in_batch = False``, see :class:`mmrec.sampling.Sampler`.
         seed: seed of the draws. A batch's draw depends on the seed and its windows alone, so it is
             the same with any number of workers and after a restart.
         users: the features in the table of users that ``sequences.user_rows`` refers to, by
@@ -134,6 +135,7 @@ class Collator:
     ) -> None:
         self.sequences, self.sources, self.users = sequences, sources, users
         self.negatives, self.seed = negatives, seed
+        self._in_batch = takes_targets(negatives)
         # Transformed raw values are large and may differ each time, so they are not kept.
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
         self._last: tuple[np.ndarray, ItemPool] | None = None
@@ -162,7 +164,7 @@ class Collator:
             target = np.where(weight > 0, target, 0)
             below = np.where(target[..., None] > 0, labels.negatives_of(after, NEGATIVES), 0)
         known = history if below is None else np.append(history, below)
-        pool = self._pool(np.unique(known), np.unique(target), rng)
+        pool = self._pool(known.ravel(), target.ravel(), rng)
         slot_items = pool.items.numpy()[1:]
         timed, unknown = self.sequences.timed, np.where(features, -1.0, 0.0)
         uniform = weight is None or (weight[target > 0] == 1).all()
@@ -192,8 +194,9 @@ class Collator:
 
     def _pool(self, history: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> ItemPool:
         drawn = self.negatives.draw(rng)
-        candidates = np.union1d(drawn, target[target > 0])
-        items = np.union1d(candidates, history[history > 0])
+        candidates = np.union1d(drawn, target[target > 0]) if self._in_batch else drawn
+        known = np.concatenate([history, target, candidates])
+        items = np.unique(known[known > 0])
         full = self._keeps and len(drawn) == len(items)
         if full and self._last is not None and np.array_equal(self._last[0], items):
             return self._last[1]  # the full catalogue is loaded once

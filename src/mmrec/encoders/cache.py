@@ -64,6 +64,8 @@ class Features:
         if isinstance(positions, Tensor):
             positions = positions.cpu().numpy()
         chosen = self.rows[positions if isinstance(positions, slice) else np.asarray(positions)]
+        if (chosen >= 0).all():
+            return torch.from_numpy(np.asarray(self.table[chosen]))
         vectors = np.zeros((len(chosen), self.dim), np.float32)
         vectors[chosen >= 0] = self.table[chosen[chosen >= 0]]
         return torch.from_numpy(vectors)

@@ -78,7 +78,7 @@ class FeatureEncoder(nn.Module):
     def forward(self, inputs: Float[Tensor, "n dim_in"]) -> Float[Tensor, "n dim"]:
         """Return one vector per item."""
         self._check(inputs)
-        values = (inputs - self.mean) / self.scale
+        values = (inputs - self.mean).div_(self.scale)
         if self.rotation is not None:
             values = values @ self.rotation
         vectors: Tensor = self.project(values)
@@ -89,6 +89,8 @@ class FeatureEncoder(nn.Module):
             raise ValueError(
                 f"FeatureEncoder expects features of width {self.dim_in}; got {features.shape[-1]}"
             )
+        if features.sum().isfinite():  # much cheaper than a look at each value
+            return
         finite = features.isfinite().all(dim=-1)
         if not finite.all():
             raise ValueError(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -68,7 +69,7 @@ def blank(
 ) -> Float[Tensor, "P width"]:
     """Return ``features`` with zeros in the absent slots."""
     # `where`, because NaN times zero is NaN, also in a gradient.
-    return torch.where(here, features, torch.zeros_like(features))
+    return torch.where(here, features, 0.0)
 
 
 def check_dims(dims: Mapping[str, int], dim: int) -> None:
@@ -100,7 +101,22 @@ def check_modalities(
         check_shape(here, present[name], (items,), dtype=torch.bool)
 
 
+class _Adapter(nn.Sequential):
+    """A layer norm and a linear layer, with the norm's weight and bias within those of the layer.
+
+    So features that are not trained need no gradient, which would cost a product as large as the
+    layer itself.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__(nn.LayerNorm(width), nn.Linear(width, dim))
+
+    def forward(self, features: Float[Tensor, "P width"]) -> Float[Tensor, "P D"]:
+        """Return tokens."""
+        norm, layer = self
+        rows = F.layer_norm(features, norm.normalized_shape, eps=norm.eps)
+        return F.linear(rows, layer.weight * norm.weight, layer.bias + layer.weight @ norm.bias)
+
+
 def _adapter(width: int, dim: int) -> nn.Module:
-    if width == dim:
-        return nn.Identity()
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dim))
+    return nn.Identity() if width == dim else _Adapter(width, dim)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.cpu import Dropout
+from mmrec.cpu.recurrence import faster_recurrence, recurrent_states
 from mmrec.interest.inputs import EventInputs
 from mmrec.layers import check_shape, record_init_args
 
@@ -114,7 +116,7 @@ class GRUInterest(nn.Module):
         inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
         if inputs.numel() == 0:
             return vectors.new_zeros(*vectors.shape[:2], self.interest_dim)
-        states, _ = self.gru(self._as_weights(inputs))
+        states = self._states(self._as_weights(inputs))
         masked: Tensor = self.dropout(states).masked_fill(~mask.unsqueeze(-1), 0)
         return masked
 
@@ -152,6 +154,17 @@ class GRUInterest(nn.Module):
         """Return the interest of a state: its last layer."""
         interest: Tensor = self.dropout(state[-1])
         return interest
+
+    def _states(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T H"]:
+        if not faster_recurrence(self.gru, inputs):
+            given: Tensor = self.gru(inputs)[0]
+            return given
+        states = inputs.transpose(0, 1)
+        for layer in range(self.layers):
+            states = recurrent_states(self.gru, layer, states)
+            if layer + 1 < self.layers:
+                states = F.dropout(states, self.gru.dropout, self.training)
+        return states.transpose(0, 1)
 
     def _as_weights(self, inputs: Tensor) -> Tensor:
         # On CPU, autocast does not cover a GRU, so its input must have the type of its weights.

@@ -2,28 +2,47 @@
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
 class Output(NamedTuple):
-    """The output of a model for one batch; N is the number of targets.
+    """The output of a model for one batch; N is the number of targets, C that of scored columns.
+
+    A column is a slot of the pool. If the targets are no candidates, there are columns for padding,
+    candidates and labeled negatives alone, and a last one: each row's score of its own target.
 
     Attributes:
-        logits: score of every pool slot at every target position, ``(N, P)``.
-        target: pool slot of each target, ``(N,)``.
+        logits: score of every column at every target position, ``(N, C)``.
+        target: column of each target, ``(N,)``.
+        candidates: columns that the loss compares a target with, ``(C,)``.
+        log_q: log probability that a column's item is drawn into a pool, ``(C,)``.
+        slots: pool slot of each column, ``(C,)``; 0 for a last column of targets.
+        positives: pool slot of each target, ``(N,)``.
         states: the interest before each target, ``(N, H)``.
         vectors: the vector of every slot, ``(P, D)``.
         features: the features of every slot, by modality, ``(P, D_m)``.
         present: True for slots that have the modality, by modality, ``(P,)``.
     """
 
-    logits: Float[Tensor, "N P"]
+    logits: Float[Tensor, "N C"]
     target: Int[Tensor, " N"]
+    candidates: Bool[Tensor, " C"]
+    log_q: Float[Tensor, " C"]
+    slots: Int[Tensor, " C"]
+    positives: Int[Tensor, " N"]
     states: Float[Tensor, "N H"]
     vectors: Float[Tensor, "P D"]
     features: dict[str, Tensor]
     present: dict[str, Tensor]
+
+    def columns_of(self, slots: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """Return the columns of pool slots that are scored."""
+        columns = self.slots.new_zeros(len(self.vectors))
+        columns[self.slots] = torch.arange(len(self.slots), device=self.slots.device)
+        columns[0] = 0  # padding, and not a last column of targets
+        return columns[slots]
 
 
 @runtime_checkable

@@ -1,9 +1,11 @@
 """Softmax over the pool: full, in-batch or sampled, depending on the items of the pool."""
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from mmrec.layers import at_least_float32
 from mmrec.losses.negatives import candidate_slots, check_shapes
@@ -55,11 +57,41 @@ def softmax_loss(
     """
     check_shapes(logits, target, candidates, log_q)
     scores = at_least_float32(logits)
-    offset = scores.new_zeros(scores.shape[1]) if log_q is None else log_q.to(scores.dtype)
+    offset = scores.new_zeros(scores.shape[1]) if log_q is None else log_q.detach().to(scores.dtype)
     negatives = candidate_slots(logits, candidates) & ~torch.isneginf(offset)
-    # Subtracting one table without gradients both corrects and masks. Masking the scores would copy
-    # (N, P) twice more, here and in the backward pass, and most of the time is spent there.
-    offset = offset.detach().masked_fill(~negatives, torch.inf).repeat(len(target), 1)
-    offset.scatter_(1, target.long().unsqueeze(1), 0)
-    loss = F.cross_entropy(scores - offset, target.long(), reduction="sum")
-    return loss / max(len(target), 1)
+    # Subtracting infinity leaves a slot out.
+    loss: Tensor = _Softmax.apply(scores, target.long(), offset.masked_fill(~negatives, torch.inf))
+    return loss
+
+
+class _Softmax(torch.autograd.Function):
+    """The loss, and its gradient in the one copy of the scores that is made.
+
+    Most of the time goes to the memory of such copies. Of PyTorch's own functions a loss with its
+    gradient makes five.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        scores: Float[Tensor, "N P"],
+        target: Int[Tensor, " N"],
+        offset: Float[Tensor, " P"],
+    ) -> Float[Tensor, ""]:
+        column, count = target.unsqueeze(1), max(len(target), 1)
+        own = scores.gather(1, column)
+        share = (scores - offset).scatter_(1, column, own)
+        highest = share.amax(1, keepdim=True)
+        total = share.sub_(highest).exp_().sum(1, keepdim=True)
+        if ctx.needs_input_grad[0]:
+            share.div_(total * count).scatter_add_(1, column, torch.full_like(own, -1 / count))
+            ctx.save_for_backward(share)
+        return (total.log() + highest - own).sum() / count
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Float[Tensor, ""]) -> tuple[Tensor | None, ...]:
+        (share,) = ctx.saved_tensors
+        # Asking costs an accelerator more than the product.
+        same = gradient.device.type == "cpu" and float(gradient) == 1
+        return share if same else share * gradient, None, None

@@ -88,8 +88,8 @@ class ItemEncoder(nn.Module):
             values = torch.zeros(len(pool), self.fusion.dims[name], device=pool.items.device)
             if name in pool.content:
                 encoded = self._encode(encoder, pool.content[name])
-                here = present[name].unsqueeze(-1)
-                values = values.to(encoded.dtype).masked_scatter(here, encoded)
+                here = present[name].nonzero().squeeze(1)
+                values = values.to(encoded.dtype).index_copy_(0, here, encoded)
             features[name] = values
         return features, self._drop(present)
 

@@ -215,7 +215,7 @@ class ModelOptions(_Group):
 class TrainingOptions(_Group):
     """How the model is trained."""
 
-    pool_size: Count = Field(512, description="Negatives that are drawn for a batch.")
+    pool_size: Count = Field(2048, description="Negatives that are drawn for a batch.")
     batch_size: Count = Field(32, description="Windows in a batch.")
     max_items: Count = Field(
         256, description="Maximum number of unique items in a batch, if encoders are trained."

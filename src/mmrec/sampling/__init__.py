@@ -5,7 +5,7 @@ probability of *inclusion*: an item that is drawn five times is in the pool once
 """
 
 from mmrec.sampling.inclusion import union_log_inclusion
-from mmrec.sampling.protocol import Sampler
+from mmrec.sampling.protocol import Sampler, takes_targets
 from mmrec.sampling.samplers import (
     FullSampler,
     InBatchSampler,
@@ -21,5 +21,6 @@ __all__ = [
     "Sampler",
     "UniformSampler",
     "UnionSampler",
+    "takes_targets",
     "union_log_inclusion",
 ]

@@ -13,7 +13,12 @@ LogProbabilities = NDArray[np.float64]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Draws the items that join a batch's pool as negatives."""
+    """Draws the items that join a batch's pool as negatives.
+
+    The targets of a batch are candidates too, unless a sampler has the attribute
+    ``in_batch = False``. Then a draw alone decides, and :meth:`log_inclusion` is exact: a pool that
+    holds the targets holds more of a user's own items than chance would, in history and future.
+    """
 
     def draw(self, rng: np.random.Generator) -> Items:
         """Return unique catalogue indices, ascending, never 0."""
@@ -25,3 +30,8 @@ class Sampler(Protocol):
         :func:`mmrec.losses.softmax_loss` takes it as ``log_q``.
         """
         ...
+
+
+def takes_targets(sampler: Sampler) -> bool:
+    """Return whether the targets of a batch are candidates beside what the sampler draws."""
+    return bool(getattr(sampler, "in_batch", True))

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrec.sampling.inclusion import at_least_once, frequencies, union_log_inclusion
-from mmrec.sampling.protocol import Items, LogProbabilities, Sampler
+from mmrec.sampling.protocol import Items, LogProbabilities, Sampler, takes_targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,7 @@ class UniformSampler:
 
     items: Items
     size: int
+    in_batch: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", _unique_items(self.items))
@@ -109,6 +110,7 @@ class PopularitySampler:
     counts: NDArray[Any]
     size: int
     alpha: float = 0.5
+    in_batch: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _ = self._probabilities  # checks the counts here instead of in a worker
@@ -162,6 +164,7 @@ class InBatchSampler:
 
     counts: NDArray[Any]
     positions: int
+    in_batch: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _ = self._frequencies
@@ -203,6 +206,11 @@ class UnionSampler:
     def __post_init__(self) -> None:
         if not self.samplers:
             raise ValueError("UnionSampler expects at least one sampler; got none")
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether one of them takes the targets of a batch."""
+        return any(takes_targets(sampler) for sampler in self.samplers)
 
     def draw(self, rng: np.random.Generator) -> Items:
         """Return every item that one of the samplers draws."""

@@ -15,31 +15,13 @@ from mmrec.losses import Output
 from mmrec.scoring import RetrievalScorer
 
 
-class Joined(NamedTuple):
-    """The inputs of one process's loss, with the candidates of all processes.
-
-    Attributes:
-        output: the model's output; E candidates of other processes are appended as slots, in
-            ``logits (N, P + E)`` and ``vectors (P + E, D)``.
-        candidates: True for slots that are candidates in any process, ``(P + E,)``.
-        log_q: log probability that a slot's item is in the pool of any process, ``(P + E,)``.
-        weight: factor of this process's mean over its targets. With it, the mean over processes of
-            losses and gradients, as DDP computes it, is the mean over all targets.
-    """
-
-    output: Output
-    candidates: Bool[Tensor, " PE"]
-    log_q: Float[Tensor, " PE"]
-    weight: float
-
-
 def several_processes() -> bool:
     """Return whether training runs in several processes."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> Joined:
-    """Return the scores of the candidates of all processes; of the batch alone in one process.
+def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> tuple[Output, float]:
+    """Return an output with the candidates of all processes, and a factor of its loss.
 
     An item counts once, even if several processes drew it. The gradient of an item of another
     process is sent back to the process that encoded it. Only vectors that some process lacks are
@@ -50,33 +32,45 @@ def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> Joined:
 
     Args:
         output: the model's output for the pool.
-        pool: the pool of the batch; every target is a candidate.
+        pool: the pool of the batch.
         scorer: the model's retrieval scorer.
+
+    Returns:
+        The output, to which E candidates of other processes are appended as slots, in ``vectors``,
+        and as columns; and a factor of this process's mean over its targets. With it, the mean over
+        processes of losses and gradients, as DDP computes it, is the mean over all targets. In one
+        process, the output as it is and 1.
 
     References:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
         (arXiv 2103.00020), which uses the in-batch negatives of all devices.
     """
     if not several_processes():
-        return Joined(output, pool.candidates, pool.log_q, 1.0)
-    pools = _all_pools(pool, len(output.target))
-    extra = _lacking(output.vectors, pools)
-    places = torch.searchsorted(pools.union, pool.items).clamp(max=len(pools.union) - 1)
-    candidates = (pools.union[places] == pool.items) & (pool.items > 0)
+        return output, 1.0
+    items = pool.items[output.slots]
+    pools = _all_pools(items, output)
+    extra = _lacking(output.vectors[output.slots], pools)
+    places = torch.searchsorted(pools.union, items).clamp(max=len(pools.union) - 1)
+    candidates = (pools.union[places] == items) & (items > 0)
     log_q = torch.where(candidates, pools.log_q[places], 0.0)
     missing = ~pools.held[dist.get_rank()]
+    # A target that other processes alone have drawn is in their column, not in that of targets.
+    own = pool.items[output.positives]
+    at = torch.searchsorted(pools.union, own).clamp(max=len(pools.union) - 1)
+    theirs = (pools.union[at] == own) & missing[at]
+    column = len(items) - 1 + missing.cumsum(0)[at]
+    output = output._replace(target=torch.where(theirs, column, output.target))
     if extra is not None:
-        added = scorer(output.states, extra)
+        slots = torch.arange(len(extra), device=items.device) + len(output.vectors)
         output = output._replace(
-            logits=torch.cat([output.logits, added], dim=1),
+            logits=torch.cat([output.logits, scorer(output.states, extra)], dim=1),
             vectors=torch.cat([output.vectors, extra]),
+            slots=torch.cat([output.slots, slots]),
         )
-    return Joined(
-        output,
-        torch.cat([candidates, torch.ones_like(pools.union[missing], dtype=torch.bool)]),
-        torch.cat([log_q, pools.log_q[missing]]).to(pool.log_q.dtype),
-        pools.weight,
-    )
+    others = torch.ones_like(pools.union[missing], dtype=torch.bool)
+    log_q = torch.cat([log_q, pools.log_q[missing]]).to(output.log_q.dtype)
+    output = output._replace(candidates=torch.cat([candidates, others]), log_q=log_q)
+    return output, pools.weight
 
 
 def keep_in_graph(loss: Tensor, module: nn.Module) -> Tensor:
@@ -90,23 +84,23 @@ def keep_in_graph(loss: Tensor, module: nn.Module) -> Tensor:
 
 
 class _Pools(NamedTuple):
-    """The pools of all W processes; ``union`` has the U candidates of any process, ascending."""
+    """What all W processes score; ``union`` has the U candidates of any process, ascending."""
 
-    own: Int[Tensor, " P"]
+    own: Int[Tensor, " C"]
     union: Int[Tensor, " U"]
     log_q: Float[Tensor, " U"]
-    held: Bool[Tensor, "W U"]  # True where the process has the item in its pool
+    held: Bool[Tensor, "W U"]  # True where the process scores the item
     owner: Int[Tensor, " U"]  # the first process that has the item as a candidate
     weight: float
 
 
-def _all_pools(pool: ItemPool, targets: int) -> _Pools:
-    """All-gather pool items and log_q, in two small messages."""
-    world, device = dist.get_world_size(), pool.items.device
-    sizes = _gathered(torch.tensor([len(pool), targets], device=device))
+def _all_pools(scored: Int[Tensor, " C"], output: Output) -> _Pools:
+    """All-gather the items of columns and their log_q, in two small messages."""
+    world, device, targets = dist.get_world_size(), scored.device, len(output.target)
+    sizes = _gathered(torch.tensor([len(scored), targets], device=device))
     # float64 represents catalogue indices exactly.
-    rows = torch.stack([pool.items.double(), pool.candidates.double(), pool.log_q.double()])
-    lists = _gathered(F.pad(rows, (0, int(sizes[:, 0].max()) - len(pool))))
+    rows = torch.stack([scored.double(), output.candidates.double(), output.log_q.double()])
+    lists = _gathered(F.pad(rows, (0, int(sizes[:, 0].max()) - len(scored))))
     items, chosen = lists[:, 0].long(), lists[:, 1] > 0
     union, inverse = items[chosen].unique(return_inverse=True)
     log_q = torch.zeros(len(union), dtype=torch.float64, device=device)
@@ -114,7 +108,7 @@ def _all_pools(pool: ItemPool, targets: int) -> _Pools:
     drawn = torch.zeros(world, len(union), dtype=torch.long, device=device)
     drawn[chosen.nonzero()[:, 0], inverse] = 1
     return _Pools(
-        own=pool.items,
+        own=scored,
         union=union,
         log_q=_in_any(log_q, world),
         held=torch.stack([torch.isin(union, row) for row in items]),
@@ -123,7 +117,7 @@ def _all_pools(pool: ItemPool, targets: int) -> _Pools:
     )
 
 
-def _lacking(vectors: Float[Tensor, "P D"], pools: _Pools) -> Float[Tensor, "E D"] | None:
+def _lacking(vectors: Float[Tensor, "C D"], pools: _Pools) -> Float[Tensor, "E D"] | None:
     """Return the vectors of the candidates this process lacks; None if no process lacks any."""
     needed = (~pools.held.all(0)).nonzero().squeeze(-1)
     if not len(needed):

@@ -19,7 +19,7 @@ from mmrec.losses import (
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel, encode_catalog
 from mmrec.scoring import Reranker
-from mmrec.training.distributed import Joined, join, keep_in_graph, several_processes
+from mmrec.training.distributed import join, keep_in_graph, several_processes
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 
 RANKED_ROWS = 512
@@ -68,23 +68,22 @@ class SequentialRecommender(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
         with fast_products():
-            joined = join(self.model(batch), batch.pool, self.model.scorer)
-        output = joined.output
-        loss = self._loss_of_targets(joined, batch)
+            output, weight = join(self.model(batch), batch.pool, self.model.scorer)
+        loss = self._loss_of_targets(output, batch)
         if self.model.reranker is not None:
-            loss = loss + self._ranking_loss(self.model.reranker, output, joined.candidates)
-        loss = joined.weight * loss
+            loss = loss + self._ranking_loss(self.model.reranker, output)
+        loss = weight * loss
         auxiliary = self.model.auxiliary_loss(output)
         if auxiliary is not None:
             loss = loss + auxiliary
         self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
         return keep_in_graph(loss, self.model) if several_processes() else loss
 
-    def _loss_of_targets(self, joined: Joined, batch: Batch) -> Tensor:
+    def _loss_of_targets(self, output: Output, batch: Batch) -> Tensor:
         """Return the weighted mean of the loss, with that of labeled negatives."""
-        output, valid = joined.output, batch.target.flatten() > 0
+        valid = batch.target.flatten() > 0
         if batch.weight is None:
-            loss = self.loss(output.logits, output.target, joined.candidates, joined.log_q)
+            loss = self.loss(output.logits, output.target, output.candidates, output.log_q)
         else:
             # A loss is a mean over rows, so rows of one weight are taken together.
             weight = batch.weight.flatten()[valid]
@@ -92,22 +91,23 @@ class SequentialRecommender(LightningModule):
             for value in weight.unique():
                 rows = weight == value
                 part = self.loss(
-                    output.logits[rows], output.target[rows], joined.candidates, joined.log_q
+                    output.logits[rows], output.target[rows], output.candidates, output.log_q
                 )
                 loss = loss + part * value * rows.sum() / total
         if batch.below is not None:
-            negatives = batch.below.flatten(0, 1)[valid]
+            negatives = output.columns_of(batch.below.flatten(0, 1)[valid])
             loss = loss + labeled_negative_loss(output.logits, output.target, negatives)
         return loss
 
-    def _ranking_loss(self, reranker: Reranker, output: Output, candidates: Tensor) -> Tensor:
+    def _ranking_loss(self, reranker: Reranker, output: Output) -> Tensor:
         """Return the softmax loss over the target and the short list of the retrieval scorer."""
         # Some rows only: scoring a short list costs a hundred times as much as retrieval.
         rows = torch.randperm(len(output.target), device=output.target.device)[:RANKED_ROWS]
         logits, target, states = output.logits[rows], output.target[rows], output.states[rows]
-        short = shortlist(logits, target, candidates, self.model.shortlist)
+        short = shortlist(logits, target, output.candidates, self.model.shortlist)
+        slots = torch.cat([output.positives[rows].unsqueeze(1), output.slots[short[:, 1:]]], dim=1)
         # Detached: the reranker does not train interests and item vectors.
-        added = reranker(states.detach(), output.vectors.detach()[short])
+        added = reranker(states.detach(), output.vectors.detach()[slots])
         return shortlist_loss(logits.detach().gather(1, short) + added)
 
     def on_validation_epoch_start(self) -> None:

@@ -45,7 +45,7 @@ USUAL: dict[str, Dimension] = {
     "loss": ("softmax", "bpr"),
     "fusion": ("concat", "attention", "siamese"),
     "reranker": (None, "mlp"),
-    "negatives": ("full", "in-batch", "popularity", "uniform"),
+    "negatives": ("full", "in-batch", "popularity", "uniform", "mixed"),
     "scorer": ("dot",),
     "batch_size": (16, 32, 64, 128),
     "max_length": (50, 100, 200),

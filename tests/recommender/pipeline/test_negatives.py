@@ -8,7 +8,13 @@ from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
-from mmrec.sampling import FullSampler, InBatchSampler, UnionSampler
+from mmrec.sampling import (
+    FullSampler,
+    InBatchSampler,
+    PopularitySampler,
+    UniformSampler,
+    UnionSampler,
+)
 
 
 @pytest.fixture
@@ -36,8 +42,13 @@ def test_negatives_are_trained_items(split, options, negatives):
     log_q = pool.log_inclusion(np.array(sorted(trained)))
     assert np.isfinite(log_q).all()
     assert (log_q <= 0).all()
-    kinds = {"auto": FullSampler, "full": FullSampler, "in-batch": InBatchSampler}
-    assert isinstance(pool, kinds.get(negatives, UnionSampler))
+    kinds = {
+        "in-batch": InBatchSampler,
+        "popularity": PopularitySampler,
+        "uniform": UniformSampler,
+        "mixed": UnionSampler,
+    }
+    assert isinstance(pool, kinds.get(negatives, FullSampler))
 
 
 def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
@@ -52,4 +63,4 @@ def test_auto_negatives(split, options, monkeypatch):
     trained = make_sampler(Recipe(), options(), split, trains_encoders=True)
     assert isinstance(trained, InBatchSampler)
     monkeypatch.setattr("mmrec.recommender.parts.slots.FULL_UP_TO", 5)
-    assert isinstance(make_sampler(Recipe(), options(), split), UnionSampler)
+    assert isinstance(make_sampler(Recipe(), options(), split), PopularitySampler)

@@ -136,19 +136,12 @@ def recipe_of(given: Any) -> dict[str, Any]:
     return spec.to_dict()
 
 
-def popularity_sampler(
+def mixed_sampler(
     counts: np.ndarray, positions: int, size: int, alpha: float = 0.5
 ) -> UnionSampler:
     """Return a sampler of the targets of a batch and of items drawn by popularity."""
     in_batch = InBatchSampler(counts, positions)
     return UnionSampler([in_batch, PopularitySampler(counts, size, alpha)])
-
-
-def uniform_sampler(
-    items: np.ndarray, counts: np.ndarray, positions: int, size: int
-) -> UnionSampler:
-    """Return a sampler of the targets of a batch and of items drawn uniformly."""
-    return UnionSampler([InBatchSampler(counts, positions), UniformSampler(items, size)])
 
 
 def auto_sampler(
@@ -159,7 +152,7 @@ def auto_sampler(
         return InBatchSampler(counts, positions)
     if len(items) <= FULL_UP_TO:
         return FullSampler(items)
-    return popularity_sampler(counts, positions, size)
+    return PopularitySampler(counts, size)
 
 
 SLOTS = {
@@ -197,8 +190,9 @@ SLOTS = {
                 "auto": auto_sampler,
                 "full": FullSampler,
                 "in-batch": InBatchSampler,
-                "popularity": popularity_sampler,
-                "uniform": uniform_sampler,
+                "popularity": PopularitySampler,
+                "uniform": UniformSampler,
+                "mixed": mixed_sampler,
             },
             "auto",
             "mmrec.sampling",
