@@ -21,16 +21,15 @@ import numpy as np
 import polars as pl
 import torch
 from common import command_line, print_json
-from realtime import WARM, fill, percentiles
 
 from mmrec import Options, Recommender
-from mmrec.affinities import ContentAffinity, with_content
+from mmrec.affinities import COUNTED, ContentAffinity, with_content
 from mmrec.data import Interactions, to_sequences
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import VectorsModality
-from mmrec.recommender.pipeline.affinity import COUNTED
 from mmrec.trends import ItemEvents, Trend, TrendWeights
+from realtime import WARM, fill, percentiles
 
 USERS, EVENTS = 200, 50
 """Users who are served, and events of each before the first call."""
@@ -77,7 +76,7 @@ def trained(items: int, *, trend: bool) -> dict[str, Recommender]:
                                 weights=weights)  # fmt: skip
         state = replace(state, trend=trend_of_log)
     counted = replace(
-        state, neighbours=tuple(count(events, items).weighted(2.0) for count in COUNTED.values())
+        state, neighbours=tuple(one.of(events, items).weighted(2.0) for one in COUNTED.values())
     )
     return {
         "plain": Recommender(state),
@@ -126,8 +125,8 @@ def measured(items: int, calls: int, *, trend: bool) -> dict[str, float]:
             found |= percentiles(f"{what}_{items}_{name}", row)
         base = np.median(rows[0])
         for name, row in zip(served, rows, strict=True):
-            found[f"{what}_{items}_{name}_ratio"] = float(np.median(row) / base)
-        print("  " + ", ".join(f"{n}: × {np.median(r) / base:.2f}" for n, r in zip(served, rows)))
+            found[f"{what}_{items}_{name}_ratio"] = ratio = float(np.median(row) / base)
+            print(f"  {what}, {name} against plain: × {ratio:.2f}")
     return found
 
 

@@ -11,7 +11,8 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from mmrec.affinities.neighbours import LAST, SHRINK
+from mmrec.affinities import LAST
+from mmrec.affinities.kinds import SHRINK
 from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part

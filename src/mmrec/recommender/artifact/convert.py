@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from mmrec import __version__
-from mmrec.affinities import ContentAffinity, Neighbours, with_content
+from mmrec.affinities import ContentAffinity, Counted, counted_from, with_content
 from mmrec.data import Catalog
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder
@@ -69,13 +69,13 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
     )
 
 
-def _neighbours(run: Run) -> tuple[Neighbours, ...]:
+def _neighbours(run: Run) -> tuple[Counted, ...]:
     """Return the affinities that were counted in the log; none if their file was removed."""
     if run.config["neighbours"] and not run.neighbours:
         log.warning("the RUN lacks %s: scores lack what was counted", NEIGHBOURS)
         return ()
     return tuple(
-        Neighbours.from_dict(values, _under(f"{number}.", run.neighbours))
+        counted_from(values, _under(f"{number}.", run.neighbours))
         for number, values in enumerate(run.config["neighbours"])
     )
 
@@ -227,7 +227,7 @@ def _check_numbers(
             f"{state.trend.catalog_size}"
         )
     for one in state.neighbours:
-        if len(one.items) > len(state.vectors):
+        if one.catalog_size >= len(state.vectors):
             raise RunError(
                 f"{directory} must have neighbours of {len(state.vectors) - 1} items at most; it "
                 f"has those of {one.catalog_size}"

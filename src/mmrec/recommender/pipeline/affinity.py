@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.affinities import (
+    COUNTED,
     AffinityFusion,
     AffinityInterest,
     ContentAffinity,
-    Neighbours,
+    Counted,
     continued,
     learned,
     with_content,
@@ -40,14 +41,6 @@ MOST = 2_000
 
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
-
-COUNTED = {
-    "co-occurrence": Neighbours.of_users,
-    "successors": Neighbours.of_successors,
-    "ease": Neighbours.of_weights,
-    "unseen": Neighbours.of_unseen,
-}
-"""The affinities that are counted in a log, by name."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -79,7 +72,7 @@ def with_affinities(
     if len(state.catalog) > LARGE:
         log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
         return state, {}
-    before: dict[str, Neighbours | None] = {}
+    before: dict[str, Counted | None] = {}
     if start is not None:
         before |= {one.kind: one for one in start.neighbours}
     if not requests.enough:
@@ -115,7 +108,7 @@ def attach(
     sources: Mapping[str, Source],
     split: Split,
     weights: Mapping[str, float],
-    before: Mapping[str, Neighbours | None],
+    before: Mapping[str, Counted | None],
 ) -> RecommenderState:
     """Return a state with affinities of given weights; events of all parts are counted.
 
@@ -138,10 +131,10 @@ def weights_of(state: RecommenderState) -> dict[str, float]:
     return {**content, **{one.kind: one.weight for one in state.neighbours}}
 
 
-def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
+def recounted(state: RecommenderState, events: Sequences) -> tuple[Counted, ...]:
     """Return the counted affinities of a state as they were after some events."""
     weights: dict[str, float] = {one.kind: one.weight for one in state.neighbours}
-    before: dict[str, Neighbours | None] = {one.kind: one.before for one in state.neighbours}
+    before: dict[str, Counted | None] = {one.kind: one.before for one in state.neighbours}
     return tuple(_counted(state, weights, events.without_negatives(), before).values())
 
 
@@ -150,7 +143,7 @@ def continuing(state: RecommenderState, split: Split) -> RecommenderState:
     events, end = split.sequences, max((one.until for one in state.neighbours), default=0.0)
     if not (len(state.neighbours) and events.timed and float(events.time.min()) > end):
         return state
-    near = [replace(one, before=replace(one, before=None)) for one in state.neighbours]
+    near = [one.updated(one.updated(None)) for one in state.neighbours]
     return replace(state, neighbours=tuple(near))
 
 
@@ -158,15 +151,15 @@ def _counted(
     state: RecommenderState,
     weights: Mapping[str, float],
     events: Sequences,
-    before: Mapping[str, Neighbours | None],
-) -> dict[str, Neighbours]:
+    before: Mapping[str, Counted | None],
+) -> dict[str, Counted]:
     no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
     counted = {}
     for name, weight in weights.items():
         old = before.get(name)
-        made = COUNTED[name](events, size) if old is None else continued(old, events, size)
-        kept = None if old is None else replace(old, before=None)
-        counted[name] = replace(made, weight=weight, negative_types=no, before=kept)
+        made = COUNTED[name].of(events, size, no) if old is None else continued(old, events, size)
+        kept = None if old is None else old.updated(None)
+        counted[name] = made.weighted(weight).updated(kept)
     return counted
 
 
