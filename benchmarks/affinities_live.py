@@ -7,8 +7,8 @@ and on one thread, three times: ``plain`` has no affinities; ``counted`` has tho
 in the log, with a weight each; ``all`` has content too, whose 128 directions make every vector
 wider. 200 users have 50 events each. In each turn one of them takes an item and asks for a list,
 once of each recommender. Times are medians and 99th percentiles of single calls after a warm-up,
-without garbage collection. With ``--trend``, the recommenders have a trend too: then ``plain``
-scores all items, as the others do.
+without garbage collection. They are CPU times, which other processes change least. With
+``--trend``, the recommenders have a trend too.
 """
 
 import gc
@@ -111,12 +111,13 @@ def measured(items: int, calls: int, *, trend: bool) -> dict[str, float]:
     gc.disable()
     for turn in range(calls + WARM):
         user, item, at = f"user-{turn % USERS}", int(later[turn]), time.time()
-        for place, live in enumerate(served.values()):
-            began = time.perf_counter_ns()
+        for place in np.roll(range(len(served)), turn):
+            live = list(served.values())[place]
+            began = time.thread_time_ns()
             live.observe(user, item, "view", at)
-            between = time.perf_counter_ns()
+            between = time.thread_time_ns()
             live.recommend(user, k=10)
-            taken[:, place, turn] = between - began, time.perf_counter_ns() - between
+            taken[:, place, turn] = between - began, time.thread_time_ns() - between
     gc.enable()
     taken = taken[..., WARM:] / 1e6
     found: dict[str, float] = {}

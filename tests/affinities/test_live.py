@@ -36,9 +36,9 @@ def counted(live, events, start, end):
         last.append(item)
 
 
-def rows(live, size=SIZE):
+def rows(live):
     """The term for each history of ``ASKED``."""
-    return torch.stack([live.bonus([(item, 0) for item in items], size) for items in ASKED])
+    return torch.tensor(np.stack([live.bonus([(item, 0) for item in items]) for items in ASKED]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,14 +95,13 @@ def test_new_items_have_neighbours(kind):
     for _ in range(30):
         live.add(SIZE + 2, [SIZE + 1], 9.0)
     kept = live.counted.bonus(Histories.of_items([[SIZE + 1]]), SIZE + 2)[0]
-    for found in (live.bonus([(SIZE + 1, 0)], SIZE + 2), kept):
+    for found in (torch.from_numpy(live.bonus([(SIZE + 1, 0)])), kept):
         assert int(found.argmax()) == SIZE + 2
-    assert live.bonus([(SIZE + 1, 0)], SIZE).shape == (SIZE + 1,)  # of a catalogue from before
 
 
 def test_items_of_negative_events_are_passed_over():
     live = CoOccurrence.of(sequences([(0, 1), (0, 2), (1, 3), (1, 4)]), SIZE, (2,)).live()
-    found = live.bonus([(1, 1), (3, 2)], SIZE)
+    found = live.bonus([(1, 1), (3, 2)])
     assert found.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
 
 
@@ -128,7 +127,7 @@ def test_new_neighbours_of_an_item_have_a_limit():
         live.add(2, [1], 1.0)
     for other in range(3, size):
         live.add(other, [1], 1.0)
-    found = live.bonus([(1, 0)], size)
+    found = live.bonus([(1, 0)])
     assert int(found.argmax()) == 2
     assert KEPT <= int((found > 0).sum()) <= ROOM
     assert live.counted.items.shape[1] == KEPT

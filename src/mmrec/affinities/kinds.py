@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -52,9 +52,9 @@ class CoOccurrence(Neighbours):
             items[rows] = torch.where(counts[rows] > 0, top, 0)
         return cls(items, counts, totals, 0.9, negative_types=negative_types, until=events.end)
 
-    def similarity(self, items: Any, near: Array, counts: Array, totals: Array) -> Array:
+    def similarity(self, users: Array, near: Array, counts: Array, totals: Array) -> Array:
         """Return the similarity of items and their neighbours."""
-        similar: Array = counts / ((totals[items] * totals[near]) ** 0.5 + SHRINK)
+        similar: Array = counts / ((users * totals[near]) ** 0.5 + SHRINK)
         return similar
 
     def met(self, item: int, after: Sequence[int], again: bool) -> tuple[int, Sequence[int]]:

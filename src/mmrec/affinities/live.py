@@ -32,8 +32,8 @@ class LiveNeighbours:
         >>> live = Successors.of(events, 3).live()
         >>> for _ in range(4):
         ...     live.add(3, after=[1], time=9.0)
-        >>> live.bonus([(1, 0)], 3)
-        tensor([0.0000, 0.0000, 0.2500, 1.0000])
+        >>> live.bonus([(1, 0)])
+        array([0.  , 0.  , 0.25, 1.  ], dtype=float32)
     """
 
     def __init__(self, start: Neighbours) -> None:
@@ -62,21 +62,22 @@ class LiveNeighbours:
         known, others = self._start.met(item, after, again)
         if known:
             self._totals[known] += 1
+        if others:
             self._row(known).meet(others)
-            if self._start.mutual:
-                for other in others:
-                    self._row(other).meet((known,))
+        if self._start.mutual:
+            for other in others:
+                self._row(other).meet((known,))
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
         self._totals = np.pad(self._totals, (0, count))
 
-    def bonus(self, recent: Recent, size: int) -> Float[Tensor, " V1"]:
+    def bonus(self, recent: Recent) -> Float[np.ndarray, " V1"]:
         """Return the weighted term for one user, see :meth:`Neighbours.bonus`."""
-        sums = self._sums(recent)[: size + 1]
+        sums = self._sums(recent)
         sums[0] = 0
-        found = torch.from_numpy((sums * (self.weight / max(sums.max(), LEAST))).astype("f4"))
-        return F.pad(found, (0, size + 1 - len(found))) if len(found) <= size else found
+        sums *= self.weight / max(sums.max(), LEAST)
+        return sums.astype(np.float32)
 
     @property
     def counted(self) -> Neighbours:
@@ -103,17 +104,21 @@ class LiveNeighbours:
             recent = recent[-1:]
         weights = self._start.decay ** np.arange(len(recent) - 1, -1, -1, dtype=np.float32)
         past = [0 if kind in self._no else item for item, kind in recent]
-        known = np.array([item if item < len(self._items) else 0 for item in past], dtype=int)
+        items = np.array(past, dtype=np.int64)
+        users = self._totals[items]
+        known = np.where(items < len(self._items), items, 0)
         near, counts = self._items[known], self._counts[known]
-        value = self._start.similarity(known[:, None], near, counts, self._totals)
+        value = self._start.similarity(users[:, None], near, counts, self._totals)
         where, what = near.ravel(), (value * weights[:, None]).ravel()
         rows = [(place, row) for place, item in enumerate(past) if (row := self._new.get(item))]
         if rows:
             near = np.concatenate([row.near for _, row in rows])
             counts = np.concatenate([row.counts for _, row in rows])
-            places = np.repeat([place for place, _ in rows], [len(row.near) for _, row in rows])
-            items = np.array(past)[places]
-            value = self._start.similarity(items, near, counts, self._totals) * weights[places]
+            places, lengths = [place for place, _ in rows], [len(row.near) for _, row in rows]
+            value = self._start.similarity(
+                users[places].repeat(lengths), near, counts, self._totals
+            )
+            value = value * weights[places].repeat(lengths)
             where, what = np.concatenate([where, near]), np.concatenate([what, value])
         # Without events the counts are whole numbers.
         return np.bincount(where, what, len(self._totals)).astype(np.float64, copy=False)
@@ -130,7 +135,7 @@ class LiveNeighbours:
                     if other:
                         row[other] = row.get(other, 0.0) + count
             near, counts = torch.tensor(list(row)), torch.tensor(list(row.values()))
-            similar = table.similarity(torch.tensor(item), near, counts, totals)
+            similar = table.similarity(totals[item], near, counts, totals)
             best = similar.topk(min(KEPT, len(row))).indices
             merged[item] = near[best], counts[best]
         return merged
@@ -158,8 +163,8 @@ class NewNeighbours:
         for other in others:
             place = self._place.setdefault(other, len(self._place))
             if place == len(self.near):
-                self.near = np.pad(self.near, (0, place))
-                self.counts = np.pad(self.counts, (0, place))
+                self.near = np.concatenate([self.near, np.zeros_like(self.near)])
+                self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
             self.near[place] = other
             self.counts[place] += 1
         if len(self._place) > ROOM:

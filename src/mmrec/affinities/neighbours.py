@@ -65,14 +65,14 @@ class Neighbours:
         """Count events; items of ``negative_types`` are passed over in histories."""
         raise NotImplementedError
 
-    def similarity(self, items: Any, near: Array, counts: Array, totals: Array) -> Array:
-        """Return the similarity of items and their neighbours, given how often they were met.
+    def similarity(self, users: Array, near: Array, counts: Array, totals: Array) -> Array:
+        """Return the similarity of items and their neighbours.
 
         Args:
-            items: catalogue indices, in a shape that fits that of ``near``.
-            near: those of their neighbours.
+            users: users of each item, in a shape that fits that of ``near``.
+            near: catalogue indices of the neighbours.
             counts: how often they were met.
-            totals: users of each item, ``(V + 1,)``.
+            totals: users of every catalogue index, ``(V + 1,)``.
         """
         return counts
 
@@ -104,7 +104,8 @@ class Neighbours:
         weights = torch.full(age.shape, self.decay) ** age
         items = items.masked_fill(items > self.catalog_size, 0)
         near = self.items[items]
-        value = self.similarity(items.unsqueeze(2), near, self.counts[items], self.totals)
+        users = self.totals[items].unsqueeze(2)
+        value = self.similarity(users, near, self.counts[items], self.totals)
         value = value * weights.unsqueeze(2)
         sums = torch.zeros(len(items), self.catalog_size + 1)
         sums.scatter_add_(1, near.flatten(1), value.flatten(1))

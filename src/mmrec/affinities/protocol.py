@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -114,6 +115,9 @@ class LiveCounts(Protocol):
         """Take items that were added at the end of the catalogue."""
         ...
 
-    def bonus(self, recent: Recent, size: int) -> Float[Tensor, " V1"]:
-        """Return the weighted term for one user, see :meth:`Counted.bonus`."""
+    def bonus(self, recent: Recent) -> Float[np.ndarray, " V1"]:
+        """Return the weighted term of each item and of padding for one user, float32.
+
+        The array may be the counts' own: it must not be changed.
+        """
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -97,13 +98,14 @@ class LiveUnseen:
     Example:
         >>> live = LiveUnseen(Unseen(torch.tensor([0.0, 1.0, 0.0, 0.0])))
         >>> live.add(2, after=[1], time=9.0)
-        >>> live.bonus([], 3)
-        tensor([0., 0., 0., 1.])
+        >>> live.bonus([])
+        array([0., 0., 0., 1.], dtype=float32)
     """
 
     def __init__(self, start: Unseen) -> None:
         self._start, self._until = start, start.until
-        self._totals, self._row = start.totals.clone(), start.row(start.catalog_size)
+        self._totals = start.totals.numpy().copy()
+        self._row = start.row(start.catalog_size).numpy()
 
     @property
     def kind(self) -> str:
@@ -118,7 +120,7 @@ class LiveUnseen:
     @property
     def counted(self) -> Unseen:
         """The counts as they are now, to keep."""
-        return replace(self._start, totals=self._totals.clone(), until=self._until)
+        return replace(self._start, totals=torch.from_numpy(self._totals.copy()), until=self._until)
 
     def add(self, item: int, after: Sequence[int], time: float, *, again: bool = False) -> None:
         """Count an event."""
@@ -128,9 +130,9 @@ class LiveUnseen:
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
-        self._totals = F.pad(self._totals, (0, count))
-        self._row = F.pad(self._row, (0, count), value=self.weight)
+        self._totals = np.pad(self._totals, (0, count))
+        self._row = np.pad(self._row, (0, count), constant_values=self.weight)
 
-    def bonus(self, recent: Recent, size: int) -> Float[Tensor, " V1"]:
-        """Return the weighted term for ``size`` items and padding."""
-        return self._row[: size + 1].clone()
+    def bonus(self, recent: Recent) -> Float[np.ndarray, " V1"]:
+        """Return the weighted term of each item and of padding; it must not be changed."""
+        return self._row

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -48,17 +50,23 @@ class LogNeighbours:
             self._follow(now)
             return tuple(live.counted for live in self._live)
 
-    def terms(self, now: Snapshot, recent: Recent) -> dict[str, Float[Tensor, " V1"]]:
-        """Return what is added to the score of every item of a snapshot, by the name of the term.
+    def bonus(self, now: Snapshot, recent: Recent) -> Float[Tensor, " V1"] | None:
+        """Return what is added to the score of every item of a snapshot; None for nothing.
 
         Args:
             now: what is served.
             recent: the last events of a user.
         """
-        size = len(now.vectors) - 1
+        terms = [*self.terms(now, recent).values()]
+        return None if not terms else torch.from_numpy(sum(terms[1:], start=terms[0]))
+
+    def terms(self, now: Snapshot, recent: Recent) -> dict[str, Float[np.ndarray, " V1"]]:
+        """Return the parts of the bonus by the name of the term."""
         with self._lock:
             self._follow(now)
-            return {live.kind: live.bonus(recent, size) for live in self._live if live.weight}
+            terms = {live.kind: live.bonus(recent) for live in self._live if live.weight}
+        # There may be items that were added after the snapshot.
+        return {kind: term[: len(now.vectors)] for kind, term in terms.items()}
 
     def forget(self, user: str) -> None:
         """Drop the last items of a user.

@@ -303,8 +303,7 @@ class RealtimeRecommender:
             share = None if self.trend is None else self.trend.popularity(now, _or_nan(time))
             return popular_list(now, k, allowed, share)
         chosen = None if where is None else allowed
-        terms = [*self._terms(now, recent, time).values()]
-        bonus = torch.stack(terms).sum(0) if terms else None
+        bonus = self._bonus(now, recent, time)
         return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
@@ -499,9 +498,19 @@ class RealtimeRecommender:
             past = past_of(self.log.of_user(user), now.catalog.find)
         return now.updater.reader.seen(past, exclude_seen)
 
-    def _terms(self, now: Snapshot, recent: Recent, time: float | None) -> dict[str, Tensor]:
-        """Return by name what is added to the score of every item beside the product."""
-        terms = {} if self.neighbours is None else self.neighbours.terms(now, recent)
+    def _bonus(self, now: Snapshot, recent: Recent, time: float | None) -> Tensor | None:
+        """Return what is added to the score of every item beside the product; None for nothing."""
+        counted = None if self.neighbours is None else self.neighbours.bonus(now, recent)
+        if self.trend is None or not self.trend.active:
+            return counted
+        popular = self.trend.bonus(now, _or_nan(time))
+        return popular if counted is None else counted + popular
+
+    def _terms(self, now: Snapshot, recent: Recent, time: float | None) -> dict[str, Any]:
+        """Return the parts of the bonus by name."""
+        terms: dict[str, Any] = {}
+        if self.neighbours is not None:
+            terms |= self.neighbours.terms(now, recent)
         if self.trend is not None and self.trend.active:
             terms["trend"] = self.trend.bonus(now, _or_nan(time))
         return terms
