@@ -136,7 +136,8 @@ def test_new_neighbours_of_an_item_have_a_limit():
 @given(st.lists(st.integers(1, 30), max_size=200))
 def test_new_neighbours_are_counted_as_by_a_loop(others):
     row = NewNeighbours()
-    row.meet(others)
+    for other in others:
+        row.meet(other)
     found = dict(zip(row.near[: len(row)].tolist(), row.counts.tolist(), strict=False))
     assert found == {other: others.count(other) for other in others}
     assert not row.near[len(row) :].any()

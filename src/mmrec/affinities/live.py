@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.affinities.neighbours import KEPT, LEAST, Neighbours
-from mmrec.affinities.protocol import Recent
+from mmrec.affinities.protocol import LAST, Recent
 
 ROOM = 4 * KEPT
 """New neighbours of an item at most; then the :data:`KEPT` that were met most often are kept."""
@@ -41,6 +41,9 @@ class LiveNeighbours:
         self._items, self._counts = start.items.numpy(), start.counts.numpy()
         self._totals, self._new = start.totals.numpy().copy(), dict[int, NewNeighbours]()
         self._no = frozenset(start.negative_types)
+        # Of the last items, the last one at the end; without decay it is read alone.
+        ages = np.arange(LAST if start.decay else 1, dtype=np.float32)
+        self._weights = (start.decay**ages)[::-1].copy()
 
     @property
     def kind(self) -> str:
@@ -62,11 +65,10 @@ class LiveNeighbours:
         known, others = self._start.met(item, after, again)
         if known:
             self._totals[known] += 1
-        if others:
-            self._row(known).meet(others)
-        if self._start.mutual:
-            for other in others:
-                self._row(other).meet((known,))
+        for other in others:
+            self._row(known).meet(other)
+            if self._start.mutual:
+                self._row(other).meet(known)
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
@@ -100,13 +102,13 @@ class LiveNeighbours:
 
     def _sums(self, recent: Recent) -> Float[np.ndarray, " V1"]:
         """Return the sums of similarities, before the division by the largest."""
-        if not self._start.decay:  # of the last item alone
-            recent = recent[-1:]
-        weights = self._start.decay ** np.arange(len(recent) - 1, -1, -1, dtype=np.float32)
+        recent = recent[-len(self._weights) :]
+        weights = self._weights[len(self._weights) - len(recent) :]
         past = [0 if kind in self._no else item for item, kind in recent]
         items = np.array(past, dtype=np.int64)
-        users = self._totals[items]
-        known = np.where(items < len(self._items), items, 0)
+        users, known = self._totals[items], items
+        if len(self._totals) > len(self._items):  # items that were added have no row
+            known = np.where(items < len(self._items), items, 0)
         near, counts = self._items[known], self._counts[known]
         value = self._start.similarity(users[:, None], near, counts, self._totals)
         where, what = near.ravel(), (value * weights[:, None]).ravel()
@@ -158,16 +160,18 @@ class NewNeighbours:
     def __len__(self) -> int:
         return len(self._place)
 
-    def meet(self, others: Sequence[int]) -> None:
-        """Count once that the item met each of some others."""
-        for other in others:
-            place = self._place.setdefault(other, len(self._place))
-            if place == len(self.near):
-                self.near = np.concatenate([self.near, np.zeros_like(self.near)])
-                self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
-            self.near[place] = other
+    def meet(self, other: int) -> None:
+        """Count once that the item met another one."""
+        place = self._place.get(other)
+        if place is not None:
             self.counts[place] += 1
-        if len(self._place) > ROOM:
-            best = np.argsort(-self.counts, kind="stable")[:KEPT]
+            return
+        place = self._place[other] = len(self._place)
+        if place == len(self.near):
+            self.near = np.concatenate([self.near, np.zeros_like(self.near)])
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+        self.near[place], self.counts[place] = other, 1
+        if place >= ROOM:
+            best = np.argsort(-self.counts[: place + 1], kind="stable")[:KEPT]
             self.near, self.counts = self.near[best], self.counts[best]
-            self._place = {other: place for place, other in enumerate(self.near.tolist())}
+            self._place = {kept: place for place, kept in enumerate(self.near.tolist())}
