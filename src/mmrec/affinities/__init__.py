@@ -13,6 +13,7 @@ from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingA
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
 from mmrec.affinities.live import LiveNeighbours
 from mmrec.affinities.neighbours import Neighbours
+from mmrec.affinities.once import counted_in, counting_once
 from mmrec.affinities.parts import score_parts
 from mmrec.affinities.protocol import LAST, Counted, LiveCounts, Recent
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
@@ -44,6 +45,8 @@ __all__ = [
     "Unseen",
     "continued",
     "counted_from",
+    "counted_in",
+    "counting_once",
     "learned",
     "score_parts",
     "with_content",

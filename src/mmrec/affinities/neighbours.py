@@ -19,8 +19,6 @@ KEPT = 100
 LEAST = 1e-12
 """The largest similarity of a history counts as this much at least."""
 
-TENSORS = ("items", "counts", "totals")
-
 Array = TypeVar("Array", Tensor, np.ndarray)
 
 
@@ -151,13 +149,13 @@ class Neighbours:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the arrays, for safetensors."""
-        return {name: getattr(self, name) for name in TENSORS}
+        return {"items": self.items.int(), "counts": self.counts, "totals": self.totals}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Neighbours":
         """Return what :meth:`to_dict` and :meth:`tensors` have written."""
         return cls(
-            tensors["items"],
+            tensors["items"].long(),
             tensors["counts"],
             tensors["totals"],
             decay=float(values["decay"]),

@@ -36,6 +36,9 @@ from mmrec.trends import Trend
 
 log = logging.getLogger(__name__)
 
+BEFORE = "before"
+"""In ``config.json`` and in the names of arrays: the counts before an update."""
+
 BESIDE = "images_from_run"
 """In ``config.json``: the folder of images as seen from the RUN."""
 
@@ -63,7 +66,7 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
         {
             f"{number}.{name}": array
             for number, one in enumerate(state.neighbours)
-            for name, array in one.tensors().items()
+            for name, array in _arrays(one).items()
         },
         _table_of(state.users),
     )
@@ -75,9 +78,26 @@ def _neighbours(run: Run) -> tuple[Counted, ...]:
         log.warning("the RUN lacks %s: scores lack what was counted", NEIGHBOURS)
         return ()
     return tuple(
-        counted_from(values, _under(f"{number}.", run.neighbours))
+        _counted(values, _under(f"{number}.", run.neighbours))
         for number, values in enumerate(run.config["neighbours"])
     )
+
+
+def _arrays(one: Counted) -> dict[str, torch.Tensor]:
+    """Return the arrays of counts, and of those before an update."""
+    before = {} if one.before is None else one.before.tensors()
+    return {**one.tensors(), **{f"{BEFORE}.{name}": array for name, array in before.items()}}
+
+
+def _numbers(one: Counted) -> dict[str, Any]:
+    return one.to_dict() | {BEFORE: None if one.before is None else one.before.to_dict()}
+
+
+def _counted(values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Counted:
+    """Return what :func:`_numbers` and :func:`_arrays` have made."""
+    before = values.get(BEFORE)
+    earlier = None if before is None else counted_from(before, _under(f"{BEFORE}.", tensors))
+    return counted_from(values, tensors).updated(earlier)
 
 
 def _trend(run: Run) -> Trend | None:
@@ -125,7 +145,7 @@ def describe(state: RecommenderState) -> dict[str, Any]:
         "images": str(images.resolve()) if images else None,
         "trend": None if state.trend is None else state.trend.to_dict(),
         "content_affinity": None if content is None else content.to_dict(),
-        "neighbours": [one.to_dict() for one in state.neighbours],
+        "neighbours": [_numbers(one) for one in state.neighbours],
         "about": dict(state.about),
     }
 

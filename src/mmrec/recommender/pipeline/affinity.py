@@ -16,7 +16,7 @@ from mmrec.affinities import (
     AffinityInterest,
     ContentAffinity,
     Counted,
-    continued,
+    counted_in,
     learned,
     with_content,
 )
@@ -26,6 +26,7 @@ from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, check_products, encode_with_contributions
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.leaks import TRAINED
 from mmrec.recommender.pipeline.requests import ValidRequests
 
 log = logging.getLogger(__name__)
@@ -67,14 +68,16 @@ def with_affinities(
         start: the recommender that was updated; None for a new one.
     """
     requests = ValidRequests.of(state.labelled(split))
-    if not state.options.affinities or not _is_product(state.model):
-        return state, {}
-    if len(state.catalog) > LARGE:
-        log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
-        return state, {}
     before: dict[str, Counted | None] = {}
     if start is not None:
         before |= {one.kind: one for one in start.neighbours}
+    if not state.options.affinities or not _is_product(state.model):
+        _say_lost(before)
+        return state, {}
+    if len(state.catalog) > LARGE:
+        log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
+        _say_lost(before)
+        return state, {}
     if not requests.enough:
         weights = {} if start is None else weights_of(start)
         return attach(state, sources, split, weights, before), {}
@@ -100,6 +103,12 @@ def with_affinities(
     found, facts = choose_weights(
         terms, names, requests.targets, requests.users, seed=state.options.seed
     )
+    if start is not None and (new := [n for n in found if n in COUNTED and n not in before]):
+        log.warning(
+            "%s: counted in the %s events of this log alone; the RUN has no earlier counts",
+            " and ".join(new),
+            f"{len(split.sequences.item):,}",
+        )
     return attach(state, sources, split, found, before), {"affinities": facts}
 
 
@@ -112,9 +121,12 @@ def attach(
 ) -> RecommenderState:
     """Return a state with affinities of given weights; events of all parts are counted.
 
-    Those of which there were counts ``before`` an update continue them.
+    Those of which there were counts ``before`` an update continue them. If validation doesn't want
+    one of these any more, it has the weight 0 and is counted all the same, since a later update may
+    take it again.
     """
-    near = {name: weight for name, weight in weights.items() if name in COUNTED}
+    near = {name: 0.0 for name, counted in before.items() if counted is not None}
+    near |= {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
     counted = _counted(state, near, every, before)
     content = {
@@ -139,12 +151,27 @@ def recounted(state: RecommenderState, events: Sequences) -> tuple[Counted, ...]
 
 
 def continuing(state: RecommenderState, split: Split) -> RecommenderState:
-    """Return a state whose counts go on from those that are served, for a log of later events."""
-    events, end = split.sequences, max((one.until for one in state.neighbours), default=0.0)
-    if not (len(state.neighbours) and events.timed and float(events.time.min()) > end):
+    """Return a state whose affinities are counted in a log as is right for that log.
+
+    The log of the training, or of the last update, goes on from the counts before it. A log of
+    later events goes on from the counts that are served. Any other is counted alone.
+    """
+    trained = state.about.get(TRAINED, {}).get("split")
+    if not state.neighbours or trained == split.fingerprint:
         return state
-    near = [one.updated(one.updated(None)) for one in state.neighbours]
-    return replace(state, neighbours=tuple(near))
+    events, end = split.sequences, max(one.until for one in state.neighbours)
+    if events.timed and float(events.time.min()) > end:
+        near = [one.updated(one.updated(None)) for one in state.neighbours]
+        return replace(state, neighbours=tuple(near))
+    if any(one.before is not None for one in state.neighbours):
+        count = f"{len(events.item):,}"
+        log.warning("affinities are counted in the %s events of this log alone", count)
+    return replace(state, neighbours=tuple(one.updated(None) for one in state.neighbours))
+
+
+def _say_lost(before: Mapping[str, Counted | None]) -> None:
+    if before:
+        log.warning("without affinities, the counts of %s are lost", " and ".join(before))
 
 
 def _counted(
@@ -156,10 +183,7 @@ def _counted(
     no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
     counted = {}
     for name, weight in weights.items():
-        old = before.get(name)
-        made = COUNTED[name].of(events, size, no) if old is None else continued(old, events, size)
-        kept = None if old is None else old.updated(None)
-        counted[name] = made.weighted(weight).updated(kept)
+        counted[name] = counted_in(name, events, size, no, before.get(name)).weighted(weight)
     return counted
 
 
