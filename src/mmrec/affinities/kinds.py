@@ -9,6 +9,7 @@ import torch
 
 from mmrec.affinities.neighbours import KEPT, Array, Neighbours
 from mmrec.baselines import EASE
+from mmrec.baselines.knn import most_similar
 from mmrec.baselines.pairs import Pairs
 from mmrec.data import Histories, Sequences
 
@@ -43,13 +44,8 @@ class CoOccurrence(Neighbours):
         totals = torch.from_numpy(pairs.sizes).float()
         items = torch.zeros(catalog_size + 1, kept, dtype=torch.long)
         counts = torch.zeros(catalog_size + 1, kept)
-        for rows, shared in pairs.shared():
-            both = torch.from_numpy(shared)
-            both[torch.arange(len(rows)), rows] = 0
-            similar = both / (torch.outer(totals[rows], totals).sqrt() + SHRINK)
-            top = similar.topk(kept, dim=1).indices
-            counts[rows] = both.gather(1, top)
-            items[rows] = torch.where(counts[rows] > 0, top, 0)
+        for rows, near, _, shared in most_similar(pairs, kept, SHRINK):
+            counts[rows], items[rows] = shared, torch.where(shared > 0, near, 0)
         return cls(items, counts, totals, 0.9, negative_types=negative_types, until=events.end)
 
     def similarity(self, users: Array, near: Array, counts: Array, totals: Array) -> Array:
