@@ -6,9 +6,10 @@ A generated recommender (id and a vector of 256 columns, D = 64, 1 epoch) is ser
 and on one thread, three times: ``plain`` has no affinities; ``counted`` has those that are counted
 in the log, with a weight each; ``all`` has content too, whose 128 directions make every vector
 wider. 200 users have 50 events each. In each turn one of them takes an item and asks for a list,
-once of each recommender. Times are medians and 99th percentiles of single calls after a warm-up,
-without garbage collection. They are CPU times, which other processes change least. With
-``--trend``, the recommenders have a trend too.
+once of each recommender: ``event`` is the call that stores it, ``list`` the first list after it,
+which counts it, and ``again`` the same list once more. Times are medians and 99th percentiles of
+single calls after a warm-up, without garbage collection. They are CPU times, which other processes
+change least. With ``--trend``, the recommenders have a trend too.
 """
 
 import gc
@@ -106,7 +107,7 @@ def measured(items: int, calls: int, *, trend: bool) -> dict[str, float]:
             fill(live, f"user-{user}", row.tolist())
     later = log_of(items, USERS, -(-(calls + WARM) // USERS), "user-", 3)
     later = later["item_id"].reshape(USERS, -1).T.ravel()
-    taken = np.empty((2, len(served), calls + WARM))
+    taken = np.empty((3, len(served), calls + WARM))
     gc.collect()
     gc.disable()
     for turn in range(calls + WARM):
@@ -115,13 +116,15 @@ def measured(items: int, calls: int, *, trend: bool) -> dict[str, float]:
             live = list(served.values())[place]
             began = time.thread_time_ns()
             live.observe(user, item, "view", at)
-            between = time.thread_time_ns()
-            live.recommend(user, k=10)
-            taken[:, place, turn] = between - began, time.thread_time_ns() - between
+            clock = [began, time.thread_time_ns()]
+            for _ in range(2):
+                live.recommend(user, k=10)
+                clock.append(time.thread_time_ns())
+            taken[:, place, turn] = np.diff(clock)
     gc.enable()
     taken = taken[..., WARM:] / 1e6
     found: dict[str, float] = {}
-    for what, rows in zip(("event", "list"), taken, strict=True):
+    for what, rows in zip(("event", "list", "again"), taken, strict=True):
         for name, row in zip(served, rows, strict=True):
             found |= percentiles(f"{what}_{items}_{name}", row)
         base = np.median(rows[0])
