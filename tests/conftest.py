@@ -210,7 +210,10 @@ def add_affinities():
                     for name, share in shares.items()
                 },
             )
-        tables = [replace(table, negative_types=types) for table in state.neighbours]
+        tables = [
+            replace(table, negative_types=types) if hasattr(table, "negative_types") else table
+            for table in state.neighbours
+        ]
         return Recommender(replace(state, neighbours=tuple(tables)))
 
     return make

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mmrec.baselines import ContentNearest
 from mmrec.baselines.content import LACKING, centered
+from mmrec.baselines.decayed import with_decay
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
 V, E = 5, 3
@@ -47,7 +48,7 @@ def test_what_absent_items_hold_changes_nothing():
 
 def test_another_decay_is_that_of_a_new_one():
     query = Histories.of_items([[4, 1, 2]])
-    again = ContentNearest(VECTORS, PRESENT).with_decay(0.5)
+    again = with_decay(ContentNearest(VECTORS, PRESENT), 0.5)
     assert torch.equal(
         again.scores(query), ContentNearest(VECTORS, PRESENT, decay=0.5).scores(query)
     )

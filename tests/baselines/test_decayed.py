@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.baselines.decayed import check_decay, decayed
+from mmrec.baselines import EASE
+from mmrec.baselines.decayed import check_decay, decayed, with_decay
 from mmrec.data import Histories
 
 
@@ -19,3 +20,11 @@ def test_weights_are_powers_from_the_end(lengths, decay):
 def test_a_wrong_decay_is_refused(decay):
     with pytest.raises(ValueError, match="decay must be above 0 and at most 1; got"):
         check_decay(decay)
+    with pytest.raises(ValueError, match="decay must be above 0 and at most 1; got"):
+        with_decay(EASE(), decay)
+
+
+def test_another_decay_leaves_the_first_as_it_is():
+    first = EASE(l2=3.0, decay=0.9)
+    made = with_decay(first, 0.5)
+    assert (first.decay, made.decay, made.l2) == (0.9, 0.5, 3.0)

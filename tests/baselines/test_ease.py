@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.baselines import EASE, ease
+from mmrec.baselines.decayed import with_decay
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
 V = 6
@@ -77,7 +78,7 @@ def test_another_decay_needs_no_fit():
     queries = Histories.of_items([[1, 2], [5, 3, 1]])
     fitted = EASE(decay=0.5).fit(events, V)
     assert torch.equal(
-        EASE().fit(events, V).with_decay(0.5).scores(queries), fitted.scores(queries)
+        with_decay(EASE().fit(events, V), 0.5).scores(queries), fitted.scores(queries)
     )
 
 

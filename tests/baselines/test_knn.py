@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.baselines import ItemKNN, pairs
+from mmrec.baselines.decayed import with_decay
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
 V = 6
@@ -86,5 +87,5 @@ def test_another_decay_needs_no_fit():
     events = sequences_of([[1, 2, 3], [2, 3, 4], [4, 5, 6, 1]])
     queries = Histories.of_items([[1, 2], [6]])
     fitted = ItemKNN(decay=0.5).fit(events, V)
-    again = ItemKNN().fit(events, V).with_decay(0.5)
+    again = with_decay(ItemKNN().fit(events, V), 0.5)
     assert torch.equal(again.scores(queries), fitted.scores(queries))

@@ -85,14 +85,15 @@ class Served:
         for one, table in self.tables:
             users = table["totals"]
             for row, history in enumerate(items):
+                if one["kind"] == "unseen":
+                    found[row, 1:] += one["weight"] * (users[1:] == 0)
+                    continue
                 sums = np.zeros(len(self.vectors) + 1)
                 for age, item in enumerate(history[: -one["last"] - 1 : -1]):
                     near, value = table["items"][item], table["counts"][item]
                     if one["kind"] == "co-occurrence":
                         value = value / (np.sqrt(users[item] * users[near]) + one["shrink"])
                     np.add.at(sums, near, one["decay"] ** age * value)
-                if one["kind"] == "unseen":
-                    sums = (users == 0).astype(float)
                 sums[0] = 0
                 found[row] += one["weight"] * sums / max(sums.max(), 1e-12)
         return found[:, 1:]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmrec import Recommender
-from mmrec.affinities import Neighbours
+from mmrec.affinities import CoOccurrence, Successors
 from mmrec.data import Histories, Interactions, to_sequences
 from mmrec.realtime import RealtimeRecommender
 from mmrec.realtime.explain import explain_history, explain_modalities
@@ -69,8 +69,8 @@ def with_all(fit, add_affinities):
         plain.catalog,
     )
     tables = [
-        Neighbours.of_users(events, 12).weighted(2.0),
-        Neighbours.of_successors(events, 12).weighted(3.0),
+        CoOccurrence.of(events, 12).weighted(2.0),
+        Successors.of(events, 12).weighted(3.0),
     ]
     trended = Recommender(
         replace(plain.state, trend=replace(plain.state.trend, weights=TrendWeights(now=0.5)))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmrec import Options, Recommender
-from mmrec.affinities import Neighbours
+from mmrec.affinities import CoOccurrence, Successors
 from mmrec.data import Histories, Interactions, to_sequences
 from mmrec.realtime import MemoryLog, RealtimeRecommender, import_events
 
@@ -32,8 +32,8 @@ def made(events, add_affinities):
     plain = Recommender.fit(events, {"item_id": ITEMS}, options=options)
     log = to_sequences(Interactions(events), plain.catalog)
     tables = [
-        Neighbours.of_users(log, len(ITEMS)).weighted(20.0),
-        Neighbours.of_successors(log, len(ITEMS)).weighted(20.0),
+        CoOccurrence.of(log, len(ITEMS)).weighted(20.0),
+        Successors.of(log, len(ITEMS)).weighted(20.0),
     ]
     return add_affinities(plain, neighbours=tables, negative=["hide"])
 
@@ -116,10 +116,10 @@ def test_a_hidden_item_is_passed_over(made):
     session = live.sessions.get("ann")
     assert [item for item, _ in session.recent] == [1, 6]
     assert session.event_type == kind
-    found = live.neighbours.terms(now, now.updater.recent_of(session))
+    found = live.neighbours.terms(now, session.recent)
     alone = live.to_state().neighbours[0].bonus(Histories.of_items([[1]]), len(ITEMS))[0]
-    assert torch.allclose(found["co-occurrence"], alone, atol=1e-5)
-    assert not bool(found["successors"].any())  # the last event says no
+    assert found["co-occurrence"] == pytest.approx(alone.numpy(), abs=1e-5)
+    assert not found["successors"].any()  # the last event says no
 
 
 def test_new_items_are_counted(made):
@@ -165,10 +165,14 @@ def test_after_a_restart_events_of_forgotten_users_do_not_count(made):
     assert torch.equal(other.totals[1:], counted.totals[1:] - 1)
 
 
-def test_a_term_of_weight_0_is_not_followed(made):
+def test_a_term_of_weight_0_is_counted_and_changes_no_list(made):
     off = tuple(table.weighted(0.0) for table in made.state.neighbours)
     live = RealtimeRecommender(Recommender(replace(made.state, neighbours=off)))
-    assert live.neighbours is None
-    live.observe("ann", "i1", "view", LATER)
-    assert live.recommend("ann", at=LATER)[0].reason == "interest"
-    assert live.to_state().neighbours == off
+    on = RealtimeRecommender(made)
+    for one in (live, on):
+        observed(one)
+    without = RealtimeRecommender(Recommender(replace(made.state, neighbours=())), log=live.log)
+    assert live.recommend("w1", at=LATER) == without.recommend("w1", at=LATER)
+    for a, b in zip(live.to_state().neighbours, on.to_state().neighbours, strict=True):
+        assert a.weight == 0
+        assert torch.equal(a.counts, b.counts)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec import Options, Recommender
-from mmrec.affinities import Neighbours
+from mmrec.affinities import CoOccurrence, Successors
 from mmrec.data import Interactions, to_sequences
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.batch import histories_of, recommend_all
@@ -58,8 +58,8 @@ def made(request, add_affinities):
     tables = [
         replace(neighbours, weight=weight, until=2 * NOW)
         for neighbours, weight in (
-            (Neighbours.of_users(log, len(ITEMS)), 0.8),
-            (Neighbours.of_successors(log, len(ITEMS)), 0.5),
+            (CoOccurrence.of(log, len(ITEMS)), 0.8),
+            (Successors.of(log, len(ITEMS)), 0.5),
         )
     ]
     content = {"dims": {"clip": 3, "id": 2}, "weights": (1.5, 0.5)}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -197,5 +198,9 @@ class SteppingAffinityInterest(AffinityInterest):
 
     def _inner(self, state: AffinityState) -> Any:
         """Return the state of the interest model in its own form."""
-        form = type(self._stepping.initial_state(1))
-        return state[1] if issubclass(form, Tensor) else form(*state[1:])
+        return state[1] if issubclass(self._form, Tensor) else self._form(*state[1:])
+
+    @cached_property
+    def _form(self) -> type:
+        """The type of a state of the interest model."""
+        return type(self._stepping.initial_state(1))

@@ -1,17 +1,16 @@
 """Neighbours that count events as they come."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmrec.affinities.neighbours import KEPT, LAST, Neighbours, scaled
-from mmrec.data import Histories, Sequences
+from mmrec.affinities.neighbours import KEPT, LEAST, Neighbours
+from mmrec.affinities.protocol import LAST, Recent
 
 ROOM = 4 * KEPT
 """New neighbours of an item at most; then the :data:`KEPT` that were met most often are kept."""
@@ -23,154 +22,156 @@ class LiveNeighbours:
     The table of the training is neither copied nor changed: what is new lies beside it.
 
     Args:
-        neighbours: the counts to start from.
+        start: the counts to start from.
 
     Example:
+        >>> from mmrec.affinities import Successors
         >>> from mmrec.data import Catalog, Interactions, to_sequences
         >>> log = Interactions({"user_id": [*"uuv"], "item_id": [*"aba"], "position": range(3)})
         >>> events = to_sequences(log, Catalog({"item_id": [*"abc"]}))
-        >>> live = LiveNeighbours(Neighbours.of_successors(events, 3))
+        >>> live = Successors.of(events, 3).live()
         >>> for _ in range(4):
         ...     live.add(3, after=[1], time=9.0)
-        >>> live.bonus(Histories.of_items([[1]]), 3)
-        tensor([[0.0000, 0.0000, 0.2500, 1.0000]])
+        >>> live.bonus([(1, 0)])
+        array([0.  , 0.  , 0.25, 1.  ], dtype=float32)
     """
 
-    def __init__(self, neighbours: Neighbours) -> None:
-        self._start, self._totals = neighbours, neighbours.totals.clone()
-        self._new: defaultdict[int, dict[int, float]] = defaultdict(dict)
-        self._until = neighbours.until
+    def __init__(self, start: Neighbours) -> None:
+        self._start, self._until = start, start.until
+        self._items, self._counts = start.items.numpy(), start.counts.numpy()
+        self._totals, self._new = start.totals.numpy().copy(), dict[int, NewNeighbours]()
+        self._no = frozenset(start.negative_types)
+        # Of the last items, the last one at the end; without decay it is read alone.
+        ages = np.arange(LAST if start.decay else 1, dtype=np.float32)
+        self._weights = (start.decay**ages)[::-1].copy()
 
     @property
     def kind(self) -> str:
         """What is counted."""
         return self._start.kind
 
-    def add(self, item: int, after: Sequence[int], time: float) -> None:
-        """Count an event.
+    @property
+    def weight(self) -> float:
+        """What 1 adds to the score."""
+        return self._start.weight
+
+    def add(self, item: int, after: Sequence[int], time: float, *, again: bool = False) -> None:
+        """Count an event, see :meth:`mmrec.affinities.protocol.LiveCounts.add`.
 
         An item that is among the last ones of its user counts no user again. One that is not, but
         was taken longer ago, does. The weights of EASE stay as they are.
-
-        Args:
-            item: catalogue index of its item.
-            after: the last items of its user, oldest first.
-            time: unix seconds.
         """
         self._until = max(self._until, time)
-        if self.kind == "ease":  # its weights come from all events together
-            return
-        if self.kind == "unseen":
-            self._totals[item] += 1
-            return
-        if self.kind == "successors":
-            if after and after[-1] != item:
-                self._totals[after[-1]] += 1
-                self._meet(after[-1], item)
-        elif item not in after:
-            self._totals[item] += 1
-            for other in set(after):
-                self._meet(item, other)
-                self._meet(other, item)
+        known, others = self._start.met(item, after, again)
+        if known:
+            self._totals[known] += 1
+        for other in others:
+            self._row(known).meet(other)
+            if self._start.mutual:
+                self._row(other).meet(known)
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
-        self._totals = F.pad(self._totals, (0, count))
+        self._totals = np.pad(self._totals, (0, count))
 
-    def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
-        """Return the weighted term for each of ``size`` items, see :meth:`Neighbours.bonus`."""
-        table = self._table
-        items, age = table.read(histories)
-        if self.kind == "unseen":
-            everything = replace(table, totals=self._totals)
-            return everything.weighed(everything.sums(items, age), size)
-        sums = F.pad(table.sums(items, age), (0, len(self._totals) - len(table.items)))
-        for row, (past, ages) in enumerate(zip(items.tolist(), age.tolist(), strict=True)):
-            if not self._new.keys().isdisjoint(past):
-                sums[row].index_add_(0, *self._beside(past, ages))
-        return table.weighed(scaled(sums), size)
+    def bonus(self, recent: Recent) -> Float[np.ndarray, " V1"]:
+        """Return the weighted term for one user, see :meth:`Neighbours.bonus`."""
+        sums = self._sums(recent)
+        sums[0] = 0
+        sums *= self.weight / max(sums.max(), LEAST)
+        return sums.astype(np.float32)
 
     @property
-    def neighbours(self) -> Neighbours:
+    def counted(self) -> Neighbours:
         """The neighbours as they are now, to keep."""
         table, rows = self._start, self._merged()
-        width = max([table.items.shape[1], *(len(row) for row in rows.values())])
+        width = max([table.items.shape[1], *(len(near) for near, _ in rows.values())])
         grown = (0, width - table.items.shape[1], 0, len(self._totals) - len(table.items))
         items, counts = F.pad(table.items, grown), F.pad(table.counts, grown)
-        for item, row in rows.items():
+        for item, (near, met) in rows.items():
             items[item], counts[item] = 0, 0
-            items[item, : len(row)] = torch.tensor(list(row))
-            counts[item, : len(row)] = torch.tensor(list(row.values()))
-        return replace(
-            table, items=items, counts=counts, totals=self._totals.clone(), until=self._until
-        )
+            items[item, : len(near)], counts[item, : len(near)] = near, met
+        totals = torch.from_numpy(self._totals.copy())
+        return replace(table, items=items, counts=counts, totals=totals, until=self._until)
 
-    @property
-    def _table(self) -> Neighbours:
-        """The table of the training, with the totals of now."""
-        return replace(self._start, totals=self._totals[: len(self._start.items)])
+    def _row(self, item: int) -> "NewNeighbours":
+        row = self._new.get(item)
+        if row is None:
+            row = self._new[item] = NewNeighbours()
+        return row
 
-    def _meet(self, item: int, other: int) -> None:
-        row = self._new[item]
-        row[other] = row.get(other, 0.0) + 1
-        if len(row) > ROOM:
-            kept = sorted(row.items(), key=lambda pair: -pair[1])[:KEPT]
-            self._new[item] = dict(kept)
+    def _sums(self, recent: Recent) -> Float[np.ndarray, " V1"]:
+        """Return the sums of similarities, before the division by the largest."""
+        recent = recent[-len(self._weights) :]
+        weights = self._weights[len(self._weights) - len(recent) :]
+        past = [0 if kind in self._no else item for item, kind in recent]
+        items = np.array(past, dtype=np.int64)
+        users, known = self._totals[items], items
+        if len(self._totals) > len(self._items):  # items that were added have no row
+            known = np.where(items < len(self._items), items, 0)
+        near, counts = self._items[known], self._counts[known]
+        value = self._start.similarity(users[:, None], near, counts, self._totals)
+        where, what = near.ravel(), (value * weights[:, None]).ravel()
+        rows = [(place, row) for place, item in enumerate(past) if (row := self._new.get(item))]
+        if rows:
+            near = np.concatenate([row.near for _, row in rows])
+            counts = np.concatenate([row.counts for _, row in rows])
+            places, lengths = [place for place, _ in rows], [len(row.near) for _, row in rows]
+            value = self._start.similarity(
+                users[places].repeat(lengths), near, counts, self._totals
+            )
+            value = value * weights[places].repeat(lengths)
+            where, what = np.concatenate([where, near]), np.concatenate([what, value])
+        # Without events the counts are whole numbers.
+        return np.bincount(where, what, len(self._totals)).astype(np.float64, copy=False)
 
-    def _beside(
-        self, past: Sequence[int], ages: Sequence[int]
-    ) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
-        """Return new neighbours of items, and what each adds to the sums."""
-        rows = [(i, age, self._new[i]) for i, age in zip(past, ages, strict=True) if i in self._new]
-        near = torch.tensor([other for *_, row in rows for other in row], dtype=torch.long)
-        counts = torch.tensor([count for *_, row in rows for count in row.values()])
-        lengths = torch.tensor([len(row) for *_, row in rows], dtype=torch.long)
-        items = torch.tensor([i for i, *_ in rows], dtype=torch.long).repeat_interleave(lengths)
-        weights = torch.tensor([self._start.decay**age for _, age, _ in rows])
-        value = self._start.similarity(items, near, counts, self._totals)
-        return near, value * weights.repeat_interleave(lengths)
-
-    def _merged(self) -> dict[int, dict[int, float]]:
-        """Return the best neighbours of each item that has new ones, with their counts."""
-        table, merged = self._start, dict[int, dict[int, float]]()
+    def _merged(self) -> dict[int, tuple[Int[Tensor, " K"], Float[Tensor, " K"]]]:
+        """Return the best neighbours, and their counts, of each item that has new ones."""
+        table, merged = self._start, {}
+        totals = torch.from_numpy(self._totals)
         for item, new in self._new.items():
-            row = dict(new)
+            row = dict(zip(new.near[: len(new)].tolist(), new.counts.tolist(), strict=False))
             if item < len(table.items):
                 old = zip(table.items[item].tolist(), table.counts[item].tolist(), strict=True)
                 for other, count in old:
                     if other:
                         row[other] = row.get(other, 0.0) + count
             near, counts = torch.tensor(list(row)), torch.tensor(list(row.values()))
-            similar = table.similarity(torch.tensor(item), near, counts, self._totals)
+            similar = table.similarity(totals[item], near, counts, totals)
             best = similar.topk(min(KEPT, len(row))).indices
-            merged[item] = dict(zip(near[best].tolist(), counts[best].tolist(), strict=True))
+            merged[item] = near[best], counts[best]
         return merged
 
 
-def continued(neighbours: Neighbours, events: Sequences, catalog_size: int) -> Neighbours:
-    """Return neighbours with further events counted; weights of EASE stay as they are.
+class NewNeighbours:
+    """New neighbours of one item, in arrays that grow; 0 fills the rest of them.
 
-    Args:
-        neighbours: the counts before.
-        events: the events.
-        catalog_size: V, which may be larger than before.
-
-    Example:
-        >>> from mmrec.data import Catalog, Interactions, to_sequences
-        >>> log = Interactions({"user_id": [*"uuv"], "item_id": [*"aba"], "position": range(3)})
-        >>> events = to_sequences(log, Catalog({"item_id": [*"abc"]}))
-        >>> once = Neighbours.of_successors(events, 3)
-        >>> continued(once, events, 3).counts.max()
-        tensor(2.)
+    Attributes:
+        near: the neighbours.
+        counts: how often each was met.
     """
-    live = LiveNeighbours(neighbours)
-    live.add_items(catalog_size - neighbours.catalog_size)
-    for start, stop in pairwise(events.offsets.tolist()):
-        items, times = events.item[start:stop].tolist(), events.time[start:stop].tolist()
-        seen = set[int]()
-        for place, (item, time) in enumerate(zip(items, times, strict=True)):
-            # A user counts once for an item.
-            if not (neighbours.kind == "co-occurrence" and item in seen):
-                live.add(item, items[max(0, place - LAST) : place], float(time))
-            seen.add(item)
-    return live.neighbours
+
+    __slots__ = ("_place", "counts", "near")
+
+    def __init__(self) -> None:
+        self._place: dict[int, int] = {}
+        self.near, self.counts = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def meet(self, other: int) -> None:
+        """Count once that the item met another one."""
+        place = self._place.get(other)
+        if place is not None:
+            self.counts[place] += 1
+            return
+        place = self._place[other] = len(self._place)
+        if place == len(self.near):
+            self.near = np.concatenate([self.near, np.zeros_like(self.near)])
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+        self.near[place], self.counts[place] = other, 1
+        if place >= ROOM:
+            best = np.argsort(-self.counts[: place + 1], kind="stable")[:KEPT]
+            self.near, self.counts = self.near[best], self.counts[best]
+            self._place = {kept: place for place, kept in enumerate(self.near.tolist())}

@@ -1,7 +1,5 @@
 """Content alone: items whose vectors are near those of the history."""
 
-from copy import copy
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -68,12 +66,6 @@ class ContentNearest:
                 f"vectors must have {catalog_size + 1} rows, one an index; got {len(self.vectors)}"
             )
         return self
-
-    def with_decay(self, decay: float) -> "ContentNearest":
-        """Return the same vectors with another decay."""
-        made = copy(self)
-        made.decay = decay
-        return made
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for each history."""

@@ -1,12 +1,24 @@
 """Weights of the items of a history: the last counts most."""
 
 import math
+from copy import copy
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.data import Histories
+
+
+@runtime_checkable
+class HasDecay(Protocol):
+    """A fitted baseline that weights the items of a history."""
+
+    decay: float
+
+
+T = TypeVar("T", bound=HasDecay)
 
 LEAST = 1e-7
 """A weight below it is lost beside that of the last item."""
@@ -40,3 +52,20 @@ def check_decay(decay: float) -> None:
     """Raise a ``ValueError`` unless ``decay`` is above 0 and at most 1."""
     if not 0 < decay <= 1:
         raise ValueError(f"decay must be above 0 and at most 1; got {decay}")
+
+
+def with_decay(model: T, decay: float) -> T:
+    """Return a baseline with another decay, and with what it has learned.
+
+    Raises:
+        ValueError: ``decay`` is not above 0 and at most 1.
+
+    Example:
+        >>> from mmrec.baselines import ItemKNN
+        >>> with_decay(ItemKNN(decay=0.9), 0.5).decay
+        0.5
+    """
+    check_decay(decay)
+    made = copy(model)
+    made.decay = decay
+    return made

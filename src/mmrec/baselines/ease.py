@@ -1,7 +1,5 @@
 """EASE: a linear autoencoder of histories in closed form."""
 
-from copy import copy
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -73,12 +71,6 @@ class EASE:
             )
         self.hat = HatMatrix(Pairs.of_events(events, catalog_size), self.l2)
         return self
-
-    def with_decay(self, decay: float) -> "EASE":
-        """Return the same weights with another decay."""
-        made = copy(self)
-        made.decay = decay
-        return made
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for each history.

@@ -1,10 +1,10 @@
 """Item-kNN: items that the same users interacted with."""
 
-from copy import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.baselines.decayed import check_decay, decayed, reach
@@ -53,27 +53,16 @@ class ItemKNN:
     def fit(self, events: Sequences, catalog_size: int) -> "ItemKNN":
         """Compute the similarities of the items in ``events``."""
         pairs = Pairs.of_events(events, catalog_size)
-        root = torch.from_numpy(np.sqrt(pairs.sizes)).float()
         kept = min(self.neighbours, catalog_size)
         neighbours = np.zeros((catalog_size + 1, kept), dtype=np.int64)
         weights = np.zeros((catalog_size + 1, kept))
-        for rows, counts in pairs.shared():
-            similar = torch.from_numpy(counts)
-            similar /= torch.outer(root[rows], root).add_(self.shrink)
-            similar[torch.arange(len(rows)), rows] = 0
-            top = similar.topk(kept, dim=1)
-            neighbours[rows], weights[rows] = top.indices.numpy(), top.values.numpy()
+        for rows, near, similar, _ in most_similar(pairs, kept, self.shrink):
+            neighbours[rows], weights[rows] = near.numpy(), similar.numpy()
         owners = np.repeat(np.arange(catalog_size + 1), kept)
         known = weights.ravel() > 0
         found = owners[known], neighbours.ravel()[known], weights.ravel()[known]
         self.table = NeighbourTable(*found, catalog_size)
         return self
-
-    def with_decay(self, decay: float) -> "ItemKNN":
-        """Return the same similarities with another decay."""
-        made = copy(self)
-        made.decay = decay
-        return made
 
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for each history.
@@ -84,3 +73,31 @@ class ItemKNN:
         table = require_fitted(self, self.table)
         recent = histories.tail(reach(self.decay))
         return table.scores(recent.items, decayed(recent, self.decay))
+
+
+def most_similar(
+    pairs: Pairs, kept: int, shrink: float
+) -> Iterator[
+    tuple[Int[np.ndarray, " R"], Int[Tensor, "R K"], Float[Tensor, "R K"], Float[Tensor, "R K"]]
+]:
+    """Yield items, the items that are most similar to each, their similarity, and users in common.
+
+    Where fewer than ``kept`` are similar at all, the rest have similarity 0 and no users in common.
+
+    Args:
+        pairs: of items and users.
+        kept: K, the number of similar items of each.
+        shrink: reduces similarities that are based on few users.
+
+    Example:
+        >>> pairs = Pairs.of(np.array([0, 0, 1]), np.array([0, 1, 1]), 2, 2)
+        >>> [[_, near, _, shared]] = most_similar(pairs, 1, 10.0)
+        >>> near.tolist(), shared.tolist()
+        ([[1], [0]], [[1.0], [1.0]])
+    """
+    root = torch.from_numpy(np.sqrt(pairs.sizes)).float()
+    for rows, counts in pairs.shared():
+        shared = torch.from_numpy(counts)
+        shared[torch.arange(len(rows)), rows] = 0
+        similar, near = (shared / torch.outer(root[rows], root).add_(shrink)).topk(kept, dim=1)
+        yield rows, near, similar, shared.gather(1, near)

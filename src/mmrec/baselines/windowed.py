@@ -6,11 +6,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.baselines.fitted import require_fitted
-from mmrec.data import Histories, Sequences
-from mmrec.trends import ItemEvents, PopularityHistory
+from mmrec.baselines.recent import RecentPopularity
 
 
-class WindowedPopularity:
+class WindowedPopularity(RecentPopularity):
     """Scores an item by its number of events in a window of time before a request.
 
     The number of all earlier events orders the items of equal numbers.
@@ -38,18 +37,8 @@ class WindowedPopularity:
     def __init__(self, window: float) -> None:
         if not window > 0:
             raise ValueError(f"window must be positive; got {window}")
+        super().__init__(half_life=np.inf)  # an event counts 1, however old it is
         self.window = window
-        self.history: PopularityHistory | None = None
-
-    def fit(self, events: Sequences, catalog_size: int) -> "WindowedPopularity":
-        """Take the events that may count; each does so for later requests alone."""
-        log = ItemEvents(events.item, np.asarray(events.time, dtype=np.float64))
-        self.history = PopularityHistory(log, catalog_size, np.inf)
-        return self
-
-    def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the scores at the times of the requests that follow histories."""
-        return self.scores_at(histories.at)
 
     def scores_at(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
         """Return the scores of every catalogue index for requests at these times, float32.

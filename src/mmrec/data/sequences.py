@@ -87,6 +87,11 @@ class Sequences:
         item = self.item if self.labels is None else self.item[~self.labels.is_negative]
         return np.bincount(item, minlength=catalog_size + 1)
 
+    @property
+    def end(self) -> float:
+        """Time of the last event, 0 without events."""
+        return float(self.time.max()) if len(self.time) else 0.0
+
     def without_negatives(self) -> "Sequences":
         """Return the events that are not negative."""
         return self if self.labels is None else self.keep(~self.labels.is_negative)

@@ -18,6 +18,7 @@ from mmrec.baselines import (
     RecentPopularity,
     WindowedPopularity,
 )
+from mmrec.baselines.decayed import with_decay
 from mmrec.baselines.ease import MAX_SIDE
 from mmrec.data import Sequences, Split
 from mmrec.evaluation.item_facts import ItemFacts
@@ -177,7 +178,7 @@ def _fitted(kind: Kind, events: Sequences, size: int) -> Iterator[tuple[Settings
     for settings in kind.settings:
         rest = {name: value for name, value in settings.items() if name != "decay"}
         if last is not None and last[0] == rest:
-            yield settings, last[1].with_decay(settings["decay"])
+            yield settings, with_decay(last[1], settings["decay"])
         else:
             last = rest, kind.make(**settings).fit(events, size)
             yield settings, last[1]

@@ -11,7 +11,8 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from mmrec.affinities.neighbours import LAST, SHRINK
+from mmrec.affinities import LAST, Counted
+from mmrec.affinities.kinds import SHRINK
 from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
@@ -71,10 +72,14 @@ def export_recommender(
         parts = model_parts(recommender.model)
         files = {name: _write(part, fresh, formats, int8) for name, part in parts.items()}
         _write_catalog(recommender, fresh)
-        for one in recommender.state.neighbours:
+        for one in _weighted(recommender):
             save_file(one.tensors(), fresh / f"{one.kind}.safetensors")
         manifest = _describe(recommender, parts, files)
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _weighted(recommender: Recommender) -> list[Counted]:
+    return [one for one in recommender.state.neighbours if one.weight]
 
 
 def _check(formats: Sequence[str], int8: bool) -> None:
@@ -121,7 +126,7 @@ def _describe(
         "event_types": list(recommender.state.event_types),
         "neighbours": [
             one.to_dict() | {"file": f"{one.kind}.safetensors", "last": LAST, "shrink": SHRINK}
-            for one in recommender.state.neighbours
+            for one in _weighted(recommender)
         ],
         "shortlist": None if model.reranker is None else model.shortlist,
         "catalog": {"items": ITEMS, "vectors": VECTORS, "size": len(recommender.catalog)},

@@ -59,7 +59,7 @@ class CatalogScorer:
             interest model, or all if it has none.
         trend: the bonus of items at the time of a request, see :class:`mmrec.trends.Trend`.
         users: the vectors of a table of users, ``(U + 1, D)``; None without features of users.
-        terms: further terms of the score, see :class:`mmrec.affinities.Neighbours`.
+        terms: further terms of the score, see :class:`mmrec.affinities.Counted`.
     """
 
     def __init__(

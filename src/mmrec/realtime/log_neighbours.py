@@ -1,17 +1,18 @@
-"""Items that the same users take, by the events of a log."""
+"""Affinities that are counted, by the events of a log."""
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.affinities import LAST, LiveNeighbours, Neighbours
-from mmrec.data import Histories, Role
+from mmrec.affinities import LAST, Counted, Recent
+from mmrec.realtime.followed_log import FollowedLog
 from mmrec.realtime.log.events import Event, EventLog
-from mmrec.realtime.log_trend import WAITING
 from mmrec.realtime.snapshot import Snapshot
 
 USERS = 100_000
@@ -19,7 +20,7 @@ USERS = 100_000
 
 
 class LogNeighbours:
-    """Neighbours that count the events of a log; several threads may use them.
+    """Affinities that count the events of a log; several threads may use them.
 
     The counts of the training go on with the events of the log. Those up to its last event are
     passed over, because an imported log has the events of the training: they are only what a user
@@ -29,41 +30,43 @@ class LogNeighbours:
     whose events are no longer in the log. In this process, what was counted stays.
 
     Args:
-        neighbours: the neighbours at the end of the training.
+        counted: the counts at the end of the training.
         log: the log that is followed.
     """
 
-    def __init__(self, neighbours: Sequence[Neighbours], log: EventLog) -> None:
-        self.log = log
+    def __init__(self, counted: Sequence[Counted], log: EventLog) -> None:
         # One event of a time to come in the training must not stop the counting.
-        self._starts = [min(table.until, time.time()) for table in neighbours]
-        self._live = [LiveNeighbours(table) for table in neighbours]
-        self._size = max(table.catalog_size for table in neighbours)
-        for live, table in zip(self._live, neighbours, strict=True):
-            live.add_items(self._size - table.catalog_size)
-        self._seen, self._offset = 0, 0
+        self._starts = [min(one.until, time.time()) for one in counted]
+        self._live = [one.live() for one in counted]
+        self._size = max(one.catalog_size for one in counted)
+        for live, one in zip(self._live, counted, strict=True):
+            live.add_items(self._size - one.catalog_size)
         self._last: OrderedDict[str, tuple[int, ...]] = OrderedDict()
-        # On items that another process has added, until this one knows them.
-        self._waiting: deque[Event] = deque(maxlen=WAITING)
-        self._lock = Lock()
+        self._log, self._lock = FollowedLog(log, self._size, self._count), Lock()
 
-    def neighbours(self, now: Snapshot) -> tuple[Neighbours, ...]:
-        """Return the neighbours as they are now, to keep."""
+    def counted(self, now: Snapshot) -> tuple[Counted, ...]:
+        """Return the counts as they are now, to keep."""
         with self._lock:
             self._follow(now)
-            return tuple(live.neighbours for live in self._live)
+            return tuple(live.counted for live in self._live)
 
-    def terms(self, now: Snapshot, histories: Histories) -> dict[str, Float[Tensor, " V1"]]:
-        """Return what is added to the score of every item of a snapshot, by the name of the term.
+    def bonus(self, now: Snapshot, recent: Recent) -> Float[Tensor, " V1"] | None:
+        """Return what is added to the score of every item of a snapshot; None for nothing.
 
         Args:
             now: what is served.
-            histories: the last events of one user, ``(1, T)``.
+            recent: the last events of a user.
         """
-        size = len(now.vectors) - 1
+        terms = [*self.terms(now, recent).values()]
+        return None if not terms else torch.from_numpy(sum(terms[1:], start=terms[0]))
+
+    def terms(self, now: Snapshot, recent: Recent) -> dict[str, Float[np.ndarray, " V1"]]:
+        """Return the parts of the bonus by the name of the term."""
         with self._lock:
             self._follow(now)
-            return {live.kind: live.bonus(histories, size)[0] for live in self._live}
+            terms = {live.kind: live.bonus(recent) for live in self._live if live.weight}
+        # There may be items that were added after the snapshot.
+        return {kind: term[: len(now.vectors)] for kind, term in terms.items()}
 
     def forget(self, user: str) -> None:
         """Drop the last items of a user.
@@ -75,29 +78,14 @@ class LogNeighbours:
             self._last.pop(user, None)
 
     def _follow(self, now: Snapshot) -> None:
-        """Count the events since the last call, and take over items that were added."""
-        size, grown = len(now.catalog), len(now.catalog) > self._seen
-        self._seen = size
-        if size > self._size:
+        """Take over items that were added, and count the events since the last call."""
+        if len(now.catalog) > self._size:
             for live in self._live:
-                live.add_items(size - self._size)
-            self._size = size
-        if grown and self._waiting:
-            waiting, self._waiting = self._waiting, deque(maxlen=WAITING)
-            for event in waiting:
-                self._count(event, now)
-        if self.log.last_offset > self._offset:
-            for event in self.log.read(after=self._offset):
-                self._offset = event.offset
-                self._count(event, now)
+                live.add_items(len(now.catalog) - self._size)
+            self._size = len(now.catalog)
+        self._log.follow(now, self._size)
 
-    def _count(self, event: Event, now: Snapshot) -> None:
-        if now.updater.reader.rules.role_of(event.event_type) > Role.TARGET:
-            return
-        item = now.catalog.find(event.item)
-        if not item:
-            self._waiting.append(event)
-            return
+    def _count(self, event: Event, item: int) -> None:
         last = self._last.pop(event.user, ())
         for live, start in zip(self._live, self._starts, strict=True):
             if event.time > start:

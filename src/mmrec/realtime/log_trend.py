@@ -1,7 +1,6 @@
 """What is popular now, by the events of a log."""
 
 import math
-from collections import deque
 from threading import Lock
 
 import numpy as np
@@ -9,13 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.data import Role
+from mmrec.realtime.followed_log import FollowedLog
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.trends import LiveTrend, Trend
-
-WAITING = 10_000
-"""Events that wait for their items at most; older ones are not counted."""
 
 
 class LogTrend:
@@ -31,12 +27,9 @@ class LogTrend:
     """
 
     def __init__(self, trend: Trend, log: EventLog) -> None:
-        self.log = log
         self._start, self._live = trend.latest, LiveTrend(trend)
-        self._size, self._offset = trend.catalog_size, 0
-        # On items that another process has added, until this one knows them.
-        self._waiting: deque[Event] = deque(maxlen=WAITING)
-        self._lock = Lock()
+        self._size = trend.catalog_size
+        self._log, self._lock = FollowedLog(log, self._size, self._count), Lock()
 
     @property
     def active(self) -> bool:
@@ -64,27 +57,13 @@ class LogTrend:
         return share[: len(now.vectors)]
 
     def _follow(self, now: Snapshot) -> None:
-        """Count the events since the last call, and take over items that were added."""
+        """Take over items that were added, and count the events since the last call."""
         created = now.state.trend
-        grown = created is not None and created.catalog_size > self._size
-        if created is not None and grown:
+        if created is not None and created.catalog_size > self._size:
             self._live.add_items(np.asarray(created.created[self._size + 1 :]))
             self._size = created.catalog_size
-        if grown:
-            waiting, self._waiting = self._waiting, deque(maxlen=WAITING)
-            for event in waiting:
-                self._count(event, now)
-        if self.log.last_offset > self._offset:
-            for event in self.log.read(after=self._offset):
-                self._offset = event.offset
-                self._count(event, now)
+        self._log.follow(now, self._size)
 
-    def _count(self, event: Event, now: Snapshot) -> None:
-        role = now.updater.reader.rules.role_of(event.event_type)
-        if event.time <= self._start or role > Role.TARGET:
-            return
-        item = now.catalog.find(event.item)
-        if 0 < item <= self._size:
+    def _count(self, event: Event, item: int) -> None:
+        if event.time > self._start:
             self._live.add(item, event.time)
-        else:
-            self._waiting.append(event)

@@ -12,7 +12,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from mmrec.data import Catalog, GivenId, Histories, ItemId, PastEvent, Table
+from mmrec.affinities import LAST, Recent
+from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -66,8 +67,8 @@ class RealtimeRecommender:
     Attributes:
         snapshots: what is served now, and its changes.
         trend: what is popular now, by the events of the log; None for a model without times.
-        neighbours: items that the same users take, by the events of the log; None for a model
-            without them.
+        neighbours: affinities that are counted, by the events of the log; None for a model without
+            them.
 
     Raises:
         ValueError: a part has the wrong type.
@@ -100,8 +101,8 @@ class RealtimeRecommender:
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
-        tables = [table for table in recommender.state.neighbours if table.weight]
-        self.neighbours = LogNeighbours(tables, self.log) if tables else None
+        counted = recommender.state.neighbours
+        self.neighbours = LogNeighbours(counted, self.log) if counted else None
 
     @classmethod
     def load(
@@ -145,7 +146,7 @@ class RealtimeRecommender:
         if self.trend is not None:
             state = replace(state, trend=self.trend.trend(self.snapshots.now))
         if self.neighbours is not None:
-            state = replace(state, neighbours=self.neighbours.neighbours(self.snapshots.now))
+            state = replace(state, neighbours=self.neighbours.counted(self.snapshots.now))
         return state
 
     @property
@@ -302,8 +303,7 @@ class RealtimeRecommender:
             share = None if self.trend is None else self.trend.popularity(now, _or_nan(time))
             return popular_list(now, k, allowed, share)
         chosen = None if where is None else allowed
-        terms = [*self._terms(now, recent, time).values()]
-        bonus = torch.stack(terms).sum(0) if terms else None
+        bonus = self._bonus(now, recent, time)
         return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
@@ -484,14 +484,13 @@ class RealtimeRecommender:
 
     def _interest_of_user(
         self, user: str, now: Snapshot, time: float | None
-    ) -> tuple[Tensor | None, Histories]:
+    ) -> tuple[Tensor | None, Recent]:
         """Return a user's interest, None if no event was read, and the last events."""
         session = self._user_sessions.latest(user, now)
-        recent = now.updater.recent_of(session)
         if session.events == 0 and not self._user_sessions.has_features(user, now):
-            return None, recent
+            return None, session.recent
         since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
-        return now.at_request(now.updater.interest_of(session), since), recent
+        return now.at_request(now.updater.interest_of(session), since), session.recent
 
     def _seen_by(self, user: str, now: Snapshot, exclude_seen: Seen) -> np.ndarray:
         past: list[PastEvent] = []
@@ -499,9 +498,19 @@ class RealtimeRecommender:
             past = past_of(self.log.of_user(user), now.catalog.find)
         return now.updater.reader.seen(past, exclude_seen)
 
-    def _terms(self, now: Snapshot, recent: Histories, time: float | None) -> dict[str, Tensor]:
-        """Return by name what is added to the score of every item beside the product."""
-        terms = {} if self.neighbours is None else self.neighbours.terms(now, recent)
+    def _bonus(self, now: Snapshot, recent: Recent, time: float | None) -> Tensor | None:
+        """Return what is added to the score of every item beside the product; None for nothing."""
+        counted = None if self.neighbours is None else self.neighbours.bonus(now, recent)
+        if self.trend is None or not self.trend.active:
+            return counted
+        popular = self.trend.bonus(now, _or_nan(time))
+        return popular if counted is None else counted + popular
+
+    def _terms(self, now: Snapshot, recent: Recent, time: float | None) -> dict[str, Any]:
+        """Return the parts of the bonus by name."""
+        terms: dict[str, Any] = {}
+        if self.neighbours is not None:
+            terms |= self.neighbours.terms(now, recent)
         if self.trend is not None and self.trend.active:
             terms["trend"] = self.trend.bonus(now, _or_nan(time))
         return terms
@@ -509,14 +518,16 @@ class RealtimeRecommender:
 
 def _interest_of_history(
     past: Sequence[PastEvent], now: Snapshot, time: float | None
-) -> tuple[Tensor | None, Histories]:
-    """Return the interest after a history, None if no event is read, and the history."""
+) -> tuple[Tensor | None, Recent]:
+    """Return the interest after a history, None if no event is read, and its last events."""
     histories = now.updater.reader.histories([past], [time])
     if not histories.mask.any():
-        return None, histories
+        return None, ()
     with torch.inference_mode():
         interest = now.model.interests(histories.to(now.vectors.device), now.vectors)
-    return interest, histories
+    last = histories.tail(LAST)
+    types = last.event_type[0].tolist()
+    return interest, [pair for pair in zip(last.items[0].tolist(), types, strict=True) if pair[0]]
 
 
 def _or_nan(time: float | None) -> float:

@@ -5,12 +5,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mmrec.realtime.index.index import SummingIndex
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.popular import popular_items
 
 SCORED = 100_000
-"""Items up to which all are scored if there is a bonus; above, those that an index finds."""
+"""Items up to which all are scored if there is a bonus that the index can't add; above, those that
+the index finds."""
 
 
 def popular_list(
@@ -91,16 +93,43 @@ def _best_with_bonus(
     bonus: Float[Tensor, " V1"],
 ) -> tuple[Int[Tensor, " K"], Float[Tensor, " K"]]:
     """Return the best items with their bonus, which no index holds since it depends on the time."""
+    if isinstance(now.index, SummingIndex):
+        query = now.model.scorer.index_queries(interest)
+        found = now.index.search_sum(query, bonus, wanted, exclude=[left_out], allow=allowed)
+        some = found.keys[0] > 0
+        return found.keys[0][some], found.scores[0][some]
     may = (now.available if allowed is None else allowed).clone()
     may[torch.from_numpy(left_out)] = False
     may[0] = False
     if len(bonus) > SCORED:
-        some, _ = _found(now, interest, 4 * wanted + 100, left_out, allowed)
-        hot = bonus.masked_fill(~may, -torch.inf).topk(4 * wanted + 100).indices
-        keys = torch.cat([some, hot]).unique()
-        keys = keys[may[keys]]
-    else:
-        keys = may.nonzero().flatten()
-    scores = now.model.scorer(interest, now.vectors[keys])[0].float() + bonus[keys]
-    best = scores.topk(min(wanted, len(keys)))
-    return keys[best.indices], best.values
+        return _best_of_candidates(now, interest, wanted, left_out, may, bonus)
+    scores = now.model.scorer(interest, now.vectors)[0].float() + bonus
+    best = scores.masked_fill_(~may, -torch.inf).topk(min(wanted, int(may.sum())))
+    return best.indices, best.values
+
+
+def _best_of_candidates(
+    now: Snapshot,
+    interest: Float[Tensor, "1 H"],
+    wanted: int,
+    left_out: np.ndarray,
+    may: Bool[Tensor, " V1"],
+    bonus: Float[Tensor, " V1"],
+) -> tuple[Int[Tensor, " K"], Float[Tensor, " K"]]:
+    """Return the best items among those of the highest products and those of the highest bonus.
+
+    No other item has more than the lowest product and the lowest bonus of these together. While
+    that is more than the last of the best has, more candidates are taken: this is the threshold
+    algorithm (Fagin, Lotem and Naor, 2001, arXiv cs/0204046). So the list is as exact as the index.
+    """
+    total, count = int(may.sum()), 4 * wanted + 100
+    while True:
+        near, products = _found(now, interest, count, left_out, may)
+        hot = bonus.masked_fill(~may, -torch.inf).topk(min(count, total))
+        keys = torch.cat([near, hot.indices]).unique()
+        scores = now.model.scorer(interest, now.vectors[keys])[0].float() + bonus[keys]
+        best = scores.topk(min(wanted, len(keys)))
+        everything = count >= total or len(products) < count
+        if everything or best.values[-1] >= products[-1] + hot.values[-1]:
+            return keys[best.indices], best.values
+        count *= 4

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -76,14 +75,6 @@ class StateUpdater:
         """Return the interest after the last event of a session."""
         interest: Tensor = self.interest.readout(self._state(session))
         return interest
-
-    def recent_of(self, session: Session) -> Histories:
-        """Return the last events of a session as a history whose times are unknown, ``(1, T)``."""
-        items, types = np.array(session.recent, dtype=np.int64).reshape(-1, 2).T
-        histories = Histories.of_items([items])
-        kinds = torch.zeros_like(histories.items)
-        kinds[0, : len(types)] = torch.from_numpy(types)
-        return replace(histories, event_type=kinds)
 
     def _state(self, session: Session) -> Any:
         """Return the tensors of a session in the form that the interest model uses."""

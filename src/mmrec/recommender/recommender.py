@@ -397,9 +397,9 @@ class Recommender:
     ) -> Report:
         """Measure the recommender on the validation and test parts of a log.
 
-        The log is split as it was for training, so the same log gives the same report. Affinities
-        that are counted go on from those that are served if all events are later than these;
-        otherwise they are counted in this log alone, which differs a little after an update.
+        The log is split as it was for training, so the same log gives the same report. What is
+        counted goes on from the counts before the update for the log of an update, and from those
+        that are served for a log of later events. Any other log is counted alone.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.

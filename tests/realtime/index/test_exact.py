@@ -87,3 +87,34 @@ def test_refuses_bad_options():
         ExactIndex(0)
     with pytest.raises(ValueError, match="1 or more; got 4 and 0"):
         ExactIndex(4, shortlist=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_sums_with_a_bonus_are_those_of_a_loop(dtype):
+    vectors, queries = clustered(300), clustered(4, seed=1)
+    index = ExactIndex(32, dtype=dtype)
+    index.add(torch.arange(1, 301), vectors)
+    index.remove(torch.tensor([7, 8]))
+    index.update(torch.tensor([3]), vectors[:1])
+    bonus = 5 * torch.rand(280, generator=torch.Generator().manual_seed(2))  # 280 to 300 are new
+    exclude = [torch.arange(20, 20 + 40 * row) for row in range(4)]
+    allow = torch.rand(301, generator=torch.Generator().manual_seed(3)) < 0.8
+    found = index.search_sum(queries, bonus, 12, exclude=exclude, allow=allow)
+    vectors[2] = vectors[0]
+    for row in range(4):
+        sums = {
+            key: float(vectors[key - 1] @ queries[row] + bonus[key])
+            for key in range(1, 280)
+            if key not in (7, 8) and allow[key] and key not in exclude[row]
+        }
+        best = sorted(sums, key=sums.get, reverse=True)[:12]
+        assert found.keys[row].tolist() == best
+        assert found.scores[row].tolist() == pytest.approx([sums[key] for key in best], abs=1e-4)
+
+
+def test_sums_of_fewer_items_than_are_wanted():
+    index = ExactIndex(2)
+    index.add(torch.tensor([1, 2, 3]), torch.eye(3, 2))
+    found = index.search_sum(torch.ones(1, 2), torch.tensor([0.0, 1.0, 0.0]), 5)
+    assert found.keys[0].tolist() == [1, 2, 0, 0, 0]  # 3 lies beyond the bonus
+    assert found.scores[0].tolist()[:2] == [2.0, 1.0]

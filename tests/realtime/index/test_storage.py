@@ -15,6 +15,8 @@ def test_scores_are_near_the_products(dtype, error):
     storage.put(0, vectors[:30])
     storage.put(30, vectors[30:])
     scores = storage.scores(queries, 40)
+    products = storage.products(queries, 40)
+    torch.testing.assert_close(products, queries @ vectors[:40].T)
     if dtype == "int8":
         scores = scores * to_int8(queries)[1].unsqueeze(1)
     true = queries @ vectors.t()

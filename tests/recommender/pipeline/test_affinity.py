@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mmrec import Options, Recommender
-from mmrec.affinities import ContentAffinity
+from mmrec.affinities import COUNTED, ContentAffinity
 from mmrec.data import Catalog, Histories, Interactions
+from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.trend import scorer_at
 
@@ -86,6 +89,80 @@ def test_an_update_continues_the_tables(made, users):
     [one] = [one for one in new.state.neighbours if one.kind == "successors"]
     assert float(one.counts.sum()) == float(old.counts.sum()) + 5 * users
     assert first_item(new) == "i4"
+
+
+def of_kind(recommender, kind="successors"):
+    [one] = [one for one in recommender.state.neighbours if one.kind == kind]
+    return one
+
+
+def randomly(users, name, start, seed):
+    """Events in which nothing follows from anything."""
+    rng = np.random.default_rng(seed)
+    rows = chains(users, name, start, seed)
+    return {**rows, "item_id": [f"i{n}" for n in rng.integers(0, 40, len(rows["item_id"]))]}
+
+
+def test_what_an_update_drops_keeps_its_counts(made, tmp_path):
+    """Validation on random events doesn't want it; a later update takes it again."""
+    dropped = made.update(randomly(60, "b", 1e6, seed=1))
+    moves = float(of_kind(dropped).counts.sum()) - float(of_kind(made).counts.sum())
+    assert 0 < moves <= 60 * 5
+    assert of_kind(dropped).weight == 0
+    assert "successors" not in dropped.report["affinities"]["weights"]
+    without = Recommender(replace(dropped.state, neighbours=()))
+    assert dropped.recommend(["i3"], at=2e9) == without.recommend(["i3"], at=2e9)
+    dropped.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run").update(chains(60, "c", 2e6, seed=3))
+    assert of_kind(again).weight > 0
+    assert float(of_kind(again).counts.sum()) == float(of_kind(dropped).counts.sum()) + 60 * 5
+    assert first_item(again) == "i4"
+
+
+def test_a_loaded_run_measures_the_log_of_its_update_as_before(made, tmp_path):
+    later = chains(60, "b", 1e6, seed=1)
+    new = made.update(later)
+    new.save(tmp_path / "run")
+    loaded = Recommender.load(tmp_path / "run")
+    assert torch.equal(of_kind(loaded).before.counts, of_kind(made).counts)
+    for part in ("valid", "test"):
+        assert loaded.evaluate(later)[part]["ndcg@10"] == new.report[part]["ndcg@10"]
+
+
+def test_another_log_is_counted_alone(made, caplog):
+    """Events of the first log are in the counts before the update already."""
+    new = made.update(chains(60, "b", 1e6, seed=1))
+    new.evaluate(chains(100, "a"))
+    assert "affinities are counted in the 600 events of this log alone" in caplog.text
+    split = split_log(Interactions(chains(100, "a")), new.options, Catalog(ITEMS))
+    alone = continuing(new.state, split)
+    [term] = [one for one in scorer_at(alone, split, "test").terms if one.kind == "successors"]
+    assert float(term.counts.sum()) == 100 * 4
+
+
+def test_counts_that_are_new_or_lost_are_said(made, caplog):
+    plain = Recommender(replace(made.state, neighbours=()))
+    plain.update(chains(60, "b", 1e6, seed=1))
+    assert "successors: counted in the 360 events of this log alone" in caplog.text
+    caplog.clear()
+    made.update(chains(60, "b", 1e6, seed=1), options={"affinities": False})
+    assert "without affinities, the counts of successors are lost" in caplog.text
+
+
+def test_the_same_events_are_counted_once(monkeypatch):
+    counted = []
+    for kind, one in COUNTED.items():
+
+        def of(events, *args, kind=kind, of=one.of):
+            counted.append((kind, len(events.item), events.item.tobytes()))
+            return of(events, *args)
+
+        monkeypatch.setattr(one, "of", of)
+    made = Recommender.fit(chains(100, "a"), ITEMS, options=options(refit="all", trend=True))
+    assert of_kind(made).weight
+    assert len(counted) == len(set(counted))
+    sizes = [size for kind, size, _ in counted if kind == "successors"]
+    assert sizes == [400, 600, 500]  # for the choice, to serve, and to measure on test
 
 
 def test_a_refit_counts_all_events_again():

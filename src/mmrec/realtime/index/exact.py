@@ -117,6 +117,29 @@ class ExactIndex:
         seen, allow = check_search(len(vectors), k, exclude, allow)
         return self._view.search(check_vectors(vectors, self.dim), k, seen, allow)
 
+    def search_sum(
+        self,
+        vectors: Float[Tensor, "B D"],
+        bonus: Float[Tensor, " bonus"],
+        k: int,
+        *,
+        exclude: Sequence[Tensor | np.ndarray] | None = None,
+        allow: Bool[Tensor, " keys"] | None = None,
+    ) -> SearchResult:
+        """Return the k items with the highest sums of inner product and bonus.
+
+        All are computed in float32, whatever the type of the scan; see
+        :meth:`SummingIndex.search_sum`.
+
+        Example:
+            >>> index = ExactIndex(1)
+            >>> index.add(torch.tensor([1, 2, 3]), torch.tensor([[1.0], [2.0], [9.0]]))
+            >>> index.search_sum(torch.ones(1, 1), torch.tensor([0.0, 5.0, 0.0]), 2)
+            SearchResult(keys=tensor([[1, 2]]), scores=tensor([[6., 2.]]))
+        """
+        seen, allow = check_search(len(vectors), k, exclude, allow)
+        return self._view.search(check_vectors(vectors, self.dim), k, seen, allow, bonus)
+
     def _write(self, keys: Tensor, vectors: Tensor, gone: Tensor) -> None:
         view = self._view
         if len(gone):

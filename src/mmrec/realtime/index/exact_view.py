@@ -1,8 +1,10 @@
 """The content of an exact index at one moment, and its search."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -62,14 +64,16 @@ class ExactView:
         k: int,
         exclude: list[Int[Tensor, " _"]] | None,
         allow: Bool[Tensor, " keys"] | None,
+        bonus: Float[Tensor, " bonus"] | None = None,
     ) -> SearchResult:
-        """Return what :meth:`ItemIndex.search` does; the arguments are already checked."""
+        """Return what :meth:`ItemIndex.search` does, or `search_sum`; all arguments are checked."""
         hidden = None if allow is None else ~allowed(self.keys[: self.size], allow)
+        more = None if bonus is None else self._by_slot(bonus)
         rows = max(1, CHUNK // max(self.size, 1))
         parts = []
         for start in range(0, max(len(queries), 1), rows):
             seen = None if exclude is None else exclude[start : start + rows]
-            parts.append(self._search(queries[start : start + rows], k, seen, hidden))
+            parts.append(self._search(queries[start : start + rows], k, seen, hidden, more))
         if len(parts) == 1:
             return parts[0]
         return SearchResult(*(torch.cat(part) for part in zip(*parts, strict=True)))
@@ -80,31 +84,47 @@ class ExactView:
         k: int,
         seen: list[Tensor] | None,
         hidden: Tensor | None,
+        bonus: Tensor | None,
     ) -> SearchResult:
-        scores = self.storage.scores(queries, self.size)
+        exact = self.storage.exact or bonus is not None
+        if bonus is None:
+            scores = self.storage.scores(queries, self.size)
+        else:
+            scores = self.storage.products(queries, self.size).add_(bonus)
         scores.index_fill_(1, self.dead, -torch.inf)
         if hidden is not None:
             scores.masked_fill_(hidden, -torch.inf)
         # Dropping the s seen items from the best k + s leaves at least k.
         spare = 0 if seen is None else max(map(len, seen))
-        wanted = spare + k * (1 if self.storage.exact else self.shortlist)
-        slots, scores = self._best_slots(scores, wanted)
-        if not self.storage.exact:
+        slots, scores = self._best_slots(
+            scores, spare + k * (1 if exact else self.shortlist), exact
+        )
+        if not exact:
             vectors = self.storage.take(slots.flatten()).view(*slots.shape, queries.shape[1])
-            exact = (vectors @ queries.unsqueeze(2)).squeeze(2)
-            scores = exact.masked_fill(scores == -torch.inf, -torch.inf)
+            products = (vectors @ queries.unsqueeze(2)).squeeze(2)
+            scores = products.masked_fill(scores == -torch.inf, -torch.inf)
         keys = self.keys[slots]
         for row, drop in enumerate(seen or ()):
             scores[row].masked_fill_(torch.isin(keys[row], drop), -torch.inf)
         return rank(keys, scores, k)
 
-    def _best_slots(self, scores: Tensor, wanted: int) -> tuple[Tensor, Tensor]:
+    def _by_slot(self, bonus: Float[Tensor, " bonus"]) -> Float[Tensor, " size"]:
+        """Return the bonus of the item of each slot; items beyond its end must not come back."""
+        if self._last_key >= len(bonus):
+            bonus = F.pad(bonus, (0, self._last_key + 1 - len(bonus)), value=-torch.inf)
+        return bonus.index_select(0, self.keys[: self.size])
+
+    @cached_property
+    def _last_key(self) -> int:
+        return int(self.keys[: self.size].max()) if self.size else 0
+
+    def _best_slots(self, scores: Tensor, wanted: int, exact: bool) -> tuple[Tensor, Tensor]:
         if wanted >= self.size:
             slots = torch.arange(self.size).expand(len(scores), self.size)
             return slots, scores
         top, slots = scores.topk(wanted + 1)
         top, slots, beyond = top[:, :wanted], slots[:, :wanted], top[:, wanted]
-        if self.storage.exact:
+        if exact:
             # topk picks any of the equal scores at its edge; the lowest keys must come first.
             for row in (top[:, -1] == beyond).nonzero().flatten().tolist():
                 above = (scores[row] > beyond[row]).nonzero().flatten()

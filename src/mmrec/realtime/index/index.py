@@ -80,6 +80,34 @@ class ItemIndex(Protocol):
         """
 
 
+@runtime_checkable
+class SummingIndex(Protocol):
+    """An index that scores all its items, so that it can add what depends on the request."""
+
+    def search_sum(
+        self,
+        vectors: Float[Tensor, "B D"],
+        bonus: Float[Tensor, " keys"],
+        k: int,
+        *,
+        exclude: Sequence[Tensor | np.ndarray] | None = None,
+        allow: Bool[Tensor, " keys"] | None = None,
+    ) -> SearchResult:
+        """Return the k items with the highest sums of inner product and bonus, exactly.
+
+        Args:
+            vectors: (B, D) interests.
+            bonus: by key, what is added to the inner products of all rows; keys beyond the end do
+                not come back.
+            k: number of items per row.
+            exclude: as for :meth:`ItemIndex.search`.
+            allow: as for :meth:`ItemIndex.search`.
+
+        Raises:
+            ValueError: as for :meth:`ItemIndex.search`.
+        """
+
+
 def rank(keys: Int[Tensor, "B n"], scores: Float[Tensor, "B n"], k: int) -> SearchResult:
     """Return the best k of n items per row; an item with the score -inf was not found.
 

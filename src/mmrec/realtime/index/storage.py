@@ -26,6 +26,9 @@ class Storage(Protocol):
     def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
         """Return the score of each row with each of the first ``size`` slots."""
 
+    def products(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
+        """Return the inner products of the rows with the first ``size`` slots, in float32."""
+
 
 class Columns:
     """float32 vectors as columns, (D, capacity).
@@ -50,6 +53,8 @@ class Columns:
     def scores(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
         """Return the inner products of the rows with the first ``size`` slots."""
         return queries @ self.columns[:, :size]
+
+    products = scores
 
 
 class Rounded:
@@ -85,6 +90,10 @@ class Rounded:
         if rounded.dtype == torch.bfloat16:
             return (queries.bfloat16() @ rounded).float()
         return torch._int_mm(to_int8(queries)[0], rounded) * self.scales[:size]
+
+    def products(self, queries: Float[Tensor, "B D"], size: int) -> Float[Tensor, "B size"]:
+        """Return the inner products of the rows with the first ``size`` slots, in float32."""
+        return queries @ self.rows[:size].t()
 
 
 def to_int8(

@@ -5,7 +5,7 @@ import secrets
 import time as clock
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from threading import Lock
 
 from mmrec.data import ItemId
@@ -89,7 +89,9 @@ class MemoryLog:
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[Event]:
         """Iterate over the events after an offset, at most ``limit``."""
         with self._lock:
-            events = [event for offset, event in self._events.items() if offset > after]
+            # From the end, since callers mostly follow the log.
+            later = takewhile(lambda event: event.offset > after, reversed(self._events.values()))
+            events = list(later)[::-1]
         return islice(events, limit)
 
     def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from mmrec import __version__
-from mmrec.affinities import ContentAffinity, Neighbours, with_content
+from mmrec.affinities import ContentAffinity, Counted, counted_from, with_content
 from mmrec.data import Catalog
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder
@@ -35,6 +35,9 @@ from mmrec.recommender.users.fitting import user_tower
 from mmrec.trends import Trend
 
 log = logging.getLogger(__name__)
+
+BEFORE = "before"
+"""In ``config.json`` and in the names of arrays: the counts before an update."""
 
 BESIDE = "images_from_run"
 """In ``config.json``: the folder of images as seen from the RUN."""
@@ -63,21 +66,38 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
         {
             f"{number}.{name}": array
             for number, one in enumerate(state.neighbours)
-            for name, array in one.tensors().items()
+            for name, array in _arrays(one).items()
         },
         _table_of(state.users),
     )
 
 
-def _neighbours(run: Run) -> tuple[Neighbours, ...]:
+def _neighbours(run: Run) -> tuple[Counted, ...]:
     """Return the affinities that were counted in the log; none if their file was removed."""
     if run.config["neighbours"] and not run.neighbours:
         log.warning("the RUN lacks %s: scores lack what was counted", NEIGHBOURS)
         return ()
     return tuple(
-        Neighbours.from_dict(values, _under(f"{number}.", run.neighbours))
+        _counted(values, _under(f"{number}.", run.neighbours))
         for number, values in enumerate(run.config["neighbours"])
     )
+
+
+def _arrays(one: Counted) -> dict[str, torch.Tensor]:
+    """Return the arrays of counts, and of those before an update."""
+    before = {} if one.before is None else one.before.tensors()
+    return {**one.tensors(), **{f"{BEFORE}.{name}": array for name, array in before.items()}}
+
+
+def _numbers(one: Counted) -> dict[str, Any]:
+    return one.to_dict() | {BEFORE: None if one.before is None else one.before.to_dict()}
+
+
+def _counted(values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Counted:
+    """Return what :func:`_numbers` and :func:`_arrays` have made."""
+    before = values.get(BEFORE)
+    earlier = None if before is None else counted_from(before, _under(f"{BEFORE}.", tensors))
+    return counted_from(values, tensors).updated(earlier)
 
 
 def _trend(run: Run) -> Trend | None:
@@ -125,7 +145,7 @@ def describe(state: RecommenderState) -> dict[str, Any]:
         "images": str(images.resolve()) if images else None,
         "trend": None if state.trend is None else state.trend.to_dict(),
         "content_affinity": None if content is None else content.to_dict(),
-        "neighbours": [one.to_dict() for one in state.neighbours],
+        "neighbours": [_numbers(one) for one in state.neighbours],
         "about": dict(state.about),
     }
 
@@ -227,7 +247,7 @@ def _check_numbers(
             f"{state.trend.catalog_size}"
         )
     for one in state.neighbours:
-        if len(one.items) > len(state.vectors):
+        if one.catalog_size >= len(state.vectors):
             raise RunError(
                 f"{directory} must have neighbours of {len(state.vectors) - 1} items at most; it "
                 f"has those of {one.catalog_size}"

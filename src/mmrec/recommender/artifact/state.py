@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmrec.affinities import Neighbours
+from mmrec.affinities import Counted
 from mmrec.data import Catalog, EventReader, Split
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
@@ -49,7 +49,7 @@ class RecommenderState:
         trend: what is popular now, and how old items are; None without times.
         about: further facts for ``config.json``: where the data lies, which items were removed.
         users: features of users; None if the model reads none.
-        neighbours: items that the same users took, as terms of the score.
+        neighbours: affinities that are counted in the log, such as items that the same users took.
     """
 
     options: Options
@@ -68,7 +68,7 @@ class RecommenderState:
     about: Mapping[str, Any] = field(default_factory=dict)
     trend: Trend | None = None
     users: UserFeatures | None = None
-    neighbours: tuple[Neighbours, ...] = ()
+    neighbours: tuple[Counted, ...] = ()
 
     @property
     def available(self) -> Tensor:
@@ -103,7 +103,7 @@ class RecommenderState:
             self.counts,
             trend=self.trend,
             users=users,
-            terms=self.neighbours,
+            terms=[one for one in self.neighbours if one.weight],
         )
 
     def labelled(self, split: Split) -> Split:

@@ -11,22 +11,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.affinities import (
+    COUNTED,
     AffinityFusion,
     AffinityInterest,
     ContentAffinity,
-    Neighbours,
-    continued,
+    Counted,
+    Unseen,
+    counted_in,
     learned,
     with_content,
 )
 from mmrec.affinities.candidates import Terms
 from mmrec.affinities.choice import choose_weights
-from mmrec.affinities.cold import CONTENT, choose_for_cold
+from mmrec.affinities.cold import CONTENT, UNSEEN, choose_for_cold
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, check_products, encode_with_contributions
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.leaks import TRAINED
 from mmrec.recommender.pipeline.requests import ValidRequests
 
 log = logging.getLogger(__name__)
@@ -39,14 +42,6 @@ FITTED = 5_000
 
 MOST = 2_000
 """Validation requests on which weights are chosen, at most."""
-
-COUNTED = {
-    "co-occurrence": Neighbours.of_users,
-    "successors": Neighbours.of_successors,
-    "ease": Neighbours.of_weights,
-    "unseen": Neighbours.of_unseen,
-}
-"""The affinities that are counted in a log, by name."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -73,14 +68,16 @@ def with_affinities(
         start: the recommender that was updated; None for a new one.
     """
     requests = ValidRequests.of(state.labelled(split))
+    before: dict[str, Counted | None] = {}
+    if start is not None:
+        before |= {one.kind: one for one in start.neighbours}
     if not state.options.affinities or not _is_product(state.model):
+        _say_lost(before)
         return state, {}
     if len(state.catalog) > LARGE:
         log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
+        _say_lost(before)
         return state, {}
-    before: dict[str, Neighbours | None] = {}
-    if start is not None:
-        before |= {one.kind: one for one in start.neighbours}
     if not requests.enough:
         weights = {} if start is None else weights_of(start)
         return attach(state, sources, split, weights, before), {}
@@ -90,18 +87,26 @@ def with_affinities(
     counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
     weights, facts = _chosen(state, wide, counted, requests)
+    if start is not None and (new := [n for n in weights if n in COUNTED and n not in before]):
+        log.warning(
+            "%s: counted in the %s events of this log alone; the RUN has no earlier counts",
+            " and ".join(new),
+            f"{len(split.sequences.item):,}",
+        )
     return attach(state, sources, split, weights, before), {"affinities": facts}
 
 
 def _chosen(
     state: RecommenderState,
     wide: RecommenderState,
-    counted: Mapping[str, Neighbours],
+    counted: Mapping[str, Counted],
     requests: ValidRequests,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights that validation chooses, on all targets and on those without events."""
     names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
-    unseen, seed = counted["unseen"].totals == 0, state.options.seed
+    last, seed = counted[UNSEEN], state.options.seed
+    assert isinstance(last, Unseen)
+    unseen = last.totals == 0
     some = requests.drawn(MOST, seed)
     terms = _terms(state, wide, counted, some)
     weights, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
@@ -117,7 +122,7 @@ def _chosen(
 def _terms(
     state: RecommenderState,
     wide: RecommenderState,
-    counted: Mapping[str, Neighbours],
+    counted: Mapping[str, Counted],
     requests: ValidRequests,
 ) -> Terms:
     """Return what gives the scores of a state and the affinities for some requests."""
@@ -141,13 +146,16 @@ def attach(
     sources: Mapping[str, Source],
     split: Split,
     weights: Mapping[str, float],
-    before: Mapping[str, Neighbours | None],
+    before: Mapping[str, Counted | None],
 ) -> RecommenderState:
     """Return a state with affinities of given weights; events of all parts are counted.
 
-    Those of which there were counts ``before`` an update continue them.
+    Those of which there were counts ``before`` an update continue them. If validation doesn't want
+    one of these any more, it has the weight 0 and is counted all the same, since a later update may
+    take it again.
     """
-    near = {name: weight for name, weight in weights.items() if name in COUNTED}
+    near = {name: 0.0 for name, counted in before.items() if counted is not None}
+    near |= {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
     counted = _counted(state, near, every, before)
     content = {
@@ -164,35 +172,47 @@ def weights_of(state: RecommenderState) -> dict[str, float]:
     return {**content, **{one.kind: one.weight for one in state.neighbours}}
 
 
-def recounted(state: RecommenderState, events: Sequences) -> tuple[Neighbours, ...]:
+def recounted(state: RecommenderState, events: Sequences) -> tuple[Counted, ...]:
     """Return the counted affinities of a state as they were after some events."""
     weights: dict[str, float] = {one.kind: one.weight for one in state.neighbours}
-    before: dict[str, Neighbours | None] = {one.kind: one.before for one in state.neighbours}
+    before: dict[str, Counted | None] = {one.kind: one.before for one in state.neighbours}
     return tuple(_counted(state, weights, events.without_negatives(), before).values())
 
 
 def continuing(state: RecommenderState, split: Split) -> RecommenderState:
-    """Return a state whose counts go on from those that are served, for a log of later events."""
-    events, end = split.sequences, max((one.until for one in state.neighbours), default=0.0)
-    if not (len(state.neighbours) and events.timed and float(events.time.min()) > end):
+    """Return a state whose affinities are counted in a log as is right for that log.
+
+    The log of the training, or of the last update, goes on from the counts before it. A log of
+    later events goes on from the counts that are served. Any other is counted alone.
+    """
+    trained = state.about.get(TRAINED, {}).get("split")
+    if not state.neighbours or trained == split.fingerprint:
         return state
-    near = [replace(one, before=replace(one, before=None)) for one in state.neighbours]
-    return replace(state, neighbours=tuple(near))
+    events, end = split.sequences, max(one.until for one in state.neighbours)
+    if events.timed and float(events.time.min()) > end:
+        near = [one.updated(one.updated(None)) for one in state.neighbours]
+        return replace(state, neighbours=tuple(near))
+    if any(one.before is not None for one in state.neighbours):
+        count = f"{len(events.item):,}"
+        log.warning("affinities are counted in the %s events of this log alone", count)
+    return replace(state, neighbours=tuple(one.updated(None) for one in state.neighbours))
+
+
+def _say_lost(before: Mapping[str, Counted | None]) -> None:
+    if before:
+        log.warning("without affinities, the counts of %s are lost", " and ".join(before))
 
 
 def _counted(
     state: RecommenderState,
     weights: Mapping[str, float],
     events: Sequences,
-    before: Mapping[str, Neighbours | None],
-) -> dict[str, Neighbours]:
+    before: Mapping[str, Counted | None],
+) -> dict[str, Counted]:
     no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
     counted = {}
     for name, weight in weights.items():
-        old = before.get(name)
-        made = COUNTED[name](events, size) if old is None else continued(old, events, size)
-        kept = None if old is None else replace(old, before=None)
-        counted[name] = replace(made, weight=weight, negative_types=no, before=kept)
+        counted[name] = counted_in(name, events, size, no, before.get(name)).weighted(weight)
     return counted
 
 

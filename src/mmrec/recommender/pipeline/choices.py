@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmrec.affinities import Neighbours
+from mmrec.affinities import Counted
 from mmrec.data import Source, Split
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.affinity import attach, weights_of, with_affinities
@@ -35,7 +35,7 @@ class Choice:
 def _keep_affinities(
     later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
 ) -> RecommenderState:
-    before: dict[str, Neighbours | None] = {one.kind: one.before for one in chosen.neighbours}
+    before: dict[str, Counted | None] = {one.kind: one.before for one in chosen.neighbours}
     return attach(later, sources, split, weights_of(chosen), before)
 
 

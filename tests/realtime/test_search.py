@@ -1,0 +1,120 @@
+"""Lists with a bonus are the same over every index."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("usearch")
+
+from mmrec import Options, Recommender
+from mmrec.affinities import CoOccurrence, EaseWeights, Successors, Unseen
+from mmrec.data import Interactions, to_sequences
+from mmrec.realtime import ExactIndex, HnswIndex, RealtimeRecommender, search
+from mmrec.recommender.content import VectorsModality
+
+SIZE, TASTES = 700, 20
+NOW = 2e6
+
+
+class Graph(HnswIndex):
+    """Searches its graph even where scoring all items is faster."""
+
+    share = 1e9
+
+
+class Bare:
+    """An index that can't add a bonus."""
+
+    def __init__(self, dim):
+        self._exact = ExactIndex(dim)
+        self.add, self.update, self.remove = (
+            self._exact.add,
+            self._exact.update,
+            self._exact.remove,
+        )
+
+    def search(self, *args, **more):
+        return self._exact.search(*args, **more)
+
+    def __len__(self):
+        return len(self._exact)
+
+    def __contains__(self, key):
+        return key in self._exact
+
+
+@pytest.fixture(scope="module")
+def made(add_affinities):
+    """A recommender of 700 items, a third of them without events, with affinities of all kinds."""
+    rng = np.random.default_rng(0)
+    taste = np.repeat(rng.integers(TASTES, size=150), 8)
+    item = (rng.integers(SIZE // TASTES, size=len(taste)) * TASTES + taste) * 2 // 3
+    events = {
+        "user_id": np.repeat([f"u{n}" for n in range(150)], 8),
+        "item_id": item,
+        "timestamp": np.arange(len(item), dtype=float),
+    }
+    vectors = rng.normal(size=(SIZE, 6))
+    options = Options(
+        modalities=("id", "look"),
+        split="leave-one-out",
+        dim=8,
+        epochs=1,
+        refit="none",
+        trend=False,
+        affinities=False,
+    )
+    plain = Recommender.fit(
+        events,
+        {"item_id": np.arange(SIZE), "look": vectors.tolist()},
+        options=options,
+        encoders={"look": VectorsModality("look")},
+    )
+    log = to_sequences(Interactions(events), plain.catalog)
+    kinds = {CoOccurrence: 0.8, Successors: 0.5, EaseWeights: 0.7, Unseen: 0.3}
+    tables = [kind.of(log, SIZE).weighted(weight) for kind, weight in kinds.items()]
+    return add_affinities(plain, {"look": 4}, (0.6,), tables)
+
+
+def lists(made, index, **how):
+    """Lists of users, after events that are counted, with an item added and one removed."""
+    live, rng = RealtimeRecommender(made, index=index), np.random.default_rng(1)
+    live.add_items({"item_id": [SIZE], "look": [[1.0] * 6]})
+    live.remove_items([5])
+    for number in range(300):
+        live.observe(f"w{number % 25}", int(rng.integers(SIZE + 1)), "view", NOW + number)
+        live.recommend("w1", at=NOW + number)
+    return [live.recommend(f"w{user}", at=NOW + 999, **how) for user in range(25)]
+
+
+@pytest.mark.parametrize("k", [1, 10, 60])
+@pytest.mark.parametrize("scored", [0, search.SCORED])
+@pytest.mark.parametrize("index", [lambda dim: Graph(dim, effort=800), Bare])
+def test_lists_with_affinities_are_those_of_the_exact_index(made, monkeypatch, index, scored, k):
+    expected = lists(made, ExactIndex, k=k)
+    monkeypatch.setattr(search, "SCORED", scored)
+    for found, wanted in zip(lists(made, index, k=k), expected, strict=True):
+        assert [line.item for line in found] == [line.item for line in wanted]
+        scores = [line.score for line in wanted]
+        assert [line.score for line in found] == pytest.approx(scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("scored", [0, search.SCORED])
+def test_a_condition_holds_with_affinities(made, monkeypatch, scored):
+    monkeypatch.setattr(search, "SCORED", scored)
+    where = {"item_id": {">": SIZE - 20}}
+    expected = lists(made, ExactIndex, k=30, where=where)
+    found = lists(made, lambda dim: Graph(dim, effort=800), k=30, where=where)
+    assert [[line.item for line in one] for one in found] == [
+        [line.item for line in one] for one in expected
+    ]
+    assert all(line.item > SIZE - 20 for one in found for line in one)
+
+
+def test_the_exact_index_scores_as_the_recommender_does(made):
+    live = RealtimeRecommender(made)
+    for user, history in enumerate([[3], [5, 9, 70], [*range(30)]]):
+        found = live.recommend(history=history, k=20, at=NOW)
+        wanted = made.recommend(history, k=20, at=NOW)
+        assert [line.item for line in found] == [line.item for line in wanted], user
+        scores = [line.score for line in wanted]
+        assert [line.score for line in found] == pytest.approx(scores, abs=1e-4)
