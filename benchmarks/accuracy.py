@@ -62,6 +62,7 @@ MMREC = {
 ONCE = ("mmrec GRU4Rec, text", "mmrec GRU4Rec, image", "mmrec SASRec, id", "RecBole GRU4Rec")
 """Rows of one seed: beside the others they only say which part does what."""
 
+RECTOOLS = ("--dim", "128", "--loss", "flat", "--minutes", "8")
 PEERS = {
     "RecTools SASRec": ("rectools", ("sasrec", "--dim", "128"), (0.2, 0.4)),
     "RecBole GRU4Rec": ("recbole", ("gru4rec", "--dim", "64", "--max-length", "50"), (0.3,)),
@@ -71,8 +72,16 @@ PEERS = {
         ("sasrec", "--dim", "64", "--max-length", "50", "--minutes", "45"),
         (0.5,),
     ),
+    "RecTools UniSRec, text + image": ("rectools", ("unisrec", *RECTOOLS), (0.2, 0.4)),
+    "RecTools HSTU, all": ("rectools", ("hstu", "--content", *RECTOOLS), (0.2, 0.4)),
+    "RecTools eSASRec, all": ("rectools", ("esasrec", "--content", *RECTOOLS), (0.2, 0.4)),
+    "RecTools HSTU": ("rectools", ("hstu", *RECTOOLS), (0.2, 0.4)),
+    "RecTools eSASRec": ("rectools", ("esasrec", *RECTOOLS), (0.2, 0.4)),
 }
-"""Of each: the environment, what its script is given, and the dropouts of the search."""
+"""Of each: the environment, what its script is given, and the dropouts of the search.
+
+A name without modalities is that of a peer that reads ids alone.
+"""
 
 MMREC_CELLS = [(place, name) for name in MMREC for place in MAIN]
 MMREC_CELLS.remove((MAIN[1], "mmrec SASRec, id"))  # there for the SASRecs of the peers
@@ -224,10 +233,11 @@ class Grid:
 
     def split_file(self, data: str, split: str) -> Path:
         """What all peers read."""
-        path = self.work / f"{data}-{split}.npz"
+        path = self.work / f"{data}-{split}-content.npz"
         if not path.exists():
             script = PEER_SCRIPTS / "export_split.py"
             command = [sys.executable, script, self.data / data, path, "--split", split]
+            command += ["--cache", self.cache]
             subprocess.run(command, check=True, capture_output=True)
         return path
 
