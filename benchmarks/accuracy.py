@@ -12,9 +12,12 @@ items filtered, ties against the model.
 
 `PEERS` and the page list the settings that were searched. A peer trains with seed 0 for each
 dropout, validation chooses one, and the other seeds follow with it. RecBole trains one sample for
-each prefix and needs minutes for an epoch, so it runs at its default width and length. Its SASRec
-runs for at most 45 minutes of processor time; every other training ends before. RecBole's state is
-kept, so a training that was stopped can continue with more minutes.
+each prefix and needs minutes for an epoch, so it runs at its default width and length. Where
+`PEERS` has `--minutes`, a training is limited to that processor time. RecBole's state is kept, so a
+training that was stopped can continue with more minutes.
+
+The split file also holds the vectors of text and image on which mmrec trains, for the peers that
+have modalities in their names.
 
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """

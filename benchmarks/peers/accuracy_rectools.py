@@ -32,9 +32,9 @@ from rectools.fast_transformers import (
     build_sequences,
 )
 from rectools.models import BERT4RecModel, HSTUModel, SASRecModel
-from rectools.models.nn.item_net import IdEmbeddingsItemNet, ItemNetBase
-from rectools.models.nn.transformers.lightning import TransformerLightningModule
+from rectools.models.nn.item_net import IdEmbeddingsItemNet
 from rectools.models.nn.transformers.ligr import LiGRLayers
+from rectools_parts import LOSSES, ContentItemNet, content_of
 from rectools_select import Score, Select, found, left_padded, outside, trainer_of
 from split_file import SplitFile
 from torch.utils.data import DataLoader
@@ -46,51 +46,6 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
     # The temperature of RecTools' tutorial: without one, cosines leave the softmax almost even.
     "hstu": (HSTUModel, {"lightning_module_kwargs": {"logits_t": 0.05}}),
 }
-
-
-class FlatSoftmax(TransformerLightningModule):
-    """RecTools' softmax loss at the positions that have a target; the others count for nothing."""
-
-    def _calc_custom_loss(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        real = batch["y"] != 0
-        return torch.nn.functional.cross_entropy(
-            self.get_batch_logits(batch)[real], batch["y"][real]
-        )
-
-
-class ContentItemNet(ItemNetBase):
-    """A linear map of the vectors that are the dataset's dense features."""
-
-    def __init__(self, vectors: torch.Tensor, n_factors: int, dropout_rate: float) -> None:
-        super().__init__()
-        self.register_buffer("vectors", vectors)
-        self.linear = torch.nn.Linear(vectors.shape[1], n_factors, bias=False)
-        self.dropout = torch.nn.Dropout(dropout_rate)
-
-    def forward(self, items: torch.Tensor) -> torch.Tensor:
-        """Numbers of items to vectors; that of padding is 0."""
-        return self.dropout(self.linear(self.vectors[items]))
-
-    @classmethod
-    def from_dataset(
-        cls, dataset: Dataset, n_factors: int, dropout_rate: float, **_: Any
-    ) -> "ContentItemNet":
-        """What RecTools calls."""
-        vectors = torch.from_numpy(np.asarray(dataset.item_features.values, dtype=np.float32))
-        return cls(vectors, n_factors, dropout_rate)
-
-    @property
-    def out_dim(self) -> int:
-        """Width of an item's vector."""
-        return self.linear.out_features
-
-
-FLAT = {"softmax": TransformerLightningModule, "flat": FlatSoftmax}
-
-
-def content_of(split: SplitFile) -> np.ndarray:
-    """The content of each item, scaled to a length of about 1, as models of texts give it."""
-    return split.content / np.sqrt(split.content.shape[1])
 
 
 def dataset_of(split: SplitFile, content: bool) -> Dataset:
@@ -143,7 +98,7 @@ def fit_transformer(arguments: argparse.Namespace, split: SplitFile) -> None:
         lr=arguments.lr,
         dropout_rate=arguments.dropout,
         loss=arguments.loss,
-        lightning_module_type=FLAT[arguments.loss],
+        lightning_module_type=LOSSES[arguments.loss],
         get_trainer_func=lambda: trainer_of(arguments, Select(split, arguments, scorer)),
         **more,
     )
@@ -192,7 +147,7 @@ def main() -> None:
     parser.add_argument("model", choices=(*MODELS, "unisrec"))
     parser.add_argument("split", type=Path)
     parser.add_argument("--content", action="store_true", help="beside ids; UniSRec reads it alone")
-    parser.add_argument("--loss", choices=tuple(FLAT), default="softmax")
+    parser.add_argument("--loss", choices=tuple(LOSSES), default="softmax")
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--max-length", type=int, default=100)
     parser.add_argument("--lr", type=float, default=1e-3)
@@ -208,7 +163,9 @@ def main() -> None:
     seed_everything(arguments.seed)
     split = SplitFile(arguments.split)
     if (arguments.content or arguments.model == "unisrec") and split.content is None:
-        parser.error(f"expected a split file with content (export_split.py --cache); got {arguments.split}")
+        parser.error(
+            f"expected a split file with content (export_split.py --cache); got {arguments.split}"
+        )
     fit = fit_unisrec if arguments.model == "unisrec" else fit_transformer
     start = time.perf_counter()
     fit(arguments, split)

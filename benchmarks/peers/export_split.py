@@ -2,8 +2,8 @@
 
     python benchmarks/peers/export_split.py DATA SPLIT.npz [--split leave-one-out] [--min-count 5]
 
-With `--cache DIR` it also holds what mmrec's fusion reads of each item's text and image: the vectors
-of the frozen encoders of `mmrec fit`, standardized on the trained items.
+With `--cache DIR` it also holds what mmrec's fusion reads of each item's text and image: vectors of
+the frozen encoders of `mmrec fit`, standardized on the trained items.
 
 It also puts a Markov chain of mmrec through the ranks of `split_file.py`, and ends with an error if
 that says anything else than mmrec's own evaluation: so peers and mmrec are measured alike.

@@ -27,7 +27,7 @@ class SplitFile:
         self.item, self.offsets, self.time = held["item"], held["offsets"], held["time"]
         self.catalog_size = int(held["catalog_size"])
         self.candidates = held["candidates"]
-        self.content = held["content"] if "content" in held else None
+        self.content = held.get("content")
         self.parts = {
             name: {key: held[f"{name}_{key}"] for key in ("history", "time", "target", "seen")}
             for name in ("valid", "test")
