@@ -41,9 +41,8 @@ image that mmrec trains on: frozen, standardized, side by side. UniSRec reads th
 a linear map of them to the embedding of the id, for input and output, as RecTools does with other
 features of items. HSTU also reads times, as mmrec does.
 
-**Search.** RecTools' models, except BERT4Rec, were trained with dropouts of .2 and .4; validation
-chose one. The other peers ran with the dropout of their library. mmrec ran with the defaults of
-`mmrec fit`. These were chosen on the validation part of the first two splits when the library was
+**Search.** Where a row says "of", a peer was trained with these dropouts, and validation chose one.
+The other peers ran with the dropout of their library. mmrec ran with the defaults of `mmrec fit`. These were chosen on the validation part of the first two splits when the library was
 built, so mmrec has had more attention than the peers. ± is the 95 % interval of the mean over seeds
 (Student's t).
 """
@@ -65,7 +64,8 @@ def groups(results: Results) -> dict[tuple[str, str], dict[str, Results]]:
 def _chosen(rows: Results) -> Results:
     first = [row for row in rows if row["job"]["seed"] == 0] or rows
     command = max(first, key=lambda row: row["valid"])["job"]["command"]
-    chosen = [row for row in rows if row["job"]["command"] == command]
+    tried = sorted({row["job"]["command"][-1] for row in first})
+    chosen = [row | {"tried": tried} for row in rows if row["job"]["command"] == command]
     return sorted(chosen, key=lambda row: row["job"]["seed"])
 
 
@@ -129,6 +129,8 @@ def _accuracy(rows: dict[str, Results], own: Results) -> str:
         label = f"**{name}**" if name.startswith("mmrec") else name
         if not name.startswith("mmrec"):
             label += f", dropout {group[0]['job']['command'][-1]}"
+            if len(tried := group[0]["tried"]) > 1:
+                label += f" of {', '.join(tried)}"
         lines.append(
             f"| {label} | {_n(statistics.mean(values))}{spread} | "
             f"{', '.join(map(_n, values))} | {_n(_mean(group, 'hr@10'))} | "
