@@ -43,7 +43,7 @@ features of items. HSTU also reads times, as mmrec does.
 
 **Search.** Where a row says "of", a peer was trained with these dropouts, and validation chose one.
 The other peers ran with the dropout of their library. mmrec ran with the defaults of `mmrec fit`.
-These were chosen on the validation part of the first two splits when the library was built, so mmrec
+These were chosen on the validation part of the first two splits when the library was built, so it
 has had more attention than the peers. ± is the 95 % interval of the mean over seeds (Student's t).
 """
 
