@@ -12,9 +12,12 @@ items filtered, ties against the model.
 
 `PEERS` and the page list the settings that were searched. A peer trains with seed 0 for each
 dropout, validation chooses one, and the other seeds follow with it. RecBole trains one sample for
-each prefix and needs minutes for an epoch, so it runs at its default width and length. Its SASRec
-runs for at most 45 minutes of processor time; every other training ends before. RecBole's state is
-kept, so a training that was stopped can continue with more minutes.
+each prefix and needs minutes for an epoch, so it runs at its default width and length. Where
+`PEERS` has `--minutes`, a training is limited to that processor time. RecBole's state is kept, so a
+training that was stopped can continue with more minutes.
+
+The split file also holds the vectors of text and image on which mmrec trains, for the peers that
+have modalities in their names.
 
 `--page docs/benchmarks.md` writes the page from what has been computed.
 """
@@ -62,6 +65,7 @@ MMREC = {
 ONCE = ("mmrec GRU4Rec, text", "mmrec GRU4Rec, image", "mmrec SASRec, id", "RecBole GRU4Rec")
 """Rows of one seed: beside the others they only say which part does what."""
 
+RECTOOLS = ("--dim", "128", "--loss", "flat", "--minutes", "8")
 PEERS = {
     "RecTools SASRec": ("rectools", ("sasrec", "--dim", "128"), (0.2, 0.4)),
     "RecBole GRU4Rec": ("recbole", ("gru4rec", "--dim", "64", "--max-length", "50"), (0.3,)),
@@ -71,8 +75,16 @@ PEERS = {
         ("sasrec", "--dim", "64", "--max-length", "50", "--minutes", "45"),
         (0.5,),
     ),
+    "RecTools UniSRec, text + image": ("rectools", ("unisrec", *RECTOOLS), (0.2, 0.4)),
+    "RecTools HSTU, all": ("rectools", ("hstu", "--content", *RECTOOLS), (0.2, 0.4)),
+    "RecTools eSASRec, all": ("rectools", ("esasrec", "--content", *RECTOOLS), (0.2, 0.4)),
+    "RecTools HSTU": ("rectools", ("hstu", *RECTOOLS), (0.2, 0.4)),
+    "RecTools eSASRec": ("rectools", ("esasrec", *RECTOOLS), (0.2, 0.4)),
 }
-"""Of each: the environment, what its script is given, and the dropouts of the search."""
+"""Of each: the environment, what its script is given, and the dropouts of the search.
+
+A name without modalities is that of a peer that reads ids alone.
+"""
 
 MMREC_CELLS = [(place, name) for name in MMREC for place in MAIN]
 MMREC_CELLS.remove((MAIN[1], "mmrec SASRec, id"))  # there for the SASRecs of the peers
@@ -224,10 +236,11 @@ class Grid:
 
     def split_file(self, data: str, split: str) -> Path:
         """What all peers read."""
-        path = self.work / f"{data}-{split}.npz"
+        path = self.work / f"{data}-{split}-content.npz"
         if not path.exists():
             script = PEER_SCRIPTS / "export_split.py"
             command = [sys.executable, script, self.data / data, path, "--split", split]
+            command += ["--cache", self.cache]
             subprocess.run(command, check=True, capture_output=True)
         return path
 

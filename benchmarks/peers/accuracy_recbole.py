@@ -104,7 +104,7 @@ class Scorer:
         return dict(zip((self.model.ITEM_SEQ, self.model.ITEM_SEQ_LEN), tensors, strict=True))
 
     @torch.no_grad()
-    def __call__(self, history: np.ndarray) -> np.ndarray:
+    def __call__(self, history: np.ndarray, _: np.ndarray) -> np.ndarray:
         """Histories ``(B, T)``, padded on the right, to scores ``(B, V + 1)``."""
         self.model.eval()
         inside = self.model.full_sort_predict(self.inputs(history)).numpy()

@@ -2,6 +2,7 @@
 
 A split file holds the training events and, for the validation and the test part, each target with
 the events before it (advanced through the earlier parts), and the items that are not ranked for it.
+It may hold the vectors of each item's content that mmrec trains on.
 """
 
 from pathlib import Path
@@ -11,15 +12,24 @@ import numpy as np
 
 
 class SplitFile:
-    """A split as arrays; items are 1…V, 0 is padding."""
+    """A split as arrays; items are 1…V, 0 is padding.
+
+    Attributes:
+        item: items of the training events, user after user, ``(E,)``.
+        offsets: user ``u`` has the training events ``offsets[u]:offsets[u + 1]``.
+        time: unix seconds of the training events, ``(E,)``.
+        content: a vector of each item, zeros where it has none, ``(V + 1, D)``; None if the file
+            has none.
+    """
 
     def __init__(self, path: Path) -> None:
         held = np.load(path)
-        self.item, self.offsets = held["item"], held["offsets"]
+        self.item, self.offsets, self.time = held["item"], held["offsets"], held["time"]
         self.catalog_size = int(held["catalog_size"])
         self.candidates = held["candidates"]
+        self.content = held.get("content")
         self.parts = {
-            name: {key: held[f"{name}_{key}"] for key in ("history", "target", "seen")}
+            name: {key: held[f"{name}_{key}"] for key in ("history", "time", "target", "seen")}
             for name in ("valid", "test")
         }
 
@@ -28,7 +38,8 @@ class SplitFile:
 
         Args:
             part: valid or test.
-            score: histories ``(B, T)``, padded on the right, to scores ``(B, V + 1)``.
+            score: histories ``(B, T)``, padded on the right, and the times of their events and,
+                after the last, of the request, ``(B, T + 1)``, to scores ``(B, V + 1)``.
             batch: histories scored at once.
         """
         held = self.parts[part]
@@ -37,7 +48,7 @@ class SplitFile:
         ranks = []
         for start in range(0, len(held["target"]), batch):
             rows = slice(start, start + batch)
-            scores = np.array(score(held["history"][rows]), dtype=np.float32)
+            scores = np.array(score(held["history"][rows], held["time"][rows]), dtype=np.float32)
             target = held["target"][rows]
             scores[:, blocked] = -np.inf
             inside = (held["seen"][0] >= start) & (held["seen"][0] < start + len(target))

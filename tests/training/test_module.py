@@ -176,17 +176,18 @@ def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources
         {"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0, reranker=reranker
     )
     model.shortlist = 3
-    pool = UniformSampler(made.candidates, 2)
+    pool = UniformSampler(made.candidates, 4)
     data = SequenceDataModule(made, sources(made), pool, batch_size=2)
     batch = next(iter(data.train_dataloader()))
     module = SequentialRecommender(model)
     output = model(batch)
     expected = []
     for row, target in enumerate(output.target.tolist()):
-        slots = [s for s in batch.pool.candidates.nonzero().flatten().tolist() if s != target]
-        slots.sort(key=lambda slot, row=row: -output.logits[row, slot].item())
-        short = [target, *slots[:3]]
-        added = reranker(output.states[row : row + 1], output.vectors[short].unsqueeze(0))[0]
+        columns = [c for c in output.candidates.nonzero().flatten().tolist() if c != target]
+        columns.sort(key=lambda column, row=row: -output.logits[row, column].item())
+        short = [target, *columns[:3]]
+        slots = [output.positives[row].item(), *output.slots[columns[:3]].tolist()]
+        added = reranker(output.states[row : row + 1], output.vectors[slots].unsqueeze(0))[0]
         scores = output.logits[row, short] + added
         expected.append(torch.logsumexp(scores, 0) - scores[0])
     loss = module._ranking_loss(reranker, output)
@@ -228,7 +229,7 @@ def test_a_step_computes_the_loss_it_was_given(split, sources):
     assert torch.equal(module.training_step(batch, 0), output.logits.sum())
     assert torch.equal(seen["target"], output.target)
     assert torch.equal(seen["candidates"], output.candidates)
-    assert torch.equal(seen["log_q"], batch.pool.log_q)
+    assert torch.equal(seen["log_q"], batch.pool.log_q[output.slots])
 
 
 def test_same_seed_same_weights(split, fit):

@@ -18,7 +18,7 @@ def faster_recurrence(gru: nn.GRU, inputs: Tensor) -> bool:
     """
     trained = torch.is_grad_enabled() and any(p.requires_grad for p in gru.parameters())
     plain = inputs.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    traced = torch.compiler.is_compiling()
     return inputs.device.type == "cpu" and trained and plain and not traced
 
 

@@ -1,6 +1,7 @@
 """The first step of every fusion: check the modalities and fill the absent slots."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -113,7 +114,7 @@ class _Adapter(nn.Sequential):
 
     def forward(self, features: Float[Tensor, "P width"]) -> Float[Tensor, "P D"]:
         """Return tokens."""
-        norm, layer = self
+        norm, layer = cast(nn.LayerNorm, self[0]), cast(nn.Linear, self[1])
         rows = F.layer_norm(features, norm.normalized_shape, eps=norm.eps)
         return F.linear(rows, layer.weight * norm.weight, layer.bias + layer.weight @ norm.bias)
 
