@@ -3,12 +3,14 @@
     python benchmarks/sparse_sets.py SETS --data FOLDER
     python benchmarks/defaults.py SETS [--only shop-a …] [--seeds 0 1 2] [--work DIR] [--json]
     python benchmarks/defaults.py SETS --min-count 5
+    python benchmarks/defaults.py SETS --without affinities
+    python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
 
 Leave-one-out, by default without a k-core filter: every user and every item stays. Each line of
 the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by Student's
 t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10 on those
-without. ``--without affinities`` or ``--without refit`` measures what a default is worth. A result
-is kept in the work folder, so an interrupted run continues.
+without. ``--without`` measures what a default is worth. A result is kept in the work folder, so an
+interrupted run continues. ``--page`` writes a page of all that is kept there.
 """
 
 import hashlib
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from common import command_line, print_json
+from sparse_sets import HELD
 
 import mmrec
 from mmrec.data import read_folder
+from mmrec.recommender.options import PARTS
 
 T95 = {1: float("nan"), 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Quantiles of Student's t for an interval of 95 %, by the number of seeds."""
@@ -30,7 +34,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "refit": {"refit": "none"},
     "trend": {"trend": False},
     "request_time": {"request_time": False},
+    "drawn": {"negatives": "mixed", "pool_size": 512},
 }
+"""What is changed to measure the worth of a default; ``drawn`` is that of the negatives."""
+
+USUAL: dict[str, Any] = {"refit": "valid"}  # the third training changes no figure
 
 
 def main() -> None:
@@ -40,38 +48,49 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of sets; by default all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
-    parser.add_argument("--without", nargs="+", default=[], choices=ABLATIONS)
+    parser.add_argument("--without", choices=ABLATIONS)
     parser.add_argument("--work", type=Path, default=Path("defaults"), help="results are kept here")
+    parser.add_argument("--no-run", action="store_true", help="train nothing")
+    parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     arguments = parser.parse_args()
     names = arguments.only or sorted(path.name for path in arguments.sets.iterdir())
     arguments.work.mkdir(parents=True, exist_ok=True)
-    changes: dict[str, Any] = {"refit": "valid"}  # the third training changes no figure
+    changes = dict(USUAL)
     if arguments.min_count:
         changes["min_count"] = arguments.min_count
-    for name in arguments.without:
-        changes |= ABLATIONS[name]
+    if arguments.without:
+        changes |= ABLATIONS[arguments.without]
     rows = []
-    for name in names:
+    for name in () if arguments.no_run else names:
         results = [
             measured(arguments.sets / name, seed, changes, arguments.work, arguments.cache)
             for seed in arguments.seeds
         ]
         rows.append(row_of(name, results))
         print(one_line(rows[-1]), flush=True)
+    if arguments.page:
+        arguments.page.write_text(page(arguments.work))
     print_json(arguments, rows)
 
 
 def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache: Path) -> Any:
     """Return the figures of one training, from the work folder if they are there."""
-    key = json.dumps([folder.name, seed, changes], sort_keys=True)
-    kept = work / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    job = {"set": folder.name, "seed": seed, "changes": changes}
+    kept = (
+        work / f"{hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:16]}.json"
+    )
     if kept.is_file():
         return json.loads(kept.read_text())
     data = read_folder(folder)
-    options = mmrec.Options(split="leave-one-out", seed=seed, **changes)
-    made = mmrec.Recommender.fit(data.interactions, data.catalog, options=options, cache=cache)
+    parts = {name: value for name, value in changes.items() if name in PARTS}
+    given = {name: value for name, value in changes.items() if name not in PARTS}
+    options = mmrec.Options(split="leave-one-out", seed=seed, **given)
+    made = mmrec.Recommender.fit(
+        data.interactions, data.catalog, options=options, cache=cache, **parts
+    )
     test = made.report["test"]
     found = {
+        **job,
         "ndcg": test["ndcg@10"],
         "warm": test["warm"].get("ndcg@10"),
         "cold": test["cold"].get("hr@10"),
@@ -84,16 +103,22 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
     return found
 
 
+def interval(values: list[float]) -> float:
+    """Return half of the 95 % interval of a mean; NaN for one value."""
+    if len(values) < 2:
+        return float("nan")
+    return T95[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+
+
 def row_of(name: str, results: list[Any]) -> dict[str, Any]:
     """Return the figures of a set over its seeds."""
     values = [result["ndcg"] for result in results]
     best = max(results[0]["baselines"], key=results[0]["baselines"].get)
-    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
     return {
         "set": name,
         "fingerprint": results[0]["fingerprint"],
         "ndcg@10": statistics.mean(values),
-        "interval": T95[len(values)] * error,
+        "interval": interval(values),
         "seeds": values,
         "baselines": results[0]["baselines"],
         "best": best,
@@ -112,6 +137,98 @@ def one_line(row: dict[str, Any]) -> str:
         f"{row['best']} {best:.4f}  × {row['ratio']:.2f}  "
         f"warm {row['warm ndcg@10']:.4f}  cold HR@10 {row['cold hr@10']:.3f}"
     )
+
+
+HEAD = """# Defaults on sparse sets
+
+The commands below wrote this page; no figure on it is typed by hand.
+
+    python benchmarks/sparse_sets.py SETS --data FOLDER
+    python benchmarks/defaults.py SETS [--min-count 5] [--without …]
+    python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
+
+Leave-one-out, the whole catalogue ranked, seen items filtered, NDCG@10 on test. mmrec has the
+defaults of `mmrec fit` with `--refit valid`, and like the baselines it counts the validation
+events. Settings of baselines are chosen on validation. ± is the 95 % interval of the mean over
+seeds (Student's t); it says how much a training varies, not how much other users would. Defaults
+were chosen with the sets named *for choices*; those *kept aside* took part in no choice.
+"""
+
+
+def page(work: Path) -> str:
+    """Return a page of the results in a folder."""
+    groups: dict[tuple[int, str], dict[str, list[Any]]] = {}
+    for path in sorted(work.glob("*.json")):
+        found = json.loads(path.read_text())
+        changes = {n: v for n, v in found["changes"].items() if n != "min_count"}
+        label = next((n for n, c in ABLATIONS.items() if USUAL | c == changes), "")
+        if label or changes == USUAL:
+            place = (found["changes"].get("min_count", 0), found["set"])
+            groups.setdefault(place, {}).setdefault(label, []).append(found)
+    parts = [HEAD]
+    for core in sorted({core for core, _ in groups}):
+        here = {name: rows for (k, name), rows in sorted(groups.items()) if k == core}
+        parts.append(f"## {f'{core}-core' if core else 'All users and items'}\n")
+        parts.append(_against_baselines(here))
+        parts.append(_without_defaults(here))
+    return "\n".join(part for part in parts if part)
+
+
+def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
+    """Return a table of sets, with the sets first on which a baseline is ahead."""
+    columns = "set", "", "mmrec", "seeds", "best baseline", "ratio", "next", "warm", "cold HR@10"
+    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    ahead = []
+    for name, rows in here.items():
+        if "" not in rows:
+            continue
+        row = row_of(name, rows[""])
+        ranked = sorted(row["baselines"].items(), key=lambda pair: -pair[1])
+        if row["ratio"] < 1:
+            ahead.append(f"**{row['best']} is ahead of mmrec on {name}.**\n")
+        cells = (
+            name,
+            "kept aside" if name in HELD else "for choices",
+            _with_interval(row["seeds"]),
+            str(len(row["seeds"])),
+            f"{row['best']} {_short(ranked[0][1])}",
+            f"{row['ratio']:.2f}",
+            ", ".join(f"{other} {_short(value)}" for other, value in ranked[1:4]),
+            _short(row["warm ndcg@10"]),
+            f"{row['cold hr@10']:.3f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*ahead, *lines, ""])
+
+
+def _without_defaults(here: dict[str, dict[str, list[Any]]]) -> str:
+    """Return a table of what each default is worth: the mean difference over common seeds."""
+    labels = [label for label in ABLATIONS if any(label in rows for rows in here.values())]
+    if not labels:
+        return ""
+    lines = ["NDCG@10 with the default minus without it, over the seeds that both have.\n"]
+    lines += [f"| set | {' | '.join(labels)} |", "|" + " --- |" * (len(labels) + 1)]
+    for name, rows in here.items():
+        own = {found["seed"]: found["ndcg"] for found in rows.get("", [])}
+        cells = []
+        for label in labels:
+            other = {found["seed"]: found["ndcg"] for found in rows.get(label, [])}
+            both = [own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())]
+            cells.append(_with_interval(both, signed=True) if both else "not run")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _with_interval(values: list[float], *, signed: bool = False) -> str:
+    """Return a mean and its interval, or that there is one seed."""
+    sign = "+" if signed and statistics.mean(values) >= 0 else ""
+    tail = f" ± {_short(interval(values))}" if len(values) > 1 else " (one seed)"
+    return f"{sign}{_short(statistics.mean(values))}{tail}"
+
+
+def _short(value: float) -> str:
+    """Return a number below 1 without its leading zero."""
+    return f"{value:.4f}".replace("0.", ".", 1)
 
 
 if __name__ == "__main__":

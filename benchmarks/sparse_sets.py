@@ -75,6 +75,9 @@ CLEAR_RANGES = RANGES | {
 SHOPS = {"shop-a": (1, RANGES), "shop-b": (2, RANGES), "shop-c": (3, RANGES)}
 SHOPS |= {"shop-d": (4, CLEAR_RANGES)}
 SHOPS |= {"shop-held": (101, HELD_RANGES), "shop-held-2": (102, CLEAR_RANGES)}
+HELD = ("shop-held", "shop-held-2")
+"""The sets that take part in no choice."""
+
 THIN = {
     "ml-100k-thin": ("ml-100k-posters", 2),
     "ml-latest-thin": ("ml-latest-small-posters", 5),
