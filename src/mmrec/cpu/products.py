@@ -1,5 +1,6 @@
 """Large matrix products on AMD processors, by the faster of two libraries."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator, nullcontext
 from functools import cache, partial
@@ -129,4 +130,9 @@ def _mkl_is_slow() -> bool:
         return False
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         return False
-    return _ABOUT.is_file() and "AuthenticAMD" in _ABOUT.read_text()
+    slow = _ABOUT.is_file() and "AuthenticAMD" in _ABOUT.read_text()
+    if slow:
+        # oneDNN reads this at its first product. It keeps 1,024 compiled kernels, of megabytes each
+        # where the pools of training differ in size, and seldom needs one of them again.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    return slow
