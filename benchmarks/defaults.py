@@ -159,7 +159,7 @@ def page(work: Path) -> str:
     """Return a page of the results in a folder."""
     groups: dict[tuple[int, str], dict[str, list[Any]]] = {}
     for path in sorted(work.glob("*.json")):
-        found = json.loads(path.read_text())
+        found = {"changes": {}} | json.loads(path.read_text())
         changes = {n: v for n, v in found["changes"].items() if n != "min_count"}
         label = next((n for n, c in ABLATIONS.items() if USUAL | c == changes), "")
         if label or changes == USUAL:

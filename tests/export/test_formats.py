@@ -5,7 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.export import Part, Port, model_parts, to_int8, to_onnx
+from mmrec.export.tower import tower_part
+from mmrec.fusion import ConcatFusion
+from mmrec.models import ItemEncoder
 from mmrec.scoring import MLPScorer
 
 
@@ -53,6 +57,23 @@ def test_int8_is_near_and_smaller(tmp_path):
     error = np.linalg.norm(got - expected) / np.linalg.norm(expected)
     assert 0 < error < 0.02  # eight bits for x, seven for a column of weights
     assert (tmp_path / "p8.onnx").stat().st_size < 0.6 * (tmp_path / "p.onnx").stat().st_size
+
+
+def test_int8_of_a_tower_with_content(tmp_path):
+    import onnxruntime
+
+    torch.manual_seed(0)
+    encoders = {"id": IdEncoder(20, 64), "text": FeatureEncoder(384)}
+    items = ItemEncoder(encoders, ConcatFusion({"id": 64, "text": 384}, 64)).eval()
+    torch.nn.init.normal_(items.fusion.adapters.layers["text"][0].weight)
+    part = tower_part(items)
+    to_onnx(part, tmp_path / "t.onnx")
+    to_int8(tmp_path / "t.onnx", tmp_path / "t8.onnx")
+    given = torch.tensor([3, 0, 5]), torch.randn(3, 384), torch.tensor([False, True, True])
+    fed = {port.name: x.numpy() for port, x in zip(part.inputs, given, strict=True)}
+    got = onnxruntime.InferenceSession(tmp_path / "t8.onnx").run(None, fed)[0]
+    expected = part(*given).numpy()
+    assert np.linalg.norm(got - expected) / np.linalg.norm(expected) < 0.05
 
 
 def test_missing_packages_name_the_extra(tmp_path, monkeypatch):

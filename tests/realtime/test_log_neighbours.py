@@ -176,3 +176,10 @@ def test_a_term_of_weight_0_is_counted_and_changes_no_list(made):
     for a, b in zip(live.to_state().neighbours, on.to_state().neighbours, strict=True):
         assert a.weight == 0
         assert torch.equal(a.counts, b.counts)
+
+
+def test_items_that_another_process_has_added_are_passed_over(made):
+    for affinity in made.state.neighbours:
+        counts = affinity.live()
+        assert counts.bonus(((40, 0),)).max() == 0
+        assert counts.bonus(((40, 0), (1, 0))).max() > 0

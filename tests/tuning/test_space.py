@@ -42,7 +42,7 @@ def test_the_usual_values_can_be_used_and_have_the_defaults():
     assert len(DEFAULT) == 10
     for name in set(space) - set(PARTS):
         values, default = USUAL[name], getattr(Options(), name)
-        if name == "lr":  # it depends on the log
+        if name in ("lr", "pool_size"):  # it depends on the log, or on what is trained
             assert default is None
         elif isinstance(values, Range):
             assert values.low <= default <= values.high

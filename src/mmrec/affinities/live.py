@@ -104,7 +104,9 @@ class LiveNeighbours:
         """Return the sums of similarities, before the division by the largest."""
         recent = recent[-len(self._weights) :]
         weights = self._weights[len(self._weights) - len(recent) :]
-        past = [0 if kind in self._no else item for item, kind in recent]
+        # A session of another process may have items that are not known here yet.
+        size = len(self._totals)
+        past = [0 if kind in self._no or item >= size else item for item, kind in recent]
         items = np.array(past, dtype=np.int64)
         users, known = self._totals[items], items
         if len(self._totals) > len(self._items):  # items that were added have no row

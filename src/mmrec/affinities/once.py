@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from torch import Tensor
+
 from mmrec.affinities.counted import COUNTED, continued
 from mmrec.affinities.protocol import Counted
 from mmrec.data import Sequences
@@ -78,4 +80,5 @@ def _fingerprint(events: Sequences) -> bytes:
 
 
 def _bytes(counted: Counted) -> int:
-    return sum(tensor.nbytes for tensor in counted.tensors().values())
+    held = sum(value.nbytes for value in vars(counted).values() if isinstance(value, Tensor))
+    return held + (0 if counted.before is None else _bytes(counted.before))

@@ -134,5 +134,5 @@ def _mkl_is_slow() -> bool:
     if slow:
         # oneDNN reads this at its first product. It keeps 1,024 compiled kernels, of megabytes each
         # where the pools of training differ in size, and seldom needs one of them again.
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     return slow

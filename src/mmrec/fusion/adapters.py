@@ -103,7 +103,7 @@ def check_modalities(
 
 
 class _Adapter(nn.Sequential):
-    """A layer norm and a linear layer, with the norm's weight and bias within those of the layer.
+    """A layer norm and a linear layer; in training the norm's weight and bias go into the layer's.
 
     So features that are not trained need no gradient, which would cost a product as large as the
     layer itself.
@@ -114,6 +114,8 @@ class _Adapter(nn.Sequential):
 
     def forward(self, features: Float[Tensor, "P width"]) -> Float[Tensor, "P D"]:
         """Return tokens."""
+        if not torch.is_grad_enabled():  # an export keeps the layers as they are
+            return cast(Tensor, super().forward(features))
         norm, layer = cast(nn.LayerNorm, self[0]), cast(nn.Linear, self[1])
         rows = F.layer_norm(features, norm.normalized_shape, eps=norm.eps)
         return F.linear(rows, layer.weight * norm.weight, layer.bias + layer.weight @ norm.bias)

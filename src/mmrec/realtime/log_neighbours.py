@@ -58,7 +58,8 @@ class LogNeighbours:
             recent: the last events of a user.
         """
         terms = [*self.terms(now, recent).values()]
-        return None if not terms else torch.from_numpy(sum(terms[1:], start=terms[0]))
+        # A copy, since a single term may be an array that goes on changing.
+        return None if not terms else torch.from_numpy(sum(terms[1:], start=terms[0].copy()))
 
     def terms(self, now: Snapshot, recent: Recent) -> dict[str, Float[np.ndarray, " V1"]]:
         """Return the parts of the bonus by the name of the term."""

@@ -215,7 +215,11 @@ class ModelOptions(_Group):
 class TrainingOptions(_Group):
     """How the model is trained."""
 
-    pool_size: Count = Field(2048, description="Negatives that are drawn for a batch.")
+    pool_size: Annotated[Annotated[int, Ge(1), Le(LARGE)] | None, BeforeValidator(_plain)] = Field(
+        None,
+        description="Negatives that are drawn for a batch; by default 2,048, or 512 if text or "
+        "image models are trained, which encode them.",
+    )
     batch_size: Count = Field(32, description="Windows in a batch.")
     max_items: Count = Field(
         256, description="Maximum number of unique items in a batch, if encoders are trained."

@@ -145,7 +145,8 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
     if (cold := facts.get("cold", {})).get("weights"):
-        line += f", on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
+        line += f"; then on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
+        line += f", at a cost of {cold['cost']:.1%} for others"
     return [f"{line})"]
 
 

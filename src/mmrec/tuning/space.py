@@ -39,7 +39,7 @@ USUAL: dict[str, Dimension] = {
     "modality_dropout": Range(0.0, 0.4),
     "dim": (64, 128, 256),
     "layers": (None, 1, 2, 3),
-    "pool_size": (256, 512, 1024, 2048),
+    "pool_size": (512, 1024, 2048, 4096),
     "ema": (0.0, 0.9, 0.98, 0.995),
     "interest": ("gru4rec", "sasrec", "lrurec"),
     "loss": ("softmax", "bpr"),

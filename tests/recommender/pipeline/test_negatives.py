@@ -51,6 +51,14 @@ def test_negatives_are_trained_items(split, options, negatives):
     assert isinstance(pool, kinds.get(negatives, FullSampler))
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_fewer_are_drawn_where_each_is_encoded(split, options, trained):
+    recipe = Recipe({"negatives": "uniform"})
+    pool = make_sampler(recipe, options(), split, trains_encoders=trained)
+    assert pool.size == (512 if trained else 2048)
+    assert make_sampler(recipe, options(pool_size=7), split, trains_encoders=trained).size == 7
+
+
 def test_in_batch_counts_the_targets_that_a_batch_has(split, options):
     chosen = options(max_length=200, batch_size=4)
     spans = windows(split.train, 200)

@@ -37,6 +37,7 @@ def test_options_that_do_not_go_with_privacy(options, changes, message):
     ("given", "message"),
     [
         ({"negatives": "popularity"}, "negatives that don't depend on the .* not 'popularity'"),
+        ({"negatives": "mixed"}, "negatives that don't depend on the events: .* not 'mixed'"),
         ({"negatives": "in-batch"}, "negatives that don't depend on the events: .* not 'in-batch'"),
         ({"reranker": "mlp"}, "needs no reranker"),
         ({"fusion": "siamese"}, "needs no auxiliary loss: give fusion=partial"),

@@ -82,7 +82,7 @@ def with_affinities(
         weights = {} if start is None else weights_of(start)
         return attach(state, sources, split, weights, before), {}
     tried = dict.fromkeys(COUNTED, 1.0)
-    if EASE.side(split.train) > SIDE:
+    if "ease" not in before and EASE.side(split.train) > SIDE:
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))

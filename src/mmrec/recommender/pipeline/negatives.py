@@ -11,6 +11,12 @@ from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.sampling import Sampler
 
+DRAWN = 2048
+"""Negatives that are drawn for a batch by default."""
+
+ENCODED = 512
+"""The same if text or image models are trained, since each one is encoded in each step."""
+
 
 def make_loss(recipe: Recipe) -> Loss:
     """Return the loss of a recipe; a class is called without arguments."""
@@ -23,6 +29,8 @@ def make_sampler(
 ) -> Sampler:
     """Return the sampler of a recipe; mmrec's samplers draw no item without training events."""
     known = known_negatives(options, split) | {"trains_encoders": trains_encoders}
+    if options.pool_size is None and trains_encoders:
+        known["size"] = ENCODED
     sampler: Sampler = SLOTS["negatives"].create(recipe.of("negatives"), known)
     return sampler
 
@@ -39,6 +47,6 @@ def known_negatives(options: Options, split: Split) -> dict[str, Any]:
     return {
         "items": np.flatnonzero(split.train_counts),
         "counts": split.train_counts,
-        "size": options.pool_size,
+        "size": options.pool_size or DRAWN,
         "positions": max(round(options.batch_size * steps), 1),
     }

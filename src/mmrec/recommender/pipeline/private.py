@@ -14,7 +14,7 @@ from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.parts.slots import FULL_UP_TO
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.learning_rate import learning_rate
-from mmrec.recommender.pipeline.negatives import make_loss
+from mmrec.recommender.pipeline.negatives import DRAWN, make_loss
 from mmrec.recommender.pipeline.train import training_device
 from mmrec.sampling import FullSampler, Sampler, UniformSampler
 
@@ -45,7 +45,7 @@ def check_private(
         ),
         "frozen text and image models: set tuning='frozen'": trains_encoders(modalities),
         "negatives that don't depend on the events: set negatives to 'auto', 'full' or "
-        f"'uniform', not {negatives!r}": negatives in ("in-batch", "popularity")
+        f"'uniform', not {negatives!r}": negatives in ("in-batch", "mixed", "popularity")
         or isinstance(negatives, Sampler),
         "no reranker": recipe.of("reranker") is not None,
         "no auxiliary loss: give fusion=partial(SiameseFusion, alignment=0.0)": (
@@ -75,7 +75,7 @@ def private_sampler(recipe: Recipe, options: Options, catalog_size: int) -> Samp
         given = "full" if catalog_size <= FULL_UP_TO else "uniform"
     if isinstance(given, str):
         given = {"full": FullSampler, "uniform": UniformSampler}.get(given, given)
-    known = {"items": items, "size": options.pool_size}
+    known = {"items": items, "size": options.pool_size or DRAWN}
     sampler: Sampler = SLOTS["negatives"].create(given, known)
     return sampler
 
