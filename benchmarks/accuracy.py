@@ -65,7 +65,7 @@ MMREC = {
 ONCE = ("mmrec GRU4Rec, text", "mmrec GRU4Rec, image", "mmrec SASRec, id", "RecBole GRU4Rec")
 """Rows of one seed: beside the others they only say which part does what."""
 
-RECTOOLS = ("--dim", "128", "--loss", "flat", "--minutes", "8")
+RECTOOLS = ("--dim", "128", "--loss", "flat", "--minutes", "15")
 PEERS = {
     "RecTools SASRec": ("rectools", ("sasrec", "--dim", "128"), (0.2, 0.4)),
     "RecBole GRU4Rec": ("recbole", ("gru4rec", "--dim", "64", "--max-length", "50"), (0.3,)),
