@@ -34,7 +34,7 @@ test part: every item ranked, seen items filtered, ties against the model. Peers
 of their own, with their own data preparation, losses and stopping: at most 60 epochs, Adam at .001.
 RecTools has width 128 and 100 events of a history. RecBole, whose epochs take minutes, has its
 defaults of 64 and 50. RecBole's SASRec is limited to 45 minutes of processor time, and RecTools'
-UniSRec, HSTU and eSASRec (SASRec with LiGR layers) to 8; every other training ends before that.
+UniSRec, HSTU and eSASRec (SASRec with LiGR layers) to 15; every other training ends before that.
 
 **Inputs.** A peer without modalities in its name reads ids. The others read the vectors of text and
 image that mmrec trains on: frozen, standardized, side by side. UniSRec reads them alone. "All" adds
