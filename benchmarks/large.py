@@ -112,7 +112,7 @@ def train(
         loaded = time.perf_counter()
         output = model(batch)
         pool = batch.pool
-        loss = softmax_loss(output.logits, output.target, pool.candidates, pool.log_q)
+        loss = softmax_loss(output.logits, output.target, output.candidates, output.log_q)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

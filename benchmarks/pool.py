@@ -90,7 +90,7 @@ def every_occurrence(batch: Batch, sources: Mapping[str, Source]) -> Batch:
 def step(model: SequentialModel, batch: Batch) -> None:
     """Forward, loss and backward of one batch."""
     output = model(batch)
-    softmax_loss(output.logits, output.target, batch.pool.candidates, batch.pool.log_q).backward()
+    softmax_loss(output.logits, output.target, output.candidates, output.log_q).backward()
     model.zero_grad()
 
 

@@ -81,7 +81,7 @@ def test_gradients_are_those_of_each_user_alone(split, features, interest, loss)
         batch = replace(user, history=history, target=target, pool=alone)
         model.zero_grad()
         output = model(batch)
-        loss(output.logits, output.target, alone.candidates, alone.log_q).backward()
+        loss(output.logits, output.target, output.candidates, output.log_q).backward()
         for gradient, parameter in zip(gradients, trained_parameters(model), strict=True):
             expected = parameter.new_zeros(()) if parameter.grad is None else parameter.grad
             torch.testing.assert_close(gradient, expected.expand_as(gradient), atol=1e-6, rtol=1e-4)
