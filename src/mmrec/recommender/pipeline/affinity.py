@@ -40,8 +40,11 @@ DIRECTIONS = 128
 FITTED = 5_000
 """Items that directions are computed from, at most."""
 
-MOST = 2_000
-"""Validation requests on which weights are chosen, at most."""
+MOST = 5_000
+"""Validation requests on which weights are chosen, at most; with fewer, gains are lost in noise."""
+
+COLD = 2_000
+"""The same of those that led to an item without events."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -110,7 +113,7 @@ def _chosen(
     some = requests.drawn(MOST, seed)
     terms = _terms(state, wide, counted, some)
     weights, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
-    cold = requests.where(unseen.numpy()[requests.targets]).drawn(MOST, seed)
+    cold = requests.where(unseen.numpy()[requests.targets]).drawn(COLD, seed)
     both = some.joined(cold)
     terms = _terms(state, wide, counted, both)
     weights, more = choose_for_cold(
