@@ -1,5 +1,6 @@
 """Items that are taken by the same users, as a term of the score."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
@@ -23,7 +24,7 @@ Array = TypeVar("Array", Tensor, np.ndarray)
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(ABC):
     """A sparse table of similarities of items, counted in a log, as a term of the score.
 
     The similarities to the last items are added up, each with ``decay`` to the power of its age,
@@ -57,11 +58,11 @@ class Neighbours:
     before: Counted | None = None
 
     @classmethod
+    @abstractmethod
     def of(
         cls, events: Sequences, catalog_size: int, negative_types: tuple[int, ...] = ()
     ) -> "Neighbours":
         """Count events; items of ``negative_types`` are passed over in histories."""
-        raise NotImplementedError
 
     def similarity(self, users: Array, near: Array, counts: Array, totals: Array) -> Array:
         """Return the similarity of items and their neighbours.
