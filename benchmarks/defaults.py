@@ -1,21 +1,25 @@
-"""The defaults of mmrec against every baseline of its report, on sparse data sets.
+"""The defaults of mmrec against every baseline of its report, and what each default is worth.
 
     python benchmarks/sparse_sets.py SETS --data FOLDER
-    python benchmarks/defaults.py SETS [--only shop-a …] [--seeds 0 1 2] [--work DIR] [--json]
+    python benchmarks/defaults.py SETS [--data FOLDER] [--only shop-a …] [--seeds 0 1 2] [--json]
     python benchmarks/defaults.py SETS --min-count 5
-    python benchmarks/defaults.py SETS --without affinities
+    python benchmarks/defaults.py SETS [--data FOLDER] --without negatives
     python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
 
-Leave-one-out, by default without a k-core filter: every user and every item stays. Each line of
-the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by Student's
-t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10 on those
-without. ``--without`` measures what a default is worth. A result is kept in the work folder, so an
+The sparse sets are split leave-one-out, by default without a k-core filter: every user and every
+item stays. With ``--data`` there are also the two real sets, split as in docs/numbers.md. Each line
+of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
+Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
+on those without. A training also tells what the refit and the affinities are worth. ``--without``
+trains with another default, without a refit. A result is kept in the work folder, so an
 interrupted run continues. ``--page`` writes a page of all that is kept there.
 """
 
 import hashlib
 import json
 import statistics
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +27,38 @@ from common import command_line, print_json
 from sparse_sets import HELD
 
 import mmrec
-from mmrec.data import read_folder
+from mmrec.affinities import learned
+from mmrec.data import Interactions, read_folder
 from mmrec.recommender.options import PARTS
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.measure import measure_on_test
 
 T95 = {1: float("nan"), 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Quantiles of Student's t for an interval of 95 %, by the number of seeds."""
 
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "affinities": {"affinities": False},
-    "refit": {"refit": "none"},
-    "trend": {"trend": False},
-    "request_time": {"request_time": False},
-    "drawn": {"negatives": "mixed", "pool_size": 512},
-}
-"""What is changed to measure the worth of a default; ``drawn`` is that of the negatives."""
-
 USUAL: dict[str, Any] = {"refit": "valid"}  # the third training changes no figure
+
+WITHIN = {"refit": "before refit", "affinities": "without affinities"}
+"""What every training tells: a default, and the name of the figure without it."""
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "negatives": {"refit": "none", "negatives": "mixed", "pool_size": 512},
+    "rate": {"refit": "none", "lr": 3e-3},
+}
+"""Trainings without a default, which are compared with the figure before the refit."""
+
+REAL: dict[str, dict[str, Any]] = {
+    "ml-100k-posters": {"split": "leave-one-out", "min_count": 5},
+    "ml-latest-small-posters": {"split": "time", "min_count": 5},
+}
+"""The real sets and how they are split."""
 
 
 def main() -> None:
     """Train what is missing, and print the table."""
     parser = command_line(__doc__, "--cache")
     parser.add_argument("sets", type=Path, help="folder that sparse_sets.py has written")
+    parser.add_argument("--data", type=Path, help="folder of the real sets")
     parser.add_argument("--only", nargs="+", help="names of sets; by default all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
@@ -53,17 +67,17 @@ def main() -> None:
     parser.add_argument("--no-run", action="store_true", help="train nothing")
     parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     arguments = parser.parse_args()
-    names = arguments.only or sorted(path.name for path in arguments.sets.iterdir())
+    folders = {path.name: path for path in sorted(arguments.sets.iterdir())}
+    if arguments.data is not None:
+        folders |= {name: arguments.data / name for name in REAL}
     arguments.work.mkdir(parents=True, exist_ok=True)
-    changes = dict(USUAL)
-    if arguments.min_count:
-        changes["min_count"] = arguments.min_count
-    if arguments.without:
-        changes |= ABLATIONS[arguments.without]
     rows = []
-    for name in () if arguments.no_run else names:
+    for name in () if arguments.no_run else arguments.only or folders:
+        changes = USUAL | REAL.get(name, {"split": "leave-one-out"})
+        changes |= {"min_count": arguments.min_count} if arguments.min_count else {}
+        changes |= ABLATIONS.get(arguments.without, {})
         results = [
-            measured(arguments.sets / name, seed, changes, arguments.work, arguments.cache)
+            measured(folders[name], seed, changes, arguments.work, arguments.cache)
             for seed in arguments.seeds
         ]
         rows.append(row_of(name, results))
@@ -84,16 +98,19 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
     data = read_folder(folder)
     parts = {name: value for name, value in changes.items() if name in PARTS}
     given = {name: value for name, value in changes.items() if name not in PARTS}
-    options = mmrec.Options(split="leave-one-out", seed=seed, **given)
+    options = mmrec.Options(seed=seed, **given)
     made = mmrec.Recommender.fit(
         data.interactions, data.catalog, options=options, cache=cache, **parts
     )
     test = made.report["test"]
+    first = made.report["refit"]["select"].get("test", test)
     found = {
         **job,
         "ndcg": test["ndcg@10"],
         "warm": test["warm"].get("ndcg@10"),
         "cold": test["cold"].get("hr@10"),
+        "before refit": first["ndcg@10"],
+        "without affinities": without_affinities(made, data.interactions),
         "baselines": {n: m["ndcg@10"] for n, m in made.report["baselines"].items()},
         "weights": made.report.get("affinities", {}).get("weights"),
         "fingerprint": made.report["fingerprint"],
@@ -101,6 +118,15 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
     }
     kept.write_text(json.dumps(found))
     return found
+
+
+def without_affinities(made: mmrec.Recommender, log: Interactions) -> float:
+    """Return NDCG@10 on test of a recommender whose affinities are taken out."""
+    state = made.state
+    model = learned(state.model)
+    vectors = state.vectors[:, : model.items.fusion.dim].contiguous()
+    state = replace(state, model=model, vectors=vectors, neighbours=())
+    return measure_on_test(state, split_log(log, made.options, made.catalog))["ndcg@10"]
 
 
 def interval(values: list[float]) -> float:
@@ -139,38 +165,43 @@ def one_line(row: dict[str, Any]) -> str:
     )
 
 
-HEAD = """# Defaults on sparse sets
+HEAD = """# Defaults on many sets
 
 The commands below wrote this page; no figure on it is typed by hand.
 
     python benchmarks/sparse_sets.py SETS --data FOLDER
-    python benchmarks/defaults.py SETS [--min-count 5] [--without …]
+    python benchmarks/defaults.py SETS [--data FOLDER] [--min-count 5] [--without …]
     python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
 
-Leave-one-out, the whole catalogue ranked, seen items filtered, NDCG@10 on test. mmrec has the
-defaults of `mmrec fit` with `--refit valid`, and like the baselines it counts the validation
-events. Settings of baselines are chosen on validation. ± is the 95 % interval of the mean over
-seeds (Student's t); it says how much a training varies, not how much other users would. Defaults
-were chosen with the sets named *for choices*; those *kept aside* took part in no choice.
+The whole catalogue is ranked, seen items are filtered, NDCG@10 on test. mmrec has the defaults of
+`mmrec fit` with `--refit valid`, and like the baselines it counts the validation events. Settings
+of baselines are chosen on validation. ± is the 95 % interval of the mean over seeds (Student's t);
+it says how much a training varies, not how much other users would. Defaults were chosen with the
+sets named *for choices*; those *kept aside* took part in no choice.
 """
+
+TITLES = {0: "Sparse sets, all users and items", 5: "Sparse sets, 5-core"}
 
 
 def page(work: Path) -> str:
     """Return a page of the results in a folder."""
-    groups: dict[tuple[int, str], dict[str, list[Any]]] = {}
+    groups: dict[str, dict[str, dict[str, list[Any]]]] = {}
     for path in sorted(work.glob("*.json")):
-        found = {"changes": {}} | json.loads(path.read_text())
-        changes = {n: v for n, v in found["changes"].items() if n != "min_count"}
-        label = next((n for n, c in ABLATIONS.items() if USUAL | c == changes), "")
-        if label or changes == USUAL:
-            place = (found["changes"].get("min_count", 0), found["set"])
-            groups.setdefault(place, {}).setdefault(label, []).append(found)
+        found = json.loads(path.read_text())
+        changes, name = found["changes"], found["set"]
+        core = changes.get("min_count", 0)
+        usual = USUAL | REAL.get(name, {"split": "leave-one-out"})
+        usual |= {"min_count": core} if core else {}
+        title = "MovieLens" if name in REAL else TITLES[core]
+        for label, other in {"": {}, **ABLATIONS}.items():
+            if changes == usual | other:
+                groups.setdefault(title, {}).setdefault(name, {}).setdefault(label, []).append(
+                    found
+                )
     parts = [HEAD]
-    for core in sorted({core for core, _ in groups}):
-        here = {name: rows for (k, name), rows in sorted(groups.items()) if k == core}
-        parts.append(f"## {f'{core}-core' if core else 'All users and items'}\n")
-        parts.append(_against_baselines(here))
-        parts.append(_without_defaults(here))
+    for title in sorted(groups):
+        here = dict(sorted(groups[title].items()))
+        parts += [f"## {title}\n", _against_baselines(here), _without_defaults(here)]
     return "\n".join(part for part in parts if part)
 
 
@@ -203,20 +234,31 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
 
 def _without_defaults(here: dict[str, dict[str, list[Any]]]) -> str:
     """Return a table of what each default is worth: the mean difference over common seeds."""
-    labels = [label for label in ABLATIONS if any(label in rows for rows in here.values())]
-    if not labels:
-        return ""
-    lines = ["NDCG@10 with the default minus without it, over the seeds that both have.\n"]
-    lines += [f"| set | {' | '.join(labels)} |", "|" + " --- |" * (len(labels) + 1)]
+    labels = [*WITHIN, *ABLATIONS]
+    lines = [
+        "What each default is worth: NDCG@10 with it minus without it, over the seeds that both "
+        "have. `negatives` is against the targets of the batch and 512 draws, `rate` against a "
+        "learning rate of .003 for every log; both without a refit.\n",
+        f"| set | {' | '.join(labels)} |",
+        "|" + " --- |" * (len(labels) + 1),
+    ]
     for name, rows in here.items():
-        own = {found["seed"]: found["ndcg"] for found in rows.get("", [])}
         cells = []
         for label in labels:
-            other = {found["seed"]: found["ndcg"] for found in rows.get(label, [])}
-            both = [own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())]
+            both = [*_differences(rows.get("", []), rows, label)]
             cells.append(_with_interval(both, signed=True) if both else "not run")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
+
+
+def _differences(usual: list[Any], rows: dict[str, list[Any]], label: str) -> Iterator[float]:
+    """Yield the gain of a default with each seed."""
+    other = {found["seed"]: found["ndcg"] for found in rows.get(label, [])}
+    for found in sorted(usual, key=lambda one: one["seed"]):
+        if label in WITHIN:
+            yield found["ndcg"] - found[WITHIN[label]]
+        elif found["seed"] in other:
+            yield found["before refit"] - other[found["seed"]]
 
 
 def _with_interval(values: list[float], *, signed: bool = False) -> str:

@@ -6,6 +6,7 @@ from mmrec.fusion import AttentionFusion
 
 def test_is_attention_from_one_query():
     fusion = AttentionFusion({"a": 4, "b": 3}, 4, heads=1)
+    torch.nn.init.normal_(fusion.attention.out_proj.weight)
     features = {"a": torch.randn(3, 4), "b": torch.randn(3, 3)}
     present = {"a": torch.tensor([True, True, False]), "b": torch.tensor([True, False, False])}
     tokens = fusion.norm(fusion.adapters(features, present) + fusion.modality_embeddings)
@@ -14,12 +15,14 @@ def test_is_attention_from_one_query():
         query = weights[0] @ fusion.query
         keys, values = tokens[item] @ weights[1].T, tokens[item] @ weights[2].T
         attended = fusion.attention.out_proj((keys @ query / 2).softmax(0) @ values)
-        want = attended + fusion.mlp(attended)
+        parts = fusion.adapters(features, present)[item]
+        want = parts.sum(0) + attended + fusion.mlp(attended)
         assert torch.allclose(fusion(features, present)[item], want, atol=1e-6)
 
 
 def test_modalities_of_one_width_are_told_apart():
     fusion = AttentionFusion({"a": 4, "b": 4}, 4, heads=2)
+    torch.nn.init.normal_(fusion.attention.out_proj.weight)
     first, second = torch.randn(2, 4), torch.randn(2, 4)
     present = {name: torch.ones(2).bool() for name in "ab"}
     straight = fusion({"a": first, "b": second}, present)
@@ -29,6 +32,7 @@ def test_modalities_of_one_width_are_told_apart():
 
 def test_dropout_only_in_training():
     fusion = AttentionFusion({"a": 4}, 4, dropout=0.5)
+    torch.nn.init.normal_(fusion.attention.out_proj.weight)
     inputs = {"a": torch.randn(20, 4)}, {"a": torch.ones(20).bool()}
     assert not torch.equal(fusion(*inputs), fusion(*inputs))
     fusion.eval()

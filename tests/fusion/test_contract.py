@@ -5,16 +5,50 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.fusion import (
+    AttentionFusion,
+    BilinearFusion,
+    ConcatFusion,
+    ExpertsFusion,
+    FiLMFusion,
+    Fusion,
+    GatedFusion,
+    SiameseFusion,
+)
 
 DIMS = {"id": 8, "text": 5, "image": 3}
+
+
+def trained(fusion):
+    """Return a fusion without a zero among its weights, as after some steps of training."""
+    with torch.no_grad():
+        for parameter in fusion.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return fusion
+
+
 FUSIONS = {
     "concat": lambda: ConcatFusion(DIMS, 8),
     "concat with a hidden layer": lambda: ConcatFusion(DIMS, 8, hidden=6),
-    "attention": lambda: AttentionFusion(DIMS, 8, heads=2),
-    "siamese": lambda: SiameseFusion(DIMS, 8),
-    "siamese with a wide tower": lambda: SiameseFusion(DIMS, 8, hidden=12),
+    "attention": lambda: trained(AttentionFusion(DIMS, 8, heads=2)),
+    "bilinear": lambda: trained(BilinearFusion(DIMS, 8, rank=3)),
+    "experts": lambda: trained(ExpertsFusion(DIMS, 8, experts=2, hidden=6)),
+    "film": lambda: trained(FiLMFusion(DIMS, 8, modulated="id")),
+    "gated": lambda: trained(GatedFusion(DIMS, 8)),
+    "siamese": lambda: trained(SiameseFusion(DIMS, 8)),
+    "siamese with an id outside": lambda: trained(
+        SiameseFusion(DIMS, 8, hidden=12, content=["text", "image"])
+    ),
 }
+CLASSES = [
+    AttentionFusion,
+    BilinearFusion,
+    ConcatFusion,
+    ExpertsFusion,
+    FiLMFusion,
+    GatedFusion,
+    SiameseFusion,
+]
 every_fusion = pytest.mark.parametrize("build", FUSIONS.values(), ids=FUSIONS)
 masks = st.lists(st.tuples(*[st.booleans()] * len(DIMS)), min_size=1, max_size=5)
 garbage = st.sampled_from([float("nan"), float("inf"), -float("inf"), 1e30, 7.0])
@@ -35,6 +69,34 @@ def gradients(fusion, features, present):
     output = fusion(inputs, present)
     output.sin().sum().backward()
     return output, inputs, [parameter.grad.clone() for parameter in fusion.parameters()]
+
+
+@every_fusion
+def test_is_a_fusion(build):
+    fusion = build()
+    assert isinstance(fusion, Fusion)
+    assert (fusion.dims, fusion.dim) == (DIMS, 8)
+
+
+@pytest.mark.parametrize("build", CLASSES)
+def test_starts_as_the_sum_of_an_id_and_the_content(build):
+    # Siamese starts as the id plus the mean of the content; with one content both are the same.
+    known = {"content": ["text"]} if build is SiameseFusion else {}
+    fusion = build({"id": 8, "text": 5}, 8, **known)
+    features = {"id": torch.randn(4, 8), "text": torch.randn(4, 5)}
+    present = {name: torch.ones(4).bool() for name in features}
+    without = fusion(features | {"id": torch.zeros(4, 8)}, present)
+    assert torch.allclose(fusion(features, present) - without, features["id"], atol=1e-6)
+
+
+@pytest.mark.parametrize("build", CLASSES)
+def test_a_single_modality(build):
+    fusion = trained(build({"text": 5}, 8))
+    features, present = {"text": torch.randn(3, 5)}, {"text": torch.tensor([True, True, False])}
+    output = fusion(features, present)
+    output.sum().backward()
+    assert output.shape == (3, 8)
+    assert all(parameter.grad is not None for parameter in fusion.parameters())
 
 
 @every_fusion
@@ -164,13 +226,13 @@ def test_wrong_modalities(build):
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("build", [ConcatFusion, AttentionFusion, SiameseFusion])
+@pytest.mark.parametrize("build", CLASSES)
 def test_dims_that_name_nothing(build):
     with pytest.raises(ValueError, match=r"expects dims as {modality: width}; got \[3\]"):
         build([3], 8)
 
 
-@pytest.mark.parametrize("build", [ConcatFusion, AttentionFusion, SiameseFusion])
+@pytest.mark.parametrize("build", CLASSES)
 def test_wrong_construction(build):
     with pytest.raises(ValueError, match="at least one modality"):
         build({}, 8)

@@ -31,6 +31,25 @@ def test_one_tower_for_all():
     assert torch.equal(vectors["a"], vectors["b"])
 
 
+def test_an_id_stays_outside_of_the_tower():
+    fusion = SiameseFusion({**DIMS, "id": 4}, 4, content=[*DIMS])
+    features, present = batch(20)
+    features["id"], present["id"] = torch.randn(20, 4), torch.rand(20) < 0.6
+    fused, projected = fusion(features, present), fusion.project(features, present)
+    assert list(projected) == [*DIMS]
+    for item in range(20):
+        there = [projected[name][item] for name in DIMS if present[name][item]]
+        content = torch.stack(there).mean(dim=0) if there else fusion.missing
+        own = features["id"][item] if present["id"][item] else fusion.others.missing["id"]
+        assert torch.allclose(fused[item], content + own, atol=1e-6)
+
+
+def test_without_content_everything_shares_the_tower():
+    for content in (None, []):
+        fusion = SiameseFusion({"id": 4}, 4, content=content)
+        assert (fusion.content, fusion.others) == (["id"], None)
+
+
 def test_absent_vectors_are_zero():
     features, present = batch(20)
     vectors = SiameseFusion(DIMS, 4).project(features, present)
@@ -62,13 +81,13 @@ def output_of(features, present):
     return Output(torch.zeros(1, 20), *[none] * 7, features, present)
 
 
-@pytest.mark.parametrize("aligned", [["image", "text"], ["text", "image", "id"], None])
-def test_the_auxiliary_loss_is_the_mean_over_pairs(aligned):
-    fusion = SiameseFusion({**DIMS, "id": 3}, 4, alignment=0.3, aligned=aligned)
+@pytest.mark.parametrize("content", [["image", "text"], ["text", "image", "id"], None])
+def test_the_auxiliary_loss_is_the_mean_over_pairs(content):
+    fusion = SiameseFusion({**DIMS, "id": 3}, 4, alignment=0.3, content=content)
     features, present = batch(20)
     features["id"], present["id"] = torch.randn(20, 3), torch.rand(20) < 0.6
     vectors = fusion.project(features, present)
-    pairs = [("image", "text"), ("image", "id"), ("text", "id")][: 1 if aligned == [*DIMS] else 3]
+    pairs = [("image", "text"), ("image", "id"), ("text", "id")][: 1 if content == [*DIMS] else 3]
     expected = [alignment_loss(vectors[a], vectors[b], present[a] & present[b]) for a, b in pairs]
     loss = fusion.auxiliary_loss(output_of(features, present))
     assert torch.allclose(loss, torch.stack(expected).mean())
@@ -78,14 +97,12 @@ def test_the_auxiliary_loss_is_the_mean_over_pairs(aligned):
 
 def test_one_modality_has_nothing_to_align():
     features, present = batch(20)
-    for aligned in ([], ["text"]):
-        assert SiameseFusion(DIMS, 4, aligned=aligned).auxiliary_loss(
-            output_of(features, present)
-        ) == torch.tensor(0.0)
+    fusion = SiameseFusion(DIMS, 4, content=["text"])
+    assert fusion.auxiliary_loss(output_of(features, present)) == torch.tensor(0.0)
 
 
 def test_wrong_alignment():
-    with pytest.raises(ValueError, match=r"aligned must name modalities of .*; got \['audio'\]"):
-        SiameseFusion(DIMS, 4, aligned=["text", "audio"])
+    with pytest.raises(ValueError, match=r"content must name modalities of .*; got \['audio'\]"):
+        SiameseFusion(DIMS, 4, content=["text", "audio"])
     with pytest.raises(ValueError, match=r"alignment must be 0 or more; got -1.0"):
         SiameseFusion(DIMS, 4, alignment=-1.0)

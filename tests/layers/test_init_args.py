@@ -63,7 +63,7 @@ def test_nothing_joins_the_weights():
         FeatureEncoder(6, 4, whiten=True),
         ConcatFusion({"id": 4, "text": 6}, 4, hidden=3),
         AttentionFusion({"id": 4, "text": 6}, 4, heads=2),
-        SiameseFusion({"id": 4, "text": 6}, 4, aligned=["text"]),
+        SiameseFusion({"id": 4, "text": 6}, 4, content=["text"]),
         GRUInterest(4, 3, layers=2),
         SelfAttentionInterest(4, window=3, time_gap=True),
         LinearRecurrentInterest(4, state_dim=3, num_event_types=2),

@@ -14,7 +14,8 @@ from mmrec.recommender.options import PARTS, Options
 PART_HELPS = {
     "text_encoder": "Hugging Face name or folder of a text model.",
     "image_encoder": "timm name of an image model.",
-    "fusion": "How modalities become one vector: concat, attention or siamese.",
+    "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
+    "experts or film.",
     "interest": "How a history becomes an interest: gru4rec, sasrec or lrurec.",
     "scorer": "How items are retrieved: dot.",
     "reranker": "What ranks the short list that is retrieved: mlp; nothing by default.",

@@ -5,8 +5,21 @@ values in an absent slot.
 """
 
 from mmrec.fusion.attention import AttentionFusion
+from mmrec.fusion.bilinear import BilinearFusion
 from mmrec.fusion.concat import ConcatFusion
+from mmrec.fusion.experts import ExpertsFusion
+from mmrec.fusion.film import FiLMFusion
+from mmrec.fusion.gated import GatedFusion
 from mmrec.fusion.protocol import Fusion
 from mmrec.fusion.siamese import SiameseFusion
 
-__all__ = ["AttentionFusion", "ConcatFusion", "Fusion", "SiameseFusion"]
+__all__ = [
+    "AttentionFusion",
+    "BilinearFusion",
+    "ConcatFusion",
+    "ExpertsFusion",
+    "FiLMFusion",
+    "Fusion",
+    "GatedFusion",
+    "SiameseFusion",
+]

@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.adapters import ModalityAdapters
+from mmrec.fusion.residual import SumFusion, zeroed
 from mmrec.layers import MLP, record_init_args
 
 
 @record_init_args
-class AttentionFusion(nn.Module):
-    """Fuses the modalities of an item by attention, so that their weights depend on the item.
+class AttentionFusion(SumFusion):
+    """Adds to the sum of an item's modalities what a learned query finds in them by attention.
 
-    Each modality is a token of width ``dim`` (see ``ModalityAdapters``; an absent one is its
-    learned missing vector) plus a learned embedding of the modality. One learned query attends to
-    the tokens. A small MLP with a residual connection follows (pre-norm).
+    Each modality is a token (see ``ModalityAdapters``; an absent one is its learned missing
+    vector) plus a learned embedding of the modality. They go through a layer norm, and one learned
+    query attends to them, so their weights depend on the item. A small MLP with a residual
+    connection follows. All this is zero at the start.
 
     Args:
         dims: width of each modality, by name.
@@ -46,23 +47,22 @@ class AttentionFusion(nn.Module):
     def __init__(
         self, dims: Mapping[str, int], dim: int, *, heads: int = 4, dropout: float = 0.0
     ) -> None:
-        super().__init__()
+        super().__init__(dims, dim)
         if heads < 1 or dim % heads:
             raise ValueError(f"heads must divide dim; got dim {dim} and {heads} heads")
-        self.adapters = ModalityAdapters(dims, dim)
-        self.dims, self.dim = self.adapters.dims, dim
         self.modality_embeddings = nn.Parameter(torch.randn(len(dims), dim) * 0.02)
         self.query = nn.Parameter(torch.randn(dim) * 0.02)
         self.norm = nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
-        self.mlp = nn.Sequential(nn.LayerNorm(dim), MLP([dim, 2 * dim, dim], dropout=dropout))
+        zeroed(self.attention.out_proj)
+        mlp = MLP([dim, 2 * dim, dim], dropout=dropout)
+        zeroed(mlp.layers[-1])
+        self.mlp = nn.Sequential(nn.LayerNorm(dim), mlp)
 
-    def forward(
-        self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
-    ) -> Float[Tensor, "P D"]:
-        """Return one vector per item."""
-        tokens = self.norm(self.adapters(features, present) + self.modality_embeddings)
+    def correction(self, tokens: Float[Tensor, "P M D"]) -> Float[Tensor, "P D"]:
+        """Return what the query finds."""
+        tokens = self.norm(tokens + self.modality_embeddings)
         query = self.query.expand(tokens.shape[0], 1, -1)  # len() would fix an exported size
         attended: Tensor = self.attention(query, tokens, tokens, need_weights=False)[0].squeeze(1)
-        fused: Tensor = attended + self.mlp(attended)
-        return fused
+        found: Tensor = attended + self.mlp(attended)
+        return found

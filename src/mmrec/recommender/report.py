@@ -129,8 +129,9 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
     lines = []
     if said:
         kept = f"; kept: {said[-1]}" if len(said) > 1 else ""
-        steps = stages["select"]["steps"]
-        lines.append(f"refit for {steps:,} steps: tested: {said[0]}{kept}")
+        first = stages["select"]
+        before = f"; NDCG@10 before {first['test']['ndcg@10']:.4f}" if "test" in first else ""
+        lines.append(f"refit for {first['steps']:,} steps: tested: {said[0]}{kept}{before}")
     return lines + ([f"note: {report['leak']}"] if "leak" in report else [])
 
 

@@ -43,7 +43,7 @@ USUAL: dict[str, Dimension] = {
     "ema": (0.0, 0.9, 0.98, 0.995),
     "interest": ("gru4rec", "sasrec", "lrurec"),
     "loss": ("softmax", "bpr"),
-    "fusion": ("concat", "attention", "siamese"),
+    "fusion": ("concat", "siamese", "attention", "gated", "bilinear", "experts", "film"),
     "reranker": (None, "mlp"),
     "negatives": ("full", "in-batch", "popularity", "uniform", "mixed"),
     "scorer": ("dot",),

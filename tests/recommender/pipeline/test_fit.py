@@ -93,6 +93,15 @@ def test_the_report_has_every_training(made):
     assert "refit" not in str(made["none"])
 
 
+def test_the_report_tells_what_the_refit_changed(made):
+    alone = made["none"].report
+    assert "test" not in alone["refit"]["select"]
+    for refitted in (made["valid"], made["all"]):
+        found = refitted.report["refit"]["select"]["test"]
+        assert found == {name: alone["test"][name] for name in ("ndcg@10", "hr@10")}
+        assert f"NDCG@10 before {found['ndcg@10']:.4f}" in str(refitted.report)
+
+
 def test_refits_take_the_steps_that_selection_found_and_validate_nothing(fit, monkeypatch):
     done = Counter()
     names = ("training_step", "validation_step")

@@ -10,7 +10,16 @@ from uuid import uuid4
 import numpy as np
 from torch import nn
 
-from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
+from mmrec.fusion import (
+    AttentionFusion,
+    BilinearFusion,
+    ConcatFusion,
+    ExpertsFusion,
+    FiLMFusion,
+    Fusion,
+    GatedFusion,
+    SiameseFusion,
+)
 from mmrec.interest import (
     GRUInterest,
     Interest,
@@ -160,7 +169,15 @@ SLOTS = {
     for slot in (
         Slot(
             "fusion",
-            {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion},
+            {
+                "concat": ConcatFusion,
+                "siamese": SiameseFusion,
+                "attention": AttentionFusion,
+                "gated": GatedFusion,
+                "bilinear": BilinearFusion,
+                "experts": ExpertsFusion,
+                "film": FiLMFusion,
+            },
             "concat",
             "mmrec.fusion",
         ),

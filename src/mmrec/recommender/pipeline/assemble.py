@@ -90,7 +90,7 @@ def build_model(
     """
     dims = {name: encoder.dim for name, encoder in encoders.items()}
     known = known_sizes(recipe, options, event_types)
-    known["fusion"] = {"dims": dims, "dim": options.dim, "aligned": list(content)}
+    known["fusion"] = {"dims": dims, "dim": options.dim, "content": list(content)}
     parts: dict[str, Any] = {}
     specs: dict[str, PartSpec] = {}
     for slot in MODEL_SLOTS:

@@ -11,7 +11,7 @@ from mmrec.recommender.content import Context
 from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.leaks import TRAINED, describe_trained, last_known, with_overlap
-from mmrec.recommender.pipeline.measure import describe_content, measure
+from mmrec.recommender.pipeline.measure import describe_content, measure, measure_on_test
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, run_stage
 from mmrec.recommender.pipeline.train import training_device
@@ -60,6 +60,8 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     if is_main_process():  # the other processes have the same models
         measured = stages.get("valid", stages["train"])
         report, targets = measure(measured.state, plan.split, measured.content, selected=chosen)
+        if measured is not stages["train"]:
+            stages["train"].facts["test"] = measure_on_test(chosen, plan.split)
         report = with_overlap(report, last_known(plan.start), plan.split)
     clock.lap("evaluate")
     report |= facts | first.history | _about_users(served.state)

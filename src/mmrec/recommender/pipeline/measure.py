@@ -32,6 +32,13 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
+def measure_on_test(state: RecommenderState, split: Split) -> dict[str, float]:
+    """Return NDCG@10 and HR@10 of a recommender on the test part, without anything beside it."""
+    split = state.labelled(split)
+    found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=_protocol(state))
+    return {name: found[name] for name in ("ndcg@10", "hr@10")}
+
+
 def measure(
     state: RecommenderState,
     split: Split,
@@ -51,8 +58,7 @@ def measure(
     """
     split = state.labelled(split)
     options, catalog = state.options, state.catalog
-    # Models are compared on the same histories, however many events of them each reads.
-    protocol = RankingProtocol(max_length=max(RankingProtocol.max_length, options.max_length))
+    protocol = _protocol(state)
     items = facts_of(catalog)
     ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
     valid = scorer_at(selected or state, split, "valid")
@@ -74,3 +80,9 @@ def measure(
     has = items.has
     table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
     return report, table
+
+
+def _protocol(state: RecommenderState) -> RankingProtocol:
+    """Return the protocol: models are compared on the same histories, however much each reads."""
+    most = max(RankingProtocol.max_length, state.options.max_length)
+    return RankingProtocol(max_length=most)
