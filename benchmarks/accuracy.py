@@ -39,13 +39,13 @@ from accuracy_page import page, table
 from common import (
     PEER_PACKAGES,
     PEER_SCRIPTS,
+    code,
     command_line,
     environment,
     print_json,
     run_script,
 )
 
-import mmrec
 from mmrec.recommender.artifact.run import FORMAT
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
@@ -151,14 +151,6 @@ def peer_search(data: str, split: str, name: str) -> list[Job]:
     peer, arguments, dropouts = PEERS[name]
     commands = [(*arguments, "--dropout", str(dropout)) for dropout in dropouts]
     return [Job(data, split, name, command, 0, PEER_PACKAGES[peer][0]) for command in commands]
-
-
-def code() -> str:
-    """Return a hash of the source of mmrec."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(mmrec.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:8]
 
 
 def check_formats(work: Path) -> None:

@@ -1,6 +1,7 @@
 """What the benchmarks share: command lines, clocks, memory, and the scripts of the peers."""
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -47,6 +48,16 @@ def print_json(arguments: argparse.Namespace, result: object) -> None:
     """Print the result as one line of JSON if ``--json`` was given."""
     if arguments.json:
         print(json.dumps(result))
+
+
+def code() -> str:
+    """Return a hash of the source of mmrec."""
+    import mmrec
+
+    digest = hashlib.sha256()
+    for path in sorted(Path(mmrec.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def seconds_of(action: Callable[[], Any]) -> float:

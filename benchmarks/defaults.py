@@ -11,8 +11,9 @@ item stays. With ``--data`` there are also the two real sets, split as in docs/n
 of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
 Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
 on those without. A training also tells what the refit and the affinities are worth. ``--without``
-trains with another default, without a refit. A result is kept in the work folder, so an
-interrupted run continues. ``--page`` writes a page of all that is kept there.
+trains with another default, without a refit. A result is kept in the work folder with a hash of the
+code, so an interrupted run continues, and ``--page`` writes a page of all that is kept there. The
+folder ``results/defaults`` holds those of the published page.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import command_line, print_json
-from sparse_sets import HELD
+from common import code, command_line, print_json
+from sparse_sets import FACTS, HELD
 
 import mmrec
 from mmrec.affinities import learned
@@ -35,6 +36,8 @@ from mmrec.recommender.pipeline.measure import measure_on_test
 
 T95 = {1: float("nan"), 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 """Quantiles of Student's t for an interval of 95 %, by the number of seeds."""
+
+RESULTS = Path(__file__).parent / "results" / "defaults"
 
 USUAL: dict[str, Any] = {"refit": "valid"}  # the third training changes no figure
 
@@ -63,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
     parser.add_argument("--without", choices=ABLATIONS)
-    parser.add_argument("--work", type=Path, default=Path("defaults"), help="results are kept here")
+    parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
     parser.add_argument("--no-run", action="store_true", help="train nothing")
     parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     arguments = parser.parse_args()
@@ -90,9 +93,8 @@ def main() -> None:
 def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache: Path) -> Any:
     """Return the figures of one training, from the work folder if they are there."""
     job = {"set": folder.name, "seed": seed, "changes": changes}
-    kept = (
-        work / f"{hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:16]}.json"
-    )
+    key = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:8]
+    kept = work / f"{folder.name}-{seed}-{key}.json"
     if kept.is_file():
         return json.loads(kept.read_text())
     data = read_folder(folder)
@@ -104,8 +106,12 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
     )
     test = made.report["test"]
     first = made.report["refit"]["select"].get("test", test)
+    facts = folder / FACTS
+    made_with = json.loads(facts.read_text()) if facts.is_file() else {}
     found = {
         **job,
+        "code": code(),
+        "oracle": made_with.get("oracle_ndcg@10"),
         "ndcg": test["ndcg@10"],
         "warm": test["warm"].get("ndcg@10"),
         "cold": test["cold"].get("hr@10"),
@@ -152,6 +158,7 @@ def row_of(name: str, results: list[Any]) -> dict[str, Any]:
         "warm ndcg@10": statistics.mean(result.get("warm") or 0.0 for result in results),
         "cold hr@10": statistics.mean(result["cold"] or 0.0 for result in results),
         "weights": [result["weights"] for result in results],
+        "oracle": results[0].get("oracle"),
     }
 
 
@@ -177,7 +184,9 @@ The whole catalogue is ranked, seen items are filtered, NDCG@10 on test. mmrec h
 `mmrec fit` with `--refit valid`, and like the baselines it counts the validation events. Settings
 of baselines are chosen on validation. ± is the 95 % interval of the mean over seeds (Student's t);
 it says how much a training varies, not how much other users would. Defaults were chosen with the
-sets named *for choices*; those *kept aside* took part in no choice.
+sets named *for choices*; those *kept aside* took part in no choice. *Oracle* ranks by the
+probabilities from which a generated event was drawn: it knows each user's tastes and each item's
+complements, of which a log of a few events tells a part.
 """
 
 TITLES = {0: "Sparse sets, all users and items", 5: "Sparse sets, 5-core"}
@@ -207,7 +216,10 @@ def page(work: Path) -> str:
 
 def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
     """Return a table of sets, with the sets first on which a baseline is ahead."""
-    columns = "set", "", "mmrec", "seeds", "best baseline", "ratio", "next", "warm", "cold HR@10"
+    columns = [
+        *("set", "", "mmrec", "seeds", "best baseline", "ratio", "next", "warm", "cold HR@10"),
+        "oracle",
+    ]
     lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
     ahead = []
     for name, rows in here.items():
@@ -227,6 +239,7 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
             ", ".join(f"{other} {_short(value)}" for other, value in ranked[1:4]),
             _short(row["warm ndcg@10"]),
             f"{row['cold hr@10']:.3f}",
+            _short(row["oracle"]) if row["oracle"] else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*ahead, *lines, ""])

@@ -86,6 +86,9 @@ THIN = {
 
 NAMES = (*SHOPS, *THIN)
 
+FACTS = "facts.json"
+"""The file of a set with what it was made with."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -147,8 +150,8 @@ def make(name: str, folder: Path, data: Path | None = None) -> dict[str, Any]:
         shape = Shape.drawn(*SHOPS[name])
         draw = np.random.default_rng(SHOPS[name][0] + 1000)
         items, hidden = shop_items(shape, draw)
-        events = shop_events(shape, hidden, draw)
-        facts: dict[str, Any] = asdict(shape)
+        events, known = shop_events(shape, hidden, draw)
+        facts: dict[str, Any] = {**asdict(shape), "oracle_ndcg@10": known}
     else:
         if data is None:
             raise ValueError(f"{name} expects the folder of the MovieLens data sets; got none")
@@ -160,6 +163,7 @@ def make(name: str, folder: Path, data: Path | None = None) -> dict[str, Any]:
         facts = {"source": source, "windows": windows}
     items.write_csv(folder / "items.csv")
     events.write_csv(folder / "interactions.csv")
+    (folder / FACTS).write_text(json.dumps(facts))
     return facts
 
 
@@ -250,12 +254,19 @@ def text_of(
     }
 
 
-def shop_events(shape: Shape, hidden: Hidden, draw: np.random.Generator) -> pl.DataFrame:
-    """Return the events of a shop."""
+def shop_events(
+    shape: Shape, hidden: Hidden, draw: np.random.Generator
+) -> tuple[pl.DataFrame, float]:
+    """Return the events of a shop, and the NDCG@10 of an oracle on the last event of each user.
+
+    The oracle ranks by the probabilities from which the event is drawn. It knows what no log of a
+    few events tells: the user's tastes and circle, and the weights and complements of the items.
+    """
     steps = draw.normal(0, shape.drift / np.sqrt(18), (18, shape.departments))
     trend = np.cumsum(steps, axis=0)  # the log weight of each department in each month
     base = np.log(hidden.weight)
     found: list[tuple[str, str, int]] = []
+    gains = []
     for user in range(shape.users):
         count = 3 + min(int(draw.geometric(1 / (1 + shape.more)) - 1), 7)
         liked = np.zeros(shape.departments)
@@ -269,19 +280,24 @@ def shop_events(shape: Shape, hidden: Hidden, draw: np.random.Generator) -> pl.D
         for _ in range(count):
             open_ = ~taken & (hidden.arrival <= day)
             after = [] if last < 0 else [n for n in hidden.complements[last] if open_[n]]
+            month = min(int(day / 30), 17)
+            logit = taste + trend[month][hidden.department]
+            logit = np.where(open_, logit, -np.inf)
+            chance = np.exp(logit - logit.max())
+            chance *= (1 - shape.complements * bool(after)) / chance.sum()
+            np.add.at(chance, after, shape.complements / max(len(after), 1))
             if after and draw.random() < shape.complements:
                 last = int(after[draw.integers(len(after))])
             else:
-                month = min(int(day / 30), 17)
-                logit = taste + trend[month][hidden.department]
-                logit = np.where(open_, logit, -np.inf)
                 last = int(np.argmax(logit + draw.gumbel(size=shape.items)))
+            rank = int((chance >= chance[last]).sum())
             taken[last] = True
             found.append((f"u{user:04d}", f"p{last:04d}", int(START + day * DAY)))
             pause = draw.lognormal(-5.5, 1.0) if draw.random() < 0.5 else draw.lognormal(2.0, 1.0)
             day = min(day + pause, float(DAYS))
+        gains.append(1 / np.log2(1 + rank) if rank <= 10 else 0.0)
     frame = pl.DataFrame(found, schema=["user_id", "item_id", "timestamp"], orient="row")
-    return frame.sort("timestamp", maintain_order=True)
+    return frame.sort("timestamp", maintain_order=True), float(np.mean(gains))
 
 
 def thin(source: Path, windows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
