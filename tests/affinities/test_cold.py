@@ -30,9 +30,10 @@ def planted(content, below, seed=0, requests=500):
     return target, torch.from_numpy(table).float()
 
 
-def chosen(target, table, weights=None, user=None, unseen=UNSEEN):
+def chosen(target, table, weights=None, user=None, unseen=UNSEEN, **more):
     user = np.arange(len(target)) if user is None else user
-    return choose_for_cold(lambda rows: table[rows], NAMES, weights or {}, target, user, unseen)
+    given = lambda rows: table[rows], NAMES, weights or {}, target, user, unseen
+    return choose_for_cold(*given, **more)
 
 
 def means(target, table, weights):
@@ -41,7 +42,12 @@ def means(target, table, weights):
     for row, item in enumerate(target):
         score = table[row, 0].numpy().copy()
         for name, weight in weights.items():
-            score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
+            if name == "new:text":  # in the place of the weight of content for all items
+                score[UNSEEN] += np.float32(weight - weights.get("content:text", 0.0)) * (
+                    table[row, 1, UNSEEN].numpy()
+                )
+            else:
+                score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
         rank = (score[1:] >= score[item]).sum()
         found[int(item > KNOWN)].append(1 / np.log2(1 + float(rank)) if rank <= 10 else 0.0)
     return np.mean(found[0]), np.mean(found[1])
@@ -67,6 +73,21 @@ def test_the_best_pair_of_all_is_chosen():
     best = 0.0
     for near, bonus in product((0.0, *WEIGHTS), repeat=2):
         warm, cold = means(target, table, {"content:text": near, "unseen": bonus})
+        best = max(best, cold if warm >= floor else 0.0)
+    assert means(target, table, weights)[1] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("before", [{}, {"content:text": 0.25}, {"content:text": 32.0}])
+def test_content_may_count_more_for_new_items_alone(before):
+    target, table = planted(content=3.0, below=4.0, requests=120)
+    table[:, 1, ~UNSEEN] = torch.randn(120, KNOWN + 1)  # it says nothing about the others
+    weights, facts = chosen(target, table, before, apart=True)
+    assert weights.get("content:text") == before.get("content:text")
+    assert set(facts["weights"]) == {"new:text", "unseen"}
+    floor, best = (1 - COST) * means(target, table, before)[0], 0.0
+    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
+        tried = before | {"new:text": near, "unseen": bonus}
+        warm, cold = means(target, table, tried)
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
 

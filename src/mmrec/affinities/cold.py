@@ -13,6 +13,9 @@ from mmrec.affinities.choice import ERRORS, WEIGHTS, compare, folds, ndcg
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
 
+NEW = "new:"
+"""Begins the name of the weight of a modality for new items, where it is another one."""
+
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
@@ -31,15 +34,17 @@ def choose_for_cold(
     user: Shaped[np.ndarray, " N"],
     unseen: Bool[Tensor, " V1"],
     *,
+    apart: bool = False,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
     Few targets are items without events, so a choice on all targets says little about them. Here
-    the weight of one content and that of ``unseen`` are chosen together. They are those of the best
-    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets is at
-    most 2 % lower than before. They are kept if the gain exceeds 1.5 standard errors, where each
-    user is ranked with what is best for other users. All other weights stay.
+    the weight of one content and that of ``unseen`` are chosen together. With ``apart``, the former
+    is that of items without events alone, such as ``new:text``. They are those of the best NDCG@10
+    of targets without events, among those with which the NDCG@10 of the other targets is at most
+    2 % lower than before. They are kept if the gain exceeds 1.5 standard errors, where each user is
+    ranked with what is best for other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -49,6 +54,7 @@ def choose_for_cold(
         target: the item that each request led to.
         user: the user of each request.
         unseen: the items without events.
+        apart: whether content can have another weight for items without events.
         seed: seed of the draws.
 
     Example:
@@ -71,13 +77,19 @@ def choose_for_cold(
     if len(np.unique(user[cold])) < LEAST or cold.all():
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
-    settings = _settings([name for name in names if name.startswith(CONTENT)])
+    settings = _settings([name for name in names if name.startswith(CONTENT)], apart)
     column = {name: number for number, name in enumerate(names, 1)}
 
     def ranked(changes: dict[str, float]) -> Float[np.ndarray, " N"]:
         score: Tensor = features[..., 0]
-        for name, weight in (weights | changes).items():
-            score = score + weight * features[..., column[name]]
+        given = weights | changes
+        for name, weight in given.items():
+            more = weight - _usual(name, given)
+            if name.startswith(NEW):
+                term = features[..., column[_content(name)]] * features[..., column[UNSEEN]]
+                score = score + more * term
+            else:
+                score = score + more * features[..., column[name]]
         return ndcg(score, offset)
 
     before = ranked({})
@@ -92,12 +104,25 @@ def choose_for_cold(
     if not gained["gain"] > ERRORS * gained["standard_error"]:
         return weights, facts
     changes = settings[_best(curve, before, cold)]
-    found = {name: weight for name, weight in (weights | changes).items() if weight}
-    return found, {**facts, "weights": changes}
+    given = weights | changes
+    kept = {name: weight for name, weight in given.items() if weight != _usual(name, given)}
+    return kept, {**facts, "weights": changes}
 
 
-def _settings(content: list[str]) -> list[dict[str, float]]:
+def _content(name: str) -> str:
+    """Return the name of the affinity of content whose weight for new items ``name`` is."""
+    return CONTENT + name.removeprefix(NEW)
+
+
+def _usual(name: str, weights: dict[str, float]) -> float:
+    """Return the weight that an affinity has if none is given."""
+    return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
+
+
+def _settings(content: list[str], apart: bool) -> list[dict[str, float]]:
     """Return the weights that are tried, first those that were chosen."""
+    if apart:
+        content = [NEW + name.removeprefix(CONTENT) for name in content]
     tried: list[dict[str, float]] = [{}]
     for near in (0.0, *WEIGHTS):
         tried += [{UNSEEN: near}] if not content else []

@@ -25,11 +25,13 @@ class ContentAffinity:
 
     Attributes:
         dims: number of directions of each modality, by name.
+        identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
+    identity: str | None = None
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
 
@@ -39,12 +41,14 @@ class ContentAffinity:
         fusion, interest = model.items.fusion, model.interest
         if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
             return None
-        return cls(fusion.content.dims, interest.decay, tuple(interest.negative_types))
+        no = tuple(interest.negative_types)
+        return cls(fusion.content.dims, fusion.content.identity, interest.decay, no)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "dims": dict(self.dims),
+            "identity": self.identity,
             "decay": self.decay,
             "negative_types": list(self.negative_types),
         }
@@ -52,7 +56,8 @@ class ContentAffinity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
         """Return what :meth:`to_dict` has written."""
-        return cls(dict(values["dims"]), float(values["decay"]), tuple(values["negative_types"]))
+        identity, decay = values["identity"], float(values["decay"])
+        return cls(dict(values["dims"]), identity, decay, tuple(values["negative_types"]))
 
 
 def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:
@@ -63,7 +68,8 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     width = sum(affinity.dims.values())
     tensors = chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
-    content = ContentDirections(model.items.fusion.dims, affinity.dims).to(device)
+    widths = model.items.fusion.dims
+    content = ContentDirections(widths, affinity.dims, affinity.identity).to(device)
     kind = (
         SteppingAffinityInterest
         if isinstance(model.interest, SteppingInterest)
