@@ -77,19 +77,21 @@ def test_the_best_pair_of_all_is_chosen():
     assert means(target, table, weights)[1] == pytest.approx(best)
 
 
-@pytest.mark.parametrize("before", [{}, {"content:text": 0.25}, {"content:text": 32.0}])
-def test_content_may_count_more_for_new_items_alone(before):
-    target, table = planted(content=3.0, below=4.0, requests=120)
-    table[:, 1, ~UNSEEN] = torch.randn(120, KNOWN + 1)  # it says nothing about the others
-    weights, facts = chosen(target, table, before, apart=True)
-    assert weights.get("content:text") == before.get("content:text")
-    assert set(facts["weights"]) == {"new:text", "unseen"}
-    floor, best = (1 - COST) * means(target, table, before)[0], 0.0
-    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
-        tried = before | {"new:text": near, "unseen": bonus}
-        warm, cold = means(target, table, tried)
+def test_content_may_count_more_for_new_items_alone():
+    """What misleads among known items finds new ones."""
+    target, table = planted(content=3.0, below=4.0, requests=300)
+    table[:, 1, ~UNSEEN] = torch.randn(300, KNOWN + 1)
+    together, _ = chosen(target, table)
+    weights, facts = chosen(target, table, apart=True)
+    assert {name: together.get(name, 0.0) for name in ("content:text", "unseen")} == {
+        name: facts["weights"][name] for name in ("content:text", "unseen")
+    }
+    floor, best = (1 - COST) * means(target, table, {})[0], 0.0
+    for near in (0.0, *WEIGHTS):
+        warm, cold = means(target, table, together | {"new:text": near})
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
+    assert best > means(target, table, together)[1] + 0.05
 
 
 @pytest.mark.parametrize("seed", range(3))

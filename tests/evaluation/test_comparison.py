@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 from math import log2
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_slices_of_a_group():
     assert group.slices["cold items"] == pytest.approx(gains(B)[~WARM].mean())
     assert comparison.slices["cold items"] == (~WARM).sum()
     assert comparison.versus == []
+
+
+def test_cold_items_among_one_another():
+    """They are compared by ranks of their own; RUNs without these have no such slice."""
+
+    def with_ranks(result, rank):
+        alone = pl.Series("rank_among_cold", [None if warm else rank for warm in WARM], pl.Int64)
+        return replace(result, targets=result.targets.with_columns(alone))
+
+    runs = [with_ranks(A[0], 3), with_ranks(A[1], 1), with_ranks(B[0], 1)]
+    comparison = compare_runs(runs, samples=50)
+    name = "cold items among one another"
+    assert [group.slices[name] for group in comparison.groups] == [pytest.approx(0.75), 1.0]
+    assert comparison.versus[0].slices[name].mean == pytest.approx(0.25)
+    assert comparison.slices[name] == (~WARM).sum()
+    assert name not in compare_runs([*runs, A[2]], samples=50).slices
 
 
 def test_one_run_has_no_interval_over_seeds(monkeypatch):

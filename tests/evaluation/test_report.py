@@ -51,6 +51,29 @@ def test_evaluate_parts_add_up():
         assert total / report["targets"] == pytest.approx(report[name])
 
 
+def test_cold_items_among_one_another():
+    """Of the two cold items, 10 is always the first; the other one is second, or first if 10 is
+    filtered."""
+    split = split_of(1000)
+    report = evaluate(Descending(), split)["among_cold"]
+    events, expected = split.sequences, []
+    for at in split.targets("test"):
+        start = events.offsets[np.searchsorted(events.offsets, at, side="right") - 1]
+        seen = set(events.item[start:at].tolist())
+        if (target := int(events.item[at])) >= 9:
+            better = {9, 10} - seen - set(range(target))
+            expected.append(0.0 if target in seen else 1 / np.log2(1 + len(better)))
+    assert report["targets"] == len(expected) > 10
+    assert report["ndcg@10"] == pytest.approx(np.mean(expected))
+    one = split_by_time(
+        Interactions({"user_id": ["u"] * 10, "item_id": [1] * 9 + [2], "timestamp": range(10)}),
+        CATALOG,
+    )
+    assert evaluate(Descending(), one)["among_cold"]["targets"] == 1  # eight others are cold too
+    log = Interactions({"user_id": [*"uv"] * 5, "item_id": [1, 2] * 5, "timestamp": range(10)})
+    assert "among_cold" not in evaluate(Descending(), split_by_time(log, CATALOG))
+
+
 def test_cold_share_counts_shown_items_only():
     split = split_of()
     report = evaluate(Descending(), split)

@@ -36,6 +36,15 @@ def test_a_row_for_each_target():
     assert target_table(ranks, everything, split, CATALOG.ids)["has_image"].null_count() == 2
 
 
+def test_ranks_among_cold_items():
+    split, ranks, everything = ranked()
+    assert target_table(ranks, everything, split, CATALOG.ids)["rank_among_cold"].null_count() == 2
+    cold = ranks.where(ranks.target.numpy() == 5)
+    table = target_table(ranks, everything, split, CATALOG.ids, cold=cold)
+    assert table["item_id"].to_list() == ["c", "e"]
+    assert table["rank_among_cold"].to_list() == [None, int(cold.rank[0])]
+
+
 def test_a_user_measured_twice_is_caught():
     split, ranks, everything = ranked()
     twice = [

@@ -25,15 +25,15 @@ class ContentAffinity:
 
     Attributes:
         dims: number of directions of each modality, by name.
-        identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
+        identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
-    identity: str | None = None
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
+    identity: str | None = None
 
     @classmethod
     def of(cls, model: SequentialModel) -> "ContentAffinity | None":
@@ -41,8 +41,8 @@ class ContentAffinity:
         fusion, interest = model.items.fusion, model.interest
         if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
             return None
-        no = tuple(interest.negative_types)
-        return cls(fusion.content.dims, fusion.content.identity, interest.decay, no)
+        content, no = fusion.content, tuple(interest.negative_types)
+        return cls(content.dims, interest.decay, no, content.identity)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -56,8 +56,8 @@ class ContentAffinity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
         """Return what :meth:`to_dict` has written."""
-        identity, decay = values["identity"], float(values["decay"])
-        return cls(dict(values["dims"]), identity, decay, tuple(values["negative_types"]))
+        decay, no = float(values["decay"]), tuple(values["negative_types"])
+        return cls(dict(values["dims"]), decay, no, values["identity"])
 
 
 def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:

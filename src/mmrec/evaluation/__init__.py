@@ -19,6 +19,7 @@ from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.report import (
     describe_split,
     evaluate,
+    rank_among_cold,
     rank_both,
     summarize_ranks,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "paired_bootstrap",
     "paired_test",
     "prequential",
+    "rank_among_cold",
     "rank_both",
     "rank_targets",
     "rank_with_and_without_seen",

@@ -22,6 +22,7 @@ from mmrec.evaluation.statistics import (
     paired_test,
     seed_interval,
 )
+from mmrec.evaluation.targets import AMONG_COLD
 
 
 @dataclass(frozen=True)
@@ -151,18 +152,41 @@ def compare_runs(
     )
 
 
+COLD_ALONE = "cold items among one another"
+"""The slice of cold targets that are ranked among cold items alone."""
+
+
 @dataclass(frozen=True)
 class _Paired:
-    """The metric of each test event for each group, averaged over seeds, with users and slices."""
+    """The metric of each test event for each group, averaged over seeds, with users and slices.
+
+    Attributes:
+        values: the metric by group.
+        among_cold: the metric by group where cold items alone are ranked, NaN for warm targets.
+        users: the user of each event.
+        slices: the events of each slice.
+    """
 
     values: dict[str, Float[np.ndarray, " N"]]
+    among_cold: dict[str, Float[np.ndarray, " N"]]
     users: Shaped[np.ndarray, " N"]
     slices: dict[str, Bool[np.ndarray, " N"]]
 
     @classmethod
     def of(cls, named: dict[str, list[Result]], targets: pl.DataFrame, metric: str) -> "_Paired":
         values = {name: _per_event(group, metric) for name, group in named.items()}
-        return cls(values, targets["user_id"].to_numpy(), slices_of(targets))
+        slices, alone = slices_of(targets), dict[str, np.ndarray]()
+        tables = [run.targets for group in named.values() for run in group]
+        if all(table is not None and _ranks_cold(table) for table in tables):
+            alone = {name: _per_event(group, metric, AMONG_COLD) for name, group in named.items()}
+            slices[COLD_ALONE] = targets[AMONG_COLD].is_not_null().to_numpy()
+        return cls(values, alone, targets["user_id"].to_numpy(), slices)
+
+    def on(self, name: str, part: str) -> Float[np.ndarray, " M"]:
+        """Return the metric of a group for the events of a slice."""
+        values = self.among_cold if part == COLD_ALONE else self.values
+        found: np.ndarray = values[name][self.slices[part]]
+        return found
 
     @property
     def several_users(self) -> bool:
@@ -179,16 +203,30 @@ def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
     return named_slices(targets["warm"].to_numpy(), targets["history"].to_numpy(), has)
 
 
-def _per_event(group: Sequence[Result], metric: str) -> Float[np.ndarray, " N"]:
+def _ranks_cold(targets: pl.DataFrame) -> bool:
+    """Whether a table has ranks among cold items; older RUNs lack them."""
+    return AMONG_COLD in targets.columns and targets[AMONG_COLD].count() > 0
+
+
+def _per_event(
+    group: Sequence[Result], metric: str, column: str = "rank"
+) -> Float[np.ndarray, " N"]:
     """Return the metric of each test event, averaged over the RUNs of a group."""
-    each = [_of_targets(run, run.targets, metric) for run in group if run.targets is not None]
+    tables = [(run, run.targets) for run in group if run.targets is not None]
+    each = [_of_targets(run, targets, metric, column) for run, targets in tables]
     means: np.ndarray = np.mean(each, 0)
     return means
 
 
-def _of_targets(run: Result, targets: pl.DataFrame, metric: str) -> Float[np.ndarray, " N"]:
-    rank = torch.from_numpy(targets["rank"].to_numpy().astype(np.int64))
-    return metric_of_ranks(rank, metric, run.report.get("items"))
+def _of_targets(
+    run: Result, targets: pl.DataFrame, metric: str, column: str = "rank"
+) -> Float[np.ndarray, " N"]:
+    """Return the metric of each test event, NaN where it has no rank."""
+    given = targets[column].is_not_null().to_numpy()
+    rank = torch.from_numpy(targets[column].fill_null(1).to_numpy().astype(np.int64))
+    values = metric_of_ranks(rank, metric, run.report.get("items"))
+    found: np.ndarray = np.where(given, values, np.nan)
+    return found
 
 
 def _group(
@@ -201,7 +239,7 @@ def _group(
     over_users, slices = None, {}
     if paired is not None:
         events = paired.values[name]
-        slices = {part: float(events[mask].mean()) for part, mask in paired.slices.items()}
+        slices = {part: float(paired.on(name, part).mean()) for part in paired.slices}
         if paired.several_users:
             over_users = cluster_bootstrap(events, paired.users, **draw)
     values = [_value(run, metric) for run in runs]
@@ -252,7 +290,9 @@ def _versus(name: str, first: str, paired: _Paired, draw: dict[str, Any]) -> Ver
         holm=1.0,  # replaced once all p-values are known
         wilcoxon=paired_test(values, reference, users).p if paired.several_users else None,
         slices={
-            part: paired_bootstrap(values[mask], reference[mask], users[mask], **draw)
+            part: paired_bootstrap(
+                paired.on(name, part), paired.on(first, part), users[mask], **draw
+            )
             for part, mask in paired.slices.items()
             if len(np.unique(users[mask])) > 1
         },

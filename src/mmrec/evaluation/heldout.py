@@ -42,6 +42,7 @@ def held_out(
     batch_size: int = 256,
     at_most: int | None = None,
     targets: str = "per-step",
+    among: Int[np.ndarray, " C"] | None = None,
 ) -> Iterator[HeldOut]:
     """Yield the events of ``part`` that are targets, with the ``max_length`` events before them.
 
@@ -56,9 +57,12 @@ def held_out(
         at_most: how many histories to draw; None for all.
         targets: which events, see :class:`mmrec.evaluation.RankingProtocol`. With ``"all"`` an item
             that a user interacts with several times in the part is one target, at the first event.
+        among: the items whose events are targets; None for all.
     """
     check_target_choice(targets)
     chosen = split.targets(part)
+    if among is not None:
+        chosen = chosen[np.isin(split.sequences.item[chosen], among)]
     stops = _ends(split, chosen, targets)
     if at_most is not None and len(stops) > at_most:
         stops = np.random.default_rng(0).choice(stops, at_most, replace=False)

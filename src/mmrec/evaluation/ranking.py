@@ -1,7 +1,10 @@
 """Ranking the whole catalogue for every held-out event."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from mmrec.data import Split
@@ -23,6 +26,7 @@ def rank_targets(
     batch_size: int | None = None,
     k: int = 10,
     at_most: int | None = None,
+    among: Int[np.ndarray, " C"] | None = None,
 ) -> Ranks:
     """Rank all of ``split.candidates`` for the events of ``part``, on the device of the scores.
 
@@ -41,6 +45,8 @@ def rank_targets(
             where the scores of so many would take more than 16 MB.
         k: length of the lists.
         at_most: histories to draw, the same in every call; None for all.
+        among: the items that are ranked, ascending, instead of all candidates; other targets are
+            left out.
 
     Raises:
         ValueError: ``part`` has no events, the split leaks (:func:`mmrec.evaluation.check_split`),
@@ -56,8 +62,11 @@ def rank_targets(
         >>> rank_targets(Popularity().fit(split.train, 3), split, filter_seen=False).rank
         tensor([3])
     """
+    if among is not None:
+        split = replace(split, candidates=among)
     one = (filter_seen,)
-    return _rank(scorer, split, part, one, targets, max_length, batch_size, k, at_most)[0]
+    given = targets, max_length, batch_size, k, at_most, among
+    return _rank(scorer, split, part, one, *given)[0]
 
 
 def rank_with_and_without_seen(
@@ -87,6 +96,7 @@ def _rank(
     batch_size: int | None,
     k: int,
     at_most: int | None = None,
+    among: Int[np.ndarray, " C"] | None = None,
 ) -> list[Ranks]:
     """Score every history of a part once, and rank it for each choice of the seen filter."""
     check_split(split)
@@ -97,7 +107,13 @@ def _rank(
     parts: list[list[Ranks]] = [[] for _ in filters]
     buffer: RankBuffer | None = None
     for rows in held_out(
-        split, part, max_length=max_length, batch_size=size, at_most=at_most, targets=targets
+        split,
+        part,
+        max_length=max_length,
+        batch_size=size,
+        at_most=at_most,
+        targets=targets,
+        among=among,
     ):
         scores = _scores(scorer, rows, split.catalog_size)
         # Only the last batch can have fewer rows than the first.

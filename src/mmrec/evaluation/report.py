@@ -11,7 +11,7 @@ from mmrec.evaluation.history_scorer import HistoryScorer
 from mmrec.evaluation.item_facts import ItemFacts
 from mmrec.evaluation.lists import describe_lists
 from mmrec.evaluation.protocol import RankingProtocol
-from mmrec.evaluation.ranking import rank_with_and_without_seen
+from mmrec.evaluation.ranking import rank_targets, rank_with_and_without_seen
 from mmrec.evaluation.ranks import Ranks, summarize
 from mmrec.evaluation.slices import slices_of_targets
 
@@ -41,7 +41,8 @@ def evaluate(
     """
     rules = _rules(protocol, max_length)
     ranks, everything = rank_both(scorer, split, part, rules)
-    return summarize_ranks(ranks, everything, split, protocol=rules, items=items)
+    cold = rank_among_cold(scorer, split, part, rules)
+    return summarize_ranks(ranks, everything, split, protocol=rules, items=items, cold=cold)
 
 
 def rank_both(
@@ -58,6 +59,30 @@ def rank_both(
     )
 
 
+def rank_among_cold(
+    scorer: HistoryScorer, split: Split, part: str, protocol: RankingProtocol
+) -> Ranks | None:
+    """Return the ranks of cold targets among cold items alone; None without two such items.
+
+    Among all items, a cold one competes with all that are popular. Among cold ones, it shows what
+    the model knows about them.
+    """
+    cold = split.candidates[split.train_counts[split.candidates] == 0]
+    targets = split.sequences.item[split.targets(part)]
+    if len(cold) < 2 or not np.isin(targets, cold).any():
+        return None
+    return rank_targets(
+        scorer,
+        split,
+        part,
+        filter_seen=protocol.filter_seen,
+        targets=protocol.targets,
+        max_length=protocol.max_length,
+        k=max(10, *protocol.ks),
+        among=cold,
+    )
+
+
 def summarize_ranks(
     ranks: Ranks,
     everything: Ranks,
@@ -65,6 +90,7 @@ def summarize_ranks(
     *,
     protocol: RankingProtocol | None = None,
     items: ItemFacts | None = None,
+    cold: Ranks | None = None,
 ) -> dict[str, Any]:
     """Return the report of ranks, from those with seen items filtered and those among all items.
 
@@ -73,6 +99,7 @@ def summarize_ranks(
     - ``"with_seen"``: the metrics with all items ranked; or, if the protocol doesn't filter seen
       items, ``"without_seen"``: the metrics with seen items filtered;
     - ``"warm"``, ``"cold"``: the metrics for targets with and without training events;
+    - ``"among_cold"``, with ``cold``: the metrics of :func:`rank_among_cold`;
     - ``"slices"``: the metrics for each slice, see :func:`mmrec.evaluation.slices_of_targets`;
     - ``"cold_share@10"``: the share of cold items in the top ten;
     - ``"no_history"``: the number of lists for an empty history;
@@ -98,6 +125,7 @@ def summarize_ranks(
         name: of(other),
         "warm": of(main.where(warm)),
         "cold": of(main.where(~warm)),
+        **({} if cold is None else {"among_cold": of(cold)}),
         "slices": {label: of(main.where(mask)) for label, mask in slices.items()},
     }
 

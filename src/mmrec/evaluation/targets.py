@@ -16,6 +16,8 @@ from mmrec.evaluation.ranks import Ranks
 TARGETS = "targets.parquet"
 """The file of the table in a RUN."""
 
+AMONG_COLD = "rank_among_cold"
+
 COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
 """Columns that a comparison reads; others may be missing."""
 
@@ -27,13 +29,14 @@ def target_table(
     ids: Sequence[str | int],
     has_image: Bool[np.ndarray, " V1"] | None = None,
     has_text: Bool[np.ndarray, " V1"] | None = None,
+    cold: Ranks | None = None,
 ) -> pl.DataFrame:
     """Return a row for each target, sorted by its position in the split.
 
     Columns: ``user_id``, ``item_id``, ``position``, ``rank`` (1 = best, V + 1 where the target was
     filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (number of events before the
     target), ``warm`` (the item has training events), ``has_image`` and ``has_text`` (null where
-    unknown).
+    unknown), and ``rank_among_cold`` (null for others).
 
     Args:
         ranks: the ranks with seen items filtered.
@@ -42,6 +45,7 @@ def target_table(
         ids: the id of each catalogue row.
         has_image: which catalogue indices have an image, ``(V + 1,)``.
         has_text: which catalogue indices have a text, ``(V + 1,)``.
+        cold: the ranks of cold targets among cold items.
 
     Raises:
         ValueError: ``ranks`` and ``with_seen`` are of different targets, or a target occurs twice.
@@ -69,6 +73,9 @@ def target_table(
         pl.Series(name, [None] * len(target) if has is None else has[target], pl.Boolean)
         for name, has in content.items()
     ]
+    alone = {} if cold is None else dict(zip(cold.position, cold.rank.tolist(), strict=True))
+    among_cold = [alone.get(position) for position in ranks.position]
+    columns.append(pl.Series(AMONG_COLD, among_cold, pl.Int64))
     return table.with_columns(columns).sort("position")
 
 

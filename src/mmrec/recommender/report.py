@@ -173,6 +173,8 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     if test["cold"]["targets"]:
         rows[f"{us}, warm items"] = test["warm"]
         rows[f"{us}, cold items"] = test["cold"]
+    if "among_cold" in test:
+        rows[f"{us}, cold items among one another"] = test["among_cold"]
     for name, metrics in test.get("slices", {}).items():
         rows.setdefault(f"{us}, {name}", metrics)
     return {

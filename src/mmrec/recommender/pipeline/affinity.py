@@ -242,7 +242,8 @@ def _with_directions(
     widths = state.model.items.fusion.dims
     names = [name.removeprefix(CONTENT).removeprefix(NEW) for name in weights]
     dims = {name: min(DIRECTIONS, widths[name]) for name in dict.fromkeys(names)}
-    affinity = ContentAffinity(dims, _identity(state), negative_types=_negative_types(state))
+    no, identity = _negative_types(state), _identity(state)
+    affinity = ContentAffinity(dims, negative_types=no, identity=identity)
     model = with_content(state.model, affinity)
     fusion, interest = model.items.fusion, model.interest
     assert isinstance(fusion, AffinityFusion)

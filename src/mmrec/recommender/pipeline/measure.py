@@ -12,6 +12,7 @@ from mmrec.evaluation import (
     evaluate_baselines,
     facts_of,
     left_out_baselines,
+    rank_among_cold,
     rank_both,
     summarize_ranks,
     target_table,
@@ -60,13 +61,17 @@ def measure(
     options, catalog = state.options, state.catalog
     protocol = _protocol(state)
     items = facts_of(catalog)
-    ranks, everything = rank_both(scorer_at(state, split, "test"), split, "test", protocol)
+    scorer = scorer_at(state, split, "test")
+    ranks, everything = rank_both(scorer, split, "test", protocol)
+    cold = rank_among_cold(scorer, split, "test", protocol)
     valid = scorer_at(selected or state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
         "seed": options.seed,
         "valid": evaluate(valid, split, "valid", protocol=protocol, items=items),
-        "test": summarize_ranks(ranks, everything, split, protocol=protocol, items=items),
+        "test": summarize_ranks(
+            ranks, everything, split, protocol=protocol, items=items, cold=cold
+        ),
         "baselines": evaluate_baselines(
             split,
             "test",
@@ -78,7 +83,9 @@ def measure(
     if left_out := left_out_baselines(split, "test"):
         report["baselines_left_out"] = left_out
     has = items.has
-    table = target_table(ranks, everything, split, catalog.ids, has.get("image"), has.get("text"))
+    table = target_table(
+        ranks, everything, split, catalog.ids, has.get("image"), has.get("text"), cold
+    )
     return report, table
 
 
