@@ -83,12 +83,12 @@ def test_content_may_count_more_for_new_items_alone():
     table[:, 1, ~UNSEEN] = torch.randn(300, KNOWN + 1)
     together, _ = chosen(target, table)
     weights, facts = chosen(target, table, apart=True)
-    assert {name: together.get(name, 0.0) for name in ("content:text", "unseen")} == {
-        name: facts["weights"][name] for name in ("content:text", "unseen")
-    }
+    assert set(facts["weights"]) == {"content:text", "new:text", "unseen"}
+    assert facts["weights"]["content:text"] == together.get("content:text", 0.0)
     floor, best = (1 - COST) * means(target, table, {})[0], 0.0
-    for near in (0.0, *WEIGHTS):
-        warm, cold = means(target, table, together | {"new:text": near})
+    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
+        tried = together | {"new:text": near, "unseen": bonus}
+        warm, cold = means(target, table, tried)
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
     assert best > means(target, table, together)[1] + 0.05

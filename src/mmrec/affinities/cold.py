@@ -41,7 +41,8 @@ def choose_for_cold(
 
     Few targets are items without events, so a choice on all targets says little about them. Here
     the weight of one content and that of ``unseen`` are chosen together, and then, with ``apart``,
-    a weight of one content for these items alone, such as ``new:text``. They are those of the best
+    that of one content for these items alone, such as ``new:text``, and that of ``unseen`` once
+    more. They are those of the best
     NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets is at
     most 2 % lower than before. They are kept if the gain exceeds 1.5 standard errors, where each
     user is ranked with what is best for other users. All other weights stay.
@@ -93,8 +94,8 @@ def choose_for_cold(
         """Return what is best for cold rows and costs the others little."""
         others, own = rows & ~cold, rows & cold
         least, found = (1 - COST) * before[others].mean(), dict[str, float]()
-        for further in (_pairs(content), _alone(content) if apart else []):
-            tried = [found, *(found | changes for changes in further)]
+        for names in (content, [_new(name) for name in content] if apart else []):
+            tried = [found, *(found | changes for changes in _settings(names))]
             kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
             found = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
         return found
@@ -134,21 +135,18 @@ def _content(name: str) -> str:
     return CONTENT + name.removeprefix(NEW)
 
 
+def _new(name: str) -> str:
+    """Return the name of the weight for new items of an affinity of content."""
+    return NEW + name.removeprefix(CONTENT)
+
+
 def _usual(name: str, weights: dict[str, float]) -> float:
     """Return the weight that an affinity has if none is given."""
     return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
 
 
-def _pairs(content: list[str]) -> list[dict[str, float]]:
-    """Return the weights of one content and of ``unseen`` that are tried."""
-    tried: list[dict[str, float]] = []
-    for near in (0.0, *WEIGHTS):
-        tried += [{UNSEEN: near}] if not content else []
-        tried += [{name: w, UNSEEN: near} for name, w in product(content, (0.0, *WEIGHTS))]
-    return tried
-
-
-def _alone(content: list[str]) -> list[dict[str, float]]:
-    """Return the weights of one content for new items alone that are tried."""
-    names = [NEW + name.removeprefix(CONTENT) for name in content]
-    return [{name: weight} for name, weight in product(names, (0.0, *WEIGHTS))]
+def _settings(names: list[str]) -> list[dict[str, float]]:
+    """Return the weights of one of some terms, and of ``unseen``, that are tried."""
+    tried = [{UNSEEN: near} for near in (0.0, *WEIGHTS)] if not names else []
+    pairs = product(names, (0.0, *WEIGHTS), (0.0, *WEIGHTS))
+    return tried + [{name: weight, UNSEEN: near} for name, weight, near in pairs]

@@ -8,6 +8,7 @@ import typer
 
 from mmrec.cli.commands.check import check
 from mmrec.cli.commands.compact import compact
+from mmrec.cli.commands.degrade import degrade
 from mmrec.cli.commands.export import export
 from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
@@ -160,6 +161,7 @@ def evaluate(
         print_json(report)
 
 
+app.command()(degrade)
 app.command()(recommend)
 app.command()(similar)
 app.command()(export)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from textwrap import fill
@@ -56,12 +57,23 @@ def draw_plots(comparison: Comparison, names: Mapping[str, str]) -> list[Plot]:
     Raises:
         ImportError: matplotlib is not installed.
     """
+    with styled():
+        return list(_plots(comparison, names))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of mmrec.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
     try:
         import matplotlib
     except ImportError as error:
         raise ImportError("plots need matplotlib: pip install 'mmrec[compare]'") from error
     with matplotlib.rc_context(STYLE):
-        return list(_plots(comparison, names))
+        yield
 
 
 def _plots(comparison: Comparison, names: Mapping[str, str]) -> Iterator[Plot]:
@@ -71,14 +83,14 @@ def _plots(comparison: Comparison, names: Mapping[str, str]) -> Iterator[Plot]:
         shown += f", {percent} intervals over users"
     if any(len(group.values) > 1 for group in comparison.groups):
         shown += "; dots: single seeds"
-    yield _saved("bars", shown, _bars(comparison, names, shown))
+    yield saved("bars", shown, _bars(comparison, names, shown))
     if comparison.versus:
         first = comparison.groups[0].name
         text = f"{metric} less that of {first} (right of 0: better), {percent} intervals over users"
-        yield _saved("differences", text, _differences(comparison, text))
+        yield saved("differences", text, _differences(comparison, text))
     if any(curve for group in comparison.groups for curve in group.curves):
         text = "NDCG@10 on validation after each epoch; dots: the epoch that was kept"
-        yield _saved("curves", text, _curves(comparison, text))
+        yield saved("curves", text, _curves(comparison, text))
 
 
 def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
@@ -86,8 +98,8 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
     baselines = {n: v for n, v in comparison.baselines.items() if v is not None}
     labels = [g.name for g in groups] + [names.get(n, n) for n in baselines]
     values = [g.mean for g in groups] + list(baselines.values())
-    colors = [_color(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
-    figure, axes = _figure(0.9 + 0.42 * len(labels), title)
+    colors = [color_of(i) for i in range(len(groups))] + [BASELINE] * len(baselines)
+    figure, axes = new_figure(0.9 + 0.42 * len(labels), title)
     axes.barh(range(len(labels)), values, 0.62, color=colors, zorder=2)
     ends = list(values)
     for row, group in enumerate(groups):
@@ -118,9 +130,9 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
 def _differences(comparison: Comparison, title: str) -> Any:
     rows = []
     for place, versus in enumerate(comparison.versus, 1):
-        rows.append((versus.name, versus.difference, _color(place), True))
-        rows += [(part, d, _color(place), False) for part, d in versus.slices.items()]
-    figure, axes = _figure(0.9 + 0.3 * len(rows), title)
+        rows.append((versus.name, versus.difference, color_of(place), True))
+        rows += [(part, d, color_of(place), False) for part, d in versus.slices.items()]
+    figure, axes = new_figure(0.9 + 0.3 * len(rows), title)
     axes.axvline(0, color=SOFT, lw=1, zorder=1)
     for row, (_, d, color, whole) in enumerate(rows):
         fade = 1.0 if whole else 0.55
@@ -138,14 +150,14 @@ def _differences(comparison: Comparison, title: str) -> Any:
 
 
 def _curves(comparison: Comparison, title: str) -> Any:
-    figure, axes = _figure(3.4, title)
+    figure, axes = new_figure(3.4, title)
     top, longest = 0.0, 1
     for place, group in enumerate(comparison.groups):
         label: str | None = group.name
         for curve in filter(None, group.curves):
             epochs, best = range(1, len(curve) + 1), max(curve)
-            axes.plot(epochs, curve, color=_color(place), lw=1.5, alpha=0.8, label=label)
-            axes.plot([curve.index(best) + 1], [best], "o", color=_color(place), ms=5)
+            axes.plot(epochs, curve, color=color_of(place), lw=1.5, alpha=0.8, label=label)
+            axes.plot([curve.index(best) + 1], [best], "o", color=color_of(place), ms=5)
             label, top, longest = None, max(top, best), max(longest, len(curve))
     axes.set_ylim(0, top * 1.08 or 1.0)
     axes.set_xlabel("epoch")
@@ -159,7 +171,8 @@ def _curves(comparison: Comparison, title: str) -> Any:
     return figure
 
 
-def _figure(height: float, title: str) -> tuple[Any, Any]:
+def new_figure(height: float, title: str) -> tuple[Any, Any]:
+    """Return a figure of a height in inches with a title, and its axes."""
     # Not pyplot, which keeps every figure and may need a display.
     from matplotlib.figure import Figure
 
@@ -178,11 +191,13 @@ def _rows(axes: Any, labels: list[str]) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _color(place: int) -> str:
+def color_of(place: int) -> str:
+    """Return the color of a curve."""
     return COLORS[place % len(COLORS)]
 
 
-def _saved(name: str, says: str, figure: Any) -> Plot:
+def saved(name: str, says: str, figure: Any) -> Plot:
+    """Return a figure in both formats."""
     files = {}
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
         file = io.BytesIO()

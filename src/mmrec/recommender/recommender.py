@@ -30,6 +30,7 @@ from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality
+from mmrec.recommender.degradation import SHARES, degradation
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts, handed_over
@@ -39,7 +40,7 @@ from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
-from mmrec.recommender.pipeline.leaks import without_leaks
+from mmrec.recommender.pipeline.leaks import warn_of_leaks, without_leaks
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, make_plan
@@ -409,15 +410,47 @@ class Recommender:
         Raises:
             ValueError: ``events`` is needed and missing, or malformed.
         """
-        events = self._log if events is None else events
-        if events is None:
-            raise ValueError("evaluate needs the log of events: a loaded recommender holds none")
-        events = renamed({"interactions": events}, columns)["interactions"]
-        log = read_log(events, self.catalog, time_unit)
-        split = split_log(log, self.options, self.catalog)
-        split = renumbered(split, self.state.event_types)
+        split = self._split("evaluate", events, columns, time_unit)
         report = measure(continuing(self.state, split), split)[0]
         return Report(without_leaks(report, self.state, split))
+
+    def degradation(
+        self,
+        events: Table | Interactions | None = None,
+        *,
+        modalities: Sequence[str] | None = None,
+        shares: Sequence[float] = SHARES,
+        columns: Mapping[str, str] | None = None,
+        time_unit: TimeUnit | None = None,
+        seed: int = 0,
+    ) -> pl.DataFrame:
+        """Return how good the recommender is when a share of the items lacks a modality.
+
+        The log is split as for :meth:`evaluate`; what the table holds and what is raised, see
+        :func:`mmrec.recommender.degradation.degradation`.
+
+        Args:
+            events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
+            modalities: those that are removed, one at a time; None for all.
+            shares: shares of the items that lose it, from 0 to 1.
+            columns: as for :meth:`fit`.
+            time_unit: as for :meth:`fit`.
+            seed: seed of the draw of these items.
+
+        Example:
+            >>> log = {"user_id": [*"uuuvvv"], "item_id": [*"abcbca"], "position": [*range(6)]}
+            >>> items = {"item_id": [*"abcd"], "look": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], None]}
+            >>> options = Options(
+            ...     modalities="id,look=vectors:look", split="leave-one-out", epochs=1, refit="none"
+            ... )
+            >>> made = Recommender.fit(log, items, options=options)
+            >>> made.degradation(shares=(0.0, 1.0))["modality", "share"].rows()
+            [('id', 0.0), ('id', 1.0), ('look', 0.0), ('look', 1.0)]
+        """
+        split = self._split("degradation", events, columns, time_unit)
+        warn_of_leaks(self.state, split)
+        state = continuing(self.state, split)
+        return degradation(state, split, modalities=modalities, shares=shares, seed=seed)
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -530,6 +563,22 @@ class Recommender:
     def catalog_scorer(self) -> CatalogScorer:
         """The model over the catalogue as it is now."""
         return self.state.scorer
+
+    def _split(
+        self,
+        what: str,
+        events: Table | Interactions | None,
+        columns: Mapping[str, str] | None,
+        time_unit: TimeUnit | None,
+    ) -> Split:
+        """Return a log, or that of ``fit``, split as it was for training."""
+        events = self._log if events is None else events
+        if events is None:
+            raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
+        events = renamed({"interactions": events}, columns)["interactions"]
+        log = read_log(events, self.catalog, time_unit)
+        split = split_log(log, self.options, self.catalog)
+        return renumbered(split, self.state.event_types)
 
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None

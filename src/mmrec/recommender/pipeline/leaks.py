@@ -59,6 +59,11 @@ def without_leaks(report: dict[str, Any], state: RecommenderState, split: Split)
     )
 
 
+def warn_of_leaks(state: RecommenderState, split: Split) -> None:
+    """Warn if the model has trained on the test events of a split, or may have."""
+    without_leaks({"test": {}}, state, split)
+
+
 def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> dict[str, Any]:
     """Return a report that says how many test events are not later than a time, if some are."""
     targets = split.targets("test")

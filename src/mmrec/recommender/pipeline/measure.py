@@ -36,7 +36,7 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
 def measure_on_test(state: RecommenderState, split: Split) -> dict[str, float]:
     """Return NDCG@10 and HR@10 of a recommender on the test part, without anything beside it."""
     split = state.labelled(split)
-    found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=_protocol(state))
+    found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=protocol_of(state))
     return {name: found[name] for name in ("ndcg@10", "hr@10")}
 
 
@@ -59,7 +59,7 @@ def measure(
     """
     split = state.labelled(split)
     options, catalog = state.options, state.catalog
-    protocol = _protocol(state)
+    protocol = protocol_of(state)
     items = facts_of(catalog)
     scorer = scorer_at(state, split, "test")
     ranks, everything = rank_both(scorer, split, "test", protocol)
@@ -89,7 +89,7 @@ def measure(
     return report, table
 
 
-def _protocol(state: RecommenderState) -> RankingProtocol:
+def protocol_of(state: RecommenderState) -> RankingProtocol:
     """Return the protocol: models are compared on the same histories, however much each reads."""
     most = max(RankingProtocol.max_length, state.options.max_length)
     return RankingProtocol(max_length=most)

@@ -1,0 +1,62 @@
+"""``mmrec degrade``: how good a RUN is when items lack a modality."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmrec.cli.options import import_parts
+from mmrec.cli.reading import Columns, Unit, reading
+from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
+
+SHARES = "0,0.25,0.5,0.75,1"
+
+
+def degrade(
+    run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
+    data: Data = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
+    modalities: Annotated[
+        str | None, typer.Option(help="Modalities that are removed, one at a time; by default all.")
+    ] = None,
+    shares: Annotated[
+        str, typer.Option(help="Shares of the items that lose a modality, from 0 to 1.")
+    ] = SHARES,
+    plot: Annotated[Path | None, typer.Option(help="Also draw the curves: a PNG or SVG.")] = None,
+    part: Own = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a RUN on its test events while a share of the items lacks a modality.
+
+    The vectors of these items are those that they would have without it.
+    """
+    from mmrec.cli.degradation import degradation_plot, degradation_table
+    from mmrec.data import read_folder
+    from mmrec.recommender import Recommender
+
+    if plot is not None and plot.suffix not in (".png", ".svg"):
+        raise ValueError(f"--plot expects a file that ends in .png or .svg; got {plot}")
+    recommender = Recommender.load(run, parts=import_parts(part))
+    about = recommender.state.about
+    folder = data_folder(data, about, run)
+    how = reading(columns, time_unit, about if data is None else None)
+    found = recommender.degradation(
+        read_folder(folder, **how).interactions,
+        modalities=None if modalities is None else [m.strip() for m in modalities.split(",")],
+        shares=_numbers(shares),
+    )
+    typer.echo(degradation_table(found))
+    if plot is not None:
+        drawn = degradation_plot(found)
+        plot.write_bytes(drawn.svg if plot.suffix == ".svg" else drawn.png)
+        typer.echo(f"curves written to {plot}")
+    if as_json:
+        print_json({"degradation": found.to_dicts()})
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--shares expects numbers such as {SHARES}; got {text!r}") from None

@@ -1,0 +1,75 @@
+"""How good a recommender is when items lack a modality."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from mmrec.data import Split
+from mmrec.evaluation import evaluate
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.measure import protocol_of
+from mmrec.recommender.pipeline.trend import scorer_at
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the items that lose a modality."""
+
+
+def degradation(
+    state: RecommenderState,
+    split: Split,
+    *,
+    modalities: Sequence[str] | None = None,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Return how good a recommender is on the test part when a share of the items lacks a modality.
+
+    The items that lose it are drawn at random from those that have it. Their vectors are those that
+    they would have without it, up to float16. What is counted in the log stays as it is.
+
+    Args:
+        state: the recommender.
+        split: labelled events.
+        modalities: those that are removed, one at a time; None for all.
+        shares: shares of the items that lose it.
+        seed: seed of the draw. A larger share has the items of a smaller one, too.
+
+    Returns:
+        A row for each modality and share: ``modality``, ``share``, ``ndcg@10`` of all targets, and
+        ``warm`` and ``cold``: NDCG@10 of targets with and without training events, null where there
+        are none.
+
+    Raises:
+        ValueError: the recommender lacks a modality, or a share is not from 0 to 1.
+    """
+    known = list(state.modality_contributions)
+    names = known if modalities is None else list(modalities)
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"modalities must be of {known}; got {unknown}")
+    if wrong := [share for share in shares if not 0 <= share <= 1]:
+        raise ValueError(f"shares must be from 0 to 1; got {wrong}")
+    whole, rows = _figures(state, split), []
+    for name in names:
+        has = state.modality_contributions[name].any(1).cpu().numpy()
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(has))
+        for share in shares:
+            items = order[: round(share * len(order))]
+            found = _figures(without(state, name, items), split) if len(items) else whole
+            rows.append({"modality": name, "share": float(share), **found})
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def without(state: RecommenderState, name: str, items: Int[np.ndarray, " N"]) -> RecommenderState:
+    """Return a recommender of which some items lack a modality, by catalogue index."""
+    vectors, added = state.vectors.clone(), state.modality_contributions[name]
+    vectors[items] -= added[items].to(vectors)
+    return replace(state, vectors=vectors)
+
+
+def _figures(state: RecommenderState, split: Split) -> dict[str, float | None]:
+    found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=protocol_of(state))
+    metric = "ndcg@10"
+    return {metric: found[metric], **{name: found[name].get(metric) for name in ("warm", "cold")}}

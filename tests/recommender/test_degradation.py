@@ -1,0 +1,89 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from mmrec import Options, Recommender
+from mmrec.recommender.degradation import without
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Items of topics that their vectors show; each user stays in a topic."""
+    rng = np.random.default_rng(0)
+    topic = np.arange(80) % 4
+    rows = []
+    for user in range(120):
+        own = np.flatnonzero(topic == rng.integers(4))
+        for step, item in enumerate(rng.choice(own, 6, replace=False)):
+            rows.append((f"u{user}", f"i{item}", 1000.0 * user + step))
+    names = ("user_id", "item_id", "timestamp")
+    events = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    look = (np.eye(4)[topic] + 0.1 * rng.normal(size=(80, 4))).tolist()
+    items = {"item_id": [f"i{n}" for n in range(80)], "look": [*look[:-5], *[None] * 5]}
+    options = Options(
+        modalities=("id", "look=vectors:look"),
+        split="leave-one-out",
+        epochs=6,
+        dim=16,
+        lr=0.01,
+        refit="none",
+        affinities=False,
+        trend=False,
+    )
+    return Recommender.fit(events, items, options=options), events
+
+
+def test_a_vector_without_a_modality_is_that_of_an_item_that_lacks_it(made):
+    state = made[0].state
+    items = np.array([3, 7])
+    changed = without(state, "look", items).vectors
+    features = {"id": torch.eye(1), "look": torch.zeros(1, 4)}
+    absent = torch.tensor([False])
+    for item in range(1, 81):
+        if item not in items:
+            assert torch.equal(changed[item], state.vectors[item])
+            continue
+        encoder = state.model.items.encoders["id"]
+        features["id"] = encoder(torch.tensor([int(state.slots[item])]))
+        present = {"id": torch.tensor([True]), "look": absent}
+        expected = state.model.items.fusion(features, present)[0]
+        torch.testing.assert_close(changed[item], expected, atol=2e-3, rtol=1e-2)
+
+
+def test_fewer_items_with_content_are_worse(made):
+    found, events = made[0].degradation(shares=(0.0, 0.5, 1.0), modalities=["look"]), made[1]
+    assert found.columns == ["modality", "share", "ndcg@10", "warm", "cold"]
+    whole, half, none = found["ndcg@10"]
+    assert whole == pytest.approx(made[0].report["test"]["ndcg@10"])
+    assert whole > none + 0.02
+    assert whole > half
+    again = made[0].degradation(events, shares=(0.5,), modalities=["look"])
+    assert again["ndcg@10"].item() == half
+    assert made[0].degradation(shares=(0.0,))["modality"].to_list() == ["id", "look"]
+
+
+def test_figures_that_do_not_exist_are_null(made):
+    found = made[0].degradation(shares=(0.0,), modalities=["id"])
+    assert found.schema["share"] == pl.Float64
+    if not made[0].report["test"]["cold"]["targets"]:
+        assert found["cold"].to_list() == [None]
+
+
+def test_wrong_arguments(made):
+    with pytest.raises(ValueError, match=r"of \['id', 'look'\]; got \['text'\]"):
+        made[0].degradation(modalities=["text"])
+    with pytest.raises(ValueError, match=r"from 0 to 1; got \[1.5\]"):
+        made[0].degradation(shares=(0.5, 1.5))
+
+
+def test_what_it_has_trained_on_is_said(made, caplog, tmp_path):
+    recommender, events = made
+    refitted = Recommender.fit(
+        events, recommender.catalog, options=recommender.options.replace(refit="all", epochs=1)
+    )
+    refitted.degradation(shares=(0.0,), modalities=["id"])
+    assert "has trained on the test events" in caplog.text
+    refitted.save(tmp_path / "run")
+    with pytest.raises(ValueError, match="degradation needs the log of events"):
+        Recommender.load(tmp_path / "run").degradation()
