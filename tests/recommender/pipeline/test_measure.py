@@ -29,7 +29,7 @@ def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
     report, targets = measure(by_id.state, split)
     assert len(targets) == report["test"]["targets"]
     assert report["protocol"]["ties"] == "against"
-    assert targets.columns[-2:] == ["has_image", "has_text"]
+    assert targets.columns[-3:] == ["has_image", "has_text", "rank_among_cold"]
     slices = report["test"]["slices"]
     first = slices["first events"]["targets"] if "first events" in slices else 0
     assert first == (targets["history"] == 0).sum()
