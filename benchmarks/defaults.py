@@ -232,14 +232,14 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
         cells = (
             name,
             "kept aside" if name in HELD else "for choices",
-            _with_interval(row["seeds"]),
+            with_interval(row["seeds"]),
             str(len(row["seeds"])),
-            f"{row['best']} {_short(ranked[0][1])}",
+            f"{row['best']} {short(ranked[0][1])}",
             f"{row['ratio']:.2f}",
-            ", ".join(f"{other} {_short(value)}" for other, value in ranked[1:4]),
-            _short(row["warm ndcg@10"]),
+            ", ".join(f"{other} {short(value)}" for other, value in ranked[1:4]),
+            short(row["warm ndcg@10"]),
             f"{row['cold hr@10']:.3f}",
-            _short(row["oracle"]) if row["oracle"] else "",
+            short(row["oracle"]) if row["oracle"] else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*ahead, *lines, ""])
@@ -259,7 +259,7 @@ def _without_defaults(here: dict[str, dict[str, list[Any]]]) -> str:
         cells = []
         for label in labels:
             both = [*_differences(rows.get("", []), rows, label)]
-            cells.append(_with_interval(both, signed=True) if both else "not run")
+            cells.append(with_interval(both, signed=True) if both else "not run")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -274,14 +274,14 @@ def _differences(usual: list[Any], rows: dict[str, list[Any]], label: str) -> It
             yield found["before refit"] - other[found["seed"]]
 
 
-def _with_interval(values: list[float], *, signed: bool = False) -> str:
+def with_interval(values: list[float], *, signed: bool = False) -> str:
     """Return a mean and its interval, or that there is one seed."""
     sign = "+" if signed and statistics.mean(values) >= 0 else ""
-    tail = f" ± {_short(interval(values))}" if len(values) > 1 else " (one seed)"
-    return f"{sign}{_short(statistics.mean(values))}{tail}"
+    tail = f" ± {short(interval(values))}" if len(values) > 1 else " (one seed)"
+    return f"{sign}{short(statistics.mean(values))}{tail}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Return a number below 1 without its leading zero."""
     return f"{value:.4f}".replace("0.", ".", 1)
 

@@ -74,6 +74,21 @@ def test_cold_items_among_one_another():
     assert "among_cold" not in evaluate(Descending(), split_by_time(log, CATALOG))
 
 
+def test_cold_items_among_one_another_follow_the_protocol():
+    split = split_of(1000)
+    last = RankingProtocol(targets="last")
+    report = evaluate(Descending(), split, protocol=last)
+    assert report["among_cold"]["targets"] == report["cold"]["targets"] > 0
+    assert "among_cold" not in evaluate(
+        Descending(), split, protocol=RankingProtocol(targets="all")
+    )
+    cold = np.array([9, 10])
+    with pytest.raises(ValueError, match="each with its own history"):
+        rank_targets(Descending(), split, targets="all", among=cold)
+    with pytest.raises(ValueError, match="on the items that are ranked; 'train' has none"):
+        rank_targets(Descending(), split, "train", among=cold)
+
+
 def test_cold_share_counts_shown_items_only():
     split = split_of()
     report = evaluate(Descending(), split)

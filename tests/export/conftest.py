@@ -7,11 +7,10 @@ from safetensors.numpy import load_file
 
 from mmrec.data import Histories
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
 from mmrec.models import gru4rec, lrurec, sasrec
+from mmrec.recommender.parts import SLOTS
 
 BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec}
-FUSIONS = {"concat": ConcatFusion, "attention": AttentionFusion, "siamese": SiameseFusion}
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +23,10 @@ def small_model():
             "id": IdEncoder(12, 8),
             "text": FeatureEncoder(6).fit(3 * torch.randn(20, 6) + 1),
         }
-        given = {"fusion": FUSIONS[fusion]({"id": 8, "text": 6}, 8)} | changes
+        made = SLOTS["fusion"].names[fusion]({"id": 8, "text": 6}, 8)
+        for parameter in made.parameters():  # some start at 0, which would hide what they do
+            torch.nn.init.normal_(parameter, std=0.1)
+        given = {"fusion": made} | changes
         if interest == "sasrec":
             given.setdefault("window", 3)
         return BUILDERS[interest](encoders, dim=8, **given).eval()

@@ -8,6 +8,7 @@ from mmrec.export import to_exported_program
 from mmrec.export.tower import tower_part
 from mmrec.fusion import ConcatFusion
 from mmrec.models import ItemEncoder
+from mmrec.recommender.parts import SLOTS as PARTS
 
 TEXTS = 2 * np.random.default_rng(0).normal(size=(6, 6)).astype(np.float32)
 HAVE = np.array([False, True, False, True, True, False])
@@ -20,7 +21,7 @@ def inputs_with_nan():
     return SLOTS, texts, torch.from_numpy(HAVE)
 
 
-@pytest.mark.parametrize("fusion", ["concat", "attention", "siamese"])
+@pytest.mark.parametrize("fusion", PARTS["fusion"].names)
 def test_vectors_are_those_of_the_item_encoder(small_model, fusion):
     items = small_model(fusion=fusion).items
     ids = {index: int(slot) for index, slot in enumerate(SLOTS) if slot}

@@ -42,10 +42,10 @@ def choose_for_cold(
     Few targets are items without events, so a choice on all targets says little about them. Here
     the weight of one content and that of ``unseen`` are chosen together, and then, with ``apart``,
     that of one content for these items alone, such as ``new:text``, and that of ``unseen`` once
-    more. They are those of the best
-    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets is at
-    most 2 % lower than before. They are kept if the gain exceeds 1.5 standard errors, where each
-    user is ranked with what is best for other users. All other weights stay.
+    more. They are those of the best NDCG@10 of targets without events, among those with which the
+    NDCG@10 of the other targets is at most 2 % lower than before. They are kept if the gain exceeds
+    1.5 standard errors, where each user is ranked with what is best for other users. All other
+    weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.

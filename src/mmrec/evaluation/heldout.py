@@ -57,13 +57,18 @@ def held_out(
         at_most: how many histories to draw; None for all.
         targets: which events, see :class:`mmrec.evaluation.RankingProtocol`. With ``"all"`` an item
             that a user interacts with several times in the part is one target, at the first event.
-        among: the items whose events are targets; None for all.
+        among: the items whose events stay targets; None for all.
+
+    Raises:
+        ValueError: ``among`` is given for targets that share a history.
     """
     check_target_choice(targets)
+    if among is not None and targets == "all":
+        raise ValueError("among expects targets 'per-step' or 'last', each with its own history")
     chosen = split.targets(part)
+    stops = ends_of(split, chosen, targets)
     if among is not None:
-        chosen = chosen[np.isin(split.sequences.item[chosen], among)]
-    stops = _ends(split, chosen, targets)
+        stops = stops[np.isin(split.sequences.item[stops], among)]
     if at_most is not None and len(stops) > at_most:
         stops = np.random.default_rng(0).choice(stops, at_most, replace=False)
     for batch in by_length(split, stops, batch_size):
@@ -77,7 +82,7 @@ def held_out(
         )
 
 
-def _ends(split: Split, chosen: np.ndarray, targets: str) -> np.ndarray:
+def ends_of(split: Split, chosen: np.ndarray, targets: str) -> np.ndarray:
     """Return the targets at which histories end: all, or the last or first of each user."""
     if targets == "per-step" or not len(chosen):
         return chosen

@@ -46,7 +46,7 @@ def rank_targets(
         k: length of the lists.
         at_most: histories to draw, the same in every call; None for all.
         among: the items that are ranked, ascending, instead of all candidates; other targets are
-            left out.
+            left out. Not with ``targets="all"``.
 
     Raises:
         ValueError: ``part`` has no events, the split leaks (:func:`mmrec.evaluation.check_split`),
@@ -128,6 +128,8 @@ def _rank(
             buffer.load(final, excluded)
             top, rank = buffer.top_items(k).cpu(), buffer.ranks_of(target, rows.row).cpu()
             ranked.append(_ranks(rank, top, rows))
+    if buffer is None:
+        raise ValueError(f"part must have events on the items that are ranked; {part!r} has none")
     return [Ranks.concatenate(ranked) for ranked in parts]
 
 

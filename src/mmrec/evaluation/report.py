@@ -7,6 +7,7 @@ import numpy as np
 
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
+from mmrec.evaluation.heldout import ends_of
 from mmrec.evaluation.history_scorer import HistoryScorer
 from mmrec.evaluation.item_facts import ItemFacts
 from mmrec.evaluation.lists import describe_lists
@@ -62,14 +63,17 @@ def rank_both(
 def rank_among_cold(
     scorer: HistoryScorer, split: Split, part: str, protocol: RankingProtocol
 ) -> Ranks | None:
-    """Return the ranks of cold targets among cold items alone; None without two such items.
+    """Return the ranks of cold targets among cold items alone; None if there is nothing to rank.
 
     Among all items, a cold one competes with all that are popular. Among cold ones, it shows what
-    the model knows about them.
+    the model knows about them. There is nothing to rank without a cold target, with fewer than two
+    cold items, or where several targets share a history.
     """
     cold = split.candidates[split.train_counts[split.candidates] == 0]
-    targets = split.sequences.item[split.targets(part)]
-    if len(cold) < 2 or not np.isin(targets, cold).any():
+    if len(cold) < 2 or protocol.targets == "all":
+        return None
+    targets = ends_of(split, split.targets(part), protocol.targets)
+    if not np.isin(split.sequences.item[targets], cold).any():
         return None
     return rank_targets(
         scorer,

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
+from mmrec.affinities import counting_once
 from mmrec.data import Split
 from mmrec.evaluation import evaluate
 from mmrec.recommender.artifact.state import RecommenderState
@@ -14,7 +15,7 @@ from mmrec.recommender.pipeline.measure import protocol_of
 from mmrec.recommender.pipeline.trend import scorer_at
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the items that lose a modality."""
+"""Shares of the items with a modality that lose it."""
 
 
 def degradation(
@@ -25,7 +26,7 @@ def degradation(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Return how good a recommender is on the test part when a share of the items lacks a modality.
+    """Return how good a recommender is on the test part when a share of the items loses a modality.
 
     The items that lose it are drawn at random from those that have it. Their vectors are those that
     they would have without it, up to float16. What is counted in the log stays as it is.
@@ -34,7 +35,7 @@ def degradation(
         state: the recommender.
         split: labelled events.
         modalities: those that are removed, one at a time; None for all.
-        shares: shares of the items that lose it.
+        shares: shares of the items with the modality that lose it.
         seed: seed of the draw. A larger share has the items of a smaller one, too.
 
     Returns:
@@ -51,14 +52,16 @@ def degradation(
         raise ValueError(f"modalities must be of {known}; got {unknown}")
     if wrong := [share for share in shares if not 0 <= share <= 1]:
         raise ValueError(f"shares must be from 0 to 1; got {wrong}")
-    whole, rows = _figures(state, split), []
-    for name in names:
-        has = state.modality_contributions[name].any(1).cpu().numpy()
-        order = np.random.default_rng(seed).permutation(np.flatnonzero(has))
-        for share in shares:
-            items = order[: round(share * len(order))]
-            found = _figures(without(state, name, items), split) if len(items) else whole
-            rows.append({"modality": name, "share": float(share), **found})
+    rows = []
+    with counting_once():
+        whole = _figures(state, split)
+        for name in names:
+            has = state.modality_contributions[name].any(1).cpu().numpy()
+            order = np.random.default_rng(seed).permutation(np.flatnonzero(has))
+            for share in shares:
+                items = order[: round(share * len(order))]
+                found = _figures(without(state, name, items), split) if len(items) else whole
+                rows.append({"modality": name, "share": float(share), **found})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 

@@ -40,7 +40,7 @@ from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
-from mmrec.recommender.pipeline.leaks import warn_of_leaks, without_leaks
+from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, make_plan
@@ -424,15 +424,16 @@ class Recommender:
         time_unit: TimeUnit | None = None,
         seed: int = 0,
     ) -> pl.DataFrame:
-        """Return how good the recommender is when a share of the items lacks a modality.
+        """Return how good the recommender is when a share of the items loses a modality.
 
-        The log is split as for :meth:`evaluate`; what the table holds and what is raised, see
+        The log is split as for :meth:`evaluate`. A warning says if the model has trained on its
+        test events. What the table holds and what is raised, see
         :func:`mmrec.recommender.degradation.degradation`.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
             modalities: those that are removed, one at a time; None for all.
-            shares: shares of the items that lose it, from 0 to 1.
+            shares: shares of the items with the modality that lose it, from 0 to 1.
             columns: as for :meth:`fit`.
             time_unit: as for :meth:`fit`.
             seed: seed of the draw of these items.
@@ -448,7 +449,7 @@ class Recommender:
             [('id', 0.0), ('id', 1.0), ('look', 0.0), ('look', 1.0)]
         """
         split = self._split("degradation", events, columns, time_unit)
-        warn_of_leaks(self.state, split)
+        leak_of(self.state, split)
         state = continuing(self.state, split)
         return degradation(state, split, modalities=modalities, shares=shares, seed=seed)
 

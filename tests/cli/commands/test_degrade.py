@@ -29,4 +29,6 @@ def test_what_is_refused(refusal, run, data, tmp_path):
     assert "got ['sound']" in refusal("degrade", *given, "--modalities", "sound")
     assert "got 'half'" in refusal("degrade", *given, "--shares", "half")
     assert "from 0 to 1; got [2.0]" in refusal("degrade", *given, "--shares", "0,2")
+    nowhere = tmp_path / "none" / "a.png"
+    assert "a folder that exists" in refusal("degrade", *given, "--plot", nowhere)
     assert "ends in .png or .svg" in refusal("degrade", *given, "--plot", tmp_path / "a.gif")

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.fusion import AttentionFusion, ConcatFusion, SiameseFusion
+from mmrec.fusion import (
+    AttentionFusion,
+    BilinearFusion,
+    ConcatFusion,
+    ExpertsFusion,
+    FiLMFusion,
+    GatedFusion,
+    SiameseFusion,
+)
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.layers import record_init_args
 from mmrec.models import SequentialModel, gru4rec
@@ -34,10 +42,18 @@ def build(options):
     return make
 
 
-@pytest.mark.parametrize(
-    ("fusion", "kind"),
-    [("concat", ConcatFusion), ("attention", AttentionFusion), ("siamese", SiameseFusion)],
-)
+FUSIONS = {
+    "concat": ConcatFusion,
+    "siamese": SiameseFusion,
+    "attention": AttentionFusion,
+    "gated": GatedFusion,
+    "bilinear": BilinearFusion,
+    "experts": ExpertsFusion,
+    "film": FiLMFusion,
+}
+
+
+@pytest.mark.parametrize(("fusion", "kind"), FUSIONS.items())
 def test_the_model_is_what_options_and_parts_say(build, fusion, kind):
     given = {"fusion": fusion, "reranker": "mlp"}
     model = build(parts=given, layers=2, modality_dropout=0.25, time_gap=True)
@@ -84,7 +100,7 @@ def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest)
 
 
 def test_an_option_reaches_the_parts_of_its_slot_only(build):
-    for fusion in ("concat", "attention", "siamese"):
+    for fusion in FUSIONS:
         model = build(parts={"fusion": fusion, "reranker": "mlp"}, dropout=0.3, layers=2)
         for part in (model.items.fusion, model.reranker):
             assert {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)} <= {0.0}

@@ -21,22 +21,23 @@ def degrade(
         str | None, typer.Option(help="Modalities that are removed, one at a time; by default all.")
     ] = None,
     shares: Annotated[
-        str, typer.Option(help="Shares of the items that lose a modality, from 0 to 1.")
+        str, typer.Option(help="Shares of the items with a modality that lose it, from 0 to 1.")
     ] = SHARES,
     plot: Annotated[Path | None, typer.Option(help="Also draw the curves: a PNG or SVG.")] = None,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a RUN on its test events while a share of the items lacks a modality.
+    """Measure a RUN on its test events while a share of the items loses a modality.
 
-    The vectors of these items are those that they would have without it.
+    The vectors of these items are those that they would have without it. Fit with --refit valid, or
+    give later events: a RUN of --refit all has trained on the test events.
     """
-    from mmrec.cli.degradation import degradation_plot, degradation_table
+    from mmrec.cli.degradation import check_plot, degradation_plot, degradation_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
-    if plot is not None and plot.suffix not in (".png", ".svg"):
-        raise ValueError(f"--plot expects a file that ends in .png or .svg; got {plot}")
+    if plot is not None:
+        check_plot(plot)
     recommender = Recommender.load(run, parts=import_parts(part))
     about = recommender.state.about
     folder = data_folder(data, about, run)

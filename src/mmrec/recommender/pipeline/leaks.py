@@ -59,9 +59,9 @@ def without_leaks(report: dict[str, Any], state: RecommenderState, split: Split)
     )
 
 
-def warn_of_leaks(state: RecommenderState, split: Split) -> None:
-    """Warn if the model has trained on the test events of a split, or may have."""
-    without_leaks({"test": {}}, state, split)
+def leak_of(state: RecommenderState, split: Split) -> str | None:
+    """Return, and warn, that the model has trained on test events of a split, or may have."""
+    return without_leaks({"test": {}}, state, split).get(LEAK)
 
 
 def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Every fusion, trained in full with the defaults, and how it degrades when content is missing.
+
+    python benchmarks/fusions.py FOLDER [--sets …] [--only siamese …] [--seeds 0 1 2] [--json]
+    python benchmarks/fusions.py FOLDER --no-run --page docs/fusions.md
+
+FOLDER holds the two real data sets. Each fusion is trained with `--refit none`, and its epoch is
+chosen on validation. A line of the table is a fusion: NDCG@10 on test (mean over seeds, with the
+95 % interval by Student's t), the difference from concatenation over the seeds that both have, and
+the seconds of a training. The second table has NDCG@10 when a quarter, a half and all of the items
+lack a modality. A result is kept in the work folder with a hash of the code, so an interrupted run
+continues, and ``--page`` writes a page of what is kept there.
+"""
+
+import hashlib
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from common import code, command_line, print_json
+from defaults import REAL, short, with_interval
+
+import mmrec
+from mmrec.data import read_folder
+from mmrec.recommender.parts import SLOTS
+
+RESULTS = Path(__file__).parent / "results" / "fusions"
+USUAL = "concat"
+SHARES = (0.25, 0.5, 1.0)
+
+
+def main() -> None:
+    """Train what is missing, and print the table."""
+    parser = command_line(__doc__, "data", "--cache")
+    parser.add_argument("--sets", nargs="+", default=["ml-100k-posters"], choices=list(REAL))
+    parser.add_argument("--only", nargs="+", help="fusions; by default all")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
+    parser.add_argument("--no-run", action="store_true", help="train nothing")
+    parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    found = []
+    for seed in () if arguments.no_run else arguments.seeds:
+        for name in arguments.sets:
+            for fusion in arguments.only or list(SLOTS["fusion"].names):
+                folder = arguments.data / name
+                found.append(measured(folder, fusion, seed, arguments.work, arguments.cache))
+                print(f"{name} {fusion} {seed}: {found[-1]['ndcg']:.4f}", flush=True)
+    if arguments.page:
+        arguments.page.write_text(page(arguments.work))
+    print_json(arguments, found)
+
+
+def measured(folder: Path, fusion: str, seed: int, work: Path, cache: Path) -> dict[str, Any]:
+    """Return the figures of one training, from the work folder if they are there."""
+    job = {"set": folder.name, "fusion": fusion, "seed": seed, "options": REAL[folder.name]}
+    key = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:8]
+    kept = work / f"{folder.name}-{fusion}-{seed}-{key}.json"
+    if kept.is_file():
+        known: dict[str, Any] = json.loads(kept.read_text())
+        return known
+    data = read_folder(folder)
+    options = mmrec.Options(seed=seed, refit="none", **REAL[folder.name])
+    made = mmrec.Recommender.fit(
+        data.interactions, data.catalog, options=options, cache=cache, fusion=fusion
+    )
+    test = made.report["test"]
+    curves = made.degradation(shares=SHARES).select("modality", "share", "ndcg@10")
+    found = {
+        **job,
+        "code": code(),
+        "ndcg": test["ndcg@10"],
+        "valid": made.report["valid"]["ndcg@10"],
+        "cold": test["cold"].get("hr@10"),
+        "weights": made.report.get("affinities", {}).get("weights"),
+        "fingerprint": made.report["fingerprint"],
+        "seconds": made.report["seconds"]["train"],
+        "curves": curves.to_dicts(),
+    }
+    kept.write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+HEAD = """# Fusions
+
+The commands below wrote this page; no figure on it is typed by hand.
+
+    python benchmarks/fusions.py FOLDER [--sets …] [--seeds 0 1 2]
+    python benchmarks/fusions.py FOLDER --no-run --page docs/fusions.md
+
+Every fusion is trained in full with the defaults of `mmrec fit` and `--refit none`. ± is the 95 %
+interval of the mean over seeds (Student's t). The modalities are an id, a text and an image.
+"""
+
+
+def page(work: Path) -> str:
+    """Return a page of the results in a folder."""
+    sets: dict[str, dict[str, list[Any]]] = {}
+    for path in sorted(work.glob("*.json")):
+        found = json.loads(path.read_text())
+        sets.setdefault(found["set"], {}).setdefault(found["fusion"], []).append(found)
+    parts = [HEAD]
+    for name, fusions in sets.items():
+        parts += [f"## {name}\n", _accuracy(fusions), _degradation(fusions)]
+    return "\n".join(parts)
+
+
+def _accuracy(fusions: dict[str, list[Any]]) -> str:
+    usual = {found["seed"]: found["ndcg"] for found in fusions.get(USUAL, [])}
+    lines = [
+        "| fusion | NDCG@10 | validation | minus concat | seconds |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, rows in fusions.items():
+        both = [row["ndcg"] - usual[row["seed"]] for row in rows if row["seed"] in usual]
+        cells = (
+            name,
+            with_interval([row["ndcg"] for row in rows]),
+            short(statistics.mean(row["valid"] for row in rows)),
+            with_interval(both, signed=True) if both and name != USUAL else "",
+            f"{statistics.median(row['seconds'] for row in rows):.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _degradation(fusions: dict[str, list[Any]]) -> str:
+    first = next(iter(fusions.values()))[0]["curves"]
+    points = [(point["modality"], point["share"]) for point in first]
+    lines = [
+        "NDCG@10 when a share of the items lacks a modality, mean over seeds.\n",
+        f"| fusion | {' | '.join(f'{share:.0%} without {name}' for name, share in points)} |",
+        "|" + " --- |" * (len(points) + 1),
+    ]
+    for name, rows in fusions.items():
+        values = [
+            statistics.mean(
+                point["ndcg@10"]
+                for row in rows
+                for point in row["curves"]
+                if (point["modality"], point["share"]) == wanted
+            )
+            for wanted in points
+        ]
+        lines.append(f"| {name} | {' | '.join(short(value) for value in values)} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
