@@ -27,13 +27,11 @@ class ContentAffinity:
         dims: number of directions of each modality, by name.
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
-        identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
-    identity: str | None = None
 
     @classmethod
     def of(cls, model: SequentialModel) -> "ContentAffinity | None":
@@ -41,14 +39,12 @@ class ContentAffinity:
         fusion, interest = model.items.fusion, model.interest
         if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
             return None
-        content, no = fusion.content, tuple(interest.negative_types)
-        return cls(content.dims, interest.decay, no, content.identity)
+        return cls(fusion.content.dims, interest.decay, tuple(interest.negative_types))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "dims": dict(self.dims),
-            "identity": self.identity,
             "decay": self.decay,
             "negative_types": list(self.negative_types),
         }
@@ -56,8 +52,7 @@ class ContentAffinity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
         """Return what :meth:`to_dict` has written."""
-        decay, no = float(values["decay"]), tuple(values["negative_types"])
-        return cls(dict(values["dims"]), decay, no, values["identity"])
+        return cls(dict(values["dims"]), float(values["decay"]), tuple(values["negative_types"]))
 
 
 def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:
@@ -68,8 +63,7 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     width = sum(affinity.dims.values())
     tensors = chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
-    widths = model.items.fusion.dims
-    content = ContentDirections(widths, affinity.dims, affinity.identity).to(device)
+    content = ContentDirections(model.items.fusion.dims, affinity.dims).to(device)
     kind = (
         SteppingAffinityInterest
         if isinstance(model.interest, SteppingInterest)
