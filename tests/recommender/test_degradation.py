@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mmrec import Options, Recommender
-from mmrec.data import Interactions
+from mmrec.affinities import content_columns, score_parts
+from mmrec.data import Histories, Interactions
 from mmrec.recommender.degradation import without
 from mmrec.recommender.pipeline.data import split_log
 
@@ -51,6 +52,18 @@ def test_a_vector_without_a_modality_is_that_of_an_item_that_lacks_it(made):
         present = {"id": torch.tensor([True]), "look": absent}
         expected = state.model.items.fusion(features, present)[0]
         torch.testing.assert_close(changed[item], expected, atol=2e-3, rtol=1e-2)
+
+
+def test_what_is_gone_counts_nothing_in_an_affinity(made, add_affinities):
+    """A history without any content has no affinity, however small float16 leaves the rest."""
+    wide = add_affinities(made[0], {"look": 4}, [16.0])
+    (columns,) = content_columns(wide.model).values()
+    changed = without(wide.state, "look", np.array([3, 7]))
+    assert wide.vectors[[3, 7], columns].any()
+    interest = wide.model.interests(Histories.of_items([[3, 7]]), changed.vectors)
+    parts = score_parts(wide.model, interest, changed.vectors)
+    assert list(parts) == ["learned", "content:look"]
+    assert not parts["content:look"].any()
 
 
 def test_fewer_items_with_content_are_worse(made):

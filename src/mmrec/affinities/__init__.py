@@ -14,7 +14,7 @@ from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
 from mmrec.affinities.live import LiveNeighbours
 from mmrec.affinities.neighbours import Neighbours
 from mmrec.affinities.once import counted_in, counting_once
-from mmrec.affinities.parts import score_parts
+from mmrec.affinities.parts import content_columns, score_parts
 from mmrec.affinities.protocol import LAST, Counted, LiveCounts, Recent
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
 from mmrec.affinities.unseen import LiveUnseen, Unseen
@@ -43,6 +43,7 @@ __all__ = [
     "SteppingAffinityInterest",
     "Successors",
     "Unseen",
+    "content_columns",
     "continued",
     "counted_from",
     "counted_in",

@@ -31,12 +31,23 @@ def score_parts(
         >>> list(score_parts(model, torch.ones(1, 6), torch.ones(3, 6)))
         ['learned', 'content:text']
     """
-    scorer, fusion = model.scorer, model.items.fusion
-    if not isinstance(scorer, AffinityScorer) or not isinstance(fusion, AffinityFusion):
+    scorer = model.scorer
+    if not isinstance(scorer, AffinityScorer):
         return {"learned": scorer(states, vectors)}
     parts = {"learned": scorer.learned(states, vectors)}
-    widths = list(fusion.content.dims.values())
-    blocks = (columns[..., -scorer.width :].split(widths, -1) for columns in (states, vectors))
-    for name, mine, theirs in zip(fusion.content.dims, *blocks, strict=True):
-        parts[f"content:{name}"] = mine @ theirs.T
+    for name, columns in content_columns(model).items():
+        parts[f"content:{name}"] = states[..., columns] @ vectors[..., columns].T
     return parts
+
+
+def content_columns(model: SequentialModel) -> dict[str, slice]:
+    """Return the columns that hold the directions of each modality, counted from the end.
+
+    They are the same in interests and in item vectors.
+    """
+    fusion, found, stop = model.items.fusion, dict[str, slice](), 0
+    if isinstance(fusion, AffinityFusion):
+        for name, width in reversed(fusion.content.dims.items()):
+            found[name] = slice(stop - width, stop or None)
+            stop -= width
+    return dict(reversed(found.items()))

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from mmrec.affinities import counting_once
+from mmrec.affinities import content_columns, counting_once
 from mmrec.data import Split
 from mmrec.evaluation import evaluate
 from mmrec.recommender.artifact.state import RecommenderState
@@ -69,6 +69,9 @@ def without(state: RecommenderState, name: str, items: Int[np.ndarray, " N"]) ->
     """Return a recommender of which some items lack a modality, by catalogue index."""
     vectors, added = state.vectors.clone(), state.modality_contributions[name]
     vectors[items] -= added[items].to(vectors)
+    if name in (columns := content_columns(state.model)):
+        # Exactly 0: an interest divides by the length of what is left.
+        vectors[items, columns[name]] = 0.0
     return replace(state, vectors=vectors)
 
 
