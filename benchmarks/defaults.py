@@ -11,9 +11,10 @@ item stays. With ``--data`` there are also the two real sets, split as in docs/n
 of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
 Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
 on those without. A training also tells what the refit and the affinities are worth. ``--without``
-trains with another default, without a refit. A result is kept in the work folder with a hash of the
-code, so an interrupted run continues, and ``--page`` writes a page of all that is kept there. The
-folder ``results/defaults`` holds those of the published page.
+trains with another default, without a refit. A result is kept in the work folder, so an interrupted
+run continues; remove those that a later change of mmrec concerns. ``--page`` writes a page of all
+that is kept there, with the hashes of the code that made them. The folder ``results/defaults``
+holds those of the published page.
 """
 
 import hashlib
@@ -145,6 +146,7 @@ def interval(values: list[float]) -> float:
 def row_of(name: str, results: list[Any]) -> dict[str, Any]:
     """Return the figures of a set over its seeds."""
     values = [result["ndcg"] for result in results]
+    cold = [result["cold"] for result in results if result["cold"] is not None]
     best = max(results[0]["baselines"], key=results[0]["baselines"].get)
     return {
         "set": name,
@@ -156,7 +158,7 @@ def row_of(name: str, results: list[Any]) -> dict[str, Any]:
         "best": best,
         "ratio": statistics.mean(values) / results[0]["baselines"][best],
         "warm ndcg@10": statistics.mean(result.get("warm") or 0.0 for result in results),
-        "cold hr@10": statistics.mean(result["cold"] or 0.0 for result in results),
+        "cold hr@10": statistics.mean(cold) if cold else None,
         "weights": [result["weights"] for result in results],
         "oracle": results[0].get("oracle"),
     }
@@ -164,11 +166,11 @@ def row_of(name: str, results: list[Any]) -> dict[str, Any]:
 
 def one_line(row: dict[str, Any]) -> str:
     """Return a line of the table."""
-    best = row["baselines"][row["best"]]
+    best, cold = row["baselines"][row["best"]], row["cold hr@10"]
     return (
         f"{row['set']:<15} {row['ndcg@10']:.4f} ± {row['interval']:.4f}  "
         f"{row['best']} {best:.4f}  × {row['ratio']:.2f}  "
-        f"warm {row['warm ndcg@10']:.4f}  cold HR@10 {row['cold hr@10']:.3f}"
+        f"warm {row['warm ndcg@10']:.4f}  cold HR@10 {'-' if cold is None else f'{cold:.3f}'}"
     )
 
 
@@ -210,7 +212,12 @@ def page(work: Path) -> str:
     parts = [HEAD]
     for title in sorted(groups):
         here = dict(sorted(groups[title].items()))
-        parts += [f"## {title}\n", _against_baselines(here), _without_defaults(here)]
+        tables = _against_baselines(here), _without_defaults(here)
+        codes = {
+            found["code"] for rows in here.values() for some in rows.values() for found in some
+        }
+        made_by = f"Made by code {', '.join(sorted(codes))} (a hash of the sources).\n"
+        parts += [f"## {title}\n", *tables, made_by]
     return "\n".join(part for part in parts if part)
 
 
@@ -238,7 +245,7 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
             f"{row['ratio']:.2f}",
             ", ".join(f"{other} {short(value)}" for other, value in ranked[1:4]),
             short(row["warm ndcg@10"]),
-            f"{row['cold hr@10']:.3f}",
+            "" if row["cold hr@10"] is None else short(row["cold hr@10"]),
             short(row["oracle"]) if row["oracle"] else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
