@@ -37,6 +37,13 @@ def test_what_an_event_carries_is_lost_without_it(made):
     assert lost.abs().max() > 1e-3
 
 
+def test_an_empty_history_loses_nothing(made):
+    """A user may be forgotten while an explanation is made."""
+    empty = Histories.of_items([[]])
+    _, lost = explain_history(made.model, empty, made.vectors, 2)
+    assert lost.shape == (0,)
+
+
 def test_without_its_only_event_the_score_is_that_of_an_empty_history(made):
     histories = Histories.of_items([[4]])
     score, lost = explain_history(made.model, histories, made.vectors, 2)

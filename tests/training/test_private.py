@@ -171,7 +171,7 @@ def test_models_that_break_privacy_are_refused(bert_folder):
         check_model(gru4rec({"text": TextEncoder.from_pretrained(str(bert_folder))}, dim=8))
     with pytest.raises(ValueError, match="needs the scorer 'dot'; the model has a reranker"):
         check_model(model_of(reranker=MLPScorer(16, 16)))
-    fusion = SiameseFusion({"text": 4, "image": 4}, 8)
+    fusion = SiameseFusion({"text": 4, "image": 4}, 8, alignment=0.1)
     pair = {"text": FeatureEncoder(4), "image": FeatureEncoder(4)}
     with pytest.raises(ValueError, match=r"no auxiliary loss, .*; got SiameseFusion with .* 0.1"):
         check_model(gru4rec(pair, dim=8, fusion=fusion))

@@ -100,11 +100,14 @@ def explain_history(
         users: the vectors of a table of users that the histories refer to.
     """
     steps = int(histories.lengths[0])
-    histories = histories.map(lambda part: part[:, :steps])
+    histories = histories.map(lambda part: part[:, : max(steps, 1)])
+    more = () if users is None else (users,)
+    if not steps:  # the user was forgotten just now
+        state = model.interests(histories, vectors, *more)
+        return float(model.scorer(state, vectors[item : item + 1])), torch.zeros(0)
     kept = ~torch.eye(steps, dtype=torch.bool)
     copies = histories.rows(torch.zeros(steps, dtype=torch.long))
-    shorter = copies.map(lambda part: part[kept].view(steps, max(steps - 1, 0)))
-    more = () if users is None else (users,)
+    shorter = copies.map(lambda part: part[kept].view(steps, steps - 1))
     states = model.interests(Histories.cat([histories, shorter]), vectors, *more)
     scores: Tensor = model.scorer(states, vectors[item : item + 1])[:, 0].float()
     return float(scores[0]), scores[0] - scores[1:]

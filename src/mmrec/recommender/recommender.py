@@ -439,7 +439,7 @@ class Recommender:
             seed: seed of the draw of these items.
 
         Example:
-            >>> log = {"user_id": [*"uuuvvv"], "item_id": [*"abcbca"], "position": [*range(6)]}
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcda"], "position": [*range(8)]}
             >>> items = {"item_id": [*"abcd"], "look": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], None]}
             >>> options = Options(
             ...     modalities="id,look=vectors:look", split="leave-one-out", epochs=1, refit="none"

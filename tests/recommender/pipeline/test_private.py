@@ -40,7 +40,6 @@ def test_options_that_do_not_go_with_privacy(options, changes, message):
         ({"negatives": "mixed"}, "negatives that don't depend on the events: .* not 'mixed'"),
         ({"negatives": "in-batch"}, "negatives that don't depend on the events: .* not 'in-batch'"),
         ({"reranker": "mlp"}, "needs no reranker"),
-        ({"fusion": "siamese"}, "needs no auxiliary loss: give fusion=partial"),
     ],
 )
 def test_parts_that_do_not_go_with_privacy(options, given, message):

@@ -24,6 +24,7 @@ def degrade(
         str, typer.Option(help="Shares of the items with a modality that lose it, from 0 to 1.")
     ] = SHARES,
     plot: Annotated[Path | None, typer.Option(help="Also draw the curves: a PNG or SVG.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of the items.")] = 0,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
@@ -46,6 +47,7 @@ def degrade(
         read_folder(folder, **how).interactions,
         modalities=None if modalities is None else [m.strip() for m in modalities.split(",")],
         shares=_numbers(shares),
+        seed=seed,
     )
     typer.echo(degradation_table(found))
     if plot is not None:

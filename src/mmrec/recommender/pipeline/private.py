@@ -48,9 +48,6 @@ def check_private(
         f"'uniform', not {negatives!r}": negatives in ("in-batch", "mixed", "popularity")
         or isinstance(negatives, Sampler),
         "no reranker": recipe.of("reranker") is not None,
-        "no auxiliary loss: give fusion=partial(SiameseFusion, alignment=0.0)": (
-            recipe.of("fusion") == "siamese"
-        ),
         "min_count=0, because with that filter one user decides whether another's events count": (
             options.min_count > 0
         ),
