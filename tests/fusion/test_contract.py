@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mmrec.fusion
 from mmrec.fusion import (
     AttentionFusion,
     BilinearFusion,
@@ -40,15 +41,7 @@ FUSIONS = {
         SiameseFusion(DIMS, 8, hidden=12, content=["text", "image"])
     ),
 }
-CLASSES = [
-    AttentionFusion,
-    BilinearFusion,
-    ConcatFusion,
-    ExpertsFusion,
-    FiLMFusion,
-    GatedFusion,
-    SiameseFusion,
-]
+CLASSES = [getattr(mmrec.fusion, name) for name in mmrec.fusion.__all__ if name != "Fusion"]
 every_fusion = pytest.mark.parametrize("build", FUSIONS.values(), ids=FUSIONS)
 masks = st.lists(st.tuples(*[st.booleans()] * len(DIMS)), min_size=1, max_size=5)
 garbage = st.sampled_from([float("nan"), float("inf"), -float("inf"), 1e30, 7.0])
