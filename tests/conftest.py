@@ -17,6 +17,19 @@ hook = install_import_hook("mmrec", "beartype.beartype")
 WORDS = ["red", "blue", "warm", "soft", "shoes", "hat", "scarf", "lamp", "for", "the", "winter"]
 
 
+@pytest.fixture(scope="session")
+def stirred():
+    """Returns a module whose parameters that start at 0 are random, so that it has an effect."""
+
+    def stir(module):
+        for parameter in module.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter)
+        return module
+
+    return stir
+
+
 @pytest.fixture
 def unchecked(monkeypatch):
     """Without the check of annotations, as users run it."""

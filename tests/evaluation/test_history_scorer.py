@@ -54,9 +54,9 @@ def test_only_a_scorer_of_two_stages_has_a_second():
     assert not rank_targets(own, SPLIT).top.equal(rank_targets(plain, SPLIT).top)
 
 
-def test_the_second_stage_ranks():
+def test_the_second_stage_ranks(stirred):
     scorer = model_scorer()
-    scorer.model.reranker = MLPScorer(8, 8)
+    scorer.model.reranker = stirred(MLPScorer(8, 8))
     first = rank_targets(model_scorer(), SPLIT)
     assert len(first.rank) == len(rank_targets(scorer, SPLIT).rank)
     scorer.model.shortlist = 3

@@ -33,8 +33,8 @@ def test_onnx_keeps_names_and_unused_inputs_and_takes_any_number(tmp_path, small
         np.testing.assert_allclose(session.run(None, fed)[0], part(*given), atol=1e-5)
 
 
-def test_onnx_of_tower_and_reranker(tmp_path, small_model):
-    parts = model_parts(small_model(fusion="attention", reranker=MLPScorer(8, 8)))
+def test_onnx_of_tower_and_reranker(tmp_path, small_model, stirred):
+    parts = model_parts(small_model(fusion="attention", reranker=stirred(MLPScorer(8, 8))))
     items = torch.tensor([3, 0, 5]), torch.randn(3, 6), torch.tensor([False, True, True])
     given = {"items": items, "reranker": (torch.randn(1, 8), torch.randn(1, 5, 8))}
     for name, tensors in given.items():

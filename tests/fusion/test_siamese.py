@@ -78,7 +78,7 @@ def test_alignment_learns_which_image_belongs_to_which_text():
 
 def output_of(features, present):
     none = torch.zeros(0)
-    return Output(torch.zeros(1, 20), *[none] * 7, features, present)
+    return Output(torch.zeros(1, 20), *[none] * 8, features, present)
 
 
 @pytest.mark.parametrize("content", [["image", "text"], ["text", "image", "id"], None])

@@ -48,6 +48,12 @@ def test_garbage_outside_the_candidates_changes_nothing():
     assert torch.equal(shortlist(logits, target, candidates, 2), expected)
 
 
+def test_what_is_on_no_short_list_is_padding():
+    logits = torch.tensor([[9.0, 1.0, 3.0, -torch.inf, 2.0], [9.0, 1.0, 3.0, 4.0, 2.0]])
+    short = shortlist(logits, torch.tensor([4, 4]), None, 3)
+    assert short.tolist() == [[4, 2, 1, 0], [4, 3, 2, 1]]
+
+
 def test_half_precision_and_no_graph():
     logits = torch.randn(2, 5, dtype=torch.bfloat16, requires_grad=True)
     target = torch.tensor([1, 2])

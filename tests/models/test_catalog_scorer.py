@@ -77,8 +77,8 @@ def test_another_type_of_vectors(model, vectors, popularity):
     assert reranker.scores(Histories.of_items(ROWS)).isfinite().all()
 
 
-def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popularity):
-    model.reranker, model.shortlist = MLPScorer(DIM, DIM), 2
+def test_what_is_excluded_takes_no_place_on_the_short_list(model, vectors, popularity, stirred):
+    model.reranker, model.shortlist = stirred(MLPScorer(DIM, DIM)), 2
     reranker = CatalogScorer(model, vectors, popularity)
     histories = Histories.of_items(ROWS)
     scores = reranker.scores(histories)

@@ -157,8 +157,8 @@ def test_an_interest_model_may_compute_the_last_interest_itself():
 
 
 @pytest.mark.parametrize("shortlist", [1, 3, 100])
-def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
-    reranker = MLPScorer(DIM, DIM)
+def test_the_short_list_comes_first_and_the_rest_stays(shortlist, stirred):
+    reranker = stirred(MLPScorer(DIM, DIM))
     model = build(reranker, shortlist=shortlist)
     vectors, states = torch.randn(SIZE + 1, DIM), torch.randn(5, DIM)
     retrieved = model.scorer(states, vectors)
@@ -176,8 +176,8 @@ def test_the_short_list_comes_first_and_the_rest_stays(shortlist):
         assert torch.equal(scores[row, rest], retrieved[row, rest])
 
 
-def test_scores_are_those_of_retrieval_with_a_reranker_too():
-    model = build(MLPScorer(DIM, DIM), shortlist=2)
+def test_scores_are_those_of_retrieval_with_a_reranker_too(stirred):
+    model = build(stirred(MLPScorer(DIM, DIM)), shortlist=2)
     vectors = encode_catalog(model.items, sources(), SIZE)
     histories = Histories.of_items([[3, 4], [5]])
     scores, states = model.scores(histories, vectors), model.interests(histories, vectors)

@@ -12,10 +12,10 @@ CATALOG = Catalog({"item_id": [f"i{number}" for number in range(8)]})
 
 
 @pytest.fixture
-def scorer():
+def scorer(stirred):
     """A model with a ranking scorer that sees two candidates only."""
     torch.manual_seed(0)
-    model = gru4rec({"id": IdEncoder(8, 4)}, dim=4, reranker=MLPScorer(4, 4)).eval()
+    model = gru4rec({"id": IdEncoder(8, 4)}, dim=4, reranker=stirred(MLPScorer(4, 4))).eval()
     model.shortlist = 2
     vectors = torch.cat([torch.zeros(1, 4), torch.randn(8, 4)])
     return CatalogScorer(model, vectors, torch.tensor([0, 5, 1, 9, 2, 3, 4, 6, 7]), max_length=3)

@@ -10,8 +10,8 @@ from mmrec.scoring import MLPScorer
 
 @settings(max_examples=25, deadline=None)
 @given(rows=st.integers(0, 6), items=st.integers(0, 5), depth=st.integers(1, 3))
-def test_each_pair_has_the_score_that_it_has_alone(rows, items, depth):
-    scorer = MLPScorer(3, 4, width=8, depth=depth)
+def test_each_pair_has_the_score_that_it_has_alone(stirred, rows, items, depth):
+    scorer = stirred(MLPScorer(3, 4, width=8, depth=depth, dropout=0.0))
     states, candidates = torch.randn(rows, 3), torch.randn(rows, items, 4)
     scores = scorer(states, candidates)
     assert scores.shape == (rows, items)
@@ -21,8 +21,8 @@ def test_each_pair_has_the_score_that_it_has_alone(rows, items, depth):
             assert torch.allclose(scores[row, item], alone[0, 0], atol=1e-6)
 
 
-def test_first_layer_is_that_of_the_pair():
-    scorer = MLPScorer(3, 4, width=8)
+def test_first_layer_is_that_of_the_pair(stirred):
+    scorer = stirred(MLPScorer(3, 4, width=8, dropout=0.0))
     states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
     weight = torch.cat([scorer.interest.weight, scorer.item.weight], dim=1)
     pairs = torch.cat([states.unsqueeze(1).expand(2, 5, 3), candidates], dim=-1)
@@ -31,15 +31,15 @@ def test_first_layer_is_that_of_the_pair():
     assert torch.allclose(scorer(states, candidates), expected, atol=1e-6)
 
 
-def test_permuting_candidates_permutes_scores():
-    scorer, order = MLPScorer(3, 4, depth=2), torch.randperm(6)
+def test_permuting_candidates_permutes_scores(stirred):
+    scorer, order = stirred(MLPScorer(3, 4, depth=2, dropout=0.0)), torch.randperm(6)
     states, candidates = torch.randn(2, 3), torch.randn(2, 6, 4)
     got = scorer(states, candidates[:, order])
     assert torch.allclose(got, scorer(states, candidates)[:, order], atol=1e-6)
 
 
-def test_gradients():
-    scorer = MLPScorer(3, 4, width=5, depth=2).double()
+def test_gradients(stirred):
+    scorer = stirred(MLPScorer(3, 4, width=5, depth=2, dropout=0.0)).double()
     states = torch.randn(3, 3, dtype=torch.float64, requires_grad=True)
     candidates = torch.randn(3, 2, 4, dtype=torch.float64, requires_grad=True)
     assert gradcheck(scorer, (states, candidates))
@@ -47,16 +47,16 @@ def test_gradients():
     assert all(p.grad is not None and p.grad.isfinite().all() for p in scorer.parameters())
 
 
-def test_dropout_only_in_training():
-    scorer = MLPScorer(3, 4, dropout=0.5)
+def test_dropout_only_in_training(stirred):
+    scorer = stirred(MLPScorer(3, 4, dropout=0.5))
     states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
     assert not torch.equal(scorer(states, candidates), scorer(states, candidates))
     scorer.eval()
     assert torch.equal(scorer(states, candidates), scorer(states, candidates))
 
 
-def test_float32_scores_under_autocast_and_from_half_precision():
-    scorer = MLPScorer(3, 4, depth=2)
+def test_float32_scores_under_autocast_and_from_half_precision(stirred):
+    scorer = stirred(MLPScorer(3, 4, depth=2, dropout=0.0))
     states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         scores = scorer(states, candidates)
@@ -68,7 +68,7 @@ def test_float32_scores_under_autocast_and_from_half_precision():
 def test_learns_what_no_product_can():
     """Which of three numbers is the same: 0 times anything is 0, so a product cannot say."""
     torch.manual_seed(0)
-    scorer = MLPScorer(1, 1, width=16)
+    scorer = MLPScorer(1, 1, width=16, dropout=0.0)
     states = torch.tensor([[1.0], [-1.0], [0.0]])
     vectors = torch.tensor([[1.0], [-1.0], [0.0]])
     near = (states == vectors.T).float()
@@ -82,11 +82,18 @@ def test_learns_what_no_product_can():
     assert ((scorer(states, candidates) > 0).float() == near).all()
 
 
-def test_state_dict_round_trip():
-    first, second = MLPScorer(3, 4, depth=2), MLPScorer(3, 4, depth=2)
+def test_state_dict_round_trip(stirred):
+    first, second = (
+        stirred(MLPScorer(3, 4, depth=2, dropout=0.0)),
+        stirred(MLPScorer(3, 4, depth=2, dropout=0.0)),
+    )
     second.load_state_dict(first.state_dict())
     states, candidates = torch.randn(2, 3), torch.randn(2, 5, 4)
     assert torch.equal(first(states, candidates), second(states, candidates))
+
+
+def test_it_adds_nothing_at_the_start():
+    assert not MLPScorer(3, 4, dropout=0.0)(torch.randn(2, 3), torch.randn(2, 5, 4)).any()
 
 
 def test_errors():
@@ -96,7 +103,7 @@ def test_errors():
 
 @pytest.mark.usefixtures("unchecked")
 def test_wrong_shapes():
-    scorer, states, items = MLPScorer(3, 4), torch.zeros(2, 3), torch.zeros(2, 5, 4)
+    scorer, states, items = MLPScorer(3, 4, dropout=0.0), torch.zeros(2, 3), torch.zeros(2, 5, 4)
     with pytest.raises(ValueError, match=r"states of shape \(rows, 3\); got \(2, 4\)"):
         scorer(torch.zeros(2, 4), items)
     with pytest.raises(ValueError, match=r"vectors of shape \(2, candidates, 4\); got \(2, 5, 3\)"):

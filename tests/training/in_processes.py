@@ -64,7 +64,9 @@ def made_sources(split, texts):
 def made_model(split, rerank=False, dropout=0.0):
     torch.manual_seed(0)
     encoders = {"id": IdEncoder(split.catalog_size, 8), "t": FeatureEncoder(6)}
-    reranker = MLPScorer(8, 8) if rerank else None
+    reranker = MLPScorer(8, 8, dropout=0.0) if rerank else None
+    if reranker is not None:
+        torch.nn.init.normal_(reranker.score.weight)  # it starts at 0
     return gru4rec(encoders, dim=8, dropout=dropout, modality_dropout=dropout, reranker=reranker)
 
 
@@ -143,7 +145,7 @@ def compare(split, loss, drawn, *, rerank=False, texts=range(3, 30)):
     output = model(both)
     expected = LOSSES[loss](output.logits, output.target, output.candidates, output.log_q)
     if rerank:
-        expected = expected + module._ranking_loss(module.model.reranker, output)
+        expected = expected + module._ranking_loss(module.model.reranker, output, both)
     return {
         "loss": (value / 2, expected.detach()),
         "gradients": (mine, gradients_of(model, expected)),

@@ -169,9 +169,18 @@ def test_the_reranker_learns_without_changing_the_other_weights(split, fit):
         assert torch.equal(value, model.state_dict()[name]), name
 
 
-def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources):
+def _earlier(batch):
+    """The slots before each target."""
+    return [
+        row[: place + 1].tolist()
+        for row, targets in zip(batch.history, batch.target, strict=True)
+        for place in targets.nonzero().flatten().tolist()
+    ]
+
+
+def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources, stirred):
     made = split(users=6)
-    reranker = MLPScorer(16, 16)
+    reranker = stirred(MLPScorer(16, 16, dropout=0.0))
     model = gru4rec(
         {"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0, reranker=reranker
     )
@@ -183,14 +192,16 @@ def test_ranking_loss_is_cross_entropy_over_target_and_short_list(split, sources
     output = model(batch)
     expected = []
     for row, target in enumerate(output.target.tolist()):
+        seen = {batch.pool.items[slot].item() for slot in _earlier(batch)[row]}
         columns = [c for c in output.candidates.nonzero().flatten().tolist() if c != target]
+        columns = [c for c in columns if batch.pool.items[output.slots[c]].item() not in seen]
         columns.sort(key=lambda column, row=row: -output.logits[row, column].item())
         short = [target, *columns[:3]]
         slots = [output.positives[row].item(), *output.slots[columns[:3]].tolist()]
         added = reranker(output.states[row : row + 1], output.vectors[slots].unsqueeze(0))[0]
         scores = output.logits[row, short] + added
         expected.append(torch.logsumexp(scores, 0) - scores[0])
-    loss = module._ranking_loss(reranker, output)
+    loss = module._ranking_loss(reranker, output, batch)
     assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
 
 

@@ -18,7 +18,8 @@ PART_HELPS = {
     "experts or film.",
     "interest": "How a history becomes an interest: gru4rec, sasrec or lrurec.",
     "scorer": "How items are retrieved: dot.",
-    "reranker": "What ranks the short list that is retrieved: mlp; nothing by default.",
+    "reranker": "What ranks the short list that is retrieved: mlp; nothing by default. "
+    "It is kept if it lifts NDCG@10 on validation.",
     "loss": "softmax, bpr or bce.",
     "negatives": "What a target is compared with: full (all trained items), popularity or uniform "
     "(a draw for each batch), in-batch (the targets of the batch), or mixed (these and a draw by "

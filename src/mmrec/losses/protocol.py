@@ -19,6 +19,7 @@ class Output(NamedTuple):
         candidates: columns that the loss compares a target with, ``(C,)``.
         log_q: log probability that a column's item is drawn into a pool, ``(C,)``.
         slots: pool slot of each column, ``(C,)``; 0 for a last column of targets.
+        items: catalogue index of each column, ``(C,)``; 0 for a last column of targets.
         positives: pool slot of each target, ``(N,)``.
         states: the interest before each target, ``(N, H)``.
         vectors: the vector of every slot, ``(P, D)``.
@@ -31,6 +32,7 @@ class Output(NamedTuple):
     candidates: Bool[Tensor, " C"]
     log_q: Float[Tensor, " C"]
     slots: Int[Tensor, " C"]
+    items: Int[Tensor, " C"]
     positives: Int[Tensor, " N"]
     states: Float[Tensor, "N H"]
     vectors: Float[Tensor, "P D"]
@@ -43,6 +45,14 @@ class Output(NamedTuple):
         columns[self.slots] = torch.arange(len(self.slots), device=self.slots.device)
         columns[0] = 0  # padding, and not a last column of targets
         return columns[slots]
+
+    def candidates_of(self, items: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """Return the columns in which items are candidates; 0 for those that are none."""
+        drawn = self.items.masked_fill(~self.candidates, 0)
+        order = drawn.argsort()
+        place = torch.searchsorted(drawn[order], items).clamp(max=len(drawn) - 1)
+        columns = order[place]
+        return columns.where((drawn[columns] == items) & (items > 0), 0)
 
 
 @runtime_checkable

@@ -19,10 +19,12 @@ def shortlist(
     """Return for each row the target's slot, then the slots of its ``size`` best negatives.
 
     A reranker is trained on them, because it will be used on such short lists. There are fewer than
-    ``size`` negatives where the pool has fewer candidates.
+    ``size`` negatives where the pool has fewer candidates. Slot 0, padding, stands for a negative
+    that a row lacks.
 
     Args:
-        logits: the retrieval scorer's score of every slot for every row.
+        logits: the retrieval scorer's score of every slot for every row, ``-inf`` for what is on no
+            short list.
         target: each row's target slot, never 0. It comes first even if it is not a candidate.
         candidates: slots that may be negatives; None for all. Slot 0 never is.
         size: number of negatives, K.
@@ -44,7 +46,8 @@ def shortlist(
     scores = scores.scatter(1, first, -torch.inf)
     # Every row has this many negatives; a row whose target is not a candidate has one more.
     negatives = int(slots.sum()) - int(slots[target].any())
-    return torch.cat([first, scores.topk(min(size, negatives)).indices], dim=1)
+    best = scores.topk(min(size, negatives))
+    return torch.cat([first, best.indices.masked_fill(best.values == -torch.inf, 0)], dim=1)
 
 
 def shortlist_loss(scores: Float[Tensor, "N K1"]) -> Float[Tensor, ""]:

@@ -20,6 +20,7 @@ class Columns(NamedTuple):
         candidates: columns that are candidates, ``(C,)``.
         log_q: log probability that a column's item is drawn into a pool, ``(C,)``.
         slots: pool slot of each column, ``(C,)``.
+        items: catalogue index of each column, ``(C,)``.
     """
 
     logits: Float[Tensor, "N C"]
@@ -27,6 +28,7 @@ class Columns(NamedTuple):
     candidates: Bool[Tensor, " C"]
     log_q: Float[Tensor, " C"]
     slots: Int[Tensor, " C"]
+    items: Int[Tensor, " C"]
 
 
 def score_columns(
@@ -54,7 +56,7 @@ def score_columns(
     if bool(pool.candidates[target].all()):
         slots = torch.arange(len(pool), device=target.device)
         logits = scorer(states, vectors)
-        return Columns(logits, target, pool.candidates, pool.log_q, slots)
+        return Columns(logits, target, pool.candidates, pool.log_q, slots, pool.items)
     scored = pool.candidates.clone()
     scored[0] = True
     if batch.below is not None:
@@ -64,4 +66,5 @@ def score_columns(
     logits = torch.cat([scorer(states, vectors[slots]), own.sum(1, keepdim=True)], dim=1)
     column = torch.where(scored[target], scored.cumsum(0)[target] - 1, len(slots))
     slots = F.pad(slots, (0, 1))  # the last column has no slot, and is never a candidate
-    return Columns(logits, column, pool.candidates[slots], pool.log_q[slots], slots)
+    of = pool.candidates[slots], pool.log_q[slots], slots, pool.items[slots]
+    return Columns(logits, column, *of)

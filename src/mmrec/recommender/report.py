@@ -56,6 +56,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     rows = _rows(report)
     width = max(map(len, rows))
     lines = [_of_split(report), *_of_refit(report), *_of_affinities(report)]
+    lines += _of_reranker(report)
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
@@ -151,6 +152,15 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     return [f"{line})"]
 
 
+def _of_reranker(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about whether the reranker is kept."""
+    facts = report.get("reranker")
+    if not facts:
+        return []
+    gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
+    return [f"reranker: {'kept' if facts['kept'] else 'left out'} (NDCG@10 on validation {gain})"]
+
+
 def _without_metrics(report: Mapping[str, Any]) -> str:
     return f"no metrics: this report has only {', '.join(report) or 'nothing'}"
 
@@ -226,7 +236,8 @@ def summary(state: RecommenderState) -> str:
     if "events" in report:
         lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
     lines += [f"  refit       {line.removeprefix('refit ')}" for line in _of_refit(report)]
-    lines += [f"  {line.replace(': ', '  ', 1)}" for line in _of_affinities(report)]
+    chosen = [*_of_affinities(report), *_of_reranker(report)]
+    lines += [f"  {line.replace(': ', '  ', 1)}" for line in chosen]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
     return "\n".join(lines)

@@ -12,7 +12,8 @@ class MLPScorer(nn.Module):
     """A multilayer perceptron on pairs of an interest and an item vector.
 
     The first layer of a pair, W [u; c], equals W_u u + W_c c. These two products are computed once
-    per interest and once per candidate; only the other layers are computed for each pair.
+    per interest and once per candidate; only the other layers are computed for each pair. The last
+    layer is 0 at the start, so that a short list is ranked by the product at first.
 
     Scores are float32 or wider, under autocast too.
 
@@ -28,7 +29,9 @@ class MLPScorer(nn.Module):
 
     References:
         Covington et al., "Deep Neural Networks for YouTube Recommendations" (RecSys 2016), for
-        ranking a retrieved short list with a perceptron.
+        ranking a retrieved short list with a perceptron. Alone, a perceptron is behind a product:
+        Rendle et al., "Neural Collaborative Filtering vs. Matrix Factorization Revisited",
+        arXiv:2005.09683.
 
     Example:
         >>> import torch
@@ -44,7 +47,7 @@ class MLPScorer(nn.Module):
         *,
         width: int = 128,
         depth: int = 1,
-        dropout: float = 0.0,
+        dropout: float = 0.4,
     ) -> None:
         super().__init__()
         if min(interest_dim, dim, width, depth) < 1:
@@ -60,6 +63,8 @@ class MLPScorer(nn.Module):
             hidden += [nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout)]
         self.hidden = nn.Sequential(*hidden)
         self.score = nn.Linear(width, 1)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
 
     def forward(
         self, states: Float[Tensor, "N H"], candidates: Float[Tensor, "N K D"]

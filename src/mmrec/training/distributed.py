@@ -47,7 +47,7 @@ def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> tuple[Outpu
     """
     if not several_processes():
         return output, 1.0
-    items = pool.items[output.slots]
+    items = output.items
     pools = _all_pools(items, output)
     extra = _lacking(output.vectors[output.slots], pools)
     places = torch.searchsorted(pools.union, items).clamp(max=len(pools.union) - 1)
@@ -66,6 +66,7 @@ def join(output: Output, pool: ItemPool, scorer: RetrievalScorer) -> tuple[Outpu
             logits=torch.cat([output.logits, scorer(output.states, extra)], dim=1),
             vectors=torch.cat([output.vectors, extra]),
             slots=torch.cat([output.slots, slots]),
+            items=torch.cat([items, pools.union[missing]]),
         )
     others = torch.ones_like(pools.union[missing], dtype=torch.bool)
     log_q = torch.cat([log_q, pools.log_q[missing]]).to(output.log_q.dtype)

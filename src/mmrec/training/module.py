@@ -1,9 +1,13 @@
 """The LightningModule: it wires a model, a loss and an optimizer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmrec.cpu import fast_products
 from mmrec.data import Batch
@@ -44,8 +48,12 @@ class SequentialRecommender(LightningModule):
     In several processes (DDP) the candidates of all processes are negatives of each, see
     :mod:`mmrec.training.distributed`. Auxiliary losses use the items of one process.
 
-    It logs ``train_loss``, ``valid_ndcg@10`` and ``valid_hr@10``. ``Trainer(precision=...)`` may be
-    32-true, bf16-mixed or 16-mixed; losses are computed in float32.
+    A reranker learns beside the rest and changes none of it: interests and item vectors become what
+    they would be without it, bit for bit.
+
+    It logs ``train_loss``, and ``valid_ndcg@10`` and ``valid_hr@10`` of the retrieval scorer.
+    ``Trainer(precision=...)`` may be 32-true, bf16-mixed or 16-mixed; losses are computed in
+    float32.
     """
 
     def __init__(
@@ -71,7 +79,8 @@ class SequentialRecommender(LightningModule):
             output, weight = join(self.model(batch), batch.pool, self.model.scorer)
         loss = self._loss_of_targets(output, batch)
         if self.model.reranker is not None:
-            loss = loss + self._ranking_loss(self.model.reranker, output)
+            with _draws_apart(output.logits):
+                loss = loss + self._ranking_loss(self.model.reranker, output, batch)
         loss = weight * loss
         auxiliary = self.model.auxiliary_loss(output)
         if auxiliary is not None:
@@ -99,16 +108,22 @@ class SequentialRecommender(LightningModule):
             loss = loss + labeled_negative_loss(output.logits, output.target, negatives)
         return loss
 
-    def _ranking_loss(self, reranker: Reranker, output: Output) -> Tensor:
-        """Return the softmax loss over the target and the short list of the retrieval scorer."""
+    def _ranking_loss(self, reranker: Reranker, output: Output, batch: Batch) -> Tensor:
+        """Return the softmax loss over the target and the short list of the retrieval scorer.
+
+        Items that the user has interacted with before are on no short list, as when it is used.
+        """
         # Some rows only: scoring a short list costs a hundred times as much as retrieval.
         rows = torch.randperm(len(output.target), device=output.target.device)[:RANKED_ROWS]
         logits, target, states = output.logits[rows], output.target[rows], output.states[rows]
-        short = shortlist(logits, target, output.candidates, self.model.shortlist)
+        seen = output.candidates_of(batch.pool.items[_before(batch)[rows]])
+        left = logits.detach().scatter(1, seen, -torch.inf)
+        short = shortlist(left, target, output.candidates, self.model.shortlist)
         slots = torch.cat([output.positives[rows].unsqueeze(1), output.slots[short[:, 1:]]], dim=1)
         # Detached: the reranker does not train interests and item vectors.
         added = reranker(states.detach(), output.vectors.detach()[slots])
-        return shortlist_loss(logits.detach().gather(1, short) + added)
+        known = logits.detach().gather(1, short).masked_fill(short == 0, -torch.inf)
+        return shortlist_loss(known + added)
 
     def on_validation_epoch_start(self) -> None:
         """Encode the catalogue once."""
@@ -126,13 +141,16 @@ class SequentialRecommender(LightningModule):
         self.blocked[torch.from_numpy(data.split.candidates).to(vectors.device)] = False
 
     def validation_step(self, batch: HeldOut, batch_idx: int) -> None:
-        """Rank every candidate for a batch of held-out events; seen items are excluded."""
+        """Rank every candidate for a batch of held-out events; seen items are excluded.
+
+        They are ranked by the retrieval scorer, with a reranker too: what is retrieved does not
+        depend on it, and neither does the epoch that is chosen.
+        """
         if not len(batch.target):
             return
         scores = self.catalog_scorer.scores(batch.histories)
         exclude = self.blocked.repeat(len(scores), 1)
         exclude[batch.seen[0], batch.seen[1]] = True
-        scores = self.catalog_scorer.rerank(scores, batch.histories, exclude)
         ranks = rank_of_target(scores, batch.target, exclude)
         self.ndcg.update(ranks)
         self.hit_rate.update(ranks)
@@ -141,6 +159,23 @@ class SequentialRecommender(LightningModule):
         """Log the metrics, which accumulate over all batches and processes."""
         self.log("valid_ndcg@10", self.ndcg, prog_bar=True)
         self.log("valid_hr@10", self.hit_rate, prog_bar=True)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as the trainer says, the gradient of a reranker apart from that of the rest."""
+        reranker = self.model.reranker
+        if reranker is None or not gradient_clip_val or gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        own = list(cast(nn.Module, reranker).parameters())
+        apart = set(map(id, own))
+        rest = [parameter for parameter in self.model.parameters() if id(parameter) not in apart]
+        for parameters in (own, rest):
+            nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with a warm-up and a cosine schedule, stepped with every batch."""
@@ -154,3 +189,18 @@ class SequentialRecommender(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+@contextmanager
+def _draws_apart(tensor: Tensor) -> Iterator[None]:
+    """Keep random numbers that are drawn inside from changing those that are drawn later."""
+    devices = [tensor.device] if tensor.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        yield
+
+
+def _before(batch: Batch) -> Tensor:
+    """Return the pool slots of the items before each target, ``(N, T)``; 0 where there is none."""
+    rows, places = (batch.target > 0).nonzero(as_tuple=True)
+    later = torch.arange(batch.history.shape[1], device=places.device) > places.unsqueeze(1)
+    return batch.history[rows].masked_fill(later, 0)

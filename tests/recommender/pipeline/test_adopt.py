@@ -11,7 +11,7 @@ from mmrec.scoring import MLPScorer
 
 
 @pytest.fixture
-def by_hand(chain):
+def by_hand(chain, stirred):
     """A model with weights of chance, and what it was made for."""
     events, items = chain(users=20)
     catalog = Catalog(items)
@@ -19,7 +19,7 @@ def by_hand(chain):
     torch.manual_seed(0)
     features = torch.randn(13, 5).numpy()
     encoders = {"id": IdEncoder(12, 8), "words": FeatureEncoder(5, 8)}
-    model = gru4rec(encoders, dim=8, reranker=MLPScorer(8, 8))
+    model = gru4rec(encoders, dim=8, reranker=stirred(MLPScorer(8, 8)))
     sources = {
         "id": id_source({item: 13 - item for item in range(1, 13)}, 12),
         "words": TableSource(features, np.arange(13) > 0),

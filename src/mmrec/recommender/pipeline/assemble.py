@@ -97,7 +97,9 @@ def build_model(
         if slot == "request" and not options.request_time:
             continue
         if (given := recipe.of(slot)) is not None:
-            parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
+            # What a reranker draws changes no other part.
+            with torch.random.fork_rng(devices=[], enabled=slot == "reranker"):
+                parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
     items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
     more = (parts.get("reranker"), parts.get("request"))
     model = SequentialModel(items, parts["interest"], parts["scorer"], *more, users=users)

@@ -8,6 +8,7 @@ from mmrec.affinities import Counted
 from mmrec.data import Source, Split
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.affinity import attach, weights_of, with_affinities
+from mmrec.recommender.pipeline.reranking import with_useful_reranker, without_reranker
 from mmrec.recommender.pipeline.trend import with_trend
 
 Sources = Mapping[str, Source]
@@ -52,9 +53,22 @@ def _keep_trend(
     return replace(later, trend=chosen.trend)
 
 
+def _choose_reranker(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+) -> tuple[RecommenderState, dict[str, Any]]:
+    return with_useful_reranker(state, split)
+
+
+def _keep_reranker(
+    later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
+) -> RecommenderState:
+    return later if chosen.model.reranker is not None else without_reranker(later)
+
+
 CHOICES: Sequence[Choice] = (
     Choice(with_affinities, _keep_affinities),
     Choice(_choose_trend, _keep_trend),
+    Choice(_choose_reranker, _keep_reranker),
 )
 """In the order in which they are made; each sees what those before it have chosen."""
 

@@ -1,0 +1,82 @@
+"""Whether a reranker is kept: only if it lifts the ranking of validation events."""
+
+import logging
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from mmrec.affinities.choice import compare
+from mmrec.data import Split
+from mmrec.metrics import ndcg, rank_of_target
+from mmrec.models import CatalogScorer, SequentialModel
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.pipeline.requests import ValidRequests
+from mmrec.recommender.pipeline.trend import scorer_at
+
+log = logging.getLogger(__name__)
+
+MOST = 5_000
+"""Validation requests that are ranked twice, at most."""
+
+BLOCK = 64
+"""Requests whose scores are in memory at once."""
+
+
+def with_useful_reranker(
+    state: RecommenderState, split: Split
+) -> tuple[RecommenderState, dict[str, Any]]:
+    """Return a state without its reranker if that lowers NDCG@10 on validation, and facts.
+
+    Nothing is concluded from too few validation events.
+    """
+    split = state.labelled(split)
+    requests = ValidRequests.of(split)
+    if state.model.reranker is None or not requests.enough:
+        return state, {}
+    requests = requests.drawn(MOST, state.options.seed)
+    scorer = scorer_at(state, split, "valid")
+    before, after = _ranked(scorer, requests)
+    gained = compare(after, before, requests.users)
+    kept = gained["gain"] > 0
+    facts = {"requests": len(before), "ndcg@10": float(before.mean()), **gained, "kept": kept}
+    if not kept:
+        log.warning(
+            "the reranker is left out: it changes NDCG@10 on validation by %+.4f (± %.4f)",
+            gained["gain"],
+            gained["standard_error"],
+        )
+        state = without_reranker(state)
+    return state, {"reranker": facts}
+
+
+def without_reranker(state: RecommenderState) -> RecommenderState:
+    """Return a state that ranks by the product and its terms alone."""
+    model: SequentialModel = copy(state.model)
+    model._modules = {**state.model._modules, "reranker": None}
+    specs = {slot: spec for slot, spec in state.specs.items() if slot != "reranker"}
+    return replace(state, model=model, specs=specs)
+
+
+def _ranked(
+    scorer: CatalogScorer, requests: ValidRequests
+) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+    """Return the NDCG@10 of each request before and after reranking."""
+    found: list[list[np.ndarray]] = [[], []]
+    targets = torch.from_numpy(requests.targets.astype(np.int64))
+    for start in range(0, len(targets), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(targets)))
+        scores, histories = requests.scores(scorer, rows), requests.histories(rows)
+        first, last = np.searchsorted(requests.seen[0], [rows[0], rows[-1] + 1])
+        place, item = torch.from_numpy(requests.seen[:, first:last])
+        exclude = requests.blocked.repeat(len(rows), 1)
+        exclude[place - start, item] = True
+        again = scorer.rerank(scores, histories, exclude).cpu()
+        for ranked, values in zip(found, (scores, again), strict=True):
+            gains = ndcg(rank_of_target(values, targets[rows], exclude), 10)
+            missed = exclude.gather(1, targets[rows].unsqueeze(1)).squeeze(1)
+            ranked.append(gains.masked_fill(missed, 0).double().numpy())
+    return np.concatenate(found[0]), np.concatenate(found[1])
