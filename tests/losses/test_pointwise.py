@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from mmrec.losses import bce_loss
+from mmrec.losses import bce_loss, gbce_loss
 
 
 def reference(logits, target, candidates):
@@ -62,3 +62,79 @@ def test_no_rows_is_zero_with_a_graph():
 def test_shapes_that_disagree():
     with pytest.raises(ValueError, match=r"target \(N,\); got \(1, 3\) and \(2,\)"):
         unwrap(bce_loss)(torch.randn(1, 3), torch.tensor([1, 1]))
+
+
+def sigmoid(value):
+    return 1 / (1 + np.exp(-value))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.integers(3, 8), st.sampled_from([0.0, 0.3, 0.75, 1.0]), st.integers(0))
+def test_gbce_equals_the_formula_of_the_paper(rows, slots, t, seed):
+    """Negatives are drawn uniformly, so the estimate of their number is exact."""
+    rng = np.random.default_rng(seed)
+    logits, target = rng.normal(size=(rows, slots)) * 4, rng.integers(1, slots, rows)
+    share = float(rng.uniform(0.05, 1.0))
+    losses = []
+    for row, positive in zip(logits, target, strict=True):
+        others = [row[slot] for slot in range(1, slots) if slot != positive]
+        every = len(others) / share
+        alpha = len(others) / every
+        beta = alpha * (t * (1 - 1 / alpha) + 1 / alpha)
+        total = np.log(sigmoid(row[positive]) ** beta) + sum(np.log(1 - sigmoid(np.array(others))))
+        losses.append(-total / (len(others) + 1))
+    log_q = torch.full((slots,), np.log(share), dtype=torch.float64)
+    given_ = torch.tensor(logits), torch.tensor(target), None, log_q
+    assert gbce_loss(*given_, calibration=t).item() == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_gbce_of_all_items_is_binary_cross_entropy():
+    logits, target = torch.randn(4, 6, dtype=torch.float64), torch.tensor([1, 2, 3, 5])
+    labels = torch.zeros(4, 6, dtype=torch.float64).scatter(1, target.unsqueeze(1), 1.0)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 1:], labels[:, 1:])
+    for log_q in (None, torch.zeros(6, dtype=torch.float64)):
+        assert torch.allclose(gbce_loss(logits, target, None, log_q), expected)
+
+
+def test_gbce_scores_are_probabilities_of_all_items():
+    """With one item of 1,000 drawn, full calibration finds the rate at which a target occurs."""
+    drawn, items = 10, 1000
+    log_q = torch.full((drawn + 1,), np.log(drawn / items), dtype=torch.float64)
+    found = {}
+    for t in (0.0, 1.0):
+        # All items are alike, so each is the target of a 1,000th of the rows.
+        score = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([score], max_iter=100)
+
+        def step(t=t, score=score, optimizer=optimizer):
+            optimizer.zero_grad()
+            logits = score.expand(1, drawn + 1)
+            loss = gbce_loss(logits, torch.tensor([1]), None, log_q, calibration=t)
+            loss.backward()
+            return loss
+
+        optimizer.step(step)
+        found[t] = torch.sigmoid(score).item()
+    assert found[1.0] == pytest.approx(1 / items, rel=0.15)
+    assert found[0.0] > 0.09  # overconfident
+
+
+def test_gbce_gradients_garbage_and_no_rows():
+    logits = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    target, candidates = torch.tensor([1, 4, 2]), torch.tensor([True, True, False, True, False])
+    log_q = torch.tensor([float("nan"), -1.0, float("nan"), -0.5, 0.0], dtype=torch.float64)
+    assert gradcheck(lambda x: gbce_loss(x, target, candidates, log_q), (logits,))
+    none = torch.randn(0, 2, requires_grad=True)
+    loss = gbce_loss(none, torch.ones(0, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0
+    alone = gbce_loss(torch.zeros(1, 2), torch.tensor([1]), calibration=1.0)
+    assert alone.item() == pytest.approx(np.log(2))
+    half = gbce_loss(torch.tensor([[0.0, -1e4, 1e4]]).bfloat16(), torch.tensor([1]))
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(1e4, rel=0.01)
+
+
+def test_gbce_refuses_another_calibration():
+    with pytest.raises(ValueError, match=r"calibration must be between 0 and 1; got 1\.5"):
+        gbce_loss(torch.randn(1, 3), torch.tensor([1]), calibration=1.5)

@@ -240,7 +240,7 @@ def test_same_seed_same_recommender(fit, chain):
     assert not all(torch.equal(value, other[name]) for name, value in first.items())
 
 
-@pytest.mark.parametrize("loss", ["softmax", "bpr", "bce"])
+@pytest.mark.parametrize("loss", ["softmax", "bpr", "bce", "gbce"])
 @pytest.mark.parametrize("negatives", ["full", "in-batch", "popularity", "uniform"])
 def test_every_loss_with_all_negatives(fit, loss, negatives):
     made = fit(log={"users": 12}, loss=loss, negatives=negatives, pool_size=5, epochs=1)

@@ -30,13 +30,13 @@ from mmrec.data import (
     write_shards,
 )
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.losses import bce_loss, bpr_loss, softmax_loss
+from mmrec.losses import bce_loss, bpr_loss, gbce_loss, softmax_loss
 from mmrec.models import gru4rec
 from mmrec.sampling import FullSampler, InBatchSampler, PopularitySampler, UnionSampler
 from mmrec.scoring import MLPScorer
 from mmrec.training import SequenceDataModule, SequentialRecommender, ShardDataModule
 
-LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss}
+LOSSES = {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss, "gbce": gbce_loss}
 
 
 def made_split(users=31, steps=14, items=40):

@@ -156,10 +156,12 @@ def test_the_reranker_learns_without_changing_the_other_weights(split, fit):
 
     def trained(reranker):
         torch.manual_seed(0)
-        model = gru4rec({"id": IdEncoder(made.catalog_size, 16)}, dim=16, dropout=0.0)
+        model, sources = two_modalities(made, modality_dropout=0.2)
         model.reranker = reranker
         start = None if reranker is None else reranker.score.weight.clone()
-        module, _ = fit(made, model=model)
+        torch.manual_seed(0)
+        clipped = {"gradient_clip_val": 0.1}
+        module, _ = fit(made, epochs=3, model=model, data={"sources": sources}, trained=clipped)
         return module.model, start
 
     plain, _ = trained(None)

@@ -12,10 +12,10 @@ def test_a_text_is_a_range_choices_or_a_name():
         "dropout": (0.1, 0.2, 0.4),
         "weight_decay": USUAL["weight_decay"],
     }
-    assert parse_space(["layers=none,2", "time_gap=true,false", "reranker=none,mlp"]) == {
+    assert parse_space(["layers=none,2", "time_gap=true,false", "event_types=none,true"]) == {
         "layers": (None, 2),
         "time_gap": (True, False),
-        "reranker": (None, "mlp"),
+        "event_types": (None, True),
     }
     assert parse_space(["dim=64"]) == {"dim": (64,)}
 

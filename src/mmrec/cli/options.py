@@ -20,7 +20,7 @@ PART_HELPS = {
     "scorer": "How items are retrieved: dot.",
     "reranker": "What ranks the short list that is retrieved: mlp; nothing by default. "
     "It is kept if it lifts NDCG@10 on validation.",
-    "loss": "softmax, bpr or bce.",
+    "loss": "softmax, bpr, bce or gbce.",
     "negatives": "What a target is compared with: full (all trained items), popularity or uniform "
     "(a draw for each batch), in-batch (the targets of the batch), or mixed (these and a draw by "
     "popularity). auto is in-batch where encoders are trained, else full up to 1,000 trained "

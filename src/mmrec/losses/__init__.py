@@ -9,7 +9,7 @@
 from mmrec.losses.alignment import alignment_loss
 from mmrec.losses.labeled import labeled_negative_loss
 from mmrec.losses.pairwise import bpr_loss
-from mmrec.losses.pointwise import bce_loss
+from mmrec.losses.pointwise import bce_loss, gbce_loss
 from mmrec.losses.protocol import AuxiliaryLoss, Loss, Output
 from mmrec.losses.shortlist import shortlist, shortlist_loss
 from mmrec.losses.softmax import softmax_loss
@@ -21,6 +21,7 @@ __all__ = [
     "alignment_loss",
     "bce_loss",
     "bpr_loss",
+    "gbce_loss",
     "labeled_negative_loss",
     "shortlist",
     "shortlist_loss",

@@ -1,5 +1,6 @@
 """Binary cross-entropy: the target has label 1, each negative label 0."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -48,3 +49,64 @@ def bce_loss(
     target_loss = -F.logsigmoid(positive).sum(1)
     negative_loss = masked_mean(-F.logsigmoid(-scores.masked_fill(~negatives, 0)), negatives, dim=1)
     return (target_loss + negative_loss).sum() / max(len(target), 1)
+
+
+def gbce_loss(
+    logits: Float[Tensor, "N P"],
+    target: Int[Tensor, " N"],
+    candidates: Bool[Tensor, " P"] | None = None,
+    log_q: Float[Tensor, " P"] | None = None,
+    *,
+    calibration: float = 0.75,
+) -> Float[Tensor, ""]:
+    r"""Return a binary cross-entropy that allows for negatives that were not drawn.
+
+    With few of many items drawn, binary cross-entropy teaches that a target is almost certain,
+    since most items that compete with it are missing. Here the target counts less,
+
+    .. math:: -\frac{1}{k+1}\Big(\beta \log \sigma(r_+) + \sum_{i=1}^{k} \log \sigma(-r_i)\Big),
+        \qquad \beta = 1 - t\,(1 - \alpha),
+
+    where :math:`\alpha` is the share of all negatives that was drawn, and :math:`t` the
+    calibration. The number of all negatives is estimated from the drawn ones, as the sum of
+    :math:`1/q_i` (Horvitz and Thompson), so that any sampler may be used. If all are drawn, or with
+    a calibration of 0, this is the usual binary cross-entropy over all slots.
+
+    Args:
+        logits: scores of every slot for every row; computed in float32 or wider.
+        target: each row's target slot, never 0.
+        candidates: slots that are negatives; None for all. Slot 0 never is.
+        log_q: log of the probability that a slot's item is in the pool; None if all items are.
+        calibration: t, from 0 to 1; with 1 scores are probabilities of a model that met all items.
+
+    Returns:
+        A scalar, the mean over rows; zero, with a graph, if there are no rows.
+
+    Raises:
+        ValueError: the shapes disagree, or the calibration is not between 0 and 1.
+
+    References:
+        Petrov and Macdonald, "gSASRec: Reducing Overconfidence in Sequential Recommendation Trained
+        with Negative Sampling" (arXiv 2308.07192).
+
+    Example:
+        >>> import torch
+        >>> scores, target = torch.zeros(1, 3), torch.tensor([1])
+        >>> gbce_loss(scores, target)  # log 2 for each label, their mean
+        tensor(0.6931)
+        >>> gbce_loss(scores, target, log_q=torch.tensor(0.01).log().expand(3), calibration=1.0)
+        tensor(0.3500)
+    """
+    check_shapes(logits, target, candidates, log_q)
+    if not 0 <= calibration <= 1:
+        raise ValueError(f"calibration must be between 0 and 1; got {calibration}")
+    scores = at_least_float32(logits)
+    positive, negatives = split_target(scores, target, candidates)
+    drawn = negatives.sum(1)
+    log_q = scores.new_zeros(scores.shape[1]) if log_q is None else at_least_float32(log_q)
+    every = torch.where(negatives, (-log_q).exp(), 0.0).sum(1)
+    beta = 1 - calibration * (1 - drawn / every.clamp(min=1))
+    beta = torch.where(drawn > 0, beta, 1.0)
+    lost = torch.where(negatives, -F.logsigmoid(-scores.masked_fill(~negatives, 0)), 0.0).sum(1)
+    rows = (lost - beta * F.logsigmoid(positive).squeeze(1)) / (drawn + 1)
+    return rows.sum() / max(len(target), 1)

@@ -90,7 +90,7 @@ class SequentialModel(nn.Module):
     def auxiliary_parts(self) -> list[AuxiliaryLoss]:
         """The parts with an auxiliary loss of positive weight."""
         parts: list[object] = [*self.items.encoders.values(), self.items.fusion]
-        parts += [self.interest, self.scorer, self.reranker]
+        parts += [self.interest, self.scorer]  # a reranker trains no other part
         return [
             part for part in parts if isinstance(part, AuxiliaryLoss) and part.auxiliary_weight > 0
         ]

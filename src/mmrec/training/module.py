@@ -49,7 +49,7 @@ class SequentialRecommender(LightningModule):
     :mod:`mmrec.training.distributed`. Auxiliary losses use the items of one process.
 
     A reranker learns beside the rest and changes none of it: interests and item vectors become what
-    they would be without it, bit for bit.
+    they would be without it, bit for bit on a CPU in 32-true.
 
     It logs ``train_loss``, and ``valid_ndcg@10`` and ``valid_hr@10`` of the retrieval scorer.
     ``Trainer(precision=...)`` may be 32-true, bf16-mixed or 16-mixed; losses are computed in
@@ -79,7 +79,7 @@ class SequentialRecommender(LightningModule):
             output, weight = join(self.model(batch), batch.pool, self.model.scorer)
         loss = self._loss_of_targets(output, batch)
         if self.model.reranker is not None:
-            with _draws_apart(output.logits):
+            with self._draws_apart():
                 loss = loss + self._ranking_loss(self.model.reranker, output, batch)
         loss = weight * loss
         auxiliary = self.model.auxiliary_loss(output)
@@ -108,15 +108,27 @@ class SequentialRecommender(LightningModule):
             loss = loss + labeled_negative_loss(output.logits, output.target, negatives)
         return loss
 
+    @contextmanager
+    def _draws_apart(self) -> Iterator[None]:
+        """Keep random numbers that are drawn inside from changing those that are drawn later."""
+        cuda = self.device.type == "cuda"
+        seed = torch.initial_seed() + self.global_step
+        with torch.random.fork_rng([self.device] if cuda else []):
+            torch.default_generator.manual_seed(seed)
+            if cuda:
+                torch.cuda.default_generators[self.device.index or 0].manual_seed(seed)
+            yield
+
     def _ranking_loss(self, reranker: Reranker, output: Output, batch: Batch) -> Tensor:
         """Return the softmax loss over the target and the short list of the retrieval scorer.
 
-        Items that the user has interacted with before are on no short list, as when it is used.
+        Items that the history has, as far as it is in the batch, are on no short list: they are not
+        recommended either.
         """
         # Some rows only: scoring a short list costs a hundred times as much as retrieval.
         rows = torch.randperm(len(output.target), device=output.target.device)[:RANKED_ROWS]
         logits, target, states = output.logits[rows], output.target[rows], output.states[rows]
-        seen = output.candidates_of(batch.pool.items[_before(batch)[rows]])
+        seen = output.candidates_of(batch.pool.items[_before(batch, rows)])
         left = logits.detach().scatter(1, seen, -torch.inf)
         short = shortlist(left, target, output.candidates, self.model.shortlist)
         slots = torch.cat([output.positives[rows].unsqueeze(1), output.slots[short[:, 1:]]], dim=1)
@@ -173,7 +185,8 @@ class SequentialRecommender(LightningModule):
             return
         own = list(cast(nn.Module, reranker).parameters())
         apart = set(map(id, own))
-        rest = [parameter for parameter in self.model.parameters() if id(parameter) not in apart]
+        every = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        rest = [parameter for parameter in every if id(parameter) not in apart]
         for parameters in (own, rest):
             nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
@@ -191,16 +204,8 @@ class SequentialRecommender(LightningModule):
         }
 
 
-@contextmanager
-def _draws_apart(tensor: Tensor) -> Iterator[None]:
-    """Keep random numbers that are drawn inside from changing those that are drawn later."""
-    devices = [tensor.device] if tensor.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        yield
-
-
-def _before(batch: Batch) -> Tensor:
-    """Return the pool slots of the items before each target, ``(N, T)``; 0 where there is none."""
+def _before(batch: Batch, chosen: Tensor) -> Tensor:
+    """Return the pool slots of the items before the chosen targets, ``(R, T)``; 0 for none."""
     rows, places = (batch.target > 0).nonzero(as_tuple=True)
-    later = torch.arange(batch.history.shape[1], device=places.device) > places.unsqueeze(1)
-    return batch.history[rows].masked_fill(later, 0)
+    later = torch.arange(batch.history.shape[1], device=places.device) > places[chosen, None]
+    return batch.history[rows[chosen]].masked_fill(later, 0)

@@ -44,7 +44,6 @@ USUAL: dict[str, Dimension] = {
     "interest": ("gru4rec", "sasrec", "lrurec"),
     "loss": ("softmax", "bpr"),
     "fusion": ("concat", "siamese", "attention", "gated", "bilinear", "experts", "film"),
-    "reranker": (None, "mlp"),
     "negatives": ("full", "in-batch", "popularity", "uniform", "mixed"),
     "scorer": ("dot",),
     "batch_size": (16, 32, 64, 128),
@@ -59,7 +58,8 @@ USUAL: dict[str, Dimension] = {
 """What can be searched, with the values that a name alone stands for.
 
 Options that decide which events are measured, or for how long is trained, aren't among them: their
-trials could not be compared.
+trials could not be compared. Neither is a reranker: it changes nothing in a trial, and validation
+decides on it afterwards.
 """
 
 DEFAULT = tuple(USUAL)[:10]

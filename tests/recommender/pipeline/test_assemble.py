@@ -99,11 +99,15 @@ def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest)
     assert again.recommend(history, 4) == lines
 
 
+def dropouts(part):
+    return {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)}
+
+
 def test_an_option_reaches_the_parts_of_its_slot_only(build):
     for fusion in FUSIONS:
         model = build(parts={"fusion": fusion, "reranker": "mlp"}, dropout=0.3, layers=2)
-        for part in (model.items.fusion, model.reranker):
-            assert {m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)} <= {0.0}
+        assert dropouts(model.items.fusion) <= {0.0}
+        assert dropouts(model.reranker) == {0.4}
     assert model.interest.dropout.p == 0.3
     assert len([m for m in model.reranker.hidden if isinstance(m, torch.nn.Linear)]) == 0
 

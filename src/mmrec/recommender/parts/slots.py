@@ -27,7 +27,7 @@ from mmrec.interest import (
     RequestTime,
     SelfAttentionInterest,
 )
-from mmrec.losses import Loss, bce_loss, bpr_loss, softmax_loss
+from mmrec.losses import Loss, bce_loss, bpr_loss, gbce_loss, softmax_loss
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
@@ -196,7 +196,7 @@ SLOTS = {
         Slot("reranker", {"mlp": MLPScorer}, None, "mmrec.scoring"),
         Slot(
             "loss",
-            {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss},
+            {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss, "gbce": gbce_loss},
             "softmax",
             "mmrec.losses",
             is_loss,

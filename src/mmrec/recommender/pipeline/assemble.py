@@ -1,6 +1,7 @@
 """Makes the parts of a model and wires them: for training, and again from a RUN."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import signature
@@ -97,13 +98,17 @@ def build_model(
         if slot == "request" and not options.request_time:
             continue
         if (given := recipe.of(slot)) is not None:
-            # What a reranker draws changes no other part.
-            with torch.random.fork_rng(devices=[], enabled=slot == "reranker"):
+            with _drawn_apart(slot):
                 parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
     items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
     more = (parts.get("reranker"), parts.get("request"))
     model = SequentialModel(items, parts["interest"], parts["scorer"], *more, users=users)
     return model, specs | specs_of_wiring(model)
+
+
+def _drawn_apart(slot: str) -> AbstractContextManager[None]:
+    """Keep what a reranker draws from changing what is drawn later."""
+    return torch.random.fork_rng(devices=[], enabled=slot == "reranker")
 
 
 def known_sizes(
@@ -217,11 +222,11 @@ def assemble(
     Raises:
         ValueError: a part is neither from mmrec nor in ``own``, or parts don't fit together.
     """
-    parts = {
-        slot: remake(slot, specs[slot], [SLOTS[slot].room], own)
-        for slot in MODEL_SLOTS
-        if slot in specs
-    }
+    parts = {}
+    for slot in MODEL_SLOTS:
+        if slot in specs:
+            with _drawn_apart(slot):
+                parts[slot] = remake(slot, specs[slot], [SLOTS[slot].room], own)
     fusion = parts.pop("fusion")
     items = _wire("items", specs["items"], own, encoders, fusion)
     wired: SequentialModel = _wire(

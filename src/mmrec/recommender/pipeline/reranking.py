@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from mmrec.affinities.choice import compare
 from mmrec.data import Split
+from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.metrics import ndcg, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.state import RecommenderState
@@ -21,9 +22,6 @@ log = logging.getLogger(__name__)
 
 MOST = 5_000
 """Validation requests that are ranked twice, at most."""
-
-BLOCK = 64
-"""Requests whose scores are in memory at once."""
 
 
 def with_useful_reranker(
@@ -67,14 +65,15 @@ def _ranked(
     """Return the NDCG@10 of each request before and after reranking."""
     found: list[list[np.ndarray]] = [[], []]
     targets = torch.from_numpy(requests.targets.astype(np.int64))
-    for start in range(0, len(targets), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(targets)))
+    size, device = rows_at_once(len(requests.blocked)), scorer.vectors.device
+    for start in range(0, len(targets), size):
+        rows = np.arange(start, min(start + size, len(targets)))
         scores, histories = requests.scores(scorer, rows), requests.histories(rows)
         first, last = np.searchsorted(requests.seen[0], [rows[0], rows[-1] + 1])
         place, item = torch.from_numpy(requests.seen[:, first:last])
         exclude = requests.blocked.repeat(len(rows), 1)
         exclude[place - start, item] = True
-        again = scorer.rerank(scores, histories, exclude).cpu()
+        again = scorer.rerank(scores.to(device), histories, exclude.to(device)).cpu()
         for ranked, values in zip(found, (scores, again), strict=True):
             gains = ndcg(rank_of_target(values, targets[rows], exclude), 10)
             missed = exclude.gather(1, targets[rows].unsqueeze(1)).squeeze(1)
