@@ -7,10 +7,10 @@ from safetensors.numpy import load_file
 
 from mmrec.data import Histories
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.models import gru4rec, lrurec, sasrec
+from mmrec.models import gru4rec, hstu, lrurec, sasrec
 from mmrec.recommender.parts import SLOTS
 
-BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec}
+BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec, "hstu": hstu}
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def small_model():
         for parameter in made.parameters():  # some start at 0, which would hide what they do
             torch.nn.init.normal_(parameter, std=0.1)
         given = {"fusion": made} | changes
-        if interest == "sasrec":
+        if interest in ("sasrec", "hstu"):
             given.setdefault("window", 3)
         return BUILDERS[interest](encoders, dim=8, **given).eval()
 

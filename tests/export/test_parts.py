@@ -7,7 +7,7 @@ from mmrec.export import to_exported_program
 from mmrec.export.parts import step_parts
 from mmrec.interest import GRUInterest
 
-INTERESTS = ["gru4rec", "sasrec", "lrurec"]
+INTERESTS = ["gru4rec", "sasrec", "lrurec", "hstu"]
 
 
 def folded(step, readout, ports, histories, vectors):
@@ -76,7 +76,7 @@ def test_subclasses_of_interests_are_refused():
 
 @pytest.mark.usefixtures("unchecked")
 def test_other_interests_are_refused():
-    with pytest.raises(ValueError, match=r"GRUInterest, SelfAttentionInterest or .* got Identity"):
+    with pytest.raises(ValueError, match=r"GRUInterest, SelfAttentionInterest, .* got Identity"):
         step_parts(nn.Identity())
 
 

@@ -6,11 +6,17 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    HSTUInterest,
+    LinearRecurrentInterest,
+    SelfAttentionInterest,
+)
 
 MODELS = {
     "gru": lambda **options: GRUInterest(8, layers=2, **options),
     "sasrec": lambda **options: SelfAttentionInterest(8, window=6, **options),
+    "hstu": lambda **options: HSTUInterest(8, window=6, **options),
     "lru": lambda **options: LinearRecurrentInterest(8, **options),
 }
 
@@ -223,4 +229,5 @@ def test_state_dict_round_trip(make):
 
 def test_the_window_says_what_the_state_holds(make):
     model = make()
-    assert model.window == (6 if isinstance(model, SelfAttentionInterest) else None)
+    windowed = isinstance(model, SelfAttentionInterest | HSTUInterest)
+    assert model.window == (6 if windowed else None)

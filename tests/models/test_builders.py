@@ -7,7 +7,7 @@ from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion, SiameseFusion
 from mmrec.interest import LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.models import gru4rec, lrurec, sasrec
+from mmrec.models import gru4rec, hstu, lrurec, sasrec
 from mmrec.scoring import MLPScorer
 
 SOURCES = {
@@ -68,7 +68,7 @@ def test_what_sasrec_alone_has():
         sasrec(encoders(), dim=9)
 
 
-@pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
+@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec])
 def test_context_and_reranker(build):
     reranker = MLPScorer(8, 8)
     model = build(encoders(), dim=8, time_gap=True, num_event_types=3, reranker=reranker)
@@ -91,7 +91,7 @@ def test_the_state_dict_names_its_parts():
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("build", [gru4rec, sasrec, lrurec])
+@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec])
 def test_an_encoder_without_a_width(build):
     with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):
         build({"id": nn.Linear(3, 3)})

@@ -11,7 +11,13 @@ from mmrec.export.part import Part, Port
 from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
 from mmrec.export.window import WindowReadout, WindowStep
-from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    HSTUInterest,
+    Interest,
+    LinearRecurrentInterest,
+    SelfAttentionInterest,
+)
 from mmrec.models import SequentialModel
 
 
@@ -95,13 +101,13 @@ def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
     if type(interest) is LinearRecurrentInterest:
         memory = Port("memory", (len(interest.blocks), "B", 2 * interest.state_dim))
         return LinearStep(interest), _LastInterest(), [memory, Port("last", ("B", interest.dim))]
-    if type(interest) is SelfAttentionInterest:
-        events = Port("events", ("B", interest.window, interest.dim))
+    if type(interest) is SelfAttentionInterest or type(interest) is HSTUInterest:
+        events = Port("events", ("B", interest.window, interest.kept))
         length = Port("length", ("B",), "int64")
         return WindowStep(interest), WindowReadout(interest), [events, length]
     raise ValueError(
-        "export expects an interest of exactly the class GRUInterest, SelfAttentionInterest or "
-        "LinearRecurrentInterest, because it rewrites their steps for export; got "
+        "export expects an interest of exactly the class GRUInterest, SelfAttentionInterest, "
+        "HSTUInterest or LinearRecurrentInterest, because it rewrites their steps for export; got "
         f"{type(interest).__name__}"
     )
 

@@ -5,16 +5,19 @@ for one event. Folding ``step`` over a history equals ``forward``, so serving a 
 per event.
 """
 
-from mmrec.interest.attention import SelfAttentionInterest, WindowState
+from mmrec.interest.attention import SelfAttentionInterest
 from mmrec.interest.gru import GRUInterest
+from mmrec.interest.hstu import HSTUInterest
 from mmrec.interest.inputs import EventInputs
 from mmrec.interest.linear import LinearRecurrentInterest, RecurrentState
 from mmrec.interest.protocol import Interest, LastInterest, SteppingInterest
 from mmrec.interest.request import RequestTime
+from mmrec.interest.windowed import WindowState
 
 __all__ = [
     "EventInputs",
     "GRUInterest",
+    "HSTUInterest",
     "Interest",
     "LastInterest",
     "LinearRecurrentInterest",

@@ -1,33 +1,21 @@
 """SASRec: causal self-attention over a user's last events."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.cpu import Dropout
-from mmrec.interest.inputs import EventInputs
+from mmrec.interest.windowed import WindowedInterest
 from mmrec.layers import record_init_args
 
 
-class WindowState(NamedTuple):
-    """The inputs of a user's last events, oldest first, padded on the right.
-
-    Attributes:
-        inputs: ``(B, W, D)``.
-        length: how many of them are real events, ``(B,)``.
-    """
-
-    inputs: Float[Tensor, "B W D"]
-    length: Int[Tensor, " B"]
-
-
 @record_init_args
-class SelfAttentionInterest(nn.Module):
+class SelfAttentionInterest(WindowedInterest):
     """Pre-norm transformer blocks with a causal mask and learned positions.
 
     The state is the last ``window`` events, and the interest is a function of them alone: reading
@@ -74,19 +62,12 @@ class SelfAttentionInterest(nn.Module):
         num_event_types: int = 0,
         negative_types: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
-        if min(dim, layers, heads, window) < 1 or num_event_types < 0:
-            raise ValueError(
-                "SelfAttentionInterest expects positive dim, layers, heads and window and "
-                f"num_event_types of 0 or more; got {dim}, {layers}, {heads}, {window}, "
-                f"{num_event_types}"
-            )
-        if dim % heads:
-            raise ValueError(f"heads must divide dim; got {heads} heads and dim {dim}")
-        self.dim = self.interest_dim = dim
-        self.window = window
-        self.inputs = EventInputs(
+        super().__init__(
             dim,
+            dim,
+            layers=layers,
+            heads=heads,
+            window=window,
             dropout=dropout,
             time_gap=time_gap,
             gap_dropout=gap_dropout,
@@ -97,98 +78,20 @@ class SelfAttentionInterest(nn.Module):
         self.blocks = nn.ModuleList(_Block(dim, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(
-        self,
-        vectors: Float[Tensor, "B T D"],
-        mask: Bool[Tensor, "B T"],
-        gap: Float[Tensor, "B T"] | None = None,
-        event_type: Int[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "B T H"]:
-        """Return the interest after each event; see :meth:`GRUInterest.forward`.
-
-        The interest after event ``t`` is a function of the last ``window`` events up to ``t``.
-        Each step past the window therefore costs a pass over a window of its own: shorten long
-        histories if only their end is needed.
-
-        Raises:
-            ValueError: a gap or type is needed and missing, a row is padded on the left, or the
-                vectors are not ``dim`` wide.
-        """
-        inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
-        states = self._attend(inputs[:, : self.window])
-        if vectors.shape[1] > self.window:
-            late = mask[:, self.window :]
-            windows = inputs[:, 1:].unfold(1, self.window, 1)[late]
-            full = torch.full((len(windows),), self.window, device=windows.device)
-            later = states.new_zeros(*late.shape, self.dim)
-            later[late] = self.readout(WindowState(windows.mT, full)).to(later.dtype)
-            states = torch.cat([states, later], dim=1)
-        return states.masked_fill(~mask.unsqueeze(-1), 0)
-
-    def last(
-        self,
-        vectors: Float[Tensor, "B T D"],
-        mask: Bool[Tensor, "B T"],
-        gap: Float[Tensor, "B T"] | None = None,
-        event_type: Int[Tensor, "B T"] | None = None,
+    def attend_last(
+        self, kept: Float[Tensor, "B T K"], place: Int[Tensor, " B"]
     ) -> Float[Tensor, "B H"]:
-        """Return the interest after the last event of each history; zeros where there is none.
-
-        The result equals ``forward`` at the last event, at half the cost with two blocks. Arguments
-        and errors are those of :meth:`forward`.
-        """
-        inputs, length = self.inputs.of_histories(vectors, mask, gap, event_type), mask.sum(1)
-        if inputs.shape[1] > self.window:
-            first = (length - self.window).clamp(min=0).view(-1, 1, 1)
-            at = first + torch.arange(self.window, device=first.device).unsqueeze(-1)
-            inputs = inputs.gather(1, at.expand(-1, -1, self.dim))
-        return self.readout(WindowState(inputs, length.clamp(max=self.window)))
-
-    def initial_state(
-        self,
-        batch_size: int,
-        *,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> WindowState:
-        """Return the state of users without events."""
-        inputs = self.positions.new_zeros(
-            (batch_size, self.window, self.dim), device=device, dtype=dtype
-        )
-        return WindowState(inputs, torch.zeros(batch_size, dtype=torch.long, device=inputs.device))
-
-    def step(
-        self,
-        state: WindowState,
-        vectors: Float[Tensor, "B D"],
-        gap: Float[Tensor, " B"] | None = None,
-        event_type: Int[Tensor, " B"] | None = None,
-    ) -> WindowState:
-        """Return the state after one more event of each user.
-
-        A full window drops its oldest event.
-        """
-        event = self.inputs.of_events(state.inputs.shape[0], vectors, gap, event_type)
-        full = (state.length == self.window).view(-1, 1, 1)
-        inputs = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
-        place = state.length.clamp(max=self.window - 1)
-        rows = torch.arange(len(place), device=place.device)
-        inputs = inputs.index_put((rows, place), event.to(inputs.dtype))
-        return WindowState(inputs, place + 1)
-
-    def readout(self, state: WindowState) -> Float[Tensor, "B H"]:
-        """Return the interest of a state; zeros where there is no event."""
-        steps = max([1, *state.length.tolist()])
-        states = self._placed(state.inputs[:, :steps])
+        """Return the interest after one event of each row."""
+        states = self._placed(kept)
         for block in self.blocks[:-1]:
             states = block(states)
-        newest = (state.length - 1).clamp(min=0)
-        interest: Tensor = self.norm(cast(_Block, self.blocks[-1]).at(states, newest))
-        return interest.masked_fill((state.length == 0).unsqueeze(-1), 0)
+        normed: Tensor = self.norm(cast(_Block, self.blocks[-1]).at(states, place))
+        return normed
 
-    def _attend(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T H"]:
+    def attend(self, kept: Float[Tensor, "B T K"]) -> Float[Tensor, "B T H"]:
+        """Return the interest after each event of a window."""
         # Padding is on the right, so the causal mask hides it from all events.
-        states = self._placed(inputs)
+        states = self._placed(kept)
         for block in self.blocks:
             states = block(states)
         normed: Tensor = self.norm(states)

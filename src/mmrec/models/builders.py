@@ -4,7 +4,13 @@ from collections.abc import Mapping
 
 from mmrec.encoders import Encoder
 from mmrec.fusion import ConcatFusion, Fusion
-from mmrec.interest import GRUInterest, Interest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    HSTUInterest,
+    Interest,
+    LinearRecurrentInterest,
+    SelfAttentionInterest,
+)
 from mmrec.models.checks import widths
 from mmrec.models.items import ItemEncoder
 from mmrec.models.sequential import SequentialModel
@@ -88,6 +94,54 @@ def sasrec(
         50
     """
     interest = SelfAttentionInterest(
+        dim,
+        layers=layers,
+        heads=heads,
+        window=window,
+        dropout=dropout,
+        time_gap=time_gap,
+        num_event_types=num_event_types,
+    )
+    return _model(encoders, interest, modality_dropout, fusion, reranker)
+
+
+def hstu(
+    encoders: Mapping[str, Encoder],
+    *,
+    dim: int = 128,
+    layers: int = 2,
+    heads: int = 2,
+    window: int = 200,
+    dropout: float = 0.4,
+    modality_dropout: float = 0.0,
+    fusion: Fusion | None = None,
+    time_gap: bool = False,
+    num_event_types: int = 0,
+    reranker: Reranker | None = None,
+) -> SequentialModel:
+    """Build gated attention without a softmax over item vectors, scored by dot product.
+
+    Source: HSTU (arXiv 2402.17152), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        dim: width of item vectors and of the interest.
+        layers: units.
+        heads: attention heads of a unit.
+        window: number of last events that are attended to.
+        dropout: dropout probability of the inputs and of what each unit adds.
+        modality_dropout: see :class:`ItemEncoder`.
+        fusion: fuses the modalities into width ``dim``; concatenation by default.
+        time_gap: whether the time between events is an input and a bias.
+        num_event_types: number of event types; 0 if they are not an input.
+        reranker: scores the short list, see :class:`SequentialModel`.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> hstu({"id": IdEncoder(100, 16)}, dim=16, window=50).interest.window
+        50
+    """
+    interest = HSTUInterest(
         dim,
         layers=layers,
         heads=heads,

@@ -14,7 +14,12 @@ from mmrec.fusion import (
     GatedFusion,
     SiameseFusion,
 )
-from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    HSTUInterest,
+    LinearRecurrentInterest,
+    SelfAttentionInterest,
+)
 from mmrec.layers import record_init_args
 from mmrec.models import SequentialModel, gru4rec
 from mmrec.recommender import Recommender
@@ -71,6 +76,7 @@ INTERESTS = {
     "gru4rec": GRUInterest,
     "sasrec": SelfAttentionInterest,
     "lrurec": LinearRecurrentInterest,
+    "hstu": HSTUInterest,
 }
 
 
@@ -78,16 +84,18 @@ INTERESTS = {
 def test_every_interest_is_built(build, interest):
     model = build(parts={"interest": interest}, dropout=0.25).interest
     assert isinstance(model, INTERESTS[interest])
-    assert model.window == (6 if interest == "sasrec" else None)
+    assert model.window == (6 if interest in ("sasrec", "hstu") else None)
     assert {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)} == {0.25}
     assert model.inputs.gap is not None
-    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2}[interest]
+    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2, "hstu": 2}[interest]
     for layers, expected in ((None, own), (3, 3)):
         made = build(parts={"interest": interest}, layers=layers).interest
-        assert (made.layers if interest == "gru4rec" else len(made.blocks)) == expected
+        parts = {"gru4rec": "layers", "hstu": "units"}.get(interest, "blocks")
+        found = getattr(made, parts)
+        assert (found if interest == "gru4rec" else len(found)) == expected
 
 
-@pytest.mark.parametrize("interest", ["sasrec", "lrurec"])
+@pytest.mark.parametrize("interest", ["sasrec", "lrurec", "hstu"])
 def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest):
     made = fit(log={"users": 60}, interest=interest, epochs=8)
     assert made.report["test"]["mrr@10"] > 0.8

@@ -22,6 +22,7 @@ from mmrec.fusion import (
 )
 from mmrec.interest import (
     GRUInterest,
+    HSTUInterest,
     Interest,
     LinearRecurrentInterest,
     RequestTime,
@@ -187,6 +188,7 @@ SLOTS = {
                 "gru4rec": GRUInterest,
                 "sasrec": SelfAttentionInterest,
                 "lrurec": LinearRecurrentInterest,
+                "hstu": HSTUInterest,
             },
             "gru4rec",
             "mmrec.interest",

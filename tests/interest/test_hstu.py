@@ -1,0 +1,92 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmrec.interest import HSTUInterest
+from mmrec.interest.hstu import BUCKETS, _elapsed
+
+
+def bucket(seconds):
+    return min(int(math.log(max(seconds, 1.0)) / 0.301), BUCKETS - 1) + 1
+
+
+def by_hand(model, vectors, gap=None):
+    """The paper's formula for one history, an event and a head at a time."""
+    states, width = vectors, model.dim // model.units[0].heads
+    for unit in model.units:
+        rows = []
+        for t in range(len(states)):
+            heard = torch.zeros(model.dim, dtype=states.dtype)
+            gate, _, query, _ = F.silu(unit.uvqk(unit.norm(states[t]))).chunk(4)
+            for past in range(t + 1):
+                _, value, _, key = F.silu(unit.uvqk(unit.norm(states[past]))).chunk(4)
+                bias = unit.place[t - past]
+                if gap is not None:
+                    between = gap[past + 1 : t + 1]
+                    known = bool((between >= 0).all())
+                    bias = bias + unit.time[bucket(float(between.sum())) if known else 0]
+                for head in range(unit.heads):
+                    part = slice(head * width, (head + 1) * width)
+                    heard[part] += F.silu(query[part] @ key[part] + bias) * value[part] / (t + 1)
+            rows.append(states[t] + unit.output_proj(unit.attended_norm(heard) * gate))
+        states = torch.stack(rows)
+    return model.norm(states)
+
+
+def stirred(model):
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    return model.double().eval()
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2), (3, 4)])
+@pytest.mark.parametrize("timed", [False, True])
+def test_units_by_hand(layers, heads, timed):
+    torch.manual_seed(0)
+    model = stirred(HSTUInterest(8, layers=layers, heads=heads, window=6, time_gap=timed))
+    vectors, lengths = torch.randn(2, 5, 8, dtype=torch.float64), torch.tensor([5, 3])
+    gap = torch.tensor([[-1.0, 3.0, 40.0, 1e5, 7.0], [0.0, -1.0, 9.0, 0.0, 0.0]]).double()
+    states = model(vectors, torch.arange(5) < lengths[:, None], gap)
+    for row, length in enumerate(lengths):
+        inputs = model.inputs(vectors[row, :length], gap[row, :length], None)
+        expected = by_hand(model, inputs, gap[row, :length] if timed else None)
+        torch.testing.assert_close(states[row, :length], expected, atol=1e-10, rtol=1e-8)
+
+
+def test_the_time_between_two_events_has_a_bucket():
+    gap = torch.tensor([[5.0, 0.5, 100.0, -1.0, 1e12]])
+    found = _elapsed(gap)[0]
+    assert found[2, 0] == bucket(100.5)  # the gap before the first event is not between them
+    assert found[1, 0] == found[3, 3] == 1  # less than 1.35 seconds
+    assert (found[3, :3] == 0).all()  # an unknown gap lies between
+    assert found[4, 3] == bucket(1e12)
+    assert _elapsed(torch.tensor([[0.0, torch.finfo(torch.float32).max]])).max() <= BUCKETS
+
+
+def test_time_matters_only_if_asked_for():
+    vectors, mask = torch.randn(1, 4, 8), torch.ones(1, 4, dtype=torch.bool)
+    slow, quick = torch.full((1, 4), 1e6), torch.full((1, 4), 1.0)
+    for timed in (False, True):
+        model = stirred(HSTUInterest(8, time_gap=timed, window=4)).float()
+        model.inputs.gap = None  # the bias alone
+        same = torch.equal(model(vectors, mask, slow), model(vectors, mask, quick))
+        assert same is not timed
+
+
+def test_seconds_are_kept_whole_in_half_precision():
+    model = HSTUInterest(8, window=3, time_gap=True).eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        state = model.step(model.initial_state(1), torch.randn(1, 8), torch.tensor([86401.0]))
+    assert state.inputs[0, 0, -1] == 86401.0
+
+
+def test_counts_are_felt_and_not_shares_alone():
+    """After five equal events the interest differs from that after one, unlike with a softmax."""
+    torch.manual_seed(0)
+    model = stirred(HSTUInterest(8, layers=1, window=6))
+    model.units[0].place.data[1:] = 1.0
+    same = torch.randn(1, 1, 8).double().expand(1, 5, 8)
+    states = model(same, torch.ones(1, 5, dtype=torch.bool))[0]
+    assert not torch.allclose(states[0], states[4], atol=1e-3)
