@@ -75,6 +75,31 @@ def test_time_matters_only_if_asked_for():
         assert same is not timed
 
 
+def test_dropped_gaps_are_unknown_to_the_bias_too():
+    model = HSTUInterest(8, window=4, time_gap=True, gap_dropout=1.0).train()
+    vectors, mask = torch.randn(2, 4, 8), torch.ones(2, 4, dtype=torch.bool)
+    model(vectors, mask, torch.full((2, 4), 5.0)).square().sum().backward()
+    grown = model.units[0].time.grad.nonzero().flatten().tolist()
+    assert grown == [0, 1]  # unknown, and an event to itself
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf")])
+def test_a_gap_that_is_no_number_ends_nothing(seconds):
+    found = _elapsed(torch.tensor([[0.0, seconds, 1.0]]))
+    assert ((found >= 0) & (found <= BUCKETS)).all()
+
+
+def test_half_precision():
+    model = HSTUInterest(8, window=4, time_gap=True).bfloat16().eval()
+    given = torch.randn(1, 2, 8).bfloat16(), torch.ones(1, 2, dtype=torch.bool)
+    states = model(*given, torch.tensor([[0.0, 86401.0]]))
+    state = model.initial_state(1)
+    for t, gap in enumerate((0.0, 86401.0)):
+        state = model.step(state, given[0][:, t], torch.tensor([gap]))
+    assert state.inputs[0, 1, -1] == 86401.0
+    torch.testing.assert_close(model.readout(state), states[:, 1])
+
+
 def test_seconds_are_kept_whole_in_half_precision():
     model = HSTUInterest(8, window=3, time_gap=True).eval()
     with torch.autocast("cpu", dtype=torch.bfloat16):

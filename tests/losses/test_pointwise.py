@@ -135,6 +135,13 @@ def test_gbce_gradients_garbage_and_no_rows():
     assert half.item() == pytest.approx(1e4, rel=0.01)
 
 
+def test_gbce_leaves_out_what_is_never_drawn():
+    logits, target = torch.randn(2, 5), torch.tensor([1, 2])
+    log_q = torch.tensor([0.0, -1.0, -1.0, -1.0, -torch.inf])
+    fewer = gbce_loss(logits[:, :4], target, None, log_q[:4])
+    assert torch.allclose(gbce_loss(logits, target, None, log_q), fewer)
+
+
 def test_gbce_refuses_another_calibration():
     with pytest.raises(ValueError, match=r"calibration must be between 0 and 1; got 1\.5"):
         gbce_loss(torch.randn(1, 3), torch.tensor([1]), calibration=1.5)

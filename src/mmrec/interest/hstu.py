@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.cpu import Dropout
-from mmrec.interest.windowed import WindowedInterest
+from mmrec.interest.windowed import WindowedInterest, WindowState
 from mmrec.layers import at_least_float32, record_init_args
 
 BUCKETS = 128
@@ -29,7 +29,8 @@ class HSTUInterest(WindowedInterest):
     attended to is normalized, gated by the event, and added to it.
 
     The state is the last ``window`` events with their time gaps, and the interest is a function of
-    them alone.
+    them alone. The weights of all pairs of events are kept in memory. Histories that are longer than
+    the window take much of it in training, since each later event has a window of its own.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
@@ -49,8 +50,8 @@ class HSTUInterest(WindowedInterest):
     References:
         Zhai et al., "Actions Speak Louder than Words: Trillion-Parameter Sequential Transducers for
         Generative Recommendations" (arXiv 2402.17152). There the sum is divided by the longest
-        length, here by the number of events that are attended to; the norm after it makes these
-        equal.
+        length, here by the number of events that are attended to, since the norm after it would
+        take the small sums of short histories for noise.
 
     Example:
         >>> interest = HSTUInterest(8, window=4).eval()
@@ -88,6 +89,7 @@ class HSTUInterest(WindowedInterest):
             num_event_types=num_event_types,
             negative_types=negative_types,
         )
+        self.timed = time_gap
         self.units = nn.ModuleList(
             _Unit(dim, heads, window, time_gap, dropout) for _ in range(layers)
         )
@@ -101,9 +103,22 @@ class HSTUInterest(WindowedInterest):
         known = torch.full_like(inputs[..., 0], -1.0) if gap is None else at_least_float32(gap)
         return torch.cat([inputs, known.unsqueeze(-1)], dim=-1)
 
+    def initial_state(
+        self,
+        batch_size: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> WindowState:
+        """Return the state of users without events, in float32 or wider, to hold seconds."""
+        wanted = self.norm.weight.dtype if dtype is None else dtype
+        wide = torch.promote_types(wanted, torch.float32)
+        return super().initial_state(batch_size, device=device, dtype=wide)
+
     def attend(self, kept: Float[Tensor, "B T K"]) -> Float[Tensor, "B T H"]:
         """Return the interest after each event of a window."""
-        states, elapsed = kept[..., :-1], _elapsed(kept[..., -1])
+        states = kept[..., :-1].to(self.norm.weight.dtype)
+        elapsed = _elapsed(kept[..., -1]) if self.timed else None
         for unit in self.units:
             states = unit(states, elapsed)
         normed: Tensor = self.norm(states)
@@ -129,7 +144,7 @@ class _Unit(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, states: Float[Tensor, "B T D"], elapsed: Int[Tensor, "B T T"]
+        self, states: Float[Tensor, "B T D"], elapsed: Int[Tensor, "B T T"] | None
     ) -> Float[Tensor, "B T D"]:
         """Return the states after the unit."""
         gate, value, query, key = F.silu(self.uvqk(self.norm(states))).chunk(4, dim=-1)
@@ -139,10 +154,10 @@ class _Unit(nn.Module):
         steps = torch.arange(states.shape[1], device=states.device)
         before = steps.unsqueeze(1) - steps
         bias = self.place[before.clamp(min=0)]
-        if self.time is not None:
-            bias = bias + self.time[elapsed].unsqueeze(1)
+        if self.time is not None and elapsed is not None:
+            bias = bias + F.embedding(elapsed, self.time.unsqueeze(1)).squeeze(-1).unsqueeze(1)
         weights = F.silu(query @ key.mT + bias).masked_fill(before < 0, 0.0)
-        attended = (weights @ value) / (steps + 1).unsqueeze(-1)
+        attended = (weights / (steps + 1).unsqueeze(-1)).to(value.dtype) @ value
         attended = rearrange(attended.to(gate.dtype), "b h t d -> b t (h d)")
         added: Tensor = self.dropout(self.output_proj(self.attended_norm(attended) * gate))
         return states + added
@@ -156,5 +171,5 @@ def _elapsed(gap: Float[Tensor, "B T"]) -> Int[Tensor, "B T T"]:
     unknown = (gap < 0).long().cumsum(1)
     time = gap.clamp(min=0).double().cumsum(1)
     seconds = (time.unsqueeze(2) - time.unsqueeze(1)).clamp(min=1)
-    bucket = (seconds.log() / WIDTH).long().clamp(max=BUCKETS - 1) + 1
+    bucket = (seconds.log() / WIDTH).long().clamp(0, BUCKETS - 1) + 1
     return bucket.masked_fill(unknown.unsqueeze(2) != unknown.unsqueeze(1), 0)

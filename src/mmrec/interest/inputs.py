@@ -108,6 +108,20 @@ class EventInputs(nn.Module):
         Raises:
             ValueError: shapes disagree, or a row is padded on the left.
         """
+        return self.with_gaps(vectors, mask, gap, event_type)[0]
+
+    def with_gaps(
+        self,
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B T"] | None]:
+        """Return :meth:`of_histories`, and the gaps that are in it: some are dropped in training.
+
+        Raises:
+            ValueError: shapes disagree, or a row is padded on the left.
+        """
         check_shape("the interest expects item vectors", vectors, ("batch", "time", self.dim))
         places = vectors.shape[:2]
         check_shape("the interest expects a mask", mask, places, dtype=torch.bool)
@@ -120,7 +134,7 @@ class EventInputs(nn.Module):
         gap = None if gap is None else self._drop_gaps(gap.masked_fill(~mask, 0))
         event_type = None if event_type is None else event_type.masked_fill(~mask, 0)
         inputs: Tensor = self(vectors, gap, event_type)
-        return inputs
+        return inputs, gap
 
     def of_events(
         self,

@@ -183,5 +183,4 @@ class WindowedInterest(nn.Module, ABC):
     def _of_histories(
         self, vectors: Tensor, mask: Tensor, gap: Tensor | None, event_type: Tensor | None
     ) -> Float[Tensor, "B T K"]:
-        inputs = self.inputs.of_histories(vectors, mask, gap, event_type)
-        return self.kept_of(inputs, None if gap is None else gap.masked_fill(~mask, 0))
+        return self.kept_of(*self.inputs.with_gaps(vectors, mask, gap, event_type))

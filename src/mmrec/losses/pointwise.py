@@ -102,8 +102,9 @@ def gbce_loss(
         raise ValueError(f"calibration must be between 0 and 1; got {calibration}")
     scores = at_least_float32(logits)
     positive, negatives = split_target(scores, target, candidates)
-    drawn = negatives.sum(1)
     log_q = scores.new_zeros(scores.shape[1]) if log_q is None else at_least_float32(log_q)
+    negatives = negatives & ~torch.isneginf(log_q)  # never drawn, as in the softmax
+    drawn = negatives.sum(1)
     every = torch.where(negatives, (-log_q).exp(), 0.0).sum(1)
     beta = 1 - calibration * (1 - drawn / every.clamp(min=1))
     beta = torch.where(drawn > 0, beta, 1.0)

@@ -43,7 +43,8 @@ class SequentialRecommender(LightningModule):
         warmup: share of the steps in which the learning rate rises, before it falls by a cosine.
         schedule: number of these steps; by default those of the trainer.
 
-    Parts with an auxiliary loss (:class:`mmrec.losses.AuxiliaryLoss`) add it to the loss.
+    Parts with an auxiliary loss (:class:`mmrec.losses.AuxiliaryLoss`), except for a reranker, add
+    it to the loss.
 
     In several processes (DDP) the candidates of all processes are negatives of each, see
     :mod:`mmrec.training.distributed`. Auxiliary losses use the items of one process.
@@ -79,7 +80,7 @@ class SequentialRecommender(LightningModule):
             output, weight = join(self.model(batch), batch.pool, self.model.scorer)
         loss = self._loss_of_targets(output, batch)
         if self.model.reranker is not None:
-            with self._draws_apart():
+            with self._draws_apart(batch_idx):
                 loss = loss + self._ranking_loss(self.model.reranker, output, batch)
         loss = weight * loss
         auxiliary = self.model.auxiliary_loss(output)
@@ -109,10 +110,10 @@ class SequentialRecommender(LightningModule):
         return loss
 
     @contextmanager
-    def _draws_apart(self) -> Iterator[None]:
+    def _draws_apart(self, batch_idx: int) -> Iterator[None]:
         """Keep random numbers that are drawn inside from changing those that are drawn later."""
         cuda = self.device.type == "cuda"
-        seed = torch.initial_seed() + self.global_step
+        seed = (torch.initial_seed() + self.global_step + batch_idx) % 2**63
         with torch.random.fork_rng([self.device] if cuda else []):
             torch.default_generator.manual_seed(seed)
             if cuda:
