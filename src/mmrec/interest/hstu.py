@@ -29,8 +29,8 @@ class HSTUInterest(WindowedInterest):
     attended to is normalized, gated by the event, and added to it.
 
     The state is the last ``window`` events with their time gaps, and the interest is a function of
-    them alone. The weights of all pairs of events are kept in memory. Histories that are longer than
-    the window take much of it in training, since each later event has a window of its own.
+    them alone. The weights of all pairs of events are kept in memory. Histories that are longer
+    than the window take much of it in training, since each later event has a window of its own.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
