@@ -103,17 +103,17 @@ class Watch(Callback):
 
 @pytest.mark.parametrize("max_items", [None, 7])
 def test_lightning_shuffles_anew_each_epoch_and_validates_after_each(split, fit, max_items):
-    made, watch = split(users=30), Watch()
-    fit(made, epochs=4, data={"max_items": max_items}, trained={"callbacks": [watch]})
+    made, watch = split(users=12), Watch()
+    fit(made, epochs=3, data={"max_items": max_items}, trained={"callbacks": [watch]})
     spans = windows(made.train, 6)
     expected = Counter(made.train.item[1:].tolist())
     for start in made.train.offsets[1:-1]:
         expected[int(made.train.item[start])] -= 1  # the first event of a user is no target
-    assert len(watch.epochs) == len(watch.validated) == 4
+    assert len(watch.epochs) == len(watch.validated) == 3
     assert len({len(epoch) for epoch in watch.epochs}) == 1
     for epoch in watch.epochs:
         assert Counter(item for batch in epoch for item in batch) == expected
-    assert len({str(epoch) for epoch in watch.epochs}) == 4
+    assert len({str(epoch) for epoch in watch.epochs}) == 3
     assert len(spans) > 8
     for unique, size in watch.unique:
         assert max_items is None or unique <= max_items or size == 1
