@@ -132,10 +132,7 @@ def _terms(
     scorer = replace(state, trend=None, neighbours=()).scorer
 
     def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
-        scores = requests.scores(scorer, rows)
-        first, last = np.searchsorted(requests.seen[0], [rows[0], rows[-1] + 1])
-        place, item = requests.seen[:, first:last]
-        scores[torch.from_numpy(place - rows[0]), torch.from_numpy(item)] = -torch.inf
+        scores = requests.scores(scorer, rows).masked_fill(requests.excluded(rows), -torch.inf)
         histories = requests.histories(rows)
         content = _cosines(wide, histories.to(wide.vectors.device))
         near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]

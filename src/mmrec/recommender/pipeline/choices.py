@@ -40,10 +40,14 @@ def _keep_affinities(
     return attach(later, sources, split, weights_of(chosen), before)
 
 
-def _choose_trend(
-    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
-) -> tuple[RecommenderState, dict[str, Any]]:
-    return with_trend(state, split)
+def _from_events(
+    choose: Callable[[RecommenderState, Split], tuple[RecommenderState, dict[str, Any]]],
+) -> Callable[
+    [RecommenderState, Sources, Split, RecommenderState | None],
+    tuple[RecommenderState, dict[str, Any]],
+]:
+    """Return a choice that needs neither content nor the recommender that was updated."""
+    return lambda state, sources, split, start: choose(state, split)
 
 
 def _keep_trend(
@@ -51,12 +55,6 @@ def _keep_trend(
 ) -> RecommenderState:
     # It counts the events of all parts already.
     return replace(later, trend=chosen.trend)
-
-
-def _choose_reranker(
-    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
-) -> tuple[RecommenderState, dict[str, Any]]:
-    return with_useful_reranker(state, split)
 
 
 def _keep_reranker(
@@ -67,8 +65,8 @@ def _keep_reranker(
 
 CHOICES: Sequence[Choice] = (
     Choice(with_affinities, _keep_affinities),
-    Choice(_choose_trend, _keep_trend),
-    Choice(_choose_reranker, _keep_reranker),
+    Choice(_from_events(with_trend), _keep_trend),
+    Choice(_from_events(with_useful_reranker), _keep_reranker),
 )
 """In the order in which they are made; each sees what those before it have chosen."""
 

@@ -68,6 +68,14 @@ class ValidRequests:
         blocked[torch.from_numpy(self.split.candidates)] = False
         return blocked
 
+    def excluded(self, rows: Int[np.ndarray, " b"]) -> Bool[Tensor, "b V1"]:
+        """Return what is not ranked for some rows that follow one another: seen or no candidate."""
+        excluded = self.blocked.repeat(len(rows), 1)
+        first, last = np.searchsorted(self.seen[0], [rows[0], rows[-1] + 1])
+        place, item = torch.from_numpy(self.seen[:, first:last])
+        excluded[place - int(rows[0]), item] = True
+        return excluded
+
     def drawn(self, most: int, seed: int) -> "ValidRequests":
         """Return at most ``most`` of them, a fixed draw."""
         if len(self.stops) <= most:
