@@ -94,13 +94,14 @@ def _in_process(section: Section, bench: Bench) -> dict[str, Any]:
     """Run a section in a process, and return its figures, with an error if there was one."""
     process = multiprocessing.get_context("fork").Process(target=_work, args=(section, bench))
     process.start()
-    process.join(bench.seconds_left)
     error = None
-    if process.is_alive():
-        error = f"stopped after {bench.seconds_left:.3g} s"
-        assert process.pid is not None
-        os.killpg(process.pid, signal.SIGKILL)  # with the processes that it started
-        process.join()
+    try:
+        process.join(bench.seconds_left)
+    finally:
+        if process.is_alive() and process.pid is not None:
+            error = f"stopped after {bench.seconds_left:.3g} s"
+            os.killpg(process.pid, signal.SIGKILL)  # with the processes that it started
+            process.join()
     said = json.loads(bench.path.read_text()) if bench.path.exists() else {"figures": {}}
     if error is None and process.exitcode:
         error = f"the process ended with {process.exitcode}"

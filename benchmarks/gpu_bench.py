@@ -275,8 +275,9 @@ def train(
 
 
 def first_batches(data: SequenceDataModule, count: int) -> list[Batch]:
-    """Return the first batches of an epoch, on the CPU."""
+    """Return the first batches of an epoch, in memory of the CPU that is not page-locked."""
     loader = data.train_dataloader()
+    loader.pin_memory = False
     return [batch for batch, _ in zip(loader, range(count), strict=False)]
 
 

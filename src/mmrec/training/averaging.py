@@ -37,7 +37,8 @@ class MovingAverage(WeightAveraging):
         """Copy the weights to the device of training; Lightning moves the module there later."""
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
-            self._average_model = _Average(pl_module, trainer.strategy.root_device, self.decay)
+            device = trainer.strategy.root_device
+            self._average_model = AveragedWeights(pl_module, self.decay, device)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the averaged weights under the names of the module's ``state_dict``.
@@ -50,14 +51,26 @@ class MovingAverage(WeightAveraging):
         return self._average_model.module.state_dict()
 
 
-class _Average(AveragedModel):
-    """The averaged copy of a module.
+class AveragedWeights(AveragedModel):
+    """The averaged copy of a module, see :class:`MovingAverage`.
 
     An update is one pass over all weights. The number of updates stays on the CPU: to read it from
     an accelerator would wait for the whole step.
+
+    Args:
+        model: what is averaged.
+        decay: weight of the average in an update.
+        device: where the average lies; by default where the model is.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> average = AveragedWeights(layer, 0.5)
+        >>> average.update_parameters(layer)
+        >>> torch.equal(average.module.weight, layer.weight)
+        True
     """
 
-    def __init__(self, model: nn.Module, device: torch.device, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, device: torch.device | None = None) -> None:
         super().__init__(model)
         self.module.to(device)
         self.decay = decay
@@ -65,7 +78,8 @@ class _Average(AveragedModel):
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Move the average towards the weights of a module; the first update copies them."""
-        average, current = list(self.module.parameters()), list(model.parameters())
+        average: list[Tensor] = list(self.module.parameters())
+        current: list[Tensor] = list(model.parameters())
         count = int(self.n_averaged)
         if count:
             share = 1 - min(self.decay, (1 + count) / (10 + count))
