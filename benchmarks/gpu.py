@@ -44,7 +44,8 @@ import torch
 from common import code
 from gpu_bench import Bench, Skipped
 from gpu_encoders import card, encoders, pool, suite
-from gpu_training import compiled, parity, precision, reads, resume, throughput, transfers
+from gpu_steps import reads, resume, transfers
+from gpu_training import compiled, parity, precision, throughput
 
 Section = Callable[[Bench], None]
 SECTIONS: dict[str, tuple[Section, float]] = {
