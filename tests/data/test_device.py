@@ -49,7 +49,7 @@ def test_to_keeps_values():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="page-locked memory needs CUDA")
-def test_pin_memory():
+def test_pin_memory_on_cuda():
     pinned = example().pin_memory()
     assert pinned.mask.is_pinned()
     assert pinned.inner.parts["b"]["ids"].is_pinned()

@@ -88,6 +88,14 @@ def test_gradients():
     assert torch.autograd.gradcheck(encoder, (inputs,))
 
 
+def test_training_on_an_accelerator_waits_for_no_check():
+    # A number on the meta device can't be read.
+    encoder, inputs = FeatureEncoder(3, 2).to("meta"), torch.ones(4, 3, device="meta")
+    assert encoder.train()(inputs).shape == (4, 2)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        encoder.eval()(inputs)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_not_finite(bad):
     features = table()

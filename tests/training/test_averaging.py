@@ -2,6 +2,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.utils.data import DataLoader
 
 from mmrec.training import MovingAverage
@@ -73,6 +74,20 @@ def test_validates_and_ends_with_the_average_of_the_formula(steps):
     assert seen == [float(step) for step in range(1, steps + 1)]  # training itself is untouched
     assert module.validated == [pytest.approx(average)]
     assert module.weight.item() == pytest.approx(average)
+
+
+def test_the_average_lies_on_the_device_of_training():
+    # A trainer sets up callbacks before it moves the module. The meta device needs no hardware.
+    trainer = Trainer(strategy=SingleDeviceStrategy("meta"), logger=False, barebones=True)
+    average, module = MovingAverage(0.5), _Walk()
+    average.setup(trainer, module, "fit")
+    assert module.weight.device.type == "cpu"
+    assert average.weights()["weight"].is_meta
+    # A number on the meta device can't be read: an update reads none.
+    module.to("meta")
+    for _ in range(3):
+        average.load_state_dict({"latest_update_step": -1})
+        average.on_train_batch_end(trainer, module, None, None, 0)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -1.0])

@@ -138,6 +138,14 @@ def test_precision_on_cuda(split, fit, precision):
     assert 0 <= loop.callback_metrics["valid_ndcg@10"] <= 1
 
 
+def test_the_loss_is_read_in_each_step_for_a_progress_bar_alone(split, fit):
+    made = split(users=4)
+    for bar in (False, True):
+        _, loop = fit(made, trained={"enable_progress_bar": bar})
+        assert np.isfinite(float(loop.callback_metrics["train_loss"]))
+        assert ("train_loss" in loop.progress_bar_metrics) is bar
+
+
 def test_validation_is_the_protocol(split, sources, fit):
     made = split(users=25, shuffled=True)
     module, loop = fit(made)

@@ -61,7 +61,8 @@ class FeatureEncoder(nn.Module):
     ) -> "FeatureEncoder":
         """Compute mean, scale and rotation from the features of the training items; return self."""
         features = torch.as_tensor(features)
-        self._check(features)
+        self._check_width(features)
+        self._check_finite(features)
         if len(features) == 0:
             raise ValueError("FeatureEncoder expects at least one item to fit; got none")
         # float64, because a large mean and a small spread cancel in float32.
@@ -77,18 +78,23 @@ class FeatureEncoder(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "n dim_in"]) -> Float[Tensor, "n dim"]:
         """Return one vector per item."""
-        self._check(inputs)
+        self._check_width(inputs)
+        # An accelerator would wait for the answer in each step, and `fit` has seen trained items.
+        if inputs.device.type == "cpu" or not self.training:
+            self._check_finite(inputs)
         values = (inputs - self.mean).div_(self.scale)
         if self.rotation is not None:
             values = values @ self.rotation
         vectors: Tensor = self.project(values)
         return vectors
 
-    def _check(self, features: Tensor) -> None:
+    def _check_width(self, features: Tensor) -> None:
         if features.shape[-1] != self.dim_in:
             raise ValueError(
                 f"FeatureEncoder expects features of width {self.dim_in}; got {features.shape[-1]}"
             )
+
+    def _check_finite(self, features: Tensor) -> None:
         if features.sum().isfinite():  # much cheaper than a look at each value
             return
         finite = features.isfinite().all(dim=-1)

@@ -73,6 +73,14 @@ class SequentialRecommender(LightningModule):
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
         self.warmup, self.schedule = warmup, schedule
         self.ndcg, self.hit_rate = NDCG(10), HitRate(10)
+        self.shows_loss = False
+
+    def on_train_start(self) -> None:
+        """Look whether there is a progress bar.
+
+        Lightning reads what is logged for one in each step, and the CPU waits for an accelerator.
+        """
+        self.shows_loss = self.trainer.progress_bar_callback is not None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -86,7 +94,7 @@ class SequentialRecommender(LightningModule):
         auxiliary = self.model.auxiliary_loss(output)
         if auxiliary is not None:
             loss = loss + auxiliary
-        self.log("train_loss", loss, prog_bar=True, batch_size=len(batch))
+        self.log("train_loss", loss, prog_bar=self.shows_loss, batch_size=len(batch))
         return keep_in_graph(loss, self.model) if several_processes() else loss
 
     def _loss_of_targets(self, output: Output, batch: Batch) -> Tensor:

@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from mmrec.data import Batch, ItemPool
 from mmrec.encoders import IdEncoder
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.losses import Loss
 from mmrec.models import SequentialModel
-from mmrec.training.averaging import MovingAverage
+from mmrec.training.averaging import AveragedWeights
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private_batches import UserBatches
 from mmrec.training.private_budget import needs_opacus, noise_multiplier, spent
@@ -98,7 +97,7 @@ def train_privately(
     accountant = RDPAccountant()
     optimizer.attach_step_hook(accountant.get_optimizer_hook_fn(batches.sample_rate))
     schedule = warmup_cosine(inner, steps, 0.05)
-    average = AveragedModel(model, avg_fn=MovingAverage(ema)._average) if ema else None
+    average = AveragedWeights(model, ema) if ema else None
     model.train()
     # Do not use the caller's seed: who knows it could compute the noise.
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
