@@ -1,4 +1,6 @@
 import os
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import SimpleNamespace
 
 # Shapes in annotations are checked while the tests run, and only then.
@@ -56,6 +58,29 @@ def bert_folder(tmp_path_factory):
     torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoints():
+    """The file `checkpoints.py`, which makes tiny Hugging Face checkpoints."""
+    spec = spec_from_file_location("checkpoints", Path(__file__).with_name("checkpoints.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def checkpoint(checkpoints, tmp_path_factory):
+    """Return the folder of a tiny checkpoint of a family, made once."""
+    made = {}
+
+    def find(family):
+        if family not in made:
+            made[family] = tmp_path_factory.mktemp(family)
+            checkpoints.save_checkpoint(family, made[family])
+        return made[family]
+
+    return find
 
 
 @pytest.fixture(scope="session")

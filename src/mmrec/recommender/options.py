@@ -162,8 +162,9 @@ class ContentOptions(_Group):
         description="Template that joins columns to one text, such as '{title}. {brand}'; by "
         "default the usual text columns that exist.",
     )
-    pooling: Literal["mean", "cls", "max", "attention"] = Field(
-        "mean", description="How token vectors become one text vector."
+    pooling: Literal["auto", "mean", "cls", "max", "last", "attention"] = Field(
+        "auto",
+        description="How token vectors become one text vector; auto: as the model was trained.",
     )
     category_buckets: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
         0,
