@@ -1,0 +1,46 @@
+"""Small encoders of every family, from training to live items."""
+
+import pytest
+import torch
+
+from mmrec import Recommender
+from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.content import TextModality
+
+BOTH = ("text", "image")
+FROZEN = ["bert", "roberta", "t5", "gpt2", "qwen2", "qwen3", "clip", "siglip", "test_vit"]
+TUNED = ["t5", "clip"]
+CASES = [(name, "frozen") for name in FROZEN] + [(name, "last-1") for name in TUNED]
+
+
+@pytest.mark.parametrize(("family", "tuning"), CASES)
+def test_from_training_to_a_live_item(family, tuning, fit, checkpoint, tmp_path):
+    used = {"clip": BOTH, "siglip": BOTH, "test_vit": ("image",)}.get(family, ("text",))
+    encoder = family if family == "test_vit" else str(checkpoint(family))
+    made = fit(
+        log={"users": 6, "steps": 6},
+        modalities=used,
+        encoders=dict.fromkeys(used, encoder),  # one checkpoint for both
+        tuning=tuning,
+        epochs=1,
+        affinities=False,
+        trend=False,
+    )
+    made.save(tmp_path / "run")
+    live = RealtimeRecommender(Recommender.load(tmp_path / "run"))
+    known = made.catalog.row("i5")
+    live.add_items({"item_id": ["twin"], "title": [known["title"]], "image": [known["image"]]})
+    vectors, row = live.snapshots.now.state.vectors, made.catalog.indices_of(["i5"])[0]
+    assert torch.allclose(vectors[: len(made.vectors)], made.vectors, atol=1e-6)
+    assert torch.allclose(vectors[-1], vectors[row], atol=1e-5)
+    assert (vectors[1] - vectors[2]).abs().max() > 1e-4
+
+
+def test_a_run_keeps_the_length_of_texts(fit, checkpoint, tmp_path):
+    text = TextModality(str(checkpoint("gpt2")), max_length=2)
+    log = {"users": 6, "steps": 6}
+    fit(log=log, modalities=("text",), encoders={"text": text}, epochs=1).save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run").state.modalities["text"].modality
+    assert again.init_args["max_length"] == 2
+    assert again.loaded().transform.max_length == 2
+    assert again.loaded().pooling == "last"
