@@ -24,7 +24,7 @@ class ImageEncoder(nn.Module):
         backbone: a model that maps ``(n, 3, size, size)`` to ``(n, dim)``. It is changed in place
             by ``tuning`` and converted to channels-last layout, several times faster on CPU.
         transform: turns images into pixels.
-        tuning: "frozen", "last-N" or "full", see ``mmrec.encoders.tune``. Frozen parts and
+        tuning: "frozen", "last-N", "lora" or "full", see ``mmrec.encoders.tune``. Frozen parts and
             batch norms stay in eval mode, whatever the mode of the module.
 
     Shape:

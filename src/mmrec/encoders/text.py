@@ -19,6 +19,7 @@ from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.causality import is_causal
 from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.halves import image_half, split_text, text_half, trained_on_padding
+from mmrec.encoders.lora import rank_of
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.encoders.pooling import POOLINGS, pool
 from mmrec.encoders.projection import Projection
@@ -109,9 +110,10 @@ class TextEncoder(nn.Module):
         pooling: "mean", "cls", "max", "last" or "attention" (with a learned query; not when
             frozen); "auto" is "last" for a decoder, whose last token alone has read all, and else
             "mean".
-        tuning: "frozen", "last-N" or "full", see ``mmrec.encoders.tune``. Frozen parts stay in eval
-            mode, whatever the mode of the module.
-        projection: layers after the pooling that belong to the model; trained unless frozen.
+        tuning: "frozen", "last-N", "lora" or "full", see ``mmrec.encoders.tune``. Frozen parts stay
+            in eval mode, whatever the mode of the module.
+        projection: layers after the pooling that belong to the model; trained with "last-N" and
+            "full".
 
     Shape:
         inputs: ``input_ids`` and ``attention_mask``, ``(n, L)`` each; output: ``(n, dim)``. Padding
@@ -176,7 +178,7 @@ class TextEncoder(nn.Module):
         tune(backbone, tuning)
         freeze_modes(backbone)
         if projection is not None:
-            projection.requires_grad_(tuning != "frozen")
+            projection.requires_grad_(tuning != "frozen" and rank_of(tuning) is None)
 
     @classmethod
     def from_pretrained(

@@ -1,5 +1,7 @@
 """Small encoders of every family, from training to live items."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
@@ -9,8 +11,14 @@ from mmrec.recommender.content import TextModality
 
 BOTH = ("text", "image")
 FROZEN = ["bert", "roberta", "t5", "gpt2", "qwen2", "qwen3", "clip", "siglip", "test_vit"]
-TUNED = ["t5", "clip"]
-CASES = [(name, "frozen") for name in FROZEN] + [(name, "last-1") for name in TUNED]
+needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="PEFT is not installed")
+CASES = [
+    *((name, "frozen") for name in FROZEN),
+    ("t5", "last-1"),
+    ("clip", "last-1"),
+    pytest.param("gpt2", "lora", marks=needs_peft),
+    pytest.param("siglip", "lora-2", marks=needs_peft),
+]
 
 
 @pytest.mark.parametrize(("family", "tuning"), CASES)

@@ -36,7 +36,7 @@ class ImageModality(PretrainedModality):
             encoder.
         columns: other columns, whose images are joined.
         max_images: most images of an item; further ones are left out, and counted in a warning.
-        tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        tuning: ``"frozen"``, ``"last-N"``, ``"lora"`` or ``"full"``.
 
     Example:
         >>> ImageModality(tuning="full").init_args["tuning"]

@@ -26,7 +26,7 @@ class TextModality(PretrainedModality):
             share one frozen encoder.
         pooling: how token vectors become one: mean, cls, max, last or attention; by default as the
             model was trained, see :meth:`mmrec.encoders.TextEncoder.from_pretrained`.
-        tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        tuning: ``"frozen"``, ``"last-N"``, ``"lora"`` or ``"full"``.
         max_length: tokens of a text that are read; by default 128, or fewer if the model has fewer.
 
     Example:
