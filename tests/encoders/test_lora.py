@@ -11,8 +11,8 @@ from mmrec.encoders.lora import rank_of
 
 needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="PEFT is not installed")
 TEXTS = ["red shoes for the winter", "lamp"]
-TEXT = ["bert", "t5", "gpt2", "qwen3", "clip", "siglip"]
-IMAGE = ["clip", "siglip", "test_vit", "test_resnet", "test_efficientnet"]
+TEXT = ["bert", "t5", "gpt2", "qwen3", "siglip"]
+IMAGE = ["clip", "siglip", "test_vit", "test_resnet"]
 CASES = [("text", name) for name in TEXT] + [("image", name) for name in IMAGE]
 
 
@@ -44,12 +44,19 @@ def stir(encoder):
 
 @needs_peft
 @pytest.mark.parametrize(("kind", "family"), CASES)
-def test_adapters_alone_are_trained_and_start_without_effect(kind, family, make):
+def test_adapters_alone_are_trained(kind, family, make):
+    from peft.tuners.lora import LoraLayer
+
     plain, inputs = make(kind, family, "frozen")
     encoder, _ = make(kind, family, "lora-4")
-    assert torch.allclose(encoder(inputs), plain(inputs), atol=1e-6)
+    before = plain(inputs)
+    kept = [name for name in encoder.state_dict() if "lora_" not in name]
+    assert {name.replace(".base_layer", "") for name in kept} == plain.state_dict().keys()
+    assert torch.allclose(encoder(inputs), before, atol=1e-6)  # they start without effect
     stir(encoder)
-    assert (encoder(inputs) - plain(inputs)).abs().max() > 1e-4
+    adapted = encoder(inputs)
+    assert (adapted - before).abs().max() > 1e-4
+
     encoder.train()(inputs).sin().sum().backward()
     trained = [name for name, p in encoder.named_parameters() if p.requires_grad]
     assert all("lora_" in name for name in trained)
@@ -57,24 +64,13 @@ def test_adapters_alone_are_trained_and_start_without_effect(kind, family, make)
         assert (parameter.grad is not None) == (name in trained), name
         assert name not in trained or parameter.grad.isfinite().all(), name
         assert "lora_A" not in name or parameter.shape[0] == 4
-    kept = [name for name in encoder.state_dict() if "lora_" not in name]
-    assert {name.replace(".base_layer", "") for name in kept} == plain.state_dict().keys()
 
-
-@needs_peft
-@pytest.mark.parametrize(("kind", "family"), CASES)
-def test_merged_weights_give_the_same(kind, family, make):
-    from peft.tuners.lora import LoraLayer
-
-    encoder, inputs = make(kind, family, "lora")
-    stir(encoder)
-    expected = encoder(inputs)
-    layers = [part for part in encoder.modules() if isinstance(part, LoraLayer)]
+    layers = [part for part in encoder.eval().modules() if isinstance(part, LoraLayer)]
     assert layers
     for layer in layers:
         layer.merge()
         assert layer.merged  # from here on the weight alone is used
-    assert torch.allclose(encoder(inputs), expected, atol=1e-4)
+    assert torch.allclose(encoder(inputs), adapted, atol=1e-4)
 
 
 @needs_peft

@@ -386,11 +386,12 @@ def _load(kind: Any, name: str, config: Any, what: str) -> Any:
             )
     except OSError as error:
         raise _not_found(name, what) from error
-    half = {key for key in found["missing_keys"] if not key.startswith(("pooler.", "decoder."))}
-    if half:
+    unused = ("pooler.", "decoder.")
+    lacking = sorted(key for key in found["missing_keys"] if not key.startswith(unused))
+    if lacking:
         raise ValueError(
-            f"the {what} {name!r} expects weights that its checkpoint lacks; {len(half)} are "
-            f"missing, such as {sorted(half)[:3]}"
+            f"the {what} {name!r} expects weights that its checkpoint lacks; {len(lacking)} are "
+            f"missing, such as {lacking[:3]}"
         )
     return model
 
