@@ -1,4 +1,6 @@
 import os
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import SimpleNamespace
 
 # Shapes in annotations are checked while the tests run, and only then.
@@ -59,6 +61,29 @@ def bert_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def checkpoints():
+    """The file `checkpoints.py`, which makes tiny Hugging Face checkpoints."""
+    spec = spec_from_file_location("checkpoints", Path(__file__).with_name("checkpoints.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def checkpoint(checkpoints, tmp_path_factory):
+    """Return the folder of a tiny checkpoint of a family, made once."""
+    made = {}
+
+    def find(family):
+        if family not in made:
+            made[family] = tmp_path_factory.mktemp(family)
+            checkpoints.save_checkpoint(family, made[family])
+        return made[family]
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def images(tmp_path_factory):
     """Twelve images of different sizes and colors."""
     folder = tmp_path_factory.mktemp("images")
@@ -102,12 +127,16 @@ def chain():
 
 @pytest.fixture(scope="session")
 def tiny_encoders():
-    """Image models are small and untrained here: always the same one for a name."""
+    """Timm models are small and untrained here: always the same one for a name."""
 
     from mmrec.encoders import ImageEncoder
     from mmrec.recommender.content import ImageModality
 
+    plain = ImageModality.load
+
     def load(self):
+        if Path(self.encoder).is_dir():
+            return plain(self)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return ImageEncoder.from_timm(self.encoder, pretrained=False, tuning=self.tuning)

@@ -32,6 +32,18 @@ def test_as_timm_does(image, interpolation):
     assert torch.allclose(transform([image])[0], want, atol=1e-5)
 
 
+@pytest.mark.parametrize("image", [noise(), noise(60, 90)], ids=lambda p: str(p.size))
+def test_squashed_as_timm_does(image):
+    want = create_transform(
+        input_size=(3, 40, 40), crop_pct=1.0, crop_mode="squash", interpolation="bicubic"
+    )(image)
+    transform = ImageTransform(40, 1.0, "bicubic", squash=True)
+    assert torch.allclose(transform([image])[0], want, atol=1e-5)
+    plain = ImageTransform(40, 1.0, "bicubic")
+    assert transform.settings() != plain.settings()
+    assert "squash" not in dict(plain.settings())  # as fingerprints of older features have it
+
+
 def test_files_and_images(images):
     transform = ImageTransform(32)
     output = transform([images[0], Image.open(images[1]), str(images[2])])

@@ -15,6 +15,8 @@ def by_hand(tokens, pooling, query):
         return np.zeros(3)
     if pooling == "cls":
         return tokens[0]
+    if pooling == "last":
+        return tokens[-1]
     if pooling == "mean":
         return sum(tokens) / len(tokens)
     if pooling == "max":
@@ -54,5 +56,5 @@ def test_half_precision_is_pooled_in_float32(pooling):
 
 @pytest.mark.parametrize("pooling", ["median", "attention"])
 def test_unknown(pooling):
-    with pytest.raises(ValueError, match=f"cls, mean, max, attention; got '{pooling}'"):
+    with pytest.raises(ValueError, match=f"cls, mean, max, last, attention; got '{pooling}'"):
         pool(torch.zeros(1, 1, 1), torch.ones(1, 1).bool(), pooling)

@@ -149,7 +149,9 @@ def test_half_precision_weights_load_as_float32(bert_folder, tmp_path):
 
 def test_wrong_use(bert_folder):
     load = TextEncoder.from_pretrained
-    with pytest.raises(ValueError, match="one of cls, mean, max, attention; got 'median'"):
+    with pytest.raises(
+        ValueError, match="one of auto, cls, mean, max, last, attention; got 'median'"
+    ):
         load(str(bert_folder), pooling="median", max_length=32)
     with pytest.raises(ValueError, match="'attention' has a learned query"):
         load(str(bert_folder), pooling="attention", max_length=32)

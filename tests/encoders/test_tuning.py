@@ -60,11 +60,6 @@ def test_unknown_tunings_are_refused(name):
         tune(BertModel(BERT), name)
 
 
-def test_lora_is_not_there_yet():
-    with pytest.raises(ValueError, match="'lora' is not available yet"):
-        tune(BertModel(BERT), "lora")
-
-
 def test_more_blocks_than_there_are():
     with pytest.raises(ValueError, match="at most the 3 blocks of BertModel; got 'last-4'"):
         tune(BertModel(BERT), "last-4")

@@ -38,7 +38,7 @@ def test_numbers_of_numpy_are_written_as_numbers(unchecked):
         ({"split": "random"}, r"split must be one of \['time', 'leave-one-out'\]; got 'random'"),
         ({"pooling": "sum"}, "pooling must be one of"),
         ({"precision": "junk"}, "precision must be one of .*; got 'junk'"),
-        ({"tuning": "lora"}, "tuning must be 'frozen', 'last-N' or 'full'; got 'lora'"),
+        ({"tuning": "lora-"}, "'frozen', 'last-N', 'lora', 'lora-R' or 'full'; got 'lora-'"),
         ({"tuning": "last-0"}, "got 'last-0'"),
         ({"devices": "junk"}, "devices must be 1 or more, or 'auto'; got 'junk'"),
         ({"devices": 0}, "devices must be 1 or more, or 'auto'; got 0"),

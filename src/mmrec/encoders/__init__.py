@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from mmrec.encoders.feature import FeatureEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
+    from mmrec.encoders.image_tower import ImageTower
     from mmrec.encoders.image_transform import ImageTransform
     from mmrec.encoders.number import NumberEncoder, piecewise_linear, quantile_edges
+    from mmrec.encoders.projection import Projection
     from mmrec.encoders.protocol import Encoder, RawEncoder
     from mmrec.encoders.text import TextEncoder, TextTransform
     from mmrec.encoders.tuning import tune
@@ -28,8 +30,10 @@ _FILES = {
     "Features": "cache",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
+    "ImageTower": "image_tower",
     "ImageTransform": "image_transform",
     "NumberEncoder": "number",
+    "Projection": "projection",
     "RawEncoder": "protocol",
     "TextEncoder": "text",
     "TextTransform": "text",
@@ -46,8 +50,10 @@ __all__ = [
     "Features",
     "IdEncoder",
     "ImageEncoder",
+    "ImageTower",
     "ImageTransform",
     "NumberEncoder",
+    "Projection",
     "RawEncoder",
     "TextEncoder",
     "TextTransform",

@@ -1,5 +1,7 @@
-"""Images: any timm model without its classifier."""
+"""Images: any timm model without its classifier, and the image towers of CLIP and SigLIP."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +9,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.fingerprint import fingerprint
+from mmrec.encoders.image_tower import ImageTower, transform_of
 from mmrec.encoders.image_transform import ImageTransform
 from mmrec.encoders.packaged import load_in_order, packaged_image_weights
 from mmrec.encoders.tuning import freeze_modes, tune
 
 
 class ImageEncoder(nn.Module):
-    """Encodes an image with a timm model without its classifier.
+    """Encodes an image with a timm model without its classifier, or with an image tower.
 
     Args:
         backbone: a model that maps ``(n, 3, size, size)`` to ``(n, dim)``. It is changed in place
             by ``tuning`` and converted to channels-last layout, several times faster on CPU.
         transform: turns images into pixels.
-        tuning: "frozen", "last-N" or "full", see ``mmrec.encoders.tune``. Frozen parts and
+        tuning: "frozen", "last-N", "lora" or "full", see ``mmrec.encoders.tune``. Frozen parts and
             batch norms stay in eval mode, whatever the mode of the module.
 
     Shape:
@@ -102,6 +106,57 @@ class ImageEncoder(nn.Module):
             augment=augment,
         )
         return cls(backbone, transform, tuning=tuning)
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str, *, tuning: str = "frozen", augment: bool = False
+    ) -> "ImageEncoder":
+        """Return the image tower of a CLIP or SigLIP checkpoint, with its own preprocessing.
+
+        Its vectors lie in the space of the text tower, which :class:`TextEncoder` loads from the
+        same checkpoint.
+
+        Args:
+            name_or_path: folder of a saved model, or its name on the Hugging Face hub.
+            tuning: see the class.
+            augment: whether the transform changes images at random, for training.
+
+        Raises:
+            OSError: the model or its preprocessing cannot be found.
+            ValueError: the model is of another kind, or lacks weights.
+        """
+        from mmrec.encoders.text import load_image_tower
+
+        model, processor = load_image_tower(name_or_path)
+        transform = transform_of(processor, augment=augment)
+        # Half-precision weights are several times slower on CPU, and train poorly.
+        return cls(ImageTower(model.float()), transform, tuning=tuning)
+
+    @classmethod
+    def from_architecture(
+        cls, architecture: Mapping[str, Any], *, tuning: str = "frozen"
+    ) -> "ImageEncoder":
+        """Return the image tower of an :meth:`architecture` with random weights; read no file.
+
+        Raises:
+            ValueError: the architecture is invalid.
+        """
+        from mmrec.encoders.text import build_image_tower
+
+        model = build_image_tower(architecture["config"], architecture["model"])
+        transform = ImageTransform.from_fields(architecture["transform"])
+        return cls(ImageTower(model.float()), transform, tuning=tuning)
+
+    def architecture(self) -> dict[str, Any] | None:
+        """Return plain values of an image tower, see :meth:`from_architecture`; None for others."""
+        if not isinstance(self.backbone, ImageTower):
+            return None
+        model: Any = self.backbone.model
+        return {
+            "model": type(model).__name__,
+            "config": plain_config(model.config.to_dict()),
+            "transform": asdict(self.transform),
+        }
 
     def forward(self, inputs: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
         """Return one vector per image."""

@@ -1,6 +1,6 @@
 """Images to normalized pixels, as a timm model expects them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import floor
@@ -36,6 +36,8 @@ class ImageTransform:
         mean: mean of each color, for pixels from 0 to 1.
         std: standard deviation of each color.
         augment: whether to change the images at random.
+        squash: whether to scale both sides to ``size``, so that nothing is cropped and the
+            proportions change (SigLIP).
 
     Raises:
         ValueError: interpolation or crop_pct is invalid.
@@ -47,6 +49,13 @@ class ImageTransform:
     mean: Color = (0.485, 0.456, 0.406)
     std: Color = (0.229, 0.224, 0.225)
     augment: bool = False
+    squash: bool = False
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "ImageTransform":
+        """Return the transform of plain JSON values, in which colors are lists."""
+        colors = {name: tuple(fields[name]) for name in ("mean", "std")}
+        return cls(**{**fields, **colors})
 
     def __post_init__(self) -> None:
         """Check interpolation and crop_pct."""
@@ -89,6 +98,8 @@ class ImageTransform:
         return rows.view(len(crops), self.size, self.size, 3).permute(0, 3, 1, 2)
 
     def _center(self, image: Image.Image) -> Image.Image:
+        if self.squash:
+            return image.resize((self.size, self.size), RESAMPLING[self.interpolation])
         # Cropping first would be cheaper but round differently, and stored features would go stale.
         scaled = floor(self.size / self.crop_pct)
         width, height = (scaled * side // min(image.size) for side in image.size)
@@ -111,7 +122,9 @@ class ImageTransform:
 
     def settings(self) -> tuple[object, ...]:
         """Return everything that decides the output."""
-        return tuple(asdict(self).items())
+        # Left out unless it is set, so that older fingerprints hold.
+        fields = {name: value for name, value in asdict(self).items() if name != "squash" or value}
+        return tuple(fields.items())
 
     def __getstate__(self) -> dict[str, object]:
         """Return the fields only, without the cached transform."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmrec.layers import at_least_float32, masked_mean, masked_softmax
 
-POOLINGS = ("cls", "mean", "max", "attention")
+POOLINGS = ("cls", "mean", "max", "last", "attention")
 
 
 def pool(
@@ -22,8 +22,9 @@ def pool(
     Args:
         hidden: one vector per token.
         mask: True for real tokens; the vectors of others change nothing.
-        pooling: "cls" takes the first token, "mean" the mean and "max" the maximum of each
-            column, "attention" the mean weighted by ``softmax(hidden @ query / sqrt(dim))``.
+        pooling: "cls" takes the first position and "last" the last real token, "mean" the mean and
+            "max" the maximum of each column, "attention" the mean weighted by
+            ``softmax(hidden @ query / sqrt(dim))``.
         query: the learned query of "attention".
 
     Raises:
@@ -38,6 +39,9 @@ def pool(
     hidden = at_least_float32(hidden).masked_fill(~real, 0)
     if pooling == "cls":
         return hidden[:, 0]
+    if pooling == "last":
+        places = torch.arange(mask.shape[1], device=mask.device).where(mask, 0).amax(dim=1)
+        return hidden[torch.arange(len(hidden), device=hidden.device), places]
     if pooling == "mean":
         return masked_mean(hidden, real, dim=1)
     if pooling == "max":

@@ -1,9 +1,11 @@
-"""Which parameters of a pretrained model are trained: "frozen", "last-N" or "full"."""
+"""Which parameters of a pretrained model are trained: "frozen", "last-N", "lora" or "full"."""
 
 import re
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmrec.encoders.lora import add_adapters, rank_of
 
 _LAST = re.compile(r"last-([0-9]+)")
 
@@ -19,12 +21,16 @@ def tune(module: nn.Module, tuning: str) -> None:
     of a ResNet. Lists within a list (the stages of an EfficientNet) are flattened. In a model
     without such lists, the blocks are the direct children.
 
+    "lora" freezes the model and adds trained adapters of rank 8 to the linear layers of all blocks,
+    "lora-R" adapters of rank R (arXiv 2106.09685).
+
     Args:
         module: the pretrained model; changed in place.
-        tuning: "frozen", "last-N" with N of at least 1, or "full".
+        tuning: "frozen", "last-N" with N of at least 1, "lora", "lora-R" or "full".
 
     Raises:
         ValueError: ``tuning`` is unknown, or N exceeds the number of blocks.
+        ImportError: ``tuning`` is "lora", and PEFT is not installed.
 
     Example:
         >>> model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2)) for _ in range(3)))
@@ -35,13 +41,14 @@ def tune(module: nn.Module, tuning: str) -> None:
     if tuning in ("frozen", "full"):
         module.requires_grad_(tuning == "full")
         return
+    if (rank := rank_of(tuning)) is not None:
+        add_adapters(module, find_blocks(module), rank)
+        return
     last = _LAST.fullmatch(tuning)
-    if tuning == "lora":
-        raise ValueError("tuning 'lora' is not available yet; use 'frozen', 'last-N' or 'full'")
     if last is None or int(last[1]) < 1:
         raise ValueError(
-            f"tuning expects 'frozen', 'last-N' (N at least 1, such as 'last-2') or 'full'; "
-            f"got {tuning!r}"
+            f"tuning expects 'frozen', 'last-N' (N at least 1, such as 'last-2'), 'lora' or "
+            f"'full'; got {tuning!r}"
         )
     blocks = find_blocks(module)
     if int(last[1]) > len(blocks):

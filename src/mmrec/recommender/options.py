@@ -162,17 +162,28 @@ class ContentOptions(_Group):
         description="Template that joins columns to one text, such as '{title}. {brand}'; by "
         "default the usual text columns that exist.",
     )
-    pooling: Literal["mean", "cls", "max", "attention"] = Field(
-        "mean", description="How token vectors become one text vector."
+    text_length: Annotated[Annotated[int, Ge(1), Le(LARGE)] | None, BeforeValidator(_plain)] = (
+        Field(
+            None,
+            description="Tokens of a text that are read; by default 128, or fewer if the text "
+            "model has fewer.",
+        )
+    )
+    pooling: Literal["auto", "mean", "cls", "max", "last", "attention"] = Field(
+        "auto",
+        description="How token vectors become one text vector; auto: as the model was trained.",
     )
     category_buckets: Annotated[int, BeforeValidator(_plain), Ge(0), Le(LARGE)] = Field(
         0,
         description="Vectors that categories of no trained item share, by a hash; 0 ignores such "
         "categories.",
     )
-    tuning: Annotated[str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*)$")] = Field(
+    tuning: Annotated[
+        str, Field(pattern=r"^(frozen|full|last-[1-9][0-9]*|lora(-[1-9][0-9]*)?)$")
+    ] = Field(
         "frozen",
-        description="Trained layers of text and image models: 'frozen', 'last-N' or 'full'.",
+        description="What is trained of text and image models: 'frozen', 'last-N' (layers), 'lora' "
+        "(adapters, with a larger encoder_lr such as 2e-4) or 'full'.",
     )
 
 
@@ -377,7 +388,7 @@ def _sentence(group: type[BaseModel], error: ValidationError) -> str:
 def _expected(name: str, field: FieldInfo) -> str:
     """Return what values a field takes, for an error."""
     if name == "tuning":
-        return "'frozen', 'last-N' or 'full'"
+        return "'frozen', 'last-N', 'lora', 'lora-R' or 'full'"
     if name == "devices":
         return "1 or more, or 'auto'"
     if name in ("targets", "negative", "shown", "ignored"):

@@ -51,7 +51,7 @@ USUAL: dict[str, Dimension] = {
     "time_gap": (True, False),
     "event_types": (None, True, False),
     "request_time": (True, False),
-    "pooling": ("mean", "cls", "max", "attention"),
+    "pooling": ("auto", "mean", "cls", "max", "last", "attention"),
     "tuning": ("frozen", "last-1", "last-2", "full"),
     "encoder_lr": Range(1e-6, 1e-4),
 }

@@ -28,6 +28,7 @@ def test_columns_names_and_options_reach_the_modalities():
         "id,text:title,text:brand+title,sort=category:genres+brand,number:price,image:front,"
         "clip=vectors:data/clip.npy",
         pooling="max",
+        text_length=16,
         category_buckets=5,
     )
     assert list(made) == [
@@ -35,7 +36,7 @@ def test_columns_names_and_options_reach_the_modalities():
     ]
     assert made["text:title"].template == "{title}"
     assert made["text:brand+title"].template == "{brand}. {title}"
-    assert made["text:title"].pooling == "max"
+    assert (made["text:title"].pooling, made["text:title"].max_length) == ("max", 16)
     assert (made["sort"].columns, made["sort"].buckets) == (["genres", "brand"], 5)
     assert made["number:price"].columns == ["price"]
     assert made["image:front"].columns == ["front"]

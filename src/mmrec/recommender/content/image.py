@@ -22,7 +22,7 @@ DEFAULT_IMAGE_ENCODER = "tf_efficientnet_lite0"
 
 @record_init_args
 class ImageModality(PretrainedModality):
-    """The images of an item, encoded by a timm model.
+    """The images of an item, encoded by a timm model or by the image tower of CLIP or SigLIP.
 
     They are in the column ``image``, for items without one there in the column ``images``; a value
     is a file name, the bytes of a file, or a list of these (see :func:`mmrec.data.pictures_in`).
@@ -32,10 +32,11 @@ class ImageModality(PretrainedModality):
     first alone.
 
     Args:
-        encoder: timm name of a model, or a built encoder.
+        encoder: timm name of a model, name or folder of a CLIP or SigLIP checkpoint, or a built
+            encoder.
         columns: other columns, whose images are joined.
         max_images: most images of an item; further ones are left out, and counted in a warning.
-        tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        tuning: ``"frozen"``, ``"last-N"``, ``"lora"`` or ``"full"``.
 
     Example:
         >>> ImageModality(tuning="full").init_args["tuning"]
@@ -124,18 +125,26 @@ class ImageModality(PretrainedModality):
         return None if any(map(Path.is_file, files)) else f"{named}, and none is in {images}"
 
     def load(self) -> ImageEncoder:
-        """Load the timm model."""
+        """Load the timm model, or the image tower of a checkpoint."""
         assert isinstance(self.encoder, str)
+        if _is_checkpoint(self.encoder):
+            return ImageEncoder.from_pretrained(self.encoder, tuning=self.tuning)
         return ImageEncoder.from_timm(self.encoder, tuning=self.tuning)
 
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
-        """Return the timm name and the transform; None for a built encoder."""
-        if type(encoder) is not ImageEncoder or not isinstance(self.encoder, str):
+        """Return the configuration of a tower, or the timm name; None for a built timm model."""
+        if type(encoder) is not ImageEncoder:
+            return None
+        if (architecture := encoder.architecture()) is not None:
+            return architecture
+        if not isinstance(self.encoder, str):
             return None
         return {"name": self.encoder, "transform": asdict(encoder.transform)}
 
     def build(self, architecture: Mapping[str, Any]) -> ImageEncoder:
-        """Build the timm model."""
+        """Build the timm model or the tower."""
+        if "config" in architecture:
+            return ImageEncoder.from_architecture(architecture, tuning=self.tuning)
         scheme, colon, _ = architecture["name"].partition(":")
         if colon and scheme != "local-dir":
             raise ValueError(
@@ -144,10 +153,13 @@ class ImageModality(PretrainedModality):
                 f"parts={{'image modality': ImageModality(...)}}"
             )
         encoder = ImageEncoder.from_timm(architecture["name"], pretrained=False, tuning=self.tuning)
-        fields = dict(architecture["transform"])
-        fields |= {name: tuple(fields[name]) for name in ("mean", "std")}
-        encoder.transform = ImageTransform(**fields)
+        encoder.transform = ImageTransform.from_fields(architecture["transform"])
         return encoder
+
+
+def _is_checkpoint(name: str) -> bool:
+    """Return whether this names a Hugging Face model: timm names have a colon or no slash."""
+    return Path(name, "config.json").is_file() or ("/" in name and ":" not in name)
 
 
 def _first(rows: list[list[Picture]], others: list[list[Picture]]) -> list[list[Picture]]:

@@ -91,6 +91,7 @@ def _modality(written: Written, options: ContentOptions, given: Any) -> Modality
         return cast(Modality, given)
     known: dict[str, Any] = {
         "pooling": options.pooling,
+        "max_length": options.text_length,
         "tuning": options.tuning,
         "buckets": options.category_buckets,
     }

@@ -24,8 +24,10 @@ class TextModality(PretrainedModality):
         template: joins columns, such as ``"{title}. {brand}"``; by default the usual text columns.
         columns: columns to join in place of a template. Several modalities of different columns
             share one frozen encoder.
-        pooling: how token vectors become one: mean, cls, max or attention.
-        tuning: ``"frozen"``, ``"last-N"`` or ``"full"``.
+        pooling: how token vectors become one: mean, cls, max, last or attention; by default as the
+            model was trained, see :meth:`mmrec.encoders.TextEncoder.from_pretrained`.
+        tuning: ``"frozen"``, ``"last-N"``, ``"lora"`` or ``"full"``.
+        max_length: tokens of a text that are read; by default 128, or fewer if the model has fewer.
 
     Example:
         >>> TextModality(template="{title}").init_args["template"]
@@ -41,15 +43,16 @@ class TextModality(PretrainedModality):
         *,
         template: str | None = None,
         columns: str | Sequence[str] | None = None,
-        pooling: str = "mean",
+        pooling: str = "auto",
         tuning: str = "frozen",
+        max_length: int | None = None,
     ) -> None:
         if template is not None and columns is not None:
             raise ValueError(f"a text has a template or columns; got {template!r} and {columns!r}")
         names = as_names(columns)
         self.encoder = encoder
         self.template = template if names is None else ". ".join(f"{{{name}}}" for name in names)
-        self.pooling, self.tuning = pooling, tuning
+        self.pooling, self.tuning, self.max_length = pooling, tuning, max_length
 
     def columns_read(self, facts: Facts) -> tuple[str, ...]:
         """Return the columns of the template."""
@@ -92,7 +95,9 @@ class TextModality(PretrainedModality):
     def load(self) -> TextEncoder:
         """Load the Hugging Face model."""
         assert isinstance(self.encoder, str)
-        return TextEncoder.from_pretrained(self.encoder, pooling=self.pooling, tuning=self.tuning)
+        return TextEncoder.from_pretrained(
+            self.encoder, pooling=self.pooling, tuning=self.tuning, max_length=self.max_length
+        )
 
     def architecture(self, encoder: RawEncoder) -> dict[str, Any] | None:
         """Return the configuration of the Hugging Face model; None for other encoders."""

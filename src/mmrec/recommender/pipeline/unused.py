@@ -46,7 +46,8 @@ def unused_options(
     used = list(modalities.values())
     found: dict[str, str] = {}
     if not any(isinstance(modality, TextModality) for modality in used):
-        found |= dict.fromkeys(("text_template", "pooling"), "text is not a modality")
+        names = ("text_template", "text_length", "pooling")
+        found |= dict.fromkeys(names, "text is not a modality")
     if not any(isinstance(modality, PretrainedModality) for modality in used):
         found["tuning"] = "neither text nor image is a modality"
     if not any(isinstance(modality, CategoryModality) for modality in used):

@@ -28,6 +28,7 @@ FIXED = (
     "modalities",
     "user_features",
     "text_template",
+    "text_length",
     "pooling",
     "category_buckets",
     "tuning",
