@@ -36,7 +36,7 @@ def ranks(tmp_path_factory):
         [sys.executable, str(SCRIPT), str(folder)],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(places)},
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
