@@ -6,15 +6,25 @@ from types import SimpleNamespace
 # Shapes in annotations are checked while the tests run, and only then.
 os.environ.setdefault("JAXTYPING_DISABLE", "0")
 
+import checked
 import jaxtyping
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
 from PIL import Image
 
 torch.set_num_threads(1)
-hook = install_import_hook("mmrec", "beartype.beartype")
+checked.install()
+
+
+def pytest_configure(config):
+    """Give tests to processes in the order of their files.
+
+    Files of few tests would come last otherwise, and a slow one of them would run alone.
+    """
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
 
 WORDS = ["red", "blue", "warm", "soft", "shoes", "hat", "scarf", "lamp", "for", "the", "winter"]
 

@@ -24,22 +24,31 @@ QUICK += ["--negatives", "full", "--devices", "1", "--lr", "0.02", "--reranker",
 
 
 @pytest.fixture
-def start(chain, tmp_path):
-    """Start a fit in a process of its own."""
+def arguments(chain, tmp_path):
+    """Return the arguments of a fit on a folder of data."""
     data = tmp_path / "data"
     data.mkdir()
     events, items = chain(users=20, steps=10)
     pl.DataFrame(events).write_csv(data / "interactions.csv")
     pl.DataFrame(items).drop("image").write_csv(data / "items.csv")
 
-    def begin(*more, first=SLOW, out="run", epochs=4):
+    def of(*more, out="run", epochs=4):
+        return ["fit", data, "--out", tmp_path / out, *QUICK, "--epochs", epochs, *more]
+
+    return of
+
+
+@pytest.fixture
+def start(arguments):
+    """Start a fit in a process of its own."""
+
+    def begin(**how):
         # A shell that starts a job in the background makes it and its children deaf to Ctrl-C.
         hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-        script = f"{hear}\n{first}\nfrom mmrec.cli import main; main()"
-        arguments = ["fit", data, "--out", tmp_path / out, *QUICK, "--epochs", epochs, *more]
+        script = f"{hear}\n{SLOW}\nfrom mmrec.cli import main; main()"
         environment = {k: v for k, v in os.environ.items() if k != "JAXTYPING_DISABLE"}
         return subprocess.Popen(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [sys.executable, "-c", script, *map(str, arguments(**how))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -57,21 +66,19 @@ def wait_for(path, started, seconds=60):
         time.sleep(0.01)
 
 
-def test_killed_and_resumed_gives_the_same_bytes(start, tmp_path):
-    whole = start(first="", out="whole")
+def test_killed_and_resumed_gives_the_same_bytes(start, command, arguments, tmp_path):
     killed = start()
     wait_for(tmp_path / "run.training" / "epoch-00002.ckpt", killed)
     time.sleep(0.1)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    _, err = whole.communicate(timeout=60)
-    assert whole.returncode == 0, err
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "run").exists()
-    resumed = start("--resume", first="")
-    _, err = resumed.communicate(timeout=60)
-    assert resumed.returncode == 0, err
+    status, _, err = command(*arguments("--resume"))
+    assert status == 0, err
     assert "training continues after epoch" in err
+    status, _, err = command(*arguments(out="whole"))
+    assert status == 0, err
     models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
     assert models[0] == models[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run", "whole"]

@@ -1,4 +1,6 @@
 import json
+from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,6 +13,18 @@ from mmrec.models import gru4rec, hstu, lrurec, sasrec
 from mmrec.recommender.parts import SLOTS
 
 BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec, "hstu": hstu}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_registry():
+    """PyTorch reads its table of operators once, not again for each graph in ONNX."""
+    with pytest.MonkeyPatch.context() as patch:
+        with suppress(ImportError, AttributeError):  # it is private to PyTorch
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            once = staticmethod(cache(ONNXRegistry.from_torchlib))
+            patch.setattr(ONNXRegistry, "from_torchlib", once)
+        yield
 
 
 @pytest.fixture(scope="session")

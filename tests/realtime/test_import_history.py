@@ -30,7 +30,7 @@ def timeless(chain, options):
     """A recommender that uses neither times nor event types, as a list of ids has none."""
     events, items = chain(users=60, items=30)
     del events["event"]
-    made = options(time_gap=False, epochs=12)
+    made = options(time_gap=False, epochs=3)
     return Recommender.fit(events, items, options=made, negatives="full")
 
 

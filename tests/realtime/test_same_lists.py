@@ -82,7 +82,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=32, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(
     st.sampled_from(AFFINITIES),
     EVENTS,

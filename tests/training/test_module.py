@@ -55,7 +55,7 @@ def test_a_planted_pattern_is_learned_and_a_random_order_is_not(split, sources, 
     scores = {}
     for shuffled in (False, True):
         made = split(users=60, items=30, shuffled=shuffled)
-        module, _ = fit(made, epochs=12)
+        module, _ = fit(made, epochs=8, lr=0.04, data={"batch_size": 16})
         popular = Popularity().fit(made.train, made.catalog_size)
         ours = measured(module, made, sources(made))
         scores[shuffled] = ours, evaluate(popular, made)["with_seen"]["ndcg@10"]

@@ -94,7 +94,7 @@ def test_a_planted_pattern_is_learned_and_a_shuffled_one_is_not():
     for shuffled in (False, True):
         learner = learner_of(item_lr=0.05, lr=0.02, negatives=30, steps=3)
         events = walks(users=60, shuffled=shuffled)
-        result = prequential(learner, events, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+        result = prequential(learner, events, 0.0, catalog_size=V, batch_size=32, filter_seen=False)
         found[shuffled] = result.values("hr@1")[-150:].mean()
     assert found[False] > 0.6
     assert found[True] < 0.25
@@ -102,11 +102,11 @@ def test_a_planted_pattern_is_learned_and_a_shuffled_one_is_not():
 
 def test_a_drift_is_followed():
     learner = learner_of(item_lr=0.05, lr=0.02, negatives=30, steps=3)
-    prequential(learner, walks(users=60), 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+    prequential(learner, walks(users=60), 0.0, catalog_size=V, batch_size=32, filter_seen=False)
     after = walks(users=60, step=3, seed=1)
-    result = prequential(learner, after, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+    result = prequential(learner, after, 0.0, catalog_size=V, batch_size=32, filter_seen=False)
     frozen = Frozen(learner_of().catalog_scorer)
-    static = prequential(frozen, after, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+    static = prequential(frozen, after, 0.0, catalog_size=V, batch_size=32, filter_seen=False)
     assert result.values()[-150:].mean() > static.values()[-150:].mean() + 0.2
 
 
@@ -246,10 +246,10 @@ def test_replay_keeps_what_was_learned_before():
             item_lr=0.05, lr=0.02, negatives=30, steps=3, replay=replay, replay_batch=20
         )
         first = walks(users=60)
-        prequential(learner, first, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
-        prequential(learner, walks(users=60, step=5, seed=2), 0.0, catalog_size=V, batch_size=16)
+        prequential(learner, first, 0.0, catalog_size=V, batch_size=32, filter_seen=False)
+        prequential(learner, walks(users=60, step=5, seed=2), 0.0, catalog_size=V, batch_size=32)
         frozen = Frozen(learner.catalog_scorer)
-        again = prequential(frozen, first, 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+        again = prequential(frozen, first, 0.0, catalog_size=V, batch_size=32, filter_seen=False)
         kept[replay] = again.values().mean()
     assert kept[200] > kept[0] + 0.05
 
@@ -350,7 +350,7 @@ def test_directions_stay_and_a_planted_pattern_is_learned_beside_them(learn):
     before = learner.vectors.clone()
     weights = learner.model.interest.weights.clone()
     hits = [
-        prequential(one, walks(users=60), 0.0, catalog_size=V, batch_size=16, filter_seen=False)
+        prequential(one, walks(users=60), 0.0, catalog_size=V, batch_size=32, filter_seen=False)
         for one in (learner, frozen)
     ]
     learned, static = (found.values()[-150:].mean() for found in hits)
