@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from mmrec.encoders.cache import Features, FeatureStore
     from mmrec.encoders.category import CategoryEncoder
     from mmrec.encoders.feature import FeatureEncoder
+    from mmrec.encoders.given import GivenEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
     from mmrec.encoders.image_transform import ImageTransform
-    from mmrec.encoders.number import NumberEncoder, piecewise_linear, quantile_edges
+    from mmrec.encoders.number import (
+        NumberEncoder,
+        piecewise_linear,
+        quantile_edges,
+        soft_bins,
+    )
     from mmrec.encoders.protocol import Encoder, RawEncoder
     from mmrec.encoders.text import TextEncoder, TextTransform
     from mmrec.encoders.tuning import tune
@@ -26,6 +32,7 @@ _FILES = {
     "FeatureEncoder": "feature",
     "FeatureStore": "cache",
     "Features": "cache",
+    "GivenEncoder": "given",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTransform": "image_transform",
@@ -35,6 +42,7 @@ _FILES = {
     "TextTransform": "text",
     "piecewise_linear": "number",
     "quantile_edges": "number",
+    "soft_bins": "number",
     "tune": "tuning",
 }
 
@@ -44,6 +52,7 @@ __all__ = [
     "FeatureEncoder",
     "FeatureStore",
     "Features",
+    "GivenEncoder",
     "IdEncoder",
     "ImageEncoder",
     "ImageTransform",
@@ -53,6 +62,7 @@ __all__ = [
     "TextTransform",
     "piecewise_linear",
     "quantile_edges",
+    "soft_bins",
     "tune",
 ]
 
