@@ -83,15 +83,31 @@ def test_content_may_count_more_for_new_items_alone():
     table[:, 1, ~UNSEEN] = torch.randn(300, KNOWN + 1)
     together, _ = chosen(target, table)
     weights, facts = chosen(target, table, apart=True)
-    assert set(facts["weights"]) == {"content:text", "new:text", "unseen"}
-    assert facts["weights"]["content:text"] == together.get("content:text", 0.0)
+    assert set(facts["weights"]) == {"new:text", "unseen"}
     floor, best = (1 - COST) * means(target, table, {})[0], 0.0
     for near, bonus in product((0.0, *WEIGHTS), repeat=2):
-        tried = together | {"new:text": near, "unseen": bonus}
-        warm, cold = means(target, table, tried)
+        warm, cold = means(target, table, {"new:text": near, "unseen": bonus})
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
     assert best > means(target, table, together)[1] + 0.05
+
+
+def test_a_second_content_is_added_if_it_finds_more():
+    target, table = planted(content=2.0, below=4.0, requests=300)
+    rows, cold = np.arange(300), UNSEEN.numpy()
+    table[:, 2, cold] = torch.randn(300, ITEMS - KNOWN)
+    table[rows, 2, target] += 2.0
+    names, given = ["content:text", "content:image", "unseen"], (target, np.arange(300), UNSEEN)
+    weights, _ = choose_for_cold(lambda rows: table[rows], names, {}, *given, apart=True)
+    assert weights["new:text"] > 0
+    assert weights["new:image"] > 0
+
+
+def test_what_it_may_cost_is_an_option():
+    target, table = planted(content=1.0, below=6.0, requests=300)
+    found = [means(target, table, chosen(target, table, cost=cost)[0]) for cost in (0.01, 0.3)]
+    assert found[1][1] > found[0][1]
+    assert found[1][0] < found[0][0]
 
 
 @pytest.mark.parametrize("seed", range(3))

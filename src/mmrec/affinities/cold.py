@@ -41,12 +41,12 @@ def choose_for_cold(
     """Return the weights with which targets without events are found, and what they gained.
 
     Few targets are items without events, so a choice on all targets says little about them. Here
-    the weight of one content and that of ``unseen`` are chosen together, and then, with ``apart``,
-    that of one content for these items alone, such as ``new:text``, and that of ``unseen`` once
-    more. They are those of the best NDCG@10 of targets without events, among those with which the
-    NDCG@10 of the other targets falls by a share of ``cost`` at most. They are kept if the gain
-    exceeds 1.5 standard errors, where each user is ranked with what is best for other users. All
-    other weights stay.
+    the weight of one content and that of ``unseen`` are chosen together. With ``apart``, the weight
+    of content is one for items without events alone, such as ``new:text``, and further contents are
+    added one after the other, each with ``unseen`` once more. The weights are those of the best
+    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets
+    falls by a share of ``cost`` at most. They are kept if the gain exceeds 1.5 standard errors,
+    where each user is ranked with what is best for other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -81,6 +81,7 @@ def choose_for_cold(
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     content = [name for name in names if name.startswith(CONTENT)]
+    near = [_new(name) for name in content] if apart else content
     column = {name: number for number, name in enumerate(names, 1)}
     known: dict[tuple[tuple[str, float], ...], Float[np.ndarray, " N"]] = {}
 
@@ -96,10 +97,13 @@ def choose_for_cold(
         """Return what is best for cold rows and costs the others little."""
         others, own = rows & ~cold, rows & cold
         least, found = (1 - cost) * before[others].mean(), dict[str, float]()
-        for names in (content, [_new(name) for name in content] if apart else []):
-            tried = [found, *(found | changes for changes in _settings(names))]
+        for _ in range(max(len(near), 1) if apart else 1):
+            start = found
+            tried = [found, *(found | changes for changes in _settings(near))]
             kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
             found = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
+            if found == start:
+                break
         return found
 
     after = before.copy()
@@ -149,6 +153,6 @@ def _usual(name: str, weights: dict[str, float]) -> float:
 
 def _settings(names: list[str]) -> list[dict[str, float]]:
     """Return the weights of one of some terms, and of ``unseen``, that are tried."""
-    tried = [{UNSEEN: near} for near in (0.0, *WEIGHTS)] if not names else []
+    tried = [{UNSEEN: bonus} for bonus in (0.0, *WEIGHTS)] if not names else []
     pairs = product(names, (0.0, *WEIGHTS), (0.0, *WEIGHTS))
-    return tried + [{name: weight, UNSEEN: near} for name, weight, near in pairs]
+    return tried + [{name: weight, UNSEEN: bonus} for name, weight, bonus in pairs]
