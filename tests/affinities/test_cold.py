@@ -30,9 +30,10 @@ def planted(content, below, seed=0, requests=500):
     return target, torch.from_numpy(table).float()
 
 
-def chosen(target, table, weights=None, user=None, unseen=UNSEEN):
+def chosen(target, table, weights=None, user=None, unseen=UNSEEN, **more):
     user = np.arange(len(target)) if user is None else user
-    return choose_for_cold(lambda rows: table[rows], NAMES, weights or {}, target, user, unseen)
+    given = lambda rows: table[rows], NAMES, weights or {}, target, user, unseen
+    return choose_for_cold(*given, **more)
 
 
 def means(target, table, weights):
@@ -41,7 +42,12 @@ def means(target, table, weights):
     for row, item in enumerate(target):
         score = table[row, 0].numpy().copy()
         for name, weight in weights.items():
-            score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
+            if name == "new:text":  # in the place of the weight of content for all items
+                score[UNSEEN] += np.float32(weight - weights.get("content:text", 0.0)) * (
+                    table[row, 1, UNSEEN].numpy()
+                )
+            else:
+                score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
         rank = (score[1:] >= score[item]).sum()
         found[int(item > KNOWN)].append(1 / np.log2(1 + float(rank)) if rank <= 10 else 0.0)
     return np.mean(found[0]), np.mean(found[1])
@@ -69,6 +75,39 @@ def test_the_best_pair_of_all_is_chosen():
         warm, cold = means(target, table, {"content:text": near, "unseen": bonus})
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
+
+
+def test_content_may_count_more_for_new_items_alone():
+    """What misleads among known items finds new ones."""
+    target, table = planted(content=3.0, below=4.0, requests=300)
+    table[:, 1, ~UNSEEN] = torch.randn(300, KNOWN + 1)
+    together, _ = chosen(target, table)
+    weights, facts = chosen(target, table, apart=True)
+    assert set(facts["weights"]) == {"new:text", "unseen"}
+    floor, best = (1 - COST) * means(target, table, {})[0], 0.0
+    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
+        warm, cold = means(target, table, {"new:text": near, "unseen": bonus})
+        best = max(best, cold if warm >= floor else 0.0)
+    assert means(target, table, weights)[1] == pytest.approx(best)
+    assert best > means(target, table, together)[1] + 0.05
+
+
+def test_a_second_content_is_added_if_it_finds_more():
+    target, table = planted(content=2.0, below=4.0, requests=300)
+    rows, cold = np.arange(300), UNSEEN.numpy()
+    table[:, 2, cold] = torch.randn(300, ITEMS - KNOWN)
+    table[rows, 2, target] += 2.0
+    names, given = ["content:text", "content:image", "unseen"], (target, np.arange(300), UNSEEN)
+    weights, _ = choose_for_cold(lambda rows: table[rows], names, {}, *given, apart=True)
+    assert weights["new:text"] > 0
+    assert weights["new:image"] > 0
+
+
+def test_what_it_may_cost_is_an_option():
+    target, table = planted(content=1.0, below=6.0, requests=300)
+    found = [means(target, table, chosen(target, table, cost=cost)[0]) for cost in (0.01, 0.3)]
+    assert found[1][1] > found[0][1]
+    assert found[1][0] < found[0][0]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -30,6 +30,19 @@ def test_absent_content_is_zero_whatever_is_in_its_place():
     assert not found[1].any()
 
 
+def test_new_items_have_directions_of_another_length():
+    widths, present = {"id": 2, "text": 3}, {"id": torch.tensor([True, False])}
+    content = ContentDirections(widths, {"text": 3}, "id")
+    features = {"id": torch.zeros(2, 2), "text": torch.randn(1, 3).expand(2, 3)}
+    present["text"] = torch.ones(2).bool()
+    known, new = content(features, present)
+    assert torch.equal(known, new)
+    content.known.fill_(0.5)
+    content.new.fill_(2.0)
+    found = content(features, present)
+    torch.testing.assert_close(found, torch.stack([0.5 * known, 2.0 * known]))
+
+
 @pytest.mark.parametrize("dim", [0, 4])
 def test_wrong_number_of_axes_is_refused(dim):
     with pytest.raises(ValueError, match=f"1 <= dim <= width; got {dim} and 3"):

@@ -27,7 +27,8 @@ def loop(interest, vectors, types, length):
         total = torch.zeros(width)
         for t in range(length):
             sign = -1 if int(types[t]) in interest.negative_types else 1
-            total += sign * 0.7 ** (length - 1 - t) * vectors[t, start : start + width]
+            direction = vectors[t, start : start + width]
+            total += sign * 0.7 ** (length - 1 - t) * direction / direction.norm()
         found.append(weight * total / total.norm().clamp(min=1e-12))
         start += width
     return torch.cat(found)

@@ -12,7 +12,7 @@ def test_without_weights_the_scores_are_those_of_the_model(build):
     torch.manual_seed(0)
     model = build({"text": FeatureEncoder(6)}, dim=4).eval()
     names = list(model.state_dict())
-    affinity = ContentAffinity({"text": 2}, decay=0.5, negative_types=(1,))
+    affinity = ContentAffinity({"text": 2}, decay=0.5, negative_types=(1,), identity="id")
     wide = with_content(model, affinity)
     histories, vectors = Histories.of_items([[3, 1, 2], [5]]), torch.randn(9, 6)
     with torch.no_grad():

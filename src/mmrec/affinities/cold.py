@@ -13,11 +13,14 @@ from mmrec.affinities.choice import ERRORS, WEIGHTS, compare, folds, ndcg
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
 
+NEW = "new:"
+"""Begins the name of the weight of a modality for new items, where it is another one."""
+
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
 COST = 0.02
-"""Share of the NDCG@10 of the other targets that items without events may cost, at most."""
+"""Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
 LEAST = 20
 """Users with a target without events below which nothing is concluded from them."""
@@ -31,15 +34,19 @@ def choose_for_cold(
     user: Shaped[np.ndarray, " N"],
     unseen: Bool[Tensor, " V1"],
     *,
+    apart: bool = False,
+    cost: float = COST,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
     Few targets are items without events, so a choice on all targets says little about them. Here
-    the weight of one content and that of ``unseen`` are chosen together. They are those of the best
-    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets is at
-    most 2 % lower than before. They are kept if the gain exceeds 1.5 standard errors, where each
-    user is ranked with what is best for other users. All other weights stay.
+    the weight of one content and that of ``unseen`` are chosen together. With ``apart``, the weight
+    of content is one for items without events alone, such as ``new:text``, and further contents are
+    added one after the other, each with ``unseen`` once more. The weights are those of the best
+    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets
+    falls by a share of ``cost`` at most. They are kept if the gain exceeds 1.5 standard errors,
+    where each user is ranked with what is best for other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -49,6 +56,8 @@ def choose_for_cold(
         target: the item that each request led to.
         user: the user of each request.
         unseen: the items without events.
+        apart: whether content can have another weight for items without events.
+        cost: share of the NDCG@10 of the other targets that items without events may cost, at most.
         seed: seed of the draws.
 
     Example:
@@ -71,45 +80,79 @@ def choose_for_cold(
     if len(np.unique(user[cold])) < LEAST or cold.all():
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
-    settings = _settings([name for name in names if name.startswith(CONTENT)])
+    content = [name for name in names if name.startswith(CONTENT)]
+    near = [_new(name) for name in content] if apart else content
     column = {name: number for number, name in enumerate(names, 1)}
+    known: dict[tuple[tuple[str, float], ...], Float[np.ndarray, " N"]] = {}
 
     def ranked(changes: dict[str, float]) -> Float[np.ndarray, " N"]:
-        score: Tensor = features[..., 0]
-        for name, weight in (weights | changes).items():
-            score = score + weight * features[..., column[name]]
-        return ndcg(score, offset)
+        key = tuple(changes.items())
+        if key not in known:
+            known[key] = ndcg(_scores(features, column, weights | changes), offset)
+        return known[key]
 
-    before = ranked({})
-    curve = np.stack([ranked(changes) for changes in settings], axis=1)
-    after, fold = before.copy(), folds(user, seed)
+    before, fold = ranked({}), folds(user, seed)
+
+    def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
+        """Return what is best for cold rows and costs the others little."""
+        others, own = rows & ~cold, rows & cold
+        least, found = (1 - cost) * before[others].mean(), dict[str, float]()
+        for _ in range(max(len(near), 1) if apart else 1):
+            start = found
+            tried = [found, *(found | changes for changes in _settings(near))]
+            kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
+            found = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
+            if found == start:
+                break
+        return found
+
+    after = before.copy()
     for own in np.unique(fold):
-        rows = fold == own
-        after[rows] = curve[rows, _best(curve[~rows], before[~rows], cold[~rows])]
+        if cold[fold != own].any():
+            after[fold == own] = ranked(best(fold != own))[fold == own]
     gained = compare(after[cold], before[cold], user[cold])
-    cost = 1 - after[~cold].mean() / max(before[~cold].mean(), 1e-12)
-    facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(cost)}
+    lost = 1 - after[~cold].mean() / max(before[~cold].mean(), 1e-12)
+    facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
     if not gained["gain"] > ERRORS * gained["standard_error"]:
         return weights, facts
-    changes = settings[_best(curve, before, cold)]
-    found = {name: weight for name, weight in (weights | changes).items() if weight}
-    return found, {**facts, "weights": changes}
+    changes = best(np.ones(len(target), dtype=bool))
+    given = weights | changes
+    kept = {name: weight for name, weight in given.items() if weight != _usual(name, given)}
+    return kept, {**facts, "weights": changes}
 
 
-def _settings(content: list[str]) -> list[dict[str, float]]:
-    """Return the weights that are tried, first those that were chosen."""
-    tried: list[dict[str, float]] = [{}]
-    for near in (0.0, *WEIGHTS):
-        tried += [{UNSEEN: near}] if not content else []
-        tried += [{name: w, UNSEEN: near} for name, w in product(content, (0.0, *WEIGHTS))]
-    return tried
+def _scores(
+    features: Float[Tensor, "N C K"], column: dict[str, int], weights: dict[str, float]
+) -> Float[Tensor, "N C"]:
+    """Return the score of each candidate."""
+    score: Tensor = features[..., 0]
+    for name, weight in weights.items():
+        more = weight - _usual(name, weights)
+        if name.startswith(NEW):
+            term = features[..., column[_content(name)]] * features[..., column[UNSEEN]]
+        else:
+            term = features[..., column[name]]
+        score = score + more * term
+    return score
 
 
-def _best(
-    curve: Float[np.ndarray, "N S"], before: Float[np.ndarray, " N"], cold: Bool[np.ndarray, " N"]
-) -> int:
-    """Return the number of the setting that is best for cold rows and costs the others little."""
-    if not cold.any():
-        return 0
-    kept = curve[~cold].mean(0) >= (1 - COST) * before[~cold].mean()
-    return int(np.where(kept, curve[cold].mean(0), -np.inf).argmax())
+def _content(name: str) -> str:
+    """Return the name of the affinity of content whose weight for new items ``name`` is."""
+    return CONTENT + name.removeprefix(NEW)
+
+
+def _new(name: str) -> str:
+    """Return the name of the weight for new items of an affinity of content."""
+    return NEW + name.removeprefix(CONTENT)
+
+
+def _usual(name: str, weights: dict[str, float]) -> float:
+    """Return the weight that an affinity has if none is given."""
+    return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
+
+
+def _settings(names: list[str]) -> list[dict[str, float]]:
+    """Return the weights of one of some terms, and of ``unseen``, that are tried."""
+    tried = [{UNSEEN: bonus} for bonus in (0.0, *WEIGHTS)] if not names else []
+    pairs = product(names, (0.0, *WEIGHTS), (0.0, *WEIGHTS))
+    return tried + [{name: weight, UNSEEN: bonus} for name, weight, bonus in pairs]

@@ -58,9 +58,14 @@ class Directions(nn.Module):
 class ContentDirections(nn.Module):
     """The directions of the frozen modalities of an item, side by side.
 
+    A direction has length 1. With ``identity``, the modality that an item has only once it was
+    trained, those of new items and of others may have different lengths: ``new`` and ``known``, one
+    number for each modality. So content can count more for items of which nothing else is known.
+
     Args:
         widths: width of each modality's features, by name.
         dims: number of axes of each, by name.
+        identity: the modality that new items lack; None if there is no such modality.
 
     Example:
         >>> content = ContentDirections({"text": 4, "image": 3}, {"text": 2, "image": 2})
@@ -70,10 +75,18 @@ class ContentDirections(nn.Module):
         tensor([[0.7071, 0.7071, 0.0000, 0.0000]])
     """
 
-    def __init__(self, widths: Mapping[str, int], dims: Mapping[str, int]) -> None:
+    new: Tensor
+    known: Tensor
+
+    def __init__(
+        self, widths: Mapping[str, int], dims: Mapping[str, int], identity: str | None = None
+    ) -> None:
         super().__init__()
         self.blocks = nn.ModuleDict({name: Directions(widths[name], dims[name]) for name in dims})
-        self.dims = dict(dims)
+        self.dims, self.identity = dict(dims), identity
+        self.widths = {name: widths[name] for name in dims}
+        self.register_buffer("new", torch.ones(len(dims)))
+        self.register_buffer("known", torch.ones(len(dims)))
 
     @property
     def dim(self) -> int:
@@ -93,8 +106,12 @@ class ContentDirections(nn.Module):
     ) -> Float[Tensor, "P E"]:
         """Return the directions of each item; those of an absent modality are zero."""
         parts = []
-        for name, block in self.blocks.items():
+        for number, (name, block) in enumerate(self.blocks.items()):
             here = present[name].unsqueeze(-1)
             given = torch.where(here, features[name], 0.0)  # an absent slot may hold NaN
-            parts.append(torch.where(here, block(given), 0.0))
+            direction = torch.where(here, block(given), 0.0)
+            if self.identity is not None:
+                known = present[self.identity].unsqueeze(-1)
+                direction = direction * torch.where(known, self.known[number], self.new[number])
+            parts.append(direction)
         return torch.cat(parts, dim=-1)

@@ -32,7 +32,7 @@ class AffinityFusion(nn.Module):
     @property
     def dims(self) -> Mapping[str, int]:
         """Width of each modality's features, by name."""
-        return self.fusion.dims
+        return {**self.fusion.dims, **self.content.widths}
 
     @property
     def dim(self) -> int:
@@ -43,5 +43,6 @@ class AffinityFusion(nn.Module):
         self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
     ) -> Float[Tensor, "P _"]:
         """Return the learned vector and the directions of each item."""
-        learned = self.fusion(features, present)
+        read = self.fusion.dims
+        learned = self.fusion({n: features[n] for n in read}, {n: present[n] for n in read})
         return torch.cat([learned, self.content(features, present).to(learned)], dim=-1)

@@ -27,11 +27,11 @@ class AffinityState(tuple[Tensor, ...]):
 class AffinityInterest(nn.Module):
     """Puts the direction of the last items beside an interest, so that a product adds affinities.
 
-    An item vector is the learned one (D), followed by blocks of directions (E), each of length 1 or
-    0. The result is the interest of the learned vectors (H), followed for each block by
-    ``weight · m / |m|`` with ``m = Σ decay^age · direction``: its product with an item's block is
-    ``weight`` times the cosine of the item and the mean of the last items. An event that says no
-    is subtracted.
+    An item vector is the learned one (D), followed by blocks of directions (E). The result is the
+    interest of the learned vectors (H), followed for each block by ``weight · m / |m|`` with
+    ``m = Σ decay^age · direction``, where each direction has length 1: its product with an item's
+    block is ``weight`` times the length of the block times the cosine of the item and the mean of
+    the last items. An event that says no is subtracted.
 
     Args:
         interest: the interest model of the learned vectors.
@@ -144,6 +144,9 @@ class AffinityInterest(nn.Module):
         return vectors[..., :own], vectors[..., own:]
 
     def _signed(self, directions: Tensor, event_type: Tensor | None) -> Tensor:
+        """Return directions of length 1, or 0, turned round for events that say no."""
+        blocks = directions.split(self.blocks, dim=-1)
+        directions = torch.cat([F.normalize(block, dim=-1) for block in blocks], dim=-1)
         if event_type is None or not self.negative_types:
             return directions
         no = torch.isin(event_type, torch.tensor(self.negative_types, device=event_type.device))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from mmrec.affinities.content import ContentDirections
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, SteppingAffinityInterest
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
+from mmrec.encoders import Encoder
 from mmrec.interest import SteppingInterest
 from mmrec.models import SequentialModel
 
@@ -27,11 +28,13 @@ class ContentAffinity:
         dims: number of directions of each modality, by name.
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
+        identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
+    identity: str | None = None
 
     @classmethod
     def of(cls, model: SequentialModel) -> "ContentAffinity | None":
@@ -39,12 +42,14 @@ class ContentAffinity:
         fusion, interest = model.items.fusion, model.interest
         if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
             return None
-        return cls(fusion.content.dims, interest.decay, tuple(interest.negative_types))
+        content, no = fusion.content, tuple(interest.negative_types)
+        return cls(content.dims, interest.decay, no, content.identity)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "dims": dict(self.dims),
+            "identity": self.identity,
             "decay": self.decay,
             "negative_types": list(self.negative_types),
         }
@@ -52,7 +57,8 @@ class ContentAffinity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
         """Return what :meth:`to_dict` has written."""
-        return cls(dict(values["dims"]), float(values["decay"]), tuple(values["negative_types"]))
+        decay, no = float(values["decay"]), tuple(values["negative_types"])
+        return cls(dict(values["dims"]), decay, no, values["identity"])
 
 
 def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:
@@ -63,7 +69,8 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     width = sum(affinity.dims.values())
     tensors = chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
-    content = ContentDirections(model.items.fusion.dims, affinity.dims).to(device)
+    widths = {name: cast(Encoder, part).dim for name, part in model.items.encoders.items()}
+    content = ContentDirections(widths, affinity.dims, affinity.identity).to(device)
     kind = (
         SteppingAffinityInterest
         if isinstance(model.interest, SteppingInterest)

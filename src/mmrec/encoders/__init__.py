@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from mmrec.encoders.cache import Features, FeatureStore
     from mmrec.encoders.category import CategoryEncoder
     from mmrec.encoders.feature import FeatureEncoder
+    from mmrec.encoders.given import GivenEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
     from mmrec.encoders.image_tower import ImageTower
     from mmrec.encoders.image_transform import ImageTransform
-    from mmrec.encoders.number import NumberEncoder, piecewise_linear, quantile_edges
+    from mmrec.encoders.number import (
+        NumberEncoder,
+        piecewise_linear,
+        quantile_edges,
+        soft_bins,
+    )
     from mmrec.encoders.projection import Projection
     from mmrec.encoders.protocol import Encoder, RawEncoder
     from mmrec.encoders.text import TextEncoder, TextTransform
@@ -28,6 +34,7 @@ _FILES = {
     "FeatureEncoder": "feature",
     "FeatureStore": "cache",
     "Features": "cache",
+    "GivenEncoder": "given",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTower": "image_tower",
@@ -39,6 +46,7 @@ _FILES = {
     "TextTransform": "text",
     "piecewise_linear": "number",
     "quantile_edges": "number",
+    "soft_bins": "number",
     "tune": "tuning",
 }
 
@@ -48,6 +56,7 @@ __all__ = [
     "FeatureEncoder",
     "FeatureStore",
     "Features",
+    "GivenEncoder",
     "IdEncoder",
     "ImageEncoder",
     "ImageTower",
@@ -59,6 +68,7 @@ __all__ = [
     "TextTransform",
     "piecewise_linear",
     "quantile_edges",
+    "soft_bins",
     "tune",
 ]
 

@@ -55,6 +55,30 @@ def piecewise_linear(
     return np.concatenate([shares, missing[:, None]], axis=1).astype(np.float32)
 
 
+def soft_bins(
+    values: Float[np.ndarray, " n"], edges: Float64[np.ndarray, " edges"], *, spread: float = 1.5
+) -> Float32[np.ndarray, "n edges"]:
+    """Return how near numbers are to edges: 1 at an edge, and less the further away.
+
+    Distances are counted in edges, so quantiles as edges give each piece the same width. A number
+    outside the edges counts as the nearest one. NaN has zeros.
+
+    Args:
+        values: the numbers; computed in float64.
+        edges: increasing, one or more.
+        spread: standard deviation of the Gaussian, in edges.
+
+    Example:
+        >>> soft_bins(np.array([1.0, 9.0, np.nan]), np.array([1.0, 2.0, 6.0])).round(2)
+        array([[1.  , 0.8 , 0.41],
+               [0.41, 0.8 , 1.  ],
+               [0.  , 0.  , 0.  ]], dtype=float32)
+    """
+    place = np.interp(values, edges, np.arange(len(edges)))
+    near = np.exp(-0.5 * ((place[:, None] - np.arange(len(edges))) / spread) ** 2)
+    return np.where(np.isnan(values)[:, None], 0.0, near).astype(np.float32)
+
+
 @record_init_args
 class NumberEncoder(nn.Module):
     """Maps the encoded numbers of an item to a vector: a piecewise linear function of each.

@@ -1,5 +1,7 @@
 """The step and the readout of an interest with affinities, for export."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ class AffinityStep(nn.Module):
     def __init__(self, interest: AffinityInterest, step: nn.Module) -> None:
         super().__init__()
         self.step, self.own, self.decay = step, interest.interest.dim, interest.decay
-        self.negative_types = interest.negative_types
+        self.negative_types, self.blocks = interest.negative_types, interest.blocks
 
     def forward(
         self,
@@ -32,7 +34,8 @@ class AffinityStep(nn.Module):
         sign = torch.ones_like(gap)
         for number in self.negative_types:
             sign = torch.where(event_type == number, -1.0, sign)
-        after = self.decay * directions + sign.unsqueeze(1) * vectors[:, self.own :]
+        blocks = _unit(vectors[:, self.own :].split(self.blocks, dim=1))
+        after = self.decay * directions + sign.unsqueeze(1) * torch.cat(blocks, dim=1)
         inner = self.step(vectors[:, : self.own], gap, event_type, *state)
         return after, *((inner,) if isinstance(inner, Tensor) else inner)
 
@@ -54,9 +57,11 @@ class AffinityReadout(nn.Module):
 
     def forward(self, directions: Float[Tensor, "B E"], *state: Tensor) -> Float[Tensor, "B _"]:
         """Return the interest."""
-        parts = directions.split(self.blocks, dim=1)
-        scaled = [
-            self.weights[n] * part / part.norm(dim=1, keepdim=True).clamp(min=1e-12)
-            for n, part in enumerate(parts)
-        ]
+        parts = _unit(directions.split(self.blocks, dim=1))
+        scaled = [self.weights[number] * part for number, part in enumerate(parts)]
         return torch.cat([self.readout(*state), *scaled], dim=1)
+
+
+def _unit(blocks: Sequence[Tensor]) -> list[Tensor]:
+    """Return blocks of length 1, or 0."""
+    return [block / block.norm(dim=1, keepdim=True).clamp(min=1e-12) for block in blocks]

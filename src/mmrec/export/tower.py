@@ -1,10 +1,12 @@
 """The item tower after the encoders of raw values: the light encoders and the fusion."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.encoders import Encoder, FeatureEncoder, GivenEncoder, IdEncoder
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.export.part import Part, Port
 from mmrec.models import ItemEncoder
@@ -35,7 +37,8 @@ def tower_part(items: ItemEncoder) -> Part:
         if type(encoder) is IdEncoder:
             inputs.append(Port(name, ("N",), "int64"))
             continue
-        width = encoder.dim_in if type(encoder) is FeatureEncoder else items.fusion.dims[name]
+        made = cast(Encoder, encoder).dim
+        width = encoder.dim_in if type(encoder) is FeatureEncoder else made
         inputs += [Port(name, ("N", width)), Port(f"{name}_present", ("N",), "bool")]
     return Part("items", _Tower(items), inputs, [Port("vectors", ("N", items.dim))])
 
@@ -57,7 +60,11 @@ class _Tower(nn.Module):
             if not is_id:  # rows of items without the modality may be NaN
                 values = torch.where(present[name].unsqueeze(-1), values, 0.0)
             features[name] = head(values)
-        return self.fusion(features, present)
+        read = self.fusion.dims
+        vectors: Tensor = self.fusion(
+            {name: features[name] for name in read}, {name: present[name] for name in read}
+        )
+        return vectors
 
 
 class _Standardize(nn.Module):
@@ -86,9 +93,10 @@ def _head(name: str, encoder: nn.Module) -> nn.Module:
         return _Standardize(encoder)
     if type(encoder) is IdEncoder:
         return encoder
-    if reads_raw_values(encoder):
+    if reads_raw_values(encoder) or type(encoder) is GivenEncoder:
         return nn.Identity()
     raise ValueError(
-        "export expects encoders of exactly the class IdEncoder or FeatureEncoder, or encoders of "
-        f"raw values, whose vectors it takes as inputs; got {type(encoder).__name__} for {name!r}"
+        "export expects encoders of exactly the class IdEncoder, FeatureEncoder or GivenEncoder, "
+        "or encoders of raw values, whose vectors it takes as inputs; got "
+        f"{type(encoder).__name__} for {name!r}"
     )

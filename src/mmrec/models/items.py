@@ -1,6 +1,6 @@
 """The item tower: the modalities of an item → one vector."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -27,6 +27,8 @@ class ItemEncoder(nn.Module):
         fusion: fuses ``{name: (P, D_m)}`` and ``{name: (P,)}`` into ``(P, D)``.
         modality_dropout: in training, the probability that a modality of an item is dropped, so
             that the model learns to handle missing ones. An item keeps at least one modality.
+        beside: modalities that the fusion does not read. They are encoded for what lies beside the
+            learned vector, such as :mod:`mmrec.affinities`, and are never dropped.
         chunk: most inputs that a trained encoder takes at once. Activations of all chunks but the
             last are computed again for their gradient, so that memory does not grow with the pool
             (gradient caching, arXiv 2101.06983); None encodes the pool at once.
@@ -55,14 +57,17 @@ class ItemEncoder(nn.Module):
         *,
         modality_dropout: float = 0.0,
         chunk: int | None = 64,
+        beside: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        check_items(encoders, fusion)
+        if unknown := sorted(set(beside) - set(encoders)):
+            raise ValueError(f"beside expects some of {sorted(encoders)}; got {unknown}")
+        check_items({name: e for name, e in encoders.items() if name not in beside}, fusion)
         if not 0 <= modality_dropout < 1:
             raise ValueError(f"modality_dropout must be in [0, 1); got {modality_dropout}")
         self.encoders = nn.ModuleDict(cast(Mapping[str, nn.Module], encoders))
         self.fusion = fusion
-        self.modality_dropout, self.chunk = modality_dropout, chunk
+        self.modality_dropout, self.chunk, self.beside = modality_dropout, chunk, list(beside)
 
     @property
     def dim(self) -> int:
@@ -71,7 +76,14 @@ class ItemEncoder(nn.Module):
 
     def forward(self, pool: ItemPool) -> Float[Tensor, "P D"]:
         """Return the vector of every slot."""
-        return self.fusion(*self.features(pool))
+        return self.fuse(*self.features(pool))
+
+    def fuse(
+        self, features: Mapping[str, Tensor], present: Mapping[str, Bool[Tensor, " P"]]
+    ) -> Float[Tensor, "P D"]:
+        """Return the vector of every slot from :meth:`features`."""
+        read = self.fusion.dims
+        return self.fusion({n: features[n] for n in read}, {n: present[n] for n in read})
 
     def features(self, pool: ItemPool) -> Features:
         """Return the features of each modality of the pool; they are zero where it is absent.
@@ -85,7 +97,8 @@ class ItemEncoder(nn.Module):
         present = {name: pool.present[name] for name in self.encoders}
         features = {}
         for name, encoder in self.encoders.items():
-            values = torch.zeros(len(pool), self.fusion.dims[name], device=pool.items.device)
+            width = cast(Encoder, encoder).dim
+            values = torch.zeros(len(pool), width, device=pool.items.device)
             if name in pool.content:
                 encoded = self._encode(encoder, pool.content[name])
                 here = present[name].nonzero().squeeze(1)
@@ -106,12 +119,13 @@ class ItemEncoder(nn.Module):
             return torch.cat([*(run(part) for part in parts), encoder(last)])
 
     def _drop(self, present: dict[str, Bool[Tensor, " P"]]) -> dict[str, Bool[Tensor, " P"]]:
-        if not self.training or self.modality_dropout == 0 or len(present) == 1:
+        read = [name for name in present if name not in self.beside]
+        if not self.training or self.modality_dropout == 0 or len(read) == 1:
             return present
-        here = torch.stack(list(present.values()))
+        here = torch.stack([present[name] for name in read])
         kept = here & (torch.rand(here.shape, device=here.device) >= self.modality_dropout)
         kept = torch.where(kept.any(0), kept, here)
-        return dict(zip(present, kept, strict=True))
+        return present | dict(zip(read, kept, strict=True))
 
 
 @torch.no_grad()
@@ -161,10 +175,10 @@ def encode_with_contributions(
             indices = np.arange(start, min(start + batch_size, catalog_size + 1))
             rows = slice(start, start + len(indices))
             features, present = items.features(load_pool(indices, sources).to(device))
-            vectors[rows] = items.fusion(features, present)[1:].float()
+            vectors[rows] = items.fuse(features, present)[1:].float()
             for name in names:
                 lacking = present | {name: torch.zeros_like(present[name])}
-                without = items.fusion(features, lacking)[1:].float()
+                without = items.fuse(features, lacking)[1:].float()
                 contributions[name][rows] = (vectors[rows] - without).half()
     finally:
         items.train(training)

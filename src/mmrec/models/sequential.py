@@ -71,7 +71,7 @@ class SequentialModel(nn.Module):
         See :func:`mmrec.models.columns.score_columns` for which of its slots are scored.
         """
         features, present = self.items.features(batch.pool)
-        vectors = self.items.fusion(features, present)
+        vectors = self.items.fuse(features, present)
         # The gradient of these two look-ups takes a fifth of the time that indexing would.
         events = F.embedding(batch.history, vectors)
         if self.users is not None and batch.users is not None:

@@ -149,8 +149,8 @@ class ContentOptions(_Group):
     modalities: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
         None,
         description="Modalities of an item, separated by commas: id, text, image, category, "
-        "number, vectors, or with columns, such as text:title, number:price+year or "
-        "clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
+        "number, side, vectors, or with columns, such as text:title, number:price+year, side:year "
+        "or clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
     )
     user_features: Annotated[tuple[str, ...] | None, BeforeValidator(_features)] = Field(
         None,
@@ -217,6 +217,13 @@ class ModelOptions(_Group):
         True,
         description="Add to the score how near an item's content is to the last items, and how "
         "often the same users took both, if that helps on validation.",
+    )
+    new_item_cost: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="Share of NDCG@10 that other items may lose, so that items without events are "
+        "found; measured on validation.",
     )
     request_time: bool = Field(
         True, description="Use the time from the last event to the request as an input."

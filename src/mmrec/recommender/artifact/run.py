@@ -18,7 +18,7 @@ from torch import Tensor
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 
-FORMAT = 5
+FORMAT = 6
 """Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """The numbers of an item as a modality: price, year, duration and the like."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,12 +61,12 @@ class NumberModality:
             names = find_columns("number", catalog, self.columns, COLUMNS)
             edges = {}
             for name in names:
-                numbers = _numbers(column_of(catalog, name))[0][context.trained - 1]
+                numbers = numbers_of(column_of(catalog, name))[0][context.trained - 1]
                 edges[name] = quantile_edges(numbers, self.bins).tolist()
         empty = [name for name, found in edges.items() if not found]
         if empty:
             raise ValueError(f"modality 'number': no trained item has a number in {empty}")
-        source, problems = _source(catalog, edges)
+        source, problems = source_of_numbers(catalog, edges, piecewise_linear)
         facts = {"edges": edges, "dim": context.dim}
         return Prepared(source, self.rebuild(facts), facts, problems=problems)
 
@@ -82,15 +82,24 @@ class NumberModality:
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
     ) -> tuple[Source, dict[int, str]]:
         """Return the encoded numbers of further items."""
-        return _source(items, facts["edges"])
+        return source_of_numbers(items, facts["edges"], piecewise_linear)
 
 
-def _source(items: Catalog, edges: dict[str, list[float]]) -> tuple[TableSource, dict[int, str]]:
+def source_of_numbers(
+    items: Catalog, edges: dict[str, list[float]], encode: Callable[..., Float[np.ndarray, "V _"]]
+) -> tuple[TableSource, dict[int, str]]:
+    """Return encoded columns of numbers, side by side, and what is no number, by row.
+
+    Args:
+        items: the items.
+        edges: edges of each column.
+        encode: encodes the numbers of a column, given its edges.
+    """
     blocks, problems = [], dict[int, str]()
     present = np.zeros(len(items) + 1, dtype=bool)
     for name, found in edges.items():
-        numbers, wrong = _numbers(column_of(items, name))
-        blocks.append(piecewise_linear(numbers, np.array(found)))
+        numbers, wrong = numbers_of(column_of(items, name))
+        blocks.append(encode(numbers, np.array(found)))
         present[1:] |= ~np.isnan(numbers)
         for row, value in wrong.items():
             said = f"{name} is {value!r}, not a number"
@@ -99,7 +108,7 @@ def _source(items: Catalog, edges: dict[str, list[float]]) -> tuple[TableSource,
     return TableSource(table, present), problems
 
 
-def _numbers(column: pl.Series) -> tuple[Float[np.ndarray, " V"], dict[int, Any]]:
+def numbers_of(column: pl.Series) -> tuple[Float[np.ndarray, " V"], dict[int, Any]]:
     """Return a column as numbers, NaN where it has none, and what is no number, by row."""
     dtype = column.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,10 +23,10 @@ from mmrec.affinities import (
 )
 from mmrec.affinities.candidates import Terms
 from mmrec.affinities.choice import choose_weights
-from mmrec.affinities.cold import CONTENT, UNSEEN, choose_for_cold
+from mmrec.affinities.cold import CONTENT, NEW, UNSEEN, choose_for_cold
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
-from mmrec.encoders import FeatureEncoder
+from mmrec.encoders import Encoder, FeatureEncoder, GivenEncoder
 from mmrec.models import SequentialModel, check_products, encode_with_contributions
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.leaks import TRAINED
@@ -45,6 +45,9 @@ MOST = 5_000
 
 COLD = 2_000
 """The same of those that led to an item without events."""
+
+SHORTEST = 2.0**-10
+"""Length of a direction that counts nothing: histories read it, so it can't be 0."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -88,7 +91,7 @@ def with_affinities(
     if "ease" not in before and EASE.side(split.train) > SIDE:
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
-    wide = _with_directions(state, sources, dict.fromkeys(_frozen(state.model), 1.0))
+    wide = _with_directions(state, sources, {f"{CONTENT}{n}": 1.0 for n in _frozen(state.model)})
     weights, facts = _chosen(state, wide, counted, requests)
     if start is not None and (new := [n for n in weights if n in COUNTED and n not in before]):
         log.warning(
@@ -106,7 +109,7 @@ def _chosen(
     requests: ValidRequests,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights that validation chooses, on all targets and on those without events."""
-    names = [*(f"{CONTENT}{name}" for name in _weights(wide.model)), *counted]
+    names = [*_weights(wide.model), *counted]
     last, seed = counted[UNSEEN], state.options.seed
     assert isinstance(last, Unseen)
     unseen = last.totals == 0
@@ -117,7 +120,15 @@ def _chosen(
     both = some.joined(cold)
     terms = _terms(state, wide, counted, both)
     weights, more = choose_for_cold(
-        terms, names, weights, both.targets, both.users, unseen, seed=seed
+        terms,
+        names,
+        weights,
+        both.targets,
+        both.users,
+        unseen,
+        apart=_identity(state) is not None,
+        cost=state.options.new_item_cost,
+        seed=seed,
     )
     return weights, {**facts, "weights": weights, "cold": more}
 
@@ -158,9 +169,7 @@ def attach(
     near |= {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
     counted = _counted(state, near, every, before)
-    content = {
-        name.removeprefix(CONTENT): weight for name, weight in weights.items() if name not in near
-    }
+    content = {name: w for name, w in weights.items() if name.startswith((CONTENT, NEW))}
     if content:
         state = _with_directions(state, sources, content)
     return replace(state, neighbours=tuple(counted.values()))
@@ -168,8 +177,7 @@ def attach(
 
 def weights_of(state: RecommenderState) -> dict[str, float]:
     """Return the weights of the affinities of a state, by name."""
-    content = {f"{CONTENT}{name}": weight for name, weight in _weights(state.model).items()}
-    return {**content, **{one.kind: one.weight for one in state.neighbours}}
+    return {**_weights(state.model), **{one.kind: one.weight for one in state.neighbours}}
 
 
 def recounted(state: RecommenderState, events: Sequences) -> tuple[Counted, ...]:
@@ -219,18 +227,36 @@ def _counted(
 def _with_directions(
     state: RecommenderState, sources: Mapping[str, Source], weights: Mapping[str, float]
 ) -> RecommenderState:
-    """Return a state whose vectors have the directions of some modalities."""
+    """Return a state whose vectors have the directions of some modalities.
+
+    Args:
+        state: a trained state without directions.
+        sources: the content of its items.
+        weights: of ``content:`` for the modalities, and of ``new:`` where it is another one for new
+            items.
+    """
     if not weights:
         return state
-    widths = state.model.items.fusion.dims
-    dims = {name: min(DIRECTIONS, widths[name]) for name in weights}
-    model = with_content(state.model, ContentAffinity(dims, negative_types=_negative_types(state)))
+    encoders = state.model.items.encoders
+    widths = {name: cast(Encoder, part).dim for name, part in encoders.items()}
+    names = [name.removeprefix(CONTENT).removeprefix(NEW) for name in weights]
+    dims = {name: min(DIRECTIONS, widths[name]) for name in dict.fromkeys(names)}
+    no, identity = _negative_types(state), _identity(state)
+    affinity = ContentAffinity(dims, negative_types=no, identity=identity)
+    model = with_content(state.model, affinity)
     fusion, interest = model.items.fusion, model.interest
     assert isinstance(fusion, AffinityFusion)
     assert isinstance(interest, AffinityInterest)
-    device, encoders = interest.weights.device, model.items.encoders
+    device = interest.weights.device
     fusion.content.fit({n: encoders[n](_sample(sources[n]).to(device)) for n in dims})
-    interest.weights.copy_(torch.tensor(list(weights.values())))
+    known = torch.tensor([weights.get(f"{CONTENT}{name}", 0.0) for name in dims])
+    new = torch.tensor(
+        [weights.get(f"{NEW}{name}", own) for name, own in zip(dims, known.tolist(), strict=True)]
+    )
+    interest.weights.copy_(torch.maximum(known, new))
+    lengths = torch.stack([known, new]) / torch.maximum(known, new).clamp(min=1e-9)
+    for buffer, length in zip((fusion.content.known, fusion.content.new), lengths, strict=True):
+        buffer.copy_(length.clamp(min=SHORTEST))
     vectors, contributions = encode_with_contributions(model.items, sources, len(state.catalog))
     return replace(state, model=model, vectors=vectors, modality_contributions=contributions)
 
@@ -257,14 +283,31 @@ def _cosines(state: RecommenderState, histories: Any) -> list[Float[Tensor, "B V
 def _frozen(model: SequentialModel) -> list[str]:
     """Return the modalities whose features are frozen."""
     encoders = model.items.encoders.items()
-    return [name for name, encoder in encoders if isinstance(encoder, FeatureEncoder)]
+    return [name for name, e in encoders if isinstance(e, FeatureEncoder | GivenEncoder)]
 
 
 def _weights(model: SequentialModel) -> dict[str, float]:
+    """Return the weights of content, and those for new items where they are others."""
     fusion, interest = model.items.fusion, model.interest
     if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
         return {}
-    return dict(zip(fusion.content.dims, interest.weights.tolist(), strict=True))
+    found = {}
+    lengths = fusion.content.known.tolist(), fusion.content.new.tolist()
+    for name, weight, *pair in zip(
+        fusion.content.dims, interest.weights.tolist(), *lengths, strict=True
+    ):
+        known, new = (0.0 if length <= SHORTEST else weight * length for length in pair)
+        if known:
+            found[f"{CONTENT}{name}"] = known
+        if new != known:
+            found[f"{NEW}{name}"] = new
+    return found
+
+
+def _identity(state: RecommenderState) -> str | None:
+    """Return the modality that new items lack, or None."""
+    given = [name for name, one in state.modalities.items() if not one.modality.has_content]
+    return given[0] if given else None
 
 
 def _negative_types(state: RecommenderState) -> tuple[int, ...]:

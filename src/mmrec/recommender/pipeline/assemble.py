@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from mmrec.data import Role
-from mmrec.encoders import Encoder
+from mmrec.encoders import Encoder, GivenEncoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
@@ -89,9 +89,11 @@ def build_model(
     Raises:
         ValueError: a part can't be made, or the parts don't fit one another.
     """
-    dims = {name: encoder.dim for name, encoder in encoders.items()}
+    beside = [name for name, encoder in encoders.items() if isinstance(encoder, GivenEncoder)]
+    dims = {name: encoder.dim for name, encoder in encoders.items() if name not in beside}
     known = known_sizes(recipe, options, event_types)
-    known["fusion"] = {"dims": dims, "dim": options.dim, "content": list(content)}
+    content = [name for name in content if name not in beside]
+    known["fusion"] = {"dims": dims, "dim": options.dim, "content": content}
     parts: dict[str, Any] = {}
     specs: dict[str, PartSpec] = {}
     for slot in MODEL_SLOTS:
@@ -100,7 +102,8 @@ def build_model(
         if (given := recipe.of(slot)) is not None:
             with _drawn_apart(slot):
                 parts[slot], specs[slot] = SLOTS[slot].make(given, known[slot])
-    items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=options.modality_dropout)
+    dropout = options.modality_dropout
+    items = ItemEncoder(encoders, parts.pop("fusion"), modality_dropout=dropout, beside=beside)
     more = (parts.get("reranker"), parts.get("request"))
     model = SequentialModel(items, parts["interest"], parts["scorer"], *more, users=users)
     return model, specs | specs_of_wiring(model)
