@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -6,8 +8,8 @@ from torch import nn
 from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion, SiameseFusion
-from mmrec.interest import LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.models import gru4rec, hstu, lrurec, sasrec
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.models import gru4rec, hstu, lrurec, sasrec, sequential
 from mmrec.scoring import MLPScorer
 
 SOURCES = {
@@ -77,6 +79,16 @@ def test_context_and_reranker(build):
     assert model.interest.inputs.event_type.num_embeddings == 4
     plain = build(encoders(), dim=8)
     assert plain.reranker is plain.interest.inputs.gap is plain.interest.inputs.event_type is None
+
+
+def test_an_interest_model_without_a_builder_has_the_same_defaults():
+    made = sequential(encoders(), partial(GRUInterest, layers=2), dim=8)
+    same = gru4rec(encoders(), layers=2, dim=8)
+    assert made.interest.init_args == same.interest.init_args
+    assert made.interest.init_args["dropout"] == 0.4
+    assert made.items.modality_dropout == same.items.modality_dropout == 0
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'heads'"):
+        gru4rec(encoders(), heads=2)
 
 
 def test_a_fusion_of_another_width():

@@ -1,6 +1,6 @@
 """Plain ``nn.Module`` wiring: the item tower, the sequential model, and builders."""
 
-from mmrec.models.builders import gru4rec, hstu, lrurec, sasrec
+from mmrec.models.builders import gru4rec, hstu, lrurec, sasrec, sequential
 from mmrec.models.catalog_scorer import CatalogScorer
 from mmrec.models.items import ItemEncoder, encode_catalog, encode_with_contributions
 from mmrec.models.sequential import SequentialModel, check_products
@@ -16,4 +16,5 @@ __all__ = [
     "hstu",
     "lrurec",
     "sasrec",
+    "sequential",
 ]
