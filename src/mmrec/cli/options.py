@@ -16,7 +16,8 @@ PART_HELPS = {
     "image_encoder": "timm name of an image model.",
     "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
     "experts or film.",
-    "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec or hstu.",
+    "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec, hstu, ligr, narm, "
+    "mean or last (the last event alone).",
     "scorer": "How items are retrieved: dot.",
     "reranker": "What ranks the short list that is retrieved: mlp; nothing by default. "
     "It is kept if it lifts NDCG@10 on validation.",

@@ -10,7 +10,10 @@ from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
     Interest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
 from mmrec.models.checks import widths
@@ -181,3 +184,82 @@ def lrurec(
         16
     """
     return sequential(encoders, partial(LinearRecurrentInterest, layers=layers), **shared)
+
+
+def esasrec(
+    encoders: Mapping[str, Encoder],
+    *,
+    layers: int = 2,
+    heads: int = 2,
+    window: int = 200,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build causal self-attention with gated residuals over item vectors.
+
+    Source: eSASRec (arXiv 2508.06450), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: LiGR blocks.
+        heads: attention heads of a block.
+        window: number of last events that are attended to.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> esasrec({"id": IdEncoder(100, 16)}, dim=16, window=50).interest.window
+        50
+    """
+    interest = partial(LiGRInterest, layers=layers, heads=heads, window=window)
+    return sequential(encoders, interest, **shared)
+
+
+def narm(
+    encoders: Mapping[str, Encoder],
+    *,
+    layers: int = 1,
+    attended: int = 50,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build a GRU over item vectors whose newest output attends to those before it.
+
+    Source: NARM (arXiv 1711.04725), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: layers of the GRU.
+        attended: number of last events that are attended to.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> narm({"id": IdEncoder(100, 16)}, dim=16, attended=20).interest.attended
+        20
+    """
+    return sequential(encoders, partial(NARMInterest, layers=layers, attended=attended), **shared)
+
+
+def two_tower(
+    encoders: Mapping[str, Encoder],
+    *,
+    layers: int = 1,
+    decay: float = 1.0,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build a perceptron over the mean of item vectors.
+
+    Source: the candidate generation of Covington, Adams and Sargin, "Deep Neural Networks for
+    YouTube Recommendations", RecSys 2016, with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: layers of the perceptron.
+        decay: weight of an event relative to the one after it; 1 for the plain mean.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import FeatureEncoder
+        >>> two_tower({"text": FeatureEncoder(384)}, dim=16, decay=0.9).interest.decay
+        0.9
+    """
+    return sequential(encoders, partial(MeanInterest, layers=layers, decay=decay), **shared)

@@ -118,8 +118,9 @@ class Recommender:
             events: the log, see :class:`mmrec.data.Interactions`.
             items: the catalogue, see :class:`mmrec.data.Catalog`.
             users: features of users: a table with ``user_id`` and free columns, of which
-                ``options.user_features`` are read. With gru4rec and lrurec, they are where the
-                interest of a user starts, so that a user without events has a list of their own.
+                ``options.user_features`` are read. With gru4rec, lrurec, narm and mean, they are
+                where the interest of a user starts, so that a user without events has a list of
+                their own.
             images: folder of the images that ``items`` name.
             columns: our names of columns by theirs, for all tables: ``{"movieId": "item_id"}``.
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.

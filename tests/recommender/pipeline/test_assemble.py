@@ -17,7 +17,10 @@ from mmrec.fusion import (
 from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
 from mmrec.layers import record_init_args
@@ -77,6 +80,7 @@ INTERESTS = {
     "sasrec": SelfAttentionInterest,
     "lrurec": LinearRecurrentInterest,
     "hstu": HSTUInterest,
+    "ligr": LiGRInterest,
 }
 
 
@@ -84,15 +88,25 @@ INTERESTS = {
 def test_every_interest_is_built(build, interest):
     model = build(parts={"interest": interest}, dropout=0.25).interest
     assert isinstance(model, INTERESTS[interest])
-    assert model.window == (6 if interest in ("sasrec", "hstu") else None)
+    assert model.window == (6 if interest in ("sasrec", "hstu", "ligr") else None)
     assert {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)} == {0.25}
     assert model.inputs.gap is not None
-    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2, "hstu": 2}[interest]
+    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2, "hstu": 2, "ligr": 2}[interest]
     for layers, expected in ((None, own), (3, 3)):
         made = build(parts={"interest": interest}, layers=layers).interest
         parts = {"gru4rec": "layers", "hstu": "units"}.get(interest, "blocks")
         found = getattr(made, parts)
         assert (found if interest == "gru4rec" else len(found)) == expected
+
+
+def test_the_mean_the_last_event_and_narm_are_built(build):
+    made = build(parts={"interest": "narm"}, layers=2, dropout=0.25).interest
+    assert isinstance(made, NARMInterest)
+    assert (made.encoder.layers, made.encoder.dropout.p) == (2, 0.25)
+    for interest, decay in (("mean", 1.0), ("last", 0.0)):
+        made = build(parts={"interest": interest}, layers=2, dropout=0.25).interest
+        assert isinstance(made, MeanInterest)
+        assert (made.decay, made.inputs.dropout.p) == (decay, 0.25)
 
 
 @pytest.mark.parametrize("interest", ["sasrec", "lrurec", "hstu"])
