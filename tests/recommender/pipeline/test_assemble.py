@@ -25,7 +25,6 @@ from mmrec.interest import (
 )
 from mmrec.layers import record_init_args
 from mmrec.models import SequentialModel, gru4rec
-from mmrec.recommender import Recommender
 from mmrec.recommender.pipeline.assemble import (
     Recipe,
     assemble,
@@ -107,18 +106,6 @@ def test_the_mean_the_last_event_and_narm_are_built(build):
         made = build(parts={"interest": interest}, layers=2, dropout=0.25).interest
         assert isinstance(made, MeanInterest)
         assert (made.decay, made.inputs.dropout.p) == (decay, 0.25)
-
-
-@pytest.mark.parametrize("interest", ["sasrec", "lrurec", "hstu"])
-def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest):
-    made = fit(log={"users": 60}, interest=interest, epochs=8)
-    assert made.report["test"]["mrr@10"] > 0.8
-    made.save(tmp_path / "run")
-    again = Recommender.load(tmp_path / "run")
-    history = [f"i{item}" for item in range(8)]  # longer than max_length
-    lines = made.recommend(history, 4)
-    assert lines[0].item == "i8"
-    assert again.recommend(history, 4) == lines
 
 
 def dropouts(part):
