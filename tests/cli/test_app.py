@@ -151,6 +151,19 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert answer["recommendations"] == expected
 
 
+def test_a_model_by_name_and_options_at_their_defaults(command, folder, quick, tmp_path):
+    stated = ["--model", "lrurec", "--dropout", "0.4", "--loss", "bpr"]
+    status, text, err = command("fit", folder, "--out", tmp_path, *quick, *stated, "--json")
+    assert status == 0, err
+    assert "model lrurec (arXiv 2310.02367) sets: interest lrurec, " in text
+    said = json.loads(text.splitlines()[-1])["model"]
+    assert said["parts"] == {"interest": "lrurec"}
+    assert "dropout" not in said["options"]
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["options"]["model"]["dropout"] == 0.4
+    assert config["recipe"]["loss"] == "bpr"
+
+
 def test_a_second_fit_replaces_the_run(command, folder, quick, tmp_path):
     for seed in (1, 2):
         status, _, err = command("fit", folder, "--out", tmp_path / "run", *quick, "--seed", seed)
@@ -203,6 +216,7 @@ def test_evaluate_on_another_log(command, run, own):
         (["--precision", "junk"], ["precision must be one of", "'junk'"]),
         (["--devices", "junk"], ["devices must be", "'junk'"]),
         (["--devices", "0"], ["devices must be", "got 0"]),
+        (["--model", "bert"], ["model must be one of", "'bert'"]),
         (["--scorer", "foo"], ["scorer must be one of", "'foo'"]),
         (["--interest", "no.such.Part"], ["'no.such.Part' can't be imported"]),
         (["--interest", "{broken"], ["--interest must be a name, a class path or JSON"]),

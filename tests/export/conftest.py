@@ -1,6 +1,6 @@
 import json
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -9,10 +9,18 @@ from safetensors.numpy import load_file
 
 from mmrec.data import Histories
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.models import gru4rec, hstu, lrurec, sasrec
+from mmrec.models import esasrec, gru4rec, hstu, lrurec, narm, sasrec, two_tower
 from mmrec.recommender.parts import SLOTS
 
-BUILDERS = {"gru4rec": gru4rec, "sasrec": sasrec, "lrurec": lrurec, "hstu": hstu}
+BUILDERS = {
+    "gru4rec": gru4rec,
+    "sasrec": sasrec,
+    "lrurec": lrurec,
+    "hstu": hstu,
+    "ligr": esasrec,
+    "narm": partial(narm, attended=3),
+    "mean": two_tower,
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,7 +49,7 @@ def small_model():
         for parameter in made.parameters():  # some start at 0, which would hide what they do
             torch.nn.init.normal_(parameter, std=0.1)
         given = {"fusion": made} | changes
-        if interest in ("sasrec", "hstu"):
+        if interest in ("sasrec", "hstu", "ligr"):
             given.setdefault("window", 3)
         return BUILDERS[interest](encoders, dim=8, **given).eval()
 

@@ -9,7 +9,9 @@ from torch.autograd import gradcheck
 from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
 
@@ -17,6 +19,8 @@ MODELS = {
     "gru": lambda **options: GRUInterest(8, layers=2, **options),
     "sasrec": lambda **options: SelfAttentionInterest(8, window=6, **options),
     "hstu": lambda **options: HSTUInterest(8, window=6, **options),
+    "ligr": lambda **options: LiGRInterest(8, window=6, **options),
+    "narm": lambda **options: NARMInterest(8, attended=6, **options),
     "lru": lambda **options: LinearRecurrentInterest(8, **options),
 }
 
@@ -229,5 +233,5 @@ def test_state_dict_round_trip(make):
 
 def test_the_window_says_what_the_state_holds(make):
     model = make()
-    windowed = isinstance(model, SelfAttentionInterest | HSTUInterest)
+    windowed = isinstance(model, SelfAttentionInterest | HSTUInterest | LiGRInterest)
     assert model.window == (6 if windowed else None)

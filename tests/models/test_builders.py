@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -6,8 +8,17 @@ from torch import nn
 from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import ConcatFusion, SiameseFusion
-from mmrec.interest import LinearRecurrentInterest, SelfAttentionInterest
-from mmrec.models import gru4rec, hstu, lrurec, sasrec
+from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.models import (
+    esasrec,
+    gru4rec,
+    hstu,
+    lrurec,
+    narm,
+    sasrec,
+    sequential,
+    two_tower,
+)
 from mmrec.scoring import MLPScorer
 
 SOURCES = {
@@ -68,7 +79,7 @@ def test_what_sasrec_alone_has():
         sasrec(encoders(), dim=9)
 
 
-@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec])
+@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec, esasrec, two_tower])
 def test_context_and_reranker(build):
     reranker = MLPScorer(8, 8)
     model = build(encoders(), dim=8, time_gap=True, num_event_types=3, reranker=reranker)
@@ -77,6 +88,25 @@ def test_context_and_reranker(build):
     assert model.interest.inputs.event_type.num_embeddings == 4
     plain = build(encoders(), dim=8)
     assert plain.reranker is plain.interest.inputs.gap is plain.interest.inputs.event_type is None
+
+
+def test_what_narm_and_two_tower_alone_have():
+    made = narm(encoders(), dim=8, attended=3, layers=2, time_gap=True).interest
+    assert (made.attended, made.encoder.layers, made.encoder.dropout.p) == (3, 2, 0.4)
+    assert made.encoder.inputs.gap is not None
+    made = two_tower(encoders(), dim=8, layers=2, decay=0.5).interest
+    assert (made.decay, made.inputs.dropout.p) == (0.5, 0.4)
+    assert esasrec(encoders(), dim=8, heads=4, window=7).interest.blocks[0].heads == 4
+
+
+def test_an_interest_model_without_a_builder_has_the_same_defaults():
+    made = sequential(encoders(), partial(GRUInterest, layers=2), dim=8)
+    same = gru4rec(encoders(), layers=2, dim=8)
+    assert made.interest.init_args == same.interest.init_args
+    assert made.interest.init_args["dropout"] == 0.4
+    assert made.items.modality_dropout == same.items.modality_dropout == 0
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'heads'"):
+        gru4rec(encoders(), heads=2)
 
 
 def test_a_fusion_of_another_width():
@@ -91,7 +121,7 @@ def test_the_state_dict_names_its_parts():
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec])
+@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec, esasrec, narm, two_tower])
 def test_an_encoder_without_a_width(build):
     with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):
         build({"id": nn.Linear(3, 3)})

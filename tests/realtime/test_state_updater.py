@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.data import EventReader, EventRules, Histories
-from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import (
+    GRUInterest,
+    LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
+    SelfAttentionInterest,
+)
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.state_updater import StateUpdater
 
@@ -12,6 +18,8 @@ VECTORS = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))
 INTERESTS = {
     "gru": lambda: GRUInterest(8, layers=2, time_gap=True, num_event_types=2),
     "lru": lambda: LinearRecurrentInterest(8, time_gap=True, num_event_types=2),
+    "narm": lambda: NARMInterest(8, attended=4, time_gap=True, num_event_types=2),
+    "mean": lambda: MeanInterest(8, decay=0.7, time_gap=True, num_event_types=2),
     "sasrec": lambda: SelfAttentionInterest(8, window=4, time_gap=True, num_event_types=2),
 }
 

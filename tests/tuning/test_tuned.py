@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from mmrec import Options, Recommender
+from mmrec.data import read_tables
 from mmrec.recommender.pipeline import fit as pipeline
 from mmrec.recommender.pipeline.stage import run_stage
 from mmrec.tuning import Range, tune
+from mmrec.tuning.search import make_search
 
 optuna = pytest.importorskip("optuna")
 
@@ -165,9 +167,24 @@ def test_without_a_space_what_is_set_or_useless_is_not_searched(search, tmp_path
     assert tuned.trials["loss"].to_list() == ["softmax"]  # the default comes first
 
 
+def test_a_model_of_the_zoo_is_where_a_search_starts(chain):
+    data = read_tables(*chain(users=14, steps=8, items=8))
+    made = make_search(data, Options(devices=1, lr=0.01), {"fusion": "concat"}, None, "lrurec")
+    assert "dropout" in made.space
+    assert not {"interest", "loss", "fusion", "lr"} & set(made.space)
+    assert made.defaults["dropout"] == made.plan.options.dropout == 0.2
+    plan = made.plan_of({"dropout": 0.5, "dim": 64})
+    assert (plan.options.dropout, plan.options.max_length) == (0.5, 200)
+    assert (plan.recipe.of("interest"), plan.recipe.of("negatives")) == ("lrurec", "full")
+    other = make_search(data, Options(), {}, {"loss": ("bpr", "softmax")}, "lrurec")
+    assert other.plan_of({"loss": "bpr"}).recipe.of("loss") == "bpr"
+    assert other.defaults == {"loss": "softmax"}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"model": "bert"}, "model must be one of"),
         ({"trials": 0}, "trials must be a whole number of 1 or more; got 0"),
         ({"space": {"epochs": (1, 2)}}, "a search must be over names among"),
         ({"space": {"negatives": ("full",)}}, r"\['negatives'\] must be set or searched; got both"),

@@ -16,7 +16,7 @@ from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
-from mmrec.cli.options import given_parts, import_parts, takes_options
+from mmrec.cli.options import Model, given_parts, import_parts, takes_options, with_stated
 from mmrec.cli.places import default_log, forget_start, writing
 from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
@@ -76,10 +76,12 @@ def fit(
     *,
     data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
     out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
+    model: Model = None,
     columns: Columns = None,
     time_unit: Unit = None,
     options: Options,
     parts: dict[str, Any],
+    stated: frozenset[str],
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue where the same command was interrupted.")
     ] = False,
@@ -106,9 +108,10 @@ def fit(
             recommender = Recommender.fit(
                 dataset.interactions,
                 dataset.catalog,
+                model=model,
                 users=dataset.users,
                 cache=cache,
-                options=options,
+                options=options if model is None else with_stated(options, stated),
                 progress=True,
                 checkpoints=kept,
                 resume=resume,

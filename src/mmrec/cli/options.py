@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from mmrec.recommender.options import PARTS, Options
+from mmrec.recommender.zoo import model_help
 
 PART_HELPS = {
     "text_encoder": "Hugging Face name or folder of a text model.",
     "image_encoder": "timm name of an image model.",
     "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
     "experts or film.",
-    "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec or hstu.",
+    "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec, hstu, ligr, narm, "
+    "mean or last (the last event alone).",
     "scorer": "How items are retrieved: dot.",
     "reranker": "What ranks the short list that is retrieved: mlp; nothing by default. "
     "It is kept if it lifts NDCG@10 on validation.",
@@ -33,6 +35,8 @@ _OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…
 
 
 Command = Callable[..., None]
+
+Model = Annotated[str | None, typer.Option(help=model_help(), metavar="NAME")]
 
 
 def takes_options(command: Command) -> Command:
@@ -107,6 +111,12 @@ def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the parts of a file with those of the command line, which take precedence."""
     encoders = {**(file.get("encoders") or {}), **given.get("encoders", {})}
     return file | given | ({"encoders": encoders} if encoders else {})
+
+
+def with_stated(options: Options, stated: frozenset[str]) -> Options:
+    """Return options in which those count as set that were stated, be it at their default."""
+    names = stated & set(Options.model_fields)
+    return options.replace(**{name: getattr(options, name) for name in names})
 
 
 def _chosen(given: dict[str, Any]) -> Options:

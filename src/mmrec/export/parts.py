@@ -7,18 +7,29 @@ from torch import Tensor, nn
 
 from mmrec.affinities import AffinityInterest
 from mmrec.export.affinity import AffinityReadout, AffinityStep
+from mmrec.export.mean import MeanReadout, MeanStep
 from mmrec.export.part import Part, Port
 from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
-from mmrec.export.window import WindowReadout, WindowStep
+from mmrec.export.window import NARMReadout, NARMStep, WindowReadout, WindowStep
 from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
     Interest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
+from mmrec.interest.windowed import WindowedInterest
 from mmrec.models import SequentialModel
+
+WINDOWED: tuple[type, ...] = (SelfAttentionInterest, HSTUInterest, LiGRInterest)
+"""Classes whose state is the window of their last events."""
+
+EXPORTED = (GRUInterest, LinearRecurrentInterest, MeanInterest, NARMInterest, *WINDOWED)
+"""Classes of interest models that can be exported."""
 
 
 def model_parts(model: SequentialModel) -> dict[str, Part]:
@@ -62,7 +73,7 @@ def step_parts(interest: Interest) -> list[Part]:
     """Return the parts ``step`` and ``readout`` of an interest model.
 
     ``step`` maps the vector, gap and type of an event and the state before it to the state after
-    it; ``readout`` maps a state to the interest. A state is one tensor or two, zero for a user
+    it; ``readout`` maps a state to the interest. A state is one tensor or more, zero for a user
     without events. The complex memory of a linear recurrence is stored as its real parts, followed
     by its imaginary parts.
 
@@ -101,14 +112,21 @@ def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
     if type(interest) is LinearRecurrentInterest:
         memory = Port("memory", (len(interest.blocks), "B", 2 * interest.state_dim))
         return LinearStep(interest), _LastInterest(), [memory, Port("last", ("B", interest.dim))]
-    if type(interest) is SelfAttentionInterest or type(interest) is HSTUInterest:
+    if type(interest) is MeanInterest:
+        mean = [Port("total", ("B", interest.dim)), Port("weight", ("B",))]
+        return MeanStep(interest), MeanReadout(interest), mean
+    length = Port("length", ("B",), "int64")
+    if type(interest) is NARMInterest:
+        memory = Port("memory", (interest.encoder.layers, "B", interest.dim))
+        outputs = Port("outputs", ("B", interest.attended, interest.dim))
+        return NARMStep(interest), NARMReadout(interest), [memory, outputs, length]
+    if isinstance(interest, WindowedInterest) and type(interest) in WINDOWED:
         events = Port("events", ("B", interest.window, interest.kept))
-        length = Port("length", ("B",), "int64")
         return WindowStep(interest), WindowReadout(interest), [events, length]
+    names = ", ".join(kind.__name__ for kind in EXPORTED)
     raise ValueError(
-        "export expects an interest of exactly the class GRUInterest, SelfAttentionInterest, "
-        "HSTUInterest or LinearRecurrentInterest, because it rewrites their steps for export; got "
-        f"{type(interest).__name__}"
+        f"export expects an interest of exactly one of the classes {names}, because it rewrites "
+        f"their steps for export; got {type(interest).__name__}"
     )
 
 

@@ -9,7 +9,10 @@ from mmrec.interest.attention import SelfAttentionInterest
 from mmrec.interest.gru import GRUInterest
 from mmrec.interest.hstu import HSTUInterest
 from mmrec.interest.inputs import EventInputs
+from mmrec.interest.ligr import LiGRInterest
 from mmrec.interest.linear import LinearRecurrentInterest, RecurrentState
+from mmrec.interest.mean import MeanInterest, MeanState
+from mmrec.interest.narm import NARMInterest, NARMState
 from mmrec.interest.protocol import Interest, LastInterest, SteppingInterest
 from mmrec.interest.request import RequestTime
 from mmrec.interest.windowed import WindowState
@@ -20,7 +23,12 @@ __all__ = [
     "HSTUInterest",
     "Interest",
     "LastInterest",
+    "LiGRInterest",
     "LinearRecurrentInterest",
+    "MeanInterest",
+    "MeanState",
+    "NARMInterest",
+    "NARMState",
     "RecurrentState",
     "RequestTime",
     "SelfAttentionInterest",

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.cpu import Dropout
+from mmrec.interest.causal import attention_at, causal_attention
 from mmrec.interest.windowed import WindowedInterest
 from mmrec.layers import record_init_args
 
@@ -114,38 +113,14 @@ class _Block(nn.Module):
 
     def forward(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Return the states after the block."""
-        qkv = self.qkv(self.attention_norm(states)).chunk(3, dim=-1)
-        query, key, value = (rearrange(x, "b t (h d) -> b h t d", h=self.heads) for x in qkv)
-        attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self._finish(states, rearrange(attended, "b h t d -> b t (h d)"))
+        events = self.attention_norm(states)
+        return self._finish(states, causal_attention(events, self.qkv, self.heads))
 
     def at(self, states: Float[Tensor, "B T D"], step: Int[Tensor, " B"]) -> Float[Tensor, "B D"]:
-        """Return the block's output at one step of each row, without computing keys and values.
-
-        Because ``q · W x = (Wᵀ q) · x``, the key weights are applied to the one query, and the
-        value weights to its attention output. The key bias adds the same constant to every logit
-        of a row, so it cancels in the softmax.
-        """
+        """Return the block's output at one step of each row."""
         rows = torch.arange(len(step), device=step.device)
-        past = torch.arange(states.shape[1], device=step.device) <= step.unsqueeze(1)
-        to_query, to_key, to_value = self.qkv.weight.chunk(3)
-        query_bias, _, value_bias = self.qkv.bias.chunk(3)
-        normed = self.attention_norm(states)
-        query, to_key, to_value = (
-            rearrange(x, "... (h d) -> ... h d", h=self.heads)
-            for x in (F.linear(normed[rows, step], to_query, query_bias), to_key.T, to_value.T)
-        )
-        projected_query, events = torch.einsum("bhd,ihd->bhi", query, to_key), normed.unsqueeze(1)
-        # The heads take the axis of steps, because all of them attend to the same events.
-        attended = F.scaled_dot_product_attention(
-            projected_query.unsqueeze(1),
-            events,
-            events,
-            attn_mask=past[:, None, None],
-            scale=query.shape[-1] ** -0.5,
-        ).squeeze(1)
-        values = torch.einsum("bhi,ihd->bhd", attended, to_value).flatten(1) + value_bias
-        return self._finish(states[rows, step], values)
+        attended = attention_at(self.attention_norm(states), step, self.qkv, self.heads)
+        return self._finish(states[rows, step], attended)
 
     def _finish(
         self, states: Float[Tensor, "*B D"], attended: Float[Tensor, "*B D"]

@@ -12,15 +12,36 @@ from mmrec.interest.inputs import EventInputs
 
 
 class WindowState(NamedTuple):
-    """The inputs of a user's last events, oldest first, padded on the right.
+    """What is kept of a user's last events, oldest first, padded on the right.
 
     Attributes:
-        inputs: ``(B, W, D)``; HSTU keeps a further column, the time gaps.
+        inputs: the inputs of the events, ``(B, W, D)``; HSTU keeps a further column, the time gaps.
         length: how many of them are real events, ``(B,)``.
     """
 
     inputs: Float[Tensor, "B W _"]
     length: Int[Tensor, " B"]
+
+    def appended(self, event: Float[Tensor, "B _"]) -> "WindowState":
+        """Return the window after one more event; a full one drops its oldest event."""
+        size = self.inputs.shape[1]
+        full = (self.length == size).view(-1, 1, 1)
+        window = torch.where(full, self.inputs.roll(-1, dims=1), self.inputs)
+        place = self.length.clamp(max=size - 1)
+        rows = torch.arange(len(place), device=place.device)
+        window = window.index_put((rows, place), event.to(window.dtype))
+        return WindowState(window, place + 1)
+
+    @staticmethod
+    def at_the_end_of(
+        events: Float[Tensor, "B T _"], length: Int[Tensor, " B"], size: int
+    ) -> "WindowState":
+        """Return the last ``size`` of the first ``length`` events of each row."""
+        if events.shape[1] > size:
+            first = (length - size).clamp(min=0).view(-1, 1, 1)
+            at = first + torch.arange(size, device=first.device).unsqueeze(-1)
+            events = events.gather(1, at.expand(-1, -1, events.shape[2]))
+        return WindowState(events, length.clamp(max=size))
 
 
 class WindowedInterest(nn.Module, ABC):
@@ -135,11 +156,7 @@ class WindowedInterest(nn.Module, ABC):
         :meth:`forward`.
         """
         kept, length = self._of_histories(vectors, mask, gap, event_type), mask.sum(1)
-        if kept.shape[1] > self.window:
-            first = (length - self.window).clamp(min=0).view(-1, 1, 1)
-            at = first + torch.arange(self.window, device=first.device).unsqueeze(-1)
-            kept = kept.gather(1, at.expand(-1, -1, self.kept))
-        return self.readout(WindowState(kept, length.clamp(max=self.window)))
+        return self.readout(WindowState.at_the_end_of(kept, length, self.window))
 
     def initial_state(
         self,
@@ -165,13 +182,7 @@ class WindowedInterest(nn.Module, ABC):
         A full window drops its oldest event.
         """
         inputs = self.inputs.of_events(state.inputs.shape[0], vectors, gap, event_type)
-        event = self.kept_of(inputs, gap)
-        full = (state.length == self.window).view(-1, 1, 1)
-        window = torch.where(full, state.inputs.roll(-1, dims=1), state.inputs)
-        place = state.length.clamp(max=self.window - 1)
-        rows = torch.arange(len(place), device=place.device)
-        window = window.index_put((rows, place), event.to(window.dtype))
-        return WindowState(window, place + 1)
+        return state.appended(self.kept_of(inputs, gap))
 
     def readout(self, state: WindowState) -> Float[Tensor, "B H"]:
         """Return the interest of a state; zeros where there is no event."""

@@ -1,6 +1,8 @@
-"""Builder functions for well-known models."""
+"""Builder functions for well-known models: each names its interest model, and shares the rest."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 from mmrec.encoders import Encoder
 from mmrec.fusion import ConcatFusion, Fusion
@@ -8,7 +10,10 @@ from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
     Interest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
 from mmrec.models.checks import widths
@@ -17,11 +22,34 @@ from mmrec.models.sequential import SequentialModel
 from mmrec.scoring import DotScorer, Reranker
 
 
-def gru4rec(
+@runtime_checkable
+class InterestFactory(Protocol):
+    """Makes an interest model: a class, or a ``functools.partial`` that sets its own sizes."""
+
+    def __call__(
+        self, dim: int, /, *, dropout: float, time_gap: bool, num_event_types: int
+    ) -> Interest:
+        """Return an interest model of width ``dim``."""
+        ...
+
+
+class Shared(TypedDict, total=False):
+    """What all builders take; :func:`sequential` has the defaults and says what each is."""
+
+    dim: int
+    dropout: float
+    modality_dropout: float
+    fusion: Fusion | None
+    time_gap: bool
+    num_event_types: int
+    reranker: Reranker | None
+
+
+def sequential(
     encoders: Mapping[str, Encoder],
+    interest: InterestFactory,
     *,
     dim: int = 128,
-    layers: int = 1,
     dropout: float = 0.4,
     modality_dropout: float = 0.0,
     fusion: Fusion | None = None,
@@ -29,20 +57,47 @@ def gru4rec(
     num_event_types: int = 0,
     reranker: Reranker | None = None,
 ) -> SequentialModel:
-    """Build a GRU over item vectors, scored by dot product.
-
-    Source: GRU4Rec (arXiv 1511.06939), with items encoded from their content.
+    """Build an interest model over item vectors, scored by dot product.
 
     Args:
         encoders: an encoder for each modality, by name.
+        interest: makes the interest model.
         dim: width of item vectors and of the interest.
-        layers: layers of the GRU.
-        dropout: dropout probability of the GRU's input and output.
+        dropout: dropout probability of the interest model.
         modality_dropout: see :class:`ItemEncoder`.
         fusion: fuses the modalities into width ``dim``; concatenation by default.
         time_gap: whether the time between events is an input.
         num_event_types: number of event types; 0 if they are not an input.
         reranker: scores the short list, see :class:`SequentialModel`.
+
+    Raises:
+        ValueError: an encoder has no width, or the parts do not fit together.
+
+    Example:
+        >>> from mmrec.encoders import FeatureEncoder, IdEncoder
+        >>> encoders = {"id": IdEncoder(100, 16), "text": FeatureEncoder(384)}
+        >>> model = sequential(encoders, partial(GRUInterest, layers=3), dim=16)
+        >>> model.items.dim, model.interest.layers
+        (16, 3)
+    """
+    made = interest(dim, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types)
+    if fusion is None:
+        fusion = ConcatFusion(widths(encoders), dim)
+    items = ItemEncoder(encoders, fusion, modality_dropout=modality_dropout)
+    return SequentialModel(items, made, DotScorer(), reranker)
+
+
+def gru4rec(
+    encoders: Mapping[str, Encoder], *, layers: int = 1, **shared: Unpack[Shared]
+) -> SequentialModel:
+    """Build a GRU over item vectors.
+
+    Source: GRU4Rec (arXiv 1511.06939), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: layers of the GRU.
+        **shared: see :func:`sequential`.
 
     Example:
         >>> from mmrec.encoders import FeatureEncoder, IdEncoder
@@ -50,145 +105,161 @@ def gru4rec(
         >>> model.items.dim
         16
     """
-    interest = GRUInterest(
-        dim, layers=layers, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types
-    )
-    return _model(encoders, interest, modality_dropout, fusion, reranker)
+    return sequential(encoders, partial(GRUInterest, layers=layers), **shared)
 
 
 def sasrec(
     encoders: Mapping[str, Encoder],
     *,
-    dim: int = 128,
     layers: int = 2,
     heads: int = 2,
     window: int = 200,
-    dropout: float = 0.4,
-    modality_dropout: float = 0.0,
-    fusion: Fusion | None = None,
-    time_gap: bool = False,
-    num_event_types: int = 0,
-    reranker: Reranker | None = None,
+    **shared: Unpack[Shared],
 ) -> SequentialModel:
-    """Build causal self-attention over item vectors, scored by dot product.
+    """Build causal self-attention over item vectors.
 
     Source: SASRec (arXiv 1808.09781), with items encoded from their content and every position
     trained by a softmax over the pool.
 
     Args:
         encoders: an encoder for each modality, by name.
-        dim: width of item vectors and of the interest.
         layers: transformer blocks.
         heads: attention heads of a block.
         window: number of last events that are attended to.
-        dropout: dropout probability of the inputs and of the outputs that each block adds.
-        modality_dropout: see :class:`ItemEncoder`.
-        fusion: fuses the modalities into width ``dim``; concatenation by default.
-        time_gap: whether the time between events is an input.
-        num_event_types: number of event types; 0 if they are not an input.
-        reranker: scores the short list, see :class:`SequentialModel`.
+        **shared: see :func:`sequential`.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
         >>> sasrec({"id": IdEncoder(100, 16)}, dim=16, window=50).interest.window
         50
     """
-    interest = SelfAttentionInterest(
-        dim,
-        layers=layers,
-        heads=heads,
-        window=window,
-        dropout=dropout,
-        time_gap=time_gap,
-        num_event_types=num_event_types,
-    )
-    return _model(encoders, interest, modality_dropout, fusion, reranker)
+    interest = partial(SelfAttentionInterest, layers=layers, heads=heads, window=window)
+    return sequential(encoders, interest, **shared)
 
 
 def hstu(
     encoders: Mapping[str, Encoder],
     *,
-    dim: int = 128,
     layers: int = 2,
     heads: int = 2,
     window: int = 200,
-    dropout: float = 0.4,
-    modality_dropout: float = 0.0,
-    fusion: Fusion | None = None,
-    time_gap: bool = False,
-    num_event_types: int = 0,
-    reranker: Reranker | None = None,
+    **shared: Unpack[Shared],
 ) -> SequentialModel:
-    """Build gated attention without a softmax over item vectors, scored by dot product.
+    """Build gated attention without a softmax over item vectors.
 
     Source: HSTU (arXiv 2402.17152), with items encoded from their content.
 
     Args:
         encoders: an encoder for each modality, by name.
-        dim: width of item vectors and of the interest.
         layers: units.
         heads: attention heads of a unit.
         window: number of last events that are attended to.
-        dropout: dropout probability of the inputs and of what each unit adds.
-        modality_dropout: see :class:`ItemEncoder`.
-        fusion: fuses the modalities into width ``dim``; concatenation by default.
-        time_gap: whether the time between events is an input and a bias.
-        num_event_types: number of event types; 0 if they are not an input.
-        reranker: scores the short list, see :class:`SequentialModel`.
+        **shared: see :func:`sequential`; with ``time_gap``, the time between two events is a bias
+            too.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
         >>> hstu({"id": IdEncoder(100, 16)}, dim=16, window=50).interest.window
         50
     """
-    interest = HSTUInterest(
-        dim,
-        layers=layers,
-        heads=heads,
-        window=window,
-        dropout=dropout,
-        time_gap=time_gap,
-        num_event_types=num_event_types,
-    )
-    return _model(encoders, interest, modality_dropout, fusion, reranker)
+    interest = partial(HSTUInterest, layers=layers, heads=heads, window=window)
+    return sequential(encoders, interest, **shared)
 
 
 def lrurec(
-    encoders: Mapping[str, Encoder],
-    *,
-    dim: int = 128,
-    layers: int = 2,
-    dropout: float = 0.4,
-    modality_dropout: float = 0.0,
-    fusion: Fusion | None = None,
-    time_gap: bool = False,
-    num_event_types: int = 0,
-    reranker: Reranker | None = None,
+    encoders: Mapping[str, Encoder], *, layers: int = 2, **shared: Unpack[Shared]
 ) -> SequentialModel:
-    """Build a linear recurrence over item vectors, scored by dot product.
+    """Build a linear recurrence over item vectors.
 
-    Source: LRURec (arXiv 2310.02367), with items encoded from their content. Arguments are those
-    of :func:`gru4rec`.
+    Source: LRURec (arXiv 2310.02367), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: blocks of the recurrence.
+        **shared: see :func:`sequential`.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
         >>> lrurec({"id": IdEncoder(100, 16)}, dim=16).interest.interest_dim
         16
     """
-    interest = LinearRecurrentInterest(
-        dim, layers=layers, dropout=dropout, time_gap=time_gap, num_event_types=num_event_types
-    )
-    return _model(encoders, interest, modality_dropout, fusion, reranker)
+    return sequential(encoders, partial(LinearRecurrentInterest, layers=layers), **shared)
 
 
-def _model(
+def esasrec(
     encoders: Mapping[str, Encoder],
-    interest: Interest,
-    modality_dropout: float,
-    fusion: Fusion | None,
-    reranker: Reranker | None,
+    *,
+    layers: int = 2,
+    heads: int = 2,
+    window: int = 200,
+    **shared: Unpack[Shared],
 ) -> SequentialModel:
-    if fusion is None:
-        fusion = ConcatFusion(widths(encoders), interest.dim)
-    items = ItemEncoder(encoders, fusion, modality_dropout=modality_dropout)
-    return SequentialModel(items, interest, DotScorer(), reranker)
+    """Build causal self-attention with gated residuals over item vectors.
+
+    Source: eSASRec (arXiv 2508.06450), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: LiGR blocks.
+        heads: attention heads of a block.
+        window: number of last events that are attended to.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> esasrec({"id": IdEncoder(100, 16)}, dim=16, window=50).interest.window
+        50
+    """
+    interest = partial(LiGRInterest, layers=layers, heads=heads, window=window)
+    return sequential(encoders, interest, **shared)
+
+
+def narm(
+    encoders: Mapping[str, Encoder],
+    *,
+    layers: int = 1,
+    attended: int = 50,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build a GRU over item vectors whose newest output attends to those before it.
+
+    Source: NARM (arXiv 1711.04725), with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: layers of the GRU.
+        attended: number of last events that are attended to.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import IdEncoder
+        >>> narm({"id": IdEncoder(100, 16)}, dim=16, attended=20).interest.attended
+        20
+    """
+    return sequential(encoders, partial(NARMInterest, layers=layers, attended=attended), **shared)
+
+
+def two_tower(
+    encoders: Mapping[str, Encoder],
+    *,
+    layers: int = 1,
+    decay: float = 1.0,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build a perceptron over the mean of item vectors.
+
+    Source: the candidate generation of Covington, Adams and Sargin, "Deep Neural Networks for
+    YouTube Recommendations", RecSys 2016, with items encoded from their content.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        layers: layers of the perceptron.
+        decay: weight of an event relative to the one after it; 1 for the plain mean.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import FeatureEncoder
+        >>> two_tower({"text": FeatureEncoder(384)}, dim=16, decay=0.9).interest.decay
+        0.9
+    """
+    return sequential(encoders, partial(MeanInterest, layers=layers, decay=decay), **shared)

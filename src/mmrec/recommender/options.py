@@ -381,6 +381,19 @@ class Options(
         return cls(**flat)
 
 
+def checked_options(options: object) -> Options:
+    """Return options as they are, and the defaults for None.
+
+    Raises:
+        ValueError: ``options`` is something else.
+    """
+    if options is None:
+        return Options()
+    if not isinstance(options, Options):
+        raise ValueError(f"options must be mmrec.Options(...); got {options!r}")
+    return options
+
+
 def _sentence(group: type[BaseModel], error: ValidationError) -> str:
     """Turn the first error of a validation into one sentence."""
     first = error.errors()[0]

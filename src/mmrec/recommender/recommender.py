@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import polars as pl
 import torch
@@ -61,6 +61,7 @@ from mmrec.recommender.requests import (
     check_many,
 )
 from mmrec.recommender.users.features import AskedUser
+from mmrec.recommender.zoo import MODEL, resolve
 
 
 class Recommender:
@@ -101,6 +102,7 @@ class Recommender:
         events: Table | Interactions,
         items: Table | Catalog,
         *,
+        model: str | None = None,
         users: Table | None = None,
         images: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
@@ -117,9 +119,13 @@ class Recommender:
         Args:
             events: the log, see :class:`mmrec.data.Interactions`.
             items: the catalogue, see :class:`mmrec.data.Catalog`.
+            model: name of a model that is made as in its paper, see
+                :data:`mmrec.recommender.zoo.ZOO`. The name sets parts and options, which the report
+                lists; those that are given take precedence.
             users: features of users: a table with ``user_id`` and free columns, of which
-                ``options.user_features`` are read. With gru4rec and lrurec, they are where the
-                interest of a user starts, so that a user without events has a list of their own.
+                ``options.user_features`` are read. With gru4rec, lrurec, narm and mean, they are
+                where the interest of a user starts, so that a user without events has a list of
+                their own.
             images: folder of the images that ``items`` name.
             columns: our names of columns by theirs, for all tables: ``{"movieId": "item_id"}``.
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
@@ -153,9 +159,10 @@ class Recommender:
             >>> made.state.specs["interest"].class_path
             'mmrec.interest.LinearRecurrentInterest'
         """
-        recipe = Recipe(parts)
+        resolved = resolve(model, options, parts)
+        recipe = Recipe(cast(Parts, resolved.parts))
         place = Path(checkpoints) if checkpoints else None
-        options, modalities = check_given(options, recipe)
+        options, modalities = check_given(resolved.options, recipe)
         check_private(options, recipe, modalities, place)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
@@ -165,6 +172,8 @@ class Recommender:
             events, items, users, images=images, columns=columns, time_unit=time_unit
         )
         plan = make_plan(data, options, recipe, modalities)
+        if resolved.facts:
+            plan = replace(plan, about={**plan.about, MODEL: resolved.facts})
         warn_of_unused(plan.options, recipe, plan.modalities, plan.check())
         if options.epsilon is not None:  # the budget covers one training
             plan = replace(plan, options=plan.options.replace(refit="none"))

@@ -7,6 +7,7 @@ from typing import Any
 from mmrec.affinities import learned
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.zoo import MODEL
 
 COLUMNS = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
 LISTS = {
@@ -43,8 +44,9 @@ class Report(dict[str, Any]):
             f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
             for label, values in _rows(self).items()
         )
-        said = [*_ahead(self), *_of_events(self), _of_split(self), *_of_refit(self)]
-        said += [*_of_affinities(self), *_of_lists(_test(self)), *_of_baselines(self)]
+        said = [*_ahead(self), *_of_model(self), *_of_events(self), _of_split(self)]
+        said += [*_of_refit(self), *_of_affinities(self)]
+        said += [*_of_lists(_test(self)), *_of_baselines(self)]
         about = "<br>".join(map(escape, said))
         return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
 
@@ -60,7 +62,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
-    first = [*_ahead(report), *_of_events(report)]
+    first = [*_ahead(report), *_of_model(report), *_of_events(report)]
     return "\n".join([*first, *lines, *_of_lists(_test(report)), *_of_baselines(report)])
 
 
@@ -71,6 +73,24 @@ def _ahead(report: Mapping[str, Any]) -> list[str]:
     if name is None or own is None or value <= own:
         return []
     return [f"{name} is ahead: {MAIN} {value:.4f} against {own:.4f}"]
+
+
+def _of_model(report: Mapping[str, Any]) -> list[str]:
+    """Return what the name of a model has set."""
+    facts = report.get(MODEL)
+    if not facts:
+        return []
+    values = {**facts["parts"], **facts["options"]}
+    said = ", ".join(f"{name} {_value(value)}" for name, value in values.items())
+    return [f"model {facts['name']} ({facts['paper']}) sets: {said or 'nothing'}"]
+
+
+def _value(value: Any) -> str:
+    """Return a value as on the command line; of a part with arguments, its class and these."""
+    if isinstance(value, Mapping):
+        given = ", ".join(f"{name}={one}" for name, one in value["init_args"].items())
+        return f"{value['class_path'].rpartition('.')[2]}({given})"
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def _of_baselines(report: Mapping[str, Any]) -> list[str]:

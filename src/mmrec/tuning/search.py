@@ -15,6 +15,7 @@ from mmrec.recommender.pipeline.plan import Plan
 from mmrec.recommender.pipeline.prepare import check_given, make_plan
 from mmrec.recommender.pipeline.unused import unused_options
 from mmrec.recommender.pipeline.users import plan_users
+from mmrec.recommender.zoo import resolve
 from mmrec.tuning.space import DEFAULT, USUAL, Space, check_space
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Search:
         data: events, items and users.
         options: the options that are fixed.
         parts: the parts that are fixed.
+        model: name of a model that sets others, see :data:`mmrec.recommender.zoo.ZOO`; or None.
         plan: the plan of a training with these alone; its split is that of all trials.
         space: what is searched.
     """
@@ -35,6 +37,7 @@ class Search:
     data: Dataset
     options: Options
     parts: Parts
+    model: str | None
     plan: Plan
     space: Space
 
@@ -46,9 +49,9 @@ class Search:
 
     def plan_of(self, params: Mapping[str, Any]) -> Plan:
         """Return the plan of a trial: its options and parts on the split of the search."""
-        options, parts = self.chosen(params)
-        recipe = Recipe(parts)
-        options = options.replace(modalities=self.plan.options.modalities)
+        made = resolve(self.model, *self.chosen(params))
+        recipe = Recipe(cast(Parts, made.parts))
+        options = made.options.replace(modalities=self.plan.options.modalities)
         options, modalities = check_given(options, recipe)
         users = plan_users(self.data.users, options, recipe, self.plan.split)
         return replace(
@@ -58,15 +61,20 @@ class Search:
     @property
     def defaults(self) -> dict[str, Any]:
         """The values that are used without a search, of what is searched."""
-        recipe = Recipe()
+        made = resolve(self.model, self.options, self.parts)
+        recipe = Recipe(cast(Parts, made.parts))
         return {
-            name: recipe.of(name) if name in PARTS else getattr(Options(), name)
+            name: recipe.of(name) if name in PARTS else getattr(made.options, name)
             for name in self.space
         }
 
 
 def make_search(
-    data: Dataset, options: Options | None, parts: Parts, space: Mapping[str, Any] | None
+    data: Dataset,
+    options: Options | None,
+    parts: Parts,
+    space: Mapping[str, Any] | None,
+    model: str | None = None,
 ) -> Search:
     """Check what is given and complete it.
 
@@ -76,6 +84,7 @@ def make_search(
         parts: the parts that are fixed.
         space: what is searched; by default the usual values of :data:`mmrec.tuning.DEFAULT`, as
             far as they are neither fixed nor without effect.
+        model: name of a model. What it sets may be searched; its parts aren't by default.
 
     Raises:
         ValueError: an option, a part or the space is wrong, or a name is both fixed and searched.
@@ -91,11 +100,14 @@ def make_search(
     if both := sorted(fixed & set(given or ())):
         raise ValueError(f"{both} must be set or searched; got both")
     options = options.replace(devices=1)
-    options, modalities = check_given(options, recipe)
-    plan = make_plan(data, options, recipe, modalities)
+    made = resolve(model, options, parts)
+    recipe = Recipe(cast(Parts, made.parts))
+    chosen, modalities = check_given(made.options, recipe)
+    plan = make_plan(data, chosen, recipe, modalities)
     useless = _without_effect(plan)
-    search = Search(data, options, parts, plan, given or {})
+    search = Search(data, options, parts, model, plan, given or {})
     if given is None:
+        fixed |= set(made.facts.get("parts", ()))
         return replace(search, space=_default_space(search, fixed, useless))
     if not {"negatives", "tuning"} & set(given):
         for name in sorted(set(given) & set(useless)):

@@ -48,6 +48,7 @@ def tune(
     trials: int = 30,
     space: Mapping[str, Dimension] | None = None,
     prune: bool = True,
+    model: str | None = None,
     users: Table | None = None,
     images: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
@@ -81,6 +82,8 @@ def tune(
             :data:`DEFAULT`, without those that ``options`` sets, ``parts`` has or that have no
             effect.
         prune: whether trials are stopped early.
+        model: as for ``fit``. The parts that the name sets are not searched by default; its options
+            are, and the first trial has their values.
         users: features of users.
         images: folder of images.
         columns: our names of columns by theirs.
@@ -119,7 +122,7 @@ def tune(
     place = Path(study)
     kept = place.with_name(f"{place.name}.features") if cache is None else Path(cache)
     data = read_tables(events, items, users, images=images, columns=columns, time_unit=time_unit)
-    search = make_search(data, options, parts, space)
+    search = make_search(data, options, parts, space, model)
     with open_study(place, _started(search, prune)) as file:
         _run(search, file, trials, kept, prune=prune, progress=progress)
         ended = file.trials[:trials]
@@ -135,6 +138,7 @@ def tune(
     made = Recommender.fit(
         data.interactions,
         data.catalog,
+        model=model,
         users=data.users,
         cache=kept,
         options=chosen,

@@ -17,12 +17,14 @@ from mmrec.fusion import (
 from mmrec.interest import (
     GRUInterest,
     HSTUInterest,
+    LiGRInterest,
     LinearRecurrentInterest,
+    MeanInterest,
+    NARMInterest,
     SelfAttentionInterest,
 )
 from mmrec.layers import record_init_args
 from mmrec.models import SequentialModel, gru4rec
-from mmrec.recommender import Recommender
 from mmrec.recommender.pipeline.assemble import (
     Recipe,
     assemble,
@@ -77,6 +79,7 @@ INTERESTS = {
     "sasrec": SelfAttentionInterest,
     "lrurec": LinearRecurrentInterest,
     "hstu": HSTUInterest,
+    "ligr": LiGRInterest,
 }
 
 
@@ -84,10 +87,10 @@ INTERESTS = {
 def test_every_interest_is_built(build, interest):
     model = build(parts={"interest": interest}, dropout=0.25).interest
     assert isinstance(model, INTERESTS[interest])
-    assert model.window == (6 if interest in ("sasrec", "hstu") else None)
+    assert model.window == (6 if interest in ("sasrec", "hstu", "ligr") else None)
     assert {part.p for part in model.modules() if isinstance(part, torch.nn.Dropout)} == {0.25}
     assert model.inputs.gap is not None
-    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2, "hstu": 2}[interest]
+    own = {"gru4rec": 1, "sasrec": 2, "lrurec": 2, "hstu": 2, "ligr": 2}[interest]
     for layers, expected in ((None, own), (3, 3)):
         made = build(parts={"interest": interest}, layers=layers).interest
         parts = {"gru4rec": "layers", "hstu": "units"}.get(interest, "blocks")
@@ -95,16 +98,14 @@ def test_every_interest_is_built(build, interest):
         assert (found if interest == "gru4rec" else len(found)) == expected
 
 
-@pytest.mark.parametrize("interest", ["sasrec", "lrurec", "hstu"])
-def test_a_run_of_every_interest_learns_and_loads_again(fit, tmp_path, interest):
-    made = fit(log={"users": 60}, interest=interest, epochs=8)
-    assert made.report["test"]["mrr@10"] > 0.8
-    made.save(tmp_path / "run")
-    again = Recommender.load(tmp_path / "run")
-    history = [f"i{item}" for item in range(8)]  # longer than max_length
-    lines = made.recommend(history, 4)
-    assert lines[0].item == "i8"
-    assert again.recommend(history, 4) == lines
+def test_the_mean_the_last_event_and_narm_are_built(build):
+    made = build(parts={"interest": "narm"}, layers=2, dropout=0.25).interest
+    assert isinstance(made, NARMInterest)
+    assert (made.encoder.layers, made.encoder.dropout.p) == (2, 0.25)
+    for interest, decay in (("mean", 1.0), ("last", 0.0)):
+        made = build(parts={"interest": interest}, layers=2, dropout=0.25).interest
+        assert isinstance(made, MeanInterest)
+        assert (made.decay, made.inputs.dropout.p) == (decay, 0.25)
 
 
 def dropouts(part):

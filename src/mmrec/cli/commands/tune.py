@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrec.cli.options import takes_options
+from mmrec.cli.options import Model, takes_options, with_stated
 from mmrec.cli.places import writing
 from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Json, print_json
@@ -37,6 +37,7 @@ def tune(
     prune: Annotated[
         bool, typer.Option("--prune/--no-prune", help="Stop trials below the median early.")
     ] = True,
+    model: Model = None,
     columns: Columns = None,
     time_unit: Unit = None,
     options: Options,
@@ -50,7 +51,8 @@ def tune(
 ) -> None:
     """Search for options and parts by validation, and write the RUN of the best.
 
-    Options that are given are fixed. The same command again continues an interrupted search.
+    Options that are given are fixed, and so are the parts that --model sets. The same command again
+    continues an interrupted search.
     """
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
@@ -74,8 +76,9 @@ def tune(
                 trials=trials,
                 space=space,
                 prune=prune,
+                model=model,
                 cache=features,
-                options=_with_stated(options, stated),
+                options=with_stated(options, stated),
                 progress=sys.stderr.isatty(),
                 **parts,
             )
@@ -89,12 +92,6 @@ def tune(
     typer.echo(f"RUN written to {out}, trials are in {place}")
     if as_json:
         print_json({**made.report, "trials": tuned.trials.to_dicts()})
-
-
-def _with_stated(options: Options, stated: frozenset[str]) -> Options:
-    """Return options in which those count as set that were stated, be it at their default."""
-    names = stated & set(Options.model_fields)
-    return options.replace(**{name: getattr(options, name) for name in names})
 
 
 def _said(facts: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from mmrec.recommender.pipeline.measure import describe_content, measure, measur
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, run_stage
 from mmrec.recommender.pipeline.train import training_device
+from mmrec.recommender.zoo import MODEL
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     clock.lap("evaluate")
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)
+    report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
     report |= {"refit": _facts(stages), "seconds": clock.seconds}
     about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1])}
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")

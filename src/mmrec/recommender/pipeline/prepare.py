@@ -4,7 +4,7 @@ import numpy as np
 
 from mmrec.data import Dataset
 from mmrec.recommender.content import Modality, modalities_of, those_of
-from mmrec.recommender.options import Options
+from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.learning_rate import learning_rate
@@ -19,9 +19,7 @@ def check_given(options: Options | None, recipe: Recipe) -> tuple[Options, dict[
     Raises:
         ValueError: an option or a part is wrong.
     """
-    if options is not None and not isinstance(options, Options):
-        raise ValueError(f"options must be mmrec.Options(...); got {options!r}")
-    options = options or Options()
+    options = checked_options(options)
     check_devices(options.devices)
     recipe.to_dict()  # refuses what is no part
     with seeded(options.seed):  # factories of encoders may draw their weights
