@@ -46,7 +46,7 @@ class Contract:
             ContractError: the check raises an error, of whatever type.
         """
         try:
-            with _own_draws():
+            with own_draws():
                 check(*arguments)
         except ContractError as error:
             raise ContractError(f"{self.part} breaks {name!r}: {error}") from None
@@ -56,6 +56,14 @@ class Contract:
                 f"{self.part} breaks {name!r}: expected no error; got {arrived}"
             ) from error
         self.checked.append(name)
+
+
+@contextmanager
+def own_draws() -> Iterator[None]:
+    """Draw the same random numbers inside, and leave those outside as they are."""
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(0)
+        yield
 
 
 def expect(holds: bool, expected: str, got: object) -> None:
@@ -112,11 +120,3 @@ def first_line(error: Exception) -> str:
 
 def _of(tensor: Tensor) -> str:
     return f"of shape {tuple(tensor.shape)}"
-
-
-@contextmanager
-def _own_draws() -> Iterator[None]:
-    """Draw the same random numbers inside, and leave those outside as they are."""
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(0)
-        yield

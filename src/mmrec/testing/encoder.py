@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from mmrec.encoders import Encoder
 from mmrec.encoders.protocol import reads_raw_values
-from mmrec.testing.contract import Contract, expect, expect_close
-from mmrec.testing.making import maker, name_of
+from mmrec.testing.contract import expect, expect_close
+from mmrec.testing.making import begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
 
 
@@ -42,11 +42,9 @@ def check_encoder(
         >>> from functools import partial
         >>> from mmrec.encoders import IdEncoder
         >>> check_encoder(partial(IdEncoder, vocabulary_size=9, dim=4), torch.arange(1, 6))[:3]
-        ['attributes', 'shapes', 'rows']
+        ['attributes', 'shapes', 'inputs stay']
     """
-    make = maker("encoder", factory, {})
-    part = make()
-    contract = Contract(name_of(part))
+    contract, part, make = begin("encoder", factory, {})
     contract.clause("attributes", _attributes, part)
     if reads_raw_values(part):
         contract.clause("transform", _transform, part, inputs)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from mmrec.fusion import Fusion
-from mmrec.testing.contract import Contract, expect, expect_close
+from mmrec.testing.contract import expect, expect_close
 from mmrec.testing.garbage import expect_hidden
-from mmrec.testing.making import DIM, maker, name_of
+from mmrec.testing.making import DIM, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
 
 _KNOWN = {
@@ -42,9 +42,7 @@ def check_fusion(
         >>> check_fusion(ConcatFusion)[:3]
         ['attributes', 'no modality', 'shapes']
     """
-    make = maker("fusion", factory, _KNOWN)
-    part = make()
-    contract = Contract(name_of(part))
+    contract, part, make = begin("fusion", factory, _KNOWN)
     contract.clause("attributes", _attributes, part)
     inputs = _inputs(part.dims)
     features = tuple(name for name in inputs if name.startswith("features"))

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from mmrec.interest import Interest, LastInterest, SteppingInterest
-from mmrec.testing.contract import Contract, expect_close, expect_output
+from mmrec.testing.contract import expect_close, expect_output
 from mmrec.testing.garbage import expect_hidden
-from mmrec.testing.making import DIM, maker, name_of
+from mmrec.testing.making import DIM, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
 from mmrec.testing.stepping import check_stepping
 
@@ -54,9 +54,7 @@ def check_interest(
         >>> check_interest(GRUInterest)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    make = maker("interest", factory, _KNOWN)
-    part = make()
-    contract = Contract(name_of(part))
+    contract, part, make = begin("interest", factory, _KNOWN)
     contract.clause("attributes", _attributes, part)
     shape = (max(_LENGTHS), part.interest_dim)
     case = Case(make, _forward, _inputs(part.dim), "users", shape, ("vectors",))

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from mmrec.losses import Loss
-from mmrec.testing.contract import Contract, expect, expect_close, expect_output
+from mmrec.testing.contract import expect, expect_close, expect_output
 from mmrec.testing.garbage import GARBAGE
-from mmrec.testing.making import maker, name_of
+from mmrec.testing.making import begin
 from mmrec.testing.modules import Inputs
 from mmrec.testing.slopes import expect_slope
 
-Make = Callable[[], Any]
+_NAMES = ("logits", "target", "candidates", "log_q")
 
 
 def check_loss(factory: str | Mapping[str, Any] | Loss | Callable[[], Loss]) -> list[str]:
@@ -34,19 +34,18 @@ def check_loss(factory: str | Mapping[str, Any] | Loss | Callable[[], Loss]) -> 
     Example:
         >>> from mmrec.losses import bpr_loss
         >>> check_loss(bpr_loss)[:3]
-        ['scalar', 'candidates', 'no candidates']
+        ['scalar', 'inputs stay', 'candidates']
     """
-    make = maker("loss", factory, {})
-    loss, inputs = make(), _inputs()
-    contract = Contract(name_of(loss))
+    contract, loss, _ = begin("loss", factory, {})
+    inputs = _inputs()
     contract.clause("scalar", _scalar, loss, inputs)
+    contract.clause("inputs stay", _inputs_stay, loss, inputs)
     contract.clause("candidates", _candidates, loss, inputs)
     contract.clause("no candidates", _no_candidates, loss, inputs)
-    contract.clause("infinity", _infinity, loss, inputs)
     contract.clause("target", _target, loss, inputs)
     contract.clause("rows", _rows, loss, inputs)
     contract.clause("slots", _slots, loss, inputs)
-    contract.clause("inputs stay", _inputs_stay, loss, inputs)
+    contract.clause("infinity", _infinity, loss, inputs)
     contract.clause("gradcheck", _gradcheck, loss, inputs)
     contract.clause("bfloat16", _bfloat16, loss, inputs)
     if torch.cuda.is_available():
@@ -66,7 +65,8 @@ def _inputs() -> Inputs:
 
 
 def _of(loss: Any, given: Inputs) -> Tensor:
-    value: Tensor = loss(*(given[name] for name in ("logits", "target", "candidates", "log_q")))
+    """Return the loss of copies of the inputs."""
+    value: Tensor = loss(*(given[name].clone() for name in _NAMES))
     return value
 
 
@@ -144,8 +144,8 @@ def _slots(loss: Any, inputs: Inputs) -> None:
 
 
 def _inputs_stay(loss: Any, inputs: Inputs) -> None:
-    given = {name: value.clone() for name, value in inputs.items()}
-    _of(loss, given)
+    given = {name: inputs[name].clone() for name in _NAMES}
+    loss(*given.values())
     for name, value in given.items():
         same = torch.equal(value, inputs[name])
         expect(same, f"that {name} stays as it was given", "other values in it after the call")

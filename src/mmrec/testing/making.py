@@ -9,30 +9,40 @@ import torch
 from torch import nn
 
 from mmrec.recommender.parts import SLOTS, call_factory
+from mmrec.testing.contract import Contract, own_draws
 
 DIM = 8
 """Width of item vectors in a check."""
 
 
-def maker(slot: str, given: Any, known: Mapping[str, Any]) -> Callable[[], Any]:
-    """Return a function that makes a new part each time, in evaluation mode.
+Make = Callable[[], Any]
 
-    Weights that are trained are moved a little, as by training, because a layer that starts at 0
-    hides what is before it.
+
+def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, Any, Make]:
+    """Return a contract without a clause, a part, and a function that makes a new part each time.
+
+    Parts are in evaluation mode. Weights that are trained are moved a little, as by training,
+    because a layer that starts at 0 hides what is before it.
 
     Args:
         slot: name of the slot, or "encoder".
         given: what :meth:`mmrec.Recommender.fit` takes for the slot; a built part is copied.
         known: values that a factory may take, by the names of its parameters.
+
+    Raises:
+        ValueError: the part can't be made.
     """
+    with own_draws():
+        shared = _create(slot, given, known) is _create(slot, given, known)
 
     def make() -> Any:
-        made = deepcopy(_create(slot, given, known))
-        if isinstance(made, nn.Module):
-            moved(made.eval())
-        return made
+        made = _create(slot, given, known)
+        made = deepcopy(made) if shared else made
+        return moved(made.eval()) if isinstance(made, nn.Module) else made
 
-    return make
+    with own_draws():
+        part = make()
+    return Contract(_name_of(part)), part, make
 
 
 def moved(module: nn.Module) -> nn.Module:
@@ -44,13 +54,7 @@ def moved(module: nn.Module) -> nn.Module:
     return module
 
 
-def name_of(part: Any) -> str:
-    """Return the name of a part for messages.
-
-    Example:
-        >>> name_of(nn.Linear(1, 1)), name_of(max)
-        ('Linear', 'max')
-    """
+def _name_of(part: Any) -> str:
     while isinstance(part, partial):
         part = part.func
     return str(getattr(part, "__name__", type(part).__name__))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrec.testing.contract import Contract, expect, expect_close, expect_output
+from mmrec.testing.contract import Contract, expect, expect_close, expect_output, own_draws
 from mmrec.testing.making import moved
 from mmrec.testing.slopes import expect_slope
 
@@ -43,7 +43,9 @@ class Case:
     @property
     def leaves(self) -> bool:
         """Whether there is anything to train: an input or a weight."""
-        return bool(self.trained) or any(w.requires_grad for w in self.make().parameters())
+        with own_draws():
+            weights = list(self.make().parameters())
+        return bool(self.trained) or any(weight.requires_grad for weight in weights)
 
 
 def check_module(contract: Contract, case: Case, *, compile: bool) -> None:

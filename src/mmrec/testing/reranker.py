@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mmrec.scoring import Reranker
-from mmrec.testing.contract import Contract, expect_close, expect_output
-from mmrec.testing.making import DIM, maker, name_of
+from mmrec.testing.contract import expect_close, expect_output
+from mmrec.testing.making import DIM, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module
 
 
@@ -35,9 +35,8 @@ def check_reranker(
         >>> check_reranker(MLPScorer)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    make = maker("reranker", factory, {"dim": DIM, "interest_dim": DIM})
-    contract = Contract(name_of(make()))
-    contract.clause("attributes", expect_module, make())
+    contract, part, make = begin("reranker", factory, {"dim": DIM, "interest_dim": DIM})
+    contract.clause("attributes", expect_module, part)
     draws = torch.Generator().manual_seed(0)
     inputs = {
         "states": torch.randn(3, DIM, generator=draws),

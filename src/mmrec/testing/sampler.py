@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmrec.sampling import Sampler, takes_targets
-from mmrec.testing.contract import Contract, expect
-from mmrec.testing.making import maker, name_of
+from mmrec.testing.contract import expect
+from mmrec.testing.making import begin
 
 _COUNTS = np.array([0, 50, 0, 7, 1, 20, 3, 0])  # 0 is padding; 2 and 7 have no event
 _TRAINED = np.flatnonzero(_COUNTS)
@@ -44,8 +44,7 @@ def check_sampler(
         >>> check_sampler(UniformSampler)
         ['attributes', 'draw', 'seed', 'log_inclusion', 'frequency']
     """
-    sampler = maker("negatives", factory, _KNOWN)()
-    contract = Contract(name_of(sampler))
+    contract, sampler, _ = begin("negatives", factory, _KNOWN)
     contract.clause("attributes", _attributes, sampler)
     contract.clause("draw", _draw, sampler)
     contract.clause("seed", _seed, sampler)

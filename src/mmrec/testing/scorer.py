@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mmrec.scoring import RetrievalScorer
-from mmrec.testing.contract import Contract, expect, expect_close, expect_output
-from mmrec.testing.making import DIM, maker, name_of
+from mmrec.testing.contract import expect, expect_close, expect_output
+from mmrec.testing.making import DIM, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module
 
 _ITEMS = 5
@@ -39,9 +39,8 @@ def check_scorer(
         >>> check_scorer(DotScorer)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    make = maker("scorer", factory, {"dim": DIM, "interest_dim": DIM})
-    contract = Contract(name_of(make()))
-    contract.clause("attributes", _attributes, make())
+    contract, part, make = begin("scorer", factory, {"dim": DIM, "interest_dim": DIM})
+    contract.clause("attributes", _attributes, part)
     draws = torch.Generator().manual_seed(0)
     states, vectors = (torch.randn(n, DIM, generator=draws) for n in (3, _ITEMS))
     # Axis 0 of an input is that of users, so each user has the pool.
