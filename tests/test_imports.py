@@ -117,6 +117,11 @@ def test_a_planted_import_is_found(copy, file, line, contract):
     assert f"mmrec.{file.split('/')[0]}" in run.stdout.split("Broken contracts")[1]
 
 
+def test_checks_of_parts_need_no_test_runner_and_are_loaded_where_they_are_used():
+    assert loaded("import mmrec.testing", "pytest", "hypothesis", "lightning") == []
+    assert loaded("import mmrec, mmrec.recommender.recommender", "mmrec.testing") == []
+
+
 def test_optuna_is_loaded_for_a_search_alone():
     assert loaded("import mmrec.cli, mmrec.recommender.recommender", "optuna") == []
     assert loaded("import mmrec.tuning", "optuna") == []

@@ -49,7 +49,7 @@ def squared(logits, target, candidates, log_q):
 
 
 def corrected(logits, target, candidates, log_q):
-    return softmax(logits, target, candidates, log_q) + (log_q * candidates).sum()
+    return softmax(logits, target, candidates, log_q) + log_q.where(candidates, 0).sum()
 
 
 def upside_down(logits, target, candidates, log_q):

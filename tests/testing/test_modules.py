@@ -91,6 +91,12 @@ class Doubled(Products):
         return Twice.apply(super().forward(states, candidates))
 
 
+class DoubledWeight(Products):
+    def forward(self, states, candidates):
+        weight = Twice.apply(self.linear.weight)
+        return (states.unsqueeze(1) * (candidates @ weight.T)).sum(-1) + self.linear.bias.sum()
+
+
 class Filled(Products):
     """Mixes types under autocast."""
 
@@ -135,12 +141,6 @@ class Bound(Products):
         return (states.unsqueeze(1) * self.project(candidates)).sum(-1)
 
 
-class Compiled(Products):
-    def forward(self, states, candidates):
-        scores = super().forward(states, candidates)
-        return 2 * scores if torch.compiler.is_compiling() else scores
-
-
 @pytest.mark.parametrize(
     ("part", "sentence"),
     [
@@ -170,9 +170,10 @@ class Compiled(Products):
             "breaks 'gradients': expected a finite gradient of the weight 'linear.bias'; got NaN",
         ),
         (Detached, "breaks 'gradients': expected no error; got RuntimeError: element 0 of tensors"),
-        (Doubled, "breaks 'gradcheck': expected a gradient of the weight 'linear.weight' of"),
+        (Doubled, "breaks 'gradcheck': expected a gradient of states of"),
+        (DoubledWeight, "breaks 'gradcheck': expected a gradient of the weight 'linear.weight' of"),
         (Filled, "breaks 'bfloat16': expected no error; got RuntimeError: Index put requires"),
-        (Coarse, "breaks 'bfloat16': expected under autocast nearly the output of float32; got"),
+        (Coarse, "breaks 'bfloat16': expected with inputs of torch.float32 under autocast nearly"),
         (Unsaved, "breaks 'state_dict': expected the same output of another part that has loaded"),
         (Noted, "breaks 'state_dict': expected tensors alone in state_dict; got ['_extra_state']"),
         (Bound, "breaks 'deepcopy': expected a copy that reads its own weights; got a difference"),
@@ -195,3 +196,25 @@ def test_what_is_right_passes_as_a_class_a_function_and_an_object():
     assert given.linear.weight.grad is None
     assert given.training
     assert torch.equal(torch.get_rng_state(), drawn)
+
+
+class Compiled(nn.Module):
+    """Stands for what ``torch.compile`` returns."""
+
+    def __init__(self, part, more):
+        super().__init__()
+        self.part, self.more = part, more
+
+    def forward(self, states, candidates):
+        return self.part(states, candidates) + self.more
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_compile_is_checked_where_it_is_asked_for(monkeypatch, more):
+    monkeypatch.setattr(torch, "compile", partial(Compiled, more=more))
+    if not more:
+        assert "compile" in check_reranker(Products, compile=True)
+        return
+    sentence = "breaks 'compile': expected the same output of torch.compile; got a difference of 1"
+    with pytest.raises(ContractError, match=sentence):
+        check_reranker(Products, compile=True)

@@ -29,7 +29,7 @@ def check_encoder(
             :func:`functools.partial` that sets them, or a built encoder.
         inputs: inputs of at least two different items: a tensor, or a dict of tensors, with a row
             for each. For an encoder of raw values, a list of these: texts, or images.
-        compile: whether to check ``torch.compile`` too, which takes many seconds.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
 
     Returns:
         The names of the clauses that were checked.
@@ -51,8 +51,8 @@ def check_encoder(
         contract.clause("fingerprint", _fingerprint, make)
         inputs = part.transform(inputs)
     given = {"": inputs} if isinstance(inputs, Tensor) else _tensors(inputs)
-    if len(next(iter(given.values()))) < 2:
-        raise ValueError(f"check_encoder expects inputs of 2 items or more; got {inputs}")
+    if (items := len(next(iter(given.values())))) < 2:
+        raise ValueError(f"check_encoder expects inputs of 2 items or more; got {items}")
     case = Case(make, _encode, given, "items", (part.dim,))
     check_module(contract, case, compile=compile)
     return contract.checked

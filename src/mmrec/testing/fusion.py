@@ -28,7 +28,7 @@ def check_fusion(
     Args:
         factory: what ``fit(fusion=…)`` takes: a class or function that makes a fusion from ``dims``
             and ``dim``, a :func:`functools.partial` of one, or a built fusion.
-        compile: whether to check ``torch.compile`` too, which takes many seconds.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
 
     Returns:
         The names of the clauses that were checked.

@@ -40,7 +40,7 @@ def check_interest(
             from ``dim``, a :func:`functools.partial` of one, or a built one. Where it names them,
             ``time_gap``, ``num_event_types`` (3), ``negative_types``, ``window`` (5) and
             ``dropout`` are set.
-        compile: whether to check ``torch.compile`` too, which takes many seconds.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
 
     Returns:
         The names of the clauses that were checked.

@@ -96,7 +96,10 @@ def _candidates(loss: Any, inputs: Inputs) -> None:
     hidden = ~inputs["candidates"] & ~own
     value, gradient = _with_gradient(loss, inputs)
     for garbage in GARBAGE:
-        spoilt = inputs | {"logits": inputs["logits"].masked_fill(hidden, garbage)}
+        spoilt = inputs | {
+            "logits": inputs["logits"].masked_fill(hidden, garbage),
+            "log_q": inputs["log_q"].masked_fill(hidden.all(dim=0), garbage),
+        }
         found, moved = _with_gradient(loss, spoilt)
         expected = f"that a slot which is no candidate changes nothing, here with {garbage}"
         expect_close(found, value, expected)

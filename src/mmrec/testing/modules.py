@@ -25,7 +25,7 @@ class Case:
         inputs: what it is called with, by name.
         rows: what a row is, in the plural: "items".
         shape: the shape of the output without axis 0.
-        trained: names of the inputs that other parts are trained through.
+        trained: names of the inputs that other parts compute, and are trained through.
     """
 
     make: Callable[[], nn.Module]
@@ -148,10 +148,12 @@ def _gradcheck(case: Case) -> None:
 def _bfloat16(case: Case) -> None:
     part = case.make()
     exact = case.run(part)
-    with torch.autocast("cpu", torch.bfloat16):
-        rounded = case.run(part)
-    expected = "under autocast nearly the output of float32"
-    expect_close(rounded.float(), exact, expected, tolerance=0.1)
+    for dtype in (torch.float32, torch.bfloat16):  # what other parts give under autocast
+        computed = {name: case.inputs[name].to(dtype) for name in case.trained}
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = case.run(part, case.inputs | computed)
+        expected = f"with inputs of {dtype} under autocast nearly the output of float32"
+        expect_close(rounded.float(), exact, expected, tolerance=0.1)
     if rounded.requires_grad:
         rounded.float().sin().sum().backward()
         for weight in part.parameters():

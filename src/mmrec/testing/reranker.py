@@ -21,7 +21,7 @@ def check_reranker(
         factory: what ``fit(reranker=…)`` takes: a class or function that makes a reranker, which
             may name ``dim`` and ``interest_dim`` (both are 8), a :func:`functools.partial` of one,
             or a built reranker of such widths.
-        compile: whether to check ``torch.compile`` too, which takes many seconds.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
 
     Returns:
         The names of the clauses that were checked.
@@ -42,7 +42,7 @@ def check_reranker(
         "states": torch.randn(3, DIM, generator=draws),
         "candidates": torch.randn(3, 4, DIM, generator=draws),
     }
-    case = Case(make, _score, inputs, "users", (4,))
+    case = Case(make, _score, inputs, "users", (4,), ("states", "candidates"))
     check_module(contract, case, compile=compile)
     contract.clause("one candidate", _one_candidate, case)
     contract.clause("candidates", _candidates, case)

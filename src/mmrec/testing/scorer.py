@@ -25,7 +25,7 @@ def check_scorer(
         factory: what ``fit(scorer=…)`` takes: a class or function that makes a scorer, which may
             name ``dim`` and ``interest_dim`` (both are 8), a :func:`functools.partial` of one, or
             a built scorer of such widths.
-        compile: whether to check ``torch.compile`` too, which takes many seconds.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
 
     Returns:
         The names of the clauses that were checked.
