@@ -30,9 +30,11 @@ def test_importing_mmrec_loads_nothing_heavy():
     assert loaded("import mmrec; mmrec.Options(dim=8)", *heavy) == []
 
 
-@pytest.mark.parametrize("name", ["recommender.recommender", "evaluation", "models", "cli"])
+@pytest.mark.parametrize(
+    "name", ["recommender.recommender", "evaluation", "models", "cli", "testing"]
+)
 def test_what_serves_loads_no_trainer_and_no_pretrained_model(name):
-    heavy = ("transformers", "timm", "lightning", "pytorch_lightning")
+    heavy = ("transformers", "timm", "lightning", "pytorch_lightning", "pytest", "hypothesis")
     assert loaded(f"import mmrec.{name}", *heavy) == []
 
 
@@ -115,11 +117,6 @@ def test_a_planted_import_is_found(copy, file, line, contract):
     assert broken
     assert broken[0].startswith(contract)
     assert f"mmrec.{file.split('/')[0]}" in run.stdout.split("Broken contracts")[1]
-
-
-def test_checks_of_parts_need_no_test_runner_and_are_loaded_where_they_are_used():
-    assert loaded("import mmrec.testing", "pytest", "hypothesis", "lightning") == []
-    assert loaded("import mmrec, mmrec.recommender.recommender", "mmrec.testing") == []
 
 
 def test_optuna_is_loaded_for_a_search_alone():
