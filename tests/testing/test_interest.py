@@ -37,8 +37,7 @@ class Fading(Mean):
     def last(self, vectors, mask, gap=None, event_type=None):
         states = self(vectors, mask)
         rows = torch.arange(len(states))
-        last = states[rows, (mask.sum(1) - 1).clamp(min=0)]
-        return last.where(mask.any(dim=1, keepdim=True), 0)
+        return states[rows, (mask.sum(1) - 1).clamp(min=0)]
 
     def initial_state(self, batch_size):
         return self.out.weight.new_zeros(batch_size, self.dim)
@@ -87,7 +86,7 @@ class KnowingTheNextGap(Mean):
 
 class FirstAsLast(Fading):
     def last(self, vectors, mask, gap=None, event_type=None):
-        return self(vectors, mask)[:, 0].where(mask.any(dim=1, keepdim=True), 0)
+        return self(vectors, mask)[:, 0]
 
 
 class Slower(Fading):
@@ -164,7 +163,7 @@ class Widthless(Mean):
             "got a difference of",
         ),
         (KnowingTheNextGap, "breaks 'causality': expected that events from number 2 on change no"),
-        (FirstAsLast, "breaks 'last': expected the interest of forward after the last event, 0"),
+        (FirstAsLast, "breaks 'last': expected that of forward after the last event, or in the"),
         (Listed, "breaks 'state': expected a state that is a tensor or a named tuple of tensors"),
         (Counting, "breaks 'state': expected a state that is a tensor or a named tuple of tensors"),
         (Forgetful, "breaks 'state': expected a Tensor after a step; got tuple"),

@@ -36,6 +36,14 @@ class Infinite(Products):
         return super().forward(states, candidates) / 0
 
 
+class Single(Products):
+    """Knows float32 alone."""
+
+    def forward(self, states, candidates):
+        weights = torch.linspace(1, 2, states.shape[1]).diag()
+        return super().forward(states @ weights, candidates)
+
+
 class Overwriting(Products):
     def forward(self, states, candidates):
         scores = super().forward(states, candidates)
@@ -207,6 +215,10 @@ class Compiled(nn.Module):
 
     def forward(self, states, candidates):
         return self.part(states, candidates) + self.more
+
+
+def test_a_part_need_not_know_float64():
+    assert "gradcheck" in check_reranker(Single)
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -12,6 +12,13 @@ import timm
 import torch
 from PIL import Image
 
+from mmrec.affinities import (
+    AffinityFusion,
+    AffinityScorer,
+    ContentDirections,
+    LearnedReranker,
+    SteppingAffinityInterest,
+)
 from mmrec.encoders import (
     CategoryEncoder,
     FeatureEncoder,
@@ -30,7 +37,7 @@ from mmrec.sampling import (
     UniformSampler,
     UnionSampler,
 )
-from mmrec.scoring import DotScorer
+from mmrec.scoring import DotScorer, MLPScorer
 from mmrec.testing import (
     check_encoder,
     check_fusion,
@@ -142,6 +149,25 @@ ENCODERS = {
 }
 
 
+def with_weights(interest):
+    made = SteppingAffinityInterest(interest, [3, 2], negative_types=[3])
+    made.weights.copy_(torch.tensor([2.0, 0.5]))
+    return made
+
+
+DIMS = {"id": 4, "text": 6}
+WITH_AFFINITIES = (
+    (
+        check_fusion,
+        AffinityFusion(ConcatFusion(DIMS, 4), ContentDirections(DIMS, {"text": 2})),
+    ),
+    (check_interest, with_weights(GRUInterest(6, 5, time_gap=True, num_event_types=3))),
+    (check_interest, with_weights(SelfAttentionInterest(6, window=4))),
+    (check_scorer, AffinityScorer(DotScorer(dim=6, item_bias=True), 2)),
+    (check_reranker, LearnedReranker(MLPScorer(6, 6), 2)),
+)
+
+
 def every_part(room, table):
     """Return a parameter for each public part of a room, or for each line of it in the table."""
     parts = []
@@ -188,3 +214,8 @@ def test_encoders(part, bert_folder):
         factory = partial(factory, name_or_path=str(bert_folder))
     raw = isinstance(inputs, list)
     assert ("fingerprint" in check_encoder(factory, inputs)) == raw
+
+
+@pytest.mark.parametrize(("check", "part"), WITH_AFFINITIES)
+def test_parts_with_affinities(check, part):
+    assert check(part)

@@ -54,7 +54,11 @@ class LastInterest(Protocol):
         event_type: Int[Tensor, "B T"] | None,
         /,
     ) -> Float[Tensor, "B H"]:
-        """Return the result of ``forward`` after the last event; zeros where there is none."""
+        """Return the result of ``forward`` after the last event.
+
+        For a history without events it is that in the first place, as for the initial state of a
+        :class:`SteppingInterest`.
+        """
         ...
 
 

@@ -131,7 +131,11 @@ def _expect_gradient(leaf: Tensor, of: str) -> None:
 
 
 def _gradcheck(case: Case) -> None:
-    part, given = case.make().double(), _leaves(case, torch.float64)
+    try:
+        part, given = case.make().double(), _leaves(case, torch.float64)
+        case.run(part, given)
+    except RuntimeError:  # a part need not know float64
+        part, given = case.make(), _leaves(case, torch.float32)
 
     def call() -> Tensor:
         return case.run(part, given)

@@ -16,13 +16,13 @@ def expect_slope(function: Callable[[], Tensor], leaf: Tensor, along: Tensor, of
 
     Args:
         function: returns the output, which depends on the leaf.
-        leaf: a tensor of float64 that has the gradient of the sum of the output's sines.
+        leaf: a tensor, best of float64, that has the gradient of the sum of the output's sines.
         along: the direction in which the leaf is moved; not 0.
         of: what the leaf is, for the message.
 
     Example:
-        >>> leaf = torch.ones(2, dtype=torch.float64, requires_grad=True)
-        >>> leaf.grad = torch.zeros(2, dtype=torch.float64)
+        >>> leaf = torch.ones(2, requires_grad=True)
+        >>> leaf.grad = torch.zeros(2)
         >>> expect_slope(lambda: leaf, leaf, torch.ones(2), "a leaf")
         Traceback (most recent call last):
         ...
@@ -45,6 +45,6 @@ def _measured(function: Callable[[], Tensor], leaf: Tensor, along: Tensor, step:
     start, values = leaf.clone(), []
     for signed in (step, -step):
         leaf.copy_(start + signed * along)
-        values.append(float(function().sin().sum()))
+        values.append(float(function().double().sin().sum()))
     leaf.copy_(start)
     return (values[0] - values[1]) / (2 * step)

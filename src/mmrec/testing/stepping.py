@@ -51,7 +51,8 @@ def _state(case: Case) -> None:
 
 def _tensors(state: Any) -> list[Tensor]:
     """Return the tensors of a state."""
-    named = isinstance(state, tuple) and hasattr(state, "_fields")
+    # A state of events is made again from its tensors, which a plain tuple does not allow.
+    named = isinstance(state, tuple) and type(state) is not tuple
     tensors = [state] if isinstance(state, Tensor) else list(state) if named else []
     right = bool(tensors) and all(isinstance(tensor, Tensor) for tensor in tensors)
     expect(right, "a state that is a tensor or a named tuple of tensors", type(state).__name__)
