@@ -29,7 +29,7 @@ from mmrec.encoders import (
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
-from mmrec.interest import GRUInterest, HSTUInterest, LinearRecurrentInterest, SelfAttentionInterest
+from mmrec.interest import GRUInterest, SelfAttentionInterest
 from mmrec.losses import gbce_loss
 from mmrec.sampling import (
     InBatchSampler,
@@ -66,17 +66,8 @@ FUSIONS = {
 INTERESTS = {
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
-    "HSTUInterest": (HSTUInterest, partial(HSTUInterest, window=9, layers=1, time_gap=False)),
-    "LinearRecurrentInterest": (
-        LinearRecurrentInterest,
-        partial(LinearRecurrentInterest, state_dim=3, layers=1),
-    ),
     "RecurrentState": NO_PART,
     "RequestTime": NO_PART,
-    "SelfAttentionInterest": (
-        SelfAttentionInterest,
-        partial(SelfAttentionInterest, window=9, heads=4, layers=1),
-    ),
     "WindowState": NO_PART,
 }
 SCORERS = {
@@ -112,9 +103,9 @@ IMAGES = [Image.new("RGB", (40, 30 + row), (90 * row, 20, 200 - 90 * row)) for r
 text = TextEncoder.from_pretrained
 
 
-def image(tuning="frozen"):
+def image():
     vit = timm.create_model("test_vit", num_classes=0, img_size=32)
-    return ImageEncoder(vit, ImageTransform(32), tuning=tuning)
+    return ImageEncoder(vit, ImageTransform(32), tuning="last-1")
 
 
 ENCODERS = {
@@ -133,14 +124,12 @@ ENCODERS = {
     "FeatureStore": NO_PART,
     "Features": NO_PART,
     "IdEncoder": ((partial(IdEncoder, vocabulary_size=9, dim=4), torch.tensor([9, 1, 9])),),
-    "ImageEncoder": ((image, IMAGES), (partial(image, tuning="last-1"), IMAGES)),
+    "ImageEncoder": ((image, IMAGES),),
     "ImageTransform": NO_PART,
     "NumberEncoder": ((partial(NumberEncoder, sizes=[2, 3], dim=4), NUMBERS),),
     "TextEncoder": (
         (text, TEXTS),
-        (partial(text, pooling="cls", tuning="last-1"), TEXTS),
-        (partial(text, pooling="max", tuning="full"), TEXTS),
-        (partial(text, pooling="attention", tuning="full"), TEXTS),
+        (partial(text, pooling="attention", tuning="last-1"), TEXTS),
     ),
     "TextTransform": NO_PART,
     "piecewise_linear": NO_PART,

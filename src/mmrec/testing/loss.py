@@ -12,7 +12,7 @@ from mmrec.testing.contract import expect, expect_close, expect_output
 from mmrec.testing.garbage import GARBAGE
 from mmrec.testing.making import begin
 from mmrec.testing.modules import Inputs
-from mmrec.testing.slopes import expect_slope
+from mmrec.testing.slopes import expect_slopes
 
 _NAMES = ("logits", "target", "candidates", "log_q")
 
@@ -159,7 +159,7 @@ def _gradcheck(loss: Any, inputs: Inputs) -> None:
     logits = given["logits"].requires_grad_()
     call = partial(_of, loss, given)
     call().sin().sum().backward()
-    expect_slope(call, logits, torch.randn_like(logits), "the logits")
+    expect_slopes(call, {"the logits": (logits, torch.randn_like(logits))})
 
 
 def _bfloat16(loss: Any, inputs: Inputs) -> None:

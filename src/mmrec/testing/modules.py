@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmrec.testing.contract import Contract, expect, expect_close, expect_output, own_draws
 from mmrec.testing.making import moved
-from mmrec.testing.slopes import expect_slope
+from mmrec.testing.slopes import expect_slopes
 
 Inputs = dict[str, Tensor]
 
@@ -141,12 +141,14 @@ def _gradcheck(case: Case) -> None:
         return case.run(part, given)
 
     call().sin().sum().backward()
-    for name in case.trained:
-        expect_slope(call, given[name], torch.randn_like(given[name]), name)
-    for name, weight in part.named_parameters():
-        # Along its gradient, which is 0 for what is not trained, such as a row of padding.
-        if weight.grad is not None and weight.grad.any():
-            expect_slope(call, weight, weight.grad.clone(), f"the weight {name!r}")
+    inputs = {name: (given[name], torch.randn_like(given[name])) for name in case.trained}
+    # Along the gradient, which is 0 for what is not trained, such as a row of padding.
+    weights = {
+        f"the weight {name!r}": (weight, weight.grad)
+        for name, weight in part.named_parameters()
+        if weight.grad is not None and weight.grad.any()
+    }
+    expect_slopes(call, inputs | weights)
 
 
 def _bfloat16(case: Case) -> None:

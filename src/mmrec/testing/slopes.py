@@ -1,50 +1,64 @@
 """Gradients beside finite differences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-from mmrec.testing.contract import expect
+from mmrec.testing.contract import ContractError
 
-_STEPS = {1e-6: 1e-3, 1e-2: 2e-2}
-"""Steps, and what the difference may be as a share; the second is for what computes in float32."""
+Moved = tuple[Tensor, Tensor]
+"""A leaf that has the gradient of the sum of an output's sines, and a direction, not 0."""
 
 
-def expect_slope(function: Callable[[], Tensor], leaf: Tensor, along: Tensor, of: str) -> None:
-    """Raise a ``ContractError`` unless a gradient agrees with a finite difference.
+def expect_slopes(function: Callable[[], Tensor], leaves: Mapping[str, Moved]) -> None:
+    """Raise a :class:`ContractError` unless gradients agree with finite differences.
+
+    All leaves are moved at once; where that does not agree, one after the other. The second step is
+    for what computes in float32.
 
     Args:
-        function: returns the output, which depends on the leaf.
-        leaf: a tensor, best of float64, that has the gradient of the sum of the output's sines.
-        along: the direction in which the leaf is moved; not 0.
-        of: what the leaf is, for the message.
+        function: returns the output, which depends on the leaves.
+        leaves: the leaves and the directions in which they are moved, by what they are.
 
     Example:
         >>> leaf = torch.ones(2, requires_grad=True)
         >>> leaf.grad = torch.zeros(2)
-        >>> expect_slope(lambda: leaf, leaf, torch.ones(2), "a leaf")
+        >>> expect_slopes(lambda: leaf, {"a leaf": (leaf, torch.ones(2))})
         Traceback (most recent call last):
         ...
         mmrec.testing.contract.ContractError: expected a gradient of a leaf of 1.08 along a
         direction, as a finite difference says; got 0
     """
-    along = along / along.abs().max()
-    given = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-    slope = float((given * along).sum())
-    for step, share in _STEPS.items():
-        measured = _measured(function, leaf, along, step)
-        if abs(measured - slope) <= share * (abs(measured) + 1e-2):
-            return
-    said = f"a gradient of {of} of {measured:.3g} along a direction, as a finite difference says"
-    expect(False, said, f"{slope:.3g}")
+    directions = {of: (leaf, along / along.abs().max()) for of, (leaf, along) in leaves.items()}
+    if _agree(*_slopes(function, directions.values(), 1e-6), 1e-4):
+        return
+    for of, moved in directions.items():
+        fine, coarse = (_slopes(function, [moved], step) for step in (1e-6, 1e-2))
+        if not _agree(*fine, 1e-3) and not _agree(*coarse, 2e-2):
+            given, measured = coarse
+            raise ContractError(
+                f"expected a gradient of {of} of {measured:.3g} along a direction, as a finite "
+                f"difference says; got {given:.3g}"
+            )
 
 
 @torch.no_grad()
-def _measured(function: Callable[[], Tensor], leaf: Tensor, along: Tensor, step: float) -> float:
-    start, values = leaf.clone(), []
+def _slopes(
+    function: Callable[[], Tensor], moved: Iterable[Moved], step: float
+) -> tuple[float, float]:
+    """Return the slope that the gradients say, and the one that is measured."""
+    leaves = [(leaf, along, leaf.clone()) for leaf, along in moved]
+    slopes = [0.0 if x.grad is None else float((x.grad * along).sum()) for x, along, _ in leaves]
+    values = []
     for signed in (step, -step):
-        leaf.copy_(start + signed * along)
+        for leaf, along, start in leaves:
+            leaf.copy_(start + signed * along)
         values.append(float(function().double().sin().sum()))
-    leaf.copy_(start)
-    return (values[0] - values[1]) / (2 * step)
+    for leaf, _, start in leaves:
+        leaf.copy_(start)
+    return sum(slopes), (values[0] - values[1]) / (2 * step)
+
+
+def _agree(given: float, measured: float, share: float) -> bool:
+    return abs(measured - given) <= share * (abs(measured) + 1e-2)
