@@ -139,7 +139,7 @@ ENCODERS = {
 
 
 def with_weights(interest):
-    made = SteppingAffinityInterest(interest, [3, 2], negative_types=[3])
+    made = SteppingAffinityInterest(interest, [3, 2], negative_types=[1])
     made.weights.copy_(torch.tensor([2.0, 0.5]))
     return made
 

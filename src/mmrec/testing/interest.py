@@ -13,7 +13,8 @@ from mmrec.testing.making import DIM, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
 from mmrec.testing.stepping import check_stepping
 
-_TYPES = 3
+_TYPES = 1
+"""Event types; few, so that a part that was given built knows them too."""
 _KNOWN = {
     "dim": DIM,
     "dropout": 0.2,
@@ -38,7 +39,7 @@ def check_interest(
     Args:
         factory: what ``fit(interest=…)`` takes: a class or function that makes an interest model
             from ``dim``, a :func:`functools.partial` of one, or a built one. Where it names them,
-            ``time_gap``, ``num_event_types`` (3), ``negative_types``, ``window`` (5) and
+            ``time_gap``, ``num_event_types`` (1), ``negative_types``, ``window`` (5) and
             ``dropout`` are set.
         compile: whether to check ``torch.compile`` too, which takes a minute or more.
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,8 +79,9 @@ def expect_width(part: object, name: str) -> int:
         ContractError: the part lacks it, or it is no whole number above 0.
     """
     width = getattr(part, name, None)
-    expect(isinstance(width, int) and width > 0, f"{name}, a whole number above 0", width)
-    return int(width or 0)
+    right = isinstance(width, Integral) and width > 0
+    expect(right, f"{name}, a whole number above 0", width)
+    return int(cast(int, width))
 
 
 def _shapes(case: Case) -> None:
@@ -202,7 +204,7 @@ def _device(case: Case) -> None:
 def _compile(case: Case) -> None:
     part = case.make()
     wanted = case.run(part)
-    found = case.run(torch.compile(part), case.inputs)
+    found = case.run(cast(nn.Module, torch.compile(part)))
     expect_close(found, wanted, "the same output of torch.compile", tolerance=1e-3)
 
 

@@ -22,6 +22,8 @@ def check_stepping(contract: Contract, case: Case) -> None:
     contract.clause("step", _step, case)
     contract.clause("no events", _no_events, case)
     contract.clause("step in bfloat16", _bfloat16, case)
+    if torch.cuda.is_available():
+        contract.clause("step on a device", _device, case)
 
 
 def _folded(part: Any, inputs: Inputs) -> Tensor:
@@ -85,3 +87,12 @@ def _bfloat16(case: Case) -> None:
             folded = _folded(part, given)
         expected = "under autocast nearly the interests of float32"
         expect_close(folded.float(), wanted, expected, tolerance=0.1)
+
+
+def _device(case: Case) -> None:
+    part = case.make()
+    wanted = case.run(part)
+    given = {name: value.cuda() for name, value in case.inputs.items()}
+    folded = _folded(part.cuda(), given)
+    expect(folded.is_cuda, "interests on the device of the inputs", folded.device)
+    expect_close(folded.cpu(), wanted, "the same interests on CUDA", tolerance=1e-2)
