@@ -79,9 +79,9 @@ def expect_width(part: object, name: str) -> int:
         ContractError: the part lacks it, or it is no whole number above 0.
     """
     width = getattr(part, name, None)
-    right = isinstance(width, Integral) and width > 0
-    expect(right, f"{name}, a whole number above 0", width)
-    return int(cast(int, width))
+    whole = int(width) if isinstance(width, Integral) else 0
+    expect(whole > 0, f"{name}, a whole number above 0", width)
+    return whole
 
 
 def _shapes(case: Case) -> None:
