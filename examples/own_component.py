@@ -1,4 +1,4 @@
-"""Replace one part, keep the rest: a new interest model, trained, saved, and served live.
+"""Replace one part, keep the rest: a new interest model, checked, trained, saved, and served live.
 
 python examples/own_component.py
 """
@@ -13,6 +13,7 @@ import mmrec
 from mmrec.data import read_folder
 from mmrec.demo import make_shop
 from mmrec.realtime import RealtimeRecommender
+from mmrec.testing import check_interest
 
 
 class FadingMean(nn.Module):
@@ -57,6 +58,7 @@ class FadingMean(nn.Module):
 
 
 def main() -> None:
+    print("clauses of the contract that hold:", ", ".join(check_interest(FadingMean)))
     options = mmrec.Options(modalities=("id", "text"), dim=32, epochs=5)
     with TemporaryDirectory() as folder:
         data = read_folder(make_shop(Path(folder) / "shop", users=200, items=150))

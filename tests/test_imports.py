@@ -30,9 +30,11 @@ def test_importing_mmrec_loads_nothing_heavy():
     assert loaded("import mmrec; mmrec.Options(dim=8)", *heavy) == []
 
 
-@pytest.mark.parametrize("name", ["recommender.recommender", "evaluation", "models", "cli"])
+@pytest.mark.parametrize(
+    "name", ["recommender.recommender", "evaluation", "models", "cli", "testing"]
+)
 def test_what_serves_loads_no_trainer_and_no_pretrained_model(name):
-    heavy = ("transformers", "timm", "lightning", "pytorch_lightning")
+    heavy = ("transformers", "timm", "lightning", "pytorch_lightning", "pytest", "hypothesis")
     assert loaded(f"import mmrec.{name}", *heavy) == []
 
 

@@ -74,20 +74,6 @@ def test_unfitted_passes_features_through():
     assert torch.equal(FeatureEncoder(6)(table()), table())
 
 
-@pytest.mark.parametrize("whiten", [False, True])
-def test_state_dict_round_trip(whiten):
-    first = FeatureEncoder(6, whiten=whiten).fit(table())
-    second = FeatureEncoder(6, whiten=whiten)
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(first(table()), second(table()))
-
-
-def test_gradients():
-    encoder = FeatureEncoder(3, 2).double().fit(table(4, 3).double())
-    inputs = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(encoder, (inputs,))
-
-
 def test_training_on_an_accelerator_waits_for_no_check():
     # A number on the meta device can't be read.
     encoder, inputs = FeatureEncoder(3, 2).to("meta"), torch.ones(4, 3, device="meta")

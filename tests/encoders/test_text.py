@@ -94,12 +94,6 @@ def test_a_tuned_encoder_learns(bert_folder):
         assert not learns or parameter.grad.isfinite().all()
 
 
-def test_bfloat16_autocast(encoder):
-    with torch.autocast("cpu", torch.bfloat16):
-        rounded = encode(encoder, TEXTS)
-    assert torch.allclose(rounded.float(), encode(encoder, TEXTS), atol=0.1)
-
-
 def test_transform_is_pickled_without_its_tokenizer(encoder):
     pickled = pickle.dumps(encoder.transform)
     assert len(pickled) < 1000

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from mmrec.encoders import Encoder, FeatureEncoder, IdEncoder, ImageEncoder, RawEncoder
-from mmrec.encoders.protocol import reads_raw_values
+from mmrec.encoders import Encoder, FeatureEncoder, IdEncoder
 from mmrec.fusion import AttentionFusion, ConcatFusion, Fusion, SiameseFusion
 from mmrec.interest import (
     GRUInterest,
@@ -42,11 +41,3 @@ def test_components_follow_their_protocol(protocol, parts):
     assert not isinstance("a string", protocol)
     if protocol is not Reranker:  # any module can be called
         assert not isinstance(nn.Linear(4, 4), protocol) or protocol is Loss
-
-
-def test_encoders_of_raw_values():
-    image = ImageEncoder.from_timm("test_efficientnet", pretrained=False)
-    assert isinstance(image, RawEncoder)
-    assert reads_raw_values(image)
-    assert not isinstance(IdEncoder(3, 4), RawEncoder)
-    assert not reads_raw_values(IdEncoder(3, 4))

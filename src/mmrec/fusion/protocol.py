@@ -11,7 +11,8 @@ from torch import Tensor
 class Fusion(Protocol):
     """An ``nn.Module`` that turns the features of an item's modalities into one vector.
 
-    The result must not depend on the values in an absent slot, NaN included.
+    The result must not depend on the values in an absent slot, NaN included, nor on other items.
+    :func:`mmrec.testing.check_fusion` checks a fusion.
     """
 
     @property

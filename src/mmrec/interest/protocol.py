@@ -8,7 +8,10 @@ from torch import Tensor
 
 @runtime_checkable
 class Interest(Protocol):
-    """An ``nn.Module`` that turns a history of item vectors into the user's interest."""
+    """An ``nn.Module`` that turns a history of item vectors into the user's interest.
+
+    :func:`mmrec.testing.check_interest` checks an interest model.
+    """
 
     @property
     def dim(self) -> int:
@@ -28,7 +31,7 @@ class Interest(Protocol):
         event_type: Int[Tensor, "B T"] | None,
         /,
     ) -> Float[Tensor, "B T H"]:
-        """Return the interest after each event.
+        """Return the interest after each event; later events and other users must change nothing.
 
         Args:
             vectors: item vectors, oldest first, padded on the right.
@@ -51,7 +54,11 @@ class LastInterest(Protocol):
         event_type: Int[Tensor, "B T"] | None,
         /,
     ) -> Float[Tensor, "B H"]:
-        """Return the result of ``forward`` after the last event; zeros where there is none."""
+        """Return the result of ``forward`` after the last event.
+
+        For a history without events it is that in the first place, as for the initial state of a
+        :class:`SteppingInterest`.
+        """
         ...
 
 
@@ -59,8 +66,9 @@ class LastInterest(Protocol):
 class SteppingInterest(Protocol):
     """An interest model that takes one event at a time, as a live recommender needs it.
 
-    Folding ``step`` over a history and reading the state out equals ``forward``. A state is a
-    tensor or a named tuple of tensors.
+    Folding ``step`` over a history and reading the state out equals ``forward``. The interest of
+    the initial state is that of ``forward`` in the first place of a history without events. A state
+    is a tensor or a named tuple of tensors, and a step leaves it as it was.
     """
 
     def initial_state(self, batch_size: int) -> Any:

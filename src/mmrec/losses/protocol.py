@@ -57,7 +57,10 @@ class Output(NamedTuple):
 
 @runtime_checkable
 class Loss(Protocol):
-    """A loss of the logits over a batch's pool."""
+    """A loss of the logits over a batch's pool.
+
+    :func:`mmrec.testing.check_loss` checks a loss.
+    """
 
     def __call__(
         self,
@@ -67,12 +70,13 @@ class Loss(Protocol):
         log_q: Float[Tensor, " P"],
         /,
     ) -> Float[Tensor, ""]:
-        """Return a scalar.
+        """Return a scalar, in float32 or wider; finite without rows and without candidates.
 
         Args:
             logits: scores of every slot for every row.
             target: each row's target slot, never 0.
-            candidates: slots that are negatives.
+            candidates: slots that are negatives. The others change nothing, NaN included, except
+                for each row's own target.
             log_q: log of the probability that a slot's item is in the pool.
         """
         ...

@@ -30,7 +30,7 @@ def softmax_loss(
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0. It counts in its row even if it is not a candidate.
         candidates: slots that are negatives of the other rows; None for all. Slot 0 never is.
-            Finite scores of the other slots change nothing.
+            Scores of the other slots change nothing, NaN and infinity included.
         log_q: log of the probability that the slot's item is in the pool (a pool is a set, so the
             probability of inclusion, not of one draw); None for 0, a pool that is the whole
             catalogue. A slot with ``-inf`` is never drawn, and is no negative of any row.
@@ -59,8 +59,8 @@ def softmax_loss(
     scores = at_least_float32(logits)
     offset = scores.new_zeros(scores.shape[1]) if log_q is None else log_q.detach().to(scores.dtype)
     negatives = candidate_slots(logits, candidates) & ~torch.isneginf(offset)
-    # Subtracting infinity leaves a slot out.
-    loss: Tensor = _Softmax.apply(scores, target.long(), offset.masked_fill(~negatives, torch.inf))
+    offset = offset.masked_fill(~negatives, 0)
+    loss: Tensor = _Softmax.apply(scores, target.long(), offset, negatives)
     return loss
 
 
@@ -77,10 +77,17 @@ class _Softmax(torch.autograd.Function):
         scores: Float[Tensor, "N P"],
         target: Int[Tensor, " N"],
         offset: Float[Tensor, " P"],
+        negatives: Bool[Tensor, " P"],
     ) -> Float[Tensor, ""]:
         column, count = target.unsqueeze(1), max(len(target), 1)
         own = scores.gather(1, column)
-        share = (scores - offset).scatter_(1, column, own)
+        share = scores - offset
+        # They are left out after the difference: NaN minus infinity is NaN.
+        if share.device.type == "cpu":  # few columns take less time than a look at each number
+            share.index_fill_(1, (~negatives).nonzero().squeeze(1), -torch.inf)
+        else:
+            share.masked_fill_(~negatives, -torch.inf)
+        share.scatter_(1, column, own)
         highest = share.amax(1, keepdim=True)
         total = share.sub_(highest).exp_().sum(1, keepdim=True)
         if ctx.needs_input_grad[0]:
@@ -94,4 +101,4 @@ class _Softmax(torch.autograd.Function):
         (share,) = ctx.saved_tensors
         # Asking costs an accelerator more than the product.
         same = gradient.device.type == "cpu" and float(gradient) == 1
-        return share if same else share * gradient, None, None
+        return share if same else share * gradient, None, None, None

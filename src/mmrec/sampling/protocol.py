@@ -15,6 +15,8 @@ LogProbabilities = NDArray[np.float64]
 class Sampler(Protocol):
     """Draws the items that join a batch's pool as negatives.
 
+    :func:`mmrec.testing.check_sampler` checks a sampler.
+
     The targets of a batch are candidates too, unless a sampler has the attribute
     ``in_batch = False``. Then a draw alone decides, and :meth:`log_inclusion` is exact: a pool that
     holds the targets holds more of a user's own items than chance would, in history and future.

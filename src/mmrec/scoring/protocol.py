@@ -12,6 +12,7 @@ class RetrievalScorer(Protocol):
 
     ``index_queries(states) @ index_vectors(vectors).T`` must equal the scores up to rounding, so
     that an index of a whole catalogue finds the best items.
+    :func:`mmrec.testing.check_scorer` checks a scorer.
     """
 
     def __call__(
@@ -31,7 +32,10 @@ class RetrievalScorer(Protocol):
 
 @runtime_checkable
 class Reranker(Protocol):
-    """An ``nn.Module`` that scores each user's own short list of candidates."""
+    """An ``nn.Module`` that scores each user's own short list of candidates, in whatever order.
+
+    :func:`mmrec.testing.check_reranker` checks a reranker.
+    """
 
     def __call__(
         self, states: Float[Tensor, "N H"], candidates: Float[Tensor, "N K D"], /

@@ -1,0 +1,99 @@
+"""The contract of an encoder."""
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmrec.encoders import Encoder
+from mmrec.encoders.protocol import reads_raw_values
+from mmrec.testing.contract import expect, expect_close
+from mmrec.testing.making import begin
+from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
+
+
+def check_encoder(
+    factory: Encoder | Callable[[], Encoder],
+    inputs: Tensor | Mapping[str, Tensor] | Sequence[Any],
+    *,
+    compile: bool = False,
+) -> list[str]:
+    """Check that a part keeps the contract of :class:`mmrec.encoders.Encoder`.
+
+    If it has a ``transform``, that of :class:`mmrec.encoders.RawEncoder` is checked too.
+
+    Args:
+        factory: a class or function that makes an encoder without arguments, a
+            :func:`functools.partial` that sets them, or a built encoder.
+        inputs: inputs of at least two different items: a tensor, or a dict of tensors, with a row
+            for each. For an encoder of raw values, a list of these: texts, or images.
+        compile: whether to check ``torch.compile`` too, which takes a minute or more.
+
+    Returns:
+        The names of the clauses that were checked.
+
+    Raises:
+        ContractError: a clause is broken.
+        ValueError: the part can't be made, or there are fewer than two inputs.
+
+    Example:
+        >>> from functools import partial
+        >>> from mmrec.encoders import IdEncoder
+        >>> check_encoder(partial(IdEncoder, vocabulary_size=9, dim=4), torch.arange(1, 6))[:3]
+        ['attributes', 'shapes', 'inputs stay']
+    """
+    contract, part, make = begin("encoder", factory, {})
+    contract.clause("attributes", _attributes, part)
+    if reads_raw_values(part):
+        contract.clause("transform", _transform, part, inputs)
+        contract.clause("fingerprint", _fingerprint, make)
+        inputs = part.transform(inputs)
+    given = {"": inputs} if isinstance(inputs, Tensor) else _tensors(inputs)
+    if (items := len(next(iter(given.values())))) < 2:
+        raise ValueError(f"check_encoder expects inputs of 2 items or more; got {items}")
+    case = Case(make, _encode, given, "items", (part.dim,))
+    check_module(contract, case, compile=compile)
+    return contract.checked
+
+
+def _attributes(part: Any) -> None:
+    expect_module(part)
+    expect_width(part, "dim")
+
+
+def _tensors(inputs: Any) -> Inputs:
+    right = isinstance(inputs, Mapping) and all(isinstance(v, Tensor) for v in inputs.values())
+    if not right or not inputs:
+        kind = type(inputs).__name__
+        raise ValueError(f"check_encoder expects a tensor or a dict of tensors; got {kind}")
+    return dict(inputs)
+
+
+def _encode(part: Any, given: Inputs) -> Tensor:
+    vectors: Tensor = part(given.get("", given))
+    return vectors
+
+
+def _transform(part: Any, values: Sequence[Any]) -> None:
+    copied = pickle.loads(pickle.dumps(part.transform))
+    with torch.no_grad():
+        vectors = part(part.transform(values))
+        expected = "the same vectors with a transform that was pickled"
+        expect_close(part(copied(values)), vectors, expected)
+        alone = part(part.transform(values[:1]))
+        expected = "a vector that does not depend on the other values of a transform"
+        expect_close(alone, vectors[:1], expected, tolerance=1e-3)
+
+
+def _fingerprint(make: Callable[[], nn.Module]) -> None:
+    part: Any = make()
+    first = part.fingerprint()
+    expect(isinstance(first, str), "a fingerprint that is text", type(first).__name__)
+    expect(part.fingerprint() == first, f"the same fingerprint each time, {first}", "another")
+    with torch.no_grad():
+        for weight in part.parameters():
+            weight.add_(1)
+    changed = part.fingerprint() != first or not list(part.parameters())
+    expect(changed, "another fingerprint where weights are changed", "the same")

@@ -1,0 +1,137 @@
+"""The clauses of a loss, on one with one defect each."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mmrec.losses import softmax_loss
+from mmrec.testing import ContractError, check_loss
+
+
+def softmax(logits, target, candidates, log_q):
+    """A softmax over candidates and the target, for what follows to break."""
+    own = torch.zeros_like(logits).bool().scatter(1, target.unsqueeze(1), True)
+    left = logits.float().masked_fill(~(candidates | own), -torch.inf)
+    return F.cross_entropy(left, target, reduction="sum") / max(len(target), 1)
+
+
+def each_row(logits, target, candidates, log_q):
+    return softmax(logits, target, candidates, log_q).expand(len(target))
+
+
+def no_rows(logits, target, candidates, log_q):
+    return F.cross_entropy(logits, target)
+
+
+def every_slot(logits, target, candidates, log_q):
+    return F.cross_entropy(logits, target, reduction="sum") / max(len(target), 1)
+
+
+def multiplied(logits, target, candidates, log_q):
+    """Multiplies by a mask, which leaves NaN as it is."""
+    own = logits.float().gather(1, target.unsqueeze(1))
+    return (F.softplus(logits.float() - own) * candidates).sum() / max(len(target), 1)
+
+
+def without_candidates(logits, target, candidates, log_q):
+    own = logits.float().gather(1, target.unsqueeze(1))
+    above = (logits.float() - own).masked_fill(~candidates, -torch.inf)
+    return (F.softplus(above).sum(1) / candidates.sum()).sum() / max(len(target), 1)
+
+
+def squared(logits, target, candidates, log_q):
+    """A difference of squares is NaN for a score of -inf."""
+    left = logits.float().masked_fill(~candidates, 0)
+    return softmax(logits, target, candidates, log_q) + ((left - 1) ** 2 - left**2).sum().tanh()
+
+
+def corrected(logits, target, candidates, log_q):
+    return softmax(logits, target, candidates, log_q) + log_q.where(candidates, 0).sum()
+
+
+def upside_down(logits, target, candidates, log_q):
+    return softmax(-logits, target, candidates, log_q)
+
+
+def first_rows_first(logits, target, candidates, log_q):
+    weight = torch.arange(len(target), 0, -1).sqrt().unsqueeze(1)
+    return softmax(logits * weight, target, candidates, log_q)
+
+
+def by_slot(logits, target, candidates, log_q):
+    return softmax(logits * torch.linspace(1, 2, logits.shape[1]), target, candidates, log_q)
+
+
+def overwriting(logits, target, candidates, log_q):
+    loss = softmax(logits, target, candidates, log_q)
+    log_q.zero_()
+    return loss
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+def doubled(logits, target, candidates, log_q):
+    return Twice.apply(softmax(logits.double(), target, candidates, log_q))
+
+
+def half(logits, target, candidates, log_q):
+    return softmax(logits, target, candidates, log_q).to(logits.dtype)
+
+
+def rounded(logits, target, candidates, log_q):
+    """Sums in the type of the logits."""
+    own = torch.zeros_like(logits).bool().scatter(1, target.unsqueeze(1), True)
+    left = logits.masked_fill(~(candidates | own), -torch.inf)
+    return F.cross_entropy(left, target, reduction="sum").float() / max(len(target), 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sentence"),
+    [
+        (each_row, "each_row breaks 'scalar': expected no error; got RuntimeError: grad can be"),
+        (no_rows, "breaks 'scalar': expected finite numbers of 0 rows; got NaN or infinity"),
+        (
+            every_slot,
+            "breaks 'candidates': expected that a slot which is no candidate changes nothing, here "
+            "with nan; got NaN or infinity",
+        ),
+        (multiplied, "breaks 'candidates': expected that a slot which is no candidate changes"),
+        (without_candidates, "breaks 'no candidates': expected finite numbers of rows without a"),
+        (squared, "breaks 'infinity': expected finite numbers of a candidate with a score of -inf"),
+        (corrected, "breaks 'infinity': expected finite numbers of a candidate with a log_q of"),
+        (upside_down, "breaks 'target': expected less than"),
+        (first_rows_first, "breaks 'rows': expected the same loss in whatever order rows are; got"),
+        (by_slot, "breaks 'slots': expected the same loss in whatever order slots are; got a"),
+        (overwriting, "breaks 'inputs stay': expected that log_q stays as it was given; got other"),
+        (doubled, "breaks 'gradcheck': expected a gradient of the logits of"),
+        (half, "breaks 'bfloat16': expected a loss in float32 or wider of logits in bfloat16; got"),
+        (rounded, "breaks 'bfloat16': expected that logits in bfloat16 are computed with in"),
+    ],
+)
+def test_a_defect_is_found(loss, sentence):
+    with pytest.raises(ContractError, match=re.escape(sentence)):
+        check_loss(loss)
+
+
+class Weighted(nn.Module):
+    """A loss that is made."""
+
+    def forward(self, logits, target, candidates, log_q):
+        return 2 * softmax_loss(logits, target, candidates, log_q)
+
+
+def test_what_is_right_passes_as_a_function_a_class_an_object_and_a_name():
+    assert (
+        check_loss(softmax) == check_loss(Weighted) == check_loss(Weighted()) == check_loss("bpr")
+    )
