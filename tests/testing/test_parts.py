@@ -22,6 +22,7 @@ from mmrec.affinities import (
 from mmrec.encoders import (
     CategoryEncoder,
     FeatureEncoder,
+    GivenEncoder,
     IdEncoder,
     ImageEncoder,
     ImageTransform,
@@ -66,6 +67,8 @@ FUSIONS = {
 INTERESTS = {
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
+    "MeanState": NO_PART,
+    "NARMState": NO_PART,
     "RecurrentState": NO_PART,
     "RequestTime": NO_PART,
     "WindowState": NO_PART,
@@ -123,8 +126,10 @@ ENCODERS = {
     ),
     "FeatureStore": NO_PART,
     "Features": NO_PART,
+    "GivenEncoder": ((partial(GivenEncoder, dim=5), NUMBERS),),
     "IdEncoder": ((partial(IdEncoder, vocabulary_size=9, dim=4), torch.tensor([9, 1, 9])),),
     "ImageEncoder": ((image, IMAGES),),
+    "ImageTower": NO_PART,
     "ImageTransform": NO_PART,
     "NumberEncoder": ((partial(NumberEncoder, sizes=[2, 3], dim=4), NUMBERS),),
     "TextEncoder": (
@@ -132,8 +137,10 @@ ENCODERS = {
         (partial(text, pooling="attention", tuning="last-1"), TEXTS),
     ),
     "TextTransform": NO_PART,
+    "Projection": NO_PART,
     "piecewise_linear": NO_PART,
     "quantile_edges": NO_PART,
+    "soft_bins": NO_PART,
     "tune": NO_PART,
 }
 

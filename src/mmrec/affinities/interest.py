@@ -94,7 +94,7 @@ class AffinityInterest(nn.Module):
         """Return the interest after each event; see :class:`mmrec.interest.Interest`."""
         learned, directions = self._split(vectors)
         states = self.interest(learned, mask, gap, event_type)
-        signed = self._signed(directions, event_type).masked_fill(~mask.unsqueeze(-1), 0)
+        signed = self._signed(directions.masked_fill(~mask.unsqueeze(-1), 0), event_type)
         age = torch.arange(mask.shape[1], device=mask.device)
         age = age.unsqueeze(1) - age
         decay = torch.where(age >= 0, self.decay ** age.clamp(min=0).float(), 0.0)
@@ -129,7 +129,7 @@ class AffinityInterest(nn.Module):
         """Return the mean direction of the last items, of length 1 in each block."""
         age = mask.sum(1, keepdim=True) - 1 - torch.arange(mask.shape[1], device=mask.device)
         decay = torch.where(mask, self.decay ** age.clamp(min=0).float(), 0.0)
-        signed = self._signed(directions, event_type).masked_fill(~mask.unsqueeze(-1), 0)
+        signed = self._signed(directions.masked_fill(~mask.unsqueeze(-1), 0), event_type)
         sums = torch.einsum("bs,bse->be", decay.to(signed.dtype), signed)
         return torch.cat([F.normalize(p, dim=-1) for p in sums.split(self.blocks, dim=-1)], dim=-1)
 
