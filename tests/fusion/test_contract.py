@@ -15,6 +15,7 @@ from mmrec.fusion import (
     Fusion,
     GatedFusion,
     SiameseFusion,
+    SumFusion,
 )
 
 DIMS = {"id": 8, "text": 5, "image": 3}
@@ -36,6 +37,7 @@ FUSIONS = {
     "experts": lambda: trained(ExpertsFusion(DIMS, 8, experts=2, hidden=6)),
     "film": lambda: trained(FiLMFusion(DIMS, 8, modulated="id")),
     "gated": lambda: trained(GatedFusion(DIMS, 8)),
+    "sum": lambda: SumFusion(DIMS, 8),
     "siamese": lambda: trained(SiameseFusion(DIMS, 8)),
     "siamese with an id outside": lambda: trained(
         SiameseFusion(DIMS, 8, hidden=12, content=["text", "image"])

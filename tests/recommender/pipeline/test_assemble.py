@@ -13,6 +13,7 @@ from mmrec.fusion import (
     FiLMFusion,
     GatedFusion,
     SiameseFusion,
+    SumFusion,
 )
 from mmrec.interest import (
     GRUInterest,
@@ -55,6 +56,7 @@ FUSIONS = {
     "bilinear": BilinearFusion,
     "experts": ExpertsFusion,
     "film": FiLMFusion,
+    "sum": SumFusion,
 }
 
 
