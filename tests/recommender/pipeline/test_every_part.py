@@ -1,12 +1,14 @@
 """A part of every short name takes two steps of training, and scores the same after loading."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
 
 from mmrec.data import Catalog, Histories, Interactions, TableSource, id_source
 from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.interest import GRUInterest
 from mmrec.models import CatalogScorer, encode_catalog
 from mmrec.recommender.parts import SLOTS, PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe, assemble, build_model
@@ -79,3 +81,16 @@ def test_it_trains_and_loads_again(split, content, options, slot, name):
     expected = ranked(model, content, split)
     assert expected[:, 1:].isfinite().all()
     assert torch.equal(ranked(again, content, split), expected)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_bilinear_scorer_takes_an_interest_of_another_width(options):
+    given = {"interest": partial(GRUInterest, interest_dim=6), "scorer": "bilinear"}
+    given["reranker"] = "dcn"
+    model, specs = build_model(Recipe(given), options(dim=8), encoders(), content=["text"])
+    histories, vectors = Histories.of_items([[3, 4]]), torch.randn(SIZE + 1, 8)
+    states = model.interests(histories, vectors)
+    assert states.shape == (1, 6)
+    ranked = model.rerank(model.scores(histories, vectors), states, vectors)
+    assert ranked[:, 1:].isfinite().all()
+    assert specs["scorer"].init_args == {"dim": 8, "interest_dim": 6}
