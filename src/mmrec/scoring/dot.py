@@ -19,6 +19,10 @@ class DotScorer(nn.Module):
     An index of inner products gives the same scores: the bias is stored as one more coordinate, and
     ``index_queries(states) @ index_vectors(vectors).T`` equals ``forward``.
 
+    The short name ``cosine`` stands for ``normalize=True`` and a learned temperature of .07. With
+    :func:`mmrec.losses.softmax_loss` that is InfoNCE (arXiv 1807.03748), with the temperature of
+    CLIP (arXiv 2103.00020).
+
     Args:
         dim: width of an item vector; needed for ``item_bias`` only.
         temperature: if given, scores are divided by it. It is stored as the logarithm of its
@@ -27,10 +31,6 @@ class DotScorer(nn.Module):
         normalize: whether to use cosines instead of dot products.
         item_bias: whether to add a bias. It is a linear function of the item's vector, so that new
             items have one too.
-
-    The short name ``cosine`` stands for ``normalize=True`` and a learned temperature of .07. With
-    :func:`mmrec.losses.softmax_loss` that is InfoNCE (arXiv 1807.03748), with the temperature of
-    CLIP (arXiv 2103.00020).
 
     Raises:
         ValueError: the temperature is not positive, or ``item_bias`` comes without ``dim``.
