@@ -20,7 +20,8 @@ class DCNScorer(nn.Module):
 
     with :math:`U` and :math:`V` of low rank, so that ``layers`` of them contain products of
     ``layers + 1`` features. A hidden layer and a linear one follow. The last one is 0 at the start,
-    so that a short list is ranked by the product at first.
+    so that a short list is ranked by the product at first. All layers are computed for each pair,
+    which costs several times the time and memory of :class:`MLPScorer`.
 
     Scores are float32 or wider, under autocast too.
 
