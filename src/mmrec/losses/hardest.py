@@ -15,7 +15,7 @@ def hard_bpr_loss(
     candidates: Bool[Tensor, " P"] | None = None,
     log_q: Float[Tensor, " P"] | None = None,
     *,
-    hardest: int = 32,
+    hardest: int = 256,
 ) -> Float[Tensor, ""]:
     """Return the mean of ``-log sigmoid(target's score - negative's score)`` over hard negatives.
 
@@ -25,7 +25,8 @@ def hard_bpr_loss(
     :func:`bpr_loss`.
 
     The share ``hardest`` / pool decides at which depth of a list the ranking is trained. A small
-    one trains its top, and also keeps more items that the user would have liked.
+    share trains the top. It can also be worse than :func:`bpr_loss`, because more of what is left
+    are items that the user would have liked: an eighth of the pool or more is a start.
 
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
