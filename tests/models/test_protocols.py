@@ -16,7 +16,15 @@ from mmrec.interest import (
 )
 from mmrec.losses import AuxiliaryLoss, Loss, bce_loss, bpr_loss, softmax_loss
 from mmrec.sampling import FullSampler, InBatchSampler, Sampler, UnionSampler
-from mmrec.scoring import DotScorer, MLPScorer, Reranker, RetrievalScorer
+from mmrec.scoring import (
+    BilinearScorer,
+    DCNScorer,
+    DotScorer,
+    MixtureOfLogitsScorer,
+    MLPScorer,
+    Reranker,
+    RetrievalScorer,
+)
 
 COUNTS = np.array([0, 2, 1])
 
@@ -29,8 +37,8 @@ COUNTS = np.array([0, 2, 1])
         (Interest, [GRUInterest(4), LinearRecurrentInterest(4), SelfAttentionInterest(4)]),
         (SteppingInterest, [GRUInterest(4), LinearRecurrentInterest(4), SelfAttentionInterest(4)]),
         (LastInterest, [SelfAttentionInterest(4)]),
-        (RetrievalScorer, [DotScorer()]),
-        (Reranker, [MLPScorer(4, 4)]),
+        (RetrievalScorer, [DotScorer(), BilinearScorer(3, 4)]),
+        (Reranker, [MLPScorer(4, 4), DCNScorer(4, 4), MixtureOfLogitsScorer(4, 4)]),
         (Loss, [softmax_loss, bpr_loss, bce_loss]),
         (AuxiliaryLoss, [SiameseFusion({"id": 4}, 4)]),
         (Sampler, [FullSampler(np.array([1])), UnionSampler([InBatchSampler(COUNTS, 2)])]),

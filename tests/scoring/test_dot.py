@@ -9,6 +9,7 @@ from mmrec.scoring import DotScorer
 OPTIONS = [
     {},
     {"temperature": 0.1},
+    {"temperature": 0.1, "learn_temperature": False},
     {"normalize": True},
     {"item_bias": True},
     {"normalize": True, "temperature": 0.05, "item_bias": True},
@@ -72,6 +73,12 @@ def test_temperature_is_learned_and_stays_positive():
     scorer(torch.ones(1, 2), torch.ones(1, 2)).sum().backward()
     optimizer.step()  # smaller scores: a higher temperature
     assert 0 < scorer.log_scale.exp().item() < 1
+
+
+def test_a_fixed_temperature_is_no_parameter_and_is_saved():
+    scorer = DotScorer(temperature=0.5, learn_temperature=False)
+    assert not list(scorer.parameters())
+    assert scorer.state_dict()["log_scale"].exp().item() == pytest.approx(2)
 
 
 def test_errors():

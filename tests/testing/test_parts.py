@@ -84,6 +84,7 @@ SCORERS = {
 }
 LOSSES = {
     "alignment_loss": NO_PART,
+    "directau_loss": NO_PART,
     "gbce_loss": (gbce_loss, partial(gbce_loss, calibration=1.0)),
     "labeled_negative_loss": NO_PART,
     "shortlist": NO_PART,

@@ -16,13 +16,13 @@ PART_HELPS = {
     "text_encoder": "Hugging Face name or folder of a text model.",
     "image_encoder": "timm name of an image model.",
     "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
-    "experts or film.",
+    "experts, film or sum.",
     "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec, hstu, ligr, narm, "
     "mean or last (the last event alone).",
-    "scorer": "How items are retrieved: dot.",
-    "reranker": "What ranks the short list that is retrieved: mlp; nothing by default. "
-    "It is kept if it lifts NDCG@10 on validation.",
-    "loss": "softmax, bpr, bce or gbce.",
+    "scorer": "How items are retrieved: dot, cosine or bilinear.",
+    "reranker": "What ranks the short list that is retrieved: mlp, dcn or mol; nothing by "
+    "default. It is kept if it lifts NDCG@10 on validation.",
+    "loss": "softmax, bpr, bce, gbce, bpr-max, top1-max or hard-bpr.",
     "negatives": "What a target is compared with: full (all trained items), popularity or uniform "
     "(a draw for each batch), in-batch (the targets of the batch), or mixed (these and a draw by "
     "popularity). auto is in-batch where encoders are trained, else full up to 1,000 trained "

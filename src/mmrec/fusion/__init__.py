@@ -12,6 +12,7 @@ from mmrec.fusion.film import FiLMFusion
 from mmrec.fusion.gated import GatedFusion
 from mmrec.fusion.protocol import Fusion
 from mmrec.fusion.siamese import SiameseFusion
+from mmrec.fusion.sum import SumFusion
 
 __all__ = [
     "AttentionFusion",
@@ -22,4 +23,5 @@ __all__ = [
     "Fusion",
     "GatedFusion",
     "SiameseFusion",
+    "SumFusion",
 ]

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.residual import SumFusion, zeroed
+from mmrec.fusion.residual import ResidualFusion, zeroed
 from mmrec.layers import MLP, record_init_args
 
 
 @record_init_args
-class AttentionFusion(SumFusion):
+class AttentionFusion(ResidualFusion):
     """Adds to the sum of an item's modalities what a learned query finds in them by attention.
 
     Each modality is a token (see ``ModalityAdapters``; an absent one is its learned missing

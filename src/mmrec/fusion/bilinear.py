@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.residual import SumFusion, zeroed
+from mmrec.fusion.residual import ResidualFusion, zeroed
 from mmrec.layers import record_init_args
 
 
 @record_init_args
-class BilinearFusion(SumFusion):
+class BilinearFusion(ResidualFusion):
     """Adds the products of an item's modalities, by factors of low rank, to their sum.
 
     A full tensor would have a weight for each product of a number of every modality. Here each

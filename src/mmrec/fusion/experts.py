@@ -7,12 +7,12 @@ from einops import einsum
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.residual import SumFusion, zeroed
+from mmrec.fusion.residual import ResidualFusion, zeroed
 from mmrec.layers import MLP, record_init_args
 
 
 @record_init_args
-class ExpertsFusion(SumFusion):
+class ExpertsFusion(ResidualFusion):
     """Adds a mixture of experts to the sum of an item's modalities.
 
     Each expert is a perceptron over the concatenated modalities. A softmax over the experts,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.residual import SumFusion, zeroed
+from mmrec.fusion.residual import ResidualFusion, zeroed
 from mmrec.layers import record_init_args
 
 
 @record_init_args
-class FiLMFusion(SumFusion):
+class FiLMFusion(ResidualFusion):
     """Scales and shifts each number of one modality by what the others say.
 
     With the modulated modality ``x`` and the concatenation ``z`` of the others, an item's vector is

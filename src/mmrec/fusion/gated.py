@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.fusion.residual import SumFusion, zeroed
+from mmrec.fusion.residual import ResidualFusion, zeroed
 from mmrec.layers import record_init_args
 
 
 @record_init_args
-class GatedFusion(SumFusion):
+class GatedFusion(ResidualFusion):
     """Fuses the modalities of an item as a sum in which each number has a gate.
 
     The gates are computed from all modalities together: ``2 sigmoid(W [x_1; …; x_M])``, which is 1

@@ -12,7 +12,7 @@ from mmrec.fusion.adapters import ModalityAdapters
 T = TypeVar("T", bound=nn.Module)
 
 
-class SumFusion(nn.Module, ABC):
+class ResidualFusion(nn.Module, ABC):
     """Fuses the modalities of an item as their sum plus a correction that a subclass learns.
 
     Each modality is a token of width ``dim`` (see ``ModalityAdapters``; an absent one is its

@@ -19,10 +19,15 @@ class DotScorer(nn.Module):
     An index of inner products gives the same scores: the bias is stored as one more coordinate, and
     ``index_queries(states) @ index_vectors(vectors).T`` equals ``forward``.
 
+    The short name ``cosine`` stands for ``normalize=True`` and a learned temperature of .07. With
+    :func:`mmrec.losses.softmax_loss` that is InfoNCE (arXiv 1807.03748), with the temperature of
+    CLIP (arXiv 2103.00020).
+
     Args:
         dim: width of an item vector; needed for ``item_bias`` only.
-        temperature: if given, scores are divided by it, and it is learned from this value on. It
-            is stored as the logarithm of its inverse, so it stays positive.
+        temperature: if given, scores are divided by it. It is stored as the logarithm of its
+            inverse, so it stays positive.
+        learn_temperature: whether the temperature is learned, from its value on.
         normalize: whether to use cosines instead of dot products.
         item_bias: whether to add a bias. It is a linear function of the item's vector, so that new
             items have one too.
@@ -36,11 +41,14 @@ class DotScorer(nn.Module):
         [[2.0, 4.0]]
     """
 
+    log_scale: Tensor | None
+
     def __init__(
         self,
         *,
         dim: int | None = None,
         temperature: float | None = None,
+        learn_temperature: bool = True,
         normalize: bool = False,
         item_bias: bool = False,
     ) -> None:
@@ -50,9 +58,11 @@ class DotScorer(nn.Module):
         if item_bias and dim is None:
             raise ValueError("DotScorer with item_bias=True expects dim; got None")
         self.normalize = normalize
-        self.log_scale = (
-            None if temperature is None else nn.Parameter(torch.tensor(-math.log(temperature)))
-        )
+        scale = None if temperature is None else torch.tensor(-math.log(temperature))
+        if scale is not None and learn_temperature:
+            self.log_scale = nn.Parameter(scale)
+        else:
+            self.register_buffer("log_scale", scale)
         self.bias = nn.Linear(dim, 1) if item_bias and dim is not None else None
         if self.bias is not None:
             # At the start no item is preferred.

@@ -1,10 +1,10 @@
 """The reranker: a multilayer perceptron over interest and item together."""
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.layers import at_least_float32, check_shape, full_precision, record_init_args
+from mmrec.layers import check_shape, record_init_args
+from mmrec.scoring.score_layer import ScoreLayer
 
 
 @record_init_args
@@ -62,9 +62,7 @@ class MLPScorer(nn.Module):
         for _ in range(depth - 1):
             hidden += [nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout)]
         self.hidden = nn.Sequential(*hidden)
-        self.score = nn.Linear(width, 1)
-        nn.init.zeros_(self.score.weight)
-        nn.init.zeros_(self.score.bias)
+        self.score = ScoreLayer(width)
 
     def forward(
         self, states: Float[Tensor, "N H"], candidates: Float[Tensor, "N K D"]
@@ -79,7 +77,5 @@ class MLPScorer(nn.Module):
         shape = (rows, "candidates", self.dim)
         check_shape("MLPScorer expects item vectors", candidates, shape)
         hidden = self.hidden(self.interest(states).unsqueeze(1) + self.item(candidates))
-        # The last layer is in float32: bfloat16 scores of a short list would tie.
-        with full_precision(hidden):
-            weight, bias = at_least_float32(self.score.weight), at_least_float32(self.score.bias)
-            return F.linear(at_least_float32(hidden), weight, bias).squeeze(-1)
+        scores: Tensor = self.score(hidden)
+        return scores

@@ -13,6 +13,7 @@ from mmrec.fusion import (
     FiLMFusion,
     GatedFusion,
     SiameseFusion,
+    SumFusion,
 )
 from mmrec.interest import (
     GRUInterest,
@@ -57,6 +58,7 @@ FUSIONS = {
     "bilinear": BilinearFusion,
     "experts": ExpertsFusion,
     "film": FiLMFusion,
+    "sum": SumFusion,
 }
 
 

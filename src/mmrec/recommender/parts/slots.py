@@ -19,6 +19,7 @@ from mmrec.fusion import (
     Fusion,
     GatedFusion,
     SiameseFusion,
+    SumFusion,
 )
 from mmrec.interest import (
     GRUInterest,
@@ -31,7 +32,16 @@ from mmrec.interest import (
     RequestTime,
     SelfAttentionInterest,
 )
-from mmrec.losses import Loss, bce_loss, bpr_loss, gbce_loss, softmax_loss
+from mmrec.losses import (
+    Loss,
+    bce_loss,
+    bpr_loss,
+    bpr_max_loss,
+    gbce_loss,
+    hard_bpr_loss,
+    softmax_loss,
+    top1_max_loss,
+)
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
@@ -47,7 +57,15 @@ from mmrec.sampling import (
     UniformSampler,
     UnionSampler,
 )
-from mmrec.scoring import DotScorer, MLPScorer, Reranker, RetrievalScorer
+from mmrec.scoring import (
+    BilinearScorer,
+    DCNScorer,
+    DotScorer,
+    MixtureOfLogitsScorer,
+    MLPScorer,
+    Reranker,
+    RetrievalScorer,
+)
 
 FULL_UP_TO = 1_000
 """By default, all trained items are negatives if there are at most this many."""
@@ -181,6 +199,7 @@ SLOTS = {
                 "bilinear": BilinearFusion,
                 "experts": ExpertsFusion,
                 "film": FiLMFusion,
+                "sum": SumFusion,
             },
             "concat",
             "mmrec.fusion",
@@ -201,11 +220,33 @@ SLOTS = {
             "mmrec.interest",
         ),
         Slot("request", {"time": RequestTime}, "time", "mmrec.interest"),
-        Slot("scorer", {"dot": DotScorer}, "dot", "mmrec.scoring"),
-        Slot("reranker", {"mlp": MLPScorer}, None, "mmrec.scoring"),
+        Slot(
+            "scorer",
+            {
+                "dot": DotScorer,
+                "cosine": partial(DotScorer, normalize=True, temperature=0.07),
+                "bilinear": BilinearScorer,
+            },
+            "dot",
+            "mmrec.scoring",
+        ),
+        Slot(
+            "reranker",
+            {"mlp": MLPScorer, "dcn": DCNScorer, "mol": MixtureOfLogitsScorer},
+            None,
+            "mmrec.scoring",
+        ),
         Slot(
             "loss",
-            {"softmax": softmax_loss, "bpr": bpr_loss, "bce": bce_loss, "gbce": gbce_loss},
+            {
+                "softmax": softmax_loss,
+                "bpr": bpr_loss,
+                "bce": bce_loss,
+                "gbce": gbce_loss,
+                "bpr-max": bpr_max_loss,
+                "top1-max": top1_max_loss,
+                "hard-bpr": hard_bpr_loss,
+            },
             "softmax",
             "mmrec.losses",
             is_loss,

@@ -1,0 +1,56 @@
+"""Live lists of retrieval scorers and rerankers are those of the recommender."""
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("usearch")
+
+from mmrec import Recommender
+from mmrec.models import SequentialModel
+from mmrec.realtime import ExactIndex, HnswIndex, RealtimeRecommender
+from mmrec.recommender.parts import SLOTS
+
+SIZES = {"dim": 16, "interest_dim": 16}
+EVENTS = [("i3", 10.0), ("i4", 20.0), ("i5", 30.0)]
+
+
+class Graph(HnswIndex):
+    """Searches its graph even where scoring all items is faster."""
+
+    share = 1e9
+
+
+def with_part(recommender, slot, part):
+    state = recommender.state
+    old = state.model
+    scorer, reranker = (part, None) if slot == "scorer" else (old.scorer, part)
+    model = SequentialModel(old.items, old.interest, scorer, reranker, old.request)
+    return Recommender(replace(state, model=model.eval(), trend=None))
+
+
+@pytest.mark.parametrize(
+    ("slot", "name", "index"),
+    [
+        ("scorer", "cosine", ExactIndex),
+        ("scorer", "cosine", Graph),
+        ("scorer", "bilinear", ExactIndex),
+        ("scorer", "bilinear", Graph),
+        ("reranker", "dcn", ExactIndex),
+        ("reranker", "mol", ExactIndex),
+    ],
+)
+def test_live_lists_are_those_of_the_recommender(by_id, stirred, slot, name, index):
+    made = with_part(by_id, slot, stirred(SLOTS[slot].create(name, SIZES)))
+    live = RealtimeRecommender(made, index=index)
+    for item, time in EVENTS:
+        live.observe("ann", item, "view", time)
+    rows = [{"item_id": item, "event": "view", "timestamp": time} for item, time in EVENTS]
+    expected = made.recommend(rows, 5, at=40.0)
+    got = live.recommend("ann", k=5, at=40.0)
+    assert [line.item for line in got] == [line.item for line in expected]
+    # With a reranker, all scores of a batch are moved by a constant, to rank the short list first.
+    apart = [[line.score - lines[0].score for line in lines] for lines in (got, expected)]
+    assert apart[0] == pytest.approx(apart[1], rel=1e-3, abs=1e-3)
+    if slot == "scorer":
+        assert got[0].score == pytest.approx(expected[0].score, rel=1e-3, abs=1e-3)
