@@ -57,6 +57,7 @@ def bpr_max_loss(
         raise ValueError(f"regularization must be 0 or more; got {regularization}")
     scores = at_least_float32(logits)
     positive, negatives = split_target(scores, target, candidates)
+    negatives &= scores > -torch.inf  # it has no weight, and its square no gradient
     some = negatives.any(1, keepdim=True)
     known = scores.masked_fill(~negatives, 0)
     # A row without negatives is 0 in every slot, so that no logarithm of 0 is taken.
@@ -105,6 +106,7 @@ def top1_max_loss(
     check_shapes(logits, target, candidates, log_q)
     scores = at_least_float32(logits)
     positive, negatives = split_target(scores, target, candidates)
+    negatives &= scores > -torch.inf  # it has no weight, and its square no gradient
     known = scores.masked_fill(~negatives, 0)
     terms = (known - positive).sigmoid() + known.square().sigmoid()
     return (masked_softmax(scores, negatives) * terms).sum() / max(len(target), 1)
