@@ -211,7 +211,7 @@ def test_evaluate_on_another_log(command, run, own):
         (["--dim", "-1"], ["dim must be", "got -1"]),
         (["--modalities", "audio"], ["modality 'audio' must be one of"]),
         (["--modalities", ""], ["modalities must be", "got []"]),
-        (["--tuning", "lora"], ["tuning must be", "'lora'"]),
+        (["--tuning", "lora-0"], ["tuning must be", "'lora-0'"]),
         (["--split", "random"], ["split must be one of", "'random'"]),
         (["--precision", "junk"], ["precision must be one of", "'junk'"]),
         (["--devices", "junk"], ["devices must be", "'junk'"]),
