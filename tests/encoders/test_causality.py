@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmrec.encoders.causality import is_causal
-from mmrec.encoders.text import load_text_model
+from mmrec.encoders.huggingface import load_text_model
 
 CAUSAL = {"bert": False, "roberta": False, "t5": False, "siglip": False}
 CAUSAL |= {"gpt2": True, "qwen2": True, "qwen3": True, "clip": True}

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     )
     from mmrec.encoders.projection import Projection
     from mmrec.encoders.protocol import Encoder, RawEncoder
-    from mmrec.encoders.text import TextEncoder, TextTransform
+    from mmrec.encoders.text import TextEncoder
+    from mmrec.encoders.text_transform import TextTransform
     from mmrec.encoders.tuning import tune
 
 _FILES = {
@@ -43,7 +44,7 @@ _FILES = {
     "Projection": "projection",
     "RawEncoder": "protocol",
     "TextEncoder": "text",
-    "TextTransform": "text",
+    "TextTransform": "text_transform",
     "piecewise_linear": "number",
     "quantile_edges": "number",
     "soft_bins": "number",

@@ -125,7 +125,7 @@ class ImageEncoder(nn.Module):
             OSError: the model or its preprocessing cannot be found.
             ValueError: the model is of another kind, or lacks weights.
         """
-        from mmrec.encoders.text import load_image_tower
+        from mmrec.encoders.huggingface import load_image_tower
 
         model, processor = load_image_tower(name_or_path)
         transform = transform_of(processor, augment=augment)
@@ -141,7 +141,7 @@ class ImageEncoder(nn.Module):
         Raises:
             ValueError: the architecture is invalid.
         """
-        from mmrec.encoders.text import build_image_tower
+        from mmrec.encoders.huggingface import build_image_tower
 
         model = build_image_tower(architecture["config"], architecture["model"])
         transform = ImageTransform.from_fields(architecture["transform"])
