@@ -89,21 +89,6 @@ def test_a_tuned_encoder_learns(bert_folder):
         assert not learns or parameter.grad.isfinite().all()
 
 
-<<<<<<< HEAD
-def test_transform_is_pickled_without_its_tokenizer(encoder):
-    pickled = pickle.dumps(encoder.transform)
-    assert len(pickled) < 1000
-    again = pickle.loads(pickled)
-    assert again == encoder.transform
-    assert torch.equal(again(TEXTS)["input_ids"], encoder.transform(TEXTS)["input_ids"])
-=======
-def test_bfloat16_autocast(encoder):
-    with torch.autocast("cpu", torch.bfloat16):
-        rounded = encode(encoder, TEXTS)
-    assert torch.allclose(rounded.float(), encode(encoder, TEXTS), atol=0.1)
->>>>>>> split
-
-
 def test_fingerprint(encoder, bert_folder, tmp_path):
     base = encoder.fingerprint()
     load = TextEncoder.from_pretrained
