@@ -6,7 +6,7 @@ import torch
 
 from mmrec.affinities.candidates import candidates_of
 from mmrec.affinities.choice import WEIGHTS
-from mmrec.affinities.cold import COST, choose_for_cold
+from mmrec.affinities.cold import COST, NEAR, choose_for_cold
 
 ITEMS, KNOWN = 80, 60
 NAMES = ["content:text", "successors", "unseen"]
@@ -83,10 +83,12 @@ def test_content_may_count_more_for_new_items_alone():
     table[:, 1, ~UNSEEN] = torch.randn(300, KNOWN + 1)
     together, _ = chosen(target, table)
     weights, facts = chosen(target, table, apart=True)
-    assert set(facts["weights"]) == {"new:text", "unseen"}
-    floor, best = (1 - COST) * means(target, table, {})[0], 0.0
-    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
-        warm, cold = means(target, table, {"new:text": near, "unseen": bonus})
+    assert set(facts["weights"]) == {"content:text", "new:text", "unseen"}
+    assert facts["weights"]["content:text"] == together.get("content:text", 0.0)
+    floor, best = (1 - COST) * means(target, table, {})[0], means(target, table, together)[1]
+    for near, bonus in product(NEAR, (0.0, *WEIGHTS)):
+        tried = together | {"new:text": near, "unseen": bonus}
+        warm, cold = means(target, table, tried)
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
     assert best > means(target, table, together)[1] + 0.05

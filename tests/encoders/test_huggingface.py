@@ -1,8 +1,12 @@
 """Checkpoints are loaded as far as they are needed; ``test_families.py`` has their vectors."""
 
+import json
+
 import pytest
+import torch
 import transformers as hf
 
+from mmrec.encoders import ImageEncoder, TextEncoder, TextTransform
 from mmrec.encoders.huggingface import build_text_model, load_text_model, load_tokenizer
 
 
@@ -57,3 +61,33 @@ def test_a_tokenizer_pads_on_the_right(checkpoint):
         load_tokenizer(str(checkpoint(family))).padding_side == "right"
         for family in ("bert", "gpt2")
     )
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "no/such"])
+def test_a_model_that_is_not_there(name, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match=f"the text model '{name}' cannot be found"):
+        TextEncoder.from_pretrained(name)
+    with pytest.raises(OSError, match=r"the image model .* or give the timm name of a model"):
+        ImageEncoder.from_pretrained(name)
+
+
+def test_attention_that_would_be_downloaded_is_refused(checkpoint, tmp_path):
+    folder = checkpoint("bert")
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"attn_implementation": "a/kernel"}))
+    with pytest.raises(ValueError, match="names 'a/kernel', whose code would be downloaded"):
+        load_text_model(str(tmp_path))
+
+
+def test_the_width_is_that_of_the_output():
+    config = hf.OPTConfig(
+        vocab_size=30, hidden_size=16, word_embed_proj_dim=8, ffn_dim=16, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=32,
+    )  # fmt: skip
+    backbone = hf.OPTModel(config)
+    encoder = TextEncoder(backbone, TextTransform("opt", 9), pooling="mean")
+    ids = torch.tensor([[2, 5, 3]])
+    assert encoder({"input_ids": ids, "attention_mask": ids.sign()}).shape == (1, encoder.dim)

@@ -109,3 +109,10 @@ def test_what_is_not_supported(folder, said, problem):
 
 def test_another_folder():
     assert SentenceFolder.read(lambda name: None) is None
+
+
+def test_a_pooling_that_is_listed_and_not_there(folder):
+    made = folder(pooling={"embedding_dimension": 16}, modules=["Normalize"])
+    next(made.glob("*Pooling/config.json")).unlink()
+    with pytest.raises(ValueError, match=r"got a Pooling without '1_Pooling/config\.json'"):
+        TextEncoder.from_pretrained(str(made))

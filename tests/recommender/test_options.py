@@ -37,6 +37,7 @@ def test_numbers_of_numpy_are_written_as_numbers(unchecked):
         ({"sparkle": 1}, r"options must be among \[.*'dim'.*; got 'sparkle'"),
         ({"split": "random"}, r"split must be one of \['time', 'leave-one-out'\]; got 'random'"),
         ({"pooling": "sum"}, "pooling must be one of"),
+        ({"new_item_cost": -0.1}, r"new_item_cost must be .*; got -0\.1"),
         ({"precision": "junk"}, "precision must be one of .*; got 'junk'"),
         ({"tuning": "lora-"}, "'frozen', 'last-N', 'lora', 'lora-R' or 'full'; got 'lora-'"),
         ({"tuning": "last-0"}, "got 'last-0'"),

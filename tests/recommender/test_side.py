@@ -6,6 +6,8 @@ import torch
 
 from mmrec import Options, Recommender
 from mmrec.export.tower import tower_part
+from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.pipeline.affinity import weights_of
 
 ERAS, OLD, NEW = 10, 9, 3
 YEARS = {
@@ -40,15 +42,20 @@ def made():
     return fitted()
 
 
-def test_new_items_of_the_right_year_are_found(made):
-    without = fitted(modalities=("id",))
+@pytest.fixture(scope="module")
+def without():
+    return fitted(modalities=("id",))
+
+
+def test_new_items_of_the_right_year_are_found(made, without):
     assert made.report["fingerprint"] == without.report["fingerprint"]
     assert "side:year" in " ".join(made.report["affinities"]["weights"])
     assert made.report["test"]["cold"]["hr@10"] > without.report["test"]["cold"]["hr@10"] + 0.3
 
 
-def test_the_learned_vector_does_not_read_them(made):
+def test_the_learned_vector_does_not_read_them(made, without):
     items = made.state.model.items
+    torch.testing.assert_close(made.state.vectors[:, :8], without.state.vectors[:, :8])
     assert items.beside == ["side:year"]
     width = 8  # of the learned vector
     vectors, side = made.state.vectors, made.state.modality_contributions["side:year"]
@@ -65,6 +72,30 @@ def test_an_item_that_is_added_is_found_by_its_year(made, tmp_path):
     again.add_items({"item_id": ["late", "far"], "year": [1970, 1910]})
     ranked = [one.item for one in again.recommend(history, k=len(YEARS), at=2e6)]
     assert ranked.index("late") < 10 < ranked.index("far")
+
+
+def test_another_year_of_an_item_moves_it(made):
+    live = RealtimeRecommender(made)
+    history = ["old7_0", "old7_1", "old7_2"]
+
+    def place():
+        return [one.item for one in live.recommend(history=history, k=len(YEARS))].index("new1_0")
+
+    far = place()
+    live.update_items({"item_id": ["new1_0"], "year": [1970]})
+    assert place() < 10 < far
+
+
+def test_without_affinities_they_are_said_to_have_no_effect(caplog):
+    made = fitted(affinities=False, epochs=1)
+    assert made.state.vectors.shape[1] == 8
+    assert "modality side:year has no effect: affinities are not used" in caplog.text
+
+
+def test_weights_survive_a_refit(made):
+    again = fitted(refit="valid")
+    assert again.report["affinities"]["weights"] == made.report["affinities"]["weights"]
+    assert weights_of(again.state) == weights_of(made.state)
 
 
 def test_the_tower_is_exported_with_them(made):

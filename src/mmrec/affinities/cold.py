@@ -19,6 +19,9 @@ NEW = "new:"
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
+NEAR = (0.0, 0.5, 2.0, 8.0, 32.0)
+"""Weights of content for items without events alone that are tried."""
+
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
@@ -41,12 +44,12 @@ def choose_for_cold(
     """Return the weights with which targets without events are found, and what they gained.
 
     Few targets are items without events, so a choice on all targets says little about them. Here
-    the weight of one content and that of ``unseen`` are chosen together. With ``apart``, the weight
-    of content is one for items without events alone, such as ``new:text``, and further contents are
-    added one after the other, each with ``unseen`` once more. The weights are those of the best
-    NDCG@10 of targets without events, among those with which the NDCG@10 of the other targets
-    falls by a share of ``cost`` at most. They are kept if the gain exceeds 1.5 standard errors,
-    where each user is ranked with what is best for other users. All other weights stay.
+    the weight of one content and that of ``unseen`` are chosen together. With ``apart`` follow
+    weights of content for items without events alone, such as ``new:text``, one content after the
+    other and each with ``unseen`` once more. The weights are those of the best NDCG@10 of targets
+    without events, among those with which the NDCG@10 of the other targets falls by a share of
+    ``cost`` at most. They are kept if the gain exceeds 1.5 standard errors, where each user is
+    ranked with what is best for other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -81,7 +84,6 @@ def choose_for_cold(
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     content = [name for name in names if name.startswith(CONTENT)]
-    near = [_new(name) for name in content] if apart else content
     column = {name: number for number, name in enumerate(names, 1)}
     known: dict[tuple[tuple[str, float], ...], Float[np.ndarray, " N"]] = {}
 
@@ -97,13 +99,15 @@ def choose_for_cold(
         """Return what is best for cold rows and costs the others little."""
         others, own = rows & ~cold, rows & cold
         least, found = (1 - cost) * before[others].mean(), dict[str, float]()
-        for _ in range(max(len(near), 1) if apart else 1):
-            start = found
-            tried = [found, *(found | changes for changes in _settings(near))]
+        left = [content, *([_new(name) for name in content],) * (apart * len(content))]
+        for names in left:
+            names = [name for name in names if name not in found]
+            tried = [found, *(found | changes for changes in _settings(names))]
             kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
-            found = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
-            if found == start:
+            best = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
+            if best == found and names != content:
                 break
+            found = best
         return found
 
     after = before.copy()
@@ -154,5 +158,8 @@ def _usual(name: str, weights: dict[str, float]) -> float:
 def _settings(names: list[str]) -> list[dict[str, float]]:
     """Return the weights of one of some terms, and of ``unseen``, that are tried."""
     tried = [{UNSEEN: bonus} for bonus in (0.0, *WEIGHTS)] if not names else []
-    pairs = product(names, (0.0, *WEIGHTS), (0.0, *WEIGHTS))
-    return tried + [{name: weight, UNSEEN: bonus} for name, weight, bonus in pairs]
+    for name in names:
+        weights = NEAR if name.startswith(NEW) else (0.0, *WEIGHTS)
+        pairs = product(weights, (0.0, *WEIGHTS))
+        tried += [{name: weight, UNSEEN: bonus} for weight, bonus in pairs]
+    return tried

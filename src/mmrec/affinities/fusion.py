@@ -39,6 +39,21 @@ class AffinityFusion(nn.Module):
         """Width of the result, D + E."""
         return self.fusion.dim + self.content.dim
 
+    def without_lengths(self, contributions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what each modality adds to items, where an id adds to the learned vector alone.
+
+        Without it an item counts as new, and the length of its directions is another one.
+
+        Args:
+            contributions: ``(N, D + E)`` by modality, see
+                :func:`mmrec.models.encode_with_contributions`.
+        """
+        made = dict(contributions)
+        if (name := self.content.identity) in made:
+            made[name] = made[name].clone()
+            made[name][:, self.fusion.dim :] = 0
+        return made
+
     def forward(
         self, features: dict[str, Float[Tensor, "P _"]], present: dict[str, Bool[Tensor, " P"]]
     ) -> Float[Tensor, "P _"]:

@@ -69,6 +69,9 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     width = sum(affinity.dims.values())
     tensors = chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+    if affinity.identity is not None and affinity.identity not in model.items.encoders:
+        names = sorted(model.items.encoders)
+        raise ValueError(f"identity must be one of {names}, or None; got {affinity.identity!r}")
     widths = {name: cast(Encoder, part).dim for name, part in model.items.encoders.items()}
     content = ContentDirections(widths, affinity.dims, affinity.identity).to(device)
     kind = (

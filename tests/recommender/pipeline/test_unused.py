@@ -16,7 +16,11 @@ from mmrec.recommender.pipeline.unused import unused_options
         ({"modalities": "id"}, {}, {}),
         ({"modalities": "id", "pooling": "cls"}, {}, {"pooling": "text is not a modality"}),
         ({"modalities": "id", "tuning": "full"}, {}, {"tuning": "neither text nor image is a"}),
-        ({"modalities": "text", "modality_dropout": 0.2}, {}, {"modality_dropout": "there is one"}),
+        (
+            {"modalities": "text", "modality_dropout": 0.2},
+            {},
+            {"modality_dropout": "the fusion reads one"},
+        ),
         ({"encoder_lr": 0.1}, {}, {"encoder_lr": "no text or image model is trained"}),
         ({"encoder_lr": 0.1, "tuning": "full"}, {}, {}),
         ({"pool_size": 9}, {"negatives": "full"}, {"pool_size": "negatives are full"}),
@@ -26,6 +30,12 @@ from mmrec.recommender.pipeline.unused import unused_options
         ({"epsilon": 8.0, "refit": "valid"}, {}, {"refit": "the privacy budget covers one"}),
         ({"epsilon": 8.0, "refit": "none"}, {}, {}),
         ({"refit": "valid"}, {}, {}),
+        ({"affinities": False, "new_item_cost": 0.1}, {}, {"new_item_cost": "affinities are not"}),
+        (
+            {"modalities": "id,side:year", "modality_dropout": 0.2},
+            {},
+            {"modality_dropout": "the fusion reads one"},
+        ),
     ],
 )
 def test_options_without_effect_are_found(options, recipe, unused):

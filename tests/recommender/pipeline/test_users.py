@@ -26,7 +26,9 @@ def test_none_reads_nothing():
 
 
 def test_a_window_has_no_place_for_features(caplog):
-    match = "SelfAttentionInterest reads the last 200 events alone; use gru4rec or lrurec"
+    match = (
+        "SelfAttentionInterest reads the last 200 events alone; use gru4rec, lrurec, narm or mean"
+    )
     with pytest.raises(ValueError, match=match):
         fit(USERS, "sasrec", user_features="category:sex")
     made = fit(USERS, "sasrec")

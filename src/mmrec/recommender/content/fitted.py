@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from mmrec.affinities import AffinityFusion
 from mmrec.data import Catalog, Source, TableSource
 from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, encode_with_contributions
@@ -109,6 +110,8 @@ def encode_rows(
         warn_of_problems(name, items, problems)
     _warn_of_unknown(items, sources)
     vectors, contributions = encode_with_contributions(model.items, sources, len(items))
+    if isinstance(model.items.fusion, AffinityFusion):
+        contributions = model.items.fusion.without_lengths(contributions)
     return vectors[1:], {name: added[1:] for name, added in contributions.items()}
 
 

@@ -112,7 +112,7 @@ def numbers_of(column: pl.Series) -> tuple[Float[np.ndarray, " V"], dict[int, An
     """Return a column as numbers, NaN where it has none, and what is no number, by row."""
     dtype = column.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):
-        raise ValueError(f"modality 'number': {column.name} must hold numbers; got {dtype}")
+        raise ValueError(f"the column {column.name} must hold numbers; got {dtype}")
     empty = column.is_null()
     if dtype in (pl.Date, pl.Datetime):
         values = column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6

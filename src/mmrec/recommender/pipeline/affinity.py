@@ -46,8 +46,9 @@ MOST = 5_000
 COLD = 2_000
 """The same of those that led to an item without events."""
 
-SHORTEST = 2.0**-10
-"""Length of a direction that counts nothing: histories read it, so it can't be 0."""
+SHORTEST = 2.0**-14
+"""Length of a direction that counts next to nothing: histories read it, so it can't be 0, also in
+float16."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -257,8 +258,9 @@ def _with_directions(
     lengths = torch.stack([known, new]) / torch.maximum(known, new).clamp(min=1e-9)
     for buffer, length in zip((fusion.content.known, fusion.content.new), lengths, strict=True):
         buffer.copy_(length.clamp(min=SHORTEST))
-    vectors, contributions = encode_with_contributions(model.items, sources, len(state.catalog))
-    return replace(state, model=model, vectors=vectors, modality_contributions=contributions)
+    vectors, added = encode_with_contributions(model.items, sources, len(state.catalog))
+    shares = fusion.without_lengths(added)
+    return replace(state, model=model, vectors=vectors, modality_contributions=shares)
 
 
 def _sample(source: Source) -> Tensor:

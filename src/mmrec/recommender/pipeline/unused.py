@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mmrec.recommender.content import (
     CategoryModality,
     Modality,
+    SideModality,
     TextModality,
     trains_encoders,
 )
@@ -52,8 +53,10 @@ def unused_options(
         found["tuning"] = "neither text nor image is a modality"
     if not any(isinstance(modality, CategoryModality) for modality in used):
         found["category_buckets"] = "category is not a modality"
-    if len(used) == 1:
-        found["modality_dropout"] = "there is one modality"
+    if sum(not isinstance(modality, SideModality) for modality in used) == 1:
+        found["modality_dropout"] = "the fusion reads one modality"
+    if not options.affinities:
+        found["new_item_cost"] = "affinities are not used"
     if not trains_encoders(modalities):
         found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")
     if recipe.of("negatives") in ("full", "in-batch"):
@@ -62,6 +65,7 @@ def unused_options(
         found |= dict.fromkeys(("delta", "max_grad_norm"), "epsilon is not set")
     else:
         found |= dict.fromkeys(("patience", "max_valid"), "private training chooses no epoch")
+        found["new_item_cost"] = "private training chooses no affinities"
         if options.refit != "none":
             found["refit"] = "the privacy budget covers one training"
     interest = specs.get("interest")
@@ -82,6 +86,10 @@ def warn_of_unused(
     modalities: Mapping[str, Modality],
     specs: Mapping[str, PartSpec],
 ) -> None:
-    """Warn of each option that was set and has no effect."""
+    """Warn of each option that was set and has no effect, and of each modality without one."""
     for name, why in unused_options(options, recipe, modalities, specs).items():
         log.warning("option %s=%r has no effect: %s", name, getattr(options, name), why)
+    if not options.affinities or options.epsilon is not None:
+        for name, modality in modalities.items():
+            if isinstance(modality, SideModality):
+                log.warning("modality %s has no effect: affinities are not used", name)

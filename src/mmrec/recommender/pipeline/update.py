@@ -21,6 +21,7 @@ from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.users import UserTable, user_catalog
+from mmrec.recommender.zoo import MODEL
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def update_state(
         catalog,
         split,
         _vocabulary(old),
-        {name: value for name, value in old.about.items() if name != "data"},
+        {name: value for name, value in old.about.items() if name not in ("data", MODEL)},
         _users(old, users, log),
         old,
     )

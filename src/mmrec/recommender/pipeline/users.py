@@ -56,6 +56,7 @@ def _why_not(trained: pl.DataFrame, options: Options, recipe: Recipe, split: Spl
     interest = SLOTS["interest"].create(recipe.of("interest"), known)
     if (window := getattr(interest, "window", None)) is not None:
         return (
-            f"{type(interest).__name__} reads the last {window} events alone; use gru4rec or lrurec"
+            f"{type(interest).__name__} reads the last {window} events alone; use gru4rec, lrurec, "
+            f"narm or mean"
         )
     return None
