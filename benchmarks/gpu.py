@@ -82,7 +82,9 @@ def run(
             start = time.monotonic()
             left = min(most, ends - start)
             if left <= 0:
-                results[name] = {"skipped": f"the budget of {budget:g} s was used up"}
+                # A dry run is there to run all of it.
+                how = "error" if dry else "skipped"
+                results[name] = {how: f"the budget of {budget:g} s was used up"}
             else:
                 path = Path(folder, f"{name}.json")
                 results[name] = _in_process(section, Bench(device, dry, path, left))
@@ -103,7 +105,7 @@ def _in_process(section: Section, bench: Bench) -> dict[str, Any]:
             error = f"stopped after {bench.seconds_left:.3g} s"
             os.killpg(process.pid, signal.SIGKILL)  # with the processes that it started
             process.join()
-    said = json.loads(bench.path.read_text()) if bench.path.exists() else {"figures": {}}
+    said = bench.read()
     if error is None and process.exitcode:
         error = f"the process ended with {process.exitcode}"
     return said | ({"error": error} if error else {})
@@ -122,7 +124,7 @@ def _work(section: Section, bench: Bench) -> None:
     except Exception as error:
         ending = {"error": f"{type(error).__name__}: {error}"[:2000]}
         ending["trace"] = traceback.format_exc()[-4000:]
-    bench.path.write_text(json.dumps({"figures": bench.figures} | ending))
+    bench.write(ending)
 
 
 def _show(name: str, result: Mapping[str, Any]) -> None:

@@ -78,7 +78,21 @@ class Bench:
     def note(self, **figures: Any) -> None:
         """Add figures."""
         self.figures |= figures
-        self.path.write_text(json.dumps({"figures": self.figures}))
+        self.write({})
+
+    def write(self, ending: Mapping[str, str]) -> None:
+        """Write the figures, and how the section ended; stopped at any time, the file is whole."""
+        whole = self.path.with_suffix(".part")
+        whole.write_text(json.dumps({"figures": self.figures} | dict(ending)))
+        whole.replace(self.path)
+
+    def read(self) -> dict[str, Any]:
+        """Return what was written; no figures where that is nothing, or broken."""
+        try:
+            said: dict[str, Any] = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {"figures": {}}
+        return said
 
     def wait(self) -> None:
         """Wait until the card has done what it was given."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
@@ -57,6 +58,8 @@ def card(bench: Bench) -> None:
 
 def suite(bench: Bench) -> None:
     """The tests that need CUDA; their names end in ``on_cuda``."""
+    if find_spec("pytest") is None:
+        raise Skipped("pytest is missing")
     root = Path(__file__).parents[1]
     files = sorted(
         str(path.relative_to(root))
@@ -73,8 +76,10 @@ def suite(bench: Bench) -> None:
         )
         if not said.exists():
             last = [line for line in (done.stdout + done.stderr).splitlines() if line][-1:]
-            raise Skipped(f"pytest could not start: {' '.join(last)}")
+            raise RuntimeError(f"pytest could not start: {' '.join(last)}")
         cases = list(ElementTree.parse(said).getroot().iter("testcase"))
+    if not cases and not bench.dry:
+        raise RuntimeError(f"expected tests in {len(files)} files; got none")
     outcomes: dict[str, list[str]] = {"passed": [], "skipped": [], "failed": []}
     why = {}
     for case in cases:

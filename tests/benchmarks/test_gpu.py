@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,10 @@ def test_a_section_loses_its_own_figures_alone(gpu):
         bench.note(half=2)
         os._exit(3)
 
+    def garbles(bench):
+        bench.path.write_text('{"figures": {"ha')
+        os._exit(4)
+
     def hangs(bench):
         bench.note(half=3)
         time.sleep(60)
@@ -37,7 +42,7 @@ def test_a_section_loses_its_own_figures_alone(gpu):
     def ends(bench):
         bench.note(twice=2 * bench.size(10, 1))
 
-    sections = [fails, skips, crashes, hangs, ends]
+    sections = [fails, skips, crashes, garbles, hangs, ends]
     times = {section.__name__: (section, 0.3 if section is hangs else 20) for section in sections}
     found = gpu.run(times, torch.device("cpu"), dry=True, budget=60)
     assert list(found) == list(times)
@@ -46,6 +51,8 @@ def test_a_section_loses_its_own_figures_alone(gpu):
     assert found["skips"]["skipped"] == "timm is missing"
     assert "error" not in found["skips"]
     assert found["crashes"]["error"] == "the process ended with 3"
+    assert found["garbles"]["error"] == "the process ended with 4"
+    assert found["garbles"]["figures"] == {}
     assert found["hangs"]["error"] == "stopped after 0.3 s"
     assert [found[name]["figures"] for name in ("fails", "crashes", "hangs")] == [
         {"half": 1},
@@ -56,9 +63,54 @@ def test_a_section_loses_its_own_figures_alone(gpu):
     assert "error" not in found["ends"]
 
 
-def test_the_budget_ends_the_run(gpu):
-    found = gpu.run({"late": (lambda bench: None, 5)}, torch.device("cpu"), dry=True, budget=0)
-    assert "budget" in found["late"]["skipped"]
+@pytest.mark.parametrize(("dry", "how"), [(True, "error"), (False, "skipped")])
+def test_the_budget_ends_the_run(gpu, dry, how):
+    found = gpu.run({"late": (lambda bench: None, 5)}, torch.device("cpu"), dry=dry, budget=0)
+    assert list(found["late"]) == [how]
+    assert "budget" in found["late"][how]
+
+
+def test_figures_are_written_at_once(gpu, tmp_path):
+    bench = gpu.Bench(torch.device("cpu"), True, tmp_path / "figures.json", 60.0)
+    bench.note(one=1)
+    with bench.path.open() as before:
+        bench.note(two=2)
+        assert json.load(before) == {"figures": {"one": 1}}
+    assert bench.read() == {"figures": {"one": 1, "two": 2}}
+
+
+@pytest.mark.parametrize(
+    ("dry", "said", "sentence"),
+    [
+        (True, None, "pytest could not start: no plugin"),
+        (False, None, "pytest could not start: no plugin"),
+        (False, "<testsuites/>", "expected tests in"),
+        (True, "<testsuites/>", None),
+    ],
+)
+def test_a_suite_that_runs_nothing_is_an_error(gpu, monkeypatch, tmp_path, dry, said, sentence):
+    def run(command, **options):
+        if said is not None:
+            Path(command[-1].partition("=")[2]).write_text(said)
+        return subprocess.CompletedProcess(command, 4, "", "no plugin\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    bench = gpu.Bench(torch.device("cpu"), dry, tmp_path / "figures.json", 60.0)
+    if sentence is None:
+        gpu.suite(bench)
+        assert bench.figures["passed"] == []
+        return
+    with pytest.raises(RuntimeError, match=sentence):
+        gpu.suite(bench)
+
+
+def test_the_suite_is_skipped_where_pytest_is_missing(gpu, monkeypatch, tmp_path):
+    import gpu_encoders
+
+    monkeypatch.setattr(gpu_encoders, "find_spec", lambda name: None)
+    bench = gpu.Bench(torch.device("cpu"), False, tmp_path / "figures.json", 60.0)
+    with pytest.raises(gpu.Skipped, match="pytest is missing"):
+        gpu.suite(bench)
 
 
 def test_a_run_writes_one_file(gpu, monkeypatch, tmp_path, capsys):

@@ -112,5 +112,5 @@ def test_a_part_that_can_not_be_made():
 
 
 def test_an_unknown_name():
-    with pytest.raises(ValueError, match=r"fusion must be one of .*; got 'sum'"):
-        check_fusion("sum")
+    with pytest.raises(ValueError, match=r"fusion must be one of .*; got 'product'"):
+        check_fusion("product")

@@ -84,6 +84,27 @@ class KnowingTheNextGap(Mean):
         return super().forward(vectors, mask) + following.unsqueeze(-1)
 
 
+class NeedingGaps(Mean):
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask) * (gap.masked_fill(~mask, 0) >= 0).unsqueeze(-1)
+
+
+class NeedingTypes(Fading):
+    """Takes a step with a type alone."""
+
+    def step(self, state, vectors, gap=None, event_type=None):
+        return super().step(state, vectors * (event_type >= 0).unsqueeze(-1))
+
+
+class Refusing(Mean):
+    """Says that it needs gaps."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        if gap is None:
+            raise ValueError("expected gap in seconds; got None")
+        return super().forward(vectors, mask)
+
+
 class FirstAsLast(Fading):
     def last(self, vectors, mask, gap=None, event_type=None):
         return self(vectors, mask)[:, 0]
@@ -163,6 +184,8 @@ class Widthless(Mean):
             "got a difference of",
         ),
         (KnowingTheNextGap, "breaks 'causality': expected that events from number 2 on change no"),
+        (NeedingGaps, "breaks 'no context': expected no error; got AttributeError: 'NoneType'"),
+        (NeedingTypes, "breaks 'no context': expected no error; got TypeError: '>=' not supported"),
         (FirstAsLast, "breaks 'last': expected that of forward after the last event, or in the"),
         (Listed, "breaks 'state': expected a state that is a tensor or a named tuple of tensors"),
         (Counting, "breaks 'state': expected a state that is a tensor or a named tuple of tensors"),
@@ -175,6 +198,10 @@ class Widthless(Mean):
 def test_a_defect_is_found(part, sentence):
     with pytest.raises(ContractError, match=re.escape(sentence)):
         check_interest(part)
+
+
+def test_a_part_may_refuse_a_history_without_gaps():
+    assert "no context" in check_interest(Refusing)
 
 
 def test_clauses_of_what_a_part_does_not_have_are_skipped():

@@ -61,6 +61,41 @@ class Centered(Products):
         return super().forward(states - states.mean(0), candidates)
 
 
+class CenteredOnce(Products):
+    """Keeps the mean of the users of its first call."""
+
+    mean = None
+
+    def forward(self, states, candidates):
+        if self.mean is None and len(states):
+            self.mean = states.mean(0).detach()
+        return super().forward(states if self.mean is None else states - self.mean, candidates)
+
+
+class FromTheLast(CenteredOnce):
+    """Keeps the last user of its first call."""
+
+    def forward(self, states, candidates):
+        if self.mean is None and len(states):
+            self.mean = states[-1].detach()
+        return super().forward(states, candidates)
+
+
+class Forgetting(FromTheLast):
+    """A copy does not have what the first call has kept."""
+
+    def __deepcopy__(self, memo):
+        made = Forgetting(*reversed(self.linear.weight.shape))
+        made.linear.load_state_dict(self.linear.state_dict())
+        return made.eval()
+
+    def get_extra_state(self):
+        return torch.zeros(0) if self.mean is None else self.mean
+
+    def set_extra_state(self, state):
+        self.mean = state if len(state) else None
+
+
 class ByPlace(Products):
     def forward(self, states, candidates):
         return super().forward(states, candidates) + torch.arange(len(states)).unsqueeze(1)
@@ -103,6 +138,25 @@ class DoubledWeight(Products):
     def forward(self, states, candidates):
         weight = Twice.apply(self.linear.weight)
         return (states.unsqueeze(1) * (candidates @ weight.T)).sum(-1) + self.linear.bias.sum()
+
+
+class Severed(Products):
+    """Its weight has a gradient of 0, and can't be trained."""
+
+    def forward(self, states, candidates):
+        weight = self.linear.weight.detach() + 0 * self.linear.weight
+        return (states.unsqueeze(1) * (candidates @ weight.T + self.linear.bias)).sum(-1)
+
+
+class WithUnused(Products):
+    """Has a weight that changes nothing."""
+
+    def __init__(self, interest_dim, dim):
+        super().__init__(interest_dim, dim)
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, states, candidates):
+        return super().forward(states, candidates) + 0 * self.unused
 
 
 class Filled(Products):
@@ -168,6 +222,8 @@ class Bound(Products):
             "breaks 'evaluation': expected the same output each time in evaluation mode; got a",
         ),
         (Centered, "breaks 'rows': expected outputs that do not depend on other users; got a"),
+        (CenteredOnce, "breaks 'rows': expected outputs that do not depend on other users; got a"),
+        (FromTheLast, "breaks 'state_dict': expected the same output of another part that has"),
         (ByPlace, "breaks 'rows': expected outputs in the order of the users; got a difference"),
         (
             Idle,
@@ -180,10 +236,12 @@ class Bound(Products):
         (Detached, "breaks 'gradients': expected no error; got RuntimeError: element 0 of tensors"),
         (Doubled, "breaks 'gradcheck': expected a gradient of states of"),
         (DoubledWeight, "breaks 'gradcheck': expected a gradient of the weight 'linear.weight' of"),
+        (Severed, "breaks 'gradcheck': expected a gradient of the weight 'linear.weight' of"),
         (Filled, "breaks 'bfloat16': expected no error; got RuntimeError: Index put requires"),
         (Coarse, "breaks 'bfloat16': expected with inputs of torch.float32 under autocast nearly"),
         (Unsaved, "breaks 'state_dict': expected the same output of another part that has loaded"),
         (Noted, "breaks 'state_dict': expected tensors alone in state_dict; got ['_extra_state']"),
+        (Forgetting, "breaks 'deepcopy': expected the same output of a copy; got a difference of"),
         (Bound, "breaks 'deepcopy': expected a copy that reads its own weights; got a difference"),
     ],
 )
@@ -215,6 +273,10 @@ class Compiled(nn.Module):
 
     def forward(self, states, candidates):
         return self.part(states, candidates) + self.more
+
+
+def test_a_weight_that_changes_nothing_may_have_a_gradient_of_zero():
+    assert "gradcheck" in check_reranker(WithUnused)
 
 
 def test_a_part_need_not_know_float64():

@@ -3,9 +3,9 @@
 
 import os
 import pickle
-import socket
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import checked
@@ -246,25 +246,21 @@ def main(folder):
     (folder / f"{dist.get_rank()}.pkl").write_bytes(pickle.dumps(result))
 
 
-def become_two():
-    """Continue as two processes with the environment that torchrun gives them.
+def meet(folder):
+    """Connect both processes through a file: a free port might be taken before it is used."""
+    store = f"file://{folder.resolve() / 'store'}"
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    dist.init_process_group("gloo", store, timedelta(seconds=60), size, rank)
 
-    Imports take most of the time of a short training; here they are done once for both.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
-    os.environ |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
-    child = os.fork()
-    rank = "0" if child else "1"
-    os.environ |= {"RANK": rank, "LOCAL_RANK": rank}
-    return child
+
+def work():
+    folder = Path(sys.argv[1])
+    meet(folder)  # Lightning keeps a group that is there
+    main(folder)
+    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    child = become_two()
-    main(Path(sys.argv[1]))
-    dist.destroy_process_group()
-    if child:
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    from forked import in_two
+
+    in_two(work)

@@ -42,6 +42,20 @@ def ranks(tmp_path_factory):
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(2)]
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_process_that_fails_ends_the_other(rank):
+    work = f"if os.environ['RANK'] == '{rank}': raise ValueError('no such thing')"
+    program = f"import os, time\nfrom forked import in_two\ndef work():\n {work}\n time.sleep(60)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nin_two(work)"],
+        cwd=SCRIPT.parent,
+        capture_output=True,
+        timeout=20,
+    )
+    assert done.returncode != 0
+    assert b"ValueError: no such thing" in done.stderr
+
+
 @pytest.mark.parametrize(
     "case",
     ["softmax", "bpr", "bce", "reranker", "drawn", "drawn, reranker", "full", "absent"],

@@ -38,6 +38,9 @@ class Interest(Protocol):
             mask: True for real events; values in the other places must change nothing.
             gap: seconds since the user's previous event; negative where it is unknown.
             event_type: event types, 0 for unknown.
+
+        Raises:
+            ValueError: the part needs a gap or a type, and it is None.
         """
         ...
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmrec.interest import Interest, LastInterest, SteppingInterest
 from mmrec.testing.contract import expect_close, expect_output
 from mmrec.testing.garbage import expect_hidden
-from mmrec.testing.making import DIM, begin
+from mmrec.testing.making import DIM, Make, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
 from mmrec.testing.stepping import check_stepping
 
@@ -23,6 +23,7 @@ _KNOWN = {
     "negative_types": [_TYPES],
     "window": 5,
 }
+_WITHOUT_CONTEXT = _KNOWN | {"time_gap": False, "num_event_types": 0, "negative_types": []}
 _LENGTHS = (7, 3, 1, 0, 6)
 """Events of each user: more than the window, fewer, one, none."""
 
@@ -67,6 +68,8 @@ def check_interest(
         contract.clause("last", _last, case)
     if isinstance(part, SteppingInterest):
         check_stepping(contract, case)
+    bare = begin("interest", factory, _WITHOUT_CONTEXT)[2]
+    contract.clause("no context", _no_context, bare, case)
     return contract.checked
 
 
@@ -134,6 +137,28 @@ def _causality(case: Case) -> None:
         after = case.run(part, changed)
         expected = f"that events from number {step + 1} on change no earlier interest"
         expect_close(after[:, :step], before[:, :step], expected)
+
+
+def _no_context(make: Make, case: Case) -> None:
+    part, inputs = make(), case.inputs
+    users, mask = len(inputs["mask"]), inputs["mask"].unsqueeze(-1)
+    for absent in (("gap",), ("event_type",), ("gap", "event_type")):
+        gap, types = (None if name in absent else inputs[name] for name in ("gap", "event_type"))
+        try:
+            states = part(inputs["vectors"], inputs["mask"], gap, types)
+        except ValueError:  # a part that is made to read it says that it is missing
+            continue
+        of = f"histories without {' and '.join(absent)}"
+        expect_output(states.masked_fill(~mask, 0), (users, *case.shape), of)
+        if isinstance(part, LastInterest):
+            found = part.last(inputs["vectors"], inputs["mask"], gap, types)
+            expect_output(found, (users, case.shape[1]), of)
+        if isinstance(part, SteppingInterest):
+            first = [None if value is None else value[:, 0] for value in (gap, types)]
+            state = part.step(part.initial_state(users), inputs["vectors"][:, 0], *first)
+            found, there = part.readout(state), mask[:, 0]
+            expected = f"that a step equals forward in {of}"
+            expect_close(found.where(there, 0), states[:, 0].where(there, 0), expected)
 
 
 def _last(case: Case) -> None:
