@@ -138,3 +138,13 @@ def test_a_split_by_time_measures_targets_alone():
     split = split_by_time(log, Catalog({"item_id": [f"i{n}" for n in range(len(types))]}))
     assert split.sizes() == {"train": 6, "valid": 1, "test": 1}
     assert (split.part == 0).sum() == 32
+
+
+def test_values_that_no_condition_reads_may_be_anything():
+    rules = EventRules(negative=("rating <= 2",))
+    odd = [[None], {"": 0.5}]  # no column of a table
+    assert rules.resolve("review", {"rating": 1, "more": odd}) == "review:negative"
+    with pytest.raises(
+        ValueError, match=r"values of an event must be numbers, texts or times; got"
+    ):
+        rules.resolve("review", {"rating": odd})

@@ -342,7 +342,7 @@ def test_a_class_that_has_moved(made, tmp_path):
         ({"interest": nn.GRUCell}, r"GRUCell needs \['input_size', 'hidden_size'\], and a factory"),
         ({"interest": partial(Mean, 16)}, "functools.partial must set keywords; got"),
         ({"interest": partial(Mean, scale=object())}, "must be plain JSON values, so that"),
-        ({"fusion": "sum"}, r"fusion must be one of \['concat', .*; got 'sum'"),
+        ({"fusion": "mean"}, r"fusion must be one of \['concat', .*; got 'mean'"),
         ({"loss": "hinge"}, "loss must be one of"),
         ({"negatives": "none"}, "negatives must be one of"),
         ({"ranker": "mlp"}, r"parts must be among .*; got \['ranker'\]"),

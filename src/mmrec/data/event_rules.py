@@ -149,14 +149,21 @@ class EventRules:
         """Return the type under which an event counts, given the values of its columns.
 
         Raises:
-            ValueError: a value can't be compared with its condition.
+            ValueError: a value that a condition reads is nested, or can't be compared with it.
 
         Example:
             >>> EventRules(negative=("rating <= 2",)).resolve("review", {"rating": 1})
             'review:negative'
         """
-        row = {"event": [event_type], **{name: [value] for name, value in (values or {}).items()}}
-        frame = pl.DataFrame(row)
+        read = {name: value for name, value in (values or {}).items() if name in self.columns}
+        try:
+            frame = pl.DataFrame(
+                {"event": [event_type], **{n: [value] for n, value in read.items()}}
+            )
+        except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+            raise ValueError(
+                f"values of an event must be numbers, texts or times; got {read!r:.200}"
+            ) from error
         return str(frame.select(self._resolved(frame)[0]).item())
 
     def named(self, frame: pl.DataFrame) -> pl.DataFrame:

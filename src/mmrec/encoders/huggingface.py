@@ -129,7 +129,9 @@ def find_file(name: str, file: str) -> Path | None:
         )
     except (OSError, HFValidationError) as error:
         raise _not_found(name) from error
-    if found is None and try_to_load_from_cache(name, file) is None:  # not known to be absent
+    there = try_to_load_from_cache(name, "config.json")
+    # Of a model that is here, a file may be known to be absent, or not be known.
+    if found is None and isinstance(there, str) and try_to_load_from_cache(name, file) is None:
         log.warning(
             "%s of %r can't be looked up without the hub; the model is read as if it had none",
             file,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -84,7 +85,8 @@ class _Softmax(torch.autograd.Function):
         share = scores - offset
         # They are left out after the difference: NaN minus infinity is NaN.
         if share.device.type == "cpu":  # few columns take less time than a look at each number
-            share.index_fill_(1, (~negatives).nonzero().squeeze(1), -torch.inf)
+            outside = torch.from_numpy(np.flatnonzero(~negatives.numpy()))
+            share.index_fill_(1, outside, -torch.inf)
         else:
             share.masked_fill_(~negatives, -torch.inf)
         share.scatter_(1, column, own)
