@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import jaxtyping
 from beartype import BeartypeConf, beartype
+from beartype.roar import BeartypeDecorHintPep604Exception
 from jaxtyping import TypeCheckError, config, install_import_hook, jaxtyped
 
 _check = beartype(conf=BeartypeConf(violation_type=TypeCheckError))  # a TypeError
@@ -44,7 +45,10 @@ def decorated(made):
         if config.jaxtyping_disable:
             return made(*arguments, **named)
         if check is None:
-            check = _check(_with_types(made))
+            try:
+                check = _check(_with_types(made))
+            except BeartypeDecorHintPep604Exception:  # int | np.integer[Any], in some orders
+                check = made
         with jaxtyped("context"):
             return check(*arguments, **named)
 

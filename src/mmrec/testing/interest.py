@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mmrec.interest import Interest, LastInterest, SteppingInterest
-from mmrec.testing.contract import expect_close, expect_output
+from mmrec.testing.contract import ContractError, expect_close, expect_output
 from mmrec.testing.garbage import expect_hidden
 from mmrec.testing.making import DIM, Make, begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
@@ -148,6 +148,11 @@ def _no_context(make: Make, case: Case) -> None:
             states = part(inputs["vectors"], inputs["mask"], gap, types)
         except ValueError:  # a part that is made to read it says that it is missing
             continue
+        except Exception as error:
+            raise ContractError(
+                f"expected an output without {' and '.join(absent)}, or a ValueError that says "
+                f"what is needed; got {type(error).__name__}: {error}"
+            ) from error
         of = f"histories without {' and '.join(absent)}"
         expect_output(states.masked_fill(~mask, 0), (users, *case.shape), of)
         if isinstance(part, LastInterest):
