@@ -69,7 +69,7 @@ def test_a_planted_pattern_is_learned_and_noise_is_not(make):
         torch.manual_seed(2)
         model, items = make(), torch.randn(5, 8)
         optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-        for _ in range(40 if shuffled else 120):
+        for _ in range(120):
             history = torch.randint(0, 5, (64, 6))
             target = torch.randint(0, 5, (64,)) if shuffled else history[:, 4]
             states = model(items[history], torch.ones(64, 6, dtype=torch.bool))[:, -1]
@@ -79,7 +79,7 @@ def test_a_planted_pattern_is_learned_and_noise_is_not(make):
             optimizer.step()
         return float(loss.detach())
 
-    assert last_loss(shuffled=False) < 0.7
+    assert last_loss(shuffled=False) < 0.5
     assert last_loss(shuffled=True) > 1.3
 
 
