@@ -140,6 +140,23 @@ def test_no_users_and_no_steps(make):
     assert model.readout(model.step(model.initial_state(0), torch.zeros(0, 8))).shape == (0, 8)
 
 
+def test_the_last_interest_is_that_of_forward_in_float64(make):
+    vectors, mask, gap, event_type = histories(steps=9)  # more than the window of self-attention
+    model = make(time_gap=True, num_event_types=2).double().eval()
+    if not hasattr(model, "last"):
+        pytest.skip("the last interest costs as much as all of them")
+    mask = torch.cat([mask, torch.arange(9)[None] < 7])
+    vectors, gap, event_type = (torch.cat([x, x[:1] + 1]) for x in (vectors, gap, event_type))
+    given = mask, gap.double(), event_type.clamp(max=2)
+    states = model(vectors.double(), *given)
+    rows = model.last(vectors.double().masked_fill(~mask.unsqueeze(-1), torch.nan), *given)
+    assert mask.sum(1).tolist() == [9, 2, 0, 7]
+    assert (rows[2] == 0).all()
+    for row, length in enumerate(mask.sum(1).tolist()):
+        if length:
+            torch.testing.assert_close(rows[row], states[row, length - 1], atol=1e-12, rtol=1e-10)
+
+
 def test_states_of_float64(make):
     vectors, mask, gap, event_type = histories()
     model = make(time_gap=True, num_event_types=2).double().eval()
