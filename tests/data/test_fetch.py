@@ -38,7 +38,7 @@ def server():
                 "/flood": b"x" * 5000,
             }
             if self.path == "/slow":
-                time.sleep(1.0)
+                time.sleep(3.0)
             if self.path in moved:
                 self.send_response(302)
                 self.send_header("Location", moved[self.path])
@@ -83,7 +83,7 @@ def data(tmp_path, server, monkeypatch):
 
 
 def fetch(folder, **options):
-    return fetch_images(folder, **{"timeout": 0.3, "max_bytes": 4000, **options})
+    return fetch_images(folder, **{"timeout": 1.0, "max_bytes": 4000, **options})
 
 
 def manifest(folder):
@@ -175,7 +175,7 @@ def test_refusals(data, tmp_path):
         fetch(data(["/red"]), column="pictures")
     with pytest.raises(ValueError, match="must be URLs or lists of URLs; got Int64"):
         fetch(data(["/red"], n=[1]), column="n")
-    with pytest.raises(ValueError, match=r"must be positive; got 0, 0\.3 and 4000"):
+    with pytest.raises(ValueError, match=r"must be positive; got 0, 1\.0 and 4000"):
         fetch(folder, workers=0)
     with pytest.raises(FileNotFoundError, match="no file at"):
         fetch(folder / "nowhere")
