@@ -65,6 +65,8 @@ FUSIONS = {
     "SiameseFusion": (SiameseFusion, partial(SiameseFusion, content=None, hidden=12)),
 }
 INTERESTS = {
+    "AdditiveState": NO_PART,
+    "DINInterest": NO_PART,  # its interest depends on the candidate
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
     "MeanState": NO_PART,
@@ -72,6 +74,7 @@ INTERESTS = {
     "RecurrentState": NO_PART,
     "RequestTime": NO_PART,
     "WindowState": NO_PART,
+    "last_interest": NO_PART,
 }
 SCORERS = {
     "DotScorer": (
