@@ -87,6 +87,8 @@ SCORERS = {
 }
 LOSSES = {
     "alignment_loss": NO_PART,
+    "click_loss": NO_PART,  # of labeled impressions
+    "click_softmax_loss": NO_PART,
     "directau_loss": NO_PART,
     "gbce_loss": (gbce_loss, partial(gbce_loss, calibration=1.0)),
     "labeled_negative_loss": NO_PART,

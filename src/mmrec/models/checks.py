@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmrec.encoders import Encoder
 from mmrec.fusion import Fusion
-from mmrec.interest import Interest
+from mmrec.interest import Interest, TargetAwareInterest
 from mmrec.layers import check_shape
 from mmrec.scoring import Reranker, RetrievalScorer
 
@@ -52,7 +52,7 @@ def widths(encoders: Mapping[str, Encoder]) -> dict[str, int]:
     return {name: encoder.dim for name, encoder in encoders.items()}
 
 
-def check_interest(items: nn.Module, interest: Interest) -> None:
+def check_interest(items: nn.Module, interest: Interest | TargetAwareInterest) -> None:
     """Raise a ValueError unless the interest model takes the vectors of the items."""
     if not _is_width(items, "dim"):
         raise ValueError(
