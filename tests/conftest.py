@@ -140,7 +140,7 @@ def pages():
     """Labeled impressions with a planted rule, and the vectors of the items.
 
     Items have a vector near that of one of four kinds. A user has a taste for one kind, and clicks
-    on an item of it with probability .8, on others with .1. ``shuffled`` gives the labels of each
+    on an item of it with probability .9, on others with .05. ``shuffled`` gives the labels of each
     impression to items at random.
     """
     from mmrec.data import Catalog, Interactions, TableSource, read_impressions
@@ -153,7 +153,7 @@ def pages():
         for page in range(pages):
             for user in range(users):
                 chosen = rng.choice(items, shown, replace=False)
-                clicks = rng.random(shown) < np.where(kind[chosen] == taste[user], 0.8, 0.1)
+                clicks = rng.random(shown) < np.where(kind[chosen] == taste[user], 0.9, 0.05)
                 clicks = rng.permutation(clicks) if shuffled else clicks
                 log["user_id"] += [f"u{user}"] * shown
                 log["item_id"] += [f"i{item}" for item in chosen]

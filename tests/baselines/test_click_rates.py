@@ -19,7 +19,7 @@ def test_rates_are_counted_and_shrunk(pages):
 
 def test_wrong_input_is_refused(pages):
     impressions, _ = pages(users=3, pages=2)
-    with pytest.raises(ValueError, match="prior must be positive; got 0.0"):
+    with pytest.raises(ValueError, match=r"prior must be positive; got 0\.0"):
         click_rates(impressions, prior=0.0)
     with pytest.raises(ValueError, match="expected impressions; got none"):
         click_rates(impressions.keep(np.zeros(len(impressions), bool)))

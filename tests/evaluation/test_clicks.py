@@ -72,7 +72,7 @@ def test_a_report_is_json_and_a_table(made):
     report = report_clicks(torch.zeros(len(impressions.item)), impressions, bins=3)
     kept = json.loads(json.dumps(report.to_dict()))
     assert kept["auc"] == report.auc == 0.5
-    assert kept["calibration"]["count"] == [324, 0, 0]
+    assert kept["calibration"]["shown"] == [324, 0, 0]
     head, line = report.table().splitlines()  # empty bins have no line
     assert head.split() == ["predicted", "clicked", "items"]
     assert line.split() == ["0.500", f"{report.click_rate:.3f}", "324"]

@@ -16,12 +16,12 @@ class Calibration(NamedTuple):
     Attributes:
         predicted: mean probability, ``(K,)``.
         clicked: share that was clicked, ``(K,)``.
-        count: number of items, ``(K,)``.
+        shown: number of items, ``(K,)``.
     """
 
     predicted: Float[Tensor, " K"]
     clicked: Float[Tensor, " K"]
-    count: Int[Tensor, " K"]
+    shown: Int[Tensor, " K"]
 
 
 def auc(scores: Float[Tensor, " N"], clicked: Bool[Tensor, " N"]) -> Float[Tensor, ""]:
@@ -83,7 +83,8 @@ def auc_by_group(
     zeros = torch.zeros(len(sizes), dtype=torch.float64, device=scores.device)
     hits, ranks = zeros.index_add(0, number, hit), zeros.index_add(0, number, hit * rank)
     # 0 / 0 is NaN: no click, or clicks alone.
-    return (ranks - hits * (hits + 1) / 2) / (hits * (sizes - hits))
+    areas: Tensor = (ranks - hits * (hits + 1) / 2) / (hits * (sizes - hits))
+    return areas
 
 
 def log_loss(logits: Float[Tensor, " N"], clicked: Bool[Tensor, " N"]) -> Float[Tensor, ""]:
@@ -143,12 +144,12 @@ def calibration_curve(
             "expected probabilities from 0 to 1; got some from "
             f"{float(values.min())} to {float(values.max())}"
         )
-    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=values.device)
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=values.device)[1:-1]
     if equal_counts and len(values):
-        # Not `quantile`, which takes 16 million values at most.
-        sorted_values = values.sort().values
-        edges = sorted_values[((len(values) - 1) * edges).round().long()]
-    at = torch.searchsorted(edges[1:-1].contiguous(), values)  # an edge belongs to the bin below
+        # The last value of each bin. `quantile` takes 16 million values at most.
+        ends = torch.arange(1, bins, device=values.device) * len(values) // bins - 1
+        edges = values.sort().values[ends.clamp(min=0)]
+    at = torch.searchsorted(edges, values)  # an edge belongs to the bin below
     zeros = torch.zeros(bins, dtype=torch.float64, device=values.device)
     count = zeros.index_add(0, at, torch.ones_like(values))
     predicted, share = zeros.index_add(0, at, values), zeros.index_add(0, at, clicked.double())

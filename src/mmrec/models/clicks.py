@@ -156,7 +156,8 @@ class ClickModel(nn.Module):
             return self.scorer(states, candidates)
         keys = self.scorer.index_vectors(candidates.flatten(0, 1))
         queries = self.scorer.index_queries(states).unsqueeze(1)
-        return (queries * keys.unflatten(0, candidates.shape[:2])).sum(-1)
+        products: Tensor = queries * keys.unflatten(0, candidates.shape[:2])
+        return products.sum(-1)
 
 
 def _without_targets(

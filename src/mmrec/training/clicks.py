@@ -3,7 +3,7 @@
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric
 
 from mmrec.cpu import fast_products
@@ -40,8 +40,8 @@ class ClickRecommender(LightningModule):
         >>> from mmrec.encoders import IdEncoder
         >>> from mmrec.models import din
         >>> module = ClickRecommender(din({"id": IdEncoder(9, 8)}, dim=8), lr=0.01)
-        >>> sorted(module.means)
-        ['auc', 'log_loss', 'ndcg@10']
+        >>> module.loss is click_loss
+        True
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ClickRecommender(LightningModule):
         self.model, self.loss = model, loss
         self.lr, self.encoder_lr = lr, encoder_lr
         self.weight_decay, self.warmup = weight_decay, warmup
-        self.means = nn.ModuleDict({n: MeanMetric() for n in ("auc", "ndcg@10", "log_loss")})
+        self.auc, self.ndcg, self.log_loss = (MeanMetric() for _ in range(3))
 
     def training_step(self, batch: ImpressionBatch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -79,16 +79,17 @@ class ClickRecommender(LightningModule):
         shown, hits = batch.shown, batch.clicked.any(1)
         rows = torch.arange(len(batch), device=logits.device).unsqueeze(1).expand_as(shown)
         found = auc_by_group(logits[shown], batch.clicked[shown], rows[shown])
-        self._add("auc", found[~found.isnan()])
+        _add(self.auc, found[~found.isnan()])
         ranks = ranks_of_clicks(logits[hits], batch.clicked[hits], shown[hits])
-        self._add("ndcg@10", ndcg(ranks, 10))
+        _add(self.ndcg, ndcg(ranks, 10))
         loss = log_loss(logits[shown], batch.clicked[shown])
-        self.means["log_loss"].update(loss.float(), shown.sum())
+        self.log_loss.update(loss.float(), shown.sum())
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics, which accumulate over all batches and processes."""
-        for name, metric in self.means.items():
-            self.log(f"valid_{name}", metric, prog_bar=True)
+        self.log("valid_auc", self.auc, prog_bar=True)
+        self.log("valid_ndcg@10", self.ndcg, prog_bar=True)
+        self.log("valid_log_loss", self.log_loss, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with a warm-up and a cosine schedule, stepped with every batch."""
@@ -100,6 +101,7 @@ class ClickRecommender(LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _add(self, name: str, values: Tensor) -> None:
-        if len(values):  # a mean of nothing has no value
-            self.means[name].update(values.float())
+
+def _add(metric: MeanMetric, values: Tensor) -> None:
+    if len(values):  # a mean of nothing has no value
+        metric.update(values.float())
