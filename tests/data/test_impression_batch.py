@@ -110,3 +110,10 @@ def test_clicks_are_kept_and_other_items_are_drawn(impressions):
 def test_wrong_sizes_are_refused(impressions, changes):
     with pytest.raises(ValueError, match="expected max_length and negatives of 1 or more; got"):
         ImpressionCollator(impressions, SOURCES, **changes)
+
+
+def test_sources_of_another_catalogue_are_refused(impressions):
+    source = TableSource(np.zeros((SIZE, 2)), np.ones(SIZE, bool))
+    message = "a row of padding and 9 items; got 9 rows of 'text'"
+    with pytest.raises(ValueError, match=message):
+        ImpressionCollator(impressions, {"text": source})

@@ -30,7 +30,7 @@ from mmrec.encoders import (
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
-from mmrec.interest import GRUInterest, SelfAttentionInterest
+from mmrec.interest import DINInterest, GRUInterest, SelfAttentionInterest
 from mmrec.losses import gbce_loss
 from mmrec.sampling import (
     InBatchSampler,
@@ -47,6 +47,7 @@ from mmrec.testing import (
     check_reranker,
     check_sampler,
     check_scorer,
+    check_target_aware,
 )
 
 NO_PART = ()
@@ -66,7 +67,7 @@ FUSIONS = {
 }
 INTERESTS = {
     "AdditiveState": NO_PART,
-    "DINInterest": NO_PART,  # its interest depends on the candidate
+    "DINInterest": (DINInterest,),
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
     "MeanState": NO_PART,
@@ -188,7 +189,10 @@ def test_fusions(part):
 
 @every_part("interest", INTERESTS)
 def test_interests(part):
-    assert {"padding", "causality", "step"} <= set(check_interest(part))
+    if part is DINInterest:
+        assert {"padding", "candidates"} <= set(check_target_aware(part))
+    else:
+        assert {"padding", "causality", "step"} <= set(check_interest(part))
 
 
 @every_part("scoring", SCORERS)

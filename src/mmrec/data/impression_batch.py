@@ -62,7 +62,7 @@ class ImpressionCollator:
         seed: seed of the draws, which depend on it and on the rows of the batch alone.
 
     Raises:
-        ValueError: ``max_length`` or ``negatives`` is below 1.
+        ValueError: ``max_length`` or ``negatives`` is below 1, or a source is not of the catalogue.
 
     Example:
         >>> from mmrec.data import Catalog, Interactions, id_source, read_impressions
@@ -87,6 +87,12 @@ class ImpressionCollator:
             raise ValueError(
                 f"expected max_length and negatives of 1 or more; got {max_length} and {negatives}"
             )
+        for name, source in sources.items():
+            if len(source.present) != impressions.catalog_size + 1:
+                raise ValueError(
+                    f"expected sources with a row of padding and {impressions.catalog_size} items; "
+                    f"got {len(source.present)} rows of {name!r}"
+                )
         self.impressions, self.sources = impressions, sources
         self.max_length, self.negatives, self.seed = max_length, negatives, seed
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mmrec.data.catalog import Catalog
 from mmrec.data.interactions import Interactions, check_known
-from mmrec.data.sequences import Sequences, to_sequences
+from mmrec.data.sequences import Sequences, look_up, to_sequences
 from mmrec.data.tables import require_columns
 
 log = logging.getLogger(__name__)
@@ -180,6 +180,7 @@ def read_impressions(
         )
     found, items = _grouped(rows, ["user_id", "_part", impression], clicked)
     start, stop = _spans(found, past, events)
+    ids = items["item_id"].unique(maintain_order=True)
     return Impressions(
         events=events,
         start=start,
@@ -188,7 +189,7 @@ def read_impressions(
         time=found["_time"].cast(pl.Float64).to_numpy(),
         part=np.array(found["_part"].to_list(), dtype=np.str_),
         offsets=np.concatenate([[0], np.cumsum(found["_size"].to_numpy())]).astype(np.int64),
-        item=catalog.indices_of(items["item_id"].to_list()),
+        item=look_up(items["item_id"], ids, catalog.indices_of(ids.to_list())),
         clicked=items["_clicked"].to_numpy(),
         catalog_size=len(catalog),
     )

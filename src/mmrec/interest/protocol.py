@@ -100,7 +100,7 @@ class TargetAwareInterest(Protocol):
 
     It has no state: what it reads of an event differs from one candidate to the next. So it is no
     :class:`Interest`, and only what scores given candidates takes it
-    (:class:`mmrec.models.ClickModel`).
+    (:class:`mmrec.models.ClickModel`). :func:`mmrec.testing.check_target_aware` checks it.
     """
 
     @property

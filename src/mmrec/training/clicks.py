@@ -34,7 +34,8 @@ class ClickRecommender(LightningModule):
     It logs ``train_loss``; of validation ``valid_auc``, the mean over impressions that have a click
     and an item that was not clicked, ``valid_ndcg@10``, the mean over impressions with a click, and
     ``valid_log_loss``, the mean over all items shown. ``Trainer(precision=...)`` may be 32-true,
-    bf16-mixed or 16-mixed; losses are computed in float32.
+    bf16-mixed or 16-mixed; losses are computed in float32. In several processes (DDP) a step takes
+    the mean of their losses, and metrics are those of all impressions.
 
     Example:
         >>> from mmrec.encoders import IdEncoder
