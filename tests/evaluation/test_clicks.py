@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,9 +74,19 @@ def test_a_report_is_json_and_a_table(made):
     kept = json.loads(json.dumps(report.to_dict()))
     assert kept["auc"] == report.auc == 0.5
     assert kept["calibration"]["shown"] == [324, 0, 0]
+    assert kept["calibration"]["predicted"] == [0.5, None, None]
     head, line = report.table().splitlines()  # empty bins have no line
     assert head.split() == ["predicted", "clicked", "items"]
     assert line.split() == ["0.500", f"{report.click_rate:.3f}", "324"]
+
+
+def test_without_a_click_there_is_nothing_to_rank(made):
+    impressions = replace(made[0], clicked=np.zeros_like(made[0].clicked))
+    kept = report_clicks(torch.zeros(len(impressions.item)), impressions).to_dict()
+    assert kept["click_rate"] == 0
+    assert kept["log_loss"] == pytest.approx(np.log(2))
+    for name in ("auc", "auc_by_impression", "auc_by_user", "ndcg_at_5", "ndcg_at_10", "mrr"):
+        assert kept[name] is None
 
 
 def test_scores_of_something_else_are_refused(made):

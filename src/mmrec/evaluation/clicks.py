@@ -1,6 +1,7 @@
 """Scores of labeled impressions, and a report of how good they are."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,9 +89,13 @@ class ClickReport:
     calibration: Calibration
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        curve = {name: value.tolist() for name, value in self.calibration._asdict().items()}
-        return asdict(self) | {"calibration": curve}
+        """Return plain values for JSON; None for what has no value, as the AUC without a click."""
+        curve = {
+            name: [_plain(value) for value in values.tolist()]
+            for name, values in self.calibration._asdict().items()
+        }
+        numbers = {name: value for name, value in vars(self).items() if name != "calibration"}
+        return {name: _plain(value) for name, value in numbers.items()} | {"calibration": curve}
 
     def table(self) -> str:
         """Return the calibration as a table: a line for each bin that is not empty."""
@@ -147,6 +152,10 @@ def report_clicks(
         log_loss=float(log_loss(scores, clicked)),
         calibration=calibration_curve(scores.double().sigmoid(), clicked, bins=bins),
     )
+
+
+def _plain(value: int | float) -> int | float | None:
+    return None if math.isnan(value) else value
 
 
 def _ranks(scores: Tensor, impressions: Impressions) -> Tensor:

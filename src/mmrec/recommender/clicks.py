@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -113,4 +113,4 @@ def load_clicks(folder: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] 
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder / WEIGHTS} does not fit the model: {reason}") from error
-    return cast(ClickModel, model.eval())
+    return model.eval()
