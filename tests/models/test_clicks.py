@@ -137,7 +137,7 @@ def test_parts_that_do_not_fit_are_refused():
     items = din({"text": FeatureEncoder(8)}, dim=6).items
     with pytest.raises(ValueError, match="interest expects item vectors of width 5; got 6"):
         ClickModel(items, DINInterest(5), MLPScorer(5, 6))
-    with pytest.raises(ValueError, match=r"reranker must take inputs of shape \(2, 6\) and"):
+    with pytest.raises(ValueError, match=r"scorer must take inputs of shape \(2, 6\) and"):
         ClickModel(items, DINInterest(6), MLPScorer(4, 6))
     with pytest.raises(ValueError, match="scorer must take inputs"):
         ClickModel(items, GRUInterest(6, 4), DotScorer())

@@ -72,7 +72,7 @@ class ClickModel(nn.Module):
         if isinstance(scorer, RetrievalScorer):
             check_scorer(scorer, interest.interest_dim, items.dim)
         else:
-            check_reranker(scorer, interest.interest_dim, items.dim)
+            check_reranker(scorer, interest.interest_dim, items.dim, role="scorer")
         self.items, self.interest, self.scorer = items, interest, scorer
 
     def forward(self, batch: ImpressionBatch) -> ClickOutput:

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 from mmrec.data import Batch, Histories
 from mmrec.interest import Interest, RequestTime, last_interest
 from mmrec.losses import AuxiliaryLoss, Output
-from mmrec.models.checks import check_interest, check_reranker, check_scorer, check_users
+from mmrec.models.checks import (
+    check_history_alone,
+    check_interest,
+    check_reranker,
+    check_scorer,
+    check_users,
+)
 from mmrec.models.columns import score_columns
 from mmrec.models.items import ItemEncoder
 from mmrec.scoring import Reranker, RetrievalScorer
@@ -59,6 +65,7 @@ class SequentialModel(nn.Module):
     ) -> None:
         super().__init__()
         check_interest(items, interest)
+        check_history_alone(interest)
         check_users(users, interest)
         check_scorer(scorer, interest.interest_dim, items.dim)
         check_reranker(reranker, interest.interest_dim, items.dim)
