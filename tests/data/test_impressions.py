@@ -60,7 +60,7 @@ def as_rows(made):
     ], users
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=25), st.booleans())
 def test_impressions_are_those_of_a_loop_over_the_log(rows, views):
     rows = [*rows, (0, 0, 4, "click", 9), (0, 1, 4, "impression", 9), (0, 1, 0, "view", None)]
@@ -147,6 +147,13 @@ def test_wrong_names_are_refused(changes, message):
     rows = [(0, 0, 1, "click", 1), (0, 1, 1, "impression", 1)]
     with pytest.raises(ValueError, match=message):
         read_impressions(Interactions(table(rows)), Catalog({"item_id": ITEMS}), **changes)
+
+
+def test_a_log_without_impressions_is_refused():
+    rows = [(0, 0, 1, "click", None), (0, 1, 1, "impression", None)]
+    message = r"with a value of impression_id; all 2 of them have none"
+    with pytest.raises(ValueError, match=message):
+        read_impressions(Interactions(table(rows)), Catalog({"item_id": ITEMS}))
 
 
 def test_unknown_items_are_refused():

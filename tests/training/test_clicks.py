@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from mmrec.baselines import click_rates
-from mmrec.encoders import FeatureEncoder
+from mmrec.data import RawSource
+from mmrec.encoders import FeatureEncoder, TextEncoder
 from mmrec.evaluation import report_clicks, score_impressions
 from mmrec.fusion import SiameseFusion
 from mmrec.interest import GRUInterest
@@ -53,8 +54,8 @@ def learn(trainer):
 def test_a_planted_rule_is_learned_and_shuffled_labels_are_not(pages, learn):
     found = {}
     for shuffled in (False, True):
-        made = pages(users=80, pages=10, shuffled=shuffled)
-        found[shuffled] = learn(made, mlp_of_gru, lr=0.02, epochs=5)
+        made = pages(users=70, pages=10, shuffled=shuffled)
+        found[shuffled] = learn(made, mlp_of_gru, lr=0.02, epochs=4)
     _, report, (train, test) = found[False]
     base = report_clicks(click_rates(train).logit()[test.item], test)
     assert report.auc > 0.8 > 0.65 > base.auc
@@ -76,7 +77,7 @@ def test_a_planted_rule_is_learned_and_shuffled_labels_are_not(pages, learn):
     ids=["din", "nrms", "naml", "dcn"],
 )
 def test_every_model_learns_the_rule(pages, learn, model, loss):
-    made = pages(users=60, pages=10)
+    made = pages(users=50, pages=10)
     negatives = 4 if loss is click_softmax_loss else None
     _, report, _ = learn(made, model, loss=loss, lr=0.02, epochs=4, negatives=negatives)
     assert report.auc_by_impression > 0.8
@@ -116,15 +117,25 @@ def test_the_loss_of_a_step_is_that_of_the_model_and_its_parts(pages):
         torch.testing.assert_close(module.training_step(batch, 0), expected)
 
 
-def test_trained_encoders_have_a_learning_rate_of_their_own(pages, trainer):
-    impressions, sources = pages(users=5, pages=3)
-    module = ClickRecommender(mlp_of_gru(), lr=0.02, weight_decay=0.1)
+def test_texts_end_to_end(pages, trainer, bert_folder):
+    """A trained text encoder has a learning rate of its own, and each text is encoded once."""
+    impressions, _ = pages(users=4, pages=2, items=12)
+    text = TextEncoder.from_pretrained(str(bert_folder), max_length=16, tuning="full")
+    sources = {"text": RawSource(["red shoes", "warm hat", ""] * 4, text.transform)}
+    model = nrms_clicks({"text": text}, dim=16, heads=2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    module = ClickRecommender(model, loss=click_softmax_loss, lr=0.02, encoder_lr=1e-3)
     data = ImpressionDataModule(impressions, impressions, sources)
     with quiet():
-        trainer(max_epochs=1, limit_train_batches=1, limit_val_batches=0).fit(module, data)
+        trainer(max_epochs=1).fit(module, data)
     groups = module.optimizers().param_groups
-    assert {group["weight_decay"] for group in groups} == {0.0, 0.1}
-    assert sum(len(group["params"]) for group in groups) == len(list(module.model.parameters()))
+    of_text = {id(parameter) for parameter in text.parameters()}
+    for group in groups:
+        apart = {id(parameter) in of_text for parameter in group["params"]}
+        assert apart == {group["initial_lr"] == 1e-3}
+    changed = {n for n, value in model.state_dict().items() if not torch.equal(value, before[n])}
+    assert {name.split(".")[0] for name in changed} == {"items", "interest"}
+    assert any(name.startswith("items.encoders.text") for name in changed)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed"])

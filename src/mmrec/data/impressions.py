@@ -128,7 +128,7 @@ def read_impressions(
     of that user's impression. An item is clicked if any row of it in the impression says so. An
     impression is at the time of its first row.
 
-    Its history are the events of the types ``history`` before its first row, in the order of the
+    Its history is the events of the types ``history`` before its first row, in the order of the
     log. Clicks of other impressions at the same instant are not among them, since nobody knows
     which came first. Events without an impression count as well: MIND publishes clicks from before
     its first impression, and the import writes them with the time of that.
@@ -146,7 +146,8 @@ def read_impressions(
         part: the column with the published part, if there is one (``"part"`` in MIND).
 
     Raises:
-        ValueError: a column is missing, or there are no clicks or nothing that was not clicked.
+        ValueError: a column is missing, the log has no event of one of the three kinds, or none
+            that was clicked or shown has an impression.
 
     Example:
         >>> log = Interactions({
@@ -173,6 +174,11 @@ def read_impressions(
     )
     is_shown = pl.col("event").is_in([*clicked, *shown])
     rows = frame.filter(is_shown & pl.col(impression).is_not_null())
+    if rows.is_empty():
+        raise ValueError(
+            f"expected events of {[*clicked, *shown]} with a value of {impression}; all "
+            f"{len(frame.filter(is_shown))} of them have none"
+        )
     lost = frame.filter(pl.col("event").is_in([*shown]) & pl.col(impression).is_null())
     if len(lost):
         log.warning(
