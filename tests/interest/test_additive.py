@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -50,35 +52,29 @@ def test_the_last_interest_depends_on_no_order(order):
 
 
 @pytest.mark.parametrize(
-    "make", [AdditiveAttentionInterest, lambda dim: NRMSInterest(dim, window=6)]
+    "make", [AdditiveAttentionInterest, partial(NRMSInterest, window=6)], ids=["additive", "nrms"]
 )
 def test_a_planted_pattern_is_learned_and_noise_is_not(make):
-    """The target is the event whose first number is the largest, wherever it is."""
+    """The target is the one event with a mark, wherever it is."""
 
     def loss(shuffled):
         torch.manual_seed(2)
-        model, items = make(8), torch.randn(5, 8)
-        marks = torch.tensor([3.0, -3.0, -3.0, -3.0, -3.0])
-        items = torch.cat([marks[:, None], items[:, 1:]], dim=1)
+        model, items = make(8), torch.randn(8, 8)
+        items[:, 0] = torch.where(torch.arange(8) < 4, 2.0, -2.0)  # the mark
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-2)
         for _ in range(100):
-            # Each history has item 0 once, and what follows is the item that occurs beside it.
-            others = torch.randint(1, 5, (64, 1))
-            history = torch.cat([others.expand(-1, 3), torch.randint(1, 5, (64, 2))], dim=1)
-            history = torch.cat([history, torch.zeros(64, 1, dtype=torch.long)], dim=1)
-            history = history.gather(1, torch.rand(64, 6).argsort(1))
-            target = torch.zeros(64, dtype=torch.long) if not shuffled else others[:, 0]
-            if shuffled:
-                target = target[torch.randperm(64)]
+            marked, others = torch.randint(0, 4, (64, 1)), torch.randint(4, 8, (64, 5))
+            history = torch.cat([marked, others], dim=1).gather(1, torch.rand(64, 6).argsort(1))
+            target = torch.randint(0, 4, (64,)) if shuffled else marked[:, 0]
             states = model(items[history], torch.ones(64, 6, dtype=torch.bool))[:, -1]
-            found = torch.nn.functional.cross_entropy(states @ items.T, target)
+            found = torch.nn.functional.cross_entropy(states @ items[:4].T, target)
             optimizer.zero_grad()
             found.backward()
             optimizer.step()
         return float(found.detach())
 
-    assert loss(shuffled=False) < 0.1
-    assert loss(shuffled=True) > 0.8
+    assert loss(shuffled=False) < 0.5
+    assert loss(shuffled=True) > 1.3  # log 4 is 1.39
 
 
 def test_wrong_sizes_are_refused():
