@@ -33,5 +33,5 @@ for slot, item in enumerate(POOL):
     figure.text(x + 42, 298, str(slot), anchor="middle", color=SOFT)
 figure.line((540, 308), (716, 308))
 figure.text(628, 324, "drawn", anchor="middle", color=SOFT)
-figure.text(80, 348, "The text and image encoders run on 6 items, not on 9 places and their negatives.")
+figure.text(80, 348, "The text and image encoders run on 6 items, not on 9 places and 2 negatives.")
 figure.save("pool")

@@ -59,7 +59,8 @@ class Figure:
         head = ' marker-end="url(#head)"' if arrow else ""
         dash = ' stroke-dasharray="4 4"' if dashed else ""
         self.parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"{head}{dash}/>'
+            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"'
+            f"{head}{dash}/>"
         )
 
     def arrow(self, *points: tuple[float, float], color: str = SOFT) -> None:
@@ -80,7 +81,7 @@ class Figure:
         (IMAGES / f"{name}.svg").write_text(
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
             f'width="{width}" height="{height}" role="img" '
-            f'font-family="system-ui, -apple-system, \'Segoe UI\', Helvetica, Arial, sans-serif">\n'
+            f"font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\">\n"
             f"<title>{escape(self.title)}</title>\n"
             '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
             f'markerHeight="7" orient="auto"><path d="M0,0 L10,5 L0,10 z" fill="{SOFT}"/></marker>'
