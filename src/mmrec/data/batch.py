@@ -140,7 +140,7 @@ class Collator:
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
         self._last: tuple[np.ndarray, ItemPool] | None = None
 
-    def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
+    def __call__(self, windows: Sequence[Int[np.ndarray, "2"]] | Int[np.ndarray, "B 2"]) -> Batch:
         """Return the batch of ``windows``, which are spans of events."""
         spans = np.stack(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
