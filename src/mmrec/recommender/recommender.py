@@ -32,7 +32,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
-from mmrec.recommender.options import Options
+from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
@@ -43,7 +43,7 @@ from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.plan import Execution
-from mmrec.recommender.pipeline.prepare import check_given, make_plan
+from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.unused import warn_of_unused
@@ -161,9 +161,10 @@ class Recommender:
         """
         resolved = resolve(model, options, parts)
         recipe = Recipe(cast(Parts, resolved.parts))
-        place = Path(checkpoints) if checkpoints else None
+        place, stated = Path(checkpoints) if checkpoints else None, checked_options(options)
         options, modalities = check_given(resolved.options, recipe)
         check_private(options, recipe, modalities, place)
+        given = describe_given(stated, parts, model=model, columns=columns, time_unit=time_unit)
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         if isinstance(items, Catalog):  # a copy, so that the caller's catalogue stays as it is
@@ -182,7 +183,7 @@ class Recommender:
             started = describe_start(plan.options, recipe, plan.split, plan.catalog, table)
             open_folder(place, started, resume=resume)
         how = Execution(Path(cache) if cache else None, place, resume, progress)
-        made = cls(carry_out(plan, how))
+        made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
         return made
 

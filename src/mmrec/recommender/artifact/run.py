@@ -17,6 +17,8 @@ from torch import Tensor
 
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
+from mmrec.recommender.config import config_text
+from mmrec.recommender.config_yaml import read_yaml
 
 FORMAT = 6
 """Version of the format; increased when older RUNs can't be read any more."""
@@ -30,7 +32,8 @@ FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
 TREND, NEIGHBOURS, USERS = "trend.safetensors", "neighbours.safetensors", "users.parquet"
-OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS)
+GIVEN = "run.yaml"
+OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS, GIVEN)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -53,6 +56,7 @@ class Run:
         trend: the arrays of the trend, see :class:`mmrec.trends.Trend`.
         neighbours: the arrays of :class:`mmrec.affinities.Neighbours`, by their number.
         users: ``user_id`` and the columns that the model reads, or None.
+        given: what ``mmrec fit`` was given, by key; empty if the model was made in another way.
     """
 
     config: dict[str, Any]
@@ -64,6 +68,7 @@ class Run:
     trend: dict[str, Tensor] = field(default_factory=dict)
     neighbours: dict[str, Tensor] = field(default_factory=dict)
     users: pl.DataFrame | None = None
+    given: dict[str, Any] = field(default_factory=dict)
 
     @property
     def vectors(self) -> Tensor:
@@ -144,6 +149,8 @@ def _write_files(run: Run, directory: Path) -> None:
     if run.users is not None:
         (directory / USERS).touch(mode=0o600)  # for its owner alone, before anything is in it
         run.users.write_parquet(directory / USERS)
+    if run.given:
+        (directory / GIVEN).write_text(config_text(run.given), encoding="utf-8")
     hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
     config = _to_json({"format": FORMAT} | run.config | hashes)
     (directory / CONFIG).write_text(config, encoding="utf-8")
@@ -169,7 +176,9 @@ def read_run(directory: Path) -> Run:
             f"again with this version of mmrec"
         )
     _check_hashes(directory, config.pop(HASHES, None))
-    targets, contributions, trend, neighbours, users = (directory / name for name in OPTIONAL)
+    targets, contributions, trend, neighbours, users, given = (
+        directory / name for name in OPTIONAL
+    )
     return Run(
         config=config,
         weights=_read(directory / WEIGHTS, load_file),
@@ -181,6 +190,7 @@ def read_run(directory: Path) -> Run:
         trend=_read(trend, load_file) if trend.is_file() else {},
         neighbours=_read(neighbours, load_file) if neighbours.is_file() else {},
         users=_read(users, pl.read_parquet) if users.is_file() else None,
+        given=_read(given, read_yaml) if given.is_file() else {},
     )
 
 
