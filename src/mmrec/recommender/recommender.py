@@ -31,6 +31,7 @@ from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
+from mmrec.recommender.hub import find_run, push
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Parts, handed_over
@@ -60,6 +61,7 @@ from mmrec.recommender.requests import (
     check_item,
     check_many,
 )
+from mmrec.recommender.shared import save_shared
 from mmrec.recommender.users.features import AskedUser
 from mmrec.recommender.zoo import MODEL, resolve
 
@@ -534,6 +536,120 @@ class Recommender:
         """
         place, folder = Path(directory), None if images is None else Path(images)
         return cls(from_run(read_run(place), place, handed_over(parts), folder))
+
+    def save_pretrained(
+        self,
+        directory: str | Path,
+        *,
+        license: str | None = None,
+        card: str | None = None,
+        include_users: bool = False,
+    ) -> None:
+        """Write a RUN for others, with a model card.
+
+        It lacks what names users (``targets.parquet``, ``users.parquet``) and places of this
+        machine, such as the data set folder. The catalogue with all its columns is in it. Images
+        and events are not part of a RUN. Without ``users.parquet``, features of users must be given
+        with each request.
+
+        Args:
+            directory: the folder to write; a RUN that is there is replaced, with its card.
+            license: identifier of a license, such as ``apache-2.0``; None is said in the card.
+            card: the text of the card, README.md; by default it is made from the report.
+            include_users: whether to write the files that name users, too.
+
+        Raises:
+            FileExistsError: ``directory`` holds something other than a RUN.
+            OSError: the RUN can't be written.
+            ValueError: a part of the model was replaced.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = Recommender.fit(log, {"item_id": [*"abc"]}, options=options)
+            >>> with TemporaryDirectory() as folder:
+            ...     made.save_pretrained(f"{folder}/shop", license="apache-2.0")
+            ...     Recommender.from_pretrained(f"{folder}/shop")
+            Recommender(3 items, id, GRUInterest, test ndcg@10 1.0000)
+        """
+        check_kept(self._parts, self.model)
+        if is_main_process():
+            how = {"license": license, "card": card, "include_users": include_users}
+            save_shared(self.state, Path(directory), **how)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = True,
+        token: str | bool | None = None,
+        message: str = "A RUN of mmrec",
+        license: str | None = None,
+        card: str | None = None,
+        include_users: bool = False,
+    ) -> str:
+        """Upload what :meth:`save_pretrained` writes to the Hugging Face Hub.
+
+        The repository is made if there is none. The log says which files are uploaded and which are
+        left out.
+
+        Args:
+            repo_id: its id, ``owner/name``.
+            private: whether the repository must be private. A repository that exists keeps what it
+                is; a public one is an error unless ``private`` is False.
+            token: a token of the hub; by default the one that is stored.
+            message: of the commit.
+            license: as for :meth:`save_pretrained`, as are ``card`` and ``include_users``.
+            card: the text of the card.
+            include_users: whether to upload the files that name users, too.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            ValueError: ``repo_id`` is no id, or the repository is public.
+            OSError: the hub can't be reached, or refuses.
+        """
+        check_kept(self._parts, self.model)
+        return push(
+            self.state,
+            repo_id,
+            private=private,
+            token=token,
+            message=message,
+            license=license,
+            card=card,
+            include_users=include_users,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        parts: Sequence[Any] | Mapping[str, Any] = (),
+        images: str | Path | None = None,
+    ) -> "Recommender":
+        """Read a RUN from a folder or from the Hugging Face Hub. No code in it is executed.
+
+        Args:
+            name: a folder, or the id of a repository, ``owner/name``.
+            revision: a branch, a tag or a commit of the repository.
+            token: a token of the hub; by default the one that is stored.
+            parts: as for :meth:`load`: parts from outside mmrec come from the caller alone.
+            images: as for :meth:`load`.
+
+        Raises:
+            FileNotFoundError: there is no such folder, and ``name`` is no id.
+            ValueError: it holds code or pickles.
+            RunError: as for :meth:`load`.
+            OSError: the hub or the repository can't be read.
+        """
+        place = find_run(name, revision=revision, token=token)
+        return cls.load(place, parts=parts, images=images)
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""

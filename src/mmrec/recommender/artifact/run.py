@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
 TREND, NEIGHBOURS, USERS = "trend.safetensors", "neighbours.safetensors", "users.parquet"
 GIVEN = "run.yaml"
+CARD = "README.md"
 OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS, GIVEN)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
@@ -104,30 +105,42 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
-def check_place(directory: Path) -> None:
-    """Raise a ``FileExistsError`` if ``directory`` holds something other than a RUN."""
+def check_place(directory: Path, also: Sequence[str] = ()) -> None:
+    """Raise a ``FileExistsError`` if ``directory`` holds something other than a RUN.
+
+    Args:
+        directory: the folder.
+        also: names of further files that may be there.
+    """
     if not directory.exists():
         return
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held - set(OPTIONAL) != set(FILES):
+    if held and held - {*OPTIONAL, *also} != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
         )
 
 
-def write_run(run: Run, directory: Path) -> None:
+def write_run(run: Run, directory: Path, card: str | None = None) -> None:
     """Write a RUN; the folder appears whole or not at all, and replaces an older RUN.
+
+    Args:
+        run: what it holds.
+        directory: the folder.
+        card: a model card that is written beside; a card that is there is replaced by it.
 
     Raises:
         FileExistsError: there is something at ``directory`` that is not a RUN.
         OSError: it can't be written, because the disk is full for example; an older RUN stays.
     """
-    check_place(directory)
+    check_place(directory, () if card is None else (CARD,))
     with atomic_folder(directory, replace=True, what="the RUN") as fresh:
         _write_files(run, fresh)
+        if card is not None:
+            (fresh / CARD).write_text(card, encoding="utf-8")
 
 
 def _write_files(run: Run, directory: Path) -> None:
