@@ -20,7 +20,7 @@ from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, import_parts
 from mmrec.cli.places import default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Cache, Data, Json, Own, data_folder, print_json
+from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, data_folder, print_json
 from mmrec.cpu.memory import keep_freed_memory
 
 app = typer.Typer(
@@ -120,6 +120,7 @@ def update(
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
     part: Own = None,
+    no_progress: NoProgress = False,
     as_json: Json = False,
 ) -> None:
     """Continue training a RUN on new data, which may have new users and items."""
@@ -139,7 +140,7 @@ def update(
             users=dataset.users,
             images=images if images is not None and images.is_dir() else None,
             cache=cache,
-            progress=True,
+            progress=False if no_progress or as_json else None,
             options={"epochs": epochs, "lr": lr, "seed": seed},
             **given_parts({"loss": loss, "negatives": negatives}),
         )

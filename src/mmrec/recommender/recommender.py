@@ -25,6 +25,7 @@ from mmrec.data import (
     read_tables,
     renamed,
 )
+from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
@@ -47,6 +48,7 @@ from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
+from mmrec.recommender.pipeline.tracking import make_tracking
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
 from mmrec.recommender.report import Report, one_line, summary
@@ -111,9 +113,13 @@ class Recommender:
         time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
         options: Options | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         checkpoints: str | Path | None = None,
         resume: bool = False,
+        logger: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        trainer: Mapping[str, Any] | None = None,
+        logs: str | Path | None = None,
         **parts: Unpack[Parts],
     ) -> "Recommender":
         """Train a recommender and measure it on the test part of its split.
@@ -133,11 +139,20 @@ class Recommender:
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: numbers and choices.
-            progress: whether to show progress bars.
+            progress: whether to show how far encoding, training and ranking are. By default in a
+                terminal and in a notebook, but not where the output is a file or a pipe.
             checkpoints: folder for a checkpoint after each epoch. Checkpoints of an earlier
                 training are removed first; :meth:`save` removes the folder.
             resume: continue from the last checkpoint in that folder. On a CPU the result equals
                 that of an uninterrupted training bit for bit.
+            logger: where metrics of each epoch are logged: ``"csv"``, ``"tensorboard"``,
+                ``"wandb"`` or ``"mlflow"``; a function that makes a logger of Lightning for the
+                name of a training (``select``, ``valid`` or ``all``, see ``options.refit``); a
+                logger, which is that of ``select``; or a list of these.
+            callbacks: callbacks of Lightning, or ``{"class_path": …, "init_args": {…}}``, which
+                take part in each training. The module's ``stage`` is the name of the training.
+            trainer: arguments of Lightning's Trainer, such as ``{"accelerator": "cpu"}``.
+            logs: folder of loggers that are given by name; each training has a folder in it.
             **parts: ``encoders``, ``fusion``, ``interest``, ``scorer``, ``reranker``, ``loss`` and
                 ``negatives``, see :class:`mmrec.recommender.Parts`. Parts from outside mmrec must
                 be given to :meth:`load` again.
@@ -146,7 +161,8 @@ class Recommender:
             ValueError: the data is malformed, an option or part is wrong, parts don't fit together,
                 the loss is not finite, or the interrupted training had other options, parts or
                 data.
-            ImportError: ``options.epsilon`` is set, and Opacus is not installed.
+            ImportError: ``options.epsilon`` is set, and Opacus is not installed; or the package of
+                a logger isn't.
             OSError: a checkpoint can't be written; earlier ones are kept.
 
         Example:
@@ -163,10 +179,20 @@ class Recommender:
         """
         resolved = resolve(model, options, parts)
         recipe = Recipe(cast(Parts, resolved.parts))
+        tracking, chosen = make_tracking(resolved.options, logger, callbacks, trainer, logs)
         place, stated = Path(checkpoints) if checkpoints else None, checked_options(options)
-        options, modalities = check_given(resolved.options, recipe)
+        options, modalities = check_given(chosen, recipe)
         check_private(options, recipe, modalities, place)
-        given = describe_given(stated, parts, model=model, columns=columns, time_unit=time_unit)
+        given = describe_given(
+            stated,
+            parts,
+            model=model,
+            columns=columns,
+            time_unit=time_unit,
+            logger=logger,
+            callbacks=callbacks,
+            trainer=trainer,
+        )
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         if isinstance(items, Catalog):  # a copy, so that the caller's catalogue stays as it is
@@ -183,8 +209,15 @@ class Recommender:
         if place is not None:
             table = None if plan.users is None else plan.users.catalog
             started = describe_start(plan.options, recipe, plan.split, plan.catalog, table)
+            started |= {"trainer": {name: str(value) for name, value in tracking.trainer.items()}}
             open_folder(place, started, resume=resume)
-        how = Execution(Path(cache) if cache else None, place, resume, progress)
+        how = Execution(
+            Path(cache) if cache else None,
+            place,
+            resume,
+            shows_progress(progress),
+            tracking=tracking,
+        )
         made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
         return made
@@ -245,7 +278,7 @@ class Recommender:
         columns: Mapping[str, str] | None = None,
         time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         options: Mapping[str, Any] | None = None,
         **parts: Unpack[Parts],
     ) -> "Recommender":
@@ -264,7 +297,7 @@ class Recommender:
             columns: as for :meth:`fit`.
             time_unit: as for :meth:`fit`.
             cache: folder in which the features of frozen encoders are kept.
-            progress: whether to show progress bars.
+            progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
             **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
 
@@ -283,7 +316,7 @@ class Recommender:
             >>> len(made.update(later, {"item_id": ["d"]}, options={"epochs": 2}).catalog)
             4
         """
-        how = Execution(Path(cache) if cache else None, progress=progress)
+        how = Execution(Path(cache) if cache else None, progress=shows_progress(progress))
         changes = {} if options is None else options
         given = {"interactions": events, "items": items, "users": users}
         tables = renamed({name: t for name, t in given.items() if t is not None}, columns)
@@ -575,8 +608,13 @@ class Recommender:
         """
         check_kept(self._parts, self.model)
         if is_main_process():
-            how = {"license": license, "card": card, "include_users": include_users}
-            save_shared(self.state, Path(directory), **how)
+            save_shared(
+                self.state,
+                Path(directory),
+                license=license,
+                card=card,
+                include_users=include_users,
+            )
 
     def push_to_hub(
         self,

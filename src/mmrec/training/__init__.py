@@ -8,16 +8,22 @@ from mmrec.training.module import SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
+from mmrec.training.projector import ItemProjector
 from mmrec.training.resume import MONITOR, AtomicCheckpointIO, Checkpoints, checkpoint_files
+from mmrec.training.samples import SampleLists
 from mmrec.training.shards import ShardDataModule
+from mmrec.training.tracking import LogEpochs
 
 __all__ = [
     "MONITOR",
     "AtomicCheckpointIO",
     "Checkpoints",
     "FiniteLoss",
+    "ItemProjector",
+    "LogEpochs",
     "MovingAverage",
     "NotFiniteError",
+    "SampleLists",
     "SequenceDataModule",
     "SequentialRecommender",
     "ShardDataModule",

@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 
 import polars as pl
 import pytest
@@ -113,3 +115,48 @@ def test_one_sentence(command, tmp_path, monkeypatch, arguments, words):
     assert status == 2
     assert words in err
     assert err.count("\n") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("flag", "shown"), [([], True), (["--no-progress"], False), (["--json"], False)]
+)
+def test_progress_in_a_terminal(folder, tmp_path, monkeypatch, flag, shown):
+    from mmrec.cli import main
+
+    given = [folder, "--out", tmp_path / "run", *QUICK, "--refit", "none", *flag]
+    monkeypatch.setattr(sys, "argv", ["mmrec", "fit", "--columns", "who=user_id", *map(str, given)])
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    with pytest.raises(SystemExit):
+        main()
+    assert ("Epoch 1" in out.getvalue() + err.getvalue()) is shown
+    if flag == ["--json"]:
+        assert "test" in json.loads(out.getvalue().splitlines()[-1])
+
+
+def test_no_progress_in_a_pipe(command, folder, tmp_path):
+    given = ["--columns", "who=user_id", *QUICK, "--refit", "none"]
+    _, out, err = command("fit", folder, "--out", tmp_path / "run", *given)
+    assert "\r" not in out + err
+    assert "Epoch" not in out + err
+
+
+def test_a_logger_writes_beside_the_run(command, folder, tmp_path):
+    given = ["--columns", "who=user_id", *QUICK, "--refit", "none", "--logger", "csv"]
+    status, _, err = command("fit", folder, "--out", tmp_path / "run", *given)
+    assert status == 0, err
+    assert (tmp_path / "run.logs" / "select" / "metrics.csv").is_file()
+    again = ["fit", "--config", tmp_path / "run" / "run.yaml", "--out", tmp_path / "again"]
+    assert command(*again)[0] == 0
+    assert (tmp_path / "again.logs" / "select" / "metrics.csv").is_file()
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "again")]
+    assert weights[0] == weights[1]
+    status, _, err = command("fit", folder, "--out", tmp_path / "no", *given, "--logger", "tb")
+    assert status == 2
+    assert "logger must be one of ['csv', 'tensorboard', 'wandb', 'mlflow']" in err

@@ -20,7 +20,7 @@ from mmrec.cli.options import (
 )
 from mmrec.cli.places import forget_start, writing
 from mmrec.cli.reading import Columns, Unit, as_columns
-from mmrec.cli.shared import Cache, Json, print_json
+from mmrec.cli.shared import Cache, Json, NoProgress, print_json
 from mmrec.recommender.config import PLACES, FitConfig
 from mmrec.recommender.config_yaml import read_yaml
 from mmrec.recommender.options import Options
@@ -102,6 +102,7 @@ def fit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue where the same command was interrupted.")
     ] = False,
+    no_progress: NoProgress = False,
     as_json: Json = False,
 ) -> None:
     """Train a recommender on a data set folder and write a RUN.
@@ -131,9 +132,10 @@ def fit(
                 dataset.interactions,
                 dataset.catalog,
                 users=dataset.users,
-                progress=True,
+                progress=False if no_progress or as_json else None,
                 checkpoints=kept,
                 resume=resume,
+                logs=beside.with_name(f"{beside.name}.logs"),
                 **given,
             )
         recommender.save(out, data=str(data.resolve()), **how)
