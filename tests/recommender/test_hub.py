@@ -149,6 +149,22 @@ def test_parts_from_outside_come_from_the_caller(chain, hub):
     assert b"parts=[OutsideInterest]" in files_of(hub, "me/own")[CARD]
 
 
+def test_a_commit_that_was_not_checked_is_not_read(made, hub, monkeypatch):
+    from huggingface_hub import HfApi
+
+    made.push_to_hub("me/shop")
+    look = HfApi.model_info
+
+    def then_changed(*arguments, **how):
+        found = look(*arguments, **how)
+        hub.add("me/shop", files_of(hub, "me/shop"))
+        return found
+
+    monkeypatch.setattr(HfApi, "model_info", then_changed)
+    with pytest.raises(OSError, match="me/shop can't be read from the hub: it has just changed"):
+        Recommender.from_pretrained("me/shop")
+
+
 def test_errors_of_the_hub_are_one_sentence(made, hub, monkeypatch):
     with pytest.raises(OSError, match=r"^me/no can't be read from the hub: 404 .*Not Found.*\.$"):
         Recommender.from_pretrained("me/no")
@@ -171,11 +187,11 @@ def test_names_that_are_neither(made, hub):
 
 def test_without_the_hub_what_was_downloaded_is_used(made, hub, monkeypatch):
     made.push_to_hub("me/shop")
-    Recommender.from_pretrained("me/shop", revision="main")
+    Recommender.from_pretrained("me/shop")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub.asked.clear()
     with pytest.raises(OSError, match="me/other can't be read from the hub"):
         Recommender.from_pretrained("me/other")
-    commit = next(iter(hub.repos["me/shop"]["commits"]))
-    assert len(Recommender.from_pretrained("me/shop", revision=commit).catalog) == 12
+    for revision in (None, "main", next(iter(hub.repos["me/shop"]["commits"]))):
+        assert len(Recommender.from_pretrained("me/shop", revision=revision).catalog) == 12
     assert hub.asked == []

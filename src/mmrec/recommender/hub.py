@@ -52,7 +52,7 @@ def find_run(name: str | Path, *, revision: str | None, token: str | bool | None
 def _downloaded(repo_id: str, revision: str | None, token: str | bool | None) -> Path:
     from huggingface_hub import constants
 
-    api, commit = _api(token), revision
+    api, checked = _api(token), None
     with _one_sentence(f"{repo_id} can't be read from the hub"):
         if not constants.HF_HUB_OFFLINE:  # what is in the cache was checked before
             info = api.model_info(repo_id, revision=revision)
@@ -61,9 +61,13 @@ def _downloaded(repo_id: str, revision: str | None, token: str | bool | None) ->
             missing = [name for name in FILES if name not in names]
             if missing:
                 raise RunError(f"{repo_id} must hold {list(FILES)} to be a RUN; it lacks {missing}")
-            commit = info.sha  # what was checked is what is downloaded
+            checked = info.sha
         files = list(RUN_FILES)
-        return Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=files))
+        # By its name rather than by the commit, so that the cache knows the name later.
+        folder = Path(api.snapshot_download(repo_id, revision=revision, allow_patterns=files))
+    if checked not in (None, folder.name):
+        raise OSError(f"{repo_id} can't be read from the hub: it has just changed; try again")
+    return folder
 
 
 def push(

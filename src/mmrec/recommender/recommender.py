@@ -604,7 +604,7 @@ class Recommender:
             >>> with TemporaryDirectory() as folder:
             ...     made.save_pretrained(f"{folder}/shop", license="apache-2.0")
             ...     Recommender.from_pretrained(f"{folder}/shop")
-            Recommender(3 items, id, GRUInterest, test ndcg@10 1.0000)
+            Recommender(3 items, id, GRUInterest, test ndcg@10 ...)
         """
         check_kept(self._parts, self.model)
         if is_main_process():
