@@ -1,5 +1,6 @@
 """Loggers of metrics, and checks of what is handed over to Lightning's Trainer."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -151,7 +152,9 @@ def _named(name: str, folder: Path, label: str) -> Logger:
     folder.mkdir(parents=True, exist_ok=True)
     if name == "wandb":
         return loggers.WandbLogger(name=run, save_dir=folder, project="mmrec")
-    return loggers.MLFlowLogger("mmrec", run_name=run, save_dir=str(folder / "mlruns"))
+    # MLflow refuses folders of files; a server is named by the environment, as for all its clients.
+    place = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve()}/mlflow.db"
+    return loggers.MLFlowLogger("mmrec", run_name=run, tracking_uri=place)
 
 
 def finish_loggers(made: Sequence[Logger]) -> None:
