@@ -10,8 +10,11 @@ from mmrec.training.module import SequentialRecommender
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
+from mmrec.training.projector import ItemProjector
 from mmrec.training.resume import MONITOR, AtomicCheckpointIO, Checkpoints, checkpoint_files
+from mmrec.training.samples import SampleLists
 from mmrec.training.shards import ShardDataModule
+from mmrec.training.tracking import LogEpochs
 
 __all__ = [
     "MONITOR",
@@ -20,8 +23,11 @@ __all__ = [
     "ClickRecommender",
     "FiniteLoss",
     "ImpressionDataModule",
+    "ItemProjector",
+    "LogEpochs",
     "MovingAverage",
     "NotFiniteError",
+    "SampleLists",
     "SequenceDataModule",
     "SequentialRecommender",
     "ShardDataModule",
