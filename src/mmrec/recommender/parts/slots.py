@@ -267,3 +267,4 @@ SLOTS = {
         ),
     )
 }
+"""The slots of a model by name, each with the short names of its parts."""
