@@ -31,6 +31,7 @@ extensions = [
     "reference",
     "commands",
     "gallery",
+    "navigation",
 ]
 exclude_patterns = ["_*", "images", "**/.ipynb_checkpoints"]
 # A folder of pages may be empty.
@@ -55,6 +56,7 @@ maximum_signature_line_length = 80
 toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_attr_annotations = False  # the signature has them
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Shape", "Shape")]
