@@ -32,7 +32,7 @@ BLOCK = re.compile(
     r"(?P<fence>`{3,})(?P<kind>[\w{}-]*)[^\n]*\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
-OTHER = {"text", "json", "yaml", "toml", "csv", "html", ""}
+OTHER = {"text", "json", "yaml", "toml", "ini", "csv", "html", "dockerfile", "diff", ""}
 SHELL = ("bash", "sh", "console")
 # The page of one's own parts has a test of its own, which trains the parts together.
 TOGETHER = "docs/parts.md"
@@ -45,10 +45,15 @@ def name_of(path):
 
 def blocks(path):
     """Yield kind, code, note and line of the blocks of a page."""
-    text = path.read_text(encoding="utf-8")
+    return blocks_in(path.read_text(encoding="utf-8"), 0)
+
+
+def blocks_in(text, above):
     for found in BLOCK.finditer(text):
-        line = text[: found.start("code")].count("\n")
+        line = above + text[: found.start("code")].count("\n")
         yield found["kind"], found["code"], found["note"] or "", line
+        if found["kind"].startswith("{"):  # tabs and the like hold blocks
+            yield from blocks_in(found["code"], line)
 
 
 def runnable(path):
@@ -104,9 +109,8 @@ def all_commands():
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_every_block_is_run_or_says_why_not(path):
-    text = path.read_text(encoding="utf-8")
     found = list(blocks(path))
-    assert sum(line.startswith("```") for line in text.splitlines()) == 2 * len(found)
+    assert "```" not in BLOCK.sub("", path.read_text(encoding="utf-8")), "a fence is indented"
     for kind, code, note, line in found:
         known = kind in {"python", "pycon", *SHELL, *OTHER} or kind.startswith("{")
         assert known, f"{name_of(path)}:{line}: blocks of {kind!r} are not looked at"
