@@ -36,6 +36,8 @@ OTHER = {"text", "json", "yaml", "toml", "ini", "csv", "html", "dockerfile", "di
 SHELL = ("bash", "sh", "console")
 # The page of one's own parts has a test of its own, which trains the parts together.
 TOGETHER = "docs/parts.md"
+# `python docs/run_pages.py` runs guides from top to bottom, their shell blocks too.
+GUIDES = ("docs/start/", "docs/concepts/", "docs/howto/", "docs/index.md")
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -153,7 +155,9 @@ def shop_with_dates(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in PAGES if runnable(p) and name_of(p) != TOGETHER], ids=name_of
+    "path",
+    [p for p in PAGES if runnable(p) and not name_of(p).startswith((TOGETHER, *GUIDES))],
+    ids=name_of,
 )
 def test_page(path, shop_with_dates, tmp_path, monkeypatch, unchecked):
     """A page runs in a folder that has a RUN and its data, with their names."""

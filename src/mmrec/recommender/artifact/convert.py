@@ -27,7 +27,7 @@ from mmrec.recommender.artifact.run import (
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts import OwnPartNeeded, PartSpec
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
 from mmrec.recommender.users import UserFeatures, user_catalog
@@ -178,6 +178,8 @@ def from_run(
         raise FileNotFoundError(f"images must be a folder; there is none at {images}")
     try:
         state = _state(run, own, images or _images_of(run, directory))
+    except OwnPartNeeded as error:
+        raise RunError(f"{directory}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{directory} does not describe a model: {_reason(error)}") from error
     except OSError as error:
