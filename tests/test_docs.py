@@ -18,6 +18,7 @@ from mmrec.cli.app import app
 from mmrec.data import read_folder
 from mmrec.demo import make_shop
 from mmrec.realtime import RealtimeRecommender, SqliteLog
+from mmrec.recommender.pipeline.train import quiet
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -34,8 +35,8 @@ BLOCK = re.compile(
 )
 OTHER = {"text", "json", "yaml", "toml", "ini", "csv", "html", "dockerfile", "diff", ""}
 SHELL = ("bash", "sh", "console")
-# The page of one's own parts has a test of its own, which trains the parts together.
-TOGETHER = "docs/parts.md"
+# Pages with a test of their own: parts are trained together, and figures are compared.
+TOGETHER = ("docs/parts.md", "docs/clicks.md")
 # `python docs/run_pages.py` runs guides from top to bottom, their shell blocks too.
 GUIDES = ("docs/start/", "docs/concepts/", "docs/howto/", "docs/index.md")
 COMMANDS = typer.main.get_command(app).commands
@@ -156,7 +157,7 @@ def shop_with_dates(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in PAGES if runnable(p) and not name_of(p).startswith((TOGETHER, *GUIDES))],
+    [p for p in PAGES if runnable(p) and not name_of(p).startswith((*TOGETHER, *GUIDES))],
     ids=name_of,
 )
 def test_page(path, shop_with_dates, tmp_path, monkeypatch, unchecked):
@@ -182,8 +183,17 @@ def test_parts_of_ones_own(monkeypatch):
     parts, page = {}, ModuleType("page_parts")
     with monkeypatch.context() as patch:
         patch.setattr(mmrec.Recommender, "fit", lambda *_, options, **given: parts.update(given))
-        run_blocks(ROOT / TOGETHER, monkeypatch, page)
+        run_blocks(ROOT / TOGETHER[0], monkeypatch, page)
     assert set(parts) == {*mmrec.recommender.options.PARTS} - {"request"}
     made = mmrec.Recommender.fit(page.events, page.items, options=page.options, **parts)
     assert type(made.model.scorer) is page.Weighted
     assert made.recommend(["i3", "i4"], 3)
+
+
+def test_clicks(monkeypatch, capsys):
+    page = ModuleType("page_clicks")
+    with quiet():
+        run_blocks(ROOT / TOGETHER[1], monkeypatch, page)
+    assert page.report.auc > page.base.auc + 0.1
+    assert capsys.readouterr().out.startswith(f"AUC {page.report.auc:.3f}; of the click rate")
+    assert page.probability.shape == (1, 3)

@@ -16,9 +16,9 @@ PART_HELPS = {
     "text_encoder": "Hugging Face name or folder of a text model.",
     "image_encoder": "timm name of an image model.",
     "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
-    "experts, film or sum.",
+    "experts, film, sum or additive.",
     "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec, hstu, ligr, narm, "
-    "mean or last (the last event alone).",
+    "nrms, additive, mean or last (the last event alone).",
     "scorer": "How items are retrieved: dot, cosine or bilinear.",
     "reranker": "What ranks the short list that is retrieved: mlp, dcn or mol; nothing by "
     "default. It is kept if it lifts NDCG@10 on validation.",

@@ -1,7 +1,9 @@
-"""Lightning wiring: the module, the data modules, the optimizer and the callbacks."""
+"""Lightning wiring: the modules, the data modules, the optimizer and the callbacks."""
 
 from mmrec.training.averaging import MovingAverage
 from mmrec.training.callbacks import Watch, average_and_stop, callbacks
+from mmrec.training.click_data import ImpressionDataModule
+from mmrec.training.clicks import ClickRecommender
 from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.finite import FiniteLoss, NotFiniteError
 from mmrec.training.module import SequentialRecommender
@@ -15,7 +17,9 @@ __all__ = [
     "MONITOR",
     "AtomicCheckpointIO",
     "Checkpoints",
+    "ClickRecommender",
     "FiniteLoss",
+    "ImpressionDataModule",
     "MovingAverage",
     "NotFiniteError",
     "SequenceDataModule",
