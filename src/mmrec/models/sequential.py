@@ -75,7 +75,7 @@ class SequentialModel(nn.Module):
     def forward(self, batch: Batch) -> Output:
         """Return scores of the batch's pool at every position that has a target.
 
-        See :func:`mmrec.models.columns.score_columns` for which of its slots are scored.
+        See ``mmrec.models.columns.score_columns`` for which of its slots are scored.
         """
         features, present = self.items.features(batch.pool)
         vectors = self.items.fuse(features, present)

@@ -473,7 +473,7 @@ class Recommender:
 
         The log is split as for :meth:`evaluate`. A warning says if the model has trained on its
         test events. What the table holds and what is raised, see
-        :func:`mmrec.recommender.degradation.degradation`.
+        ``mmrec.recommender.degradation.degradation``.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.

@@ -49,7 +49,7 @@ class SequentialRecommender(LightningModule):
     it to the loss.
 
     In several processes (DDP) the candidates of all processes are negatives of each, see
-    :mod:`mmrec.training.distributed`. Auxiliary losses use the items of one process.
+    ``mmrec.training.distributed``. Auxiliary losses use the items of one process.
 
     A reranker learns beside the rest and changes none of it: interests and item vectors become what
     they would be without it, bit for bit on a CPU in 32-true.

@@ -49,8 +49,8 @@ class Run:
     Attributes:
         config: all that is needed to make the model again and to repeat the training.
         weights: the model's state dict.
-        items: the catalogue, with three more columns: :data:`VECTOR`, :data:`COUNT` (number of
-            training events) and :data:`SLOT` (position in the id vocabulary).
+        items: the catalogue, with three more columns: ``VECTOR``, ``COUNT`` (number of
+            training events) and ``SLOT`` (position in the id vocabulary).
         report: how training and evaluation went.
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.

@@ -50,7 +50,7 @@ def modalities_of(
 ) -> dict[str, Modality]:
     """Return the modalities that ``options`` name, in their order.
 
-    If ``options`` name none, they are :data:`DEFAULTS` and those of ``encoders``.
+    If ``options`` name none, they are ``DEFAULTS`` and those of ``encoders``.
 
     Args:
         options: the modalities, and how texts and images are encoded.

@@ -273,3 +273,4 @@ SLOTS = {
         ),
     )
 }
+"""The slots of a model by name, each with the short names of its parts."""
