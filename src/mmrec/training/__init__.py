@@ -4,7 +4,9 @@ from mmrec.training.averaging import MovingAverage
 from mmrec.training.callbacks import Watch, average_and_stop, callbacks
 from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.finite import FiniteLoss, NotFiniteError
+from mmrec.training.generative import GenerativeRecommender, fit_generative
 from mmrec.training.module import SequentialRecommender
+from mmrec.training.next_items import NextItemDataModule, NextItems
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
@@ -16,7 +18,10 @@ __all__ = [
     "AtomicCheckpointIO",
     "Checkpoints",
     "FiniteLoss",
+    "GenerativeRecommender",
     "MovingAverage",
+    "NextItemDataModule",
+    "NextItems",
     "NotFiniteError",
     "SequenceDataModule",
     "SequentialRecommender",
@@ -28,6 +33,7 @@ __all__ = [
     "build_optimizer",
     "callbacks",
     "checkpoint_files",
+    "fit_generative",
     "train_privately",
     "warmup_cosine",
 ]
