@@ -1,7 +1,7 @@
 """k-means: the centers of a cloud of vectors."""
 
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 CELLS = 2**24
@@ -10,7 +10,7 @@ CELLS = 2**24
 
 def kmeans(
     vectors: Float[Tensor, "N D"], size: int, *, seed: int = 0, iterations: int = 25
-) -> Float64[Tensor, "size D"]:
+) -> Float[Tensor, "size D"]:
     """Return the centers of Lloyd's k-means, started by k-means++.
 
     The same vectors and seed give the same centers. A center that no vector is nearest to moves to
@@ -41,7 +41,7 @@ def kmeans(
     check_vectors("kmeans", vectors)
     if not len(vectors):
         raise ValueError("kmeans expects at least one vector; got none")
-    points = vectors.detach().double()
+    points = exact(vectors)
     centers = _first_centers(points, size, torch.Generator().manual_seed(seed))
     before: Tensor | None = None
     for _ in range(iterations):
@@ -65,7 +65,7 @@ def nearest(vectors: Float[Tensor, "N D"], centers: Float[Tensor, "K D"]) -> Int
         tensor([1, 0])
     """
     check_vectors("nearest", vectors, centers.shape[1])
-    return _nearest(vectors.detach().double(), centers.detach().double())[0]
+    return _nearest(exact(vectors), exact(centers))[0]
 
 
 def check_vectors(name: str, vectors: Tensor, width: int | None = None) -> None:
@@ -80,9 +80,15 @@ def check_vectors(name: str, vectors: Tensor, width: int | None = None) -> None:
         )
 
 
+def exact(vectors: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return vectors in float64, or in float32 where a device (MPS) has nothing wider."""
+    narrow = vectors.device.type == "mps"
+    return vectors.detach().to(torch.float32 if narrow else torch.float64)
+
+
 def _nearest(
-    points: Float64[Tensor, "N D"], centers: Float64[Tensor, "K D"]
-) -> tuple[Int[Tensor, " N"], Float64[Tensor, " N"]]:
+    points: Float[Tensor, "N D"], centers: Float[Tensor, "K D"]
+) -> tuple[Int[Tensor, " N"], Float[Tensor, " N"]]:
     """Return the nearest center of each point, and the squared distance to it."""
     lengths = centers.square().sum(1)
     codes, distances = [], []
@@ -94,8 +100,8 @@ def _nearest(
 
 
 def _first_centers(
-    points: Float64[Tensor, "N D"], size: int, generator: torch.Generator
-) -> Float64[Tensor, "K D"]:
+    points: Float[Tensor, "N D"], size: int, generator: torch.Generator
+) -> Float[Tensor, "K D"]:
     """Return points, each drawn with a probability in proportion to its squared distance."""
     draws = torch.rand(size, generator=generator, dtype=torch.float64).tolist()
     chosen = [min(int(draws[0] * len(points)), len(points) - 1)]
@@ -112,11 +118,11 @@ def _first_centers(
 
 
 def _moved(
-    points: Float64[Tensor, "N D"],
-    centers: Float64[Tensor, "K D"],
+    points: Float[Tensor, "N D"],
+    centers: Float[Tensor, "K D"],
     code: Int[Tensor, " N"],
-    distance: Float64[Tensor, " N"],
-) -> Float64[Tensor, "K D"]:
+    distance: Float[Tensor, " N"],
+) -> Float[Tensor, "K D"]:
     """Return the means of the points of each center."""
     counts = torch.bincount(code, minlength=len(centers))
     sums = torch.zeros_like(centers).index_add_(0, code, points)

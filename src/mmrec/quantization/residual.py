@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmrec.quantization.kmeans import check_vectors, kmeans, nearest
+from mmrec.quantization.kmeans import check_vectors, exact, kmeans, nearest
 
 
 def fit_codebooks(
@@ -43,11 +43,11 @@ def fit_codebooks(
     if levels < 1:
         raise ValueError(f"fit_codebooks expects levels of at least 1; got {levels}")
     check_vectors("fit_codebooks", vectors)
-    rest, codebooks = vectors.detach().double(), []
+    rest, codebooks = exact(vectors), []
     for level in range(levels):
         centers = kmeans(rest, size, seed=seed + level, iterations=iterations).float()
         codebooks.append(centers)
-        rest = rest - centers[nearest(rest, centers)].double()
+        rest = rest - centers[nearest(rest, centers)]
     return torch.stack(codebooks)
 
 
@@ -68,8 +68,8 @@ def quantize(
                 [1, 0]])
     """
     check_vectors("quantize", vectors, codebooks.shape[2])
-    rest, codes = vectors.detach().double(), []
-    for centers in codebooks.detach().double():
+    rest, codes = exact(vectors), []
+    for centers in exact(codebooks):
         codes.append(nearest(rest, centers))
         rest = rest - centers[codes[-1]]
     return torch.stack(codes, dim=1)

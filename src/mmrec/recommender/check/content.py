@@ -8,7 +8,13 @@ import numpy as np
 
 from mmrec.data import Catalog
 from mmrec.recommender.check.finding import FEW, Finding, counted, error, warning
-from mmrec.recommender.content import Context, ImageModality, Modality, TextModality
+from mmrec.recommender.content import (
+    Context,
+    ImageModality,
+    Modality,
+    SemanticModality,
+    TextModality,
+)
 from mmrec.recommender.content.pretrained import PretrainedModality
 
 _DIM = 2  # nothing is trained
@@ -85,6 +91,8 @@ def _use_of(
     Raises:
         ValueError: the catalogue lacks what the modality reads.
     """
+    if isinstance(modality, SemanticModality):
+        return _use_of(catalog, modality.base, trained, pictured)
     if not isinstance(modality, PretrainedModality):
         made = modality.prepare(catalog, Context(_DIM, trained))
         columns = modality.columns_read(made.facts)
