@@ -33,3 +33,11 @@ def test_parts_of_ones_own(monkeypatch):
     made = mmrec.Recommender.fit(page.events, page.items, options=page.options, **parts)
     assert type(made.model.scorer) is page.Weighted
     assert made.recommend(["i3", "i4"], 3)
+
+
+def test_semantic_ids_and_generative_retrieval(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = run_blocks("generative", monkeypatch)
+    assert len(page.curve) == 3
+    assert page.report["targets"] == len(page.split.targets("test"))
+    assert page.made.recommend(["new"], 3)
