@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.quantization import dequantize, fit_codebooks, quantize
+from mmrec.quantization import dequantize, fit_codebooks, kmeans, quantize
 
 
 @given(st.integers(0, 8), st.integers(1, 3), st.integers(1, 5), st.integers(0, 999))
@@ -52,6 +52,20 @@ def test_a_seed_gives_the_same_codebooks():
     first, again = (fit_codebooks(vectors, 2, 8, seed=3) for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, fit_codebooks(vectors, 2, 8, seed=4))
+
+
+def test_of_many_vectors_a_draw_is_enough():
+    draw = torch.Generator().manual_seed(0)
+    many = torch.randn(3000, 4, generator=draw)
+    books = fit_codebooks(many, levels=1, size=4, seed=1)
+    other = fit_codebooks(many + 0, levels=1, size=4, seed=1)
+    assert torch.equal(books, other)
+    all_of_them = kmeans(many, 4, seed=1).float()
+    errors = [
+        float((many - dequantize(quantize(many, b), b)).square().mean())
+        for b in (books, all_of_them[None])
+    ]
+    assert errors[0] < 1.05 * errors[1]
 
 
 def test_errors(unchecked):

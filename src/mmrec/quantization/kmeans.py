@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mmrec.layers import at_least_float32
+
 CELLS = 2**24
 """Distances in memory at once: 128 MB."""
 
@@ -14,11 +16,11 @@ def kmeans(
     """Return the centers of Lloyd's k-means, started by k-means++.
 
     The same vectors and seed give the same centers. A center that no vector is nearest to moves to
-    the vector that is furthest from its own. If there are fewer different vectors than centers, the
-    rest are copies of the first center.
+    the vector that is furthest from its own. If there are fewer different vectors than centers,
+    some centers are copies of others.
 
     Args:
-        vectors: computed in float64.
+        vectors: computed in their own type, in float32 or wider, around their mean.
         size: number of centers, from 1.
         seed: seed of the first centers.
         iterations: most steps of Lloyd's algorithm; it stops when no vector changes its center.
@@ -32,7 +34,7 @@ def kmeans(
     Example:
         >>> kmeans(torch.tensor([[0.0], [1.0], [9.0], [11.0]]), 2).sort(dim=0).values
         tensor([[ 0.5000],
-                [10.0000]], dtype=torch.float64)
+                [10.0000]])
     """
     if min(size, iterations) < 1:
         raise ValueError(
@@ -41,7 +43,9 @@ def kmeans(
     check_vectors("kmeans", vectors)
     if not len(vectors):
         raise ValueError("kmeans expects at least one vector; got none")
-    points = exact(vectors)
+    points = at_least_float32(vectors.detach())
+    middle = points.mean(0)
+    points = points - middle  # a large mean and a small spread would cancel in the products
     centers = _first_centers(points, size, torch.Generator().manual_seed(seed))
     before: Tensor | None = None
     for _ in range(iterations):
@@ -49,7 +53,7 @@ def kmeans(
         if before is not None and torch.equal(code, before):
             break
         centers, before = _moved(points, centers, code, distance), code
-    return centers
+    return centers + middle
 
 
 def nearest(vectors: Float[Tensor, "N D"], centers: Float[Tensor, "K D"]) -> Int[Tensor, " N"]:
@@ -105,16 +109,26 @@ def _first_centers(
     """Return points, each drawn with a probability in proportion to its squared distance."""
     draws = torch.rand(size, generator=generator, dtype=torch.float64).tolist()
     chosen = [min(int(draws[0] * len(points)), len(points) - 1)]
-    left = (points - points[chosen[0]]).square().sum(1)
+    lengths = points.square().sum(1)
+    left = _distances(points, lengths, chosen[0])
     for draw in draws[1:]:
         total = left.cumsum(0)
         if not float(total[-1]) > 0:  # every point is a center
             chosen.append(chosen[0])
             continue
-        place = int(torch.searchsorted(total, draw * total[-1], right=True))
+        place = int(torch.searchsorted(total, float(total[-1]) * draw, right=True))
         chosen.append(min(place, len(points) - 1))
-        left = torch.minimum(left, (points - points[chosen[-1]]).square().sum(1))
+        left = torch.minimum(left, _distances(points, lengths, chosen[-1]))
     return points[chosen]
+
+
+def _distances(
+    points: Float[Tensor, "N D"], lengths: Float[Tensor, " N"], place: int
+) -> Float[Tensor, " N"]:
+    """Return the squared distance of each point to one of them."""
+    found = (lengths - 2 * points @ points[place] + lengths[place]).clamp(min=0)
+    found[place] = 0
+    return found
 
 
 def _moved(

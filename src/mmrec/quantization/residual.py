@@ -6,6 +6,9 @@ from torch import Tensor
 
 from mmrec.quantization.kmeans import check_vectors, exact, kmeans, nearest
 
+POINTS = 256
+"""Vectors a code from which codebooks are fitted, at most: more change centers little."""
+
 
 def fit_codebooks(
     vectors: Float[Tensor, "N D"],
@@ -21,7 +24,7 @@ def fit_codebooks(
     nearest center is subtracted, and so on. The same vectors and seed give the same codebooks.
 
     Args:
-        vectors: of the items.
+        vectors: of the items; of more than 256 a code, a draw of so many is used.
         levels: number of codebooks, from 1.
         size: codes in a codebook, from 1.
         seed: seed of the first centers.
@@ -43,9 +46,12 @@ def fit_codebooks(
     if levels < 1:
         raise ValueError(f"fit_codebooks expects levels of at least 1; got {levels}")
     check_vectors("fit_codebooks", vectors)
-    rest, codebooks = exact(vectors), []
+    if len(vectors) > POINTS * size:
+        draw = torch.randperm(len(vectors), generator=torch.Generator().manual_seed(seed))
+        vectors = vectors[draw[: POINTS * size].to(vectors.device)]
+    rest, codebooks = vectors.detach().float(), []
     for level in range(levels):
-        centers = kmeans(rest, size, seed=seed + level, iterations=iterations).float()
+        centers = kmeans(rest, size, seed=seed + level, iterations=iterations)
         codebooks.append(centers)
         rest = rest - centers[nearest(rest, centers)]
     return torch.stack(codebooks)

@@ -165,6 +165,9 @@ def test_a_check_reads_what_it_reads():
     assert uses["semantic:vectors:clip"].columns == ("clip",)
     assert uses["semantic:vectors:clip"].present.all()
     assert findings == []
+    for name in ("semantic:id", "semantic:semantic:vectors:clip"):
+        _, findings = uses_of(catalog, modalities(name), np.arange(1, 9), {})
+        assert "expects a modality of frozen vectors" in findings[0].text
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,8 @@ def test_names_that_say_nothing(text, message):
 
 
 def test_modalities_without_frozen_vectors():
+    with pytest.raises(ValueError, match="got TextModality with tuning 'last-1'"):
+        modalities("text,semantic:text", tuning="last-1")
     catalog = Catalog({"item_id": ["a", "b"], "clip": [[0.5, 2.0], None]})
     context = Context(dim=4, trained=np.array([1, 2]))
     with pytest.raises(ValueError, match=r"of frozen vectors.*; got IdModality with IdEncoder"):

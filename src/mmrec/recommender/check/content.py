@@ -16,6 +16,7 @@ from mmrec.recommender.content import (
     TextModality,
 )
 from mmrec.recommender.content.pretrained import PretrainedModality
+from mmrec.recommender.content.semantic import check_frozen
 
 _DIM = 2  # nothing is trained
 
@@ -91,10 +92,12 @@ def _use_of(
     Raises:
         ValueError: the catalogue lacks what the modality reads.
     """
-    if isinstance(modality, SemanticModality):
-        return _use_of(catalog, modality.base, trained, pictured)
+    quantized = isinstance(modality, SemanticModality)
+    modality = modality.base if isinstance(modality, SemanticModality) else modality
     if not isinstance(modality, PretrainedModality):
         made = modality.prepare(catalog, Context(_DIM, trained))
+        if quantized:
+            check_frozen(modality, made.encoder)
         columns = modality.columns_read(made.facts)
         return ModalityUse(columns, made.source.present[1:], made.cut, made.problems)
     facts = modality.extra_facts(catalog, None)

@@ -11,6 +11,7 @@ from mmrec.data import Catalog, Source
 from mmrec.encoders import FeatureEncoder, QuantizedEncoder
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.modality import Context, Facts, Modality, Prepared
+from mmrec.recommender.content.pretrained import PretrainedModality
 
 
 @record_init_args
@@ -33,7 +34,7 @@ class SemanticModality:
         rows: most rows of a level, see :class:`mmrec.encoders.SemanticIdEncoder`.
 
     Raises:
-        ValueError: a number is below 1.
+        ValueError: a number is below 1, or the encoder of ``base`` is trained.
 
     Example:
         >>> from mmrec.recommender.content import VectorsModality
@@ -53,6 +54,11 @@ class SemanticModality:
             raise ValueError(
                 f"levels, size and rows must be 1 or more; got {levels}, {size} and {rows}"
             )
+        if isinstance(base, PretrainedModality) and base.tuning != "frozen":
+            raise ValueError(
+                f"modality 'semantic' expects a frozen encoder, whose vectors stay; got "
+                f"{type(base).__name__} with tuning {base.tuning!r}"
+            )
         self.base, self.levels, self.size, self.rows = base, levels, size, rows
 
     def columns_read(self, facts: Facts) -> tuple[str, ...]:
@@ -62,11 +68,7 @@ class SemanticModality:
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the vectors of the catalogue, and fit the codebooks to those of trained items."""
         made = self.base.prepare(catalog, context)
-        if not isinstance(made.encoder, FeatureEncoder):
-            raise ValueError(
-                f"modality 'semantic' expects a modality of frozen vectors, such as text, image or "
-                f"vectors; got {type(self.base).__name__} with {type(made.encoder).__name__}"
-            )
+        check_frozen(self.base, made.encoder)
         rows = context.trained[made.source.present[context.trained]]
         facts = {**made.facts, "dim": context.dim, "size": self.size or usual_size(len(rows))}
         if context.before is not None:  # an updated model keeps its codebooks
@@ -100,6 +102,15 @@ class SemanticModality:
     ) -> tuple[Source, dict[int, str]]:
         """Return the vectors of further items; the encoder gives them their codes."""
         return self.base.source_of(items, encoder, facts, slots)
+
+
+def check_frozen(base: Modality, encoder: object) -> None:
+    """Raise a ``ValueError`` unless the encoder of a modality reads vectors that are given."""
+    if not isinstance(encoder, FeatureEncoder):
+        raise ValueError(
+            f"modality 'semantic' expects a modality of frozen vectors, such as text, image or "
+            f"vectors; got {type(base).__name__} with {type(encoder).__name__}"
+        )
 
 
 def usual_size(items: int) -> int:
