@@ -2,7 +2,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmrec.quantization import RQVAE, Quantized, SemanticIds, fit_rq_vae, quantize, rq_vae_loss
+from mmrec.quantization import (
+    RQVAE,
+    Quantized,
+    SemanticIds,
+    fit_codebooks,
+    fit_rq_vae,
+    quantize,
+    rq_vae_loss,
+)
 from mmrec.quantization.rq_vae_fit import restart_dead
 
 
@@ -127,3 +135,37 @@ def test_errors(unchecked):
         fit_rq_vae(torch.zeros(0, 3))
     with pytest.raises(ValueError, match="NaN or infinity in 2 of 2 rows"):
         fit_rq_vae(torch.full((2, 3), torch.nan))
+
+
+def test_an_entry_learns_from_those_that_chose_it_alone():
+    torch.manual_seed(0)
+    vae, batch = small(), vectors(20)
+    made = vae(batch)
+    rq_vae_loss(batch, made).backward()
+    wanted = torch.zeros_like(vae.codebooks)
+    for row in range(20):
+        for level in range(2):
+            code = int(made.codes[row, level])
+            wanted[level, code] += 2 * (made.entries - made.residuals).detach()[row, level] / 20
+    torch.testing.assert_close(vae.codebooks.grad, wanted)
+
+
+def test_codebooks_start_as_residual_k_means_of_the_latent_vectors():
+    vae = fit_rq_vae(vectors(), latent=3, hidden=[4], levels=2, size=8, epochs=1, lr=0.0)
+    assert torch.equal(vae.codebooks, fit_codebooks(vae.latents(vectors()), 2, 8))
+
+
+def test_what_an_epoch_has_not_used_restarts_except_after_the_last(monkeypatch):
+    seen = []
+
+    def restart(vae, used, residuals):
+        seen.append(used.clone())
+
+    monkeypatch.setattr("mmrec.quantization.rq_vae_fit.restart_dead", restart)
+    options = {"latent": 3, "hidden": [4], "levels": 2, "size": 300, "lr": 0.0}
+    vae = fit_rq_vae(vectors(), epochs=3, batch_size=64, **options)
+    codes = vae(vectors()).codes
+    assert len(seen) == 2
+    for used in seen:
+        for level in range(2):
+            assert used[level].nonzero().squeeze(1).tolist() == codes[:, level].unique().tolist()

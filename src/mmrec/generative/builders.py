@@ -1,7 +1,7 @@
 """The builder of a generative model: it holds the defaults."""
 
 from mmrec.generative.item_codes import ItemCodes
-from mmrec.generative.tiger import TIGER
+from mmrec.generative.model import TIGER
 
 
 def tiger(

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mmrec.data import Histories
 from mmrec.generative.item_codes import ItemCodes
+from mmrec.generative.model import TIGER
 from mmrec.generative.search import score_items
-from mmrec.generative.tiger import TIGER
 
 ROWS = 32
 """Histories that are searched at once."""

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.generative.item_codes import ItemCodes
-from mmrec.generative.tiger import TIGER, Memory
+from mmrec.generative.model import TIGER, Memory
 from mmrec.layers import at_least_float32
 
 PREFIXES = 64

@@ -1,6 +1,6 @@
 """Residual quantization: from the vector of an item to a few codes, its semantic id."""
 
-from mmrec.quantization.kmeans import kmeans, nearest
+from mmrec.quantization.clustering import kmeans, nearest
 from mmrec.quantization.prefixes import prefix_rows
 from mmrec.quantization.residual import dequantize, fit_codebooks, quantize
 from mmrec.quantization.rq_vae import RQVAE, Quantized, rq_vae_loss

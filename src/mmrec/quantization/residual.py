@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmrec.quantization.kmeans import check_vectors, exact, kmeans, nearest
+from mmrec.quantization.clustering import check_vectors, exact, kmeans, nearest
 
 POINTS = 256
 """Vectors a code from which codebooks are fitted, at most: more change centers little."""

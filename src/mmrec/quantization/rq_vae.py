@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.layers import MLP, check_shape, record_init_args
-from mmrec.quantization.kmeans import nearest
+from mmrec.quantization.clustering import nearest
 
 
 class Quantized(NamedTuple):

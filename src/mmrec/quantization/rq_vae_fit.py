@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.quantization.kmeans import check_vectors
+from mmrec.quantization.clustering import check_vectors
 from mmrec.quantization.residual import fit_codebooks
 from mmrec.quantization.rq_vae import RQVAE, rq_vae_loss
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 from mmrec.quantization import kmeans, nearest
+from mmrec.quantization.clustering import move_centers
 
 
 def clouds(centers=5, each=40, seed=0):
@@ -63,12 +64,15 @@ def test_more_centers_than_vectors():
     assert centers[nearest(vectors, centers)].flatten().tolist() == [1.0, 1.0, 4.0]
 
 
-def test_no_center_stays_without_vectors():
-    # Two of three first centers are drawn far away, and both would keep one place.
-    vectors = torch.cat([clouds(1, 200), clouds(1, 200, seed=5) + 100])
-    for seed in range(10):
-        centers = kmeans(vectors, 30, seed=seed)
-        assert len(nearest(vectors, centers).unique()) == 30
+def test_centers_without_vectors_move_to_those_that_are_furthest_from_theirs():
+    points = torch.tensor([[0.0], [2.0], [10.0], [2.0]])
+    centers = torch.tensor([[1.0], [99.0], [98.0], [97.0]])
+    code, distance = nearest(points, centers), (points - 1).square().squeeze(1)
+    moved = move_centers(points, centers, code, distance)
+    assert moved.flatten().tolist() == [3.5, 10.0, 0.0, 2.0]  # ties in the order of the points
+    same = torch.ones(3, 1)
+    moved = move_centers(same, torch.tensor([[1.0], [9.0]]), code[:3], torch.zeros(3))
+    assert moved.flatten().tolist() == [1.0, 9.0]  # nothing is apart from its center
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,12 @@ def test_the_number_has_room_for_later_items():
     ids = SemanticIds.fit(torch.arange(4.0).unsqueeze(1), levels=1, size=4)
     assert ids.codes[:, -1].max() == 0
     assert tiger(ItemCodes.of(ids)).sizes == (4, 4)
+
+
+def test_positions_are_counted_back_from_the_last_item(codes, small):
+    given = codes()
+    model, places = small(given), []
+    model.item_position.register_forward_pre_hook(lambda _, given: places.append(given[0]))
+    history, mask = batch(given)
+    model.encode(history, mask)
+    assert places[0][mask].tolist() == [2, 1, 0, 0]

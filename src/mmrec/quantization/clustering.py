@@ -52,7 +52,7 @@ def kmeans(
         code, distance = _nearest(points, centers)
         if before is not None and torch.equal(code, before):
             break
-        centers, before = _moved(points, centers, code, distance), code
+        centers, before = move_centers(points, centers, code, distance), code
     return centers + middle
 
 
@@ -131,13 +131,26 @@ def _distances(
     return found
 
 
-def _moved(
+def move_centers(
     points: Float[Tensor, "N D"],
     centers: Float[Tensor, "K D"],
     code: Int[Tensor, " N"],
     distance: Float[Tensor, " N"],
 ) -> Float[Tensor, "K D"]:
-    """Return the means of the points of each center."""
+    """Return the means of the points of each center; one without points moves to the furthest.
+
+    Args:
+        points: the points.
+        centers: the centers before.
+        code: the center of each point.
+        distance: squared distance of each point to its center.
+
+    Example:
+        >>> points, centers = torch.tensor([[0.0], [2.0], [10.0]]), torch.tensor([[1.0], [99.0]])
+        >>> code, distance = torch.tensor([0, 0, 0]), torch.tensor([1.0, 1.0, 81.0])
+        >>> move_centers(points, centers, code, distance).flatten()
+        tensor([ 4., 10.])
+    """
     counts = torch.bincount(code, minlength=len(centers))
     sums = torch.zeros_like(centers).index_add_(0, code, points)
     means = sums / counts.clamp(min=1).unsqueeze(1)
