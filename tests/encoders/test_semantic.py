@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.encoders import QuantizedEncoder, SemanticIdEncoder
@@ -13,6 +13,7 @@ def stirred(encoder):
     return encoder
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=9))
 def test_a_vector_is_the_sum_over_prefixes(codes):
     encoder = stirred(SemanticIdEncoder(levels=3, size=4, dim=5, rows=64))

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.generative import CodeTrie
@@ -8,6 +8,7 @@ from mmrec.generative import CodeTrie
 ROWS = st.sets(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=20).map(list)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_levels_have_the_prefixes_of_a_set(rows):
     trie = CodeTrie.of(torch.tensor(rows))
@@ -22,6 +23,7 @@ def test_levels_have_the_prefixes_of_a_set(rows):
     assert [sorted(rows)[leaf] for leaf in trie.leaf] == rows
 
 
+@settings(deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_allowed_nodes_are_those_that_lead_to_an_allowed_item(rows, random):
     items = torch.tensor([[random.random() < 0.3 for _ in rows] for _ in range(2)])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
@@ -26,6 +26,7 @@ def test_as_good_as_scikit_learn():
     assert ours == pytest.approx(theirs, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99))
 def test_nearest_is_that_of_a_loop(count, size, seed):
     rng = np.random.default_rng(seed)

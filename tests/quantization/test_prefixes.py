@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.quantization import prefix_rows
@@ -7,6 +7,7 @@ from mmrec.quantization import prefix_rows
 CODES = st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(CODES)
 def test_rows_are_shared_exactly_by_equal_prefixes_where_there_is_room(codes):
     rows = prefix_rows(torch.tensor(codes), 6, 6**3)
@@ -18,6 +19,7 @@ def test_rows_are_shared_exactly_by_equal_prefixes_where_there_is_room(codes):
                 assert (here == there) == (first[: level + 1] == second[: level + 1])
 
 
+@settings(deadline=None)
 @given(CODES)
 def test_equal_prefixes_share_a_row_where_there_is_none(codes):
     rows = prefix_rows(torch.tensor(codes), 6, 10)

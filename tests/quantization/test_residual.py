@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.quantization import dequantize, fit_codebooks, kmeans, quantize
 
 
+@settings(deadline=None)
 @given(st.integers(0, 8), st.integers(1, 3), st.integers(1, 5), st.integers(0, 999))
 def test_quantize_is_that_of_a_loop(count, levels, size, seed):
     rng = np.random.default_rng(seed)

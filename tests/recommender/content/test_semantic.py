@@ -119,6 +119,16 @@ def test_codebooks_are_fitted_to_trained_items_and_the_seed_of_torch_does_not_ma
     torch.testing.assert_close(encoders[0].codebooks, wanted.codebooks)
 
 
+def test_an_updated_model_keeps_the_number_of_codes():
+    catalog = Catalog(items_of(("old", EACH)))
+    modality = SemanticModality(VectorsModality("clip"))
+    before = {"column": "clip", "file": None, "feature_dim": 5, "dim": 4, "size": 9}
+    context = Context(dim=4, trained=np.arange(1, 40), before=before)
+    made = modality.prepare(catalog, context)
+    assert made.facts == before
+    assert made.encoder.codebooks.shape == (3, 9, 5)
+
+
 def test_an_item_without_a_vector_lacks_the_modality():
     catalog = Catalog({"item_id": ["a", "b"], "clip": [[0.5, 2.0], None]})
     context = Context(dim=4, trained=np.array([1, 2]))
