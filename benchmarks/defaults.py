@@ -4,6 +4,7 @@
     python benchmarks/defaults.py SETS [--data FOLDER] [--only shop-a …] [--seeds 0 1 2] [--json]
     python benchmarks/defaults.py SETS --min-count 5
     python benchmarks/defaults.py SETS [--data FOLDER] --without negatives
+    python benchmarks/defaults.py SETS --data FOLDER --only ml-latest-small-posters --with side
     python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
 
 The sparse sets are split leave-one-out, by default without a k-core filter: every user and every
@@ -11,7 +12,8 @@ item stays. With ``--data`` there are also the two real sets, split as in docs/n
 of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
 Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
 on those without. A training also tells what the refit and the affinities are worth. ``--without``
-trains with another default, without a refit. A result is kept in the work folder, so an interrupted
+trains with another default, and ``--with`` with something that is no default, both without a refit.
+A result is kept in the work folder, so an interrupted
 run continues; remove those that a later change of mmrec concerns. ``--page`` writes a page of all
 that is kept there, with the hashes of the code that made them. The folder ``results/defaults``
 holds those of the published page.
@@ -51,6 +53,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 """Trainings without a default, which are compared with the figure before the refit."""
 
+ADDITIONS: dict[str, dict[str, Any]] = {
+    "side": {"refit": "none", "modalities": "id,text,image,side:year"},
+}
+"""Trainings with what is no default, which are compared with the figures before the refit."""
+
 REAL: dict[str, dict[str, Any]] = {
     "ml-100k-posters": {"split": "leave-one-out", "min_count": 5},
     "ml-latest-small-posters": {"split": "time", "min_count": 5},
@@ -67,6 +74,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
     parser.add_argument("--without", choices=ABLATIONS)
+    parser.add_argument("--with", choices=ADDITIONS, dest="added")
     parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
     parser.add_argument("--no-run", action="store_true", help="train nothing")
     parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
@@ -79,7 +87,7 @@ def main() -> None:
     for name in () if arguments.no_run else arguments.only or folders:
         changes = USUAL | REAL.get(name, {"split": "leave-one-out"})
         changes |= {"min_count": arguments.min_count} if arguments.min_count else {}
-        changes |= ABLATIONS.get(arguments.without, {})
+        changes |= ABLATIONS.get(arguments.without, {}) | ADDITIONS.get(arguments.added, {})
         results = [
             measured(folders[name], seed, changes, arguments.work, arguments.cache)
             for seed in arguments.seeds
@@ -117,6 +125,9 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
         "warm": test["warm"].get("ndcg@10"),
         "cold": test["cold"].get("hr@10"),
         "before refit": first["ndcg@10"],
+        "warm before refit": first["warm"].get("ndcg@10"),
+        "cold before refit": first["cold"].get("hr@10"),
+        "valid": made.report["valid"]["ndcg@10"],
         "without affinities": without_affinities(made, data.interactions),
         "baselines": {n: m["ndcg@10"] for n, m in made.report["baselines"].items()},
         "weights": made.report.get("affinities", {}).get("weights"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import mmrec
+from mmrec.recommender.pipeline.train import quiet
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -33,6 +34,14 @@ def test_parts_of_ones_own(monkeypatch):
     made = mmrec.Recommender.fit(page.events, page.items, options=page.options, **parts)
     assert type(made.model.scorer) is page.Weighted
     assert made.recommend(["i3", "i4"], 3)
+
+
+def test_clicks(monkeypatch, capsys):
+    with quiet():
+        page = run_blocks("clicks", monkeypatch)
+    assert page.report.auc > page.base.auc + 0.1
+    assert capsys.readouterr().out.startswith(f"AUC {page.report.auc:.3f}; of the click rate")
+    assert page.probability.shape == (1, 3)
 
 
 def test_semantic_ids_and_generative_retrieval(monkeypatch, tmp_path):

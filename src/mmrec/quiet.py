@@ -19,6 +19,7 @@ class quiet(warnings.catch_warnings):  # lower case, since it is used as a funct
         warnings.filterwarnings("ignore", message=".*not be pinned.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         self.logger = logging.getLogger("lightning.pytorch")
         self.level = self.logger.level

@@ -271,7 +271,7 @@ def test_a_part_that_is_given_built(fit_own, tmp_path):
     assert again.recommend(["i3"], 5) == made.recommend(["i3"], 5)
     made = fit_own(interest=Mean(16, scale=0.25))  # it doesn't
     made.save(tmp_path / "run")
-    with pytest.raises(RunError, match=r"hand over the class, parts=\[Mean\]"):
+    with pytest.raises(RunError, match=r"/run: the interest .* parts=\[Mean\], or --part \S+Mean"):
         Recommender.load(tmp_path / "run")
     with pytest.raises(RunError, match=r"given as an object .*: hand over an object"):
         Recommender.load(tmp_path / "run", parts=[Mean])

@@ -54,6 +54,17 @@ def test_a_vector_without_a_modality_is_that_of_an_item_that_lacks_it(made):
         torch.testing.assert_close(changed[item], expected, atol=2e-3, rtol=1e-2)
 
 
+def test_items_without_any_modality_are_equal(made):
+    """They are tied, so that no rounding decides which of them is ranked first."""
+    _, events = made
+    items = {"item_id": [f"i{n}" for n in range(80)], "look": torch.eye(80).tolist()}
+    options = Options(modalities=("look=vectors:look",), epochs=1, dim=16, refit="none")
+    state = Recommender.fit(events, items, options=options).state
+    changed = without(state, "look", np.arange(1, 81)).vectors
+    assert (changed[1:] == changed[1]).all()
+    assert not (state.vectors[1:] == state.vectors[1]).all()
+
+
 def test_what_is_gone_counts_nothing_in_an_affinity(made, add_affinities):
     """A history without any content has no affinity, however small float16 leaves the rest."""
     wide = add_affinities(made[0], {"look": 4}, [16.0])

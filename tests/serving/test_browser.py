@@ -316,3 +316,16 @@ def test_a_catalogue_without_images_shows_titles(visit, live):
     assert page.query_selector("#wall .image img") is None
     assert page.inner_text("#wall li .none") == "no image"
     assert page.inner_text("#wall li .title")
+
+
+def test_the_interface_is_described_without_the_internet(browser, address):
+    """The page of FastAPI takes its files from the internet; ours has them beside it."""
+    page, asked = browser.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}/docs")
+    page.wait_for_selector(".opblock-summary-path")
+    shown = page.text_content("#swagger-ui")
+    page.close()
+    assert "/events" in shown
+    assert "/recommend" in shown
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []

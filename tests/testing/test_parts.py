@@ -32,7 +32,7 @@ from mmrec.encoders import (
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
-from mmrec.interest import GRUInterest, SelfAttentionInterest
+from mmrec.interest import DINInterest, GRUInterest, SelfAttentionInterest
 from mmrec.losses import gbce_loss
 from mmrec.sampling import (
     InBatchSampler,
@@ -49,6 +49,7 @@ from mmrec.testing import (
     check_reranker,
     check_sampler,
     check_scorer,
+    check_target_aware,
 )
 
 NO_PART = ()
@@ -67,6 +68,8 @@ FUSIONS = {
     "SiameseFusion": (SiameseFusion, partial(SiameseFusion, content=None, hidden=12)),
 }
 INTERESTS = {
+    "AdditiveState": NO_PART,
+    "DINInterest": (DINInterest,),
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
     "MeanState": NO_PART,
@@ -74,6 +77,7 @@ INTERESTS = {
     "RecurrentState": NO_PART,
     "RequestTime": NO_PART,
     "WindowState": NO_PART,
+    "last_interest": NO_PART,
 }
 SCORERS = {
     "DotScorer": (
@@ -86,6 +90,8 @@ SCORERS = {
 }
 LOSSES = {
     "alignment_loss": NO_PART,
+    "click_loss": NO_PART,  # of labeled impressions
+    "click_softmax_loss": NO_PART,
     "directau_loss": NO_PART,
     "gbce_loss": (gbce_loss, partial(gbce_loss, calibration=1.0)),
     "labeled_negative_loss": NO_PART,
@@ -196,7 +202,10 @@ def test_fusions(part):
 
 @every_part("interest", INTERESTS)
 def test_interests(part):
-    assert {"padding", "causality", "step"} <= set(check_interest(part))
+    if part is DINInterest:
+        assert {"padding", "candidates"} <= set(check_target_aware(part))
+    else:
+        assert {"padding", "causality", "step"} <= set(check_interest(part))
 
 
 @every_part("scoring", SCORERS)

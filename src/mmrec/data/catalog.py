@@ -123,10 +123,11 @@ class Catalog:
         indices = np.fromiter((self._index[item] for item in wanted), np.int64, len(wanted))
         if len(wanted) and not indices.all():
             unknown = dict.fromkeys(item for item in wanted if item not in self)
+            many = f"{len(unknown)} item ids are" if len(unknown) > 1 else "an item id is"
+            kind = "text" if self._ids.dtype == pl.String else "integers"
             raise ValueError(
-                f"{len(unknown)} item ids are not in the catalogue of {len(self)} items "
-                f"({self._ids.dtype} ids), first {list(unknown)[:3]!r}"
-                f"{self.mistaken(unknown)}"
+                f"{many} not in the catalogue of {len(self)} items, whose ids are {kind}; "
+                f"got {list(unknown)[:3]!r}{self.mistaken(unknown)}"
             )
         return indices
 

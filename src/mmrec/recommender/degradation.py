@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from mmrec.affinities import content_columns, counting_once
 from mmrec.data import Split
@@ -72,7 +72,17 @@ def without(state: RecommenderState, name: str, items: Int[np.ndarray, " N"]) ->
     if name in (columns := content_columns(state.model)):
         # Exactly 0: an interest divides by the length of what is left.
         vectors[items, columns[name]] = 0.0
+    if len(bare := items[_bare(state, name)[items]]):
+        # Their vectors are equal but for rounding, which must not rank them.
+        vectors[bare] = vectors[bare].mean(0)
     return replace(state, vectors=vectors)
+
+
+def _bare(state: RecommenderState, name: str) -> Bool[np.ndarray, " V"]:
+    """Return which items have no modality beside one."""
+    others = [added for other, added in state.modality_contributions.items() if other != name]
+    has = [added.any(1).cpu().numpy() for added in others]
+    return ~np.any(has, axis=0) if has else np.ones(len(state.vectors), dtype=bool)
 
 
 def _figures(state: RecommenderState, split: Split) -> dict[str, float | None]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 
 from mmrec import __version__
 from mmrec.realtime import RealtimeRecommender
@@ -37,7 +38,14 @@ def create_app(
         lifespan: see :class:`fastapi.FastAPI`.
     """
     limits = limits or Limits()
-    app = FastAPI(title="mmrec", version=__version__, responses=REFUSED, lifespan=lifespan)
+    app = FastAPIOffline(  # a page that loads nothing from elsewhere
+        redoc_url=None,
+        static_url="/docs-files",
+        title="mmrec",
+        version=__version__,
+        responses=REFUSED,
+        lifespan=lifespan,
+    )
     metrics, presenter = Metrics(live), ItemPresenter(live, title_column)
     app.add_middleware(Guard, limits=limits, token=token, hosts=allowed_hosts(host))
     app.add_middleware(Timed, metrics=metrics)  # outermost: refused requests are timed too

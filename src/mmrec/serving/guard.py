@@ -14,7 +14,7 @@ from mmrec.serving.errors import problem
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
 """Paths that need no token, since they show nothing about users."""
-OPEN_UNDER = ("/static/", "/images/")
+OPEN_UNDER = ("/static/", "/docs-files/", "/images/")
 
 
 class Limits(BaseModel, frozen=True, extra="forbid"):

@@ -42,6 +42,8 @@ class SequentialRecommender(LightningModule):
             none.
         warmup: share of the steps in which the learning rate rises, before it falls by a cosine.
         schedule: number of these steps; by default those of the trainer.
+        stage: the name of the training, for callbacks: of ``fit``, ``select``, ``valid`` or
+            ``all``.
 
     Parts with an auxiliary loss (:class:`mmrec.losses.AuxiliaryLoss`), except for a reranker, add
     it to the loss.
@@ -67,11 +69,12 @@ class SequentialRecommender(LightningModule):
         weight_decay: float = 0.01,
         warmup: float = 0.05,
         schedule: int | None = None,
+        stage: str = "select",
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
-        self.warmup, self.schedule = warmup, schedule
+        self.warmup, self.schedule, self.stage = warmup, schedule, stage
         self.ndcg, self.hit_rate = NDCG(10), HitRate(10)
         self.shows_loss = False
 

@@ -1,4 +1,4 @@
-"""A part of every short name takes two steps of training, and scores the same after loading."""
+"""Parts of every short name, alone and together: two steps of training, saved, loaded, exported."""
 
 import json
 from functools import partial
@@ -8,6 +8,7 @@ import torch
 
 from mmrec.data import Catalog, Histories, Interactions, TableSource, id_source
 from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.export import model_parts
 from mmrec.interest import GRUInterest
 from mmrec.models import CatalogScorer, encode_catalog
 from mmrec.recommender.parts import SLOTS, PartSpec
@@ -18,6 +19,7 @@ from mmrec.training import SequenceDataModule, SequentialRecommender
 from mmrec.training.optimizers import build_optimizer
 
 SIZE = 12
+KINDS = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 PARTS = [
     (slot, name)
     for slot in ("fusion", "scorer", "reranker", "loss", "negatives")
@@ -55,15 +57,14 @@ def ranked(model, content, split):
     return scorer.rerank(scorer.scores(histories), histories, exclude)
 
 
-@pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize(("slot", "name"), PARTS)
-def test_it_trains_and_loads_again(split, content, options, slot, name):
-    chosen, recipe = options(dim=8, pool_size=6), Recipe({slot: name})
+def trained(recipe, split, content, options, size):
+    """Return a model after two steps of training, its parts, and the weights it began with."""
     torch.manual_seed(0)
+    chosen = options(dim=8, pool_size=6)
     model, specs = build_model(recipe, chosen, encoders(), content=["text"])
     before = {key: value.clone() for key, value in model.state_dict().items()}
     sampler = make_sampler(recipe, chosen, split)
-    data = SequenceDataModule(split, content, sampler, batch_size=4, max_length=6)
+    data = SequenceDataModule(split, content, sampler, batch_size=size, max_length=6)
     module = SequentialRecommender(model, loss=make_loss(recipe))
     module.log = lambda *args, **options: None  # there is no trainer
     optimizer = build_optimizer(model, lr=0.02, encoder_lr=0.02, weight_decay=0.01)
@@ -71,16 +72,63 @@ def test_it_trains_and_loads_again(split, content, options, slot, name):
         optimizer.zero_grad()
         module.training_step(batch, step).backward()
         optimizer.step()
-    trained = model.state_dict()
-    assert all(value.isfinite().all() for value in trained.values())
-    changed = {key.split(".")[0] for key in trained if not torch.equal(trained[key], before[key])}
-    assert changed >= {"items", "interest"} | ({"reranker"} if slot == "reranker" else set())
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    return model, specs, before
+
+
+def made_again(model, specs):
+    """Return the model that a RUN describes, with the weights of a trained one."""
     written = json.loads(json.dumps({key: spec.to_dict() for key, spec in specs.items()}))
     again = assemble({k: PartSpec.from_dict(v) for k, v in written.items()}, encoders(), [])
-    again.load_state_dict(trained)
+    again.load_state_dict(model.state_dict())
+    return again
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(("slot", "name"), PARTS)
+def test_it_trains_and_loads_again(split, content, options, slot, name):
+    model, specs, before = trained(Recipe({slot: name}), split, content, options, 4)
+    weights = model.state_dict()
+    changed = {key.split(".")[0] for key in weights if not torch.equal(weights[key], before[key])}
+    assert changed >= {"items", "interest"} | ({"reranker"} if slot == "reranker" else set())
     expected = ranked(model, content, split)
     assert expected[:, 1:].isfinite().all()
-    assert torch.equal(ranked(again, content, split), expected)
+    assert torch.equal(ranked(made_again(model, specs), content, split), expected)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("interest", SLOTS["interest"].names)
+@pytest.mark.parametrize("scorer", SLOTS["scorer"].names)
+def test_every_combination(split, content, options, interest, scorer):
+    """With each fusion it trains, scores the same after loading, and the same after export."""
+    for fusion in SLOTS["fusion"].names:
+        recipe = Recipe({"interest": interest, "fusion": fusion, "scorer": scorer})
+        model, specs, before = trained(recipe, split, content, options, 10)
+        weights = model.state_dict()
+        assert any(not torch.equal(weights[key], before[key]) for key in weights), fusion
+        expected = ranked(model, content, split)
+        assert expected[:, 1:].isfinite().all()
+        assert torch.equal(ranked(made_again(model, specs), content, split), expected), fusion
+        same_as_exported(model, content)
+
+
+def same_as_exported(model, content):
+    """Compare the scores of a history with those of the exported parts, one event at a time."""
+    model.eval()
+    vectors = encode_catalog(model.items, content, SIZE)
+    parts, histories = model_parts(model), Histories.of_items([[7, 2, 9]])
+    state = [
+        torch.zeros([1 if size == "B" else size for size in port.shape], dtype=KINDS[port.dtype])
+        for port in parts["step"].inputs[3:]
+    ]
+    unknown = torch.tensor([-1.0])
+    for item in (7, 2, 9):  # events without times and types
+        found = parts["step"](vectors[[item]], unknown, torch.tensor([0]), *state)
+        state = [found] if isinstance(found, torch.Tensor) else list(found)
+    reached = parts["request"](parts["readout"](*state), unknown)
+    scores = parts["scorer"](reached, vectors[1:])
+    expected = model.scores(histories, vectors)[:, 1:]
+    torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.usefixtures("unchecked")

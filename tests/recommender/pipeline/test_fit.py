@@ -98,7 +98,10 @@ def test_the_report_tells_what_the_refit_changed(made):
     assert "test" not in alone["refit"]["select"]
     for refitted in (made["valid"], made["all"]):
         found = refitted.report["refit"]["select"]["test"]
-        assert found == {name: alone["test"][name] for name in ("ndcg@10", "hr@10")}
+        names = ("ndcg@10", "hr@10")
+        assert {name: found[name] for name in names} == {n: alone["test"][n] for n in names}
+        for part in ("warm", "cold"):
+            assert found[part] == {name: alone["test"][part].get(name) for name in names}
         assert f"NDCG@10 before {found['ndcg@10']:.4f}" in str(refitted.report)
 
 

@@ -27,7 +27,7 @@ from mmrec.recommender.artifact.run import (
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts import OwnPartNeeded, PartSpec
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.pipeline.assemble import assemble
 from mmrec.recommender.users import UserFeatures, user_catalog
@@ -69,7 +69,16 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
             for name, array in _arrays(one).items()
         },
         _table_of(state.users),
+        _given(state),
     )
+
+
+def _given(state: RecommenderState) -> dict[str, Any]:
+    """Return what ``fit`` was given, with what is known of where the data lies."""
+    if not state.given:
+        return {}
+    names = ("data", "columns", "time_unit")
+    return {n: v for n in names if (v := state.about.get(n)) is not None} | dict(state.given)
 
 
 def _neighbours(run: Run) -> tuple[Counted, ...]:
@@ -178,6 +187,8 @@ def from_run(
         raise FileNotFoundError(f"images must be a folder; there is none at {images}")
     try:
         state = _state(run, own, images or _images_of(run, directory))
+    except OwnPartNeeded as error:
+        raise RunError(f"{directory}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{directory} does not describe a model: {_reason(error)}") from error
     except OSError as error:
@@ -227,6 +238,7 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         trend=_trend(run),
         users=_users_of(run, people, model.users),
         neighbours=_neighbours(run),
+        given=run.given,
     )
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from mmrec.data import Catalog, Source
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.modality import Context, Facts, Prepared
+from mmrec.recommender.parts.spec import OwnPartNeeded, PartSpec
 
 
 @record_init_args
@@ -38,10 +39,7 @@ class GivenModality:
         """Return the encoder, which was made again or handed over."""
         if isinstance(self.encoder, nn.Module):
             return self.encoder
-        raise ValueError(
-            f"the encoder is {self.encoder['class_path']}, which is not a part of mmrec: hand over "
-            f"the class, or an object of it, in parts=[...]"
-        )
+        raise OwnPartNeeded("encoder", PartSpec.from_dict(self.encoder))
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
         """Return no facts: the encoder is recorded as an argument."""

@@ -126,8 +126,8 @@ def _modality(
         known |= {} if given is None else {"encoder": given}
     else:
         raise ValueError(
-            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders; "
-            f"got {given!r}"
+            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders"
+            + ("" if given is None else f"; got {given!r}")
         )
     takes = signature(factory).parameters
     if written.source is not None and not {"columns", "source", "base"} & set(takes):

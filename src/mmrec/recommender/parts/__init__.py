@@ -3,6 +3,7 @@
 from mmrec.recommender.parts.remake import handed_over, remake
 from mmrec.recommender.parts.slots import SLOTS, Parts, Slot
 from mmrec.recommender.parts.spec import (
+    OwnPartNeeded,
     PartSpec,
     call_factory,
     import_path,
@@ -12,6 +13,7 @@ from mmrec.recommender.parts.spec import (
 
 __all__ = [
     "SLOTS",
+    "OwnPartNeeded",
     "PartSpec",
     "Parts",
     "Slot",

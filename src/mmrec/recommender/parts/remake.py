@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from mmrec.recommender.parts.spec import (
+    OwnPartNeeded,
     PartSpec,
     import_path,
     is_importable,
@@ -51,10 +52,7 @@ def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Own) -> Any:
     elif not is_importable(target):
         return _copied(slot, spec, target)
     if spec.init_args is None:
-        raise ValueError(
-            f"the {slot} {spec.class_path} was given as an object whose arguments are unknown: "
-            f"hand over an object made in the same way, parts=[{spec.name}(...)]"
-        )
+        raise OwnPartNeeded(slot, spec, made=True)
     try:
         return target(**spec.init_args)
     except TypeError as error:
@@ -108,7 +106,4 @@ def is_ours(class_path: str, room: str) -> bool:
 def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
     if any(is_ours(spec.class_path, room) for room in rooms):
         return import_path(spec.class_path)
-    raise ValueError(
-        f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
-        f"parts=[{spec.name}]"
-    )
+    raise OwnPartNeeded(slot, spec)

@@ -65,6 +65,28 @@ class PartSpec:
         return partial(import_path(self.class_path), **(self.init_args or {}))
 
 
+class OwnPartNeeded(ValueError):
+    """A RUN has a part from outside mmrec, and its class was not handed over.
+
+    Args:
+        slot: name of the slot.
+        spec: the part.
+        made: whether an object made in the same way is needed, since its arguments are unknown.
+    """
+
+    def __init__(self, slot: str, spec: PartSpec, *, made: bool = False) -> None:
+        if made:
+            super().__init__(
+                f"the {slot} {spec.class_path} was given as an object whose arguments are "
+                f"unknown: hand over an object made in the same way, parts=[{spec.name}(...)]"
+            )
+        else:
+            super().__init__(
+                f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the "
+                f"class, parts=[{spec.name}], or --part {spec.class_path} on the command line"
+            )
+
+
 def import_path(path: str) -> Any:
     """Return the class or function of a dotted name.
 
@@ -74,6 +96,11 @@ def import_path(path: str) -> Any:
     module, _, name = path.rpartition(".")
     try:
         return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"part {path!r} can't be imported: {error}; the folder of a module that is not "
+            f"installed must be in PYTHONPATH"
+        ) from error
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"part {path!r} can't be imported: {error}") from error
 

@@ -14,7 +14,15 @@ from mmrec.data import Role
 from mmrec.encoders import Encoder, GivenEncoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import SLOTS, Parts, PartSpec, path_of, remake, spec_of_object
+from mmrec.recommender.parts import (
+    SLOTS,
+    OwnPartNeeded,
+    Parts,
+    PartSpec,
+    path_of,
+    remake,
+    spec_of_object,
+)
 from mmrec.recommender.parts.remake import Own
 from mmrec.recommender.parts.slots import recipe_of
 
@@ -273,8 +281,5 @@ def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any, **more: Any) -> Any:
     kinds = {part for name, part in own if name in (None, slot) and isinstance(part, type)}
     found = ours or [kind for kind in kinds if kind.__name__ == spec.name]
     if len(found) != 1:
-        raise ValueError(
-            f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the class, "
-            f"parts=[{spec.name}]"
-        )
+        raise OwnPartNeeded(slot, spec)
     return found[0](*parts, **(spec.init_args or {}), **more)

@@ -33,11 +33,17 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     }
 
 
-def measure_on_test(state: RecommenderState, split: Split) -> dict[str, float]:
-    """Return NDCG@10 and HR@10 of a recommender on the test part, without anything beside it."""
+def measure_on_test(state: RecommenderState, split: Split) -> dict[str, Any]:
+    """Return NDCG@10 and HR@10 of a recommender on the test part, without anything beside it.
+
+    They are of all targets, and under ``warm`` and ``cold`` of those with and without training
+    events.
+    """
     split = state.labelled(split)
     found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=protocol_of(state))
-    return {name: found[name] for name in ("ndcg@10", "hr@10")}
+    names = ("ndcg@10", "hr@10")
+    parts = {part: {name: found[part].get(name) for name in names} for part in ("warm", "cold")}
+    return {name: found[name] for name in names} | parts
 
 
 def measure(
