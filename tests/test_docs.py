@@ -197,3 +197,11 @@ def test_clicks(monkeypatch, capsys):
     assert page.report.auc > page.base.auc + 0.1
     assert capsys.readouterr().out.startswith(f"AUC {page.report.auc:.3f}; of the click rate")
     assert page.probability.shape == (1, 3)
+
+
+def test_semantic_ids_and_generative_retrieval(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = run_blocks("generative", monkeypatch)
+    assert len(page.curve) == 3
+    assert page.report["targets"] == len(page.split.targets("test"))
+    assert page.made.recommend(["new"], 3)

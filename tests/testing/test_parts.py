@@ -27,6 +27,8 @@ from mmrec.encoders import (
     ImageEncoder,
     ImageTransform,
     NumberEncoder,
+    QuantizedEncoder,
+    SemanticIdEncoder,
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
@@ -139,6 +141,17 @@ ENCODERS = {
     "ImageTower": NO_PART,
     "ImageTransform": NO_PART,
     "NumberEncoder": ((partial(NumberEncoder, sizes=[2, 3], dim=4), NUMBERS),),
+    "QuantizedEncoder": (
+        (QuantizedEncoder(5, 4, levels=2, size=3).fit(NUMBERS), NUMBERS),
+        (QuantizedEncoder(5, 4, levels=3, size=4, rows=6).fit(NUMBERS), NUMBERS),
+    ),
+    "SemanticIdEncoder": (
+        (partial(SemanticIdEncoder, levels=2, size=4, dim=5), torch.tensor([[0, 1], [3, 3]])),
+        (
+            partial(SemanticIdEncoder, levels=3, size=4, dim=5, rows=7),
+            torch.tensor([[0, 1, 2], [3, 3, 3], [0, 1, 3]]),
+        ),
+    ),
     "TextEncoder": (
         (text, TEXTS),
         (partial(text, pooling="attention", tuning="last-1"), TEXTS),

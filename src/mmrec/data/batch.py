@@ -142,7 +142,7 @@ class Collator:
 
     def __call__(self, windows: Sequence[Int[np.ndarray, "2"]] | Int[np.ndarray, "B 2"]) -> Batch:
         """Return the batch of ``windows``, which are spans of events."""
-        spans = np.stack(windows)
+        spans = np.asarray(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
         rows = None if self.users is None else self._user_rows(spans, rng)
         begins = spans[:, :1] if rows is None else spans[:, :1] - (rows > 0)[:, None]

@@ -55,7 +55,7 @@ class FitConfig:
     Attributes:
         options: numbers and choices; those that were given count as set.
         parts: what was given for each slot.
-        places: the values of :data:`PLACES` that were given.
+        places: what was given of the rest: data, output, model, columns, cache and logging.
 
     Example:
         >>> config = FitConfig.from_dict({"data": "shop", "dim": 64, "interest": "sasrec"})

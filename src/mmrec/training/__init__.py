@@ -6,7 +6,9 @@ from mmrec.training.click_data import ImpressionDataModule
 from mmrec.training.clicks import ClickRecommender
 from mmrec.training.data import SequenceDataModule, WindowBatches
 from mmrec.training.finite import FiniteLoss, NotFiniteError
+from mmrec.training.generative import GenerativeRecommender, fit_generative
 from mmrec.training.module import SequentialRecommender
+from mmrec.training.next_items import NextItemDataModule, NextItems
 from mmrec.training.optimizers import build_optimizer, warmup_cosine
 from mmrec.training.private import train_privately
 from mmrec.training.private_batches import UserBatches
@@ -22,10 +24,13 @@ __all__ = [
     "Checkpoints",
     "ClickRecommender",
     "FiniteLoss",
+    "GenerativeRecommender",
     "ImpressionDataModule",
     "ItemProjector",
     "LogEpochs",
     "MovingAverage",
+    "NextItemDataModule",
+    "NextItems",
     "NotFiniteError",
     "SampleLists",
     "SequenceDataModule",
@@ -38,6 +43,7 @@ __all__ = [
     "build_optimizer",
     "callbacks",
     "checkpoint_files",
+    "fit_generative",
     "train_privately",
     "warmup_cosine",
 ]

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from mmrec.data import Source, Split
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.models import SequentialModel
+from mmrec.quiet import quiet as quiet
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
@@ -261,23 +261,3 @@ def _interruptible() -> Iterator[None]:
             raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from error
-
-
-class quiet(warnings.catch_warnings):  # lower case, since it is used as a function
-    """Hide Lightning's advertisements and advice."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*not be pinned.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
-        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
-        self.logger = logging.getLogger("lightning.pytorch")
-        self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *error: Any) -> None:
-        self.logger.setLevel(self.level)
-        super().__exit__(*error)
