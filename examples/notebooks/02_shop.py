@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A shop: views, carts, purchases, stock and price
 #
-# What was looked at says what is needed now, and earlier purchases say which style.
+# What a visitor looks at says what is needed now, and what they bought before says in which color.
 #
 # You will predict purchases from views, keep what is sold out or too dear off the lists, and
 # recommend products that nobody has bought yet by their pictures. The notebook takes half a minute
@@ -56,9 +56,9 @@ products = make_products(PATTERNS)
 products.head(3)
 
 # %% [markdown]
-# In each of five visits, a user needs one kind of product, looks at two to five of that kind in any
-# color, puts one of their own favorite color into the cart, and usually buys it. So views tell the
-# kind and purchases tell the color; neither is enough alone. What is looked at is mostly not bought.
+# In each of eight visits, a user needs one kind of product, looks at two to five of that kind, mostly
+# but not only in their own favorite color, puts one of this color into the cart, and usually buys it.
+# So what is looked at tells the kind that is needed now, and all that a user did tells the color.
 
 # %%
 START, DAY, USERS = 1.7e9, 86_400.0, 300
@@ -66,14 +66,14 @@ by_kind = {kind: products.filter(kind=kind)["item_id"].to_list() for kind in KIN
 favorite, rows = rng.choice(COLORS, USERS), []
 for user in range(USERS):
     owned = set()
-    for visit in range(5):
+    for visit in range(8):
         kind, at = rng.choice(KINDS), START + DAY * (visit + rng.random())
         fits = [item for item in by_kind[kind] if favorite[user] in item and item not in owned]
         if not fits:
             continue
         buy = rng.choice(fits)
-        others = [item for item in by_kind[kind] if item != buy]
-        looked = rng.choice(others, rng.integers(2, 6), replace=False)
+        odds = np.array([4.0 if favorite[user] in item else 0.7 for item in by_kind[kind]])
+        looked = rng.choice(by_kind[kind], rng.integers(2, 6), replace=False, p=odds / odds.sum())
         steps = [*((item, "view") for item in looked), (buy, "cart")]
         steps += [(buy, "purchase")] if rng.random() < 0.8 else []
         owned.add(buy)
@@ -96,7 +96,7 @@ options = mmrec.Options(
     split="leave-one-out",
     dim=32,
     epochs=12,
-    dropout=0.2,
+    dropout=0.1,
     lr=0.01,
     batch_size=16,
     ema=0.0,
@@ -229,7 +229,7 @@ plt.bar_label(bars, fmt="{:.0%}", padding=4)
 for place, (_, chance) in enumerate(shares.values()):
     plt.plot([chance, chance], [place - 0.4, place + 0.4], color="black")
     plt.text(chance + 0.01, place, "chance", va="center", color="white", size=9)
-plt.xlim(0, 1.1)
+plt.xlim(0, 1)
 plt.xlabel(f"share of {len(kinds)} users, first product of the new collection")
 plt.show()
 
