@@ -58,7 +58,9 @@ def show(rows: dict[str, list[str]], table: pl.DataFrame, width: int = 8) -> Non
                 picture, title = known[item]["image"], known[item]["title"]
                 axis.imshow(plt.imread(shop / "images" / picture) if picture else [[[235] * 3]])
                 caption = "\n".join(textwrap.wrap(title, 19)[:3])
-                axis.text(0.5, -0.05, caption, transform=axis.transAxes, ha="center", va="top", size=8.5)
+                axis.text(
+                    0.5, -0.05, caption, transform=axis.transAxes, ha="center", va="top", size=8.5
+                )
     plt.show()
 
 
@@ -88,7 +90,9 @@ report = recommender.report
 found = {name: metrics["ndcg@10"] for name, metrics in report["baselines"].items()}
 found = dict(sorted((found | {"mmrec": report["test"]["ndcg@10"]}).items(), key=lambda one: one[1]))
 plt.figure(figsize=(7, 3.2))
-bars = plt.barh([*found], [*found.values()], color=["C0" if n == "mmrec" else "0.75" for n in found])
+bars = plt.barh(
+    [*found], [*found.values()], color=["C0" if n == "mmrec" else "0.75" for n in found]
+)
 plt.bar_label(bars, fmt="%.3f", padding=4)
 plt.xlabel(f"NDCG@10 of {report['test']['targets']} test events")
 plt.title("The model beside simple baselines", loc="left")

@@ -27,8 +27,8 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # %% [markdown]
 # ## A shop whose truth is known
 #
-# There are twelve kinds of products in five colors, with three patterns each. A table says what each
-# costs and how many are left. It does not say its color: only the picture shows that.
+# There are twelve kinds of products in five colors, with three patterns each. A table says what
+# each costs and how many are left. It does not say its color: only the picture shows that.
 
 # %%
 KINDS, COLORS = VISUAL["shape"], ("red", "yellow", "green", "blue", "purple")
@@ -56,9 +56,10 @@ products = make_products(PATTERNS)
 products.head(3)
 
 # %% [markdown]
-# In each of eight visits, a user needs one kind of product, looks at two to five of that kind, mostly
-# but not only in their own favorite color, puts one of this color into the cart, and usually buys it.
-# So what is looked at tells the kind that is needed now, and all that a user did tells the color.
+# In each of eight visits, a user needs one kind of product, looks at two to five of that kind,
+# mostly but not only in their own favorite color, puts one of this color into the cart, and usually
+# buys it. So what is looked at tells the kind that is needed now, and all that a user did tells the
+# color.
 
 # %%
 START, DAY, USERS = 1.7e9, 86_400.0, 300
@@ -85,10 +86,11 @@ events["event"].value_counts(sort=True)
 # %% [markdown]
 # ## What is predicted?
 #
-# `targets=("purchase",)` says that purchases are predicted and measured. Other events become context:
-# the model reads them, each with its type, but is not asked to predict them. We train three models;
-# the last purchase of each user is the test in all three. The options are small, so that it is quick,
-# and the `cache` folder keeps the features of the pictures, so that they are encoded once.
+# `targets=("purchase",)` says that purchases are predicted and measured. Other events become
+# context: the model reads them, each with its type, but is not asked to predict them. We train
+# three models; the last purchase of each user is the test in all three. The options are small, so
+# that it is quick, and the `cache` folder keeps the features of the pictures, so that they are
+# encoded once.
 
 # %%
 options = mmrec.Options(
@@ -129,10 +131,11 @@ plt.xlabel(f"NDCG@10 of the last purchase of {shop.report['test']['targets']} us
 plt.show()
 
 # %% [markdown]
-# Views help a lot here, because this shop was made so that purchases alone can't tell what is needed
-# now; in a real shop they help less. And the last bar is a trap: it is nearly perfect because the cart
-# holds what is bought a minute later. Nobody needs a recommender for that. A figure that looks too
-# good usually knows the answer, so we go on with the model that doesn't read carts.
+# Views help a lot here, because this shop was made so that purchases alone can't tell what is
+# needed now; in a real shop they help less. And the last bar is a trap: it is nearly perfect
+# because the cart holds what is bought a minute later. Nobody needs a recommender for that. A
+# figure that looks too good usually knows the answer, so we go on with the model that doesn't read
+# carts.
 
 # %% [markdown]
 # ## Live, with pictures
@@ -186,8 +189,8 @@ show(
 # %% [markdown]
 # ## Stock and price
 #
-# Stock and price change no vector and no score, so a change counts at once and costs nothing. What is
-# sold out, or too dear, is left out before the best are taken: the list stays full.
+# Stock and price change no vector and no score, so a change counts at once and costs nothing. What
+# is sold out, or too dear, is left out before the best are taken: the list stays full.
 
 # %%
 live.update_items({"item_id": after[:2], "stock": [0, 0]})
@@ -207,8 +210,8 @@ fresh = live.recommend("ann", k=8, at=now + 120, where="collection = new")
 show({"For Ann, from the new collection": items_of(fresh)}, live.catalog.frame)
 
 # %% [markdown]
-# One list proves little. So here is the same for all users: after the views of the last visit, is the
-# first product of the new collection of the right kind, and of the favorite color?
+# One list proves little. So here is the same for all users: after the views of the last visit, is
+# the first product of the new collection of the right kind, and of the favorite color?
 
 # %%
 kinds, colors = [], []
@@ -217,7 +220,9 @@ for (user,), own in events.sort("timestamp").group_by("user_id", maintain_order=
     if len(bought):
         end = bought["timestamp"][-1]
         past = own.filter((pl.col("timestamp") < end) & (pl.col("event") != "cart"))
-        line = live.recommend(history=past.drop("user_id"), k=1, at=end, where="collection = new")[0]
+        line = live.recommend(history=past.drop("user_id"), k=1, at=end, where="collection = new")[
+            0
+        ]
         kinds.append(line.item.rsplit("-", 2)[0] == bought["item_id"][-1].rsplit("-", 2)[0])
         colors.append(favorite[int(user[4:])] in line.item)
 shares = {"right kind": (np.mean(kinds), 1 / 12), "favorite color": (np.mean(colors), 1 / 5)}
@@ -234,5 +239,5 @@ plt.xlabel(f"share of {len(kinds)} users, first product of the new collection")
 plt.show()
 
 # %% [markdown]
-# The model has never seen an event on these products. What it knows about them is what their pictures
-# have in common with those of products that were bought.
+# The model has never seen an event on these products. What it knows about them is what their
+# pictures have in common with those of products that were bought.

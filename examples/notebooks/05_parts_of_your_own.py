@@ -3,10 +3,10 @@
 #
 # Write a fusion and an interest model, test them, train with them, save them and serve them.
 #
-# A part is a plain `nn.Module`. It needs no base class and no registration: it keeps the contract of
-# its slot, and `mmrec.testing` says whether it does. The rest of the recommender stays as it is. The
-# notebook takes half a minute on two CPU cores. `pip install 'mmrec[demo,serve]' matplotlib` brings
-# what it needs.
+# A part is a plain `nn.Module`. It needs no base class and no registration: it keeps the contract
+# of its slot, and `mmrec.testing` says whether it does. The rest of the recommender stays as it is.
+# The notebook takes half a minute on two CPU cores. `pip install 'mmrec[demo,serve]' matplotlib`
+# brings what it needs.
 
 # %%
 import textwrap
@@ -33,8 +33,8 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # ## An interest model
 #
 # It turns a history of item vectors, `(B, T, D)`, into the interest after each event, `(B, T, H)`.
-# Ours has several memories that fade at different rates: one forgets within an event or two, another
-# after many. How fast each fades is learned.
+# Ours has several memories that fade at different rates: one forgets within an event or two,
+# another after many. How fast each fades is learned.
 #
 # A memory is a sum in which an event that lies n events back counts `fade ** n`. Here is a first
 # version.
@@ -75,11 +75,11 @@ except ContractError as error:
     print("\n".join(textwrap.wrap(str(error), 95)))
 
 # %% [markdown]
-# Two mistakes are in it. Padding, the empty places at the end of a short history, must not count. And
-# `age.abs()` lets an event count for the interest *before* it: the model would see the future, look
-# brilliant in training, and fail in service. In the corrected version, both are zero. Three more
-# methods take one event at a time, for a live recommender: the memories fade, and the new item is
-# added.
+# Two mistakes are in it. Padding, the empty places at the end of a short history, must not count.
+# And `age.abs()` lets an event count for the interest *before* it: the model would see the future,
+# look brilliant in training, and fail in service. In the corrected version, both are zero. Three
+# more methods take one event at a time, for a live recommender: the memories fade, and the new item
+# is added.
 
 
 # %%
@@ -189,9 +189,9 @@ plt.title("Your parts beside the defaults", loc="left")
 plt.show()
 
 # %% [markdown]
-# Our parts learn something, and are not better than the defaults here: a GRU decides by itself what to
-# remember. This is one seed of a small data set, so a difference of a hundredth means little. `mmrec
-# compare` gives intervals, and the notebook on evaluation says how to read them.
+# Our parts learn something, and are not better than the defaults here: a GRU decides by itself what
+# to remember. This is one seed of a small data set, so a difference of a hundredth means little.
+# `mmrec compare` gives intervals, and the notebook on evaluation says how to read them.
 #
 # ## What was learned
 #
@@ -251,7 +251,9 @@ def show(rows: dict[str, list[str]], width: int = 6) -> None:
                 picture = row["image"]
                 axis.imshow(plt.imread(shop / "images" / picture) if picture else [[[235] * 3]])
                 caption = "\n".join(textwrap.wrap(row["title"], 19)[:3])
-                axis.text(0.5, -0.05, caption, transform=axis.transAxes, ha="center", va="top", size=8.5)
+                axis.text(
+                    0.5, -0.05, caption, transform=axis.transAxes, ha="center", va="top", size=8.5
+                )
     plt.show()
 
 

@@ -3,10 +3,11 @@
 #
 # Each event changes the next list, and a learner follows the log when the world changes.
 #
-# These are two things. *Real time*: the weights stay as they are, and the interest of one user moves
-# by one step per event. *Online learning*: the weights change too, for everyone. You will measure
-# what both cost, and see a learner recover from a change that a frozen model does not survive. The
-# notebook takes half a minute on two CPU cores. It needs `pip install mmrec matplotlib`.
+# These are two things. *Real time*: the weights stay as they are, and the interest of one user
+# moves by one step per event. *Online learning*: the weights change too, for everyone. You will
+# measure what both cost, and see a learner recover from a change that a frozen model does not
+# survive. The notebook takes half a minute on two CPU cores. It needs `pip install mmrec
+# matplotlib`.
 
 # %%
 import time
@@ -35,8 +36,8 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # ## A world that changes on day 20
 #
 # 120 items belong to twelve topics. A user who is at one topic goes on to its successor, again and
-# again: news, then sports, then weather. On day 20 the order of the topics is shuffled; from then on
-# other topics follow. Nothing else changes.
+# again: news, then sports, then weather. On day 20 the order of the topics is shuffled; from then
+# on other topics follow. Nothing else changes.
 
 # %%
 TOPICS, EACH, USERS, DAYS, CHANGE = 12, 10, 200, 30, 20
@@ -65,8 +66,17 @@ len(early), len(events)
 
 # %%
 options = mmrec.Options(
-    modalities=("id",), dim=32, epochs=12, dropout=0.2, lr=0.01, batch_size=16, drop_repeats=False,
-    affinities=False, trend=False, ema=0.0, seed=0,
+    modalities=("id",),
+    dim=32,
+    epochs=12,
+    dropout=0.2,
+    lr=0.01,
+    batch_size=16,
+    drop_repeats=False,
+    affinities=False,
+    trend=False,
+    ema=0.0,
+    seed=0,
 )
 recommender = mmrec.Recommender.fit(early, items, options=options)
 print(recommender)
@@ -108,8 +118,8 @@ plt.title("After each click the list is at the next topic", loc="left")
 plt.show()
 
 # %% [markdown]
-# What does that cost? Here are 500 events and lists of many users, in this process and with a log in
-# memory. Other machines and other sizes have other times; `docs/numbers.md` has those of a large
+# What does that cost? Here are 500 events and lists of many users, in this process and with a log
+# in memory. Other machines and other sizes have other times; `docs/numbers.md` has those of a large
 # catalogue.
 
 # %%
@@ -122,7 +132,8 @@ for row in events.tail(500).iter_rows(named=True):
     spent["observe"].append(1e3 * (middle - begin))
     spent["recommend"].append(1e3 * (time.perf_counter() - middle))
 for name, values in spent.items():
-    print(f"{name:<10} median {np.median(values):4.1f} ms, 99 % below {np.quantile(values, 0.99):5.1f} ms")
+    high = np.quantile(values, 0.99)
+    print(f"{name:<10} median {np.median(values):4.1f} ms, 99 % below {high:5.1f} ms")
 
 # %% [markdown]
 # ## Online learning: test first, then learn
@@ -130,8 +141,8 @@ for name, values in spent.items():
 # A learner is measured fairly on a stream if every event is first predicted and only then learned
 # (prequential evaluation). `prequential` does that for any learner. We compare three: the frozen
 # model; an `OnlineLearner`, which starts from the same weights and remembers some of the training
-# events, so that it does not forget them at once; and a Markov chain, a table of what followed what,
-# which goes on counting.
+# events, so that it does not forget them at once; and a Markov chain, a table of what followed
+# what, which goes on counting.
 
 # %%
 catalog, start = Catalog(items), START + 12 * DAY
@@ -149,9 +160,7 @@ learners = {
     "online learner": learner,
 }
 results = {
-    name: prequential(
-        one, stream, start, catalog_size=len(topic), batch_size=32, filter_seen=False
-    )
+    name: prequential(one, stream, start, catalog_size=len(topic), batch_size=32, filter_seen=False)
     for name, one in learners.items()
 }
 
@@ -173,9 +182,9 @@ plt.show()
 
 # %% [markdown]
 # Read the curve from left to right. In the first two days the learner is no better than the frozen
-# model, or worse: its first steps disturb what training had found. Then it gains, because it has seen
-# more events. At the change all three fall, and only those that learn come back, over days, not
-# minutes. The frozen model stays where a wrong guess is.
+# model, or worse: its first steps disturb what training had found. Then it gains, because it has
+# seen more events. At the change all three fall, and only those that learn come back, over days,
+# not minutes. The frozen model stays where a wrong guess is.
 #
 # What the curve does not show: a real world changes less abruptly, and a model that is trained anew
 # each night would also have recovered. This is one seed, and one setting of the learner.
@@ -183,9 +192,9 @@ plt.show()
 # ## The same in production
 #
 # In a service, the learner is a process of its own that follows the log of events. It publishes
-# versions; servers take them over between two requests. A version that is clearly worse than the model
-# it started from is not published, and any version can be taken back. Here is one week after the
-# change.
+# versions; servers take them over between two requests. A version that is clearly worse than the
+# model it started from is not published, and any version can be taken back. Here is one week after
+# the change.
 
 # %%
 log = SqliteLog(Path("events.db"))
@@ -203,8 +212,8 @@ print("served now:", live.version, "after", trainer.offset, "events")
 print("NDCG@10 of the last 2,000 events:", {k: round(v, 3) for k, v in trainer.metrics().items()})
 
 # %% [markdown]
-# If something is wrong with it, go back to the model of the training. The learner continues, and what
-# it publishes is served again after `versions.release()`.
+# If something is wrong with it, go back to the model of the training. The learner continues, and
+# what it publishes is served again after `versions.release()`.
 
 # %%
 versions.rollback(None)
@@ -213,5 +222,5 @@ print("served now:", live.version)
 log.close()
 
 # %% [markdown]
-# From a shell, the same three are `mmrec serve RUN --log events.db --versions live`, `mmrec learn RUN
-# --log events.db --versions live` and `mmrec rollback live`.
+# From a shell, the same three are `mmrec serve RUN --log events.db --versions live`, `mmrec learn
+# RUN --log events.db --versions live` and `mmrec rollback live`.

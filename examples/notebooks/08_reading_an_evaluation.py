@@ -3,9 +3,10 @@
 #
 # Splits, intervals, cold items and sampled candidates: how one model gets very different figures.
 #
-# A number such as "NDCG@10 of 0.31" says nothing by itself. Here we train small models on data whose
-# truth we know, and measure them in ways that are all in use. Some of these ways can be believed. The
-# notebook takes half a minute on two CPU cores. It needs `pip install 'mmrec[compare]'`.
+# A number such as "NDCG@10 of 0.31" says nothing by itself. Here we train small models on data
+# whose truth we know, and measure them in ways that are all in use. Some of these ways can be
+# believed. The notebook takes half a minute on two CPU cores. It needs `pip install
+# 'mmrec[compare]'`.
 
 # %%
 import warnings
@@ -23,9 +24,9 @@ plt.rcParams.update({"figure.dpi": 80, "axes.spines.top": False, "axes.spines.ri
 # %% [markdown]
 # ## A log with fashions
 #
-# 240 items belong to twelve categories. Most are there from the beginning, the others appear over sixty
-# days, and each is chosen less the older it is. A user likes two categories, and takes an item once.
-# Some users are far more active than others.
+# 240 items belong to twelve categories. Most are there from the beginning, the others appear over
+# sixty days, and each is chosen less the older it is. A user likes two categories, and takes an
+# item once. Some users are far more active than others.
 
 # %%
 CATEGORIES, ITEMS, USERS, DAYS = 12, 240, 250, 60
@@ -50,15 +51,15 @@ items = {"item_id": [f"i{n:03}" for n in range(ITEMS)], "category": [f"c{c}" for
 days = (events["timestamp"].to_numpy() - START) / DAY
 
 # %% [markdown]
-# A picture of the log shows what matters for an evaluation: what is read today is not what was read a
-# month ago. The lines are the cuts of a split by time.
+# A picture of the log shows what matters for an evaluation: what is read today is not what was read
+# a month ago. The lines are the cuts of a split by time.
 
 # %%
 number = np.array([int(item[1:]) for item in events["item_id"]])
 cuts = np.quantile(days, [0.8, 0.9])
 plt.figure(figsize=(9, 3.6))
 plt.scatter(days, number, s=2, c=np.searchsorted(cuts, days), cmap="viridis", vmax=2.4)
-for cut, name in zip([0, *cuts], ["training", "validation", "test"], strict=True):
+for cut, name in zip([0, *cuts], ["training", "valid.", "test"], strict=True):
     plt.axvline(cut, color="black", lw=1, ls=":")
     plt.text(cut + 0.3, ITEMS + 8, name)
 plt.xlabel("day")
@@ -70,13 +71,21 @@ plt.show()
 # ## One model, two splits
 #
 # *Leave-one-out* takes the last event of each user as the test, and trains on all others, those of
-# other users that happen later included. *By time* trains on what was before a day and tests on what
-# came after it, as in service. We train the same model on ids and on categories under both.
+# other users that happen later included. *By time* trains on what was before a day and tests on
+# what came after it, as in service. We train the same model on ids and on categories under both.
 
 # %%
 options = mmrec.Options(
-    modalities=("id", "category"), dim=32, epochs=10, dropout=0.2, lr=0.01, batch_size=16, ema=0.0,
-    affinities=False, refit="none", seed=0,
+    modalities=("id", "category"),
+    dim=32,
+    epochs=10,
+    dropout=0.2,
+    lr=0.01,
+    batch_size=16,
+    ema=0.0,
+    affinities=False,
+    refit="none",
+    seed=0,
 )
 
 
@@ -108,19 +117,20 @@ plt.title("The same model and the same log", loc="left")
 plt.show()
 
 # %% [markdown]
-# Neither is wrong, but they answer different questions, and only the split by time asks the one that a
-# service has: it must recommend what is new, and it can't see what others will like tomorrow. Two
-# things to keep in mind:
+# Neither is wrong, but they answer different questions, and only the split by time asks the one
+# that a service has: it must recommend what is new, and it can't see what others will like
+# tomorrow. Two things to keep in mind:
 #
-# - Never compare figures of different splits. Each report has a fingerprint of its split; compare only
-#   where it is the same.
+# - Never compare figures of different splits. Each report has a fingerprint of its split; compare
+#   only where it is the same.
 # - Popularity over all time is a weak bar where there are fashions. Ask for recent popularity too.
 #
 # ## How sure is it?
 #
-# A test has many events but fewer users, and the events of a user resemble one another. An interval
-# that counts events as independent is too narrow; resampling whole users is right. And it says what
-# would happen with other users, not with another seed: for that, train again.
+# A test has many events but fewer users, and the events of a user resemble one another. So an
+# interval resamples whole users, not events. It says what would happen with other users, not with
+# another seed: for that, train again.
+
 
 # %%
 def gains(made: mmrec.Recommender) -> np.ndarray:
@@ -142,7 +152,7 @@ intervals = {
 
 # %%
 plt.figure(figsize=(8, 2.6))
-for place, (name, (mean, low, high, *_)) in enumerate(reversed(intervals.items())):
+for place, (mean, low, high, *_) in enumerate(reversed(intervals.values())):
     plt.plot([low, high], [place, place], lw=3, color="C0", solid_capstyle="butt")
     plt.plot(mean, place, "o", color="C0")
     plt.text(high + 0.004, place, f"{low:.3f} to {high:.3f}", va="center")
@@ -154,18 +164,19 @@ plt.xlabel(f"NDCG@10 of {len(gain)} test events of {len(set(user))} users, 95 % 
 plt.show()
 
 # %% [markdown]
-# The interval by users is the wider one, as it should be. That by seeds has a third meaning: other
-# seeds, the same users. It is wide here because three values say little about their spread.
+# Here the first two are nearly alike, because our users are much alike. Among real users some are
+# easy and some are hard, and the interval by users is clearly wider: use that one. The third has
+# another meaning: other seeds and the same users. With three values it is a rough guide.
 #
-# The last line is the one to look at when two models are compared. Their intervals may overlap and the
-# difference be certain all the same, because both are measured on the same events: what is hard for one
-# is hard for the other. `mmrec compare RUN RUN2` prints these for saved recommenders.
+# The last line is the one to look at when two models are compared. Their intervals may overlap and
+# the difference be certain all the same, because both are measured on the same events: what is hard
+# for one is hard for the other. `mmrec compare RUN RUN2` prints these for saved recommenders.
 #
 # ## Cold items
 #
-# A cold item has no event in training. An average over all events hides them. And among *all* items a
-# cold one competes with everything that is popular; ranked among cold items alone, it shows whether
-# the model knows anything about it.
+# A cold item has no event in training. An average over all events hides them. And among *all* items
+# a cold one competes with everything that is popular; ranked among cold items alone, it shows
+# whether the model knows anything about it.
 
 # %%
 ids_alone = fit(trend=False, modalities=("id",))
@@ -184,15 +195,16 @@ pl.DataFrame(rows)
 
 # %% [markdown]
 # An id says nothing about an item without events, so the model of ids alone can only guess. With
-# categories it knows which new items a user would like, but among all items they still lose against the
-# known ones. They are found once the model also counts what has just become popular, and how old an
-# item is. If a report has no line for cold items, ask how many of the test events were on them.
+# categories it knows which new items a user would like, but among all items they still lose against
+# the known ones. They are found once the model also counts what has just become popular, and how
+# old an item is. If a report has no line for cold items, ask how many of the test events were on
+# them.
 #
 # ## Sampled candidates
 #
-# Many papers rank the target among 100 items that are drawn at random, not among all. The rank among
-# the drawn ones follows from the full rank by chance alone, so we can compute what such a paper would
-# have reported.
+# Many papers rank the target among 100 items that are drawn at random, not among all. The rank
+# among the drawn ones follows from the full rank by chance alone, so we can compute what such a
+# paper would have reported.
 
 # %%
 drawn = [20, 50, 100, 200]
@@ -216,15 +228,15 @@ plt.title("The same models, the same ranks", loc="left")
 plt.show()
 
 # %% [markdown]
-# With few drawn items everything looks excellent, and models move together, because a rank of 3 and one
-# of 15 become the same. Between real models even the order can change (Krichene and Rendle, KDD 2020).
-# mmrec ranks the whole catalogue and offers nothing else.
+# With few drawn items everything looks excellent, and models move together, because a rank of 3 and
+# one of 15 become the same. Between real models even the order can change (Krichene and Rendle, KDD
+# 2020). mmrec ranks the whole catalogue and offers nothing else.
 #
 # ## A control that must fail
 #
-# The best protection against a mistake of one's own: destroy what is to be learned, and see the figure
-# fall. Here the items are shuffled over all events. How popular an item is stays; taste and fashion are
-# gone. No model should be better than popularity now.
+# The best protection against a mistake of one's own: destroy what is to be learned, and see the
+# figure fall. Here the items are shuffled over all events. How popular an item is stays; taste and
+# fashion are gone. No model should be better than popularity now.
 
 # %%
 shuffled = events.with_columns(pl.col("item_id").shuffle(seed=0)).unique(
@@ -234,12 +246,14 @@ control = fit(shuffled)
 rows = []
 for name, made in {"log as it is": by_time, "items shuffled": control}.items():
     popular = made.report["baselines"]["popularity"]["ndcg@10"]
-    rows.append({"log": name, "model": made.report["test"]["ndcg@10"], "popular, all time": popular})
+    rows.append(
+        {"log": name, "model": made.report["test"]["ndcg@10"], "popular, all time": popular}
+    )
 pl.DataFrame(rows).with_columns(pl.col("model", "popular, all time").round(3))
 
 # %% [markdown]
-# If a model had stayed ahead here, it would read the answer from somewhere, and the first figure could
-# not be believed either.
+# If a model had stayed ahead here, it would read the answer from somewhere, and the first figure
+# could not be believed either.
 #
 # ## What to ask of any figure
 #
@@ -250,5 +264,5 @@ pl.DataFrame(rows).with_columns(pl.col("model", "popular, all time").round(3))
 # 5. What about items that are new?
 # 6. Was anything chosen by looking at the test? Choose on validation, and read the test once.
 #
-# And what none of these tell: whether people are better served. Events were caused by what was shown
-# to them, so a log rewards a model that shows the same again. That takes an experiment.
+# And what none of these tell: whether people are better served. Events were caused by what was
+# shown to them, so a log rewards a model that shows the same again. That takes an experiment.

@@ -20,6 +20,7 @@
 import logging
 import textwrap
 import warnings
+from itertools import pairwise
 
 warnings.filterwarnings("ignore", message="IProgress")  # there are no progress bars here
 
@@ -142,8 +143,10 @@ class CNN(nn.Module):
         self.dim, widths = dim, [3, 16, 32, dim]
         self.layers = nn.Sequential(
             *(
-                nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(4, b), nn.ReLU())
-                for a, b in zip(widths, widths[1:], strict=False)
+                nn.Sequential(
+                    nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(4, b), nn.ReLU()
+                )
+                for a, b in pairwise(widths)
             )
         )
 
@@ -154,9 +157,9 @@ class CNN(nn.Module):
 # %% [markdown]
 # ## s = Siamese(h, v)
 #
-# An adapter for each modality maps it to the same width. Then *one* tower, shared by both, maps text
-# and picture into a common space. The item is the mean of the two, or the text alone if there is no
-# picture.
+# An adapter for each modality maps it to the same width. Then *one* tower, shared by both, maps
+# text and picture into a common space. The item is the mean of the two, or the text alone if there
+# is no picture.
 
 
 # %%
@@ -179,8 +182,8 @@ class Siamese(nn.Module):
 # ## u = GRU(s₁ … sₜ), and r̂ = MLP(u, c)
 #
 # `nn.GRU` gives the interest after every event at once. Its output at step t has read the events up
-# to t and no later one, so each step is a training example: what comes next? The score of a candidate
-# is a perceptron of u and c. We also prepare two other scores, to compare.
+# to t and no later one, so each step is a training example: what comes next? The score of a
+# candidate is a perceptron of u and c. We also prepare two other scores, to compare.
 
 
 # %%
@@ -251,8 +254,8 @@ class Train(LightningModule):
 
 
 # %% [markdown]
-# A figure tells how good a model is: NDCG@10 is 1 / log₂(1 + rank) of the event that came next, and 0
-# below rank ten. Items that the user has visited before are no candidates.
+# A figure tells how good a model is: NDCG@10 is 1 / log₂(1 + rank) of the event that came next, and
+# 0 below rank ten. Items that the user has visited before are no candidates.
 
 
 # %%
@@ -271,8 +274,8 @@ def test(model: Formula) -> float:
 
 
 # %% [markdown]
-# Three models learn from the same seed: the perceptron alone as in the formula, a plain product
-# u · c, and the product with the perceptron added.
+# Three models learn from the same seed: the perceptron alone as in the formula, a plain product u ·
+# c, and the product with the perceptron added.
 
 # %%
 batches = TensorDataset(history, late)
@@ -325,8 +328,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# A perceptron can learn a product in principle. In practice it needs more data than there is, so the
-# product alone is better, and what a perceptron can add to it is small. (Rendle et al., arXiv
+# A perceptron can learn a product in principle. In practice it needs more data than there is, so
+# the product alone is better, and what a perceptron can add to it is small. (Rendle et al., arXiv
 # 2005.09683, show this at length.) One seed and 557 test events say no more than that: the last two
 # bars are too close to be told apart.
 
@@ -373,9 +376,9 @@ plt.show()
 # ## The same from parts of the library
 #
 # Every line of the formula is a part of mmrec with the same role, and your own module fits in its
-# place: below, the encoder of pictures is the `CNN` from above. The library adds what the lines above
-# leave out, such as missing modalities that are learned, and training without the test *and* the
-# validation events, by which it chooses the epoch.
+# place: below, the encoder of pictures is the `CNN` from above. The library adds what the lines
+# above leave out, such as missing modalities that are learned, and training without the test *and*
+# the validation events, by which it chooses the epoch.
 
 # %%
 data = read_folder(shop)
@@ -409,7 +412,9 @@ trainer = Trainer(
 feed = SequenceDataModule(split, sources, FullSampler(trained), batch_size=25)
 trainer.fit(SequentialRecommender(model, lr=5e-3), datamodule=feed)
 made = Recommender.from_model(model, data.catalog, split, sources)
-print(f"NDCG@10 of {made.report['test']['targets']} test events: {made.report['test']['ndcg@10']:.3f}")
+print(
+    f"NDCG@10 of {made.report['test']['targets']} test events: {made.report['test']['ndcg@10']:.3f}"
+)
 
 # %% [markdown]
 # `made` is a recommender like any other: it recommends, and its report has baselines and slices. In
