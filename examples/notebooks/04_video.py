@@ -64,16 +64,17 @@ videos = {
 }
 
 # %% [markdown]
-# A user likes two topics. Videos are offered at random; those of a liked topic are watched for most
-# of their length, the others for some seconds.
+# A user likes two topics and comes in three sessions, in each of which ten videos are offered, at
+# random. Those of a liked topic are watched for most of their length, the others for some seconds.
 
 # %%
 rows = []
 for user in range(USERS):
     liked = rng.choice(TOPICS, 2, replace=False)
+    days = np.sort(rng.choice(20, OFFERS // 10, replace=False)) + rng.random()
     for step, video in enumerate(rng.choice(len(topic), OFFERS, replace=False)):
         watched = rng.beta(6, 2) if topic[video] in liked else rng.beta(1, 14)
-        at = START + 86_400.0 * rng.integers(20) + 200.0 * step
+        at = START + 86_400.0 * days[step // 10] + 200.0 * (step % 10)
         rows.append((f"user{user}", f"video{video}", at, 200.0 * watched, 200.0))
 columns = ["user_id", "item_id", "timestamp", "watch_seconds", "duration"]
 events = pl.DataFrame(rows, schema=columns, orient="row").sort("timestamp")

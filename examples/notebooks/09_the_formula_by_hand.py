@@ -284,7 +284,7 @@ for score in ("MLP(u, c)", "u·c", "u·c + MLP(u, c)"):
     seed_everything(0, verbose=False)
     train = Train(Formula(score))
     trainer = Trainer(
-        max_epochs=12,
+        max_epochs=10,
         accelerator="cpu",
         gradient_clip_val=1.0,
         logger=False,
@@ -401,7 +401,7 @@ model = SequentialModel(
 
 # %%
 trainer = Trainer(
-    max_epochs=10,
+    max_epochs=8,
     accelerator="cpu",
     gradient_clip_val=1.0,
     logger=False,
