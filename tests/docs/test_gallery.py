@@ -1,3 +1,4 @@
+import base64
 import json
 from types import SimpleNamespace
 
@@ -52,3 +53,13 @@ def test_notebooks_and_scripts_have_cards(made):
 def test_without_notebooks(made):
     pages = made(shop_py=SCRIPT)
     assert "Notebooks" not in pages["index.rst"]
+
+
+def test_the_largest_picture_of_a_notebook_is_on_its_card(made):
+    small, large = (base64.b64encode(data).decode() for data in (b"small", b"much larger"))
+    outputs = [{"data": {"image/png": small}}, {"data": {"image/png": large}}]
+    shown = NOTEBOOK | {"cells": [*NOTEBOOK["cells"], {"cell_type": "code", "source": []}]}
+    shown["cells"][-1]["outputs"] = outputs
+    pages = made(notebooks__cold_ipynb=json.dumps(shown))
+    assert pages["cold.png"] == "much larger"
+    assert ":img-top: cold.png" in pages["index.rst"]
