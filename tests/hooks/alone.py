@@ -86,7 +86,7 @@ class Alone:
 
 
 def of_compare():
-    import mmrec.cli.plots as plots
+    import mmrec.display.plots as plots
 
     figure, axes = plots.new_figure(2.0, "one")
     axes.plot([0, 1])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from mmrec.cli.private import private_file
+from mmrec.data.private import private_file
 from mmrec.cli.rows import write_rows
 
 FORMATS = ("parquet", "npy")
