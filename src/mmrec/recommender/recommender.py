@@ -21,7 +21,6 @@ from mmrec.data import (
     Split,
     Table,
     TimeUnit,
-    read_log,
     read_tables,
     renamed,
 )
@@ -39,7 +38,7 @@ from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
-from mmrec.recommender.pipeline.data import renumbered, split_log
+from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
 from mmrec.recommender.pipeline.measure import measure
@@ -650,9 +649,7 @@ class Recommender:
         if events is None:
             raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
         events = renamed({"interactions": events}, columns)["interactions"]
-        log = read_log(events, self.catalog, time_unit)
-        split = split_log(log, self.options, self.catalog)
-        return renumbered(split, self.state.event_types)
+        return split_again(self.state, events, time_unit)
 
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None

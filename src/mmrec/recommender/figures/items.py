@@ -74,7 +74,8 @@ def plot_items(
     Args:
         state: the recommender.
         color: column of the catalogue. The six most frequent values of texts have a color each,
-            others are grey; numbers, more than six of them, are a scale. An item with a list of values has the first.
+            others are grey; numbers, more than six of them, are a scale. Of several values, in
+            a list or between bars, the first counts.
         projection: how the map is made, see :func:`item_positions`.
         width: in inches.
 
@@ -153,7 +154,7 @@ def _column(catalog: Catalog, name: str) -> pl.Series:
         values = values.list.first()
     if values.dtype.is_numeric():
         return values
-    names = values.cast(pl.String)
+    names = values.cast(pl.String).str.split("|").list.first()
     numbers = names.cast(pl.Float64, strict=False)  # a table may hold numbers as texts
     if numbers.null_count() == names.null_count() and numbers.n_unique() > NAMED:
         return numbers

@@ -1,0 +1,145 @@
+"""Test events as examples: what a user had, what was recommended, and what came next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from mmrec.data import ItemId, Split
+from mmrec.data.splits import target_users
+from mmrec.recommender.lists import Recommendation
+from mmrec.recommender.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An event as it is shown.
+
+    Attributes:
+        item: the item's id.
+        event_type: type of the event; "" where it is not known.
+        time: unix seconds, or position.
+    """
+
+    item: ItemId
+    event_type: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A test event, the history before it, and the list that this history gets.
+
+    Attributes:
+        user: the user's id.
+        events: how many events came before.
+        history: the last of these events, oldest first.
+        upcoming: the test event.
+        rank: the rank of its item when the recommender was measured, 1 = best; None if the item
+            was filtered out, since the user had it before.
+        listed: the list for this history, best first.
+    """
+
+    user: ItemId
+    events: int
+    history: list[Visit]
+    upcoming: Visit
+    rank: int | None
+    listed: list[Recommendation]
+
+
+def draw_targets(targets: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
+    """Draw test events of different users: of each user the last one that has a history.
+
+    Args:
+        targets: the rank of each target, see :func:`mmrec.evaluation.target_table`.
+        count: how many; all users, if there are fewer.
+        seed: seed of the draw.
+
+    Example:
+        >>> table = pl.DataFrame({"user_id": [*"uuv"], "position": [1, 2, 5], "history": [1, 2, 0]})
+        >>> draw_targets(table, 2, 0).rows()
+        [('u', 2, 2)]
+    """
+    rows = targets.filter(pl.col("history") > 0).sort("position")
+    last = rows.unique("user_id", keep="last", maintain_order=True)
+    return last[np.random.default_rng(seed).permutation(len(last))[:count].tolist()]
+
+
+def worst_targets(targets: pl.DataFrame, count: int, *, items: int) -> pl.DataFrame:
+    """Return the test events with the worst ranks, each of another user and another item.
+
+    Events without a history are left out, since nothing was known, and so are those whose item was
+    filtered out.
+
+    Args:
+        targets: the rank of each target, see :func:`mmrec.evaluation.target_table`.
+        count: how many at most.
+        items: V. Higher ranks are those of filtered targets.
+
+    Example:
+        >>> table = {"user_id": [*"uuvw"], "item_id": [*"abac"], "position": [0, 1, 2, 3]}
+        >>> table |= {"rank": [7, 8, 5, 10], "history": [1, 1, 1, 1]}
+        >>> worst_targets(pl.DataFrame(table), 2, items=9)["user_id", "rank"].rows()
+        [('u', 8), ('v', 5)]
+    """
+    rows = targets.filter((pl.col("rank") <= items) & (pl.col("history") > 0))
+    rows = rows.sort("rank", "position", descending=[True, False])
+    rows = rows.unique("user_id", keep="first", maintain_order=True)
+    return rows.unique("item_id", keep="first", maintain_order=True).head(count)
+
+
+def read_cases(
+    recommender: Recommender,
+    split: Split,
+    targets: pl.DataFrame,
+    *,
+    items: int,
+    shown: int = 9,
+    k: int = 10,
+) -> list[Case]:
+    """Return targets as cases, with the lists of the recommender at the time of each.
+
+    Args:
+        recommender: makes the lists.
+        split: the split that the targets are of; ``position`` refers to it.
+        targets: rows of the table of ranks.
+        items: V. Higher ranks are those of filtered targets.
+        shown: how many events of a history are kept.
+        k: length of the lists.
+    """
+    return [
+        _case(recommender, split, row["position"], row["rank"], items, shown, k)
+        for row in targets.to_dicts()
+    ]
+
+
+def visits_until(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]:
+    """Yield the events of a user before position ``end``; event ``end - 1`` is the last of them."""
+    events, ids = split.sequences, recommender.catalog.ids
+    owner = int(target_users(split, np.array([end - 1]))[0])
+    for at in range(int(events.offsets[owner]), end):
+        event_type = events.event_types[events.event_type[at] - 1] if events.event_type[at] else ""
+        yield Visit(ids[events.item[at] - 1], event_type, float(events.time[at]))
+
+
+def _case(
+    recommender: Recommender, split: Split, position: int, rank: int, items: int, shown: int, k: int
+) -> Case:
+    *history, upcoming = visits_until(recommender, split, position + 1)
+    user = split.sequences.users[int(target_users(split, np.array([position]))[0])]
+    past = {
+        "item_id": [visit.item for visit in history],
+        "event": [visit.event_type for visit in history],
+    }
+    timed = recommender.state.timed
+    if timed:
+        past["timestamp"] = [visit.time for visit in history]
+    users = recommender.state.users
+    known = users is not None and users.find(user)
+    lines = recommender.recommend(
+        past, k, user=user if known else None, at=upcoming.time if timed else None
+    )
+    found = rank if rank <= items else None
+    return Case(user, len(history), history[-shown:], upcoming, found, list(lines))
