@@ -91,6 +91,8 @@ def of_compare():
     figure, axes = plots.new_figure(2.0, "one")
     axes.plot([0, 1])
     assert plots.saved("one", "one", figure).png
+    assert plots.inline_svg(figure, "one")
+    import_module("mmrec.reporting")
 
 
 def of_demo():

@@ -49,22 +49,29 @@ class Case:
     listed: list[Recommendation]
 
 
-def draw_targets(targets: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
-    """Draw test events of different users: of each user the last one that has a history.
+def draw_targets(targets: pl.DataFrame, count: int, seed: int, *, k: int = 10) -> pl.DataFrame:
+    """Draw test events of different users, half of them hits, as far as there are so many.
+
+    Of each user, the last event that has a history takes part in the draw. Hits come first.
 
     Args:
         targets: the rank of each target, see :func:`mmrec.evaluation.target_table`.
         count: how many; all users, if there are fewer.
         seed: seed of the draw.
+        k: a rank of ``k`` or better is a hit.
 
     Example:
-        >>> table = pl.DataFrame({"user_id": [*"uuv"], "position": [1, 2, 5], "history": [1, 2, 0]})
-        >>> draw_targets(table, 2, 0).rows()
-        [('u', 2, 2)]
+        >>> table = {"user_id": [*"uuvw"], "position": [1, 2, 5, 9], "history": [1, 2, 0, 4]}
+        >>> draw_targets(pl.DataFrame(table | {"rank": [1, 30, 1, 2]}), 5, 0)["position"].to_list()
+        [9, 2]
     """
     rows = targets.filter(pl.col("history") > 0).sort("position")
     last = rows.unique("user_id", keep="last", maintain_order=True)
-    return last[np.random.default_rng(seed).permutation(len(last))[:count].tolist()]
+    drawn = last[np.random.default_rng(seed).permutation(len(last)).tolist()]
+    hits, misses = drawn.filter(pl.col("rank") <= k), drawn.filter(pl.col("rank") > k)
+    kept = min(len(hits), max(count // 2, count - len(misses)))
+    chosen: pl.DataFrame = pl.concat([hits.head(kept), misses.head(count - kept)])
+    return chosen
 
 
 def worst_targets(targets: pl.DataFrame, count: int, *, items: int) -> pl.DataFrame:

@@ -54,7 +54,7 @@ def changed_options(state: RecommenderState) -> Facts:
         >>> from types import SimpleNamespace
         >>> made = SimpleNamespace(options=Options(dim=8, epochs=20), recipe={"loss": "bpr"})
         >>> changed_options(made)["dim"]
-        '8 (default 64)'
+        '8 (default 128)'
     """
     defaults, chosen = Options().model_dump(), state.options.model_dump()
     found = {

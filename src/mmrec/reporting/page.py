@@ -20,6 +20,7 @@ from mmrec.recommender.figures import (
     plot_items,
     plot_metrics,
     plot_modalities,
+    plot_popularity,
     plot_slices,
     plot_training,
 )
@@ -33,7 +34,7 @@ from mmrec.reporting.uncertain import doubts, kept_has_seen
 
 Values = dict[str, Any]
 
-WIDTH = 5.6
+WIDTH = 5.2
 """Width of a figure in inches: two lie side by side, and one fills a phone."""
 
 
@@ -88,7 +89,7 @@ def write_report(
     text = template.render(
         title=title,
         tiles=page.headline() if measurable else [],
-        figures=_figures(state, color or _category(state)),
+        figures=_figures(state, color or _category(state), split),
         results=_results(state) if measurable else [],
         notes=notes(state.report) if measurable else [],
         doubts=doubts(state) if measurable else [],
@@ -200,7 +201,7 @@ class _Page:
         return f"{day.day} {day:%b}"
 
 
-def _figures(state: RecommenderState, color: str | None) -> dict[str, Values]:
+def _figures(state: RecommenderState, color: str | None, split: Split | None) -> dict[str, Values]:
     """Return the figures of a recommender by name."""
     wanted: dict[str, Callable[[], Any]] = {
         "ndcg": lambda: plot_metrics(state, "ndcg@10", width=WIDTH),
@@ -210,6 +211,8 @@ def _figures(state: RecommenderState, color: str | None) -> dict[str, Values]:
         "items": lambda: plot_items(state, color, width=WIDTH),
         "modalities": lambda: plot_modalities(state, width=WIDTH),
     }
+    if split is not None:
+        wanted["popularity"] = lambda: plot_popularity(state, split.train_counts, width=WIDTH)
     if color is not None and color not in state.catalog.frame.columns:
         wanted["items"]()  # raises
     return {name: _drawn(name, draw) for name, draw in wanted.items()}

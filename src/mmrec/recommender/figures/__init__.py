@@ -9,9 +9,10 @@ from mmrec.recommender.figures.measured import (
     Measured,
     measured,
     measured_baselines,
+    measured_by_popularity,
     measured_slices,
 )
-from mmrec.recommender.figures.metrics import plot_metrics, plot_slices
+from mmrec.recommender.figures.metrics import plot_metrics, plot_popularity, plot_slices
 from mmrec.recommender.figures.modalities import modality_shares, plot_modalities
 from mmrec.recommender.figures.training import plot_training
 
@@ -20,11 +21,13 @@ __all__ = [
     "item_positions",
     "measured",
     "measured_baselines",
+    "measured_by_popularity",
     "measured_slices",
     "modality_shares",
     "plot_items",
     "plot_metrics",
     "plot_modalities",
+    "plot_popularity",
     "plot_slices",
     "plot_training",
 ]

@@ -87,9 +87,10 @@ def plot_items(
     indices, at, made = item_positions(state, projection)
     title = f"{len(indices):,} items, by {made.upper()} of their vectors; like lies near like"
     with styled():
-        figure, axes = new_figure(0.8 * width, title, width=width)
+        figure, axes = new_figure(0.98 * width, title, width=width)
         axes.set_axis_off()
         axes.set_aspect("equal", adjustable="datalim")
+        axes.margins(0.02)
         draw = partial(
             axes.scatter,
             s=float(np.clip(9000 / len(indices), 4, 36)),
@@ -122,7 +123,7 @@ def _by_name(figure: Any, draw: Any, at: Float[np.ndarray, "N 2"], values: pl.Se
         draw(*at[rest].T, color=BASELINE, label="other")
     for place, name in enumerate(names):
         draw(*at[(values == name).fill_null(False).to_numpy()].T, color=color_of(place), label=name)
-    figure.legend(loc="outside lower center", ncols=3, markerscale=1.4)
+    figure.legend(loc="outside lower center", ncols=3, markerscale=1.4, handletextpad=0.1)
 
 
 def _pca(directions: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N 2"]:

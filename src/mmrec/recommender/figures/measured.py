@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Int
 
 from mmrec.display import BASELINE_NAMES
 from mmrec.evaluation.statistics import cluster_bootstrap
@@ -111,6 +112,36 @@ def test_metrics(state: RecommenderState, metric: str) -> Mapping[str, Any]:
         known = [name for name in test if "@" in name]
         raise ValueError(f"metric must be one of {known}; got {metric!r}")
     return test
+
+
+def measured_by_popularity(
+    state: RecommenderState, counts: Int[np.ndarray, " V1"], metric: str = "ndcg@10"
+) -> list[Measured]:
+    """Return a metric on test events by how many training events their items have.
+
+    Args:
+        state: the recommender.
+        counts: training events of each catalogue index, such as ``split.train_counts``.
+        metric: the metric.
+
+    Raises:
+        ValueError: the recommender has no table of ranks, or no such metric.
+        ImportError: SciPy is not installed.
+    """
+    test_metrics(state, metric)
+    if state.targets is None:
+        raise ValueError("expected a recommender with ranks of its targets; got one without")
+    seen = counts[state.catalog.indices_of(state.targets["item_id"].to_list())]
+    found, low, high = [], 0, 1
+    while low <= seen.max(initial=0):
+        rows = state.targets.filter(pl.Series((seen >= low) & (seen < high)))
+        if len(rows):
+            name = "0 events" if low == 0 else f"{low:,} to {high - 1:,} events"
+            values = metric_of_targets(rows, metric, state.report.get("items"))
+            about = {metric: float(values.mean()), "targets": len(rows)}
+            found.append(_measured(name, about, metric, rows, state, "rank"))
+        low, high = max(1, high), 10 * max(1, high)
+    return found
 
 
 def _measured(

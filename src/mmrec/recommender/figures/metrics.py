@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int
+
 from mmrec.display.plots import (
     BASELINE,
     COLORS,
@@ -18,6 +21,7 @@ from mmrec.recommender.figures.measured import (
     Measured,
     measured,
     measured_baselines,
+    measured_by_popularity,
     measured_slices,
 )
 
@@ -54,6 +58,31 @@ def plot_slices(state: RecommenderState, metric: str = "ndcg@10", *, width: floa
         figure = _dots(named, [COLORS[0]] * len(rows), title, width)
         figure.axes[0].axvline(whole.mean, color=SOFT, lw=1, ls=(0, (4, 3)), zorder=1)
         return figure
+
+
+def plot_popularity(
+    state: RecommenderState,
+    counts: Int[np.ndarray, " V1"],
+    metric: str = "ndcg@10",
+    *,
+    width: float = WIDTH,
+) -> Any:
+    """Draw a test metric by how many training events the next item has.
+
+    Args:
+        state: the recommender.
+        counts: training events of each catalogue index, such as ``split.train_counts``.
+        metric: the metric.
+        width: in inches.
+
+    Raises:
+        ValueError: the recommender has no table of ranks, or no such metric.
+        ImportError: matplotlib or SciPy is not installed.
+    """
+    rows = measured_by_popularity(state, counts, metric)
+    title = f"{metric.upper()} by training events of the next item (test events). {_about(rows)}"
+    with styled():
+        return _dots([_counted(one) for one in rows], [COLORS[0]] * len(rows), title, width)
 
 
 def _about(rows: Sequence[Measured]) -> str:
