@@ -4,7 +4,7 @@ PYTHON ?= .venv/bin/python
 
 install:
 	python3 -m venv .venv
-	.venv/bin/pip install -e '.[demo,dev,docs]'
+	.venv/bin/pip install -e '.[demo,dev]'
 
 check:
 	$(PYTHON) -m ruff check .
@@ -19,4 +19,5 @@ demo:
 	$(dir $(PYTHON))mmrec demo
 
 docs:
-	$(PYTHON) -m mkdocs build --strict
+	$(PYTHON) -m sphinx -b html -j 2 -E -a -q -W --keep-going docs site
+	$(PYTHON) docs/check.py site

@@ -2,9 +2,9 @@
 
     python .ci/wheel.py DIST
 
-The wheel holds the package alone; it installs into an environment of its own, beside the dependencies
-of this one; `import mmrec` is quick; the command starts; a typed program that uses it passes mypy, and
-pyright where it is installed.
+The wheel holds the package alone; it installs into an environment of its own, beside the
+dependencies of this one; `import mmrec` is quick; the command starts; a typed program that uses it
+passes mypy, and pyright where it is installed.
 """
 
 import re
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
-CLIENT = '''
+CLIENT = """
 from typing import assert_type
 
 import torch
@@ -46,7 +46,7 @@ def first(recommender: mmrec.Recommender) -> list[str | int]:
 def wrong(recommender: mmrec.Recommender) -> None:
     recommender.recommend(["a"], k="3")  # type: ignore[arg-type]
     assert softmax_loss is not None
-'''
+"""
 """A program with types: each of its lines is right, but for the one that says so."""
 
 IMPORT_SECONDS = 0.2

@@ -136,6 +136,40 @@ def chain():
 
 
 @pytest.fixture(scope="session")
+def pages():
+    """Labeled impressions with a planted rule, and the vectors of the items.
+
+    Items have a vector near that of one of four kinds. A user has a taste for one kind, and clicks
+    on an item of it with probability .9, on others with .05. ``shuffled`` gives the labels of each
+    impression to items at random.
+    """
+    from mmrec.data import Catalog, Interactions, TableSource, read_impressions
+
+    def make(*, users=60, pages=10, shown=6, items=40, seed=0, shuffled=False):
+        rng = np.random.default_rng(seed)
+        kind, taste = rng.integers(4, size=items), rng.integers(4, size=users)
+        vectors = rng.normal(size=(4, 8))[kind] + rng.normal(0, 0.3, (items, 8))
+        log = {n: [] for n in ("user_id", "item_id", "timestamp", "event", "impression_id")}
+        for page in range(pages):
+            for user in range(users):
+                chosen = rng.choice(items, shown, replace=False)
+                clicks = rng.random(shown) < np.where(kind[chosen] == taste[user], 0.9, 0.05)
+                clicks = rng.permutation(clicks) if shuffled else clicks
+                log["user_id"] += [f"u{user}"] * shown
+                log["item_id"] += [f"i{item}" for item in chosen]
+                log["timestamp"] += [1000.0 * page + user] * shown
+                log["event"] += ["click" if click else "impression" for click in clicks]
+                log["impression_id"] += [page] * shown
+        catalog = Catalog({"item_id": [f"i{item}" for item in range(items)]})
+        there = np.arange(items + 1) > 0
+        table = np.pad(vectors, ((1, 0), (0, 0))).astype(np.float32)
+        sources = {"text": TableSource(table, there)}
+        return read_impressions(Interactions(log), catalog), sources
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tiny_encoders():
     """Timm models are small and untrained here: always the same one for a name."""
 

@@ -13,7 +13,14 @@ import pytest
 
 import mmrec
 from mmrec.cli.app import app
-from mmrec.recommender.artifact.run import CONTRIBUTIONS, FILES, NEIGHBOURS, TARGETS, TREND
+from mmrec.recommender.artifact.run import (
+    CONTRIBUTIONS,
+    FILES,
+    GIVEN,
+    NEIGHBOURS,
+    TARGETS,
+    TREND,
+)
 
 QUICK = ["--dim", "16", "--epochs", "1", "--batch-size", "8", "--max-length", "6"]
 QUICK += ["--modalities", "id", "--negatives", "full", "--devices", "1", "--lr", "0.02"]
@@ -129,7 +136,7 @@ def test_fit_evaluate_recommend(command, folder, quick, tmp_path):
     assert report["seed"] == 0
     assert "RUN written to" in text
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*FILES, TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS]
+        [*FILES, TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, GIVEN]
     )
     assert json.loads((out / "report.json").read_text()) == report
     assert [path.name for path in out.parent.iterdir()] == ["first"]
@@ -379,7 +386,7 @@ def test_an_error_of_several_lines_becomes_one(command, run, monkeypatch):
 
 
 def test_wrong_usage(command, run):
-    for arguments in (["recommend", run, "-k", "0"], ["fit"], ["recommend", run, "--nothing"]):
+    for arguments in (["recommend", run, "-k", "0"], ["evaluate"], ["recommend", run, "--nothing"]):
         status, _, err = command(*arguments)
         assert status == 2
         assert "Traceback" not in err

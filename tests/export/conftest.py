@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from mmrec.data import Histories
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.models import esasrec, gru4rec, hstu, lrurec, narm, sasrec, two_tower
+from mmrec.models import esasrec, gru4rec, hstu, lrurec, naml, narm, nrms, sasrec, two_tower
 from mmrec.recommender.parts import SLOTS
 
 BUILDERS = {
@@ -19,6 +19,8 @@ BUILDERS = {
     "hstu": hstu,
     "ligr": esasrec,
     "narm": partial(narm, attended=3),
+    "nrms": partial(nrms, heads=2),
+    "additive": naml,
     "mean": two_tower,
 }
 
@@ -49,7 +51,7 @@ def small_model():
         for parameter in made.parameters():  # some start at 0, which would hide what they do
             torch.nn.init.normal_(parameter, std=0.1)
         given = {"fusion": made} | changes
-        if interest in ("sasrec", "hstu", "ligr"):
+        if interest in ("sasrec", "hstu", "ligr", "nrms"):
             given.setdefault("window", 3)
         return BUILDERS[interest](encoders, dim=8, **given).eval()
 

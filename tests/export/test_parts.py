@@ -7,7 +7,7 @@ from mmrec.export import to_exported_program
 from mmrec.export.parts import step_parts
 from mmrec.interest import GRUInterest
 
-INTERESTS = ["gru4rec", "sasrec", "lrurec", "hstu", "ligr", "narm", "mean"]
+INTERESTS = ["gru4rec", "sasrec", "lrurec", "hstu", "ligr", "narm", "nrms", "additive", "mean"]
 
 
 def folded(step, readout, ports, histories, vectors):
@@ -34,7 +34,9 @@ def folded(step, readout, ports, histories, vectors):
 def test_folded_history_equals_the_models_interest(
     small_model, histories, interest, layers, inputs
 ):
-    model, vectors = small_model(interest, layers=layers, **inputs), torch.randn(13, 8)
+    if interest not in ("nrms", "additive"):  # these have one layer
+        inputs = inputs | {"layers": layers}
+    model, vectors = small_model(interest, **inputs), torch.randn(13, 8)
     step, readout = step_parts(model.interest)
     with torch.no_grad():
         expected = model.interests(histories, vectors)

@@ -167,6 +167,20 @@ def of_serve():
     import_module("websockets")
 
 
+def of_tensorboard():
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from mmrec.training.tracking import check_loggers, make_loggers
+
+    with TemporaryDirectory() as folder:
+        check_loggers(["tensorboard"], Path(folder))
+        (logger,) = make_loggers(["tensorboard"], Path(folder), "select")
+        logger.log_metrics({"lr": 0.5}, 1)
+        logger.finalize("success")
+        assert list(Path(folder, "select").glob("events.out.*"))
+
+
 def of_nothing():
     import mmrec
 

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     HSTUInterest,
     LiGRInterest,
     LinearRecurrentInterest,
     NARMInterest,
+    NRMSInterest,
     SelfAttentionInterest,
 )
 
@@ -20,8 +22,13 @@ MODELS = {
     "hstu": lambda **options: HSTUInterest(8, window=6, **options),
     "ligr": lambda **options: LiGRInterest(8, window=6, **options),
     "narm": lambda **options: NARMInterest(8, attended=6, **options),
+    "nrms": lambda **options: NRMSInterest(8, window=6, **options),
+    "additive": lambda **options: AdditiveAttentionInterest(8, **options),
     "lru": lambda **options: LinearRecurrentInterest(8, **options),
 }
+
+ORDERED = [name for name in MODELS if name not in ("nrms", "additive")]
+"""Those that read the order of events; the others pool a set of them."""
 
 
 @pytest.fixture(params=MODELS, name="make")
@@ -62,6 +69,7 @@ def test_dropout_in_training_alone(make):
     assert torch.equal(model.eval()(vectors, mask), model(vectors, mask))
 
 
+@pytest.mark.parametrize("make", ORDERED, indirect=True)
 def test_a_planted_pattern_is_learned_and_noise_is_not(make):
     """The target is the item before the last: something only a memory knows."""
 
@@ -170,5 +178,5 @@ def test_states_of_float64(make):
 
 def test_the_window_says_what_the_state_holds(make):
     model = make()
-    windowed = isinstance(model, SelfAttentionInterest | HSTUInterest | LiGRInterest)
+    windowed = isinstance(model, SelfAttentionInterest | HSTUInterest | LiGRInterest | NRMSInterest)
     assert model.window == (6 if windowed else None)

@@ -7,14 +7,16 @@ from torch import nn
 
 from mmrec.data import Histories, TableSource, id_source, load_pool
 from mmrec.encoders import FeatureEncoder, IdEncoder
-from mmrec.fusion import ConcatFusion, SiameseFusion
+from mmrec.fusion import AdditiveFusion, ConcatFusion, SiameseFusion
 from mmrec.interest import GRUInterest, LinearRecurrentInterest, SelfAttentionInterest
 from mmrec.models import (
     esasrec,
     gru4rec,
     hstu,
     lrurec,
+    naml,
     narm,
+    nrms,
     sasrec,
     sequential,
     two_tower,
@@ -99,6 +101,17 @@ def test_what_narm_and_two_tower_alone_have():
     assert esasrec(encoders(), dim=8, heads=4, window=7).interest.blocks[0].heads == 4
 
 
+def test_what_nrms_and_naml_alone_have():
+    made = nrms(encoders(), dim=16, heads=4, window=7, time_gap=True).interest
+    assert (made.heads, made.window, made.inputs.dropout.p) == (4, 7, 0.4)
+    assert nrms(encoders(), dim=32).interest.heads == 16
+    made = naml(encoders(), dim=8, dropout=0.2)
+    assert isinstance(made.items.fusion, AdditiveFusion)
+    assert (made.items.dim, made.interest.inputs.dropout.p) == (8, 0.2)
+    fusion = ConcatFusion({"id": 8, "text": 5}, 8)
+    assert naml(encoders(), dim=8, fusion=fusion).items.fusion is fusion
+
+
 def test_an_interest_model_without_a_builder_has_the_same_defaults():
     made = sequential(encoders(), partial(GRUInterest, layers=2), dim=8)
     same = gru4rec(encoders(), layers=2, dim=8)
@@ -121,7 +134,7 @@ def test_the_state_dict_names_its_parts():
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec, esasrec, narm, two_tower])
+@pytest.mark.parametrize("build", [gru4rec, hstu, sasrec, lrurec, esasrec, narm, nrms, two_tower])
 def test_an_encoder_without_a_width(build):
     with pytest.raises(ValueError, match=r"must have dim, .* the one for 'id', Linear, has none"):
         build({"id": nn.Linear(3, 3)})

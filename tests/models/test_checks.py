@@ -4,7 +4,7 @@ from torch import nn
 
 from mmrec.encoders import IdEncoder
 from mmrec.fusion import ConcatFusion
-from mmrec.interest import GRUInterest
+from mmrec.interest import DINInterest, GRUInterest
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.scoring import DotScorer, MLPScorer
 
@@ -93,3 +93,9 @@ def test_the_checks_draw_no_random_numbers():
 def test_parts_that_do_not_fit(parts, message):
     with pytest.raises(ValueError, match=message):
         build(**parts)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_interest_that_depends_on_the_candidate():
+    with pytest.raises(ValueError, match="got DINInterest, which depends on the candidate: use it"):
+        build(interest=DINInterest(8))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mmrec.data import EventReader, EventRules, Histories
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     LinearRecurrentInterest,
     MeanInterest,
@@ -19,6 +20,7 @@ INTERESTS = {
     "gru": lambda: GRUInterest(8, layers=2, time_gap=True, num_event_types=2),
     "lru": lambda: LinearRecurrentInterest(8, time_gap=True, num_event_types=2),
     "narm": lambda: NARMInterest(8, attended=4, time_gap=True, num_event_types=2),
+    "additive": lambda: AdditiveAttentionInterest(8, time_gap=True, num_event_types=2),
     "mean": lambda: MeanInterest(8, decay=0.7, time_gap=True, num_event_types=2),
     "sasrec": lambda: SelfAttentionInterest(8, window=4, time_gap=True, num_event_types=2),
 }

@@ -672,3 +672,8 @@ def test_bad_data(chain, options):
     times = [float("nan"), *map(float, events["timestamp"][1:])]
     with pytest.raises(ValueError, match="must be a finite number"):
         Recommender.fit(events | {"timestamp": times}, items, options=options())
+
+
+def test_what_names_users_is_for_its_owner_alone(by_id, tmp_path):
+    by_id.save(tmp_path / "run")
+    assert (tmp_path / "run" / "targets.parquet").stat().st_mode & 0o777 == 0o600

@@ -2,7 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec.recommender.user_vectors import encode_users, index_items
+from mmrec.affinities import CoOccurrence
+from mmrec.data import Interactions, to_sequences
+from mmrec.recommender.user_vectors import encode_users, index_items, not_in_the_product
 
 HISTORIES = pl.DataFrame({"user_id": ["u", "v", "w"], "history": [["i3", "i4"], [], ["i9"]]})
 
@@ -29,6 +31,16 @@ def test_a_vector_gives_the_scores_of_a_list(by_id):
     items = index_items(by_id)["vector"].to_numpy()
     [best] = by_id.recommend(long, 1, exclude_seen=False)
     assert float((items @ vector).max()) == pytest.approx(best.score, abs=1e-4)
+
+
+def test_what_the_product_lacks_is_said(by_id, add_affinities):
+    assert not_in_the_product(by_id.state) == []
+    events = {"user_id": [*"uuvv"], "item_id": ["i1", "i2", "i1", "i3"], "position": [0, 1, 0, 1]}
+    log = to_sequences(Interactions(events), by_id.catalog)
+    table = CoOccurrence.of(log, len(by_id.catalog)).weighted(2.0)
+    counted = add_affinities(by_id, neighbours=[table])
+    (said,) = not_in_the_product(counted.state)
+    assert said.startswith("what is counted in the log (")
 
 
 def test_what_is_no_history(by_id):

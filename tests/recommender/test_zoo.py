@@ -10,6 +10,7 @@ from mmrec.recommender.zoo import ZOO, resolve
 
 QUICK = {"dim": 16, "layers": 1, "max_length": 6, "batch_size": 8, "lr": 0.02, "refit": "none"}
 QUICK |= {"devices": 1, "dropout": 0.1, "ema": 0.0}
+TEXTUAL = ("morec", "unisrec", "nrms")
 
 
 @pytest.fixture(scope="module")
@@ -17,15 +18,18 @@ def train(chain, bert_folder, images, tiny_encoders):
     """Train a model of the zoo with quick options."""
 
     def run(model, *, epochs=3, parts=None, place=None, resume=False, log=None, **changes):
-        given = {"encoders": {"text": str(bert_folder)}} if model in ("morec", "unisrec") else {}
+        given = {"encoders": {"text": str(bert_folder)}} if model in TEXTUAL else {}
+        quick = QUICK | {"epochs": epochs}
+        if model in ("nrms", "naml"):  # they have one layer
+            del quick["layers"]
         events, items = chain(**({"users": 20} | (log or {})))
-        if model == "two_tower":
+        if model in ("two_tower", "naml"):
             changes = {"modalities": ("id", "category:kind")} | changes
         return Recommender.fit(
             events,
             items,
             model=model,
-            options=Options(**(QUICK | {"epochs": epochs} | changes)),
+            options=Options(**(quick | changes)),
             checkpoints=place,
             resume=resume,
             **(given | (parts or {})),

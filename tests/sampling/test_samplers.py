@@ -112,6 +112,7 @@ def test_same_generator_same_pool_also_after_pickling(name):
         (lambda: UniformSampler(np.array([], dtype=int), 3), r"indices of 1 or more; got \[\]"),
         (lambda: UniformSampler(ITEMS, 0), "size must be at least 1; got 0"),
         (lambda: PopularitySampler(COUNTS, 0), "size must be at least 1; got 0"),
+        (lambda: PopularitySampler(COUNTS, 3, np.nan), "alpha must be a finite number; got nan"),
         (lambda: InBatchSampler(COUNTS, 0), "positions must be at least 1; got 0"),
         (lambda: PopularitySampler(np.array([5, 0]), 1), "one of them positive"),
         (lambda: PopularitySampler(np.array([5, -1, 2]), 1), "0 or more"),

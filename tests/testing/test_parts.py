@@ -27,10 +27,12 @@ from mmrec.encoders import (
     ImageEncoder,
     ImageTransform,
     NumberEncoder,
+    QuantizedEncoder,
+    SemanticIdEncoder,
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
-from mmrec.interest import GRUInterest, SelfAttentionInterest
+from mmrec.interest import DINInterest, GRUInterest, SelfAttentionInterest
 from mmrec.losses import gbce_loss
 from mmrec.sampling import (
     InBatchSampler,
@@ -47,6 +49,7 @@ from mmrec.testing import (
     check_reranker,
     check_sampler,
     check_scorer,
+    check_target_aware,
 )
 
 NO_PART = ()
@@ -65,6 +68,8 @@ FUSIONS = {
     "SiameseFusion": (SiameseFusion, partial(SiameseFusion, content=None, hidden=12)),
 }
 INTERESTS = {
+    "AdditiveState": NO_PART,
+    "DINInterest": (DINInterest,),
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
     "MeanState": NO_PART,
@@ -72,6 +77,7 @@ INTERESTS = {
     "RecurrentState": NO_PART,
     "RequestTime": NO_PART,
     "WindowState": NO_PART,
+    "last_interest": NO_PART,
 }
 SCORERS = {
     "DotScorer": (
@@ -84,6 +90,8 @@ SCORERS = {
 }
 LOSSES = {
     "alignment_loss": NO_PART,
+    "click_loss": NO_PART,  # of labeled impressions
+    "click_softmax_loss": NO_PART,
     "directau_loss": NO_PART,
     "gbce_loss": (gbce_loss, partial(gbce_loss, calibration=1.0)),
     "labeled_negative_loss": NO_PART,
@@ -133,6 +141,17 @@ ENCODERS = {
     "ImageTower": NO_PART,
     "ImageTransform": NO_PART,
     "NumberEncoder": ((partial(NumberEncoder, sizes=[2, 3], dim=4), NUMBERS),),
+    "QuantizedEncoder": (
+        (QuantizedEncoder(5, 4, levels=2, size=3).fit(NUMBERS), NUMBERS),
+        (QuantizedEncoder(5, 4, levels=3, size=4, rows=6).fit(NUMBERS), NUMBERS),
+    ),
+    "SemanticIdEncoder": (
+        (partial(SemanticIdEncoder, levels=2, size=4, dim=5), torch.tensor([[0, 1], [3, 3]])),
+        (
+            partial(SemanticIdEncoder, levels=3, size=4, dim=5, rows=7),
+            torch.tensor([[0, 1, 2], [3, 3, 3], [0, 1, 3]]),
+        ),
+    ),
     "TextEncoder": (
         (text, TEXTS),
         (partial(text, pooling="attention", tuning="last-1"), TEXTS),
@@ -183,7 +202,10 @@ def test_fusions(part):
 
 @every_part("interest", INTERESTS)
 def test_interests(part):
-    assert {"padding", "causality", "step"} <= set(check_interest(part))
+    if part is DINInterest:
+        assert {"padding", "candidates"} <= set(check_target_aware(part))
+    else:
+        assert {"padding", "causality", "step"} <= set(check_interest(part))
 
 
 @every_part("scoring", SCORERS)

@@ -1,5 +1,6 @@
-"""Baselines: popularity (of all time, decayed, windowed), Markov chain, item-kNN, EASE, content."""
+"""Baselines: popularity, Markov chain, item-kNN, EASE, nearest in content; click rates."""
 
+from mmrec.baselines.click_rates import click_rates
 from mmrec.baselines.content import ContentNearest
 from mmrec.baselines.ease import EASE
 from mmrec.baselines.knn import ItemKNN
@@ -18,4 +19,5 @@ __all__ = [
     "Popularity",
     "RecentPopularity",
     "WindowedPopularity",
+    "click_rates",
 ]

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from mmrec.cli.commands.check import check
 from mmrec.cli.commands.compact import compact
 from mmrec.cli.commands.degrade import degrade
 from mmrec.cli.commands.export import export
+from mmrec.cli.commands.fit import DEFAULT_CACHE, fit
 from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
@@ -17,12 +18,11 @@ from mmrec.cli.commands.report import report as report_page
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
-from mmrec.cli.options import Model, given_parts, import_parts, takes_options, with_stated
-from mmrec.cli.places import default_log, forget_start, writing
+from mmrec.cli.options import given_parts, import_parts
+from mmrec.cli.places import default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
+from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, data_folder, print_json
 from mmrec.cpu.memory import keep_freed_memory
-from mmrec.recommender.options import Options
 
 app = typer.Typer(
     help="Multimodal recommendation: texts, images and event histories to ranked lists.",
@@ -31,8 +31,6 @@ app = typer.Typer(
 )
 
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.")]
-Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
-DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
 
 
 def main() -> None:
@@ -71,69 +69,7 @@ def _options(
 app.command()(check)
 
 
-@app.command()
-@takes_options
-def fit(
-    *,
-    data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
-    model: Model = None,
-    columns: Columns = None,
-    time_unit: Unit = None,
-    options: Options,
-    parts: dict[str, Any],
-    stated: frozenset[str],
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue where the same command was interrupted.")
-    ] = False,
-    cache: Cache = DEFAULT_CACHE,
-    as_json: Json = False,
-) -> None:
-    """Train a recommender on a data set folder and write a RUN.
-
-    During training, a checkpoint of each epoch is kept in the folder OUT.training.
-    """
-    from mmrec.cli.tables import metrics_table
-    from mmrec.data import read_folder
-    from mmrec.recommender import Recommender
-    from mmrec.recommender.artifact.run import check_place, is_main_process
-
-    check_place(out)  # now rather than after training
-    how = reading(columns, time_unit)
-    dataset = read_folder(data, **how)
-    checkpoints = out.resolve().with_name(f"{out.resolve().name}.training")
-    # A checkpoint of a private training would have to be kept secret, too.
-    kept = checkpoints if options.epsilon is None else None
-    try:
-        with writing({"checkpoints": checkpoints, "features": cache}):
-            recommender = Recommender.fit(
-                dataset.interactions,
-                dataset.catalog,
-                model=model,
-                users=dataset.users,
-                cache=cache,
-                options=options if model is None else with_stated(options, stated),
-                progress=True,
-                checkpoints=kept,
-                resume=resume,
-                **parts,
-            )
-        recommender.save(out, data=str(data.resolve()), **how)
-    except KeyboardInterrupt:
-        some = any(checkpoints.glob("epoch-*.ckpt"))
-        what = "the same command with --resume continues" if some else "no epoch was completed"
-        sys.stderr.write(f"\nmmrec: stopped; {what}\n")
-        raise typer.Exit(130) from None
-    finally:
-        forget_start(checkpoints)
-    if not is_main_process():
-        return
-    typer.echo(metrics_table(recommender.report))
-    typer.echo(f"RUN written to {out}")
-    if as_json:
-        print_json(recommender.report)
-
-
+app.command()(fit)
 app.command()(tune)
 
 
@@ -186,6 +122,7 @@ def update(
     cache: Cache = DEFAULT_CACHE,
     seed: Seed = 0,
     part: Own = None,
+    no_progress: NoProgress = False,
     as_json: Json = False,
 ) -> None:
     """Continue training a RUN on new data, which may have new users and items."""
@@ -205,7 +142,7 @@ def update(
             users=dataset.users,
             images=images if images is not None and images.is_dir() else None,
             cache=cache,
-            progress=True,
+            progress=False if no_progress or as_json else None,
             options={"epochs": epochs, "lr": lr, "seed": seed},
             **given_parts({"loss": loss, "negatives": negatives}),
         )

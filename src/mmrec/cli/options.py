@@ -9,24 +9,14 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from mmrec.recommender.config import PART_HELPS as SLOT_HELPS
 from mmrec.recommender.options import PARTS, Options
 from mmrec.recommender.zoo import model_help
 
 PART_HELPS = {
     "text_encoder": "Hugging Face name or folder of a text model.",
     "image_encoder": "timm name of an image model.",
-    "fusion": "How modalities become one vector: concat, siamese, attention, gated, bilinear, "
-    "experts, film or sum.",
-    "interest": "How a history becomes an interest: gru4rec, sasrec, lrurec, hstu, ligr, narm, "
-    "mean or last (the last event alone).",
-    "scorer": "How items are retrieved: dot, cosine or bilinear.",
-    "reranker": "What ranks the short list that is retrieved: mlp, dcn or mol; nothing by "
-    "default. It is kept if it lifts NDCG@10 on validation.",
-    "loss": "softmax, bpr, bce, gbce, bpr-max, top1-max or hard-bpr.",
-    "negatives": "What a target is compared with: full (all trained items), popularity or uniform "
-    "(a draw for each batch), in-batch (the targets of the batch), or mixed (these and a draw by "
-    "popularity). auto is in-batch where encoders are trained, else full up to 1,000 trained "
-    "items, else popularity.",
+    **{slot: text for slot, text in SLOT_HELPS.items() if slot not in ("encoders", "request")},
 }
 RULES = ("targets", "negative", "shown", "ignored", "event_weights")
 """Options that are lists or maps, given as a text."""
@@ -52,7 +42,7 @@ def takes_options(command: Command) -> Command:
         >>> takes_options(show)(name="dim", dim=8, interest="sasrec")
         dim 8 {'interest': 'sasrec'}
     """
-    return _replaced(command, _options())
+    return _replaced(command, option_parameters())
 
 
 def takes_some_options(*names: str) -> Callable[[Command], Command]:
@@ -67,7 +57,7 @@ def takes_some_options(*names: str) -> Callable[[Command], Command]:
     """
 
     def replace(command: Command) -> Command:
-        return _replaced(command, [made for made in _options() if made.name in names])
+        return _replaced(command, [made for made in option_parameters() if made.name in names])
 
     return replace
 
@@ -77,10 +67,10 @@ def _replaced(command: Command, made: list[Parameter]) -> Command:
 
     @wraps(command)
     def run(**given: Any) -> None:
-        stated = _stated(given.pop("context", None))
+        stated = stated_by(given.pop("context", None))
         given = {name: value for name, value in given.items() if value is not None}
         file = given.pop("parts", None)
-        parts = _merged(_parts(file), given_parts(given))
+        parts = merged_parts(read_parts(file), given_parts(given))
         options = {name: given.pop(name) for name in Options.model_fields if name in given}
         given |= {"parts": parts} if "parts" in own else {}
         given |= {"stated": stated} if "stated" in own else {}
@@ -99,7 +89,7 @@ def _replaced(command: Command, made: list[Parameter]) -> Command:
     return run
 
 
-def _stated(context: Any) -> frozenset[str]:
+def stated_by(context: Any) -> frozenset[str]:
     """Return the names of the parameters that the command line states."""
     if context is None:
         return frozenset()
@@ -107,7 +97,7 @@ def _stated(context: Any) -> frozenset[str]:
     return frozenset(name for name, s in sources.items() if s and s.name == "COMMANDLINE")
 
 
-def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def merged_parts(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the parts of a file with those of the command line, which take precedence."""
     encoders = {**(file.get("encoders") or {}), **given.get("encoders", {})}
     return file | given | ({"encoders": encoders} if encoders else {})
@@ -123,10 +113,10 @@ def _chosen(given: dict[str, Any]) -> Options:
     """Return options; only those that differ from their default count as set."""
     defaults = {name: _as_text(field.default) for name, field in Options.model_fields.items()}
     changed = {name: value for name, value in given.items() if value != defaults[name]}
-    return Options(**{name: _read(name, value) for name, value in changed.items()})
+    return Options(**{name: read_option(name, value) for name, value in changed.items()})
 
 
-def _options() -> list[Parameter]:
+def option_parameters() -> list[Parameter]:
     """Return a parameter for each option, by group, and for each part."""
     options = [
         _parameter(name, _plain_type(name), _as_text(field.default), field.description, group)
@@ -188,7 +178,7 @@ def _part(name: str, value: str) -> Any:
         raise ValueError(f"--{name} must be a name, a class path or JSON; {error}") from error
 
 
-def _parts(file: Path | None) -> dict[str, Any]:
+def read_parts(file: Path | None) -> dict[str, Any]:
     """Read the parts of a file."""
     if file is None:
         return {}
@@ -217,7 +207,8 @@ def import_parts(paths: list[str] | None) -> list[Any]:
     return [import_path(path) for path in paths or []]
 
 
-def _read(name: str, value: Any) -> Any:
+def read_option(name: str, value: Any) -> Any:
+    """Return the value of an option that the command line gives as a text."""
     return int(value) if name == "devices" and value.isdecimal() else value
 
 

@@ -12,6 +12,13 @@ Own = Annotated[
     list[str] | None,
     typer.Option("--part", help="Class path of a part from outside mmrec; may be repeated."),
 ]
+NoProgress = Annotated[
+    bool,
+    typer.Option(
+        "--no-progress", help="Show no progress; it is never shown in a file, a pipe or --json."
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Folder in which features of frozen encoders are kept.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="How many items.")]
 Conditions = Annotated[
     list[str] | None,

@@ -2,6 +2,7 @@
 
 A :class:`Dataset` holds :class:`Interactions` and a :class:`Catalog`. A :class:`Split` labels the
 events. A :class:`Collator` turns windows of events into a :class:`Batch` with its pool of items.
+:class:`Impressions` say what was shown to users at once, and which of it was clicked.
 """
 
 from mmrec.data.batch import Batch, Collator, ItemPool, load_pool
@@ -15,6 +16,8 @@ from mmrec.data.folder import Dataset, read_folder, read_log, read_tables, renam
 from mmrec.data.histories import Histories
 from mmrec.data.ids import GivenId, ItemId
 from mmrec.data.images import ImageError, check_images, load_image, resolve_image
+from mmrec.data.impression_batch import ImpressionBatch, ImpressionCollator
+from mmrec.data.impressions import Impressions, read_impressions
 from mmrec.data.interactions import (
     Interactions,
     check_known,
@@ -46,6 +49,9 @@ __all__ = [
     "GivenId",
     "Histories",
     "ImageError",
+    "ImpressionBatch",
+    "ImpressionCollator",
+    "Impressions",
     "Inputs",
     "Interactions",
     "ItemId",
@@ -77,6 +83,7 @@ __all__ = [
     "parse_condition",
     "pictures_in",
     "read_folder",
+    "read_impressions",
     "read_log",
     "read_tables",
     "renamed",

@@ -140,9 +140,9 @@ class Collator:
         self._keeps = not any(isinstance(source, RawSource) for source in sources.values())
         self._last: tuple[np.ndarray, ItemPool] | None = None
 
-    def __call__(self, windows: Sequence[Int[np.ndarray, "2"]]) -> Batch:
+    def __call__(self, windows: Sequence[Int[np.ndarray, "2"]] | Int[np.ndarray, "B 2"]) -> Batch:
         """Return the batch of ``windows``, which are spans of events."""
-        spans = np.stack(windows)
+        spans = np.asarray(windows)
         rng = np.random.default_rng([self.seed, *spans[:, 0]])
         rows = None if self.users is None else self._user_rows(spans, rng)
         begins = spans[:, :1] if rows is None else spans[:, :1] - (rows > 0)[:, None]
@@ -169,13 +169,13 @@ class Collator:
         timed, unknown = self.sequences.timed, np.where(features, -1.0, 0.0)
         uniform = weight is None or (weight[target > 0] == 1).all()
         return Batch(
-            history=_slots(history, slot_items),
-            target=_slots(target, slot_items),
+            history=slots_of(history, slot_items),
+            target=slots_of(target, slot_items),
             gap=torch.from_numpy(np.where(mask, self.sequences.gap[positions], unknown)).float(),
             event_type=torch.from_numpy(np.where(mask, self.sequences.event_type[positions], 0)),
             since=torch.from_numpy(np.where(mask & timed, self.sequences.gap[after], -1.0)).float(),
             weight=None if uniform else torch.from_numpy(weight).float(),
-            below=_slots(below, slot_items) if below is not None and below.any() else None,
+            below=slots_of(below, slot_items) if below is not None and below.any() else None,
             pool=pool,
             users=None if rows is None or self.users is None else load_pool(rows, self.users),
         )
@@ -208,6 +208,6 @@ class Collator:
         return pool
 
 
-def _slots(items: np.ndarray, slot_items: np.ndarray) -> Tensor:
+def slots_of(items: np.ndarray, slot_items: np.ndarray) -> Tensor:
     """Return pool positions of catalogue indices; ``slot_items`` ascends and starts at slot 1."""
     return torch.from_numpy(np.where(items > 0, np.searchsorted(slot_items, items) + 1, 0))

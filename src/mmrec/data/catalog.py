@@ -43,7 +43,7 @@ class Catalog:
     as text or the reverse: 7, ``"7"`` and ``"7.0"`` are one id, ``"007"`` is another.
 
     Args:
-        source: a table, see :func:`mmrec.data.tables.read_table`, with the column ``item_id``
+        source: a table, see ``mmrec.data.tables.read_table``, with the column ``item_id``
             and any others; ``image`` is a file name in ``images``, or what else
             :func:`mmrec.data.pictures_in` reads.
         images: folder of the images, or None.
@@ -250,7 +250,7 @@ class Catalog:
 
         Raises:
             ValueError: an id is empty or occurs twice, an image is outside the folder, or a value
-                doesn't fit the type of its column, see :func:`mmrec.data.columns.fitted`.
+                doesn't fit the type of its column, see ``mmrec.data.columns.fitted``.
 
         Example:
             >>> catalog = Catalog({"item_id": ["a"], "price": [12.5]})

@@ -75,8 +75,8 @@ class EventRules:
     Args:
         targets: what is predicted; by default every event that no other rule fits. With
             ``targets``, events that no rule fits are context.
-        negative: what says no; None for :data:`NEGATIVE_TYPES`.
-        shown: what was shown and not chosen; None for :data:`SHOWN_TYPES`.
+        negative: what says no; None for ``NEGATIVE_TYPES``.
+        shown: what was shown and not chosen; None for ``SHOWN_TYPES``.
         ignored: what is left out.
         weights: weight in the loss by event type; 1 for targets and 0 for context by default. A
             context type with a weight is learned from, but not measured.

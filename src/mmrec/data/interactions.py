@@ -23,7 +23,7 @@ class Interactions:
     this rule.
 
     Args:
-        source: a table, see :func:`mmrec.data.tables.read_table`, with the columns ``user_id``,
+        source: a table, see ``mmrec.data.tables.read_table``, with the columns ``user_id``,
             ``item_id`` and either ``timestamp`` (unix seconds, or dates and times, which may be ISO
             texts) or ``position``; optionally ``event`` (the event type: view, cart, purchase) and
             any other columns. Ids are text or integers: ``"007"`` is not 7.

@@ -127,7 +127,7 @@ def to_sequences(
     frame = frame.join(ranks, on="user_id", how="left", maintain_order="left")
     frame = frame.sort("_user", maintain_order=True)
     items = frame["item_id"].unique(maintain_order=True)
-    item = _look_up(frame["item_id"], items, catalog.indices_of(items.to_list()))
+    item = look_up(frame["item_id"], items, catalog.indices_of(items.to_list()))
     labels = None
     if "role" in optional:
         owner, time = frame["_user"].to_numpy(), frame[interactions.order].to_numpy()
@@ -143,7 +143,7 @@ def to_sequences(
         if event_types is None:
             event_types = sorted(set(frame["event"].drop_nulls().unique()) - {""})
         names = pl.Series(event_types, dtype=pl.String)
-        event_type = _look_up(frame["event"], names, np.arange(1, len(names) + 1))
+        event_type = look_up(frame["event"], names, np.arange(1, len(names) + 1))
     kept, starts = np.unique(owner, return_index=True)
     return Sequences(
         item=item,
@@ -158,7 +158,7 @@ def to_sequences(
     )
 
 
-def _look_up(
+def look_up(
     values: pl.Series, keys: pl.Series, numbers: Int[np.ndarray, " K"]
 ) -> Int[np.ndarray, " E"]:
     """Return the number that belongs to each value's key, 0 if there is no such key."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from mmrec.encoders.projection import Projection
     from mmrec.encoders.protocol import Encoder, RawEncoder
+    from mmrec.encoders.semantic import QuantizedEncoder, SemanticIdEncoder
     from mmrec.encoders.text import TextEncoder
     from mmrec.encoders.text_transform import TextTransform
     from mmrec.encoders.tuning import tune
@@ -42,7 +43,9 @@ _FILES = {
     "ImageTransform": "image_transform",
     "NumberEncoder": "number",
     "Projection": "projection",
+    "QuantizedEncoder": "semantic",
     "RawEncoder": "protocol",
+    "SemanticIdEncoder": "semantic",
     "TextEncoder": "text",
     "TextTransform": "text_transform",
     "piecewise_linear": "number",
@@ -64,7 +67,9 @@ __all__ = [
     "ImageTransform",
     "NumberEncoder",
     "Projection",
+    "QuantizedEncoder",
     "RawEncoder",
+    "SemanticIdEncoder",
     "TextEncoder",
     "TextTransform",
     "piecewise_linear",

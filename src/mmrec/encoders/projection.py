@@ -41,7 +41,7 @@ class Projection(nn.Module):
     sentence-transformers model.
 
     Args:
-        layers: the layers, first to last, as :class:`LinearLayer` or their fields.
+        layers: the layers, first to last, as ``LinearLayer`` or their fields.
 
     Shape:
         inputs: ``(n, dim_in)``; output: ``(n, dim)``.

@@ -6,6 +6,7 @@ from mmrec.evaluation.baselines import (
     left_out_baselines,
 )
 from mmrec.evaluation.checks import check_once, check_split
+from mmrec.evaluation.clicks import ClickReport, report_clicks, score_impressions
 from mmrec.evaluation.comparison import Comparison, compare_runs
 from mmrec.evaluation.heldout import HeldOut, held_out
 from mmrec.evaluation.history_scorer import HistoryScorer, TwoStageScorer
@@ -38,6 +39,7 @@ from mmrec.evaluation.statistics import (
 from mmrec.evaluation.targets import target_table
 
 __all__ = [
+    "ClickReport",
     "Comparison",
     "Difference",
     "Frozen",
@@ -76,6 +78,8 @@ __all__ = [
     "rank_targets",
     "rank_with_and_without_seen",
     "read_result",
+    "report_clicks",
+    "score_impressions",
     "seed_interval",
     "slices_of_targets",
     "summarize",

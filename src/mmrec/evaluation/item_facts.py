@@ -41,7 +41,7 @@ class ItemFacts:
 def facts_of(catalog: Catalog) -> ItemFacts:
     """Return the facts in a catalogue's columns.
 
-    Vectors are :func:`word_vectors` of the items' texts, which depend on no model, so that the
+    Vectors are ``word_vectors`` of the items' texts, which depend on no model, so that the
     lists of different models can be compared. They are None if no column looks like a text.
 
     Categories are those of the first column named ``category``, ``categories``, ``genres`` or

@@ -23,7 +23,7 @@ CHUNK = 4096
 def describe_lists(
     ranks: Ranks, split: Split, items: ItemFacts | None = None, *, k: int = 10
 ) -> dict[str, float]:
-    """Return means over the lists of ``k`` items, see :mod:`mmrec.metrics.lists`.
+    """Return means over the lists of ``k`` items, see ``mmrec.metrics.lists``.
 
     These are ``gini``, ``novelty`` (bits), ``popularity`` and ``popularity_of_targets`` (training
     events), and two that need ``items``: ``diversity`` (1 − mean cosine) and ``miscalibration``

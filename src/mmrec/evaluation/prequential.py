@@ -54,7 +54,7 @@ class Observed(OnDevice):
 
 @runtime_checkable
 class Learner(HistoryScorer, Protocol):
-    """A scorer that learns from a stream; :mod:`mmrec.evaluation.learners` holds two."""
+    """A scorer that learns from a stream; ``mmrec.evaluation.learners`` holds two."""
 
     def update(self, events: Observed) -> None:
         """Learn from events whose items have been ranked."""

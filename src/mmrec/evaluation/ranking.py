@@ -1,5 +1,6 @@
 """Ranking the whole catalogue for every held-out event."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmrec.evaluation.heldout import HeldOut, held_out
 from mmrec.evaluation.history_scorer import HistoryScorer, second_stage
 from mmrec.evaluation.rank_buffer import RankBuffer, rows_at_once
 from mmrec.evaluation.ranks import Ranks
+from mmrec.layers.progress import counter
 
 
 def rank_targets(
@@ -106,7 +108,7 @@ def _rank(
     k, rerank = min(k, len(split.candidates)), second_stage(scorer)
     parts: list[list[Ranks]] = [[] for _ in filters]
     buffer: RankBuffer | None = None
-    for rows in held_out(
+    batches = held_out(
         split,
         part,
         max_length=max_length,
@@ -114,7 +116,8 @@ def _rank(
         at_most=at_most,
         targets=targets,
         among=among,
-    ):
+    )
+    for rows in _counted(batches, len(split.targets(part))):
         scores = _scores(scorer, rows, split.catalog_size)
         # Only the last batch can have fewer rows than the first.
         buffer = buffer or RankBuffer(split, len(scores), scores.device)
@@ -131,6 +134,14 @@ def _rank(
     if buffer is None:
         raise ValueError(f"part must have events on the items that are ranked; {part!r} has none")
     return [Ranks.concatenate(ranked) for ranked in parts]
+
+
+def _counted(batches: Iterator[HeldOut], total: int) -> Iterator[HeldOut]:
+    """Yield batches, and show how many of their targets are ranked."""
+    with counter("ranked", total) as done:
+        for rows in batches:
+            yield rows
+            done(len(rows.target))
 
 
 def _scores(scorer: HistoryScorer, rows: HeldOut, catalog_size: int) -> Tensor:

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmrec.affinities import AffinityInterest
+from mmrec.export.additive import AdditiveReadout, AdditiveStep
 from mmrec.export.affinity import AffinityReadout, AffinityStep
 from mmrec.export.mean import MeanReadout, MeanStep
 from mmrec.export.part import Part, Port
@@ -13,6 +14,7 @@ from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
 from mmrec.export.window import NARMReadout, NARMStep, WindowReadout, WindowStep
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     HSTUInterest,
     Interest,
@@ -20,15 +22,23 @@ from mmrec.interest import (
     LinearRecurrentInterest,
     MeanInterest,
     NARMInterest,
+    NRMSInterest,
     SelfAttentionInterest,
 )
 from mmrec.interest.windowed import WindowedInterest
 from mmrec.models import SequentialModel
 
-WINDOWED: tuple[type, ...] = (SelfAttentionInterest, HSTUInterest, LiGRInterest)
+WINDOWED: tuple[type, ...] = (SelfAttentionInterest, HSTUInterest, LiGRInterest, NRMSInterest)
 """Classes whose state is the window of their last events."""
 
-EXPORTED = (GRUInterest, LinearRecurrentInterest, MeanInterest, NARMInterest, *WINDOWED)
+EXPORTED = (
+    GRUInterest,
+    LinearRecurrentInterest,
+    MeanInterest,
+    AdditiveAttentionInterest,
+    NARMInterest,
+    *WINDOWED,
+)
 """Classes of interest models that can be exported."""
 
 
@@ -115,6 +125,9 @@ def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
     if type(interest) is MeanInterest:
         mean = [Port("total", ("B", interest.dim)), Port("weight", ("B",))]
         return MeanStep(interest), MeanReadout(interest), mean
+    if type(interest) is AdditiveAttentionInterest:
+        sums = [Port("total", ("B", interest.dim)), Port("weight", ("B",)), Port("top", ("B",))]
+        return AdditiveStep(interest), AdditiveReadout(interest), sums
     length = Port("length", ("B",), "int64")
     if type(interest) is NARMInterest:
         memory = Port("memory", (interest.encoder.layers, "B", interest.dim))

@@ -4,6 +4,7 @@
 values in an absent slot.
 """
 
+from mmrec.fusion.additive import AdditiveFusion
 from mmrec.fusion.attention import AttentionFusion
 from mmrec.fusion.bilinear import BilinearFusion
 from mmrec.fusion.concat import ConcatFusion
@@ -15,6 +16,7 @@ from mmrec.fusion.siamese import SiameseFusion
 from mmrec.fusion.sum import SumFusion
 
 __all__ = [
+    "AdditiveFusion",
     "AttentionFusion",
     "BilinearFusion",
     "ConcatFusion",

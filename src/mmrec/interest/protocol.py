@@ -92,3 +92,49 @@ class SteppingInterest(Protocol):
     def readout(self, state: Any) -> Float[Tensor, "B H"]:
         """Return the interest of a state."""
         ...
+
+
+@runtime_checkable
+class TargetAwareInterest(Protocol):
+    """An ``nn.Module`` whose interest depends on the candidate that it is compared with.
+
+    It has no state: what it reads of an event differs from one candidate to the next. So it is no
+    :class:`Interest`, and only what scores given candidates takes it
+    (:class:`mmrec.models.ClickModel`). :func:`mmrec.testing.check_target_aware` checks it.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Width of an item vector, D."""
+        ...
+
+    @property
+    def interest_dim(self) -> int:
+        """Width of an interest, H."""
+        ...
+
+    def toward(
+        self,
+        candidates: Float[Tensor, "B N D"],
+        vectors: Float[Tensor, "B T D"],
+        mask: Bool[Tensor, "B T"],
+        gap: Float[Tensor, "B T"] | None,
+        event_type: Int[Tensor, "B T"] | None,
+        /,
+    ) -> Float[Tensor, "B N H"]:
+        """Return the interest in each candidate after the last event.
+
+        A candidate must not change the interest in another, nor values where ``mask`` is False any
+        interest.
+
+        Args:
+            candidates: item vectors of the candidates.
+            vectors: item vectors of the events, oldest first, padded on the right.
+            mask: True for real events.
+            gap: seconds since the user's previous event; negative where it is unknown.
+            event_type: event types, 0 for unknown.
+
+        Raises:
+            ValueError: the part needs a gap or a type, and it is None.
+        """
+        ...

@@ -1,5 +1,6 @@
-"""Small shared primitives: perceptron, masks, precision, shapes, constructor arguments."""
+"""Small shared primitives: perceptron, attention, masks, precision, shapes, arguments."""
 
+from mmrec.layers.additive import AdditiveAttention
 from mmrec.layers.init_args import record_init_args
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
@@ -8,6 +9,7 @@ from mmrec.layers.shapes import Size, check_shape
 
 __all__ = [
     "MLP",
+    "AdditiveAttention",
     "Size",
     "at_least_float32",
     "check_shape",

@@ -83,6 +83,27 @@ class Loss(Protocol):
 
 
 @runtime_checkable
+class ClickLoss(Protocol):
+    """A loss of the logits of labeled impressions."""
+
+    def __call__(
+        self,
+        logits: Float[Tensor, "B N"],
+        clicked: Bool[Tensor, "B N"],
+        shown: Bool[Tensor, "B N"],
+        /,
+    ) -> Float[Tensor, ""]:
+        """Return a scalar, in float32 or wider; finite if nothing was clicked, or shown.
+
+        Args:
+            logits: the score of each item of each impression.
+            clicked: whether it was clicked.
+            shown: True for items, False for padding; what lies there must change nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class AuxiliaryLoss(Protocol):
     """A part of a model with a training loss of its own, added to that of the logits."""
 

@@ -8,6 +8,14 @@ since it imports torchvision and transformers, which takes seconds.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mmrec.metrics.clicks import (
+    Calibration,
+    auc,
+    auc_by_group,
+    calibration_curve,
+    log_loss,
+    ranks_of_clicks,
+)
 from mmrec.metrics.functional import (
     average_precision,
     catalog_coverage,
@@ -43,24 +51,30 @@ __all__ = [
     "MAP",
     "MRR",
     "NDCG",
+    "Calibration",
     "CatalogCoverage",
     "HitRate",
     "Precision",
     "RankingMetric",
     "Recall",
+    "auc",
+    "auc_by_group",
     "average_popularity",
     "average_precision",
+    "calibration_curve",
     "catalog_coverage",
     "exposure",
     "gini",
     "hit_rate",
     "intra_list_diversity",
+    "log_loss",
     "miscalibration",
     "mrr",
     "ndcg",
     "novelty",
     "precision",
     "rank_of_target",
+    "ranks_of_clicks",
     "recall",
 ]
 

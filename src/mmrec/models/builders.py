@@ -5,8 +5,9 @@ from functools import partial
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 from mmrec.encoders import Encoder
-from mmrec.fusion import ConcatFusion, Fusion
+from mmrec.fusion import AdditiveFusion, ConcatFusion, Fusion
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     HSTUInterest,
     Interest,
@@ -14,12 +15,16 @@ from mmrec.interest import (
     LinearRecurrentInterest,
     MeanInterest,
     NARMInterest,
+    NRMSInterest,
     SelfAttentionInterest,
 )
 from mmrec.models.checks import widths
 from mmrec.models.items import ItemEncoder
 from mmrec.models.sequential import SequentialModel
 from mmrec.scoring import DotScorer, Reranker
+
+DIM = 128
+"""Width of item vectors and of the interest, unless another is given."""
 
 
 @runtime_checkable
@@ -49,7 +54,7 @@ def sequential(
     encoders: Mapping[str, Encoder],
     interest: InterestFactory,
     *,
-    dim: int = 128,
+    dim: int = DIM,
     dropout: float = 0.4,
     modality_dropout: float = 0.0,
     fusion: Fusion | None = None,
@@ -263,3 +268,51 @@ def two_tower(
         0.9
     """
     return sequential(encoders, partial(MeanInterest, layers=layers, decay=decay), **shared)
+
+
+def nrms(
+    encoders: Mapping[str, Encoder],
+    *,
+    heads: int = 16,
+    window: int = 50,
+    **shared: Unpack[Shared],
+) -> SequentialModel:
+    """Build self-attention over item vectors, pooled by additive attention.
+
+    Source: the user encoder of NRMS (Wu et al., EMNLP 2019), with items encoded from their content.
+    :func:`nrms_clicks` is the model of labeled impressions.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        heads: attention heads.
+        window: number of last events that are attended to.
+        **shared: see :func:`sequential`.
+
+    Example:
+        >>> from mmrec.encoders import FeatureEncoder
+        >>> nrms({"text": FeatureEncoder(384)}, dim=32).interest.window
+        50
+    """
+    return sequential(encoders, partial(NRMSInterest, heads=heads, window=window), **shared)
+
+
+def naml(encoders: Mapping[str, Encoder], **shared: Unpack[Shared]) -> SequentialModel:
+    """Build additive attention over the modalities of an item, and over the history.
+
+    Source: NAML (arXiv 1907.05576), where the modalities are views of a news article.
+    :func:`naml_clicks` is the model of labeled impressions.
+
+    Args:
+        encoders: an encoder for each modality, by name.
+        **shared: see :func:`sequential`; the fusion is additive attention by default.
+
+    Example:
+        >>> from mmrec.encoders import FeatureEncoder, IdEncoder
+        >>> encoders = {"category": IdEncoder(20, 16), "text": FeatureEncoder(384)}
+        >>> type(naml(encoders, dim=32).items.fusion).__name__
+        'AdditiveFusion'
+    """
+    if shared.get("fusion") is None:
+        dim = shared.setdefault("dim", DIM)
+        shared["fusion"] = AdditiveFusion(widths(encoders), dim)
+    return sequential(encoders, AdditiveAttentionInterest, **shared)

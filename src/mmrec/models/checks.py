@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmrec.encoders import Encoder
 from mmrec.fusion import Fusion
-from mmrec.interest import Interest
+from mmrec.interest import Interest, TargetAwareInterest
 from mmrec.layers import check_shape
 from mmrec.scoring import Reranker, RetrievalScorer
 
@@ -52,7 +52,7 @@ def widths(encoders: Mapping[str, Encoder]) -> dict[str, int]:
     return {name: encoder.dim for name, encoder in encoders.items()}
 
 
-def check_interest(items: nn.Module, interest: Interest) -> None:
+def check_interest(items: nn.Module, interest: Interest | TargetAwareInterest) -> None:
     """Raise a ValueError unless the interest model takes the vectors of the items."""
     if not _is_width(items, "dim"):
         raise ValueError(
@@ -67,6 +67,15 @@ def check_interest(items: nn.Module, interest: Interest) -> None:
     _check_module("interest", interest)
     if interest.dim != items.dim:
         raise ValueError(f"interest expects item vectors of width {interest.dim}; got {items.dim}")
+
+
+def check_history_alone(interest: Interest) -> None:
+    """Raise a ValueError for an interest model that depends on the candidate."""
+    if isinstance(interest, TargetAwareInterest):
+        raise ValueError(
+            "interest expects a model that reads a history alone; got "
+            f"{type(interest).__name__}, which depends on the candidate: use it in a ClickModel"
+        )
 
 
 def check_users(users: nn.Module | None, interest: Interest) -> None:
@@ -107,14 +116,16 @@ def check_scorer(scorer: RetrievalScorer, interest_dim: int, dim: int) -> None:
         )
 
 
-def check_reranker(reranker: Reranker | None, interest_dim: int, dim: int) -> None:
+def check_reranker(
+    reranker: Reranker | None, interest_dim: int, dim: int, *, role: str = "reranker"
+) -> None:
     """Raise a ValueError unless the reranker scores candidates of these widths."""
     if reranker is None:
         return
-    _check_module("reranker", reranker)
+    _check_module(role, reranker)
     states, candidates = _inputs(reranker, 2, interest_dim), _inputs(reranker, 2, 3, dim)
     with _probing(reranker):
-        _probe("reranker", reranker, (states, candidates), (2, 3))
+        _probe(role, reranker, (states, candidates), (2, 3))
 
 
 def _is_width(part: object, name: str) -> bool:

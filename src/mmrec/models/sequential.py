@@ -6,9 +6,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.data import Batch, Histories
-from mmrec.interest import Interest, LastInterest, RequestTime
+from mmrec.interest import Interest, RequestTime, last_interest
 from mmrec.losses import AuxiliaryLoss, Output
-from mmrec.models.checks import check_interest, check_reranker, check_scorer, check_users
+from mmrec.models.checks import (
+    check_history_alone,
+    check_interest,
+    check_reranker,
+    check_scorer,
+    check_users,
+)
 from mmrec.models.columns import score_columns
 from mmrec.models.items import ItemEncoder
 from mmrec.scoring import Reranker, RetrievalScorer
@@ -59,6 +65,7 @@ class SequentialModel(nn.Module):
     ) -> None:
         super().__init__()
         check_interest(items, interest)
+        check_history_alone(interest)
         check_users(users, interest)
         check_scorer(scorer, interest.interest_dim, items.dim)
         check_reranker(reranker, interest.interest_dim, items.dim)
@@ -68,7 +75,7 @@ class SequentialModel(nn.Module):
     def forward(self, batch: Batch) -> Output:
         """Return scores of the batch's pool at every position that has a target.
 
-        See :func:`mmrec.models.columns.score_columns` for which of its slots are scored.
+        See ``mmrec.models.columns.score_columns`` for which of its slots are scored.
         """
         features, present = self.items.features(batch.pool)
         vectors = self.items.fuse(features, present)
@@ -127,12 +134,7 @@ class SequentialModel(nn.Module):
         given = vectors[histories.items], histories.mask, histories.gap, histories.event_type
         if users is not None and histories.users is not None:
             given = _led(*given, users[histories.users.to(users.device)], histories.users > 0)
-        if isinstance(self.interest, LastInterest):
-            states = self.interest.last(*given)
-        else:
-            after = self.interest(*given)
-            last = (given[1].sum(1) - 1).clamp(min=0)
-            states = after[torch.arange(len(last), device=last.device), last]
+        states = last_interest(self.interest, *given)
         return self.at_request(states, histories.since.to(states.device))
 
     def scores(

@@ -7,6 +7,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mmrec.recommender.config import FitConfig
 from mmrec.recommender.options import Options
 
 if TYPE_CHECKING:
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
     from mmrec.recommender.parts import Parts
     from mmrec.recommender.recommender import Recommender
 
-__all__ = ["Options", "Parts", "Recommendation", "Recommender", "RecommenderState", "RunError"]
+__all__ = [
+    "FitConfig",
+    "Options",
+    "Parts",
+    "Recommendation",
+    "Recommender",
+    "RecommenderState",
+    "RunError",
+]
 
 _FILES = {
     "Parts": "parts",

@@ -24,15 +24,17 @@ from mmrec.data import (
     read_tables,
     renamed,
 )
+from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
+from mmrec.recommender.hub import find_run, push
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
-from mmrec.recommender.options import Options
+from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
@@ -43,9 +45,10 @@ from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.plan import Execution
-from mmrec.recommender.pipeline.prepare import check_given, make_plan
+from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
+from mmrec.recommender.pipeline.tracking import make_tracking
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import update_state
 from mmrec.recommender.report import Report, one_line, summary
@@ -60,6 +63,7 @@ from mmrec.recommender.requests import (
     check_item,
     check_many,
 )
+from mmrec.recommender.shared import save_shared
 from mmrec.recommender.users.features import AskedUser
 from mmrec.recommender.zoo import MODEL, resolve
 
@@ -109,9 +113,13 @@ class Recommender:
         time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
         options: Options | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         checkpoints: str | Path | None = None,
         resume: bool = False,
+        logger: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        trainer: Mapping[str, Any] | None = None,
+        logs: str | Path | None = None,
         **parts: Unpack[Parts],
     ) -> "Recommender":
         """Train a recommender and measure it on the test part of its split.
@@ -131,11 +139,20 @@ class Recommender:
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
             cache: folder in which the features of frozen encoders are kept for the next run.
             options: numbers and choices.
-            progress: whether to show progress bars.
+            progress: whether to show how far encoding, training and ranking are. By default in a
+                terminal and in a notebook, but not where the output is a file or a pipe.
             checkpoints: folder for a checkpoint after each epoch. Checkpoints of an earlier
                 training are removed first; :meth:`save` removes the folder.
             resume: continue from the last checkpoint in that folder. On a CPU the result equals
                 that of an uninterrupted training bit for bit.
+            logger: where metrics of each epoch are logged: ``"csv"``, ``"tensorboard"``,
+                ``"wandb"`` or ``"mlflow"``; a function that makes a logger of Lightning for the
+                name of a training (``select``, ``valid`` or ``all``, see ``options.refit``); a
+                logger, which is that of ``select``; or a list of these.
+            callbacks: callbacks of Lightning, or ``{"class_path": …, "init_args": {…}}``, which
+                take part in each training. The module's ``stage`` is the name of the training.
+            trainer: arguments of Lightning's Trainer, such as ``{"accelerator": "cpu"}``.
+            logs: folder of loggers that are given by name; each training has a folder in it.
             **parts: ``encoders``, ``fusion``, ``interest``, ``scorer``, ``reranker``, ``loss`` and
                 ``negatives``, see :class:`mmrec.recommender.Parts`. Parts from outside mmrec must
                 be given to :meth:`load` again.
@@ -144,7 +161,8 @@ class Recommender:
             ValueError: the data is malformed, an option or part is wrong, parts don't fit together,
                 the loss is not finite, or the interrupted training had other options, parts or
                 data.
-            ImportError: ``options.epsilon`` is set, and Opacus is not installed.
+            ImportError: ``options.epsilon`` is set, and Opacus is not installed; or the package of
+                a logger isn't.
             OSError: a checkpoint can't be written; earlier ones are kept.
 
         Example:
@@ -161,9 +179,20 @@ class Recommender:
         """
         resolved = resolve(model, options, parts)
         recipe = Recipe(cast(Parts, resolved.parts))
-        place = Path(checkpoints) if checkpoints else None
-        options, modalities = check_given(resolved.options, recipe)
+        tracking, chosen = make_tracking(resolved.options, logger, callbacks, trainer, logs)
+        place, stated = Path(checkpoints) if checkpoints else None, checked_options(options)
+        options, modalities = check_given(chosen, recipe)
         check_private(options, recipe, modalities, place)
+        given = describe_given(
+            stated,
+            parts,
+            model=model,
+            columns=columns,
+            time_unit=time_unit,
+            logger=logger,
+            callbacks=callbacks,
+            trainer=trainer,
+        )
         if resume and place is None:
             raise ValueError("resume needs checkpoints: the folder of the interrupted training")
         if isinstance(items, Catalog):  # a copy, so that the caller's catalogue stays as it is
@@ -180,9 +209,16 @@ class Recommender:
         if place is not None:
             table = None if plan.users is None else plan.users.catalog
             started = describe_start(plan.options, recipe, plan.split, plan.catalog, table)
+            started |= {"trainer": {name: str(value) for name, value in tracking.trainer.items()}}
             open_folder(place, started, resume=resume)
-        how = Execution(Path(cache) if cache else None, place, resume, progress)
-        made = cls(carry_out(plan, how))
+        how = Execution(
+            Path(cache) if cache else None,
+            place,
+            resume,
+            shows_progress(progress),
+            tracking=tracking,
+        )
+        made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
         return made
 
@@ -242,7 +278,7 @@ class Recommender:
         columns: Mapping[str, str] | None = None,
         time_unit: TimeUnit | None = None,
         cache: str | Path | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         options: Mapping[str, Any] | None = None,
         **parts: Unpack[Parts],
     ) -> "Recommender":
@@ -261,7 +297,7 @@ class Recommender:
             columns: as for :meth:`fit`.
             time_unit: as for :meth:`fit`.
             cache: folder in which the features of frozen encoders are kept.
-            progress: whether to show progress bars.
+            progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
             **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
 
@@ -280,7 +316,7 @@ class Recommender:
             >>> len(made.update(later, {"item_id": ["d"]}, options={"epochs": 2}).catalog)
             4
         """
-        how = Execution(Path(cache) if cache else None, progress=progress)
+        how = Execution(Path(cache) if cache else None, progress=shows_progress(progress))
         changes = {} if options is None else options
         given = {"interactions": events, "items": items, "users": users}
         tables = renamed({name: t for name, t in given.items() if t is not None}, columns)
@@ -439,7 +475,7 @@ class Recommender:
 
         The log is split as for :meth:`evaluate`. A warning says if the model has trained on its
         test events. What the table holds and what is raised, see
-        :func:`mmrec.recommender.degradation.degradation`.
+        ``mmrec.recommender.degradation.degradation``.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
@@ -596,6 +632,125 @@ class Recommender:
         """
         place, folder = Path(directory), None if images is None else Path(images)
         return cls(from_run(read_run(place), place, handed_over(parts), folder))
+
+    def save_pretrained(
+        self,
+        directory: str | Path,
+        *,
+        license: str | None = None,
+        card: str | None = None,
+        include_users: bool = False,
+    ) -> None:
+        """Write a RUN for others, with a model card.
+
+        It lacks what names users (``targets.parquet``, ``users.parquet``) and places of this
+        machine, such as the data set folder. The catalogue with all its columns is in it. Images
+        and events are not part of a RUN. Without ``users.parquet``, features of users must be given
+        with each request.
+
+        Args:
+            directory: the folder to write; a RUN that is there is replaced, with its card.
+            license: identifier of a license, such as ``apache-2.0``; None is said in the card.
+            card: the text of the card, README.md; by default it is made from the report.
+            include_users: whether to write the files that name users, too.
+
+        Raises:
+            FileExistsError: ``directory`` holds something other than a RUN.
+            OSError: the RUN can't be written.
+            ValueError: a part of the model was replaced.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = Recommender.fit(log, {"item_id": [*"abc"]}, options=options)
+            >>> with TemporaryDirectory() as folder:
+            ...     made.save_pretrained(f"{folder}/shop", license="apache-2.0")
+            ...     Recommender.from_pretrained(f"{folder}/shop")
+            Recommender(3 items, id, GRUInterest, test ndcg@10 ...)
+        """
+        check_kept(self._parts, self.model)
+        if is_main_process():
+            save_shared(
+                self.state,
+                Path(directory),
+                license=license,
+                card=card,
+                include_users=include_users,
+            )
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = True,
+        token: str | bool | None = None,
+        message: str = "A RUN of mmrec",
+        license: str | None = None,
+        card: str | None = None,
+        include_users: bool = False,
+    ) -> str:
+        """Upload what :meth:`save_pretrained` writes to the Hugging Face Hub.
+
+        The repository is made if there is none. The log says which files are uploaded and which are
+        left out.
+
+        Args:
+            repo_id: its id, ``owner/name``.
+            private: whether the repository must be private. A repository that exists keeps what it
+                is; a public one is an error unless ``private`` is False.
+            token: a token of the hub; by default the one that is stored.
+            message: of the commit.
+            license: as for :meth:`save_pretrained`, as are ``card`` and ``include_users``.
+            card: the text of the card.
+            include_users: whether to upload the files that name users, too.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            ValueError: ``repo_id`` is no id, or the repository is public.
+            OSError: the hub can't be reached, or refuses.
+        """
+        check_kept(self._parts, self.model)
+        return push(
+            self.state,
+            repo_id,
+            private=private,
+            token=token,
+            message=message,
+            license=license,
+            card=card,
+            include_users=include_users,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        parts: Sequence[Any] | Mapping[str, Any] = (),
+        images: str | Path | None = None,
+    ) -> "Recommender":
+        """Read a RUN from a folder or from the Hugging Face Hub. No code in it is executed.
+
+        Args:
+            name: a folder, or the id of a repository, ``owner/name``.
+            revision: a branch, a tag or a commit of the repository.
+            token: a token of the hub; by default the one that is stored.
+            parts: as for :meth:`load`: parts from outside mmrec come from the caller alone.
+            images: as for :meth:`load`.
+
+        Raises:
+            FileNotFoundError: there is no such folder, and ``name`` is no id.
+            ValueError: it holds code or pickles.
+            RunError: as for :meth:`load`.
+            OSError: the hub or the repository can't be read.
+        """
+        place = find_run(name, revision=revision, token=token)
+        return cls.load(place, parts=parts, images=images)
 
     def to(self, device: str | torch.device) -> "Recommender":
         """Move model and item vectors to a device."""

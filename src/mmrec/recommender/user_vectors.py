@@ -10,9 +10,21 @@ from mmrec.cpu import fast_products
 from mmrec.data import Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.models.catalog_scorer import evaluating
+from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.batch import pasts_of
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import When
+
+
+def not_in_the_product(state: RecommenderState) -> list[str]:
+    """Return what a score has beside the product of a user's and an item's vector, in words."""
+    counted = [one.kind for one in state.neighbours if one.weight]
+    trend = state.trend is not None and state.trend.active
+    return [
+        *(["what is popular at the time of a request"] if trend else []),
+        *([f"what is counted in the log ({', '.join(counted)})"] if counted else []),
+        *(["a reranker"] if state.model.reranker is not None else []),
+    ]
 
 
 def encode_users(
@@ -25,8 +37,8 @@ def encode_users(
     """Return the vector of each user in the columns ``user_id`` and ``vector``.
 
     The product of a user's vector and an item's vector of :func:`index_items` is the item's score,
-    before a reranker. A user without a history, and without features in the recommender's table of
-    users, has zeros.
+    but for what :func:`not_in_the_product` says. A user without a history, and without features in
+    the recommender's table of users, has zeros.
 
     Args:
         recommender: the trained recommender.

@@ -98,6 +98,21 @@ ZOO = {
         {"interest": "mean", "loss": "softmax", "negatives": "mixed"},
         {**SEQUENCE_ALONE, "layers": 2, "dropout": 0.2},
     ),
+    "nrms": KnownModel(
+        "Wu et al., EMNLP 2019",
+        {"interest": _with("NRMSInterest", heads=16), "loss": "softmax", "negatives": "uniform"},
+        {**TEXTS, "dim": 256, "dropout": 0.2, "max_length": 50},
+    ),
+    "naml": KnownModel(
+        "arXiv 1907.05576",
+        {
+            "fusion": "additive",
+            "interest": "additive",
+            "loss": "softmax",
+            "negatives": "uniform",
+        },
+        {**SEQUENCE_ALONE, "dim": 400, "dropout": 0.2, "max_length": 50},
+    ),
     "morec": KnownModel(
         "arXiv 2303.13835",
         {"interest": "sasrec", "loss": "bce", "negatives": "uniform"},

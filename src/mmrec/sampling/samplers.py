@@ -95,7 +95,7 @@ class PopularitySampler:
 
     Raises:
         ValueError: ``counts`` is not a vector, has a negative or non-finite value or no positive
-            one, or ``size`` is less than 1.
+            one, ``size`` is less than 1, or ``alpha`` is not a finite number.
 
     References:
         The exponent is from Mikolov et al., "Distributed Representations of Words and Phrases and
@@ -113,6 +113,8 @@ class PopularitySampler:
     in_batch: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.alpha, int | float) or not np.isfinite(self.alpha):
+            raise ValueError(f"alpha must be a finite number; got {self.alpha!r}")
         _ = self._probabilities  # checks the counts here instead of in a worker
         _check_draws("size", self.size)
 

@@ -33,7 +33,7 @@ def create_app(
         limits: limits of sizes and rates.
         token: what clients must send; None if no token is needed.
         host: the address that it will listen on, for the check of the Host header.
-        readers: number of lists that are computed at once, see :func:`mmrec.serving.lanes.lane`.
+        readers: number of lists that are computed at once, see ``mmrec.serving.lanes.lane``.
         title_column: the catalogue's column of titles.
         lifespan: see :class:`fastapi.FastAPI`.
     """

@@ -18,6 +18,7 @@ from mmrec.testing.loss import check_loss
 from mmrec.testing.reranker import check_reranker
 from mmrec.testing.sampler import check_sampler
 from mmrec.testing.scorer import check_scorer
+from mmrec.testing.target_aware import check_target_aware
 
 __all__ = [
     "ContractError",
@@ -28,4 +29,5 @@ __all__ = [
     "check_reranker",
     "check_sampler",
     "check_scorer",
+    "check_target_aware",
 ]

@@ -15,7 +15,7 @@ from mmrec.testing.stepping import check_stepping
 
 _TYPES = 1
 """Event types; few, so that a part that was given built knows them too."""
-_KNOWN = {
+KNOWN: dict[str, Any] = {
     "dim": DIM,
     "dropout": 0.2,
     "time_gap": True,
@@ -23,7 +23,9 @@ _KNOWN = {
     "negative_types": [_TYPES],
     "window": 5,
 }
-_WITHOUT_CONTEXT = _KNOWN | {"time_gap": False, "num_event_types": 0, "negative_types": []}
+"""What a factory of an interest model is called with."""
+
+_WITHOUT_CONTEXT = KNOWN | {"time_gap": False, "num_event_types": 0, "negative_types": []}
 _LENGTHS = (7, 3, 1, 0, 6)
 """Events of each user: more than the window, fewer, one, none."""
 
@@ -56,10 +58,10 @@ def check_interest(
         >>> check_interest(GRUInterest)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    contract, part, make = begin("interest", factory, _KNOWN)
-    contract.clause("attributes", _attributes, part)
+    contract, part, make = begin("interest", factory, KNOWN)
+    contract.clause("attributes", expect_widths, part)
     shape = (max(_LENGTHS), part.interest_dim)
-    case = Case(make, _forward, _inputs(part.dim), "users", shape, ("vectors",))
+    case = Case(make, _forward, made_histories(part.dim), "users", shape, ("vectors",))
     check_module(contract, case, compile=compile)
     contract.clause("one event", _one_event, case)
     contract.clause("padding", _padding, case)
@@ -83,13 +85,14 @@ def _four(given: Inputs) -> tuple[Tensor, ...]:
     return given["vectors"], given["mask"], given["gap"], given["event_type"]
 
 
-def _attributes(part: Any) -> None:
+def expect_widths(part: Any) -> None:
+    """Raise a :class:`ContractError` unless a part has the widths of an interest model."""
     expect_module(part)
     for name in ("dim", "interest_dim"):
         expect_width(part, name)
 
 
-def _inputs(dim: int) -> Inputs:
+def made_histories(dim: int) -> Inputs:
     """Return histories of five users, some with unknown times and types."""
     draws = torch.Generator().manual_seed(0)
     places = len(_LENGTHS), max(_LENGTHS)

@@ -42,7 +42,7 @@ def callbacks(directory: str | Path, *, patience: int = 8, ema: float = 0.98) ->
 def average_and_stop(*, patience: int, ema: float, steps: int | None = None) -> list[Callback]:
     """Return the moving average, unless ``ema`` is 0, and what stops training.
 
-    This is early stopping, or :class:`StopAfter` if ``steps`` are given.
+    This is early stopping, or ``StopAfter`` if ``steps`` are given.
     """
     if patience < 1:
         raise ValueError(f"patience must be 1 or more; got {patience}")

@@ -96,9 +96,7 @@ class SequenceDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the events of the validation part with their histories."""
-        events = _HeldOutEvents(
-            self.split, self.max_length, self.max_valid, self._rank, self._world
-        )
+        events = HeldOutEvents(self.split, self.max_length, self.max_valid, self._rank, self._world)
         return DataLoader(events, batch_size=None)
 
     def transfer_batch_to_device(
@@ -216,7 +214,7 @@ class _Windows(Dataset[Batch]):
         return self.collate(list(self.spans[rows]))
 
 
-class _HeldOutEvents(IterableDataset[HeldOut]):
+class HeldOutEvents(IterableDataset[HeldOut]):
     """Every ``world``-th batch of held-out events, starting with batch ``rank``.
 
     All processes take the same number of steps, because DDP synchronizes buffers in each. In the

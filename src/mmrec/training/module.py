@@ -42,12 +42,14 @@ class SequentialRecommender(LightningModule):
             none.
         warmup: share of the steps in which the learning rate rises, before it falls by a cosine.
         schedule: number of these steps; by default those of the trainer.
+        stage: the name of the training, for callbacks: of ``fit``, ``select``, ``valid`` or
+            ``all``.
 
     Parts with an auxiliary loss (:class:`mmrec.losses.AuxiliaryLoss`), except for a reranker, add
     it to the loss.
 
     In several processes (DDP) the candidates of all processes are negatives of each, see
-    :mod:`mmrec.training.distributed`. Auxiliary losses use the items of one process.
+    ``mmrec.training.distributed``. Auxiliary losses use the items of one process.
 
     A reranker learns beside the rest and changes none of it: interests and item vectors become what
     they would be without it, bit for bit on a CPU in 32-true.
@@ -67,11 +69,12 @@ class SequentialRecommender(LightningModule):
         weight_decay: float = 0.01,
         warmup: float = 0.05,
         schedule: int | None = None,
+        stage: str = "select",
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
         self.lr, self.encoder_lr, self.weight_decay = lr, encoder_lr, weight_decay
-        self.warmup, self.schedule = warmup, schedule
+        self.warmup, self.schedule, self.stage = warmup, schedule, stage
         self.ndcg, self.hit_rate = NDCG(10), HitRate(10)
         self.shows_loss = False
 

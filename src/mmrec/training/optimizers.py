@@ -8,11 +8,11 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from mmrec.encoders.protocol import reads_raw_values
-from mmrec.models import SequentialModel
+from mmrec.models import ClickModel, SequentialModel
 
 
 def build_optimizer(
-    model: SequentialModel,
+    model: SequentialModel | ClickModel,
     lr: float,
     encoder_lr: float,
     weight_decay: float,

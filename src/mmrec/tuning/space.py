@@ -11,7 +11,7 @@ from mmrec.recommender.options import PARTS, Options
 class Range:
     """All numbers from ``low`` to ``high``, both included.
 
-    Numbers are whole if the option's are. Those of :data:`LOGARITHMIC` options are drawn evenly on
+    Numbers are whole if the option's are. Those of ``LOGARITHMIC`` options are drawn evenly on
     a logarithmic scale, others evenly.
 
     Example:

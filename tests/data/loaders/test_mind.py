@@ -1,4 +1,7 @@
+import numpy as np
 import pytest
+
+from mmrec.data import read_impressions
 
 
 def test_mind(mind, load):
@@ -42,3 +45,25 @@ def test_mind_without_impressions_is_refused(mind, load):
         path.write_text("")
     with pytest.raises(ValueError, match=r"expected impressions in .*; got empty files"):
         load("mind", mind)
+
+
+def test_labeled_impressions_of_mind(mind, load):
+    *_, data = load("mind", mind)
+    made = read_impressions(data.interactions, data.catalog, part="part")
+    ids = np.array(["", *data.catalog.ids])
+
+    def items(values, firsts, ends):
+        return [ids[values[a:b]].tolist() for a, b in zip(firsts, ends, strict=True)]
+
+    assert made.part.tolist() == ["train", "train", "train", "dev"]
+    shown = items(made.item, made.offsets[:-1], made.offsets[1:])
+    assert shown == [["N5", "N1"], ["N3", "N4"], ["N3", "N4"], ["N6", "N9"]]
+    assert made.clicked.tolist() == [False, True, True, False, False, True, True, False]
+    # The published history, which has the time of the first impression, comes before it.
+    past = items(made.events.item, made.start, made.stop)
+    assert past == [["N1", "N2"], ["N1", "N2", "N1"], [], ["N1", "N2", "N1", "N3"]]
+    dev = made.of_part("dev")
+    assert dev.item.tolist() == made.item[-2:].tolist()
+    assert dev.events is made.events
+    with pytest.raises(ValueError, match=r"part must be one of \['dev', 'train'\]; got 'test'"):
+        made.of_part("test")

@@ -126,6 +126,8 @@ def test_bad_values_are_refused(log, tmp_path):
         log.of_user("u", last=-1)
     with pytest.raises(ValueError, match="16 bytes or more; got 5"):
         SqliteLog(tmp_path / "keyed.db", user_key=b"short")
+    with pytest.raises(TypeError, match="user_key: expected bytes; got str"):
+        SqliteLog(tmp_path / "keyed.db", user_key="a secret of 16 bytes or more")
 
 
 def test_a_closed_log_says_so(log):

@@ -16,12 +16,14 @@ from mmrec.fusion import (
     SumFusion,
 )
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     HSTUInterest,
     LiGRInterest,
     LinearRecurrentInterest,
     MeanInterest,
     NARMInterest,
+    NRMSInterest,
     SelfAttentionInterest,
 )
 from mmrec.layers import record_init_args
@@ -108,6 +110,15 @@ def test_the_mean_the_last_event_and_narm_are_built(build):
         made = build(parts={"interest": interest}, layers=2, dropout=0.25).interest
         assert isinstance(made, MeanInterest)
         assert (made.decay, made.inputs.dropout.p) == (decay, 0.25)
+
+
+def test_nrms_and_additive_attention_are_built(build):
+    made = build(parts={"interest": "nrms"}, max_length=7, dropout=0.25).interest
+    assert isinstance(made, NRMSInterest)
+    assert (made.window, made.inputs.dropout.p) == (7, 0.25)
+    made = build(parts={"interest": "additive"}, dropout=0.25).interest
+    assert isinstance(made, AdditiveAttentionInterest)
+    assert made.inputs.dropout.p == 0.25
 
 
 def dropouts(part):

@@ -31,14 +31,16 @@ def export(
 ) -> None:
     """Write the vectors of items and users, and the model as ONNX or torch.export graphs.
 
-    The product of a user's and an item's vector is the item's score, before a reranker.
+    The product of a user's and an item's vector is the item's score, but for what is popular at the
+    time of a request, what is counted in the log, and a reranker. A line says which of these the
+    RUN has.
     """
     from mmrec.cli.vectors import check_format, write_vectors
     from mmrec.data import read_folder
     from mmrec.data.durable import atomic_folder
     from mmrec.recommender import Recommender
     from mmrec.recommender.batch import histories_of
-    from mmrec.recommender.user_vectors import encode_users, index_items
+    from mmrec.recommender.user_vectors import encode_users, index_items, not_in_the_product
 
     check_format(vectors)
     formats = [name.strip() for name in graphs.split(",") if name.strip()]
@@ -61,6 +63,8 @@ def export(
             export_recommender(recommender, fresh / "model", formats=formats, int8=int8)
     counts = " and ".join(f"{count:,} {what}" for what, count in said.items())
     typer.echo(f"vectors of {counts} written to {out}")
+    if users and (beside := not_in_the_product(recommender.state)):
+        typer.echo(f"note: a score has more than the product of the vectors: {', '.join(beside)}")
     if formats:
         typer.echo(f"graphs ({', '.join(formats)}) written to {out / 'model'}")
     if as_json:

@@ -9,7 +9,7 @@ import typer
 from mmrec.cli.options import Model, takes_options, with_stated
 from mmrec.cli.places import writing
 from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Json, print_json
+from mmrec.cli.shared import Json, NoProgress, print_json
 from mmrec.recommender.options import Options
 
 
@@ -47,6 +47,7 @@ def tune(
         Path | None,
         typer.Option(help="Folder for features of frozen encoders; beside the file of the search."),
     ] = None,
+    no_progress: NoProgress = False,
     as_json: Json = False,
 ) -> None:
     """Search for options and parts by validation, and write the RUN of the best.
@@ -56,6 +57,7 @@ def tune(
     """
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
+    from mmrec.layers.progress import shows_progress
     from mmrec.recommender.artifact.run import check_place
     from mmrec.tuning import parse_space
     from mmrec.tuning import tune as run_search
@@ -79,7 +81,7 @@ def tune(
                 model=model,
                 cache=features,
                 options=with_stated(options, stated),
-                progress=sys.stderr.isatty(),
+                progress=not (no_progress or as_json) and shows_progress(None),
                 **parts,
             )
     except KeyboardInterrupt:

@@ -129,7 +129,7 @@ class ExactIndex:
         """Return the k items with the highest sums of inner product and bonus.
 
         All are computed in float32, whatever the type of the scan; see
-        :meth:`SummingIndex.search_sum`.
+        ``SummingIndex.search_sum``.
 
         Example:
             >>> index = ExactIndex(1)

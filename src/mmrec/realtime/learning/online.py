@@ -54,7 +54,7 @@ class OnlineLearner:
         popularity: number of events of each item so far, ``(V + 1,)``.
         learn: the parts that learn: some of ``"interest"``, ``"scorer"`` and ``"items"``.
         lr: learning rate of interest and scorer, by Adam.
-        item_lr: learning rate of item vectors, by :class:`RowAdagrad`.
+        item_lr: learning rate of item vectors, by ``RowAdagrad``.
         steps: steps of an update; each draws other negatives and other examples.
         replay: examples in the reservoir.
         replay_batch: examples from the reservoir in a step.
@@ -64,7 +64,7 @@ class OnlineLearner:
         max_length: events of a history that count.
         target_types: whether events of each type are learned, by its number; index 0 is for
             unknown types. By default all are.
-        detector: finds drifts in the losses, see :class:`LossMonitor`.
+        detector: finds drifts in the losses, see ``LossMonitor``.
         seed: seed of all random draws.
 
     Attributes:

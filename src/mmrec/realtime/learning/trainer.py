@@ -131,7 +131,7 @@ class OnlineTrainer:
     def metrics(self) -> dict[str, float]:
         """Return the running NDCG@10 of the learner (``"online"``) and of the ``"frozen"`` model.
 
-        ``"events"`` is the number of events in the means. See :class:`RunningNDCG`.
+        ``"events"`` is the number of events in the means. See ``RunningNDCG``.
         """
         return self.running.means()
 

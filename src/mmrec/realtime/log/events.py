@@ -164,7 +164,7 @@ class EventLog(Protocol):
         """Store an event and return its offset.
 
         Raises:
-            ValueError: :func:`check_event` refuses a value, or the id is known with other content.
+            ValueError: ``check_event`` refuses a value, or the id is known with other content.
             OSError: the event can't be stored.
         """
         ...
@@ -260,7 +260,7 @@ class EventLog(Protocol):
         ...
 
     def compact_items(self) -> Compaction:
-        """Replace changes of items by fewer ones with the same result, see :func:`compacted`.
+        """Replace changes of items by fewer ones with the same result, see ``compacted``.
 
         The new ones get new numbers, so that readers which follow by number take them over; whoever
         has applied the old ones finds nothing to change. It happens as a whole or not at all.

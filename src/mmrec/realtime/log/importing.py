@@ -16,7 +16,7 @@ from mmrec.realtime.log.import_report import NAMED_ITEMS, ImportReport
 TRANSACTION = 50_000
 """Events that are stored in one commit."""
 ROWS = 1_000_000
-"""Rows that are in memory at once, about; see :func:`read_parts`."""
+"""Rows that are in memory at once, about; see ``read_parts``."""
 
 _SAME = ["user", "item", "time", "event_type"]
 _STORED = pl.DataFrame(
@@ -43,7 +43,7 @@ def import_events(
     The events of a user are stored in the order of their times. An integer user is stored as its
     text, and an event without a type as ``"view"``, or ``"unknown"`` where others have types. If
     there are positions instead of timestamps, they count as seconds, as in training. Large files
-    are read in parts; see :func:`read_parts`. What was stored before an error stays, and the next
+    are read in parts; see ``read_parts``. What was stored before an error stays, and the next
     call continues.
 
     Args:

@@ -79,6 +79,8 @@ class SqliteLog:
     ) -> None:
         if durability not in ("normal", "full"):
             raise ValueError(f'durability: expected "normal" or "full"; got {durability!r}')
+        if user_key is not None and not isinstance(user_key, bytes):
+            raise TypeError(f"user_key: expected bytes; got {type(user_key).__name__}")
         if user_key is not None and len(user_key) < 16:
             raise ValueError(f"user_key: expected 16 bytes or more; got {len(user_key)}")
         self.path = Path(path).absolute()

@@ -69,7 +69,16 @@ def to_run(state: RecommenderState, directory: Path | None = None) -> Run:
             for name, array in _arrays(one).items()
         },
         _table_of(state.users),
+        _given(state),
     )
+
+
+def _given(state: RecommenderState) -> dict[str, Any]:
+    """Return what ``fit`` was given, with what is known of where the data lies."""
+    if not state.given:
+        return {}
+    names = ("data", "columns", "time_unit")
+    return {n: v for n in names if (v := state.about.get(n)) is not None} | dict(state.given)
 
 
 def _neighbours(run: Run) -> tuple[Counted, ...]:
@@ -229,6 +238,7 @@ def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
         trend=_trend(run),
         users=_users_of(run, people, model.users),
         neighbours=_neighbours(run),
+        given=run.given,
     )
 
 

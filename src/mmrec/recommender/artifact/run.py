@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ from torch import Tensor
 
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
+from mmrec.recommender.config import config_text
+from mmrec.recommender.config_yaml import read_yaml
 
 FORMAT = 6
 """Version of the format; increased when older RUNs can't be read any more."""
@@ -30,7 +32,9 @@ FILES = ("model.safetensors", "config.json", "items.parquet", "report.json")
 WEIGHTS, CONFIG, ITEMS, REPORT = FILES
 TARGETS, CONTRIBUTIONS = "targets.parquet", "contributions.safetensors"
 TREND, NEIGHBOURS, USERS = "trend.safetensors", "neighbours.safetensors", "users.parquet"
-OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS)
+GIVEN = "run.yaml"
+CARD = "README.md"
+OPTIONAL = (TARGETS, CONTRIBUTIONS, TREND, NEIGHBOURS, USERS, GIVEN)
 VECTOR, COUNT, SLOT = "mmrec_vector", "mmrec_count", "mmrec_id"
 
 
@@ -45,14 +49,15 @@ class Run:
     Attributes:
         config: all that is needed to make the model again and to repeat the training.
         weights: the model's state dict.
-        items: the catalogue, with three more columns: :data:`VECTOR`, :data:`COUNT` (number of
-            training events) and :data:`SLOT` (position in the id vocabulary).
+        items: the catalogue, with three more columns: ``VECTOR``, ``COUNT`` (number of
+            training events) and ``SLOT`` (position in the id vocabulary).
         report: how training and evaluation went.
         targets: the rank of each test target, or None.
         contributions: what each modality adds to the vectors.
         trend: the arrays of the trend, see :class:`mmrec.trends.Trend`.
         neighbours: the arrays of :class:`mmrec.affinities.Neighbours`, by their number.
         users: ``user_id`` and the columns that the model reads, or None.
+        given: what ``mmrec fit`` was given, by key; empty if the model was made in another way.
     """
 
     config: dict[str, Any]
@@ -64,6 +69,7 @@ class Run:
     trend: dict[str, Tensor] = field(default_factory=dict)
     neighbours: dict[str, Tensor] = field(default_factory=dict)
     users: pl.DataFrame | None = None
+    given: dict[str, Any] = field(default_factory=dict)
 
     @property
     def vectors(self) -> Tensor:
@@ -99,30 +105,42 @@ def is_main_process() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
-def check_place(directory: Path) -> None:
-    """Raise a ``FileExistsError`` if ``directory`` holds something other than a RUN."""
+def check_place(directory: Path, also: Sequence[str] = ()) -> None:
+    """Raise a ``FileExistsError`` if ``directory`` holds something other than a RUN.
+
+    Args:
+        directory: the folder.
+        also: names of further files that may be there.
+    """
     if not directory.exists():
         return
     if not directory.is_dir():
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
-    if held and held - set(OPTIONAL) != set(FILES):
+    if held and held - {*OPTIONAL, *also} != set(FILES):
         raise FileExistsError(
             f"{directory} holds something other than a RUN, which would be lost; choose another "
             f"folder"
         )
 
 
-def write_run(run: Run, directory: Path) -> None:
+def write_run(run: Run, directory: Path, card: str | None = None) -> None:
     """Write a RUN; the folder appears whole or not at all, and replaces an older RUN.
+
+    Args:
+        run: what it holds.
+        directory: the folder.
+        card: a model card that is written beside; a card that is there is replaced by it.
 
     Raises:
         FileExistsError: there is something at ``directory`` that is not a RUN.
         OSError: it can't be written, because the disk is full for example; an older RUN stays.
     """
-    check_place(directory)
+    check_place(directory, () if card is None else (CARD,))
     with atomic_folder(directory, replace=True, what="the RUN") as fresh:
         _write_files(run, fresh)
+        if card is not None:
+            (fresh / CARD).write_text(card, encoding="utf-8")
 
 
 def _write_files(run: Run, directory: Path) -> None:
@@ -140,13 +158,20 @@ def _write_files(run: Run, directory: Path) -> None:
     run.items.write_parquet(directory / ITEMS)
     (directory / REPORT).write_text(_to_json(run.report), encoding="utf-8")
     if run.targets is not None:
-        run.targets.write_parquet(directory / TARGETS)
+        _write_private(run.targets, directory / TARGETS)
     if run.users is not None:
-        (directory / USERS).touch(mode=0o600)  # for its owner alone, before anything is in it
-        run.users.write_parquet(directory / USERS)
+        _write_private(run.users, directory / USERS)
+    if run.given:
+        (directory / GIVEN).write_text(config_text(run.given), encoding="utf-8")
     hashes = {HASHES: {path.name: _hash(path) for path in sorted(directory.iterdir())}}
     config = _to_json({"format": FORMAT} | run.config | hashes)
     (directory / CONFIG).write_text(config, encoding="utf-8")
+
+
+def _write_private(table: pl.DataFrame, path: Path) -> None:
+    """Write a table that names users: its file is for its owner alone before anything is in it."""
+    path.touch(mode=0o600)
+    table.write_parquet(path)
 
 
 def read_run(directory: Path) -> Run:
@@ -169,7 +194,9 @@ def read_run(directory: Path) -> Run:
             f"again with this version of mmrec"
         )
     _check_hashes(directory, config.pop(HASHES, None))
-    targets, contributions, trend, neighbours, users = (directory / name for name in OPTIONAL)
+    targets, contributions, trend, neighbours, users, given = (
+        directory / name for name in OPTIONAL
+    )
     return Run(
         config=config,
         weights=_read(directory / WEIGHTS, load_file),
@@ -181,6 +208,7 @@ def read_run(directory: Path) -> Run:
         trend=_read(trend, load_file) if trend.is_file() else {},
         neighbours=_read(neighbours, load_file) if neighbours.is_file() else {},
         users=_read(users, pl.read_parquet) if users.is_file() else None,
+        given=_read(given, read_yaml) if given.is_file() else {},
     )
 
 

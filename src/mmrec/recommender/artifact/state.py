@@ -50,6 +50,8 @@ class RecommenderState:
         about: further facts for ``config.json``: where the data lies, which items were removed.
         users: features of users; None if the model reads none.
         neighbours: affinities that are counted in the log, such as items that the same users took.
+        given: what ``fit`` was given, from which ``run.yaml`` repeats it; empty if it was not made
+            by one call of ``fit``.
     """
 
     options: Options
@@ -69,6 +71,7 @@ class RecommenderState:
     trend: Trend | None = None
     users: UserFeatures | None = None
     neighbours: tuple[Counted, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def available(self) -> Tensor:

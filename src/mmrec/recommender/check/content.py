@@ -8,8 +8,15 @@ import numpy as np
 
 from mmrec.data import Catalog
 from mmrec.recommender.check.finding import FEW, Finding, counted, error, warning
-from mmrec.recommender.content import Context, ImageModality, Modality, TextModality
+from mmrec.recommender.content import (
+    Context,
+    ImageModality,
+    Modality,
+    SemanticModality,
+    TextModality,
+)
 from mmrec.recommender.content.pretrained import PretrainedModality
+from mmrec.recommender.content.semantic import check_frozen
 
 _DIM = 2  # nothing is trained
 
@@ -85,8 +92,12 @@ def _use_of(
     Raises:
         ValueError: the catalogue lacks what the modality reads.
     """
+    quantized = isinstance(modality, SemanticModality)
+    modality = modality.base if isinstance(modality, SemanticModality) else modality
     if not isinstance(modality, PretrainedModality):
         made = modality.prepare(catalog, Context(_DIM, trained))
+        if quantized:
+            check_frozen(modality, made.encoder)
         columns = modality.columns_read(made.facts)
         return ModalityUse(columns, made.source.present[1:], made.cut, made.problems)
     facts = modality.extra_facts(catalog, None)

@@ -14,6 +14,7 @@ from mmrec.recommender.content.read import (
     those_of,
     trains_encoders,
 )
+from mmrec.recommender.content.semantic import SemanticModality
 from mmrec.recommender.content.side import SideModality
 from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 from mmrec.recommender.content.vectors import VectorsModality
@@ -31,6 +32,7 @@ __all__ = [
     "Modality",
     "NumberModality",
     "Prepared",
+    "SemanticModality",
     "SideModality",
     "TextModality",
     "VectorsModality",

@@ -28,7 +28,7 @@ class CategoryModality:
     ignored, and an item without other values lacks the modality.
 
     Args:
-        columns: the columns of the values; by default the first of :data:`COLUMNS` that exists.
+        columns: the columns of the values; by default the first of ``COLUMNS`` that exists.
         separator: separates the values of an item in a text; the values of a list are whole.
         buckets: number of shared vectors for values that no trained item has.
 

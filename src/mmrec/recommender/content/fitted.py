@@ -53,6 +53,9 @@ def _handed_over(name: str, value: Any, own: Own) -> Any:
     """Return the encoder that an argument describes, or the description if it can't be made."""
     if isinstance(value, Mapping) and "class_path" in value:
         spec = PartSpec.from_dict(value)
+        if spec.init_args is not None:  # a modality that reads another has arguments in arguments
+            args = {key: _handed_over(name, inner, own) for key, inner in spec.init_args.items()}
+            spec = PartSpec(spec.class_path, args)
         ours = spec.class_path.rpartition(".")[0] in ENCODER_ROOMS
         if find_own(f"{name} encoder", spec, own) is not None or (ours and spec.init_args):
             return remake(f"{name} encoder", spec, ENCODER_ROOMS, own)
@@ -61,15 +64,17 @@ def _handed_over(name: str, value: Any, own: Own) -> Any:
 
 
 def spec_of_modality(modality: Modality) -> PartSpec:
-    """Return the spec of a modality; a built encoder among its arguments becomes a spec too."""
+    """Return the spec of a modality; an encoder or a modality among its arguments becomes one."""
     spec, args = spec_of_object(modality), getattr(modality, "init_args", None)
     if spec.init_args is None and isinstance(args, dict):
-        plain = {
-            name: spec_of_object(value).to_dict() if isinstance(value, nn.Module) else value
-            for name, value in args.items()
-        }
-        return PartSpec(spec.class_path, plain)
+        return PartSpec(spec.class_path, {name: _plain(value) for name, value in args.items()})
     return spec
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        return spec_of_object(value).to_dict()
+    return spec_of_modality(value).to_dict() if isinstance(value, Modality) else value
 
 
 def encode_rows(

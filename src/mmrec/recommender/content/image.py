@@ -18,6 +18,7 @@ from mmrec.recommender.content.pretrained import PretrainedModality
 log = logging.getLogger(__name__)
 
 DEFAULT_IMAGE_ENCODER = "tf_efficientnet_lite0"
+"""The timm model that encodes images if none is given."""
 
 
 @record_init_args

@@ -48,7 +48,7 @@ class Prepared:
     Attributes:
         source: the inputs of the encoder.
         encoder: part of the model.
-        facts: see :data:`Facts`.
+        facts: see ``Facts``.
         train_source: the inputs for training, if they differ (augmented images).
         problems: why values are left out, by row.
         cut: number of values that are cut because they are too long.

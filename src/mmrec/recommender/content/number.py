@@ -28,7 +28,7 @@ class NumberModality:
     infinity count as empty; what is no number is reported.
 
     Args:
-        columns: the columns; by default those of :data:`COLUMNS` that exist.
+        columns: the columns; by default those of ``COLUMNS`` that exist.
         bins: most pieces of a column.
 
     References:

@@ -50,7 +50,7 @@ def modalities_of(
 ) -> dict[str, Modality]:
     """Return the modalities that ``options`` name, in their order.
 
-    If ``options`` name none, they are :data:`DEFAULTS` and those of ``encoders``.
+    If ``options`` name none, they are ``DEFAULTS`` and those of ``encoders``.
 
     Args:
         options: the modalities, and how texts and images are encoded.
@@ -76,17 +76,31 @@ def modalities_of(
         for text in texts
     ]
     names = [one.name for one in written]
+    bases = [Written.read(one.source) for one in written if one.kind == "semantic" and one.source]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"modalities must have different names; got {twice} more than once")
-    unused = sorted(set(given) - set(names) - {one.kind for one in written})
+    read = {one.name for one in bases} | {one.kind for one in (*written, *bases)}
+    unused = sorted(set(given) - set(names) - read)
     if unused:
         raise ValueError(f"encoders must be of modalities in use, {names}; got {unused}")
-    return {w.name: _modality(w, options, given.get(w.name, given.get(w.kind))) for w in written}
+    made: dict[str, Modality] = {}
+    for one in sorted(written, key=lambda one: one.kind == "semantic"):  # after what they read
+        made[one.name] = _modality(one, options, given, made)
+    return {name: made[name] for name in names}
 
 
-def _modality(written: Written, options: ContentOptions, given: Any) -> Modality:
-    """Return a modality, made by the rule of factories where it is not given built."""
+def _modality(
+    written: Written,
+    options: ContentOptions,
+    encoders: Mapping[str, Any],
+    others: Mapping[str, Modality],
+) -> Modality:
+    """Return a modality, made by the rule of factories where it is not given built.
+
+    ``others`` are those that were made before; one that reads the vectors of another looks there.
+    """
     name, kind, kinds = written.name, written.kind, modality_kinds()
+    given = encoders.get(name, encoders.get(kind))
     if _is_modality(given) and written.source is None:
         return cast(Modality, given)
     known: dict[str, Any] = {
@@ -112,14 +126,19 @@ def _modality(written: Written, options: ContentOptions, given: Any) -> Modality
         known |= {} if given is None else {"encoder": given}
     else:
         raise ValueError(
-            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders; "
-            f"got {given!r}"
+            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders"
+            + ("" if given is None else f"; got {given!r}")
         )
     takes = signature(factory).parameters
-    if written.source is not None and not {"columns", "source"} & set(takes):
+    if written.source is not None and not {"columns", "source", "base"} & set(takes):
         raise ValueError(f"modality {kind!r} takes no columns; got {name!r}")
+    if written.source is not None and "base" in takes:
+        base = Written.read(written.source)
+        known["base"] = others.get(base.name) or _modality(base, options, encoders, others)
     if kind == "vectors" and written.source is None and given is None:
         raise ValueError("modality 'vectors' must name a column or a file: vectors:COLUMN_OR_FILE")
+    if kind == "semantic" and written.source is None and given is None:
+        raise ValueError("modality 'semantic' must name another one, such as semantic:text")
     return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
 
 

@@ -13,6 +13,7 @@ from mmrec.recommender.content.modality import Facts
 from mmrec.recommender.content.pretrained import PretrainedModality
 
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+"""The Hugging Face model that encodes texts if none is given."""
 
 
 @record_init_args

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from mmrec.fusion import (
+    AdditiveFusion,
     AttentionFusion,
     BilinearFusion,
     ConcatFusion,
@@ -22,6 +23,7 @@ from mmrec.fusion import (
     SumFusion,
 )
 from mmrec.interest import (
+    AdditiveAttentionInterest,
     GRUInterest,
     HSTUInterest,
     Interest,
@@ -29,6 +31,7 @@ from mmrec.interest import (
     LinearRecurrentInterest,
     MeanInterest,
     NARMInterest,
+    NRMSInterest,
     RequestTime,
     SelfAttentionInterest,
 )
@@ -200,6 +203,7 @@ SLOTS = {
                 "experts": ExpertsFusion,
                 "film": FiLMFusion,
                 "sum": SumFusion,
+                "additive": AdditiveFusion,
             },
             "concat",
             "mmrec.fusion",
@@ -213,6 +217,8 @@ SLOTS = {
                 "hstu": HSTUInterest,
                 "ligr": LiGRInterest,
                 "narm": NARMInterest,
+                "nrms": NRMSInterest,
+                "additive": AdditiveAttentionInterest,
                 "mean": MeanInterest,
                 "last": partial(MeanInterest, decay=0.0),
             },
@@ -267,3 +273,4 @@ SLOTS = {
         ),
     )
 }
+"""The slots of a model by name, each with the short names of its parts."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmrec.affinities import counting_once
+from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Context
@@ -36,7 +37,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
         ValueError: no item has a modality, parts don't fit together, or the loss is not finite.
         OSError: a checkpoint can't be written.
     """
-    with counting_once():  # for the choice, for both refits, and to measure
+    with showing(how.progress), counting_once():  # for the choice, for both refits, and to measure
         return _carried_out(plan, how)
 
 

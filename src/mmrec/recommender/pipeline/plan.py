@@ -16,6 +16,7 @@ from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe, known_sizes
+from mmrec.recommender.pipeline.tracking import Tracking
 from mmrec.recommender.users import UserTable
 
 REFITS = {"none": (), "valid": ("valid",), "all": ("valid", "test")}
@@ -103,6 +104,8 @@ class Execution:
         progress: whether to show progress bars.
         watch: is given the validation NDCG@10 after each epoch of the first training, and ends it
             by returning True.
+        tracking: loggers, callbacks and arguments of the Trainer that were given.
+        stage: the name of the training, one of :data:`NAMES`.
     """
 
     cache: Path | None = None
@@ -110,12 +113,13 @@ class Execution:
     resume: bool = False
     progress: bool = False
     watch: Callable[[float], bool] | None = None
+    tracking: Tracking = field(default_factory=Tracking)
+    stage: str = "select"
 
     def refitting(self, part: str) -> "Execution":
-        """Return the same with the checkpoints of a refit until ``part`` in a folder of its own."""
-        if self.checkpoints is None:
-            return self
-        return replace(self, checkpoints=self.checkpoints / refit_folder(part))
+        """Return the same for a refit until ``part``, with its checkpoints in their own folder."""
+        kept = None if self.checkpoints is None else self.checkpoints / refit_folder(part)
+        return replace(self, checkpoints=kept, stage=NAMES[part])
 
 
 def refit_folder(part: str) -> str:

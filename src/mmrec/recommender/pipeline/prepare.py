@@ -1,10 +1,14 @@
 """From tables, options and parts to a plan of a training with new weights."""
 
+from typing import Any
+
 import numpy as np
 
 from mmrec.data import Dataset
+from mmrec.recommender.config import plain_given
 from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.options import Options, checked_options
+from mmrec.recommender.parts import Parts
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.learning_rate import learning_rate
@@ -24,6 +28,19 @@ def check_given(options: Options | None, recipe: Recipe) -> tuple[Options, dict[
     recipe.to_dict()  # refuses what is no part
     with seeded(options.seed):  # factories of encoders may draw their weights
         return options, modalities_of(options, recipe.given.get("encoders"))
+
+
+def describe_given(options: Options, parts: Parts, **places: Any) -> dict[str, Any]:
+    """Return what ``fit`` was given in plain values by key, for the ``run.yaml`` of a RUN.
+
+    Args:
+        options: the options; those that are set are kept.
+        parts: what was given for each slot.
+        **places: further arguments; those that YAML has no plain value for are left out.
+    """
+    recipe = Recipe(parts).to_dict()
+    slots = {slot: recipe[slot] for slot, part in parts.items() if part is not None}
+    return plain_given(options, slots, places)
 
 
 def make_plan(

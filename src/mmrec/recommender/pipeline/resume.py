@@ -168,4 +168,4 @@ def differences(
 def _flat(started: dict[str, Any]) -> dict[str, Any]:
     """Return options and parts by name."""
     options = {name: v for group in started["options"].values() for name, v in group.items()}
-    return {**options, **started["recipe"]}
+    return {**options, **started["recipe"], "trainer": started.get("trainer", {})}

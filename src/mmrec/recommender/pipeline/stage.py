@@ -165,5 +165,7 @@ def _train(
         users=None if users is None else users.sources or None,
         length=length,
         watch=how.watch,
+        tracking=how.tracking,
+        stage=how.stage,
     )
     return done.length, done.epochs, {"training": done.history}

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,15 +15,18 @@ from torch import Tensor, nn
 from mmrec.data import Source, Split
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.models import SequentialModel
+from mmrec.quiet import quiet as quiet
 from mmrec.recommender.content import Content
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.negatives import make_loss, make_sampler
 from mmrec.recommender.pipeline.resume import last_checkpoint
+from mmrec.recommender.pipeline.tracking import Tracking
 
 if TYPE_CHECKING:
     from lightning import Trainer
+    from lightning.pytorch.loggers import Logger
 
     from mmrec.training import Checkpoints, SequenceDataModule
 
@@ -95,6 +97,8 @@ def train(
     users: Mapping[str, Source] | None = None,
     length: Length | None = None,
     watch: Callable[[float], bool] | None = None,
+    tracking: Tracking | None = None,
+    stage: str = "select",
 ) -> Training:
     """Train ``model`` in place; it ends with the weights of its best epoch on validation.
 
@@ -113,6 +117,8 @@ def train(
         length: how long to train; None to stop when validation does.
         watch: is given the validation NDCG@10 after each epoch, and ends the training by
             returning True; not with ``length``.
+        tracking: loggers, callbacks and arguments of the Trainer that were given.
+        stage: the name of the training.
 
     Raises:
         ValueError: the loss is not finite, or no checkpoint can be read.
@@ -120,8 +126,12 @@ def train(
         KeyboardInterrupt: the user stopped it.
     """
     # Lightning is imported here, so that a recommender that only serves doesn't load it.
-    from mmrec.training import Checkpoints, SequentialRecommender
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from mmrec.training import Checkpoints, SequentialRecommender
+    from mmrec.training.tracking import finish_loggers, make_loggers
+
+    tracking = tracking or Tracking()
     module = SequentialRecommender(
         model,
         loss=make_loss(recipe),
@@ -129,6 +139,7 @@ def train(
         encoder_lr=options.encoder_lr,
         weight_decay=options.weight_decay,
         schedule=None if length is None else length.schedule,
+        stage=stage,
     )
     kept = Checkpoints(checkpoints)
     # Without resume, the main process may not have emptied the folder yet.
@@ -139,9 +150,17 @@ def train(
         log.warning("refit continues after epoch %d", kept.epochs)
     if not kept.ended:
         with quiet(), _interruptible():
-            trainer = _trainer(options, kept, progress, length, watch)
+            loggers = make_loggers(tracking.loggers, tracking.logs, stage)
+            for logger in loggers:
+                logger.log_hyperparams(options.model_dump(mode="json"))
             data = _data(options, recipe, split, content, users)
-            trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+            try:
+                trainer = _trainer(options, kept, progress, length, watch, tracking, loggers)
+                trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
+            except MisconfigurationException as error:  # more devices than there are
+                raise ValueError(" ".join(str(error).split())) from error
+            finally:
+                finish_loggers(loggers)
     module.load_state_dict(kept.best)
     model.eval()
     if length is not None:
@@ -202,32 +221,33 @@ def _trainer(
     progress: bool,
     length: Length | None,
     watch: Callable[[float], bool] | None,
+    tracking: Tracking,
+    loggers: list["Logger"],
 ) -> "Trainer":
     from lightning import Trainer
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from mmrec.training import AtomicCheckpointIO, FiniteLoss, Watch, average_and_stop
+    from mmrec.training.tracking import LogEpochs
 
     steps = None if length is None else length.steps
     usual = average_and_stop(patience=options.patience, ema=options.ema, steps=steps)
     if watch is not None and length is None:
         usual.append(Watch(watch))
-    try:
-        return Trainer(
-            max_epochs=steps or options.epochs,  # an epoch has a step or more
-            limit_val_batches=0 if steps else 1.0,
-            precision=options.precision,
-            devices=options.devices,
-            gradient_clip_val=1.0,
-            callbacks=[*usual, FiniteLoss(kept.directory), kept],
-            plugins=[AtomicCheckpointIO()],
-            num_sanity_val_steps=0,
-            logger=False,
-            enable_model_summary=False,
-            enable_progress_bar=progress,
-        )
-    except MisconfigurationException as error:  # more devices than there are
-        raise ValueError(" ".join(str(error).split())) from error
+    if loggers:
+        usual.append(LogEpochs())
+    given: dict[str, Any] = {"gradient_clip_val": 1.0, "enable_model_summary": False}
+    return Trainer(
+        max_epochs=steps or options.epochs,  # an epoch has a step or more
+        limit_val_batches=0 if steps else 1.0,
+        precision=options.precision,
+        devices=options.devices,
+        callbacks=[*usual, FiniteLoss(kept.directory), *tracking.callbacks, kept],
+        plugins=[AtomicCheckpointIO()],
+        num_sanity_val_steps=0,
+        logger=loggers or False,
+        enable_progress_bar=progress,
+        **(given | dict(tracking.trainer)),
+    )
 
 
 @contextmanager
@@ -241,22 +261,3 @@ def _interruptible() -> Iterator[None]:
             raise
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from error
-
-
-class quiet(warnings.catch_warnings):  # lower case, since it is used as a function
-    """Hide Lightning's advertisements and advice."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*not be pinned.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
-        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
-        self.logger = logging.getLogger("lightning.pytorch")
-        self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *error: Any) -> None:
-        self.logger.setLevel(self.level)
-        super().__exit__(*error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from mmrec.recommender.content import (
     CategoryModality,
     Modality,
+    SemanticModality,
     SideModality,
     TextModality,
     trains_encoders,
@@ -44,7 +45,7 @@ def unused_options(
         >>> unused_options(Options(delta=1e-6), Recipe(), {}, {})
         {'delta': 'epsilon is not set'}
     """
-    used = list(modalities.values())
+    used = [m.base if isinstance(m, SemanticModality) else m for m in modalities.values()]
     found: dict[str, str] = {}
     if not any(isinstance(modality, TextModality) for modality in used):
         names = ("text_template", "text_length", "pooling")

@@ -1,0 +1,116 @@
+"""A trained model of clicks in a folder: what it is made of as JSON, its weights as safetensors."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mmrec.data.durable import atomic_folder, whole_folder
+from mmrec.data.tables import read_json
+from mmrec.models import ClickModel, ItemEncoder
+from mmrec.recommender.content.fitted import ENCODER_ROOMS
+from mmrec.recommender.parts import PartSpec, handed_over, remake, spec_of_object
+
+FORMAT = 1
+"""Version of the format; increased when older folders can't be read any more."""
+
+CONFIG, WEIGHTS = "clicks.json", "clicks.safetensors"
+ROOMS = {
+    "fusion": ["mmrec.fusion"],
+    "interest": ["mmrec.interest"],
+    "scorer": ["mmrec.scoring"],
+}
+"""The packages from which each part may be imported."""
+
+
+def save_clicks(model: ClickModel, folder: str | Path) -> None:
+    """Write a model of clicks; the folder appears whole or not at all, and replaces an older one.
+
+    It holds how the model is made and its weights, not the catalogue that it was trained on.
+
+    Args:
+        model: the model.
+        folder: where to write.
+
+    Raises:
+        FileExistsError: the folder holds something other than a model of clicks.
+        OSError: it can't be written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from mmrec.encoders import IdEncoder
+        >>> from mmrec.models import din
+        >>> with TemporaryDirectory() as folder:
+        ...     save_clicks(din({"id": IdEncoder(9, 8)}, dim=8), Path(folder) / "clicks")
+        ...     type(load_clicks(Path(folder) / "clicks").interest).__name__
+        'DINInterest'
+    """
+    folder = Path(folder)
+    if folder.is_dir() and (held := {p.name for p in folder.iterdir()}) - {CONFIG, WEIGHTS}:
+        raise FileExistsError(
+            f"{folder} holds something other than a model of clicks: {sorted(held)}"
+        )
+    items = model.items
+    parts = {"fusion": items.fusion, "interest": model.interest, "scorer": model.scorer}
+    encoders = {name: spec_of_object(part).to_dict() for name, part in items.encoders.items()}
+    config = {
+        "format": FORMAT,
+        "encoders": encoders,
+        "parts": {slot: spec_of_object(part).to_dict() for slot, part in parts.items()},
+        "items": {
+            "modality_dropout": items.modality_dropout,
+            "chunk": items.chunk,
+            "beside": items.beside,
+        },
+    }
+    # Clones, because tied weights share memory, which the format has no place for.
+    weights = {n: value.cpu().contiguous().clone() for n, value in model.state_dict().items()}
+    with atomic_folder(folder, replace=True, what="the model of clicks") as fresh:
+        save_file(weights, fresh / WEIGHTS)
+        (fresh / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_clicks(folder: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] = ()) -> ClickModel:
+    """Return the model of clicks in a folder, in evaluation mode.
+
+    Parts of mmrec that record their arguments are made again. Others are handed over, as for
+    :meth:`mmrec.Recommender.load`: as classes, or as objects made in the same way. A text model for
+    example: ``parts={"text": TextEncoder.from_pretrained(name)}``.
+
+    Args:
+        folder: where :func:`save_clicks` has written.
+        parts: parts by slot (``"fusion"``, ``"interest"``, ``"scorer"`` or a modality), or a list.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: the folder is damaged or of another version, or a part is missing in ``parts``.
+    """
+    folder = whole_folder(Path(folder))
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no model of clicks at {folder}")
+    if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
+        raise ValueError(f"{folder} must hold {CONFIG} and {WEIGHTS}; it lacks {missing}")
+    config = read_json(folder / CONFIG)
+    if (found := config.get("format")) != FORMAT:
+        raise ValueError(f"{folder} must be of format {FORMAT}; it is of format {found!r}")
+    own = handed_over(parts)
+    try:
+        specs = {slot: PartSpec.from_dict(config["parts"][slot]) for slot in ROOMS}
+        encoders = {n: PartSpec.from_dict(spec) for n, spec in config["encoders"].items()}
+        options = dict(config["items"])
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / CONFIG} is damaged: {error!r}") from error
+    made = {slot: remake(slot, spec, ROOMS[slot], own) for slot, spec in specs.items()}
+    content = {name: remake(name, spec, ENCODER_ROOMS, own) for name, spec in encoders.items()}
+    model = ClickModel(
+        ItemEncoder(content, made["fusion"], **options), made["interest"], made["scorer"]
+    )
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{folder / WEIGHTS} does not fit the model: {reason}") from error
+    return model.eval()

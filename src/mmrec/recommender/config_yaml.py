@@ -1,0 +1,105 @@
+"""YAML of configurations: strict when read, with help when written."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+WIDTH = 100
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return the mapping that a file holds; an empty file is an empty mapping.
+
+    Other than by PyYAML alone, ``1e-3`` is a number, and a key that occurs twice is an error.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds no YAML, no mapping, or a key twice.
+    """
+    import yaml
+
+    if file.is_dir():
+        raise ValueError(f"expected a YAML file such as {file / 'run.yaml'}; got the folder {file}")
+    if not file.is_file():
+        raise FileNotFoundError(f"no configuration at {file}")
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8"), _loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{file} must hold YAML: {reason}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{file} must hold values by key; it holds {type(values).__name__}")
+    odd = next((key for key in values if not isinstance(key, str)), None)
+    if odd is not None:
+        raise ValueError(f"{file} has the unknown key {odd!r}; keys are names of options and parts")
+    return values
+
+
+def _loader() -> Any:
+    """Return PyYAML's safe loader with numbers as in YAML 1.2 and without repeated keys."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no annotations
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = next((key for key in keys if keys.count(key) > 1), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"the key {twice!r} occurs twice")
+            made: dict[Any, Any] = super().construct_mapping(node, deep)
+            return made
+
+    number = re.compile(r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    return Loader
+
+
+def as_yaml(
+    head: str,
+    sections: Mapping[str, Sequence[tuple[str, str, Any]]],
+    given: Mapping[str, Any],
+) -> str:
+    """Return values as YAML with help; those that were not given are commented defaults.
+
+    Args:
+        head: what the file is.
+        sections: for each, keys with their help and their default.
+        given: the values that were given.
+
+    Example:
+        >>> keys = [("dim", "Width.", 8), ("k", "Depth.", 1)]
+        >>> print(as_yaml("Sizes.", {"model": keys}, {"k": 2}))
+        # Sizes.
+        <BLANKLINE>
+        ## model
+        <BLANKLINE>
+        # Width.
+        #dim: 8
+        # Depth.
+        k: 2
+        <BLANKLINE>
+    """
+    lines = _comment(head)
+    for title, keys in sections.items():
+        lines += ["", f"## {title}", ""]
+        for key, text, default in keys:
+            lines += _comment(text)
+            value = given.get(key, default)
+            start = "" if key in given else "#"
+            lines += [f"{start}{line}" for line in _dumped({key: value}).strip().split("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _dumped(values: Mapping[str, Any]) -> str:
+    import yaml
+
+    plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=WIDTH)
+    return text
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in wrap(text, WIDTH - 2, break_on_hyphens=False)]

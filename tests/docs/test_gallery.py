@@ -1,0 +1,52 @@
+import json
+from types import SimpleNamespace
+
+import gallery
+import pytest
+
+NOTEBOOK = {
+    "cells": [
+        {
+            "cell_type": "markdown",
+            "source": ["# Cold items\n", "\n", "What a new item is worth.\n"],
+        },
+        {"cell_type": "code", "source": ["1 + 1"], "outputs": [], "metadata": {}},
+    ],
+    "metadata": {},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+SCRIPT = '"""A shop: what will be bought.\n\nMore of it.\n"""\n\nprint("hello")\n'
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Write the gallery of some examples; return its pages."""
+
+    def make(**files):
+        examples = tmp_path / "examples"
+        examples.mkdir()
+        for name, text in files.items():
+            (examples / name.replace("_", ".")).write_text(text)
+        monkeypatch.setattr(gallery, "EXAMPLES", examples)
+        gallery.write(SimpleNamespace(srcdir=tmp_path))
+        return {p.name: p.read_text() for p in (tmp_path / "notebooks").iterdir()}
+
+    return make
+
+
+def test_notebooks_and_scripts_have_cards(made):
+    pages = made(cold_ipynb=json.dumps(NOTEBOOK), cold_py=SCRIPT, shop_py=SCRIPT)
+    assert sorted(pages) == ["cold.ipynb", "index.rst", "shop.rst"]  # paired: the notebook alone
+    assert json.loads(pages["cold.ipynb"]) == NOTEBOOK
+    index = pages["index.rst"]
+    assert ".. grid-item-card:: Cold items\n      :link: cold" in index
+    assert "What a new item is worth." in index
+    assert ".. grid-item-card:: A shop\n      :link: shop" in index
+    assert "What will be bought." in index
+    assert ":lines: 4-" in pages["shop.rst"]
+
+
+def test_without_notebooks(made):
+    pages = made(shop_py=SCRIPT)
+    assert "Notebooks" not in pages["index.rst"]

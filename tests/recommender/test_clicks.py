@@ -1,0 +1,113 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from mmrec.data import Histories
+from mmrec.encoders import FeatureEncoder, IdEncoder
+from mmrec.fusion import SiameseFusion
+from mmrec.interest import GRUInterest
+from mmrec.models import ClickModel, ItemEncoder, click_model, din, naml_clicks, nrms_clicks
+from mmrec.recommender.clicks import load_clicks, save_clicks
+from mmrec.scoring import DCNScorer, MLPScorer
+
+
+def encoders():
+    text = FeatureEncoder(5).fit(torch.randn(20, 5) + 1)  # what it has fitted is kept, too
+    return {"id": IdEncoder(9, 8), "text": text}
+
+
+def siamese():
+    fusion = SiameseFusion({"id": 8, "text": 5}, 8, content=["text"], alignment=0.1)
+    items = ItemEncoder(encoders(), fusion, modality_dropout=0.2, chunk=7)
+    return ClickModel(items, GRUInterest(8, 6, layers=2), MLPScorer(6, 8))
+
+
+BUILT = {
+    "din": lambda: din(encoders(), dim=8, time_gap=True, num_event_types=2),
+    "nrms": lambda: nrms_clicks(encoders(), dim=16),
+    "naml": lambda: naml_clicks(encoders(), dim=8),
+    "dcn": lambda: click_model(encoders(), GRUInterest, scorer=DCNScorer, dim=8),
+    "siamese": siamese,
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("build", BUILT)
+def test_a_model_scores_the_same_after_loading(build, stirred, tmp_path):
+    model = stirred(BUILT[build]()).eval()
+    save_clicks(model, tmp_path / "clicks")
+    again = load_clicks(tmp_path / "clicks")
+    assert not again.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+    assert again.items.modality_dropout == model.items.modality_dropout
+    assert again.items.chunk == model.items.chunk
+    vectors = torch.randn(10, model.items.dim)
+    given = Histories.of_items([[1, 2], []]), torch.tensor([[3, 4], [5, 0]]), vectors
+    with torch.no_grad():
+        assert torch.equal(again.score(*given), model.score(*given))
+    save_clicks(again, tmp_path / "clicks")  # in place of the first
+
+
+class Own(nn.Module):
+    """A scorer of one's own, which records no arguments."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.form = nn.Linear(dim, dim)
+
+    def forward(self, states, candidates):
+        return (self.form(states).unsqueeze(1) * candidates).sum(-1)
+
+
+def test_a_part_of_ones_own_is_handed_over(tmp_path):
+    model = click_model(encoders(), GRUInterest, scorer=lambda *_: Own(8), dim=8)
+    save_clicks(model, tmp_path / "clicks")
+    with pytest.raises(ValueError, match=r"the scorer is .*Own, which is not a part of mmrec"):
+        load_clicks(tmp_path / "clicks")
+    again = load_clicks(tmp_path / "clicks", parts={"scorer": Own(8)})
+    assert torch.equal(again.scorer.form.weight, model.scorer.form.weight)
+    with pytest.raises(ValueError, match=r"clicks.safetensors does not fit the model: .*extra"):
+        load_clicks(tmp_path / "clicks", parts={"scorer": Own2(8)})
+
+
+class Own2(Own):
+    """The same with another weight."""
+
+    def __init__(self, dim):
+        super().__init__(dim)
+        self.extra = nn.Linear(dim, dim)
+
+
+def test_only_parts_of_mmrec_are_imported(tmp_path):
+    save_clicks(din(encoders(), dim=8), tmp_path / "clicks")
+    path = tmp_path / "clicks" / "clicks.json"
+    config = json.loads(path.read_text())
+    config["parts"]["scorer"]["class_path"] = "os.system"
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"the scorer is os.system, which is not a part of mmrec"):
+        load_clicks(tmp_path / "clicks")
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no model of clicks at"):
+        load_clicks(tmp_path / "none")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"other than a model of clicks: \['notes.txt'\]"):
+        save_clicks(din(encoders(), dim=8), tmp_path / "other")
+    with pytest.raises(ValueError, match=r"it lacks \['clicks.json', 'clicks.safetensors'\]"):
+        load_clicks(tmp_path / "other")
+    save_clicks(din(encoders(), dim=8), tmp_path / "clicks")
+    path = tmp_path / "clicks" / "clicks.json"
+    kept = json.loads(path.read_text())
+    for damaged, message in (
+        (kept | {"format": 0}, "must be of format 1; it is of format 0"),
+        (kept | {"parts": {}}, "is damaged: KeyError"),
+        ([], "must hold a JSON object; got list"),
+    ):
+        path.write_text(json.dumps(damaged))
+        with pytest.raises(ValueError, match=message):
+            load_clicks(tmp_path / "clicks")
