@@ -1,14 +1,17 @@
 """Test events as examples: what a user had, what was recommended, and what came next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import torch
 
-from mmrec.data import ItemId, Split
+from mmrec.data import ItemId, PastEvent, Split
 from mmrec.data.splits import target_users
-from mmrec.recommender.lists import Recommendation
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
+from mmrec.recommender.pipeline.trend import scorer_at
 from mmrec.recommender.recommender import Recommender
 
 
@@ -106,7 +109,11 @@ def read_cases(
     shown: int = 9,
     k: int = 10,
 ) -> list[Case]:
-    """Return targets as cases, with the lists of the recommender at the time of each.
+    """Return targets as cases, each with the list that the user would have had just before.
+
+    Lists are made as the ranks were: of what is counted in the log, they know what came before the
+    test part. Only the weights of the model may have learned from later events, see
+    :func:`mmrec.reporting.uncertain.kept_has_seen`.
 
     Args:
         recommender: makes the lists.
@@ -116,10 +123,22 @@ def read_cases(
         shown: how many events of a history are kept.
         k: length of the lists.
     """
-    return [
-        _case(recommender, split, row["position"], row["rank"], items, shown, k)
-        for row in targets.to_dicts()
-    ]
+    state = recommender.state
+    scorer = scorer_at(state, split, "test")
+    allowed = torch.zeros_like(state.available)
+    allowed[torch.from_numpy(split.candidates)] = True
+    allowed &= state.available
+    cases = []
+    for row in targets.to_dicts():
+        *history, upcoming = visits_until(recommender, split, row["position"] + 1)
+        past = _past(state, history)
+        time = upcoming.time if state.timed else None
+        user = row["user_id"] if state.users and state.users.find(row["user_id"]) else None
+        asked = asked_for(state, [past], time, allowed, True, [user])
+        [listed] = recommend_lists(scorer, state.catalog, asked, k)
+        rank = row["rank"] if row["rank"] <= items else None
+        cases.append(Case(row["user_id"], len(history), history[-shown:], upcoming, rank, listed))
+    return cases
 
 
 def visits_until(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]:
@@ -131,22 +150,10 @@ def visits_until(recommender: Recommender, split: Split, end: int) -> Iterator[V
         yield Visit(ids[events.item[at] - 1], event_type, float(events.time[at]))
 
 
-def _case(
-    recommender: Recommender, split: Split, position: int, rank: int, items: int, shown: int, k: int
-) -> Case:
-    *history, upcoming = visits_until(recommender, split, position + 1)
-    user = split.sequences.users[int(target_users(split, np.array([position]))[0])]
-    past = {
-        "item_id": [visit.item for visit in history],
-        "event": [visit.event_type for visit in history],
-    }
-    timed = recommender.state.timed
-    if timed:
-        past["timestamp"] = [visit.time for visit in history]
-    users = recommender.state.users
-    known = users is not None and users.find(user)
-    lines = recommender.recommend(
-        past, k, user=user if known else None, at=upcoming.time if timed else None
-    )
-    found = rank if rank <= items else None
-    return Case(user, len(history), history[-shown:], upcoming, found, list(lines))
+def _past(state: RecommenderState, history: Sequence[Visit]) -> list[PastEvent]:
+    """Return the events of a user as a reader takes them."""
+    indices = state.catalog.indices_of([visit.item for visit in history]).tolist()
+    return [
+        PastEvent(index, visit.event_type or None, visit.time if state.timed else None)
+        for index, visit in zip(indices, history, strict=True)
+    ]
