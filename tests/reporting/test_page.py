@@ -189,7 +189,8 @@ def test_facts_and_options(page, small_shop):
     assert facts["Items"].startswith("60, 60 with text")
     events = small_shop.split.sizes()
     assert facts["Events"].startswith(f"{events['train']:,} to train")
-    options = changed_options(small_shop.recommender.state)
+    state = small_shop.recommender.state
+    options = changed_options(state.options, state.recipe)
     assert options["dim"] == "16 (default 128)"
     assert options["affinities"] == "False (default True)"
     assert "patience" not in options

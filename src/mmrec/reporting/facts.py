@@ -1,5 +1,6 @@
 """What was trained: data, split, parts and options, as lines of text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmrec.affinities import learned
@@ -47,22 +48,24 @@ def facts_of_training(state: RecommenderState) -> Facts:
     return facts
 
 
-def changed_options(state: RecommenderState) -> Facts:
+def changed_options(options: Options, recipe: Mapping[str, Any]) -> Facts:
     """Return the options that differ from the defaults, and the parts that were given.
 
+    Args:
+        options: the options.
+        recipe: what was given for each slot; None and empty values were not given.
+
     Example:
-        >>> from types import SimpleNamespace
-        >>> made = SimpleNamespace(options=Options(dim=8, epochs=20), recipe={"loss": "bpr"})
-        >>> changed_options(made)["dim"]
-        '8 (default 128)'
+        >>> changed_options(Options(dim=8), {"loss": "bpr", "reranker": None})
+        {'dim': '8 (default 128)', 'loss': 'bpr'}
     """
-    defaults, chosen = Options().model_dump(), state.options.model_dump()
+    defaults, chosen = Options().model_dump(), options.model_dump()
     found = {
         name: f"{_shown(value)} (default {_shown(defaults[name])})"
         for name, value in chosen.items()
         if value != defaults[name]
     }
-    given = {name: value for name, value in state.recipe.items() if value not in (None, {}, [])}
+    given = {name: value for name, value in recipe.items() if value not in (None, {}, [])}
     return found | {name: _shown(value) for name, value in given.items()}
 
 

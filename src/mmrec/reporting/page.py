@@ -109,7 +109,7 @@ def write_report(
         ],
         check=check,
         facts=facts_of_training(state) | {"mmrec": __version__},
-        options=changed_options(state),
+        options=changed_options(state.options, state.recipe),
         visible=visible,
         aspect=page.thumbnails.aspect,
     )
