@@ -309,5 +309,10 @@ def test_doubts_name_what_could_mislead(small_shop):
 def test_a_model_that_has_trained_on_the_test_events_says_so(small_shop, tmp_path):
     made = small_shop.recommender
     options = made.options.replace(refit="all")
-    state = with_report(made, {"refit": {"select": {}, "all": {}}}, options=options)
+    stage = {"parts": ["train"], "events": 9, "steps": 9}
+    state = with_report(made, {"refit": {"select": stage, "all": stage}}, options=options)
     assert any("has trained on the test events too" in doubt for doubt in doubts(state))
+    events = small_shop.dataset.interactions
+    page = Page(write_report(type(made)(state), tmp_path / "x.html", events=events, users=2))
+    for name in ("people", "worst"):
+        assert "which has trained on these events too" in page.section(name)

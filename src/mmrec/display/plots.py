@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ STYLE: dict[Any, Any] = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
+    "text.parse_math": False,  # names of categories and options may hold dollars
     "svg.hashsalt": "mmrec",  # so that equal comparisons give equal files
 }
 
@@ -132,7 +134,9 @@ def inline_svg(figure: Any, name: str) -> str:
     with styled():
         import matplotlib
 
-        with matplotlib.rc_context({"svg.fonttype": "none"}):
+        with matplotlib.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+            # The page's font has the letters that matplotlib's lacks.
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             file = io.StringIO()
             figure.savefig(file, format="svg", transparent=True, dpi=150, metadata={"Date": None})
     svg = file.getvalue()

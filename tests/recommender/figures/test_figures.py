@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from mmrec.display.plots import inline_svg
 from mmrec.recommender.figures import (
     item_positions,
     measured,
@@ -194,6 +195,29 @@ def test_numbers_are_a_scale_be_they_texts(small_shop):
     points = figure.axes[0].collections[-1]
     prices = made.catalog.frame["price"].cast(pl.Float64).drop_nulls()
     assert points.get_array().tolist() == prices.to_list()
+
+
+def test_names_of_any_kind_are_shown(small_shop):
+    made = small_shop.recommender
+    names = ["$5 & $x^", "<b>", "_hidden", "日本"]
+    kinds = [names[row % 4] for row in range(len(made.catalog))]
+    catalog = type(made.catalog)(made.catalog.frame.with_columns(kind=pl.Series(kinds)))
+    figure = plot_items(replace(made.state, catalog=catalog), "kind", projection="pca")
+    svg = inline_svg(figure, "map")
+    assert "http" not in svg
+    for name in ("$5 &amp; $x^", "&lt;b&gt;", "_hidden", "日本"):
+        assert name in svg
+
+
+def test_many_points_are_pixels(small_shop, monkeypatch):
+    plain = inline_svg(plot_items(small_shop.recommender.state, projection="pca"), "map")
+    monkeypatch.setattr("mmrec.recommender.figures.items.RASTER", 10)
+    monkeypatch.setattr("mmrec.recommender.figures.items.MOST", 50)
+    figure = plot_items(small_shop.recommender.state, projection="pca")
+    assert figure.get_suptitle().startswith("50 items")
+    svg = inline_svg(figure, "map")
+    assert "data:image/png;base64," in svg
+    assert "data:image/png" not in plain
 
 
 def test_errors_say_what_is_missing(small_shop, monkeypatch, unchecked):

@@ -122,7 +122,9 @@ def _by_name(figure: Any, draw: Any, at: Float[np.ndarray, "N 2"], values: pl.Se
     if rest.any():  # first, so that they lie below
         draw(*at[rest].T, color=BASELINE, label="other")
     for place, name in enumerate(names):
-        draw(*at[(values == name).fill_null(False).to_numpy()].T, color=color_of(place), label=name)
+        points = at[(values == name).fill_null(False).to_numpy()]
+        label = f" {name}" if name.startswith("_") else name  # a legend leaves out _names
+        draw(*points.T, color=color_of(place), label=label)
     figure.legend(loc="outside lower center", ncols=3, markerscale=1.4, handletextpad=0.1)
 
 
