@@ -1,4 +1,4 @@
-"""The gallery: notebooks and scripts of `examples/`, with a card each."""
+"""The gallery: notebooks of `examples/notebooks/` and scripts of `examples/`, with a card each."""
 
 import ast
 import inspect
@@ -14,12 +14,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def write(app: Sphinx) -> None:
     """Copy the notebooks, make a page of each script, and write the gallery."""
     folder = Path(app.srcdir) / "notebooks"
-    notebooks = {p.stem: p.read_text(encoding="utf-8") for p in sorted(EXAMPLES.glob("*.ipynb"))}
-    scripts = {
-        path.stem: _docstring(path)
-        for path in sorted(EXAMPLES.glob("*.py"))
-        if path.stem not in notebooks and _docstring(path)
-    }
+    found = sorted((EXAMPLES / "notebooks").glob("*.ipynb"))
+    notebooks = {path.stem: path.read_text(encoding="utf-8") for path in found}
+    scripts = {path.stem: _docstring(path) for path in sorted(EXAMPLES.glob("*.py"))}
     pages = {f"{name}.ipynb": text for name, text in notebooks.items()}
     pages |= {f"{name}.rst": _script(name, text) for name, text in scripts.items()}
     cards = {name: _lead(text) for name, text in notebooks.items()}

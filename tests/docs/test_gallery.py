@@ -25,9 +25,9 @@ def made(tmp_path, monkeypatch):
 
     def make(**files):
         examples = tmp_path / "examples"
-        examples.mkdir()
+        (examples / "notebooks").mkdir(parents=True)
         for name, text in files.items():
-            (examples / name.replace("_", ".")).write_text(text)
+            (examples / name.replace("__", "/").replace("_", ".")).write_text(text)
         monkeypatch.setattr(gallery, "EXAMPLES", examples)
         gallery.write(SimpleNamespace(srcdir=tmp_path))
         return {p.name: p.read_text() for p in (tmp_path / "notebooks").iterdir()}
@@ -36,7 +36,9 @@ def made(tmp_path, monkeypatch):
 
 
 def test_notebooks_and_scripts_have_cards(made):
-    pages = made(cold_ipynb=json.dumps(NOTEBOOK), cold_py=SCRIPT, shop_py=SCRIPT)
+    pages = made(
+        notebooks__cold_ipynb=json.dumps(NOTEBOOK), notebooks__cold_py="1 + 1", shop_py=SCRIPT
+    )
     assert sorted(pages) == ["cold.ipynb", "index.rst", "shop.rst"]  # paired: the notebook alone
     assert json.loads(pages["cold.ipynb"]) == NOTEBOOK
     index = pages["index.rst"]
