@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from mmrec.recommender.check import CheckReport, Finding, Severity
+from mmrec.recommender.figures import item_positions
 from mmrec.reporting import draw_targets, worst_targets, write_report
 from mmrec.reporting.facts import changed_options, facts_of_training
 from mmrec.reporting.pictures import CELLS, pin_pictures
@@ -221,7 +222,8 @@ def test_without_pictures_there_is_no_map(by_id):
     from mmrec.display import Thumbnails
 
     state = replace(by_id.state, catalog=type(by_id.catalog)({"item_id": by_id.catalog.ids}))
-    assert pin_pictures(state, Thumbnails(state.catalog)) == []
+    assert pin_pictures(state, item_positions(state), Thumbnails(state.catalog)) == []
+    assert pin_pictures(by_id.state, None, Thumbnails(by_id.catalog)) == []
 
 
 def test_without_a_log_there_are_no_examples(small_shop, tmp_path):

@@ -15,6 +15,8 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.check import CheckReport
 from mmrec.recommender.check.text import visible
 from mmrec.recommender.figures import (
+    ItemMap,
+    item_positions,
     measured,
     measured_baselines,
     plot_items,
@@ -84,12 +86,13 @@ def write_report(
     state, path = recommender.state, Path(path)
     split = None if events is None else _split_of(state, events)
     page = _Page(recommender, split, show_users)
-    measurable = has_metrics(state.report)
+    positions = _positions(state)
+    measurable = has_metrics(state.report) and "ndcg@10" in tested(state.report)
     drawn = page.cases(lambda rows, _: draw_targets(rows, users, seed))
     text = template.render(
         title=title,
         tiles=page.headline() if measurable else [],
-        figures=_figures(state, color or _category(state), split),
+        figures=_figures(state, color or _category(state), split, positions),
         results=_results(state) if measurable else [],
         notes=notes(state.report) if measurable else [],
         doubts=doubts(state) if measurable else [],
@@ -105,7 +108,7 @@ def write_report(
         affinities=_affinities(state),
         pinned=[
             {"title": title_of(state.catalog, one.item) or str(one.item)} | vars(one)
-            for one in pin_pictures(state, Thumbnails(state.catalog, size=64))
+            for one in pin_pictures(state, positions, Thumbnails(state.catalog, size=64))
         ],
         check=check,
         facts=facts_of_training(state) | {"mmrec": __version__},
@@ -201,14 +204,16 @@ class _Page:
         return f"{day.day} {day:%b}"
 
 
-def _figures(state: RecommenderState, color: str | None, split: Split | None) -> dict[str, Values]:
+def _figures(
+    state: RecommenderState, color: str | None, split: Split | None, positions: ItemMap | None
+) -> dict[str, Values]:
     """Return the figures of a recommender by name."""
     wanted: dict[str, Callable[[], Any]] = {
         "ndcg": lambda: plot_metrics(state, "ndcg@10", width=WIDTH),
         "hr": lambda: plot_metrics(state, "hr@10", width=WIDTH),
         "slices": lambda: plot_slices(state, width=WIDTH),
         "training": lambda: plot_training(state, width=WIDTH),
-        "items": lambda: plot_items(state, color, width=WIDTH),
+        "items": lambda: plot_items(state, color, positions=positions, width=WIDTH),
         "modalities": lambda: plot_modalities(state, width=WIDTH),
     }
     if split is not None:
@@ -216,6 +221,14 @@ def _figures(state: RecommenderState, color: str | None, split: Split | None) ->
     if color is not None and color not in state.catalog.frame.columns:
         wanted["items"]()  # raises
     return {name: _drawn(name, draw) for name, draw in wanted.items()}
+
+
+def _positions(state: RecommenderState) -> ItemMap | None:
+    """Return the map of the items; None if there are too few of them."""
+    try:
+        return item_positions(state)
+    except ValueError:
+        return None
 
 
 def _drawn(name: str, draw: Callable[[], Any]) -> Values:

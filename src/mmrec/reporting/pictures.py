@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from mmrec.data import ItemId
 from mmrec.display import Thumbnails
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.figures import item_positions
+from mmrec.recommender.figures import ItemMap
 
 CELLS = 13
 """Rows and columns of the grid; a cell has one picture at most."""
@@ -31,15 +31,17 @@ class Pinned:
     top: float
 
 
-def pin_pictures(state: RecommenderState, thumbnails: Thumbnails) -> list[Pinned]:
-    """Return pictures at the positions of :func:`mmrec.recommender.figures.item_positions`.
+def pin_pictures(
+    state: RecommenderState, positions: ItemMap | None, thumbnails: Thumbnails
+) -> list[Pinned]:
+    """Return the pictures of the items on a map; none without a map.
 
     Of items that would cover one another, the one with the most events is shown.
     """
     paths = state.catalog.image_paths()
-    if not any(paths):
+    if positions is None or not any(paths):
         return []
-    indices, at, _ = item_positions(state)
+    indices, at, _ = positions
     cells = _cells(at)
     counts = state.counts.cpu().numpy()[indices]
     found, taken = [], set[tuple[int, int]]()

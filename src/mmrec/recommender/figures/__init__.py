@@ -4,7 +4,7 @@ Each function takes a :class:`mmrec.recommender.artifact.RecommenderState` and r
 figure. They need ``pip install 'mmrec[compare]'``.
 """
 
-from mmrec.recommender.figures.items import item_positions, plot_items
+from mmrec.recommender.figures.items import ItemMap, item_positions, plot_items
 from mmrec.recommender.figures.measured import (
     Measured,
     measured,
@@ -17,6 +17,7 @@ from mmrec.recommender.figures.modalities import modality_shares, plot_modalitie
 from mmrec.recommender.figures.training import plot_training
 
 __all__ = [
+    "ItemMap",
     "Measured",
     "item_positions",
     "measured",

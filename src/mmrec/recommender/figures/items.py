@@ -2,7 +2,7 @@
 
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,10 +27,22 @@ Projection = Literal["pca", "umap"]
 """The ways to a map."""
 
 
-def item_positions(
-    state: RecommenderState, projection: Projection | None = None
-) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, "N 2"], Projection]:
-    """Return catalogue indices, their positions on a map, and how it was made.
+class ItemMap(NamedTuple):
+    """Items on a map.
+
+    Attributes:
+        indices: catalogue indices, ``(N,)``.
+        at: where each of them is, ``(N, 2)``.
+        projection: how the map was made.
+    """
+
+    indices: Int[np.ndarray, " N"]
+    at: Float[np.ndarray, "N 2"]
+    projection: Projection
+
+
+def item_positions(state: RecommenderState, projection: Projection | None = None) -> ItemMap:
+    """Return a map of the items.
 
     The directions of the vectors are projected, since the cosine says which items are alike.
     Removed items and those with an empty vector are left out.
@@ -59,7 +71,7 @@ def item_positions(
     if len(indices) > MOST:
         indices = np.sort(np.random.default_rng(0).choice(indices, MOST, replace=False))
     directions = F.normalize(vectors[torch.from_numpy(indices)], dim=1).numpy()
-    return indices, _umap(directions) if made == "umap" else _pca(directions), made
+    return ItemMap(indices, _umap(directions) if made == "umap" else _pca(directions), made)
 
 
 def plot_items(
@@ -67,6 +79,7 @@ def plot_items(
     color: str | None = None,
     *,
     projection: Projection | None = None,
+    positions: ItemMap | None = None,
     width: float = WIDTH,
 ) -> Any:
     """Draw a map of the item vectors.
@@ -77,6 +90,7 @@ def plot_items(
             others are grey; numbers, more than six of them, are a scale. Of several values, in
             a list or between bars, the first counts.
         projection: how the map is made, see :func:`item_positions`.
+        positions: the map, if it is there already.
         width: in inches.
 
     Raises:
@@ -84,7 +98,7 @@ def plot_items(
         ImportError: matplotlib is not installed, or umap-learn, if it was given.
     """
     values = None if color is None else _column(state.catalog, color)
-    indices, at, made = item_positions(state, projection)
+    indices, at, made = positions or item_positions(state, projection)
     title = f"{len(indices):,} items, by {made.upper()} of their vectors; like lies near like"
     with styled():
         figure, axes = new_figure(0.98 * width, title, width=width)
