@@ -105,6 +105,18 @@ def test_targets_without_a_history_are_counted():
     assert evaluate(Descending(), split)["no_history"] == expected
 
 
+def seen_before(split):
+    """Count test targets by a loop over the events of each user."""
+    events, tests = split.sequences, set(split.targets("test").tolist())
+    count = 0
+    for start, stop in zip(events.offsets[:-1], events.offsets[1:], strict=True):
+        items = events.item[start:stop].tolist()
+        count += sum(
+            place + start in tests and item in items[:place] for place, item in enumerate(items)
+        )
+    return count
+
+
 def test_describe_split():
     split = split_of()
     description = describe_split(split)
@@ -114,6 +126,7 @@ def test_describe_split():
     assert sum(description["events"].values()) == 200
     assert description["users"] == len(split.sequences)
     assert description["candidates"] == V
+    assert description["seen_targets"] == seen_before(split)
     log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 3], "position": range(4)})
     assert describe_split(leave_one_out(log, CATALOG))["candidates"] == 3
 

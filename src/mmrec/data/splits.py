@@ -62,6 +62,15 @@ class Split:
         """Return the positions in ``sequences`` of the targets of a part."""
         return np.flatnonzero((self.part == _number(part)) & self.sequences.is_target)
 
+    def seen_targets(self, part: str) -> int:
+        """Return how many targets of a part are items that their user has interacted with before.
+
+        Where seen items are filtered from lists, these can't be found.
+        """
+        pairs = self.sequences.owner * (self.catalog_size + 1) + self.sequences.item
+        _, first = np.unique(pairs, return_index=True)  # events are sorted by user and time
+        return int((~np.isin(self.targets(part), first)).sum())
+
     def until(self, part: str) -> Sequences:
         """Return the events of all parts up to and including ``part``."""
         return self.sequences.keep(self.part <= _number(part))

@@ -143,6 +143,7 @@ def describe_split(split: Split) -> dict[str, Any]:
         "events": split.sizes(),
         "users": len(split.sequences),
         "candidates": len(split.candidates),
+        "seen_targets": split.seen_targets("test"),
         **({"event_roles": split.facts} if split.facts else {}),
     }
 

@@ -96,7 +96,7 @@ def _head(name: str, encoder: nn.Module) -> nn.Module:
     if reads_raw_values(encoder) or type(encoder) is GivenEncoder:
         return nn.Identity()
     raise ValueError(
-        "export expects encoders of exactly the class IdEncoder, FeatureEncoder or GivenEncoder, "
-        "or encoders of raw values, whose vectors it takes as inputs; got "
-        f"{type(encoder).__name__} for {name!r}"
+        f"graphs can't hold the modality {name!r} ({type(encoder).__name__}): export expects "
+        "encoders of exactly the class IdEncoder, FeatureEncoder or GivenEncoder, or encoders of raw "
+        "values, whose vectors it takes as inputs; vectors alone are exported without graphs"
     )

@@ -19,6 +19,8 @@ LISTS = {
     "popularity_of_targets": ("of the targets", 0),
 }
 MAIN = "ndcg@10"
+SEEN = 0.1
+"""Share of test targets that lists leave out, from which a report says so."""
 DAY = 86_400.0
 TIMES = ("half_life", "window")
 """Settings of baselines in seconds."""
@@ -51,6 +53,7 @@ class Report(dict[str, Any]):
 def notes(report: Mapping[str, Any]) -> list[str]:
     """Return what a report says besides metrics, a line each."""
     said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
+    said += _of_seen(report)
     said += [*_of_refit(report), *_of_affinities(report), *_of_reranker(report)]
     return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
 
@@ -61,7 +64,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
         return _without_metrics(report)
     rows = _rows(report)
     width = max(map(len, rows))
-    lines = [_of_split(report), *_of_refit(report), *_of_affinities(report)]
+    lines = [_of_split(report), *_of_seen(report), *_of_refit(report), *_of_affinities(report)]
     lines += _of_reranker(report)
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
@@ -197,6 +200,17 @@ def _of_split(report: Mapping[str, Any]) -> str:
         f"{events['train']:,} training, {events['valid']:,} validation and {events['test']:,} "
         f"test events; {report['candidates']:,} items ranked"
     )
+
+
+def _of_seen(report: Mapping[str, Any]) -> list[str]:
+    """Return a line if many targets can't be found, because seen items are filtered."""
+    seen, targets = report.get("seen_targets", 0), report.get("test", {}).get("targets", 0)
+    if not targets or seen < SEEN * targets:
+        return []
+    return [
+        f"note: {seen:,} of {targets:,} test targets are items that their user has interacted with "
+        f"before; lists leave these out, so they count as misses (see: seen items ranked too)"
+    ]
 
 
 def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -29,6 +29,15 @@ def test_new_users(data):
     assert "50 % of the users in test (60 of 120)" in finding.text
 
 
+def test_targets_that_lists_leave_out(data):
+    """Each item is bought after it was viewed."""
+    twice = pl.concat([data.events, data.events.with_columns(timestamp=pl.col("timestamp") + 1)])
+    data.events = twice.sort("timestamp")
+    finding = data.found(options=Options(drop_repeats=False))["seen_targets"]
+    assert finding.severity == "warning"
+    assert "--targets purchase predicts purchases alone" in finding.advice
+
+
 def test_an_empty_part_is_said_as_fit_says_it(data):
     finding = data.found(options=Options(min_count=500))["split"]
     assert "the time split of 240 events (1200 before min_count) leaves no event in: train" in (

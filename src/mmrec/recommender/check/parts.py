@@ -9,6 +9,9 @@ from mmrec.recommender.check.finding import Finding, counted, note, share_of, wa
 FEW_TARGETS = 100
 """Test targets below which a measured difference is mostly chance."""
 
+SEEN = 0.1
+"""Share of targets that lists leave out, since their user has seen them, for a warning."""
+
 MOST = 0.5
 """Share of cold targets, or of new users, from which it is a warning."""
 
@@ -37,6 +40,18 @@ def part_findings(split: Split) -> list[Finding]:
                 len(targets),
                 f"the test part has {counted(len(targets), 'target')}",
                 f"With fewer than {FEW_TARGETS}, differences between models are mostly chance.",
+            )
+        )
+    if (seen := split.seen_targets("test")) >= max(SEEN * len(targets), 1):
+        found.append(
+            warning(
+                "seen_targets",
+                seen,
+                f"{share_of(seen, len(targets))} of the test targets ({seen:,} of "
+                f"{len(targets):,}) are items that their user has interacted with before",
+                "Lists leave seen items out, so these count as misses. Where a purchase follows a "
+                "view, --targets purchase predicts purchases alone; the report also ranks seen "
+                "items.",
             )
         )
     if cold:
