@@ -97,6 +97,6 @@ def _head(name: str, encoder: nn.Module) -> nn.Module:
         return nn.Identity()
     raise ValueError(
         f"graphs can't hold the modality {name!r} ({type(encoder).__name__}): export expects "
-        "encoders of exactly the class IdEncoder, FeatureEncoder or GivenEncoder, or encoders of raw "
-        "values, whose vectors it takes as inputs; vectors alone are exported without graphs"
+        "encoders of exactly the class IdEncoder, FeatureEncoder or GivenEncoder, or encoders of "
+        "raw values, whose vectors it takes as inputs; vectors alone are exported without graphs"
     )
