@@ -150,7 +150,10 @@ ENCODERS = {
             ),
             torch.tensor([[1, 0, 0], [4, 0, 0], [3, 0, 0], [0, 2, 0], [0, 5, 1]]),
         ),
-        (partial(GraphIdEncoder, 5, 4, edges=0, layers=1), torch.tensor([[1], [5], [2]])),
+        (
+            partial(GraphIdEncoder, vocabulary_size=5, dim=4, edges=0, layers=1),
+            torch.tensor([[1], [5], [2]]),
+        ),
     ),
     "QuantizedEncoder": (
         (QuantizedEncoder(5, 4, levels=2, size=3).fit(NUMBERS), NUMBERS),

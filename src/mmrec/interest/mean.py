@@ -59,6 +59,8 @@ class MeanInterest(nn.Module):
         True
     """
 
+    like: Tensor
+
     def __init__(
         self,
         dim: int,
@@ -90,6 +92,7 @@ class MeanInterest(nn.Module):
             negative_types=negative_types,
         )
         self.network = MLP([dim] * (layers + 1), dropout=dropout) if layers else nn.Identity()
+        # Without weights, it says where a state lies and of which type it is.
         self.register_buffer("like", torch.zeros(0), persistent=False)
 
     def forward(

@@ -9,7 +9,8 @@ import torch
 
 from mmrec import Options, Recommender
 from mmrec.data import Catalog, EventRules, Interactions, to_sequences
-from mmrec.encoders import GraphIdEncoder
+from mmrec.encoders import GraphIdEncoder, TextEncoder
+from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.check.content import uses_of
 from mmrec.recommender.content import (
     Context,
@@ -37,13 +38,13 @@ def items_of(*kinds, seed=0):
     return {"item_id": [name for name, _ in rows], "clip": [vector for _, vector in rows]}
 
 
-def events(new=True):
+def events():
     """Users who stay in one group; in the last part of the time it has new items too."""
     rng, rows = np.random.default_rng(0), []
     for user in range(60):
         group, start = user % GROUPS, rng.random() * 1e5
         old = [f"old{group}_{n}" for n in rng.permutation(EACH)[:6]]
-        later = [f"new{group}_{n}" for n in rng.permutation(NEW)[:1]] if new else []
+        later = [f"new{group}_{n}" for n in rng.permutation(NEW)[:1]]
         for step, item in enumerate(old + later):
             rows.append((f"u{user}", item, start + step + 1e6 * item.startswith("new")))
     names = ("user_id", "item_id", "timestamp")
@@ -134,6 +135,29 @@ def test_an_update_keeps_edges_and_adds_those_of_items_that_are_trained_now(made
     torch.testing.assert_close(new.content[known + 1 :], vectors.float())
 
 
+def test_an_item_that_is_added_live_has_neighbours_too(made):
+    live = RealtimeRecommender(made)
+    live.add_items(items_of(("late", 1), seed=5))
+    live.observe("ann", "old3_0")
+    live.observe("ann", "old3_1")
+    ranked = [one.item for one in live.recommend("ann", k=60)]
+    places = [ranked.index(f"late{group}_0") for group in range(GROUPS)]
+    assert places[3] == min(places)
+    assert places[3] < 10
+
+
+def test_a_text_of_a_model_that_was_given_built(bert_folder, tmp_path):
+    items = ITEMS | {"title": [f"red {name[3]}" for name in ITEMS["item_id"]]}
+    encoder = TextEncoder.from_pretrained(str(bert_folder))
+    options = Options(modalities=("graph:text",), dim=4, epochs=1, refit="none")
+    made = Recommender.fit(events(), items, options=options, encoders={"text": encoder})
+    made.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run", parts=[encoder])
+    again.add_items({"item_id": ["late"], "title": ["red 3"]})
+    same = again.state.catalog.indices_of(["new3_0"])
+    torch.testing.assert_close(again.state.vectors[-1], again.state.vectors[int(same[0])])
+
+
 def test_items_of_events_alone():
     made = fitted(("graph",), epochs=1)
     encoder = made.state.model.items.encoders["graph"]
@@ -143,6 +167,11 @@ def test_items_of_events_alone():
     assert not GraphModality().has_content
     cold = made.state.catalog.indices_of(["new0_0", "new3_1"])
     assert torch.equal(*made.state.vectors[cold])  # they have no neighbours
+    late = {name: values[-60:] for name, values in events().items()}
+    again = made.update(late, ITEMS, options={"epochs": 1, "refit": "all"})
+    new = again.state.model.items.encoders["graph"]
+    assert new.vocabulary_size > encoder.vocabulary_size
+    assert torch.equal(new.edges[: len(encoder.edges)], encoder.edges)
 
 
 def test_edges_are_those_of_the_nearest_and_of_the_users():

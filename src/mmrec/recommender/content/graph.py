@@ -169,9 +169,9 @@ class GraphModality:
         """Return the inputs of items from their numbers, and from the content of the others."""
         links = np.zeros((len(slots), 1 if content is None else 1 + self.neighbours), np.int64)
         links[:, 0] = slots
-        new = np.zeros(0, np.int64) if content is None else content.present & (slots == 0)
-        if content is not None and new.any():
-            rows = np.flatnonzero(new)
+        rows = np.flatnonzero(slots == 0)
+        rows = rows[:0] if content is None else rows[content.present[rows]]
+        if content is not None and len(rows):
             vectors = cast(Tensor, content.load(rows)).float()
             links[rows, 1:] = encoder.nearest(vectors, self.neighbours).cpu().numpy()
-        return TableSource(links, links.any(axis=1))
+        return TableSource(links, links.max(axis=1) > 0)
