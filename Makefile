@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: install check test demo docs
+.PHONY: install check test demo docs notebooks
 
 install:
 	python3 -m venv .venv
@@ -17,6 +17,9 @@ test:
 
 demo:
 	$(dir $(PYTHON))mmrec demo
+
+notebooks:
+	$(PYTHON) examples/notebooks/run.py
 
 docs:
 	$(PYTHON) -m sphinx -b html -j 2 -E -a -q -W --keep-going docs site

@@ -15,7 +15,7 @@ from mmrec.recommender.options import Options
 GROUPS = {
     "Data": ("import", "fetch-images", "check"),
     "Train": ("fit", "tune", "update"),
-    "Measure": ("evaluate", "compare", "degrade"),
+    "Measure": ("evaluate", "report", "compare", "degrade"),
     "Recommend": ("recommend", "similar", "export"),
     "Serve": ("serve", "learn", "rollback", "import-log", "compact"),
     "Try": ("demo",),

@@ -1,8 +1,9 @@
-"""The gallery: notebooks and scripts of `examples/`, with a card each."""
+"""The gallery: notebooks of `examples/notebooks/` and scripts of `examples/`, with a card each."""
 
 import ast
 import inspect
 import json
+from base64 import b64decode
 from pathlib import Path
 
 from pages import heading, write_pages
@@ -14,27 +15,32 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def write(app: Sphinx) -> None:
     """Copy the notebooks, make a page of each script, and write the gallery."""
     folder = Path(app.srcdir) / "notebooks"
-    notebooks = {p.stem: p.read_text(encoding="utf-8") for p in sorted(EXAMPLES.glob("*.ipynb"))}
-    scripts = {
-        path.stem: _docstring(path)
-        for path in sorted(EXAMPLES.glob("*.py"))
-        if path.stem not in notebooks and _docstring(path)
-    }
-    pages = {f"{name}.ipynb": text for name, text in notebooks.items()}
+    found = sorted((EXAMPLES / "notebooks").glob("*.ipynb"))
+    notebooks = {path.stem: path.read_text(encoding="utf-8") for path in found}
+    scripts = {path.stem: _docstring(path) for path in sorted(EXAMPLES.glob("*.py"))}
+    pictures = {name: found for name, text in notebooks.items() if (found := _picture(text))}
+    pages: dict[str, str | bytes] = {f"{name}.ipynb": text for name, text in notebooks.items()}
     pages |= {f"{name}.rst": _script(name, text) for name, text in scripts.items()}
+    pages |= {f"{name}.png": picture for name, picture in pictures.items()}
     cards = {name: _lead(text) for name, text in notebooks.items()}
-    pages["index.rst"] = _index(cards, {name: _parts(text) for name, text in scripts.items()})
+    said = {name: _parts(text) for name, text in scripts.items()}
+    pages["index.rst"] = _index(cards, said, set(pictures))
     write_pages(folder, pages, ending="")
 
 
-def _index(notebooks: dict[str, tuple[str, str]], scripts: dict[str, tuple[str, str]]) -> str:
+def _index(
+    notebooks: dict[str, tuple[str, str]], scripts: dict[str, tuple[str, str]], pictures: set[str]
+) -> str:
     lines = [heading("Examples")]
     for title, cards in (("Notebooks", notebooks), ("Scripts", scripts)):
         if cards:
             lines += [heading(title, "-"), ".. grid:: 1 1 2 2", "   :gutter: 3", ""]
             for name, (head, text) in cards.items():
                 lines += [f"   .. grid-item-card:: {head}", f"      :link: {name}"]
-                lines += ["      :link-type: doc", "", f"      {text}", ""]
+                lines += ["      :link-type: doc"]
+                if name in pictures:
+                    lines += [f"      :img-top: {name}.png", f"      :img-alt: A figure of {name}"]
+                lines += ["", f"      {text}", ""]
     names = [*notebooks, *scripts]
     return "\n".join([*lines, ".. toctree::", "   :hidden:", "", *(f"   {n}" for n in names), ""])
 
@@ -63,7 +69,16 @@ def _parts(docstring: str) -> tuple[str, str]:
     """Return a title, up to the first colon or full stop, and the first paragraph."""
     first = " ".join(inspect.cleandoc(docstring).partition("\n\n")[0].split())
     head, colon, rest = first.partition(": ")
-    return (head, rest[:1].upper() + rest[1:]) if colon else (first.rstrip("."), "")
+    start = rest[:1].upper() if rest[:1].isascii() and rest[:2].isalpha() else rest[:1]
+    return (head, start + rest[1:]) if colon else (first.rstrip("."), "")
+
+
+def _picture(notebook: str) -> bytes | None:
+    """Return the largest picture among the outputs of a notebook."""
+    cells = json.loads(notebook)["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    found = ["".join(output.get("data", {}).get("image/png", "")) for output in outputs]
+    return b64decode(max(found, key=len)) if any(found) else None
 
 
 def _lead(notebook: str) -> tuple[str, str]:

@@ -38,12 +38,15 @@ def table(
     return [*lines, ""]
 
 
-def write_pages(folder: Path, pages: Mapping[str, str], ending: str = ".rst") -> None:
-    """Write pages into a folder that holds nothing else; a page that has not changed is kept."""
+def write_pages(folder: Path, pages: Mapping[str, str | bytes], ending: str = ".rst") -> None:
+    """Write pages into a folder that holds nothing else; one that has not changed is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {folder / f"{name}{ending}": text for name, text in pages.items()}
+    wanted = {
+        folder / f"{name}{ending}": text.encode() if isinstance(text, str) else text
+        for name, text in pages.items()
+    }
     for old in set(folder.iterdir()) - set(wanted):
         old.unlink()
     for path, text in wanted.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+        if not path.exists() or path.read_bytes() != text:
+            path.write_bytes(text)

@@ -232,3 +232,13 @@ def test_the_first_image_of_several(tmp_path):
     assert [catalog.image_path(item) for item in (1, 2, 3)] == [first, None, None]
     data = Catalog({"item_id": [1], "image": [b"JPEG"]}, tmp_path)
     assert (data.image_paths(), data.image_path(1)) == ([None], None)
+
+
+@pytest.mark.parametrize("times", [["1740000000", "1740003600"], [1740000000, 1740003600]])
+def test_ages_of_unix_seconds_in_a_catalogue_also_as_the_text_of_a_csv(times):
+    catalog = Catalog({"item_id": ["a", "b"], "created_at": times})
+    found = catalog.where("age(created_at) < 30min", at=1740003700.0)
+    assert found.tolist() == [False, False, True]
+    late = Catalog({"item_id": ["a"], "created_at": ["1740000000000"]})
+    with pytest.raises(ValueError, match="since 1970; got .* looks like milliseconds"):
+        late.where("age(created_at) < 30min")

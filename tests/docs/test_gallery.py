@@ -1,3 +1,4 @@
+import base64
 import json
 from types import SimpleNamespace
 
@@ -25,9 +26,9 @@ def made(tmp_path, monkeypatch):
 
     def make(**files):
         examples = tmp_path / "examples"
-        examples.mkdir()
+        (examples / "notebooks").mkdir(parents=True)
         for name, text in files.items():
-            (examples / name.replace("_", ".")).write_text(text)
+            (examples / name.replace("__", "/").replace("_", ".")).write_text(text)
         monkeypatch.setattr(gallery, "EXAMPLES", examples)
         gallery.write(SimpleNamespace(srcdir=tmp_path))
         return {p.name: p.read_text() for p in (tmp_path / "notebooks").iterdir()}
@@ -36,7 +37,9 @@ def made(tmp_path, monkeypatch):
 
 
 def test_notebooks_and_scripts_have_cards(made):
-    pages = made(cold_ipynb=json.dumps(NOTEBOOK), cold_py=SCRIPT, shop_py=SCRIPT)
+    pages = made(
+        notebooks__cold_ipynb=json.dumps(NOTEBOOK), notebooks__cold_py="1 + 1", shop_py=SCRIPT
+    )
     assert sorted(pages) == ["cold.ipynb", "index.rst", "shop.rst"]  # paired: the notebook alone
     assert json.loads(pages["cold.ipynb"]) == NOTEBOOK
     index = pages["index.rst"]
@@ -50,3 +53,13 @@ def test_notebooks_and_scripts_have_cards(made):
 def test_without_notebooks(made):
     pages = made(shop_py=SCRIPT)
     assert "Notebooks" not in pages["index.rst"]
+
+
+def test_the_largest_picture_of_a_notebook_is_on_its_card(made):
+    small, large = (base64.b64encode(data).decode() for data in (b"small", b"much larger"))
+    outputs = [{"data": {"image/png": small}}, {"data": {"image/png": large}}]
+    shown = NOTEBOOK | {"cells": [*NOTEBOOK["cells"], {"cell_type": "code", "source": []}]}
+    shown["cells"][-1]["outputs"] = outputs
+    pages = made(notebooks__cold_ipynb=json.dumps(shown))
+    assert pages["cold.png"] == "much larger"
+    assert ":img-top: cold.png" in pages["index.rst"]

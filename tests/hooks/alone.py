@@ -86,11 +86,13 @@ class Alone:
 
 
 def of_compare():
-    import mmrec.cli.plots as plots
+    import mmrec.display.plots as plots
 
     figure, axes = plots.new_figure(2.0, "one")
     axes.plot([0, 1])
     assert plots.saved("one", "one", figure).png
+    assert plots.inline_svg(figure, "one")
+    import_module("mmrec.reporting")
 
 
 def of_demo():

@@ -33,6 +33,11 @@ def test_events_are_sorted_by_time_and_ties_keep_their_order():
         assert past_of_history(history, CATALOG) == expected
 
 
+def test_the_rows_of_a_user_in_a_log():
+    rows = {"item_id": ["b", "a"], "user_id": ["u", "u"]}
+    assert past_of_history(rows, CATALOG) == past_of_history(["b", "a"], CATALOG)
+
+
 @pytest.mark.parametrize(
     ("history", "message"),
     [
@@ -40,6 +45,7 @@ def test_events_are_sorted_by_time_and_ties_keep_their_order():
         ({"item_id": ["a"], "price": [3]}, r"got also \['price'\]"),
         ({"item_id": ["a"], "timestamp": ["soon"]}, "timestamp must be a finite number"),
         ({"item_id": ["x"]}, "not in the catalogue"),
+        ({"item_id": ["a", "b"], "user_id": ["u", "v"]}, "of one user; got events of 2 users"),
         ([{"item_id": "a"}, {"item_id": "b", "event": "view"}], "event 1 has"),
     ],
 )

@@ -14,6 +14,7 @@ from mmrec.cli.commands.fit import DEFAULT_CACHE, fit
 from mmrec.cli.commands.import_data import fetch_images, import_data
 from mmrec.cli.commands.import_log import import_log
 from mmrec.cli.commands.recommend import recommend
+from mmrec.cli.commands.report import report as report_page
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
@@ -100,6 +101,7 @@ def evaluate(
         print_json(report)
 
 
+app.command("report")(report_page)
 app.command()(degrade)
 app.command()(recommend)
 app.command()(similar)

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.cli.plots import LINE, Plot, color_of, new_figure, saved, styled
+from mmrec.display.plots import LINE, Plot, color_of, new_figure, saved, styled
 
 METRIC = "ndcg@10"
 

@@ -1,50 +1,22 @@
 """Plots of a comparison: means beside baselines, differences, validation curves."""
 
-import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from math import isfinite
-from textwrap import fill
 from typing import Any
 
+from mmrec.display.plots import (
+    BASELINE,
+    INK,
+    LINE,
+    SOFT,
+    Plot,
+    color_of,
+    label_rows,
+    new_figure,
+    saved,
+    styled,
+)
 from mmrec.evaluation.comparison import Comparison
-
-INK, SOFT, LINE, BASELINE = "#1d1c1a", "#66625b", "#e2dfd8", "#b9b4a9"
-# The colors of Okabe and Ito, for color-blind readers too; the first is that of the report.
-COLORS = ("#0d6b62", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195")
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "font.family": ["DejaVu Sans"],
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": SOFT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": SOFT,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "svg.hashsalt": "mmrec",  # so that equal comparisons give equal files
-}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A plot in two formats.
-
-    Attributes:
-        name: name of its file, without suffix.
-        says: what it shows, as alternative text.
-        png: the plot at 150 dots an inch.
-        svg: the plot as vectors.
-    """
-
-    name: str
-    says: str
-    png: bytes
-    svg: bytes
 
 
 def draw_plots(comparison: Comparison, names: Mapping[str, str]) -> list[Plot]:
@@ -59,21 +31,6 @@ def draw_plots(comparison: Comparison, names: Mapping[str, str]) -> list[Plot]:
     """
     with styled():
         return list(_plots(comparison, names))
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the style of mmrec.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'mmrec[compare]'") from error
-    with matplotlib.rc_context(STYLE):
-        yield
 
 
 def _plots(comparison: Comparison, names: Mapping[str, str]) -> Iterator[Plot]:
@@ -123,7 +80,7 @@ def _bars(comparison: Comparison, names: Mapping[str, str], title: str) -> Any:
     for row, (value, end) in enumerate(zip(values, ends, strict=True)):
         axes.text(end + room, row, f"{value:.4f}", va="center", fontsize=9, color=INK)
     axes.set_xlim(0, max(ends) * 1.12 or 1.0)
-    _rows(axes, labels)
+    label_rows(axes, labels)
     return figure
 
 
@@ -139,7 +96,7 @@ def _differences(comparison: Comparison, title: str) -> Any:
         bounds = [d.low, d.high] if isfinite(d.low) else []
         axes.plot(bounds, [row] * len(bounds), color=color, lw=2.4 if whole else 1.4, alpha=fade)
         axes.plot([d.mean], [row], "o", color=color, ms=7 if whole else 5, alpha=fade)
-    _rows(axes, [name for name, *_ in rows])
+    label_rows(axes, [name for name, *_ in rows])
     for label, (*_, whole) in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(INK if whole else SOFT)
         label.set_fontweight("bold" if whole else "normal")
@@ -169,38 +126,3 @@ def _curves(comparison: Comparison, title: str) -> Any:
     if len(comparison.groups) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
     return figure
-
-
-def new_figure(height: float, title: str) -> tuple[Any, Any]:
-    """Return a figure of a height in inches with a title, and its axes."""
-    # Not pyplot, which keeps every figure and may need a display.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, height), layout="constrained")
-    figure.suptitle(fill(title, 96), x=0.01, ha="left", fontsize=10, color=SOFT)
-    return figure, figure.subplots()
-
-
-def _rows(axes: Any, labels: list[str]) -> None:
-    """Label the rows, the first on top, and draw only thin vertical lines."""
-    axes.set_yticks(range(len(labels)), [fill(label, 34) for label in labels])
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.grid(axis="x", color=LINE, lw=0.8, zorder=0)
-    axes.set_axisbelow(True)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
-
-
-def color_of(place: int) -> str:
-    """Return the color of a curve."""
-    return COLORS[place % len(COLORS)]
-
-
-def saved(name: str, says: str, figure: Any) -> Plot:
-    """Return a figure in both formats."""
-    files = {}
-    for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-        file = io.BytesIO()
-        figure.savefig(file, format=kind, dpi=150, metadata=metadata)
-        files[kind] = file.getvalue()
-    return Plot(name, says, files["png"], files["svg"])

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from mmrec.cli.private import private_file
+from mmrec.data.private import private_file
 
 FORMATS = (".parquet", ".csv", ".jsonl")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from mmrec.cli.private import private_file
 from mmrec.cli.rows import write_rows
+from mmrec.data.private import private_file
 
 FORMATS = ("parquet", "npy")
 

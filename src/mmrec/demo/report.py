@@ -8,8 +8,7 @@ from typing import Any
 from mmrec.data import Dataset, ItemId, Split
 from mmrec.demo.showcase import NewItem, Person, find_new_items, find_people, find_queries
 from mmrec.demo.story import Line, Step, Story, is_new, tell_story
-from mmrec.demo.thumbnails import Thumbnails
-from mmrec.display import BASELINE_NAMES, load_template, title_of
+from mmrec.display import BASELINE_NAMES, Thumbnails, load_template, title_of
 from mmrec.recommender import Recommender
 from mmrec.recommender.content import DEFAULT_IMAGE_ENCODER, DEFAULT_TEXT_ENCODER
 

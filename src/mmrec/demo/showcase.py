@@ -1,7 +1,6 @@
 """What the page shows of a trained recommender: people, new items, items that are alike."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,24 +10,10 @@ from mmrec.data import ItemId, Split
 from mmrec.data.splits import target_users
 from mmrec.recommender import Recommender
 from mmrec.recommender.popular import popular_and_diverse
+from mmrec.reporting.cases import Visit, visits_until
 
 ASKED = 300
 """The most users whose lists are made; the page shows a few of them."""
-
-
-@dataclass(frozen=True)
-class Visit:
-    """An event as it is shown.
-
-    Attributes:
-        item: the item's id.
-        event_type: type of the event; "" where it is not known.
-        time: unix seconds, or position.
-    """
-
-    item: ItemId
-    event_type: str
-    time: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +83,7 @@ def find_new_items(
     histories = [
         items
         for target in _last_targets(recommender, split)[:ASKED]
-        if (items := [visit.item for visit in _visits(recommender, split, int(target) + 1)])
+        if (items := [visit.item for visit in visits_until(recommender, split, int(target) + 1)])
     ]
     lists: Counter[ItemId] = Counter()
     best: dict[ItemId, tuple[int, int]] = {}
@@ -136,7 +121,7 @@ def _last_targets(recommender: Recommender, split: Split) -> np.ndarray:
 
 
 def _person(recommender: Recommender, split: Split, target: int, shown: int, k: int) -> Person:
-    *history, upcoming = _visits(recommender, split, target + 1)
+    *history, upcoming = visits_until(recommender, split, target + 1)
     items = [visit.item for visit in history]
     lines = recommender.recommend(items, len(recommender.catalog))
     order = [line.item for line in lines]
@@ -150,12 +135,3 @@ def _person(recommender: Recommender, split: Split, target: int, shown: int, k: 
         recommended=order[:k],
         listed=len(order),
     )
-
-
-def _visits(recommender: Recommender, split: Split, end: int) -> Iterator[Visit]:
-    """Yield the events of a user before position ``end``; event ``end - 1`` is the last of them."""
-    events, ids = split.sequences, recommender.catalog.ids
-    owner = int(target_users(split, np.array([end - 1]))[0])
-    for at in range(int(events.offsets[owner]), end):
-        event_type = events.event_types[events.event_type[at] - 1] if events.event_type[at] else ""
-        yield Visit(ids[events.item[at] - 1], event_type, float(events.time[at]))

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float, Shaped
 
 from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.evaluation.results import Result, by_recipe, check_comparable
-from mmrec.evaluation.slices import WITH, named_slices
 from mmrec.evaluation.statistics import (
     SAMPLES,
     Difference,
@@ -22,7 +21,13 @@ from mmrec.evaluation.statistics import (
     paired_test,
     seed_interval,
 )
-from mmrec.evaluation.targets import AMONG_COLD
+from mmrec.evaluation.targets import (
+    AMONG_COLD,
+    COLD_ALONE,
+    metric_of_targets,
+    ranks_cold,
+    slices_of,
+)
 
 
 @dataclass(frozen=True)
@@ -152,10 +157,6 @@ def compare_runs(
     )
 
 
-COLD_ALONE = "cold items among one another"
-"""The slice of cold targets that are ranked among cold items alone."""
-
-
 @dataclass(frozen=True)
 class _Paired:
     """The metric of each test event for each group, averaged over seeds, with users and slices.
@@ -177,7 +178,7 @@ class _Paired:
         values = {name: _per_event(group, metric) for name, group in named.items()}
         slices, alone = slices_of(targets), dict[str, np.ndarray]()
         tables = [run.targets for group in named.values() for run in group]
-        if all(table is not None and _ranks_cold(table) for table in tables):
+        if all(table is not None and ranks_cold(table) for table in tables):
             alone = {name: _per_event(group, metric, AMONG_COLD) for name, group in named.items()}
             slices[COLD_ALONE] = targets[AMONG_COLD].is_not_null().to_numpy()
         return cls(values, alone, targets["user_id"].to_numpy(), slices)
@@ -193,40 +194,17 @@ class _Paired:
         return len(np.unique(self.users)) > 1
 
 
-def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
-    """Return a mask of the test events for each slice that is neither empty nor everything."""
-    has = {
-        name: targets[f"has_{name}"].cast(pl.Boolean).to_numpy()
-        for name in WITH
-        if f"has_{name}" in targets.columns and targets[f"has_{name}"].null_count() == 0
-    }
-    return named_slices(targets["warm"].to_numpy(), targets["history"].to_numpy(), has)
-
-
-def _ranks_cold(targets: pl.DataFrame) -> bool:
-    """Whether a table has ranks among cold items; older RUNs lack them."""
-    return AMONG_COLD in targets.columns and targets[AMONG_COLD].count() > 0
-
-
 def _per_event(
     group: Sequence[Result], metric: str, column: str = "rank"
 ) -> Float[np.ndarray, " N"]:
     """Return the metric of each test event, averaged over the RUNs of a group."""
     tables = [(run, run.targets) for run in group if run.targets is not None]
-    each = [_of_targets(run, targets, metric, column) for run, targets in tables]
+    each = [
+        metric_of_targets(targets, metric, run.report.get("items"), column)
+        for run, targets in tables
+    ]
     means: np.ndarray = np.mean(each, 0)
     return means
-
-
-def _of_targets(
-    run: Result, targets: pl.DataFrame, metric: str, column: str = "rank"
-) -> Float[np.ndarray, " N"]:
-    """Return the metric of each test event, NaN where it has no rank."""
-    given = targets[column].is_not_null().to_numpy()
-    rank = torch.from_numpy(targets[column].fill_null(1).to_numpy().astype(np.int64))
-    values = metric_of_ranks(rank, metric, run.report.get("items"))
-    found: np.ndarray = np.where(given, values, np.nan)
-    return found
 
 
 def _group(
@@ -266,7 +244,7 @@ def _group(
 
 def _value(run: Result, metric: str) -> float:
     if run.targets is not None:
-        return float(_of_targets(run, run.targets, metric).mean())
+        return float(metric_of_targets(run.targets, metric, run.report.get("items")).mean())
     if metric not in run.report["test"]:
         raise ValueError(
             f"metric must be in the report of {run.name}, which has no targets.parquet; got "

@@ -5,18 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+import torch
+from jaxtyping import Bool, Float
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
 from mmrec.data.tables import read_table
 from mmrec.evaluation.checks import check_once
+from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.evaluation.ranks import Ranks
+from mmrec.evaluation.slices import WITH, named_slices
 
 TARGETS = "targets.parquet"
 """The file of the table in a RUN."""
 
 AMONG_COLD = "rank_among_cold"
+
+COLD_ALONE = "cold items among one another"
+"""The slice of cold targets that are ranked among cold items alone."""
 
 COLUMNS = ("user_id", "item_id", "position", "rank", "history", "warm")
 """Columns that a comparison reads; others may be missing."""
@@ -95,3 +101,38 @@ def read_targets(path: Path) -> pl.DataFrame:
             f"{path} must have the columns {list(COLUMNS)}; got a table without {missing}"
         )
     return frame.sort("position")
+
+
+def metric_of_targets(
+    targets: pl.DataFrame, metric: str, items: int | None, column: str = "rank"
+) -> Float[np.ndarray, " N"]:
+    """Return a metric of each target, NaN where it has no rank.
+
+    Args:
+        targets: the table.
+        metric: ``ndcg@K``, ``hr@K`` or ``mrr@K``.
+        items: V, above which a rank is that of a filtered target, a miss.
+        column: the ranks.
+
+    Raises:
+        ValueError: ``metric`` is none of these.
+    """
+    given = targets[column].is_not_null().to_numpy()
+    rank = torch.from_numpy(targets[column].fill_null(1).to_numpy().astype(np.int64))
+    found: np.ndarray = np.where(given, metric_of_ranks(rank, metric, items), np.nan)
+    return found
+
+
+def slices_of(targets: pl.DataFrame) -> dict[str, Bool[np.ndarray, " N"]]:
+    """Return a mask of the targets for each slice that is neither empty nor everything."""
+    has = {
+        name: targets[f"has_{name}"].cast(pl.Boolean).to_numpy()
+        for name in WITH
+        if f"has_{name}" in targets.columns and targets[f"has_{name}"].null_count() == 0
+    }
+    return named_slices(targets["warm"].to_numpy(), targets["history"].to_numpy(), has)
+
+
+def ranks_cold(targets: pl.DataFrame) -> bool:
+    """Return whether a table has ranks among cold items; older RUNs lack them."""
+    return AMONG_COLD in targets.columns and targets[AMONG_COLD].count() > 0

@@ -19,12 +19,13 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
 
     Args:
         history: item ids, oldest first; or events, as a table or a list of mappings with
-            ``item_id`` and, if they are known, ``event`` and ``timestamp``. Events with times are
-            sorted by time; those of one time keep their order.
+            ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
+            user in a log. Events with times are sorted by time; those of one time keep their order.
         catalog: the items.
 
     Raises:
-        ValueError: ``history`` is neither, an item is unknown, or a time is malformed.
+        ValueError: ``history`` is neither or of several users, an item is unknown, or a time is
+            malformed.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"]})
@@ -39,6 +40,10 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
         return []
     frame = read_table(history, "a history")
     require_columns(frame, ["item_id"], "a history")
+    if "user_id" in frame.columns:  # a part of a log, of one user
+        if (users := frame["user_id"].n_unique()) > 1:
+            raise ValueError(f"a history is of one user; got events of {users} users")
+        frame = frame.drop("user_id")
     unknown = sorted(set(frame.columns) - set(COLUMNS))
     if unknown:
         raise ValueError(f"a history must have the columns {list(COLUMNS)}; got also {unknown}")

@@ -21,7 +21,6 @@ from mmrec.data import (
     Split,
     Table,
     TimeUnit,
-    read_log,
     read_tables,
     renamed,
 )
@@ -34,13 +33,14 @@ from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
 from mmrec.recommender.hub import find_run, push
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
+from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
-from mmrec.recommender.pipeline.data import renumbered, split_log
+from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
 from mmrec.recommender.pipeline.measure import measure
@@ -357,7 +357,8 @@ class Recommender:
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
-            history without features of the user, popular and diverse items.
+            history without features of the user, popular and diverse items. A notebook shows the
+            list with pictures and titles.
 
         Raises:
             ValueError: ``history`` is not a history of known items, ``where`` can't be applied to
@@ -371,7 +372,7 @@ class Recommender:
             >>> [line.item for line in made.recommend(past, at=20.0)]
             ['c']
         """
-        return self.recommend_many(
+        [lines] = self.recommend_many(
             [history],
             check_count(k),
             users=[user],
@@ -379,7 +380,8 @@ class Recommender:
             where=where,
             exclude_seen=exclude_seen,
             exclude=exclude,
-        )[0]
+        )
+        return lines
 
     def recommend_many(
         self,
@@ -415,7 +417,7 @@ class Recommender:
             lists += recommend_lists(self.catalog_scorer, self.catalog, asked, k)
         if users is not None and len(users) > len(lists):
             raise ValueError(f"users must be as many as histories, {len(lists)}; got {len(users)}")
-        return lists
+        return RecommendationLists(lists, self.catalog)
 
     def similar(
         self, item: GivenId, k: Count = 10, *, where: Where | None = None
@@ -432,7 +434,7 @@ class Recommender:
         allowed[index] = False
         scores = F.normalize(self.vectors, dim=1) @ F.normalize(self.vectors[index], dim=0)
         scores = scores.masked_fill(~allowed, -torch.inf)
-        return top_list(self.catalog, scores, k, "similarity")
+        return RecommendationList(top_list(self.catalog, scores, k, "similarity"), self.catalog)
 
     def evaluate(
         self,
@@ -497,6 +499,67 @@ class Recommender:
         leak_of(self.state, split)
         state = continuing(self.state, split)
         return degradation(state, split, modalities=modalities, shares=shares, seed=seed)
+
+    def plot_training(self) -> Any:
+        """Return a figure of NDCG@10 on validation after each epoch.
+
+        This and the other figures are matplotlib's, made without pyplot; a notebook shows them, and
+        ``figure.savefig("file.svg")`` writes them. They need ``pip install 'mmrec[compare]'``.
+
+        Raises:
+            ValueError: the report has no training curve.
+            ImportError: matplotlib is not installed.
+        """
+        from mmrec.recommender.figures import plot_training
+
+        return plot_training(self.state)
+
+    def plot_metrics(self, metric: str = "ndcg@10") -> Any:
+        """Return a figure of a test metric, with its interval over users, beside the baselines.
+
+        Raises:
+            ValueError: the report has no such metric.
+            ImportError: matplotlib or SciPy is not installed.
+        """
+        from mmrec.recommender.figures import plot_metrics
+
+        return plot_metrics(self.state, metric)
+
+    def plot_slices(self, metric: str = "ndcg@10") -> Any:
+        """Return a figure of a test metric on slices: cold items, short histories and so on.
+
+        Raises:
+            ValueError: the report has no such metric, or no slices.
+            ImportError: matplotlib or SciPy is not installed.
+        """
+        from mmrec.recommender.figures import plot_slices
+
+        return plot_slices(self.state, metric)
+
+    def plot_items(self, color: str | None = None) -> Any:
+        """Return a map of the item vectors, by UMAP if umap-learn is installed, else by PCA.
+
+        Args:
+            color: column of the catalogue that the items are colored by.
+
+        Raises:
+            ValueError: the catalogue has no such column, or there are fewer than three items.
+            ImportError: matplotlib is not installed.
+        """
+        from mmrec.recommender.figures import plot_items
+
+        return plot_items(self.state, color)
+
+    def plot_modalities(self) -> Any:
+        """Return a figure of how much each modality adds to the vectors of items.
+
+        Raises:
+            ValueError: the recommender holds no contributions of modalities.
+            ImportError: matplotlib is not installed.
+        """
+        from mmrec.recommender.figures import plot_modalities
+
+        return plot_modalities(self.state)
 
     def add_items(self, rows: Table) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
@@ -741,9 +804,7 @@ class Recommender:
         if events is None:
             raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
         events = renamed({"interactions": events}, columns)["interactions"]
-        log = read_log(events, self.catalog, time_unit)
-        split = split_log(log, self.options, self.catalog)
-        return renumbered(split, self.state.event_types)
+        return split_again(self.state, events, time_unit)
 
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None

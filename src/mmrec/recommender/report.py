@@ -37,23 +37,27 @@ class Report(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
-        if not _has_metrics(self):
+        if not has_metrics(self):
             return f"<p>{escape(_without_metrics(self))}</p>"
         head = "".join(f"<th>{escape(name)}</th>" for name in ("", *COLUMNS))
         rows = "".join(
             f"<tr><th>{escape(label)}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
             for label, values in _rows(self).items()
         )
-        said = [*_ahead(self), *_of_model(self), *_of_events(self), _of_split(self)]
-        said += [*_of_refit(self), *_of_affinities(self)]
-        said += [*_of_lists(_test(self)), *_of_baselines(self)]
-        about = "<br>".join(map(escape, said))
+        about = "<br>".join(map(escape, notes(self)))
         return f"<table><caption>{about}</caption><tr>{head}</tr>{rows}</table>"
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """Return what a report says besides metrics, a line each."""
+    said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
+    said += [*_of_refit(report), *_of_affinities(report), *_of_reranker(report)]
+    return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
 
 
 def metrics_table(report: Mapping[str, Any]) -> str:
     """Return the test metrics of a report and of its baselines."""
-    if not _has_metrics(report):
+    if not has_metrics(report):
         return _without_metrics(report)
     rows = _rows(report)
     width = max(map(len, rows))
@@ -63,13 +67,13 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
     first = [*_ahead(report), *_of_model(report), *_of_events(report)]
-    return "\n".join([*first, *lines, *_of_lists(_test(report)), *_of_baselines(report)])
+    return "\n".join([*first, *lines, *_of_lists(tested(report)), *_of_baselines(report)])
 
 
 def _ahead(report: Mapping[str, Any]) -> list[str]:
     """Return a line if a baseline is better than the model."""
     name, value = best_baseline(report)
-    own = _test(report).get(MAIN)
+    own = tested(report).get(MAIN)
     if name is None or own is None or value <= own:
         return []
     return [f"{name} is ahead: {MAIN} {value:.4f} against {own:.4f}"]
@@ -129,11 +133,12 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}".rstrip() for name, count in counts.items())
 
 
-def _has_metrics(report: Mapping[str, Any]) -> bool:
+def has_metrics(report: Mapping[str, Any]) -> bool:
+    """Return whether a report has figures on the test part."""
     return "test" in report or "test" in report.get("trained_on", {})
 
 
-def _test(report: Mapping[str, Any]) -> Mapping[str, Any]:
+def tested(report: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the figures on the test part, whether or not the model has trained on it."""
     figures: Mapping[str, Any] = report.get("test") or report["trained_on"]["test"]
     return figures
@@ -196,7 +201,7 @@ def _of_split(report: Mapping[str, Any]) -> str:
 
 def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the metrics of each row of the table, as text."""
-    test = _test(report)
+    test = tested(report)
     us = "mmrec" if "test" in report else "mmrec, trained on these"
     rows: dict[str, Mapping[str, Any]] = {us: test, **report["baselines"]}
     rows[f"{us}, seen items ranked too"] = test["with_seen"]

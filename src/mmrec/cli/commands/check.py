@@ -7,9 +7,9 @@ import typer
 
 from mmrec.cli.options import takes_some_options
 from mmrec.cli.places import writing
-from mmrec.cli.private import private_file
 from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Json, print_json
+from mmrec.data.private import private_file
 from mmrec.recommender.options import Options
 
 if TYPE_CHECKING:

@@ -130,6 +130,10 @@ class Columns:
             return column.cast(pl.Float64)
         return column.cast(pl.Int128) if dtype in (pl.UInt64, pl.Int128) else column.cast(pl.Int64)
 
+    def select(self, expression: pl.Expr) -> pl.DataFrame | None:
+        """Return what an expression over the columns gives; None if only the schema is known."""
+        return None if self.frame is None else self.frame.select(expression)
+
     def read_text(self, name: str, kind: Kind) -> pl.Expr:
         """Return a column of text as numbers, times or truth values, see :meth:`read`."""
         if self.frame is None:

@@ -149,8 +149,8 @@ class Values:
         if kind != "number":
             return self.expression(column, "time")
         seconds = self.expression(column, "number").cast(pl.Float64)
-        frame = self.columns.frame
-        latest = None if frame is None else frame.select(seconds.max()).item()
+        known = self.columns.select(seconds.max())
+        latest = None if known is None else known.item()
         if latest is not None and latest >= LATEST:
             unit = other_unit(latest)
             raise self.wrong(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +10,16 @@ from mmrec.data import (
     Catalog,
     Interactions,
     Split,
+    Table,
+    TimeUnit,
     leave_one_out,
+    read_log,
     split_by_time,
 )
 from mmrec.recommender.options import DataOptions
+
+if TYPE_CHECKING:
+    from mmrec.recommender.artifact.state import RecommenderState
 
 
 def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
@@ -20,6 +27,14 @@ def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Spli
     log, facts = options.event_rules.apply(log)
     divide = split_by_time if options.split == "time" else leave_one_out
     return replace(divide(log, catalog, min_count=options.min_count), facts=facts)
+
+
+def split_again(
+    state: "RecommenderState", events: Table | Interactions, time_unit: TimeUnit | None = None
+) -> Split:
+    """Return a log, split as for the training of a recommender, with its event types."""
+    log = read_log(events, state.catalog, time_unit)
+    return renumbered(split_log(log, state.options, state.catalog), state.event_types)
 
 
 def renumbered(split: Split, event_types: Sequence[str]) -> Split:

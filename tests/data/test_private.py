@@ -1,6 +1,6 @@
 import pytest
 
-from mmrec.cli.private import private_file
+from mmrec.data.private import private_file
 
 
 def test_only_the_owner_can_read_it(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mmrec.data import Catalog
-from mmrec.demo.thumbnails import Thumbnails
+from mmrec.display.thumbnails import Thumbnails
 
 
 def decoded(uri):
@@ -45,7 +45,7 @@ def test_an_unreadable_image_has_no_thumbnail(catalog):
 def test_a_thumbnail_is_made_once(catalog, monkeypatch):
     thumbnails = Thumbnails(catalog)
     first = thumbnails["a"]
-    monkeypatch.setattr("mmrec.demo.thumbnails.load_image", None)
+    monkeypatch.setattr("mmrec.display.thumbnails.load_image", None)
     assert thumbnails["a"] is first
 
 

@@ -1,0 +1,79 @@
+"""What the figures of a report don't settle, as sentences."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.figures import measured, measured_baselines
+
+FEW = 400
+"""Below so many test events, the report says that they are few."""
+
+
+def doubts(state: RecommenderState) -> list[str]:
+    """Return what is uncertain about the test figures of a recommender, a sentence each."""
+    return list(_doubts(state))
+
+
+def kept_has_seen(state: RecommenderState) -> bool:
+    """Return whether the model that is kept has trained on the test events."""
+    trained = "trained_on" in state.report and "test" not in state.report
+    return trained or (state.options.refit == "all" and "all" in state.report.get("refit", {}))
+
+
+def _doubts(state: RecommenderState) -> Iterator[str]:
+    report = state.report
+    own, others = measured(state), measured_baselines(state)
+    best = max(others, key=lambda one: one.mean, default=None)
+    if best is not None and best.mean >= own.mean:
+        yield (
+            f"A baseline is ahead: {best.name} reaches {best.mean:.3f}, this model {own.mean:.3f}."
+        )
+    elif best is not None and own.low is not None and best.mean >= own.low:
+        yield (
+            f"The interval of this model, {own.low:.3f} to {own.high:.3f}, contains the best "
+            f"baseline, {best.name} with {best.mean:.3f}. These events don't show which is better."
+        )
+    yield _number_of_targets(state, own.targets)
+    seed = report.get("seed", state.options.seed)
+    yield (
+        f"This is one training, with seed {seed}. Intervals are over users; another seed gives "
+        "another model. Train with three seeds or more, and mmrec compare shows how much they "
+        "differ."
+    )
+    yield from _cold(state)
+    if kept_has_seen(state):
+        yield (
+            "The model that is kept has trained on the test events too, as refit=all says. The "
+            "figures are those of a model that had not. The lists on this page are made by the one "
+            "that is kept, so a hit in them proves nothing; the rank beside it does."
+        )
+    if "leak" in report:
+        yield f"Note: {report['leak']}."
+    yield (
+        "An event that was not predicted need not be a bad recommendation: nobody knows what the "
+        "user would have done with the list. Only an experiment with users tells."
+    )
+
+
+def _number_of_targets(state: RecommenderState, targets: int) -> str:
+    said = f"There are {targets:,} test events"
+    if state.targets is not None:
+        said += f" of {state.targets['user_id'].n_unique():,} users"
+    if targets < FEW:
+        said += "; these are few, and differences of some hundredths may be chance"
+    return f"{said}."
+
+
+def _cold(state: RecommenderState) -> Iterator[str]:
+    if state.targets is None or not len(state.targets):
+        return
+    cold: Any = (~state.targets["warm"]).sum()
+    share = cold / len(state.targets)
+    if cold:
+        yield (
+            f"{cold:,} of the test events ({share:.0%}) are of items without an event in training. "
+            "What is said about these is said by their content alone."
+        )
+    else:
+        yield "No test event is of a new item, so nothing here says how good the model is at them."
