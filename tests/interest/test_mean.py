@@ -34,7 +34,7 @@ def by_hand(model, inputs):
 @settings(max_examples=20, deadline=None)
 @given(
     decay=st.sampled_from(DECAYS),
-    layers=st.integers(1, 2),
+    layers=st.integers(0, 2),
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=3),
 )
 def test_forward_steps_and_last_are_the_mean_by_hand(decay, layers, lengths):
@@ -80,6 +80,15 @@ def test_the_plain_mean_knows_no_order_and_the_last_event_no_past():
     assert isinstance(last, SteppingInterest)
 
 
+def test_without_layers_it_is_the_mean_and_learns_nothing():
+    model = MeanInterest(4, layers=0).double()
+    vectors, mask, *_ = histories([5])
+    torch.testing.assert_close(model.last(vectors, mask), vectors.mean(1))
+    assert not list(model.parameters())
+    assert not model.state_dict()
+    assert model.initial_state(2).total.dtype == torch.float64
+
+
 @pytest.mark.parametrize("decay", DECAYS)
 def test_bfloat16_autocast_is_finite_and_near(decay):
     vectors, mask, *_ = histories([6, 2])
@@ -117,8 +126,8 @@ def test_a_planted_pattern_is_learned_and_noise_is_not(decay, target):
 
 
 def test_wrong_input_is_refused():
-    for wrong in ({"decay": 1.5}, {"decay": -0.1}, {"layers": 0}, {"num_event_types": -1}):
-        with pytest.raises(ValueError, match="MeanInterest expects positive dim and layers, num_"):
+    for wrong in ({"decay": 1.5}, {"decay": -0.1}, {"layers": -1}, {"num_event_types": -1}):
+        with pytest.raises(ValueError, match="MeanInterest expects positive dim, layers and num_"):
             MeanInterest(4, **wrong)
     vectors, mask, *_ = histories([3, 1])
     with pytest.raises(ValueError, match="padding on the right"):

@@ -10,7 +10,8 @@ from mmrec.recommender.zoo import ZOO, resolve
 
 QUICK = {"dim": 16, "layers": 1, "max_length": 6, "batch_size": 8, "lr": 0.02, "refit": "none"}
 QUICK |= {"devices": 1, "dropout": 0.1, "ema": 0.0}
-TEXTUAL = ("morec", "unisrec", "nrms")
+TEXTUAL = ("morec", "unisrec", "nrms", "freedom")
+ONE_LAYER = ("nrms", "naml", "lightgcn", "freedom")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def train(chain, bert_folder, images, tiny_encoders):
     def run(model, *, epochs=3, parts=None, place=None, resume=False, log=None, **changes):
         given = {"encoders": {"text": str(bert_folder)}} if model in TEXTUAL else {}
         quick = QUICK | {"epochs": epochs}
-        if model in ("nrms", "naml"):  # they have one layer
+        if model in ONE_LAYER:
             del quick["layers"]
         events, items = chain(**({"users": 20} | (log or {})))
         if model in ("two_tower", "naml"):

@@ -23,6 +23,7 @@ from mmrec.encoders import (
     CategoryEncoder,
     FeatureEncoder,
     GivenEncoder,
+    GraphIdEncoder,
     IdEncoder,
     ImageEncoder,
     ImageTransform,
@@ -32,7 +33,7 @@ from mmrec.encoders import (
     TextEncoder,
 )
 from mmrec.fusion import AttentionFusion, ConcatFusion, FiLMFusion, SiameseFusion
-from mmrec.interest import DINInterest, GRUInterest, SelfAttentionInterest
+from mmrec.interest import DINInterest, GRUInterest, MeanInterest, SelfAttentionInterest
 from mmrec.losses import gbce_loss
 from mmrec.sampling import (
     InBatchSampler,
@@ -72,6 +73,7 @@ INTERESTS = {
     "DINInterest": (DINInterest,),
     "EventInputs": NO_PART,
     "GRUInterest": (GRUInterest, partial(GRUInterest, interest_dim=5, layers=2)),
+    "MeanInterest": (MeanInterest, partial(MeanInterest, layers=0)),
     "MeanState": NO_PART,
     "NARMState": NO_PART,
     "RecurrentState": NO_PART,
@@ -141,6 +143,18 @@ ENCODERS = {
     "ImageTower": NO_PART,
     "ImageTransform": NO_PART,
     "NumberEncoder": ((partial(NumberEncoder, sizes=[2, 3], dim=4), NUMBERS),),
+    "GraphIdEncoder": (
+        (
+            GraphIdEncoder(5, 4, edges=3).link(
+                torch.tensor([[1, 2], [2, 3], [1, 5]]), torch.tensor([1.0, 2.0, 0.5])
+            ),
+            torch.tensor([[1, 0, 0], [4, 0, 0], [3, 0, 0], [0, 2, 0], [0, 5, 1]]),
+        ),
+        (
+            partial(GraphIdEncoder, vocabulary_size=5, dim=4, edges=0, layers=1),
+            torch.tensor([[1], [5], [2]]),
+        ),
+    ),
     "QuantizedEncoder": (
         (QuantizedEncoder(5, 4, levels=2, size=3).fit(NUMBERS), NUMBERS),
         (QuantizedEncoder(5, 4, levels=3, size=4, rows=6).fit(NUMBERS), NUMBERS),

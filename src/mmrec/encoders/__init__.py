@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmrec.encoders.category import CategoryEncoder
     from mmrec.encoders.feature import FeatureEncoder
     from mmrec.encoders.given import GivenEncoder
+    from mmrec.encoders.graph import GraphIdEncoder
     from mmrec.encoders.identity import IdEncoder
     from mmrec.encoders.image import ImageEncoder
     from mmrec.encoders.image_tower import ImageTower
@@ -37,6 +38,7 @@ _FILES = {
     "FeatureStore": "cache",
     "Features": "cache",
     "GivenEncoder": "given",
+    "GraphIdEncoder": "graph",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTower": "image_tower",
@@ -61,6 +63,7 @@ __all__ = [
     "FeatureStore",
     "Features",
     "GivenEncoder",
+    "GraphIdEncoder",
     "IdEncoder",
     "ImageEncoder",
     "ImageTower",

@@ -33,7 +33,7 @@ class MeanInterest(nn.Module):
 
     Args:
         dim: width of an item vector and of the interest, D = H.
-        layers: layers of the perceptron; 1 is a linear map.
+        layers: layers of the perceptron; 1 is a linear map, and with 0 the interest is the mean.
         decay: weight of an event relative to the one after it, from 0 to 1.
         dropout: dropout probability of the inputs and of the hidden layers.
         time_gap: whether the seconds since the user's previous event are an input.
@@ -42,7 +42,7 @@ class MeanInterest(nn.Module):
         negative_types: event types that say no, see :class:`mmrec.interest.EventInputs`.
 
     Raises:
-        ValueError: a size is not positive, or ``decay`` is not between 0 and 1.
+        ValueError: a size is out of range, or ``decay`` is not between 0 and 1.
 
     References:
         Covington, Adams and Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys
@@ -59,6 +59,8 @@ class MeanInterest(nn.Module):
         True
     """
 
+    like: Tensor
+
     def __init__(
         self,
         dim: int,
@@ -72,9 +74,9 @@ class MeanInterest(nn.Module):
         negative_types: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if min(dim, layers) < 1 or num_event_types < 0 or not 0 <= decay <= 1:
+        if dim < 1 or min(layers, num_event_types) < 0 or not 0 <= decay <= 1:
             raise ValueError(
-                "MeanInterest expects positive dim and layers, num_event_types of 0 or more and "
+                "MeanInterest expects positive dim, layers and num_event_types of 0 or more and "
                 f"decay from 0 to 1; got {dim}, {layers}, {num_event_types}, {decay}"
             )
         self.dim = self.interest_dim = dim
@@ -89,7 +91,9 @@ class MeanInterest(nn.Module):
             num_event_types=num_event_types,
             negative_types=negative_types,
         )
-        self.network = MLP([dim] * (layers + 1), dropout=dropout)
+        self.network = MLP([dim] * (layers + 1), dropout=dropout) if layers else nn.Identity()
+        # Without weights, it says where a state lies and of which type it is.
+        self.register_buffer("like", torch.zeros(0), persistent=False)
 
     def forward(
         self,
@@ -129,8 +133,7 @@ class MeanInterest(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> MeanState:
         """Return the state of users without events: zeros, by default like the weights."""
-        weight = next(self.parameters())
-        total = weight.new_zeros((batch_size, self.dim), device=device, dtype=dtype)
+        total = self.like.new_zeros((batch_size, self.dim), device=device, dtype=dtype)
         return MeanState(total, total.new_zeros(batch_size))
 
     def step(

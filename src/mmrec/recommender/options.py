@@ -149,9 +149,9 @@ class ContentOptions(_Group):
     modalities: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
         None,
         description="Modalities of an item, separated by commas: id, text, image, category, "
-        "number, side, vectors, semantic, or with columns, such as text:title, number:price+year, "
-        "side:year, semantic:text or clip=vectors:clip.parquet. By default id, text and image, as "
-        "far as items have them.",
+        "number, side, vectors, semantic, graph, or with columns, such as text:title, "
+        "number:price+year, side:year, semantic:text, graph:text or "
+        "clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
     )
     user_features: Annotated[tuple[str, ...] | None, BeforeValidator(_features)] = Field(
         None,

@@ -123,6 +123,22 @@ ZOO = {
         {"fusion": "experts", "interest": "sasrec", "loss": "softmax", "negatives": "full"},
         {**TEXTS, "dim": 300, "layers": 2, "dropout": 0.5, "max_length": 50},
     ),
+    "lightgcn": KnownModel(
+        "arXiv 2002.02126",
+        {"interest": _with("MeanInterest", layers=0), "loss": "bpr", "negatives": "uniform"},
+        {**SEQUENCE_ALONE, "modalities": ("graph",), "dim": 64, "dropout": 0.0, "max_length": 200},
+    ),
+    "freedom": KnownModel(
+        "arXiv 2211.06924",
+        {"interest": _with("MeanInterest", layers=0), "loss": "bpr", "negatives": "uniform"},
+        {
+            **SEQUENCE_ALONE,
+            "modalities": ("graph:text", "text"),
+            "dim": 64,
+            "dropout": 0.0,
+            "max_length": 200,
+        },
+    ),
 }
 """The models by name. How they are trained is not theirs: optimizer, learning rate, average of the
 weights, choice of the epoch and refit are those of every recommender here."""

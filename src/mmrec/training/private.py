@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrec.data import Batch, ItemPool
-from mmrec.encoders import IdEncoder
+from mmrec.encoders import GraphIdEncoder, IdEncoder
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.losses import Loss
 from mmrec.models import SequentialModel
@@ -179,7 +179,8 @@ def private_step(
 
 def check_model(model: SequentialModel) -> None:
     """Raise a ValueError for a model with parts that this training cannot keep private."""
-    if any(isinstance(encoder, IdEncoder) for encoder in model.items.encoders.values()):
+    ids = (IdEncoder, GraphIdEncoder)
+    if any(isinstance(encoder, ids) for encoder in model.items.encoders.values()):
         raise ValueError(
             "training with privacy has no id vectors, because an item's vector would reveal the "
             "few users who interacted with it; leave out ids"

@@ -54,6 +54,11 @@ def test_options_without_effect_are_warned_of(chain, options, caplog):
     Recommender.fit(*chain(users=12), options=given, interest=built)
     assert "option layers=2 has no effect: GRUInterest does not receive it" in caplog.text
     caplog.clear()
+    set_by = partial(GRUInterest, layers=1)
+    Recommender.fit(*chain(users=12), options=given, interest=set_by)
+    assert "option layers=2 has no effect: GRUInterest was given 1" in caplog.text
+    assert "option dropout" not in caplog.text
+    caplog.clear()
 
     def own(dim):
         return GRUInterest(dim)

@@ -1,7 +1,7 @@
 """What ``fit`` would read of the items: modalities, their columns, and how many items have them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from mmrec.data import Catalog
 from mmrec.recommender.check.finding import FEW, Finding, counted, error, warning
 from mmrec.recommender.content import (
     Context,
+    GraphModality,
     ImageModality,
     Modality,
     SemanticModality,
@@ -92,12 +93,29 @@ def _use_of(
     Raises:
         ValueError: the catalogue lacks what the modality reads.
     """
-    quantized = isinstance(modality, SemanticModality)
-    modality = modality.base if isinstance(modality, SemanticModality) else modality
+    if isinstance(modality, GraphModality):
+        known = np.isin(np.arange(1, len(catalog) + 1), trained)
+        if modality.base is None:
+            return ModalityUse((), known)
+        use = _read_by("graph", catalog, modality.base, trained, pictured)
+        return replace(use, present=use.present | known)
+    if isinstance(modality, SemanticModality):
+        return _read_by("semantic", catalog, modality.base, trained, pictured)
+    return _read_by(None, catalog, modality, trained, pictured)
+
+
+def _read_by(
+    kind: str | None,
+    catalog: Catalog,
+    modality: Modality,
+    trained: np.ndarray,
+    pictured: np.ndarray | None,
+) -> ModalityUse:
+    """Return what a modality reads, for itself or for one of a kind that reads its vectors."""
     if not isinstance(modality, PretrainedModality):
         made = modality.prepare(catalog, Context(_DIM, trained))
-        if quantized:
-            check_frozen(modality, made.encoder)
+        if kind is not None:
+            check_frozen(kind, modality, made.encoder)
         columns = modality.columns_read(made.facts)
         return ModalityUse(columns, made.source.present[1:], made.cut, made.problems)
     facts = modality.extra_facts(catalog, None)

@@ -3,6 +3,7 @@
 from mmrec.recommender.content.category import CategoryModality
 from mmrec.recommender.content.fitted import FittedModality, encode_rows
 from mmrec.recommender.content.given import GivenModality
+from mmrec.recommender.content.graph import GraphModality
 from mmrec.recommender.content.identity import IdModality
 from mmrec.recommender.content.image import DEFAULT_IMAGE_ENCODER, ImageModality
 from mmrec.recommender.content.modality import Context, Modality, Prepared
@@ -27,6 +28,7 @@ __all__ = [
     "Context",
     "FittedModality",
     "GivenModality",
+    "GraphModality",
     "IdModality",
     "ImageModality",
     "Modality",

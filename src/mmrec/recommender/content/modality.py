@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmrec.data import Catalog, Source
+from mmrec.data import Catalog, Sequences, Source
 from mmrec.encoders import Encoder
 
 Facts = Mapping[str, Any]
@@ -26,6 +26,7 @@ class Context:
         cache: folder in which the features of frozen encoders are kept, or None for memory.
         device: where frozen encoders run.
         progress: whether to show progress bars.
+        events: the training events, from which a graph of items is counted; None for what has none.
         before: the facts of the recommender that is updated, or None.
         loaded: frozen encoders that an earlier modality of the catalogue has loaded.
         encoded: the catalogue as an earlier stage of the training has encoded it, by modality.
@@ -36,6 +37,7 @@ class Context:
     cache: Path | None = None
     device: str | torch.device = "cpu"
     progress: bool = False
+    events: Sequences | None = None
     before: Facts | None = None
     loaded: dict[Hashable, Any] = field(default_factory=dict)
     encoded: dict[Hashable, "Prepared"] = field(default_factory=dict)

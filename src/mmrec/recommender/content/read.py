@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 DEFAULTS = ("id", "text", "image")
 """Modalities that are used if none are named, as far as the items have them."""
 
+READERS = ("semantic", "graph")
+"""Kinds that read the frozen vectors of another modality."""
+
 
 @dataclass
 class Content:
@@ -76,7 +79,7 @@ def modalities_of(
         for text in texts
     ]
     names = [one.name for one in written]
-    bases = [Written.read(one.source) for one in written if one.kind == "semantic" and one.source]
+    bases = [Written.read(one.source) for one in written if one.kind in READERS and one.source]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"modalities must have different names; got {twice} more than once")
     read = {one.name for one in bases} | {one.kind for one in (*written, *bases)}
@@ -84,7 +87,7 @@ def modalities_of(
     if unused:
         raise ValueError(f"encoders must be of modalities in use, {names}; got {unused}")
     made: dict[str, Modality] = {}
-    for one in sorted(written, key=lambda one: one.kind == "semantic"):  # after what they read
+    for one in sorted(written, key=lambda one: one.kind in READERS):  # after what they read
         made[one.name] = _modality(one, options, given, made)
     return {name: made[name] for name in names}
 

@@ -54,11 +54,7 @@ class SemanticModality:
             raise ValueError(
                 f"levels, size and rows must be 1 or more; got {levels}, {size} and {rows}"
             )
-        if isinstance(base, PretrainedModality) and base.tuning != "frozen":
-            raise ValueError(
-                f"modality 'semantic' expects a frozen encoder, whose vectors stay; got "
-                f"{type(base).__name__} with tuning {base.tuning!r}"
-            )
+        check_base("semantic", base)
         self.base, self.levels, self.size, self.rows = base, levels, size, rows
 
     def columns_read(self, facts: Facts) -> tuple[str, ...]:
@@ -68,7 +64,7 @@ class SemanticModality:
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the vectors of the catalogue, and fit the codebooks to those of trained items."""
         made = self.base.prepare(catalog, context)
-        check_frozen(self.base, made.encoder)
+        check_frozen("semantic", self.base, made.encoder)
         rows = context.trained[made.source.present[context.trained]]
         facts = {**made.facts, "dim": context.dim, "size": self.size or usual_size(len(rows))}
         if context.before is not None:  # an updated model keeps its codebooks
@@ -104,11 +100,20 @@ class SemanticModality:
         return self.base.source_of(items, encoder, facts, slots)
 
 
-def check_frozen(base: Modality, encoder: object) -> None:
+def check_base(kind: str, base: Modality) -> None:
+    """Raise a ``ValueError`` if the vectors that a modality reads of another would be trained."""
+    if isinstance(base, PretrainedModality) and base.tuning != "frozen":
+        raise ValueError(
+            f"modality {kind!r} expects a frozen encoder, whose vectors stay; got "
+            f"{type(base).__name__} with tuning {base.tuning!r}"
+        )
+
+
+def check_frozen(kind: str, base: Modality, encoder: object) -> None:
     """Raise a ``ValueError`` unless the encoder of a modality reads vectors that are given."""
     if not isinstance(encoder, FeatureEncoder):
         raise ValueError(
-            f"modality 'semantic' expects a modality of frozen vectors, such as text, image or "
+            f"modality {kind!r} expects a modality of frozen vectors, such as text, image or "
             f"vectors; got {type(base).__name__} with {type(encoder).__name__}"
         )
 

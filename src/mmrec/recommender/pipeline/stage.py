@@ -58,7 +58,8 @@ def run_stage(
     """
     began, first = time.perf_counter(), length is None
     with seeded(plan.options.seed):  # whatever an earlier stage has drawn
-        context, start = replace(context, trained=plan.trained), plan.start
+        start, events = plan.start, plan.split.train
+        context = replace(context, trained=plan.trained, events=events)
         before = {} if start is None else {n: m.facts for n, m in start.modalities.items()}
         content = read_content(plan.modalities, plan.catalog, context, before, warn=first)
         users = None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from mmrec.recommender.content import (
     CategoryModality,
+    GraphModality,
     Modality,
     SemanticModality,
     SideModality,
@@ -45,7 +46,10 @@ def unused_options(
         >>> unused_options(Options(delta=1e-6), Recipe(), {}, {})
         {'delta': 'epsilon is not set'}
     """
-    used = [m.base if isinstance(m, SemanticModality) else m for m in modalities.values()]
+    used = [
+        m.base if isinstance(m, GraphModality | SemanticModality) and m.base is not None else m
+        for m in modalities.values()
+    ]
     found: dict[str, str] = {}
     if not any(isinstance(modality, TextModality) for modality in used):
         names = ("text_template", "text_length", "pooling")
@@ -78,6 +82,10 @@ def unused_options(
             for option, argument in INTEREST_ARGUMENTS.items()
             if argument not in taken
         }
+        for option in ("layers", "dropout"):  # a partial may have set them
+            given, kept = getattr(options, option), taken.get(option)
+            if None not in (given, kept) and given != kept:
+                found[option] = f"{interest.name} was given {kept}"
     return {name: why for name, why in found.items() if name in options.model_fields_set}
 
 
