@@ -117,6 +117,20 @@ def test_a_click_before_the_impression_counts_and_is_said_if_its_item_is_shown(c
     assert "1 events without impression_id are of an item that is shown to their" in caplog.text
 
 
+def test_event_types_have_the_numbers_of_another_log():
+    page = [(0, 1, 5, "impression", 1), (0, 2, 5, "click", 1)]
+    views = Interactions(table([(0, 0, 1, "view", None), *page]))
+    both = Interactions(table([(0, 0, 1, "click", None), (0, 0, 2, "view", None), *page]))
+    catalog, options = Catalog({"item_id": ITEMS}), {"history": ["click", "view"]}
+    train = read_impressions(both, catalog, **options).events
+    assert train.event_types == ("click", "view")
+    later = read_impressions(views, catalog, **options, event_types=train.event_types).events
+    assert later.event_types == ("click", "view")
+    assert later.event_type.tolist() == [2, 1]
+    fewer = read_impressions(both, catalog, **options, event_types=["view"]).events
+    assert fewer.event_type.tolist() == [0, 1, 0]
+
+
 def pages(count=10, users=2):
     log = {
         "user_id": [f"u{user}" for user in range(users) for _ in range(2 * count)],

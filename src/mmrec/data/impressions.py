@@ -123,6 +123,7 @@ def read_impressions(
     history: Sequence[str] | None = None,
     impression: str = "impression_id",
     part: str | None = None,
+    event_types: Sequence[str] | None = None,
 ) -> Impressions:
     """Return the labeled impressions of a log.
 
@@ -148,6 +149,9 @@ def read_impressions(
         history: event types of the history; those of ``clicked`` by default.
         impression: the column with the number of the impression; unique for each user, and part.
         part: the column with the published part, if there is one (``"part"`` in MIND).
+        event_types: names of the event types of histories, in the order of their numbers; by
+            default those of the log, sorted. Others are unknown (0). A trained model reads another
+            log with those of its training, ``train.events.event_types``.
 
     Raises:
         ValueError: a column is missing, the log has no event of one of the three kinds, or none
@@ -176,9 +180,8 @@ def read_impressions(
     of_impression = pl.when(pl.col(impression).is_not_null()).then("_row")
     frame = frame.with_columns(_first=of_impression.min().over(INSTANT))
     past = frame.filter(pl.col("event").is_in([*(clicked if history is None else history)]))
-    events = to_sequences(
-        interactions.with_frame(past.drop("role", "weight", strict=False)), catalog
-    )
+    kept = interactions.with_frame(past.drop("role", "weight", strict=False))
+    events = to_sequences(kept, catalog, event_types)
     is_shown = pl.col("event").is_in([*clicked, *shown])
     rows = frame.filter(is_shown & pl.col(impression).is_not_null())
     if rows.is_empty():
