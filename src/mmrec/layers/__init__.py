@@ -1,10 +1,11 @@
-"""Small shared primitives: perceptron, attention, masks, precision, shapes, arguments."""
+"""Small shared primitives: perceptron, attention, masks, precision, seeds, shapes, arguments."""
 
 from mmrec.layers.additive import AdditiveAttention
 from mmrec.layers.init_args import record_init_args
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
+from mmrec.layers.seeded import seeded
 from mmrec.layers.shapes import Size, check_shape
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "masked_mean",
     "masked_softmax",
     "record_init_args",
+    "seeded",
 ]

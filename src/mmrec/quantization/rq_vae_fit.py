@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mmrec.layers import seeded
 from mmrec.quantization.clustering import check_vectors
 from mmrec.quantization.residual import fit_codebooks
 from mmrec.quantization.rq_vae import RQVAE, rq_vae_loss
@@ -62,8 +63,7 @@ def fit_rq_vae(
             f"{len(vectors)}, {epochs} and {batch_size}"
         )
     vectors = vectors.detach().float()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         vae = RQVAE(vectors.shape[1], latent=latent, hidden=hidden, levels=levels, size=size)
         vae.to(vectors.device)
         start = fit_codebooks(vae.latents(vectors), levels, size, seed=seed)
