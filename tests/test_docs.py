@@ -131,7 +131,7 @@ def test_commands_exist_with_their_options(words):
     [
         ("mmrec fits data", "no command 'fits'"),
         ("mmrec fit data --out RUN --epoch 3", "(?i)no such option"),
-        ("A=1 mmrec fit data --out RUN | mmrec fit --out RUN", "(?i)missing"),
+        ("A=1 mmrec fit data --out RUN | mmrec export RUN", "(?i)missing"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(line, match):

@@ -36,9 +36,8 @@ def reference(rows, history=("click",)):
     made = []
     for (user, _), group in found.items():
         time = group[0][2]
-        first = next(
-            n for n, row in enumerate(rows) if row in shown and row[::2][:2] == (user, time)
-        )
+        now = [(n, row) for n, row in enumerate(rows) if row[::2][:2] == (user, time)]
+        first = next(n for n, row in now if row[4] is not None)
         past = [row[1] + 1 for row in rows[:first] if row[0] == user and row[3] in history]
         items = list(dict.fromkeys(row[1] + 1 for row in group))
         clicks = {row[1] + 1 for row in group if row[3] == "click"}
@@ -92,6 +91,44 @@ def test_an_item_that_is_shown_and_clicked_later_is_one_item():
         ([], [3], [False]),  # the click is later than that
         ([2], [4], [False]),
     ]
+
+
+def histories(*rows, **options):
+    """The history of each impression, of one user and, but for the first event, one instant."""
+    rows = [(0, 5, 1, "click", None), *((0, item, 5, event, page) for item, event, page in rows)]
+    made = read_impressions(Interactions(table(rows)), Catalog({"item_id": ITEMS}), **options)
+    return [past for _, _, past, *_ in as_rows(made)[0]]
+
+
+def test_no_event_of_an_impression_is_in_its_history():
+    """Not even one of another type, which comes first in the log: here, what was saved."""
+    page = [(0, "save", 1), (0, "click", 1), (1, "impression", 1), (2, "impression", 1)]
+    assert histories(*page, history=["click", "save"]) == [[6]]
+
+
+def test_a_click_before_the_impression_counts_and_is_said_if_its_item_is_shown(caplog):
+    """MIND's histories have the time of the first impression, and may have its items."""
+    shown = [(0, "click", 1), (1, "impression", 1)]
+    with caplog.at_level(logging.WARNING):
+        assert histories((2, "click", None), *shown) == [[6, 3]]
+        assert histories(*shown, (1, "click", None)) == [[6]]  # it comes after
+        assert not caplog.text
+        assert histories((2, "click", None), (1, "click", None), *shown) == [[6, 3, 2]]
+    assert "1 events without impression_id are of an item that is shown to their" in caplog.text
+
+
+def test_event_types_have_the_numbers_of_another_log():
+    page = [(0, 1, 5, "impression", 1), (0, 2, 5, "click", 1)]
+    views = Interactions(table([(0, 0, 1, "view", None), *page]))
+    both = Interactions(table([(0, 0, 1, "click", None), (0, 0, 2, "view", None), *page]))
+    catalog, options = Catalog({"item_id": ITEMS}), {"history": ["click", "view"]}
+    train = read_impressions(both, catalog, **options).events
+    assert train.event_types == ("click", "view")
+    later = read_impressions(views, catalog, **options, event_types=train.event_types).events
+    assert later.event_types == ("click", "view")
+    assert later.event_type.tolist() == [2, 1]
+    fewer = read_impressions(both, catalog, **options, event_types=["view"]).events
+    assert fewer.event_type.tolist() == [0, 1, 0]
 
 
 def pages(count=10, users=2):

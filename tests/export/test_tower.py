@@ -79,9 +79,7 @@ class CountedFusion(ConcatFusion):
 
 
 def test_own_parts_are_exported_as_they_are_or_refused():
-    with pytest.raises(
-        ValueError, match=r"modality 'id' \(Doubled\): .* exactly the class"
-    ):
+    with pytest.raises(ValueError, match=r"modality 'id' \(Doubled\): .* exactly the class"):
         tower_part(ItemEncoder({"id": Doubled(3, 4)}, ConcatFusion({"id": 4}, 4)))
     counted = ItemEncoder({"id": IdEncoder(3, 4)}, CountedFusion({"id": 4}, 4))
     part = tower_part(counted)

@@ -43,6 +43,23 @@ def test_logits_that_float32_can_not_exponentiate():
         torch.testing.assert_close(model.readout(state), states[:, t], atol=1e-5, rtol=1e-4)
 
 
+def test_gradients_through_steps_are_those_of_forward():
+    """Also if the first logit is so low that exp(0 - logit) overflows."""
+    torch.manual_seed(0)
+    model = sharpened(AdditiveAttentionInterest(4), 1e3)
+    vectors = torch.randn(8, 3, 4)
+    assert model.attention.logits(vectors[:, 0]).min() < -110
+    state = model.initial_state(8)
+    for t in range(3):
+        state = model.step(state, vectors[:, t])
+    model.readout(state).square().sum().backward()
+    found = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    model(vectors, torch.ones(8, 3, dtype=torch.bool))[:, -1].square().sum().backward()
+    for parameter, grad in zip(model.parameters(), found, strict=True):
+        torch.testing.assert_close(grad, parameter.grad, atol=1e-3, rtol=1e-4)
+
+
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(5)))
 def test_the_last_interest_depends_on_no_order(order):

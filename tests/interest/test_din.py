@@ -43,6 +43,22 @@ def test_the_formula_by_hand():
     assert not interest[2].any()  # no events
 
 
+def test_many_candidates_are_looked_at_in_parts(monkeypatch):
+    model = DINInterest(6).double().eval()
+    candidates, events, mask = given(candidates=9)
+    whole = model.toward(candidates.double(), events.double(), mask)
+    sizes = []
+    model.product.register_forward_hook(lambda _, inputs, __: sizes.append(inputs[0].shape[:3]))
+    for bound, counts in ((60, [4, 4, 1]), (1, [1] * 9), (10**6, [9])):
+        monkeypatch.setattr("mmrec.interest.din.PAIRS", bound, raising=False)
+        sizes.clear()
+        torch.testing.assert_close(
+            model.toward(candidates.double(), events.double(), mask), whole, rtol=0, atol=1e-14
+        )
+        assert [size[1] for size in sizes] == counts
+    assert model.toward(candidates[:, :0].double(), events.double(), mask).shape == (3, 0, 6)
+
+
 def test_its_type_says_that_it_can_not_step():
     model = DINInterest(4)
     assert isinstance(model, TargetAwareInterest)

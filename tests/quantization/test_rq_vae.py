@@ -112,11 +112,19 @@ def test_dead_entries_move_to_residuals_and_living_ones_stay():
     before = vae.codebooks.detach().clone()
     used = torch.ones(2, 6, dtype=torch.bool)
     used[1, 2] = used[1, 5] = False
-    residuals = torch.arange(30.0).reshape(5, 2, 3)
-    restart_dead(vae, used, residuals)
+    residuals = vae(vectors(5)).residuals
+    restart_dead(vae, used, vectors(5))
     assert torch.equal(vae.codebooks[used], before[used])
     moved = {tuple(row) for row in vae.codebooks[~used].tolist()}
     assert moved <= {tuple(row) for row in residuals[:, 1].tolist()}
+    assert len(moved) == 2
+
+
+def test_dead_entries_restart_from_all_vectors_not_from_the_last_batch():
+    """There are twice as many entries as vectors, and the last batch has one vector."""
+    options = {"latent": 3, "hidden": [4], "levels": 1, "size": 26, "epochs": 2, "lr": 0.01}
+    vae = fit_rq_vae(vectors(13), **options, batch_size=12)
+    assert len(vae.codebooks[0].unique(dim=0)) > 20  # copies of one vector would be 15
 
 
 def test_weights_are_saved_and_made_again():

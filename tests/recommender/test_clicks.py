@@ -9,7 +9,7 @@ from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import SiameseFusion
 from mmrec.interest import GRUInterest
 from mmrec.models import ClickModel, ItemEncoder, click_model, din, naml_clicks, nrms_clicks
-from mmrec.recommender.clicks import load_clicks, save_clicks
+from mmrec.recommender.clicks import load_clicks, read_event_types, save_clicks
 from mmrec.scoring import DCNScorer, MLPScorer
 
 
@@ -49,6 +49,20 @@ def test_a_model_scores_the_same_after_loading(build, stirred, tmp_path):
     with torch.no_grad():
         assert torch.equal(again.score(*given), model.score(*given))
     save_clicks(again, tmp_path / "clicks")  # in place of the first
+
+
+def test_the_names_of_event_types_are_kept(tmp_path):
+    model = din(encoders(), dim=8, num_event_types=2)
+    save_clicks(model, tmp_path / "clicks", event_types=("click", "view"))
+    assert read_event_types(tmp_path / "clicks") == ("click", "view")
+    assert not load_clicks(tmp_path / "clicks").training
+    save_clicks(model, tmp_path / "clicks")
+    with pytest.raises(ValueError, match=r"expected a model saved with its event_types; .* none"):
+        read_event_types(tmp_path / "clicks")
+    path = tmp_path / "clicks" / "clicks.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"event_types": "click"}))
+    with pytest.raises(ValueError, match=r"damaged: expected names as event_types; got 'click'"):
+        read_event_types(tmp_path / "clicks")
 
 
 class Own(nn.Module):

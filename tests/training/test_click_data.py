@@ -61,6 +61,17 @@ def test_training_draws_and_validation_does_not(made):
     assert shown == whole(made[0])
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_epoch_has_draws_of_its_own(made, workers):
+    """A batch of one impression has the same rows in each epoch."""
+    loader = module(made, negatives=1, batch_size=1, workers=workers).train_dataloader()
+    drawn = []
+    for epoch in (0, 0, 1):
+        loader.sampler.set_epoch(epoch)
+        drawn.append(sorted(row for batch in loader for row in identity(batch)))
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_workers_give_the_same_batches(made):
     plain, loaded = (
         [batch.candidates for batch in module(made, negatives=2, workers=w).train_dataloader()]

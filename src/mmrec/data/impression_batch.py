@@ -56,10 +56,10 @@ class ImpressionCollator:
         impressions: the impressions.
         sources: the content of the catalogue, by modality.
         max_length: number of last events of a history.
-        negatives: number of items that were not clicked in each impression, a new draw for each
-            batch; None for all. Clicks are all kept, so scores of a model that learns from a draw
+        negatives: number of items that were not clicked in each impression, a new draw in each
+            epoch; None for all. Clicks are all kept, so scores of a model that learns from a draw
             are too high to be probabilities.
-        seed: seed of the draws, which depend on it and on the rows of the batch alone.
+        seed: seed of the draws, which depend on it, the epoch and the rows of the batch alone.
 
     Raises:
         ValueError: ``max_length`` or ``negatives`` is below 1, or a source is not of the catalogue.
@@ -96,13 +96,15 @@ class ImpressionCollator:
         self.impressions, self.sources = impressions, sources
         self.max_length, self.negatives, self.seed = max_length, negatives, seed
 
-    def __call__(self, rows: Sequence[int] | Int[np.ndarray, " B"]) -> ImpressionBatch:
-        """Return the batch of some impressions."""
+    def __call__(
+        self, rows: Sequence[int] | Int[np.ndarray, " B"], epoch: int = 0
+    ) -> ImpressionBatch:
+        """Return the batch of some impressions, with the draws of an epoch."""
         rows = np.asarray(rows, dtype=np.int64)
         history = histories_of(self.impressions, rows, self.max_length)
         item, clicked = shown_in(self.impressions, rows)
         if self.negatives is not None:
-            rng = np.random.default_rng([self.seed, *rows])
+            rng = np.random.default_rng([self.seed, epoch, *rows])
             item, clicked = _drawn(item, clicked, self.negatives, rng)
         past = history.items.numpy()
         items = np.unique(np.concatenate([past[past > 0], item[item > 0]]))

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 CLICKED, SHOWN = ("click",), ("impression", "not_clicked")
 """Event types that the reader takes for clicks and for items that were shown, by default."""
 
+INSTANT = ["user_id", "_time"]
+
 
 @dataclass(frozen=True)
 class Impressions:
@@ -121,6 +123,7 @@ def read_impressions(
     history: Sequence[str] | None = None,
     impression: str = "impression_id",
     part: str | None = None,
+    event_types: Sequence[str] | None = None,
 ) -> Impressions:
     """Return the labeled impressions of a log.
 
@@ -129,9 +132,11 @@ def read_impressions(
     impression is at the time of its first row.
 
     Its history is the events of the types ``history`` before its first row, in the order of the
-    log. Clicks of other impressions at the same instant are not among them, since nobody knows
-    which came first. Events without an impression count as well: MIND publishes clicks from before
-    its first impression, and the import writes them with the time of that.
+    log. Events of any impression at the same instant are not among them, of whatever type, since
+    nobody knows which came first. Events without an impression count as well: MIND publishes clicks
+    from before its first impression, and the import writes them with the time of that. If one of
+    the same instant is of an item that is shown then, it could be the answer: a warning counts
+    these.
 
     Rows of other types are left out. Rows of ``shown`` without an impression are, too, with a
     warning.
@@ -144,6 +149,9 @@ def read_impressions(
         history: event types of the history; those of ``clicked`` by default.
         impression: the column with the number of the impression; unique for each user, and part.
         part: the column with the published part, if there is one (``"part"`` in MIND).
+        event_types: names of the event types of histories, in the order of their numbers; by
+            default those of the log, sorted. Others are unknown (0). A trained model reads another
+            log with those of its training, ``train.events.event_types``.
 
     Raises:
         ValueError: a column is missing, the log has no event of one of the three kinds, or none
@@ -168,10 +176,12 @@ def read_impressions(
     frame = frame.with_row_index("_row").with_columns(
         pl.col("_row").cast(pl.Int64), pl.col(interactions.order).alias("_time"), _part=label
     )
+    # The first row of any impression of the user at the instant: nothing after it is a past.
+    of_impression = pl.when(pl.col(impression).is_not_null()).then("_row")
+    frame = frame.with_columns(_first=of_impression.min().over(INSTANT))
     past = frame.filter(pl.col("event").is_in([*(clicked if history is None else history)]))
-    events = to_sequences(
-        interactions.with_frame(past.drop("role", "weight", strict=False)), catalog
-    )
+    kept = interactions.with_frame(past.drop("role", "weight", strict=False))
+    events = to_sequences(kept, catalog, event_types)
     is_shown = pl.col("event").is_in([*clicked, *shown])
     rows = frame.filter(is_shown & pl.col(impression).is_not_null())
     if rows.is_empty():
@@ -184,6 +194,7 @@ def read_impressions(
         log.warning(
             "%d events were shown in no impression (%s) and are left out", len(lost), impression
         )
+    _warn_of_answers(past, rows, impression)
     found, items = _grouped(rows, ["user_id", "_part", impression], clicked)
     start, stop = _spans(found, past, events)
     ids = items["item_id"].unique(maintain_order=True)
@@ -216,12 +227,23 @@ def _check_types(
             raise ValueError(f"{name} expects event types of the log, {types}; got {[*wanted]}")
 
 
+def _warn_of_answers(past: pl.DataFrame, rows: pl.DataFrame, impression: str) -> None:
+    """Say how many events may be the answers to impressions whose histories have them."""
+    before = past.filter(pl.col(impression).is_null() & (pl.col("_row") < pl.col("_first")))
+    same = [*INSTANT, "item_id"]
+    if again := len(before.join(rows.select(same), on=same, how="semi")):
+        log.warning(
+            "%d events without %s are of an item that is shown to their user at the same instant; "
+            "they come first in the log, and are in the history of what is shown",
+            again,
+            impression,
+        )
+
+
 def _grouped(
     rows: pl.DataFrame, key: Sequence[str], clicked: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the impressions in order of time, and their items in this order, once each."""
-    # The first row of any impression of the user at the instant: nothing after it is a past.
-    rows = rows.with_columns(_first=pl.col("_row").min().over("user_id", "_time"))
     found = (
         rows.group_by(key, maintain_order=True)
         .agg(

@@ -135,9 +135,10 @@ class AdditiveAttentionInterest(nn.Module):
         event = self.inputs.of_events(state.total.shape[0], vectors, gap, event_type)
         logit = self.attention.logits(event).to(state.top.dtype)
         top = torch.where(state.weight > 0, torch.maximum(state.top, logit), logit)
-        before, now = (state.top - top).exp(), (logit - top).exp()
-        # Without events both sums are 0, whatever they are scaled by.
-        before = torch.where(state.weight > 0, before, 0)
+        # Without events both sums are 0, whatever they are scaled by: not by an overflow, whose
+        # gradient is NaN.
+        before = torch.where(state.weight > 0, state.top - top, 0).exp()
+        now = (logit - top).exp()
         total = before.unsqueeze(-1) * state.total + now.unsqueeze(-1) * event.to(state.total.dtype)
         return AdditiveState(total, before * state.weight + now, top)
 

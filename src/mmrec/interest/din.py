@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mmrec.interest.inputs import EventInputs
 from mmrec.layers import check_shape, record_init_args
+
+PAIRS = 2**17
+"""Pairs of an event and a candidate that are looked at at once: 64 MiB for a width of 128."""
 
 
 @record_init_args
@@ -19,7 +23,8 @@ class DINInterest(nn.Module):
     is zero. The order of the events has no effect, except for times and types that are inputs.
 
     Each pair of an event and a candidate is looked at: the cost is that of ``T · N`` pairs, and
-    no state can be kept. So it ranks short lists, and no index finds its best items.
+    no state can be kept. So it ranks short lists, and no index finds its best items. Candidates are
+    looked at in parts, so that without gradients the memory for pairs is bounded.
 
     Args:
         dim: width of an item vector and of the interest, D = H.
@@ -91,9 +96,17 @@ class DINInterest(nn.Module):
         events = self.inputs.of_histories(vectors, mask, gap, event_type)
         users = events.shape[0]
         check_shape("DINInterest expects candidates", candidates, (users, "candidates", self.dim))
-        pairs = candidates.unsqueeze(2) * events.unsqueeze(1)  # (B, N, T, D)
-        hidden = self.event(events).unsqueeze(1) + self.candidate(candidates).unsqueeze(2)
-        weights = self.weight(self.activation(hidden + self.product(pairs))).squeeze(-1)
-        weights = weights.masked_fill(~mask.unsqueeze(1), 0).to(events.dtype)
+        at_once = max(PAIRS // max(mask.numel(), 1), 1)
+        parts = [self._weights(part, events) for part in candidates.split(at_once, dim=1)]
+        weights = torch.cat(parts, dim=1).masked_fill(~mask.unsqueeze(1), 0).to(events.dtype)
         interest: Tensor = weights @ events
         return interest
+
+    def _weights(
+        self, candidates: Float[Tensor, "B N D"], events: Float[Tensor, "B T D"]
+    ) -> Float[Tensor, "B N T"]:
+        """Return the weight of each event for each candidate."""
+        pairs = candidates.unsqueeze(2) * events.unsqueeze(1)  # (B, N, T, D)
+        hidden = self.event(events).unsqueeze(1) + self.candidate(candidates).unsqueeze(2)
+        weights: Tensor = self.weight(self.activation(hidden + self.product(pairs)))
+        return weights.squeeze(-1)

@@ -1,4 +1,4 @@
-"""Small shared primitives: perceptron, attention, graphs, masks, precision, shapes, arguments."""
+"""Small shared primitives: perceptron, attention, graphs, masks, precision, seeds and shapes."""
 
 from mmrec.layers.additive import AdditiveAttention
 from mmrec.layers.graph import Graph, nearest
@@ -6,6 +6,7 @@ from mmrec.layers.init_args import record_init_args
 from mmrec.layers.masked import masked_mean, masked_softmax
 from mmrec.layers.mlp import MLP
 from mmrec.layers.precision import at_least_float32, full_precision
+from mmrec.layers.seeded import seeded
 from mmrec.layers.shapes import Size, check_shape
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "masked_softmax",
     "nearest",
     "record_init_args",
+    "seeded",
 ]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mmrec.layers import seeded
 from mmrec.quantization.clustering import check_vectors
 from mmrec.quantization.residual import fit_codebooks
 from mmrec.quantization.rq_vae import RQVAE, rq_vae_loss
@@ -27,8 +28,8 @@ def fit_rq_vae(
     """Return an RQ-VAE that was trained on the vectors of items.
 
     Codebooks start as residual k-means of the first latent vectors. An entry that no item of an
-    epoch has chosen is dead: it restarts at the residual of a random item, except after the last
-    epoch. The same vectors and seed give the same weights.
+    epoch has chosen is dead: it restarts at the residual of a random item of all, except after the
+    last epoch. The same vectors and seed give the same weights.
 
     Args:
         vectors: of the items, on the device of training; columns should have a similar scale.
@@ -62,8 +63,7 @@ def fit_rq_vae(
             f"{len(vectors)}, {epochs} and {batch_size}"
         )
     vectors = vectors.detach().float()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         vae = RQVAE(vectors.shape[1], latent=latent, hidden=hidden, levels=levels, size=size)
         vae.to(vectors.device)
         start = fit_codebooks(vae.latents(vectors), levels, size, seed=seed)
@@ -80,21 +80,24 @@ def fit_rq_vae(
                 optimizer.step()
                 used[torch.arange(levels, device=used.device), made.codes] = True
             if epoch < epochs - 1:
-                restart_dead(vae, used, made.residuals.detach())
+                restart_dead(vae, used, vectors)
     return vae.eval()
 
 
 @torch.no_grad()
-def restart_dead(vae: RQVAE, used: Tensor, residuals: Float[Tensor, "N L Z"]) -> None:
-    """Move the entries that were not used to random residuals of their level, in place.
+def restart_dead(vae: RQVAE, used: Bool[Tensor, "L K"], vectors: Float[Tensor, "N D"]) -> None:
+    """Move the entries that were not used to residuals of random vectors, in place.
+
+    Those of a level go to different vectors, as long as there are enough.
 
     Example:
         >>> vae, used = RQVAE(4, latent=2, levels=1, size=2), torch.tensor([[True, False]])
-        >>> restart_dead(vae, used, torch.full((3, 1, 2), 7.0))
-        >>> vae.codebooks[0, 1]
-        tensor([7., 7.], grad_fn=<SelectBackward0>)
+        >>> restart_dead(vae, used, torch.ones(3, 4))
+        >>> torch.allclose(vae.codebooks[0, 1], vae.latents(torch.ones(1, 4))[0])
+        True
     """
+    rows = torch.randperm(len(vectors))[: used.shape[1]].to(vectors.device)
+    residuals = vae(vectors[rows]).residuals
     for level, book in enumerate(vae.codebooks):
         dead = (~used[level]).nonzero().squeeze(1)
-        drawn = torch.randint(len(residuals), (len(dead),)).to(dead.device)
-        book[dead] = residuals[drawn, level]
+        book[dead] = residuals[torch.arange(len(dead)) % len(rows), level]

@@ -26,7 +26,7 @@ ROOMS = {
 """The packages from which each part may be imported."""
 
 
-def save_clicks(model: ClickModel, folder: str | Path) -> None:
+def save_clicks(model: ClickModel, folder: str | Path, *, event_types: Sequence[str] = ()) -> None:
     """Write a model of clicks; the folder appears whole or not at all, and replaces an older one.
 
     It holds how the model is made and its weights, not the catalogue that it was trained on.
@@ -34,6 +34,8 @@ def save_clicks(model: ClickModel, folder: str | Path) -> None:
     Args:
         model: the model.
         folder: where to write.
+        event_types: names of the event types of the histories that it was trained on, if they are
+            an input: ``train.events.event_types``. :func:`read_event_types` returns them.
 
     Raises:
         FileExistsError: the folder holds something other than a model of clicks.
@@ -65,6 +67,7 @@ def save_clicks(model: ClickModel, folder: str | Path) -> None:
             "chunk": items.chunk,
             "beside": items.beside,
         },
+        "event_types": list(event_types),
     }
     # Clones, because tied weights share memory, which the format has no place for.
     weights = {n: value.cpu().contiguous().clone() for n, value in model.state_dict().items()}
@@ -88,14 +91,7 @@ def load_clicks(folder: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] 
         FileNotFoundError: there is no such folder.
         ValueError: the folder is damaged or of another version, or a part is missing in ``parts``.
     """
-    folder = whole_folder(Path(folder))
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no model of clicks at {folder}")
-    if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
-        raise ValueError(f"{folder} must hold {CONFIG} and {WEIGHTS}; it lacks {missing}")
-    config = read_json(folder / CONFIG)
-    if (found := config.get("format")) != FORMAT:
-        raise ValueError(f"{folder} must be of format {FORMAT}; it is of format {found!r}")
+    folder, config = _read(folder)
     own = handed_over(parts)
     try:
         specs = {slot: PartSpec.from_dict(config["parts"][slot]) for slot in ROOMS}
@@ -114,3 +110,41 @@ def load_clicks(folder: str | Path, *, parts: Sequence[Any] | Mapping[str, Any] 
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder / WEIGHTS} does not fit the model: {reason}") from error
     return model.eval()
+
+
+def read_event_types(folder: str | Path) -> tuple[str, ...]:
+    """Return the event types with which a model of clicks was saved, in the order of their numbers.
+
+    A log is read for the model with these, or its types have other numbers than in training:
+    ``read_impressions(log, catalog, event_types=read_event_types(folder))``.
+
+    Args:
+        folder: where :func:`save_clicks` has written.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: the folder is damaged or of another version, or the model was saved without
+            event types.
+    """
+    folder, config = _read(folder)
+    names = config.get("event_types", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f"{folder / CONFIG} is damaged: expected names as event_types; got {names!r}"
+        )
+    if not names:
+        raise ValueError(f"expected a model saved with its event_types; {folder} has none")
+    return tuple(names)
+
+
+def _read(folder: str | Path) -> tuple[Path, dict[str, Any]]:
+    """Return the whole folder of a model of clicks, and what its JSON file says."""
+    folder = whole_folder(Path(folder))
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no model of clicks at {folder}")
+    if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
+        raise ValueError(f"{folder} must hold {CONFIG} and {WEIGHTS}; it lacks {missing}")
+    config = read_json(folder / CONFIG)
+    if (found := config.get("format")) != FORMAT:
+        raise ValueError(f"{folder} must be of format {FORMAT}; it is of format {found!r}")
+    return folder, config

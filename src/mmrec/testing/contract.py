@@ -1,11 +1,11 @@
 """A contract: its clauses are checked one after the other, and a broken one is an error."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from mmrec.layers import seeded
 
 
 class ContractError(AssertionError):
@@ -46,7 +46,7 @@ class Contract:
             ContractError: the check raises an error, of whatever type.
         """
         try:
-            with own_draws():
+            with seeded(0):
                 check(*arguments)
         except ContractError as error:
             raise ContractError(f"{self.part} breaks {name!r}: {error}") from None
@@ -56,14 +56,6 @@ class Contract:
                 f"{self.part} breaks {name!r}: expected no error; got {arrived}"
             ) from error
         self.checked.append(name)
-
-
-@contextmanager
-def own_draws() -> Iterator[None]:
-    """Draw the same random numbers inside, and leave those outside as they are."""
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(0)
-        yield
 
 
 def expect(holds: bool, expected: str, got: object) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmrec.layers import seeded
 from mmrec.recommender.parts import SLOTS, call_factory
-from mmrec.testing.contract import Contract, own_draws
+from mmrec.testing.contract import Contract
 
 DIM = 8
 """Width of item vectors in a check."""
@@ -32,7 +33,7 @@ def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, An
     Raises:
         ValueError: the part can't be made.
     """
-    with own_draws():
+    with seeded(0):
         shared = _create(slot, given, known) is _create(slot, given, known)
 
     def make() -> Any:
@@ -40,7 +41,7 @@ def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, An
         made = deepcopy(made) if shared else made
         return moved(made.eval()) if isinstance(made, nn.Module) else made
 
-    with own_draws():
+    with seeded(0):
         part = make()
     return Contract(_name_of(part)), part, make
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from mmrec.testing.contract import Contract, expect, expect_close, expect_output, own_draws
+from mmrec.layers import seeded
+from mmrec.testing.contract import Contract, expect, expect_close, expect_output
 from mmrec.testing.making import moved
 from mmrec.testing.slopes import expect_slopes
 
@@ -44,7 +45,7 @@ class Case:
     @property
     def leaves(self) -> bool:
         """Whether there is anything to train: an input or a weight."""
-        with own_draws():
+        with seeded(0):
             weights = list(self.make().parameters())
         return bool(self.trained) or any(weight.requires_grad for weight in weights)
 

@@ -69,7 +69,7 @@ class ImpressionDataModule(LightningDataModule):
             seed=self.seed,
         )
         first = np.maximum(self.train.start, self.train.stop - self.max_length)
-        sampler = WindowBatches(
+        sampler = _EpochBatches(
             np.stack([first, self.train.stop], axis=1),
             self.batch_size,
             seed=self.seed,
@@ -107,8 +107,15 @@ class ImpressionDataModule(LightningDataModule):
         return 1 if self.trainer is None else self.trainer.world_size
 
 
+class _EpochBatches(WindowBatches):
+    """Yields the rows of a batch with the epoch, which processes that load batches can't see."""
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:  # type: ignore[override]
+        return ((self.epoch, rows) for rows in super().__iter__())
+
+
 class _Rows(Dataset[ImpressionBatch]):
-    """Maps the rows of a batch to the batch."""
+    """Maps an epoch and the rows of a batch to the batch."""
 
     def __init__(self, collate: ImpressionCollator) -> None:
         self.collate = collate
@@ -116,8 +123,9 @@ class _Rows(Dataset[ImpressionBatch]):
     def __len__(self) -> int:
         return len(self.collate.impressions)
 
-    def __getitem__(self, rows: list[int]) -> ImpressionBatch:
-        return self.collate(rows)
+    def __getitem__(self, at: tuple[int, list[int]]) -> ImpressionBatch:
+        epoch, rows = at
+        return self.collate(rows, epoch)
 
 
 class _Shares(IterableDataset[ImpressionBatch]):

@@ -9,6 +9,7 @@ from torch.optim import AdamW
 from mmrec.data import Split
 from mmrec.evaluation import HeldOut
 from mmrec.generative import TIGER, GenerativeScorer, ItemCodes, code_loss
+from mmrec.layers import seeded
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.quiet import quiet
 from mmrec.training.callbacks import average_and_stop
@@ -157,8 +158,7 @@ def fit_generative(
         seed=seed,
     )
     kept = Checkpoints(None)
-    with quiet(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with quiet(), seeded(seed):
         trainer = Trainer(
             max_epochs=epochs,
             gradient_clip_val=1.0,

@@ -1,16 +1,15 @@
 """What is to be trained, and how that is carried out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Int
 
 from mmrec.data import Catalog, Split
+from mmrec.layers import seeded
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
@@ -130,11 +129,3 @@ def refit_folder(part: str) -> str:
         'refit-all'
     """
     return f"refit-{NAMES[part]}"
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generators in a block, and restore their state at its end."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import Dataset
+from mmrec.layers import seeded
 from mmrec.recommender.config import plain_given
 from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.options import Options, checked_options
@@ -12,7 +13,7 @@ from mmrec.recommender.parts import Parts
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.learning_rate import learning_rate
-from mmrec.recommender.pipeline.plan import Plan, seeded
+from mmrec.recommender.pipeline.plan import Plan
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.users import plan_users
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mmrec.affinities import learned
+from mmrec.layers import seeded
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.artifact.state import TIMED, RecommenderState
 from mmrec.recommender.content import Content, Context, FittedModality, read_content
@@ -15,7 +16,7 @@ from mmrec.recommender.content.modality import check_fingerprint
 from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.pipeline.assemble import build_model, model_from
 from mmrec.recommender.pipeline.clock import Clock
-from mmrec.recommender.pipeline.plan import Execution, Plan, seeded
+from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.private import train_private
 from mmrec.recommender.pipeline.train import Length, train
 from mmrec.recommender.users import FittedUsers, UserFeatures, fit_users
