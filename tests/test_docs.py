@@ -36,7 +36,7 @@ BLOCK = re.compile(
 OTHER = {"text", "json", "yaml", "toml", "ini", "csv", "html", "dockerfile", "diff", ""}
 SHELL = ("bash", "sh", "console")
 # Pages with a test of their own: parts are trained together, and figures are compared.
-TOGETHER = ("docs/parts.md", "docs/clicks.md")
+TOGETHER = ("docs/parts.md", "docs/clicks.md", "docs/generative.md")
 # `python docs/run_pages.py` runs guides from top to bottom, their shell blocks too.
 GUIDES = ("docs/start/", "docs/concepts/", "docs/howto/", "docs/index.md")
 COMMANDS = typer.main.get_command(app).commands
@@ -201,7 +201,9 @@ def test_clicks(monkeypatch, capsys):
 
 def test_semantic_ids_and_generative_retrieval(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    page = run_blocks("generative", monkeypatch)
+    page = ModuleType("page_generative")
+    with quiet():
+        run_blocks(ROOT / TOGETHER[2], monkeypatch, page)
     assert len(page.curve) == 3
     assert page.report["targets"] == len(page.split.targets("test"))
     assert page.made.recommend(["new"], 3)
