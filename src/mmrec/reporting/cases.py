@@ -113,7 +113,7 @@ def read_cases(
 
     Lists are made as the ranks were: of what is counted in the log, they know what came before the
     test part. Only the weights of the model may have learned from later events, see
-    :func:`mmrec.reporting.uncertain.kept_has_seen`.
+    the page.
 
     Args:
         recommender: makes the lists.
