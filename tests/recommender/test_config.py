@@ -20,7 +20,7 @@ def written(tmp_path):
     def read(text):
         file = tmp_path / "run.yaml"
         file.write_text(text)
-        return FitConfig.from_yaml(file)
+        return FitConfig.from_yaml(file, ["a.B"])
 
     return read
 
@@ -70,7 +70,8 @@ def test_what_is_written_is_read_again(tmp_path_factory, values):
     config = FitConfig.from_dict(values)
     file = tmp_path_factory.mktemp("config") / "run.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
-    again = FitConfig.from_yaml(file)
+    own = [part["class_path"] for part in config.parts.values()]
+    again = FitConfig.from_yaml(file, own)
     assert again == config
     assert again.options.model_fields_set == config.options.model_fields_set
     assert again.to_yaml() == config.to_yaml()
@@ -166,7 +167,7 @@ def test_an_object_without_known_arguments_is_not_repeated_silently(chain, tmp_p
     built = Own(4, Bag())
     Recommender.fit(events, items, options=Options(**QUICK), interest=built).save(tmp_path)
     with pytest.raises(ValueError, match=r"interest was given to fit as an object of .*Own"):
-        FitConfig.from_yaml(tmp_path / "run.yaml")
+        FitConfig.from_yaml(tmp_path / "run.yaml", [Own])
 
 
 def test_places_are_arguments_where_fit_has_them():

@@ -100,14 +100,24 @@ class FitConfig:
         return cls(options, parts, places)
 
     @classmethod
-    def from_yaml(cls, file: str | Path) -> "FitConfig":
+    def from_yaml(cls, file: str | Path, parts: Sequence[Any] = ()) -> "FitConfig":
         """Read a file, such as the ``run.yaml`` of a RUN; see :meth:`from_dict`.
+
+        Args:
+            file: the file.
+            parts: classes from outside mmrec that it may name, or their class paths. Others are
+                refused, since the file may be another's, and ``fit`` would run their code.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is not YAML, a key is unknown or occurs twice, or a value is wrong.
+            ValueError: it is not YAML, a key is unknown or occurs twice, a value is wrong, or it
+                names a class that is neither a part of mmrec nor among ``parts``.
         """
-        return cls.from_dict(read_yaml(Path(file)), str(file))
+        from mmrec.recommender.config_parts import check_class_paths
+
+        values = read_yaml(Path(file))
+        check_class_paths(values, parts, str(file))
+        return cls.from_dict(values, str(file))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was given as plain values by key.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts import PartSpec, import_path
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -69,16 +69,27 @@ def make_tracking(
     from mmrec.training.tracking import check_callbacks, check_loggers, check_trainer
 
     place = None if logs is None else Path(logs)
-    made = [
-        PartSpec.from_dict(one).factory()() if isinstance(one, Mapping) else one
-        for one in callbacks or ()
-    ]
+    made = [_callback(one) if isinstance(one, Mapping) else one for one in callbacks or ()]
     rest = dict(trainer or {})
     settings = {name: rest.pop(name) for name in SETTINGS if name in rest}
     check_loggers(loggers, place)
     check_callbacks(made)
     check_trainer(rest)
     return Tracking(loggers, made, rest, place), _with_settings(options, settings)
+
+
+def _callback(given: Mapping[str, Any]) -> "Callback":
+    """Make the callback of a class path; what is no callback is not called."""
+    from lightning.pytorch.callbacks import Callback
+
+    spec = PartSpec.from_dict(given)
+    kind = import_path(spec.class_path)
+    if not (isinstance(kind, type) and issubclass(kind, Callback)):
+        raise ValueError(f"callbacks must be callbacks of Lightning; got {spec.class_path}")
+    try:
+        return kind(**(spec.init_args or {}))
+    except TypeError as error:
+        raise ValueError(f"callbacks: {spec.class_path} can't be made: {error}") from error
 
 
 def _with_settings(options: Options, settings: Mapping[str, Any]) -> Options:
