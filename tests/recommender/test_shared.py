@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -7,6 +8,7 @@ import yaml
 from mmrec import Options, Recommender
 from mmrec.recommender.artifact.run import CARD, FILES, TARGETS, USERS
 from mmrec.recommender.config import FitConfig
+from mmrec.recommender.shared import save_shared
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,19 @@ def test_folders_of_this_machine_that_stay_are_said(chain, bert_folder, tmp_path
     made = Recommender.fit(events, items, options=options, encoders=encoders)
     with caplog.at_level(logging.WARNING, "mmrec"):
         made.save_pretrained(tmp_path / "run")
-    assert f"config.json names folders of this machine: {bert_folder}" in caplog.text
+    for name in ("config.json", "run.yaml"):
+        assert f"{name} names folders of this machine: {bert_folder}" in caplog.text
+
+
+def test_how_training_was_watched_is_not_shared(made, tmp_path):
+    timer = {"class_path": "a.Service", "init_args": {"api_key": "sk-1234"}}
+    watched = {"trainer": {"default_root_dir": "/home/me"}, "callbacks": [timer], "logger": "csv"}
+    state = replace(made.state, given={**made.state.given, **watched})
+    save_shared(state, tmp_path / "run")
+    text = (tmp_path / "run" / "run.yaml").read_text()
+    assert "sk-1234" not in text
+    assert "/home/me" not in text
+    assert FitConfig.from_yaml(tmp_path / "run" / "run.yaml").places == {}
 
 
 def front(text):
