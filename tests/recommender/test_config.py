@@ -1,5 +1,7 @@
+from enum import StrEnum
 from functools import partial
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmrec import Options, Recommender
 from mmrec.interest import GRUInterest
-from mmrec.recommender.config import KEYS, PART_HELPS, PLACES, FitConfig
+from mmrec.recommender.config import KEYS, PART_HELPS, PLACES, FitConfig, config_text, plain_given
 from mmrec.recommender.options import PARTS
 
 QUICK = {"modalities": ("id",), "epochs": 1, "dim": 4, "split": "leave-one-out", "refit": "none"}
@@ -174,3 +176,37 @@ def test_places_are_arguments_where_fit_has_them():
     config = FitConfig.from_dict({"data": "d", "out": "o", "columns": {"a": "b"}, "model": "narm"})
     assert set(PLACES) >= set(config.places)
     assert config.arguments() == {"options": Options(), "model": "narm"}
+
+
+class Unit(StrEnum):
+    SECONDS = "s"
+
+
+def test_values_of_other_types_are_written_as_pythons_own(written):
+    places = {
+        "columns": {np.str_("who"): np.str_("user_id")},
+        "trainer": {"gradient_clip_val": np.float64(0.5), "log_every_n_steps": np.int64(2)},
+        "time_unit": Unit.SECONDS,
+        "logger": ("csv", "mlflow"),
+    }
+    kept = written(config_text(plain_given(Options(dim=4), {}, places))).places
+    assert kept == {
+        "columns": {"who": "user_id"},
+        "trainer": {"gradient_clip_val": 0.5, "log_every_n_steps": 2},
+        "time_unit": "s",
+        "logger": ["csv", "mlflow"],
+    }
+
+
+def test_one_object_takes_nothing_else_along(caplog):
+    timer = {"class_path": "lightning.pytorch.callbacks.Timer"}
+    places = {
+        "trainer": {"log_every_n_steps": 1, "profiler": object()},
+        "callbacks": [object(), timer],
+        "logger": object(),
+        "columns": None,
+    }
+    kept = plain_given(Options(), {}, places)
+    assert kept == {"trainer": {"log_every_n_steps": 1}, "callbacks": [timer]}
+    said = "can't repeat what is no plain value: profiler of trainer, object in callbacks, logger"
+    assert said in caplog.text
