@@ -84,7 +84,8 @@ def push(
     See :meth:`mmrec.Recommender.push_to_hub`; ``how`` are arguments of
     :func:`mmrec.recommender.shared.save_shared`.
     """
-    if not REPOSITORY.fullmatch(repo_id):
+    # Without an owner, the hub would make a repository of another name than is then written to.
+    if not REPOSITORY.fullmatch(repo_id) or "/" not in repo_id:
         raise ValueError(f"repo_id must be the id of a repository, owner/name; got {repo_id!r}")
     if not is_main_process():
         return ""
