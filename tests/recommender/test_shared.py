@@ -8,6 +8,7 @@ import yaml
 from mmrec import Options, Recommender
 from mmrec.recommender.artifact.run import CARD, FILES, TARGETS, USERS
 from mmrec.recommender.config import FitConfig
+from mmrec.recommender.content import CategoryModality
 from mmrec.recommender.shared import save_shared
 
 
@@ -138,3 +139,19 @@ def test_the_code_of_a_card_runs(made, tmp_path, monkeypatch):
     found = {}
     exec(code, found)
     assert len(found["recommender"].catalog) == len(made.catalog)
+
+
+class Shelf(CategoryModality):
+    """A modality from outside mmrec."""
+
+
+def test_the_card_names_own_modalities_and_encoders(chain, tmp_path):
+    events, items = chain(users=12, steps=8)
+    del items["image"]
+    options = Options(modalities=("id", "kind"), dim=4, epochs=1, split="leave-one-out")
+    made = Recommender.fit(events, items, options=options, encoders={"kind": Shelf("kind")})
+    made.save_pretrained(tmp_path / "shop")
+    text = (tmp_path / "shop" / CARD).read_text()
+    assert "from_pretrained('shop', parts=[Shelf])" in text
+    assert f"It needs parts from outside mmrec: {__name__}.Shelf." in text
+    Recommender.from_pretrained(tmp_path / "shop", parts=[Shelf])

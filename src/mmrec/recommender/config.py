@@ -232,7 +232,7 @@ def plain_given(
     Args:
         options: the options; those that are set are kept.
         recipe: what was given for each slot, in plain values.
-        places: further arguments, by name; those without a plain value are left out, with a warning.
+        places: further arguments, by name; those without a plain value are left out, and warned of.
     """
     config = FitConfig(options, _without_identity(recipe), _plain_places(places))
     return config.to_dict()
