@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -213,6 +214,21 @@ def test_what_is_given_by_name_is_in_the_run(fit, tmp_path):
 def test_what_cannot_be_handed_over(fit, given, message, unchecked):
     with pytest.raises(ValueError, match=message):
         fit(**given)
+
+
+class Best(Callback):
+    """Its state is of NumPy, which can't be loaded without running code."""
+
+    def state_dict(self):
+        return {"best": np.float64(0.5)}
+
+
+def test_a_state_that_could_not_be_resumed_from_is_not_written(fit, tmp_path):
+    place = tmp_path / "training"
+    with pytest.raises(ValueError, match=r"so that training can be resumed; got .*Best"):
+        fit(callbacks=[Stages(), Best()], checkpoints=place)
+    assert not list(place.glob("*.ckpt"))
+    fit(callbacks=[Best()])  # without checkpoints there is nothing to resume from
 
 
 def test_private_training_takes_none_of_it(fit, tmp_path):
