@@ -1,6 +1,7 @@
 """YAML of configurations: strict when read, with help when written."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -45,11 +46,10 @@ def _loader() -> Any:
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no annotations
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"the key {twice!r} occurs twice")
             made: dict[Any, Any] = super().construct_mapping(node, deep)
+            if len(made) < len(node.value):
+                keys = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
+                raise yaml.YAMLError(f"the key {keys.most_common(1)[0][0]!r} occurs twice")
             return made
 
     number = re.compile(r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
