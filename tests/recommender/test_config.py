@@ -48,7 +48,10 @@ def test_a_file_in_which_all_is_uncommented_says_the_defaults(written):
     assert config.places == {}
 
 
-names = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8)
+names = st.one_of(
+    st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8),
+    st.text("0123456789.eE+-:_x", min_size=1, max_size=6),
+)
 plain = {
     "dim": st.integers(1, 500),
     "lr": st.one_of(st.none(), st.floats(1e-9, 10)),
@@ -84,6 +87,22 @@ def test_numbers_as_people_write_them(written):
     config = written("lr: 1e-3\nweight_decay: 1.5E-2\nepochs: 3\ndropout: .25\n")
     assert (config.options.lr, config.options.weight_decay) == (0.001, 0.015)
     assert (config.options.epochs, config.options.dropout) == (3, 0.25)
+    config = written("seed: 010\nepochs: 0x1F\ndim: 0o17\ntrainer: {a: .inf, b: -5, c: +5E3}\n")
+    assert (config.options.seed, config.options.epochs, config.options.dim) == (10, 31, 15)
+    assert config.places["trainer"] == {"a": float("inf"), "b": -5, "c": 5000.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5e3", "1e-3", "010", "1:30", "1_000", "0x1F", ".5", "2024-01-01", "no", "~", "<<", "="],
+)
+def test_a_text_stays_a_text(written, text):
+    config = FitConfig.from_dict({"data": text, "targets": (text,), "columns": {text: text}})
+    assert written(config.to_yaml()) == config
+
+
+def test_dates_are_texts(written):
+    assert written("data: 2024-01-01\nout: 1:30").places == {"data": "2024-01-01", "out": "1:30"}
 
 
 def test_a_name_sets_what_the_file_shows_as_defaults():
@@ -102,6 +121,8 @@ def test_a_name_sets_what_the_file_shows_as_defaults():
         ("3: 4", r"unknown key 3"),
         ("dim: 4\ndim: 5", r"run.yaml must hold YAML: the key 'dim' occurs twice"),
         ("trainer: {a: 1, a: 2}", r"the key 'a' occurs twice"),
+        ("epochs: 1:30", r"run.yaml: epochs must be a whole number .*; got '1:30'"),
+        ("<<: {dim: 4}", r"run.yaml has the unknown key '<<'"),
         ("dim: [", r"run.yaml must hold YAML"),
         ("- dim", r"run.yaml must hold values by key; it holds list"),
         ("dim: abc", r"run.yaml: dim must be a whole number from 1 to 65536; got 'abc'"),
