@@ -43,6 +43,19 @@ def test_nothing_names_a_user_or_this_machine(made, tmp_path):
     assert made.state.about["data"] == "/home/me/secret"  # the recommender is as it was
 
 
+def test_values_of_features_of_users_are_said(made, tmp_path, caplog):
+    said = "config.json says what values the features of users have: category:group"
+    made.save_pretrained(tmp_path / "run")
+    assert said in caplog.text
+    card = (tmp_path / "run" / CARD).read_text()
+    assert "The values that features of users have are part of it: category:group." in card
+    known = json.loads((tmp_path / "run" / "config.json").read_text())["users"]
+    assert "'values': {'group': ['a', 'b']}" in str(known)  # there is something to say
+    caplog.clear()
+    made.save_pretrained(tmp_path / "run", include_users=True)
+    assert said not in caplog.text
+
+
 def test_it_is_a_run_like_any_other(made, tmp_path):
     made.save_pretrained(tmp_path / "run", include_users=True)
     again = Recommender.from_pretrained(tmp_path / "run")

@@ -46,7 +46,7 @@ def model_card(
         "Intended use": _use(state),
         "Limits": _limits(state),
         "How to load it": _loading(name, state),
-        "Files": _files(left_out),
+        "Files": _files(left_out, [] if state.users is None else list(state.users.modalities)),
         "License": [_license(license)],
     }
     text = [_front(state, license), f"# {name}"]
@@ -246,10 +246,12 @@ def _class_paths(value: Any) -> Iterator[str]:
             yield from _class_paths(one)
 
 
-def _files(left_out: Sequence[str]) -> list[str]:
+def _files(left_out: Sequence[str], features: Sequence[str]) -> list[str]:
     said = "Weights are safetensors, tables are Parquet, the rest is JSON, YAML and Markdown."
     if left_out:
         said += f" Left out, since they name users: {', '.join(left_out)}."
+    if features:
+        said += f" The values that features of users have are part of it: {', '.join(features)}."
     return [f"{said} Events and images are not part of it."]
 
 

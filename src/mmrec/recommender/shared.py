@@ -70,6 +70,9 @@ def save_shared(
     write_run(run, directory, card=card)
     for name in left_out:
         log.info("%s is left out: %s", name, OF_USERS[name])
+    if state.users is not None and not include_users:
+        names = ", ".join(state.users.modalities)
+        log.warning("config.json says what values the features of users have: %s", names)
     if license is None:
         log.info("no license was given, so the model card has none")
     for name, values in {CONFIG: run.config, GIVEN: run.given}.items():
