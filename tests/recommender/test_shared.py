@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 from dataclasses import replace
@@ -6,7 +7,8 @@ import pytest
 import yaml
 
 from mmrec import Options, Recommender
-from mmrec.recommender.artifact.run import CARD, FILES, TARGETS, USERS
+from mmrec.recommender.artifact.convert import to_run
+from mmrec.recommender.artifact.run import CARD, FILES, TARGETS, USERS, RunError, write_run
 from mmrec.recommender.config import FitConfig
 from mmrec.recommender.content import CategoryModality
 from mmrec.recommender.shared import save_shared
@@ -65,12 +67,14 @@ def test_it_is_a_run_like_any_other(made, tmp_path):
     again = Recommender.load(tmp_path / "run")
     assert again.recommend(["i3"], 3) == made.recommend(["i3"], 3)
     assert again.recommend([], 3, user={"group": "a"}) == made.recommend([], 3, user={"group": "a"})
-    with pytest.raises(FileExistsError, match="something other than a RUN"):
+    with pytest.raises(FileExistsError, match=r"something other than a RUN, .*: \['README.md'\]"):
         made.save(tmp_path / "run")  # the card would be lost
 
 
 def test_a_folder_with_code_is_refused(made, tmp_path):
     made.save_pretrained(tmp_path / "run")
+    (tmp_path / "run" / ".DS_Store").touch()  # a file system's own
+    Recommender.from_pretrained(tmp_path / "run")
     (tmp_path / "run" / "setup.py").touch()
     with pytest.raises(ValueError, match=r"no code and no pickles; it holds \['setup.py'\]"):
         Recommender.from_pretrained(tmp_path / "run")
@@ -168,3 +172,15 @@ def test_the_card_names_own_modalities_and_encoders(chain, tmp_path):
     assert "from_pretrained('shop', parts=[Shelf])" in text
     assert f"It needs parts from outside mmrec: {__name__}.Shelf." in text
     Recommender.from_pretrained(tmp_path / "shop", parts=[Shelf])
+
+
+def test_a_model_of_a_later_version_is_said_when_a_run_is_read(made, tmp_path):
+    run = to_run(replace(made.state, given={"model": "sasrec"}))
+    write_run(run, tmp_path / "run")
+    file, config = tmp_path / "run" / "run.yaml", tmp_path / "run" / "config.json"
+    old = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_text("model: newer-model\n")
+    new = hashlib.sha256(file.read_bytes()).hexdigest()
+    config.write_text(config.read_text().replace(old, new))
+    with pytest.raises(RunError, match=r"run.yaml: model must be one of .*; got 'newer-model'"):
+        Recommender.load(tmp_path / "run")

@@ -41,7 +41,9 @@ def find_run(name: str | Path, *, revision: str | None, token: str | bool | None
     if folder.is_dir():
         if revision is not None:
             raise ValueError(f"revision is for the hub; got {revision!r} with the folder {name}")
-        check_files([p.name for p in folder.iterdir() if p.is_file()], str(name))
+        check_files(
+            [p.name for p in folder.iterdir() if p.is_file() and p.name[0] != "."], str(name)
+        )
         return folder
     repo_id = str(name)
     if not REPOSITORY.fullmatch(repo_id):

@@ -186,7 +186,7 @@ def check_callbacks(given: Sequence[Any]) -> None:
 
 
 def check_trainer(given: Mapping[str, Any]) -> None:
-    """Raise a ``ValueError`` for an argument of the Trainer that is unknown or ``fit``'s own.
+    """Raise a ``ValueError`` for an argument that is unknown, ``fit``'s own, or trains nothing.
 
     Example:
         >>> check_trainer({"max_epochs": 3})
@@ -194,6 +194,9 @@ def check_trainer(given: Mapping[str, Any]) -> None:
         ...
         ValueError: trainer must not have 'max_epochs', which fit sets; give the option epochs
     """
+    limit = given.get("limit_train_batches")
+    if limit is not None and not limit > 0:
+        raise ValueError(f"limit_train_batches of trainer must be more than 0; got {limit!r}")
     every = set(signature(Trainer.__init__).parameters)
     for name in given:
         if name in TAKEN:

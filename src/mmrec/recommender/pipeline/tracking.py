@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec, import_path
+from mmrec.recommender.parts import PartSpec, import_path, path_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -31,6 +31,16 @@ class Tracking:
     callbacks: Sequence["Callback"] = ()
     trainer: Mapping[str, Any] = field(default_factory=dict)
     logs: Path | None = None
+
+    @property
+    def described(self) -> dict[str, str]:
+        """The arguments of the Trainer in texts; of an object, its class."""
+        return {
+            name: str(value)
+            if isinstance(value, str | int | float | None)
+            else path_of(type(value))
+            for name, value in self.trainer.items()
+        }
 
 
 def make_tracking(
