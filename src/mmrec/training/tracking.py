@@ -166,6 +166,25 @@ def finish_loggers(made: Sequence[Logger]) -> None:
             logger.experiment.finish()
 
 
+def make_callback(name: str, kind: Any, arguments: Mapping[str, Any]) -> Callback:
+    """Make a callback of its class; what is no class of callbacks is not called.
+
+    Args:
+        name: the class path, for messages.
+        kind: the class.
+        arguments: of its constructor.
+
+    Raises:
+        ValueError: it is no such class, or can't be made with these arguments.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Callback)):
+        raise ValueError(f"callbacks must be callbacks of Lightning; got {name}")
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"callbacks: {name} can't be made: {error}") from error
+
+
 def check_callbacks(given: Sequence[Any]) -> None:
     """Raise a ``ValueError`` for what is no callback, or one that does what ``fit`` does.
 

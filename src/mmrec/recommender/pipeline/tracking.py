@@ -89,17 +89,10 @@ def make_tracking(
 
 
 def _callback(given: Mapping[str, Any]) -> "Callback":
-    """Make the callback of a class path; what is no callback is not called."""
-    from lightning.pytorch.callbacks import Callback
+    from mmrec.training.tracking import make_callback
 
     spec = PartSpec.from_dict(given)
-    kind = import_path(spec.class_path)
-    if not (isinstance(kind, type) and issubclass(kind, Callback)):
-        raise ValueError(f"callbacks must be callbacks of Lightning; got {spec.class_path}")
-    try:
-        return kind(**(spec.init_args or {}))
-    except TypeError as error:
-        raise ValueError(f"callbacks: {spec.class_path} can't be made: {error}") from error
+    return make_callback(spec.class_path, import_path(spec.class_path), spec.init_args or {})
 
 
 def _with_settings(options: Options, settings: Mapping[str, Any]) -> Options:
