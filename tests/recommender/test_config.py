@@ -1,5 +1,8 @@
+import time
+from enum import StrEnum
 from functools import partial
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmrec import Options, Recommender
 from mmrec.interest import GRUInterest
-from mmrec.recommender.config import KEYS, PART_HELPS, PLACES, FitConfig
+from mmrec.recommender.config import KEYS, PART_HELPS, PLACES, FitConfig, config_text, plain_given
 from mmrec.recommender.options import PARTS
 
 QUICK = {"modalities": ("id",), "epochs": 1, "dim": 4, "split": "leave-one-out", "refit": "none"}
@@ -20,7 +23,7 @@ def written(tmp_path):
     def read(text):
         file = tmp_path / "run.yaml"
         file.write_text(text)
-        return FitConfig.from_yaml(file)
+        return FitConfig.from_yaml(file, ["a.B"])
 
     return read
 
@@ -45,7 +48,10 @@ def test_a_file_in_which_all_is_uncommented_says_the_defaults(written):
     assert config.places == {}
 
 
-names = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8)
+names = st.one_of(
+    st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=8),
+    st.text("0123456789.eE+-:_x", min_size=1, max_size=6),
+)
 plain = {
     "dim": st.integers(1, 500),
     "lr": st.one_of(st.none(), st.floats(1e-9, 10)),
@@ -70,7 +76,8 @@ def test_what_is_written_is_read_again(tmp_path_factory, values):
     config = FitConfig.from_dict(values)
     file = tmp_path_factory.mktemp("config") / "run.yaml"
     file.write_text(config.to_yaml(), encoding="utf-8")
-    again = FitConfig.from_yaml(file)
+    own = [part["class_path"] for part in config.parts.values()]
+    again = FitConfig.from_yaml(file, own)
     assert again == config
     assert again.options.model_fields_set == config.options.model_fields_set
     assert again.to_yaml() == config.to_yaml()
@@ -80,6 +87,22 @@ def test_numbers_as_people_write_them(written):
     config = written("lr: 1e-3\nweight_decay: 1.5E-2\nepochs: 3\ndropout: .25\n")
     assert (config.options.lr, config.options.weight_decay) == (0.001, 0.015)
     assert (config.options.epochs, config.options.dropout) == (3, 0.25)
+    config = written("seed: 010\nepochs: 0x1F\ndim: 0o17\ntrainer: {a: .inf, b: -5, c: +5E3}\n")
+    assert (config.options.seed, config.options.epochs, config.options.dim) == (10, 31, 15)
+    assert config.places["trainer"] == {"a": float("inf"), "b": -5, "c": 5000.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5e3", "1e-3", "010", "1:30", "1_000", "0x1F", ".5", "2024-01-01", "no", "~", "<<", "="],
+)
+def test_a_text_stays_a_text(written, text):
+    config = FitConfig.from_dict({"data": text, "targets": (text,), "columns": {text: text}})
+    assert written(config.to_yaml()) == config
+
+
+def test_dates_are_texts(written):
+    assert written("data: 2024-01-01\nout: 1:30").places == {"data": "2024-01-01", "out": "1:30"}
 
 
 def test_a_name_sets_what_the_file_shows_as_defaults():
@@ -98,6 +121,8 @@ def test_a_name_sets_what_the_file_shows_as_defaults():
         ("3: 4", r"unknown key 3"),
         ("dim: 4\ndim: 5", r"run.yaml must hold YAML: the key 'dim' occurs twice"),
         ("trainer: {a: 1, a: 2}", r"the key 'a' occurs twice"),
+        ("epochs: 1:30", r"run.yaml: epochs must be a whole number .*; got '1:30'"),
+        ("<<: {dim: 4}", r"run.yaml has the unknown key '<<'"),
         ("dim: [", r"run.yaml must hold YAML"),
         ("- dim", r"run.yaml must hold values by key; it holds list"),
         ("dim: abc", r"run.yaml: dim must be a whole number from 1 to 65536; got 'abc'"),
@@ -116,6 +141,17 @@ def test_a_name_sets_what_the_file_shows_as_defaults():
 def test_files_that_say_nothing_right(written, text, message):
     with pytest.raises(ValueError, match=message):
         written(text)
+
+
+def test_reading_takes_a_time_in_proportion_to_the_keys(written):
+    def seconds(count):
+        text = "columns:\n" + "".join(f"  a{n}: b\n" for n in range(count))
+        began = time.process_time()
+        assert len(written(text).places["columns"]) == count
+        return time.process_time() - began
+
+    seconds(10)  # imports
+    assert seconds(24_000) < 8 * seconds(6_000)  # 4 times as many keys
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -166,10 +202,44 @@ def test_an_object_without_known_arguments_is_not_repeated_silently(chain, tmp_p
     built = Own(4, Bag())
     Recommender.fit(events, items, options=Options(**QUICK), interest=built).save(tmp_path)
     with pytest.raises(ValueError, match=r"interest was given to fit as an object of .*Own"):
-        FitConfig.from_yaml(tmp_path / "run.yaml")
+        FitConfig.from_yaml(tmp_path / "run.yaml", [Own])
 
 
 def test_places_are_arguments_where_fit_has_them():
     config = FitConfig.from_dict({"data": "d", "out": "o", "columns": {"a": "b"}, "model": "narm"})
     assert set(PLACES) >= set(config.places)
     assert config.arguments() == {"options": Options(), "model": "narm"}
+
+
+class Unit(StrEnum):
+    SECONDS = "s"
+
+
+def test_values_of_other_types_are_written_as_pythons_own(written):
+    places = {
+        "columns": {np.str_("who"): np.str_("user_id")},
+        "trainer": {"gradient_clip_val": np.float64(0.5), "log_every_n_steps": np.int64(2)},
+        "time_unit": Unit.SECONDS,
+        "logger": ("csv", "mlflow"),
+    }
+    kept = written(config_text(plain_given(Options(dim=4), {}, places))).places
+    assert kept == {
+        "columns": {"who": "user_id"},
+        "trainer": {"gradient_clip_val": 0.5, "log_every_n_steps": 2},
+        "time_unit": "s",
+        "logger": ["csv", "mlflow"],
+    }
+
+
+def test_one_object_takes_nothing_else_along(caplog):
+    timer = {"class_path": "lightning.pytorch.callbacks.Timer"}
+    places = {
+        "trainer": {"log_every_n_steps": 1, "profiler": object()},
+        "callbacks": [object(), timer],
+        "logger": object(),
+        "columns": None,
+    }
+    kept = plain_given(Options(), {}, places)
+    assert kept == {"trainer": {"log_every_n_steps": 1}, "callbacks": [timer]}
+    said = "can't repeat what is no plain value: profiler of trainer, object in callbacks, logger"
+    assert said in caplog.text

@@ -106,6 +106,15 @@ def test_a_public_repository_is_not_written_by_mistake(made, hub):
     assert set(files_of(hub, "me/shop")) >= set(FILES)
 
 
+@pytest.mark.parametrize("name", ["shop", "me/shop/more", "/shop"])
+def test_a_repository_has_an_owner(made, hub, name):
+    with pytest.raises(
+        ValueError, match=f"must be the id of a repository, owner/name; got '{name}"
+    ):
+        made.push_to_hub(name)
+    assert not hub.asked
+
+
 def test_what_is_left_out_now_is_removed_from_the_repository(made, hub):
     made.push_to_hub("me/shop", include_users=True, card="# Mine\n")
     assert {TARGETS, USERS} <= set(files_of(hub, "me/shop"))

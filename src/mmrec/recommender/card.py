@@ -1,7 +1,7 @@
 """The model card of a recommender: what it is, how good it is, and what it is not for."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from mmrec.display import BASELINE_NAMES
 from mmrec.evaluation.curves import metric_of_ranks
 from mmrec.evaluation.statistics import cluster_bootstrap
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content.fitted import spec_of_modality
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def model_card(
         "Intended use": _use(state),
         "Limits": _limits(state),
         "How to load it": _loading(name, state),
-        "Files": _files(left_out),
+        "Files": _files(left_out, [] if state.users is None else list(state.users.modalities)),
         "License": [_license(license)],
     }
     text = [_front(state, license), f"# {name}"]
@@ -214,9 +215,12 @@ def _limits(state: RecommenderState) -> list[str]:
 
 
 def _loading(name: str, state: RecommenderState) -> list[str]:
-    own = sorted(
-        {s.class_path for s in state.specs.values() if not s.class_path.startswith("mmrec.")}
-    )
+    users = {} if state.users is None else state.users.modalities
+    modalities = [
+        spec_of_modality(one.modality) for one in (*state.modalities.values(), *users.values())
+    ]
+    specs = [spec.to_dict() for spec in (*state.specs.values(), *modalities)]
+    own = sorted({path for path in _class_paths(specs) if not path.startswith("mmrec.")})
     parts = f", parts=[{', '.join(path.rpartition('.')[2] for path in own)}]" if own else ""
     some = [str(item) for item in state.catalog.ids[:2]]
     lines = [
@@ -231,10 +235,23 @@ def _loading(name: str, state: RecommenderState) -> list[str]:
     return ["\n".join(lines), "No code is downloaded or executed.", *more]
 
 
-def _files(left_out: Sequence[str]) -> list[str]:
+def _class_paths(value: Any) -> Iterator[str]:
+    """Yield the class paths in the specs of parts, and in their arguments."""
+    if isinstance(value, Mapping):
+        if "class_path" in value:
+            yield value["class_path"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _class_paths(one)
+
+
+def _files(left_out: Sequence[str], features: Sequence[str]) -> list[str]:
     said = "Weights are safetensors, tables are Parquet, the rest is JSON, YAML and Markdown."
     if left_out:
         said += f" Left out, since they name users: {', '.join(left_out)}."
+    if features:
+        said += f" The values that features of users have are part of it: {', '.join(features)}."
     return [f"{said} Events and images are not part of it."]
 
 

@@ -1,13 +1,17 @@
 """The configuration of a training: all that ``mmrec fit`` is given, in one file."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mmrec.recommender.config_yaml import as_yaml, read_yaml
 from mmrec.recommender.options import PARTS, Options
+from mmrec.recommender.parts.spec import plain_json
+
+log = logging.getLogger(__name__)
 
 PLACES = {
     "data": "Data set folder: interactions, items, images/.",
@@ -100,14 +104,24 @@ class FitConfig:
         return cls(options, parts, places)
 
     @classmethod
-    def from_yaml(cls, file: str | Path) -> "FitConfig":
+    def from_yaml(cls, file: str | Path, parts: Sequence[Any] = ()) -> "FitConfig":
         """Read a file, such as the ``run.yaml`` of a RUN; see :meth:`from_dict`.
+
+        Args:
+            file: the file.
+            parts: classes from outside mmrec that it may name, or their class paths. Others are
+                refused, since the file may be another's, and ``fit`` would run their code.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is not YAML, a key is unknown or occurs twice, or a value is wrong.
+            ValueError: it is not YAML, a key is unknown or occurs twice, a value is wrong, or it
+                names a class that is neither a part of mmrec nor among ``parts``.
         """
-        return cls.from_dict(read_yaml(Path(file)), str(file))
+        from mmrec.recommender.config_parts import check_class_paths
+
+        values = read_yaml(Path(file))
+        check_class_paths(values, parts, str(file))
+        return cls.from_dict(values, str(file))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was given as plain values by key.
@@ -218,7 +232,7 @@ def plain_given(
     Args:
         options: the options; those that are set are kept.
         recipe: what was given for each slot, in plain values.
-        places: further arguments, by name; those without a plain value in YAML are left out.
+        places: further arguments, by name; those without a plain value are left out, and warned of.
     """
     config = FitConfig(options, _without_identity(recipe), _plain_places(places))
     return config.to_dict()
@@ -232,12 +246,28 @@ def _without_identity(value: Any) -> Any:
 
 
 def _plain_places(places: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in places.items() if value and _is_plain(value)}
+    """Return places in values of YAML; a warning names what has none."""
+    kept, lost = dict[str, Any](), list[str]()
+    for key, value in places.items():
+        plain: Any = value
+        if isinstance(value, Mapping):
+            plain = {name: one for name, one in value.items() if _is_plain(one)}
+            lost += [f"{name} of {key}" for name in value if name not in plain]
+        elif isinstance(value, list | tuple):
+            plain = [one for one in value if _is_plain(one)]
+            lost += [f"{type(one).__name__} in {key}" for one in value if not _is_plain(one)]
+        elif not _is_plain(value):
+            plain, lost = None, [*lost, key]
+        if plain:
+            kept[key] = plain_json(plain)
+    if lost:
+        log.warning("a RUN of this can't repeat what is no plain value: %s", ", ".join(lost))
+    return kept
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_plain(one) for key, one in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(cast(Any, value), str | int | float | bool)
+    try:
+        plain_json(value)
+    except (TypeError, ValueError):
+        return False
+    return True

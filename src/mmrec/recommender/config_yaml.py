@@ -1,18 +1,27 @@
 """YAML of configurations: strict when read, with help when written."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 WIDTH = 100
+TAG = "tag:yaml.org,2002:"
+
+NUMBERS = {
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)"
+    r"|\.(nan|NaN|NAN)",
+}
+"""The numbers of YAML 1.2; in 1.1, ``1e-3`` is a text, ``010`` is 8 and ``1:30`` is 90."""
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
     """Return the mapping that a file holds; an empty file is an empty mapping.
 
-    Other than by PyYAML alone, ``1e-3`` is a number, and a key that occurs twice is an error.
+    Numbers are those of YAML 1.2, such as ``1e-3``, and a key that occurs twice is an error.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -45,16 +54,40 @@ def _loader() -> Any:
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no annotations
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"the key {twice!r} occurs twice")
             made: dict[Any, Any] = super().construct_mapping(node, deep)
+            if len(made) < len(node.value):
+                keys = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
+                raise yaml.YAMLError(f"the key {keys.most_common(1)[0][0]!r} occurs twice")
             return made
 
-    number = re.compile(r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
-    return Loader
+        def construct_integer(self, node: Any) -> int:
+            text = self.construct_scalar(node)
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+    Loader.add_constructor(f"{TAG}int", Loader.construct_integer)
+    return _with_plain_texts(Loader)
+
+
+def _dumper() -> Any:
+    """Return PyYAML's safe dumper, which quotes a text that the loader would take for a number."""
+    import yaml
+
+    return _with_plain_texts(type("Dumper", (yaml.SafeDumper,), {}))
+
+
+def _with_plain_texts(kind: Any) -> Any:
+    """Set what a text without quotes is: of YAML 1.1 truth values and nothing, and ``NUMBERS``.
+
+    Dates and merge keys are texts.
+    """
+    kept = (f"{TAG}bool", f"{TAG}null")
+    kind.yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in forms if tag in kept]
+        for first, forms in kind.yaml_implicit_resolvers.items()
+    }
+    for name, form in NUMBERS.items():
+        kind.add_implicit_resolver(f"{TAG}{name}", re.compile(f"^({form})$"), list("-+.0123456789"))
+    return kind
 
 
 def as_yaml(
@@ -97,7 +130,7 @@ def _dumped(values: Mapping[str, Any]) -> str:
     import yaml
 
     plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=WIDTH)
+    text: str = yaml.dump(plain, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=WIDTH)
     return text
 
 

@@ -41,7 +41,9 @@ def find_run(name: str | Path, *, revision: str | None, token: str | bool | None
     if folder.is_dir():
         if revision is not None:
             raise ValueError(f"revision is for the hub; got {revision!r} with the folder {name}")
-        check_files([p.name for p in folder.iterdir() if p.is_file()], str(name))
+        check_files(
+            [p.name for p in folder.iterdir() if p.is_file() and p.name[0] != "."], str(name)
+        )
         return folder
     repo_id = str(name)
     if not REPOSITORY.fullmatch(repo_id):
@@ -84,7 +86,8 @@ def push(
     See :meth:`mmrec.Recommender.push_to_hub`; ``how`` are arguments of
     :func:`mmrec.recommender.shared.save_shared`.
     """
-    if not REPOSITORY.fullmatch(repo_id):
+    # Without an owner, the hub would make a repository of another name than is then written to.
+    if not REPOSITORY.fullmatch(repo_id) or "/" not in repo_id:
         raise ValueError(f"repo_id must be the id of a repository, owner/name; got {repo_id!r}")
     if not is_main_process():
         return ""

@@ -209,7 +209,7 @@ class Recommender:
         if place is not None:
             table = None if plan.users is None else plan.users.catalog
             started = describe_start(plan.options, recipe, plan.split, plan.catalog, table)
-            started |= {"trainer": {name: str(value) for name, value in tracking.trainer.items()}}
+            started |= {"trainer": tracking.described}
             open_folder(place, started, resume=resume)
         how = Execution(
             Path(cache) if cache else None,

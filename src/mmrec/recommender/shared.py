@@ -9,7 +9,9 @@ from typing import Any
 from mmrec.recommender.artifact.convert import to_run
 from mmrec.recommender.artifact.run import (
     CARD,
+    CONFIG,
     FILES,
+    GIVEN,
     OPTIONAL,
     TARGETS,
     USERS,
@@ -28,8 +30,11 @@ OF_USERS = {
 }
 """Files of a RUN that name users, with what they hold."""
 
-OF_MACHINE = ("data", "out", "cache")
-"""What ``run.yaml`` and ``config.json`` say of places on this machine."""
+OF_MACHINE = ("data", "out", "cache", "trainer", "callbacks", "logger")
+"""What ``run.yaml`` and ``config.json`` say of this machine: places, and how training was watched.
+
+Arguments of the Trainer, callbacks and loggers may hold folders and keys of services.
+"""
 
 DATA = (".md", ".txt", ".json", ".yaml", ".yml", ".csv", ".parquet", ".safetensors", ".onnx")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
@@ -65,11 +70,14 @@ def save_shared(
     write_run(run, directory, card=card)
     for name in left_out:
         log.info("%s is left out: %s", name, OF_USERS[name])
+    if state.users is not None and not include_users:
+        names = ", ".join(state.users.modalities)
+        log.warning("config.json says what values the features of users have: %s", names)
     if license is None:
         log.info("no license was given, so the model card has none")
-    places = sorted(set(_places(run.config)))
-    if places:
-        log.warning("config.json names folders of this machine: %s", ", ".join(places[:3]))
+    for name, values in {CONFIG: run.config, GIVEN: run.given}.items():
+        if places := sorted(set(_places(values))):
+            log.warning("%s names folders of this machine: %s", name, ", ".join(places[:3]))
 
 
 def _for_others(run: Run, include_users: bool) -> Run:

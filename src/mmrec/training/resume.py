@@ -4,6 +4,7 @@ import io
 import os
 import random
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -134,11 +135,38 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write a temporary file, flush it and rename it; raise an OSError if the disk is full."""
-        buffer = io.BytesIO()  # torch hides why writing to a file failed
-        torch.save(checkpoint, buffer)
+        """Write a temporary file, flush it and rename it.
+
+        Raises:
+            OSError: the disk is full, for example.
+            ValueError: it could not be read again, since that is done without running code.
+        """
+        buffer = _saved(checkpoint)  # in memory: torch hides why writing to a file failed
+        if not _is_readable(buffer):
+            states = checkpoint.get("callbacks", {}).items()
+            odd = [name for name, state in states if not _is_readable(_saved(state))]
+            raise ValueError(
+                f"states of callbacks must consist of tensors and plain values, so that training "
+                f"can be resumed; got others in {odd or 'what a callback adds to the checkpoint'}"
+            )
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_whole(Path(path), buffer.getbuffer())
+
+
+def _saved(value: Any) -> io.BytesIO:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer
+
+
+def _is_readable(buffer: io.BytesIO) -> bool:
+    """Return whether what was saved can be loaded without running code."""
+    buffer.seek(0)
+    try:
+        torch.load(buffer, "cpu", weights_only=True)
+    except UnpicklingError:
+        return False
+    return True
 
 
 def averaged(trainer: Trainer, module: LightningModule) -> dict[str, Tensor]:

@@ -166,6 +166,25 @@ def finish_loggers(made: Sequence[Logger]) -> None:
             logger.experiment.finish()
 
 
+def make_callback(name: str, kind: Any, arguments: Mapping[str, Any]) -> Callback:
+    """Make a callback of its class; what is no class of callbacks is not called.
+
+    Args:
+        name: the class path, for messages.
+        kind: the class.
+        arguments: of its constructor.
+
+    Raises:
+        ValueError: it is no such class, or can't be made with these arguments.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Callback)):
+        raise ValueError(f"callbacks must be callbacks of Lightning; got {name}")
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ValueError(f"callbacks: {name} can't be made: {error}") from error
+
+
 def check_callbacks(given: Sequence[Any]) -> None:
     """Raise a ``ValueError`` for what is no callback, or one that does what ``fit`` does.
 
@@ -186,7 +205,7 @@ def check_callbacks(given: Sequence[Any]) -> None:
 
 
 def check_trainer(given: Mapping[str, Any]) -> None:
-    """Raise a ``ValueError`` for an argument of the Trainer that is unknown or ``fit``'s own.
+    """Raise a ``ValueError`` for an argument that is unknown, ``fit``'s own, or trains nothing.
 
     Example:
         >>> check_trainer({"max_epochs": 3})
@@ -194,6 +213,9 @@ def check_trainer(given: Mapping[str, Any]) -> None:
         ...
         ValueError: trainer must not have 'max_epochs', which fit sets; give the option epochs
     """
+    limit = given.get("limit_train_batches")
+    if limit is not None and not limit > 0:
+        raise ValueError(f"limit_train_batches of trainer must be more than 0; got {limit!r}")
     every = set(signature(Trainer.__init__).parameters)
     for name in given:
         if name in TAKEN:

@@ -104,6 +104,8 @@ def test_what_is_printed_can_be_given_back(command, said, tmp_path):
         (["--config", "no.yaml"], "no configuration at no.yaml"),
         (["--config", "bad.yaml"], "bad.yaml has the unknown key 'epoch'; did you mean 'epochs'?"),
         (["--config", "worse.yaml", "--dim", 3], "worse.yaml: dim must be a whole number"),
+        (["--config", "harm.yaml"], "harm.yaml: interest must be a part of mmrec.interest; got os"),
+        (["--config", "harm.yaml", "--part", "os.system"], "fit expects DATA"),
         (["--dim", 0], "mmrec: dim must be a whole number from 1 to 65536; got 0"),
     ],
 )
@@ -111,6 +113,7 @@ def test_one_sentence(command, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.yaml").write_text("epoch: 3")
     (tmp_path / "worse.yaml").write_text("dim: x")
+    (tmp_path / "harm.yaml").write_text("interest: os.system")
     status, _, err = command("fit", *arguments)
     assert status == 2
     assert words in err

@@ -2,10 +2,12 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.profilers import SimpleProfiler
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmrec import Options, Recommender
@@ -162,6 +164,15 @@ def test_arguments_of_the_trainer_must_be_the_same_to_resume(fit, tmp_path):
         fit({"refit": "none"}, trainer={"gradient_clip_val": 0.5}, resume=True, **place)
 
 
+def test_training_with_an_object_for_the_trainer_is_resumed(fit, tmp_path):
+    def again(resume):
+        trainer = {"profiler": SimpleProfiler()}
+        place = tmp_path / "kept"
+        return fit({"refit": "none"}, trainer=trainer, checkpoints=place, resume=resume)
+
+    assert torch.equal(again(False).vectors, again(True).vectors)
+
+
 def test_trainer_arguments_have_an_effect(fit):
     plain = fit({"refit": "none"})
     clipped = fit({"refit": "none"}, trainer={"gradient_clip_val": 1e-9})
@@ -203,6 +214,7 @@ def test_what_is_given_by_name_is_in_the_run(fit, tmp_path):
         ({"trainer": 3}, "trainer must be a map of arguments of the Trainer; got 3"),
         ({"callbacks": "Timer"}, "callbacks must be a list of callbacks; got 'Timer'"),
         ({"callbacks": [{"class_path": "no.such.Part"}]}, "can't be imported"),
+        ({"trainer": {"limit_train_batches": 0}}, "must be more than 0; got 0"),
         ({"trainer": {"accelerator": "warp"}}, "invalid accelerator name"),
         (
             {"callbacks": [{"class_path": "lightning.pytorch.callbacks.LearningRateMonitor"}]},
@@ -213,6 +225,21 @@ def test_what_is_given_by_name_is_in_the_run(fit, tmp_path):
 def test_what_cannot_be_handed_over(fit, given, message, unchecked):
     with pytest.raises(ValueError, match=message):
         fit(**given)
+
+
+class Best(Callback):
+    """Its state is of NumPy, which can't be loaded without running code."""
+
+    def state_dict(self):
+        return {"best": np.float64(0.5)}
+
+
+def test_a_state_that_could_not_be_resumed_from_is_not_written(fit, tmp_path):
+    place = tmp_path / "training"
+    with pytest.raises(ValueError, match=r"so that training can be resumed; got .*Best"):
+        fit(callbacks=[Stages(), Best()], checkpoints=place)
+    assert not list(place.glob("*.ckpt"))
+    fit(callbacks=[Best()])  # without checkpoints there is nothing to resume from
 
 
 def test_private_training_takes_none_of_it(fit, tmp_path):

@@ -36,6 +36,13 @@ _FLAGS: dict[str, Any] = {
             "of a RUN, which repeats it; flags take precedence."
         ),
     ],
+    "part": Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Class path from outside mmrec that the file of --config may name; may be "
+            "repeated. Its code is run."
+        ),
+    ],
     "model": Model,
     "columns": Columns,
     "time_unit": Unit,
@@ -76,10 +83,10 @@ def _takes_config(command: Callable[..., None]) -> Callable[..., None]:
 
 def _config(flags: dict[str, Any]) -> FitConfig:
     """Return what the flags that were given say, over what their file says."""
-    file = flags.pop("config", None)
+    file, own = flags.pop("config", None), flags.pop("part", None)
     values = {} if file is None else read_yaml(file)
     if values:
-        FitConfig.from_dict(values, str(file))  # an error in the file names the file
+        FitConfig.from_yaml(file, own or ())  # checks it; an error names the file
     given = {name: _plain(name, value) for name, value in flags.items() if name in PLACES}
     given |= {n: read_option(n, v) for n, v in flags.items() if n in Options.model_fields}
     parts = merged_parts(read_parts(flags.pop("parts", None)), given_parts(flags))

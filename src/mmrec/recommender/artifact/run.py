@@ -19,6 +19,7 @@ from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json, read_table
 from mmrec.recommender.config import config_text
 from mmrec.recommender.config_yaml import read_yaml
+from mmrec.recommender.zoo import resolve
 
 FORMAT = 6
 """Version of the format; increased when older RUNs can't be read any more."""
@@ -118,9 +119,10 @@ def check_place(directory: Path, also: Sequence[str] = ()) -> None:
         raise FileExistsError(f"{directory} is a file; choose a folder for the RUN")
     held = {path.name for path in directory.iterdir()}
     if held and held - {*OPTIONAL, *also} != set(FILES):
+        others = sorted(held - {*FILES, *OPTIONAL, *also}) or sorted(held)
         raise FileExistsError(
-            f"{directory} holds something other than a RUN, which would be lost; choose another "
-            f"folder"
+            f"{directory} holds something other than a RUN, which would be lost: {others[:3]}; "
+            f"choose another folder"
         )
 
 
@@ -208,7 +210,7 @@ def read_run(directory: Path) -> Run:
         trend=_read(trend, load_file) if trend.is_file() else {},
         neighbours=_read(neighbours, load_file) if neighbours.is_file() else {},
         users=_read(users, pl.read_parquet) if users.is_file() else None,
-        given=_read(given, read_yaml) if given.is_file() else {},
+        given=_read(given, _read_given) if given.is_file() else {},
     )
 
 
@@ -238,6 +240,12 @@ def _read_items(path: Path) -> pl.DataFrame:
     items = read_table(path, "items")
     np.stack(items[VECTOR].to_list())  # fails for a table without the columns of a RUN
     return items.with_columns(pl.col(COUNT).cast(pl.Int64), pl.col(SLOT).cast(pl.Int64))
+
+
+def _read_given(path: Path) -> dict[str, Any]:
+    given = read_yaml(path)
+    resolve(given.get("model"), None, {})  # fails for a model of a later version
+    return given
 
 
 def _hash(path: Path) -> str:

@@ -142,7 +142,10 @@ def _modality(
         raise ValueError("modality 'vectors' must name a column or a file: vectors:COLUMN_OR_FILE")
     if kind == "semantic" and written.source is None and given is None:
         raise ValueError("modality 'semantic' must name another one, such as semantic:text")
-    return cast(Modality, call_factory(f"{name} modality", factory, known)[0])
+    made = call_factory(f"{name} modality", factory, known)[0]
+    if not _is_modality(made):
+        raise ValueError(f"modality {name!r} must be made by a Modality; got {made!r}")
+    return cast(Modality, made)
 
 
 def _is_modality(given: Any) -> bool:

@@ -49,6 +49,7 @@ from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
     import_path,
+    path_of,
     spec_of_call,
     spec_of_object,
 )
@@ -135,13 +136,20 @@ class Slot:
         made = self.factory(given)
         if self.is_built(made):  # a copy, so that training leaves what was given as it is
             return deepcopy(made), spec_of_object(made)
-        part, target, arguments = call_factory(self.name, made, known)
+        part, target, arguments = self._called(made, known)
         return part, spec_of_call(self.name, target, arguments)
 
     def create(self, given: Any, known: Mapping[str, Any]) -> Any:
         """Return the part alone; its arguments need not be JSON, since no RUN makes it again."""
         made = self.factory(given)
-        return made if self.is_built(made) else call_factory(self.name, made, known)[0]
+        return made if self.is_built(made) else self._called(made, known)[0]
+
+    def _called(self, factory: Any, known: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """Return what :func:`call_factory` does; a ``ValueError`` if it has made no part."""
+        part, target, arguments = call_factory(self.name, factory, known)
+        if not self.is_built(part):
+            raise ValueError(f"{self.name}: {path_of(target)} must make a part; it made {part!r}")
+        return part, target, arguments
 
     def recipe(self, given: Any) -> Any:
         """Return what was given, in plain JSON values.

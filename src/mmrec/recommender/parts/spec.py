@@ -221,13 +221,28 @@ def _unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
 def _plain(slot: str, target: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as they are after a round trip through JSON."""
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(dict(arguments), default=_number))
-        _check_keys(dict(arguments))
+        plain: dict[str, Any] = plain_json(dict(arguments))
     except TypeError as error:
         raise ValueError(
             f"{slot}: arguments of {path_of(target)} must be plain JSON values, so that a RUN can "
             f"make it again; {error}: give the built part instead"
         ) from error
+    return plain
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value as it is after a round trip through JSON, in Python's own types.
+
+    Raises:
+        TypeError: JSON has no such value, or would turn a key into text.
+
+    Example:
+        >>> import numpy as np
+        >>> plain_json({"rate": np.float64(0.5), "names": ("a",)})
+        {'rate': 0.5, 'names': ['a']}
+    """
+    plain = json.loads(json.dumps(value, default=_number))
+    _check_keys(value)
     return plain
 
 

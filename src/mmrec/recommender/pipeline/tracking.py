@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.parts import PartSpec, import_path, path_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -31,6 +31,16 @@ class Tracking:
     callbacks: Sequence["Callback"] = ()
     trainer: Mapping[str, Any] = field(default_factory=dict)
     logs: Path | None = None
+
+    @property
+    def described(self) -> dict[str, str]:
+        """The arguments of the Trainer in texts; of an object, its class."""
+        return {
+            name: str(value)
+            if isinstance(value, str | int | float | None)
+            else path_of(type(value))
+            for name, value in self.trainer.items()
+        }
 
 
 def make_tracking(
@@ -69,16 +79,20 @@ def make_tracking(
     from mmrec.training.tracking import check_callbacks, check_loggers, check_trainer
 
     place = None if logs is None else Path(logs)
-    made = [
-        PartSpec.from_dict(one).factory()() if isinstance(one, Mapping) else one
-        for one in callbacks or ()
-    ]
+    made = [_callback(one) if isinstance(one, Mapping) else one for one in callbacks or ()]
     rest = dict(trainer or {})
     settings = {name: rest.pop(name) for name in SETTINGS if name in rest}
     check_loggers(loggers, place)
     check_callbacks(made)
     check_trainer(rest)
     return Tracking(loggers, made, rest, place), _with_settings(options, settings)
+
+
+def _callback(given: Mapping[str, Any]) -> "Callback":
+    from mmrec.training.tracking import make_callback
+
+    spec = PartSpec.from_dict(given)
+    return make_callback(spec.class_path, import_path(spec.class_path), spec.init_args or {})
 
 
 def _with_settings(options: Options, settings: Mapping[str, Any]) -> Options:
