@@ -27,7 +27,7 @@ def click_rates(impressions: Impressions, *, prior: float = 20.0) -> Float[Tenso
         >>> log = {"user_id": ["u"] * 2, "item_id": [7, 8], "timestamp": [5, 5]}
         >>> log |= {"event": ["impression", "click"], "impression_id": [1, 1]}
         >>> made = read_impressions(Interactions(log), Catalog({"item_id": [7, 8]}))
-        >>> click_rates(made, prior=1)
+        >>> click_rates(made, prior=1.0)
         tensor([0.5000, 0.2500, 0.7500])
     """
     if prior <= 0:

@@ -7,11 +7,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mmrec.recommender.config import FitConfig
 from mmrec.recommender.options import Options
 
 if TYPE_CHECKING:
     from mmrec.recommender.artifact import RecommenderState, RunError
+    from mmrec.recommender.config import FitConfig
     from mmrec.recommender.lists import Recommendation
     from mmrec.recommender.parts import Parts
     from mmrec.recommender.recommender import Recommender
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _FILES = {
+    "FitConfig": "config",
     "Parts": "parts",
     "Recommendation": "lists",
     "Recommender": "recommender",

@@ -74,6 +74,7 @@ def expect_close(found: Tensor, wanted: Tensor, expected: str, *, tolerance: flo
         tolerance: largest difference, as a share of the largest value that is wanted.
 
     Example:
+        >>> import torch
         >>> expect_close(torch.ones(2), torch.tensor([1.0, 1.5]), "the same numbers")
         Traceback (most recent call last):
         ...

@@ -126,6 +126,10 @@ def test_bad_values_are_refused(log, tmp_path):
         log.of_user("u", last=-1)
     with pytest.raises(ValueError, match="16 bytes or more; got 5"):
         SqliteLog(tmp_path / "keyed.db", user_key=b"short")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_key_of_text_is_refused(tmp_path):
     with pytest.raises(TypeError, match="user_key: expected bytes; got str"):
         SqliteLog(tmp_path / "keyed.db", user_key="a secret of 16 bytes or more")
 

@@ -201,7 +201,9 @@ def test_whether_an_encoder_is_trained_is_asked_of_the_modalities(options):
 
 
 def test_unknown_modalities(options):
-    with pytest.raises(ValueError, match=r"modality 'audio' must be one of \['category', .*; got"):
+    with pytest.raises(
+        ValueError, match=r"'audio' must be one of \['category', .*or have a Modality"
+    ):
         modalities_of(options(modalities=("audio",)))
     with pytest.raises(ValueError, match=r"encoders must be of modalities in use, \['id'\]; got"):
         modalities_of(options(), {"text": "x"})

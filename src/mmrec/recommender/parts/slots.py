@@ -147,7 +147,7 @@ class Slot:
     def _called(self, factory: Any, known: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Return what :func:`call_factory` does; a ``ValueError`` if it has made no part."""
         part, target, arguments = call_factory(self.name, factory, known)
-        if not self.is_built(part):
+        if part is None or isinstance(part, str | int | float):
             raise ValueError(f"{self.name}: {path_of(target)} must make a part; it made {part!r}")
         return part, target, arguments
 
