@@ -96,7 +96,10 @@ def evaluate(
     report["same_split"] = report["fingerprint"] == trained_on
     typer.echo(metrics_table(report))
     if not report["same_split"]:
-        typer.echo(f"note: trained on split {trained_on}, measured on {report['fingerprint']}")
+        typer.echo(
+            f"note: trained on split {trained_on}, measured on {report['fingerprint']}; cold items "
+            "are those without an event that the RUN was trained on"
+        )
     if as_json:
         print_json(report)
 

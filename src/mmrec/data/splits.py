@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from mmrec.data.catalog import Catalog
 from mmrec.data.event_rules import Role
@@ -37,6 +37,8 @@ class Split:
         fingerprint: hash of the user, item, time and part of every event, of their order and of the
             candidates. Results are comparable if their fingerprints are equal.
         facts: what was done with the events before, see :meth:`mmrec.data.EventRules.apply`.
+        known: which catalogue indices are warm, ``(V + 1,)``, if the model that is measured has
+            trained on other events than the training part; None for the items of that part.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Split:
     options: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    known: Bool[np.ndarray, " V1"] | None = None
 
     @cached_property
     def train(self) -> Sequences:
@@ -57,6 +60,11 @@ class Split:
     def train_counts(self) -> Int[np.ndarray, " V1"]:
         """The number of training events of each item, ``(V + 1,)``."""
         return self.train.counts(self.catalog_size)
+
+    @property
+    def warm(self) -> Bool[np.ndarray, " V1"]:
+        """Which catalogue indices are warm, ``(V + 1,)``; the others are cold."""
+        return self.train_counts > 0 if self.known is None else self.known
 
     def targets(self, part: str) -> Int[np.ndarray, " N"]:
         """Return the positions in ``sequences`` of the targets of a part."""

@@ -69,7 +69,7 @@ def rank_among_cold(
     the model knows about them. There is nothing to rank without a cold target, with fewer than two
     cold items, or where several targets share a history.
     """
-    cold = split.candidates[split.train_counts[split.candidates] == 0]
+    cold = split.candidates[~split.warm[split.candidates]]
     if len(cold) < 2 or protocol.targets == "all":
         return None
     targets = ends_of(split, split.targets(part), protocol.targets)
@@ -102,7 +102,8 @@ def summarize_ranks(
 
     - ``"with_seen"``: the metrics with all items ranked; or, if the protocol doesn't filter seen
       items, ``"without_seen"``: the metrics with seen items filtered;
-    - ``"warm"``, ``"cold"``: the metrics for targets with and without training events;
+    - ``"warm"``, ``"cold"``: the metrics for targets that are warm or cold items, see
+      :attr:`mmrec.data.Split.warm`;
     - ``"among_cold"``, with ``cold``: the metrics of :func:`rank_among_cold`;
     - ``"slices"``: the metrics for each slice, see :func:`mmrec.evaluation.slices_of_targets`;
     - ``"cold_share@10"``: the share of cold items in the top ten;
@@ -114,8 +115,7 @@ def summarize_ranks(
     main, other, name = ranks, everything, "with_seen"
     if not rules.filter_seen:
         main, other, name = everything, ranks, "without_seen"
-    trained = split.train_counts > 0
-    warm = trained[main.target.numpy()]
+    warm = split.warm[main.target.numpy()]
 
     def of(part: Ranks) -> dict[str, Any]:
         return summarize(part, split.catalog_size, rules.ks)
@@ -124,7 +124,7 @@ def summarize_ranks(
     return {
         **of(main),
         **describe_lists(main, split, items),
-        "cold_share@10": _cold_share(main, trained),
+        "cold_share@10": _cold_share(main, split.warm),
         "no_history": _without_history(split, main),
         name: of(other),
         "warm": of(main.where(warm)),
@@ -153,10 +153,10 @@ def _rules(protocol: RankingProtocol | None, max_length: int | None) -> RankingP
     return rules if max_length is None else replace(rules, max_length=max_length)
 
 
-def _cold_share(ranks: Ranks, trained: np.ndarray) -> float:
-    """Return the share of items in the top ten that have no training events."""
+def _cold_share(ranks: Ranks, warm: np.ndarray) -> float:
+    """Return the share of cold items in the top ten."""
     shown = ranks.top[:, :10].numpy()
-    return float((~trained[shown[shown > 0]]).sum() / max((shown > 0).sum(), 1))
+    return float((~warm[shown[shown > 0]]).sum() / max((shown > 0).sum(), 1))
 
 
 def _without_history(split: Split, ranks: Ranks) -> int:

@@ -21,14 +21,14 @@ def slices_of_targets(
 ) -> dict[str, Bool[np.ndarray, " N"]]:
     """Return a mask of the targets for each slice that is neither empty nor everything.
 
-    Warm items have training events. The length of a history counts all events before the list,
+    Warm items: see :attr:`mmrec.data.Split.warm`. The length of a history counts all events before the list,
     also those beyond the ``max_length`` of the scorer.
     """
     target = ranks.target.numpy()
     stops = ranks.stops if ranks.row is None else ranks.stops[ranks.row]
     history = stops - split.sequences.offsets[target_users(split, stops)]
     has = {name: mask[target] for name, mask in (items or ItemFacts()).has.items()}
-    found = named_slices(split.train_counts[target] > 0, history, has)
+    found = named_slices(split.warm[target], history, has)
     return found | _by_type(split, ranks.position)
 
 
@@ -51,7 +51,7 @@ def named_slices(
     """Return a mask of the targets for each slice that is neither empty nor everything.
 
     Args:
-        warm: whether the target's item has training events.
+        warm: whether the target's item is warm.
         history: number of events before the target.
         has: whether the target's item has a modality, by the name of the modality.
 

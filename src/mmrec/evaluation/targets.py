@@ -41,7 +41,7 @@ def target_table(
 
     Columns: ``user_id``, ``item_id``, ``position``, ``rank`` (1 = best, V + 1 where the target was
     filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (number of events before the
-    target), ``warm`` (the item has training events), ``has_image`` and ``has_text`` (null where
+    target), ``warm`` (see :attr:`mmrec.data.Split.warm`), ``has_image`` and ``has_text`` (null where
     unknown), and ``rank_among_cold`` (null for others).
 
     Args:
@@ -71,7 +71,7 @@ def target_table(
             "rank": ranks.rank.numpy(),
             "rank_with_seen": with_seen.rank.numpy(),
             "history": ranks.position - split.sequences.offsets[users],
-            "warm": split.train_counts[target] > 0,
+            "warm": split.warm[target],
         }
     )
     content = {"has_image": has_image, "has_text": has_text}

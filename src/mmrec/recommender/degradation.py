@@ -40,8 +40,8 @@ def degradation(
 
     Returns:
         A row for each modality and share: ``modality``, ``share``, ``ndcg@10`` of all targets, and
-        ``warm`` and ``cold``: NDCG@10 of targets with and without training events, null where there
-        are none.
+        ``warm`` and ``cold``: NDCG@10 of targets that are warm or cold items, null where there are
+        none.
 
     Raises:
         ValueError: the recommender lacks a modality, or a share is not from 0 to 1.

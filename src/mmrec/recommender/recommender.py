@@ -42,7 +42,7 @@ from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe, check_kept, parts_of
 from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.pipeline.fit import carry_out
-from mmrec.recommender.pipeline.leaks import leak_of, without_leaks
+from mmrec.recommender.pipeline.leaks import leak_of, with_known, without_leaks
 from mmrec.recommender.pipeline.measure import measure
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
@@ -447,7 +447,8 @@ class Recommender:
 
         The log is split as it was for training, so the same log gives the same report. What is
         counted goes on from the counts before the update for the log of an update, and from those
-        that are served for a log of later events. Any other log is counted alone.
+        that are served for a log of later events. Any other log is counted alone. On another log
+        than that of the training, cold items are those that the recommender has not trained on.
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
@@ -799,12 +800,12 @@ class Recommender:
         columns: Mapping[str, str] | None,
         time_unit: TimeUnit | None,
     ) -> Split:
-        """Return a log, or that of ``fit``, split as it was for training."""
+        """Return a log, or that of ``fit``, split as for training; warm is what was trained on."""
         events = self._log if events is None else events
         if events is None:
             raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
         events = renamed({"interactions": events}, columns)["interactions"]
-        return split_again(self.state, events, time_unit)
+        return with_known(split_again(self.state, events, time_unit), self.state)
 
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None

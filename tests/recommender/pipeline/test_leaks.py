@@ -55,3 +55,34 @@ def test_an_update_on_the_same_events_says_so(made, refit):
     again = recommender.update(events, options={"epochs": 1, "refit": "none"})
     assert ("leak" in again.report) == (refit == "all")
     assert ("leak" in again.evaluate(events)) == (refit == "all")
+
+
+@pytest.mark.parametrize("refit", ["none", "all"])
+def test_cold_items_of_a_later_log_are_those_that_trained_nothing(chain, options, refit):
+    """Of a RUN with refit="all", an item that came last is known; with "none" it is not."""
+    events, items = chain(users=20, items=8)
+    items = {name: [*values, *values[:2]] for name, values in items.items()}
+    items["item_id"][-2:] = ["last", "new"]
+    events["item_id"][-10:] = ["last"] * 10
+    given = options(epochs=1, refit=refit, trend=False)
+    made = Recommender.fit(events, items, options=given, negatives="full")
+    assert made.report["test"]["cold"]["targets"] == 10
+
+    shown = ["i0", "i1"] * 40 + ["i2"] * 10 + ["last"] * 4 + ["new"] * 3 + ["i3"] * 3
+    later = {
+        "user_id": [f"v{number % 19}" for number in range(100)],
+        "item_id": shown,
+        "timestamp": [10_000 + number for number in range(100)],
+    }
+    test = made.evaluate(later)["test"]
+    assert test["cold"]["targets"] == {"none": 7, "all": 3}[refit]
+    assert test["slices"]["warm items"]["targets"] == test["targets"] - test["cold"]["targets"]
+    shares = made.degradation(later, modalities=["id"], shares=[0.0])
+    assert shares["cold"][0] == test["cold"]["ndcg@10"]
+
+    again = made.update(later, options={"epochs": 1, "refit": "all"})
+    assert again.report["test"]["cold"]["targets"] == {"none": 7, "all": 3}[refit]
+    assert again.evaluate(later)["trained_on"]["test"]["cold"]["targets"] == (
+        again.report["test"]["cold"]["targets"]
+    )
+    assert (~again.targets["warm"]).sum() == again.report["test"]["cold"]["targets"]

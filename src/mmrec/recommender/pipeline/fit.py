@@ -11,7 +11,13 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Context
 from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
-from mmrec.recommender.pipeline.leaks import TRAINED, describe_trained, last_known, with_overlap
+from mmrec.recommender.pipeline.leaks import (
+    TRAINED,
+    describe_trained,
+    last_known,
+    with_earlier,
+    with_overlap,
+)
 from mmrec.recommender.pipeline.measure import describe_content, measure, measure_on_test
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, run_stage
@@ -60,11 +66,13 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     report: dict[str, Any] = {}
     targets = None
     if is_main_process():  # the other processes have the same models
-        measured = stages.get("valid", stages["train"])
-        report, targets = measure(measured.state, plan.split, measured.content, selected=chosen)
+        measured, split = stages.get("valid", stages["train"]), plan.split
+        if plan.start is not None:
+            split = with_earlier(split, plan.start.counts.cpu().numpy())
+        report, targets = measure(measured.state, split, measured.content, selected=chosen)
         if measured is not stages["train"]:
-            stages["train"].facts["test"] = measure_on_test(chosen, plan.split)
-        report = with_overlap(report, last_known(plan.start), plan.split)
+            stages["train"].facts["test"] = measure_on_test(chosen, split)
+        report = with_overlap(report, last_known(plan.start), split)
     clock.lap("evaluate")
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)

@@ -1,9 +1,11 @@
-"""Which events a served model has trained on, so that figures on them are not called a test."""
+"""Which events a model has trained on: figures on them are no test, and their items are warm."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from mmrec.data import Split
 from mmrec.data.splits import PARTS
@@ -77,6 +79,31 @@ def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> d
         f"{count:,} of {len(targets):,} test events are not later than the last event of an "
         f"earlier training; figures on events that were in it are not a test",
     )
+
+
+def with_known(split: Split, state: RecommenderState) -> Split:
+    """Return a split whose warm items are those that a recommender knows from its training.
+
+    On the split of the training these are the items of its training part, whatever the refit has
+    read, and those of earlier trainings. On another split they are all that it has trained on.
+    """
+    trained, counts = state.about.get(TRAINED, {}), state.counts.cpu().numpy()
+    if trained.get("split") != split.fingerprint:
+        return replace(split, known=counts > 0)
+    read = split.until(list(PARTS)[len(trained["parts"]) - 1])
+    return with_earlier(split, counts - read.counts(split.catalog_size))
+
+
+def with_earlier(split: Split, counts: Int[np.ndarray, " V1"]) -> Split:
+    """Return the split of a training whose warm items include those of earlier trainings.
+
+    Args:
+        split: labelled events.
+        counts: events in earlier trainings by catalogue index; later items may be missing.
+    """
+    known = split.train_counts > 0
+    known[: len(counts)] |= counts > 0
+    return replace(split, known=known)
 
 
 def last_time(state: RecommenderState | None) -> float | None:

@@ -36,8 +36,7 @@ def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
 def measure_on_test(state: RecommenderState, split: Split) -> dict[str, Any]:
     """Return NDCG@10 and HR@10 of a recommender on the test part, without anything beside it.
 
-    They are of all targets, and under ``warm`` and ``cold`` of those with and without training
-    events.
+    They are of all targets, and under ``warm`` and ``cold`` of those that are warm or cold items.
     """
     split = state.labelled(split)
     found = evaluate(scorer_at(state, split, "test"), split, "test", protocol=protocol_of(state))
@@ -54,8 +53,7 @@ def measure(
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Return the metrics of a recommender and of baselines, and the rank of each test target.
 
-    Targets are warm or cold by the events of the split's training part, whatever else the
-    recommender has trained on, so that recommenders are compared on the same items.
+    Targets are warm or cold as the split says, see :attr:`mmrec.data.Split.warm`.
 
     Args:
         state: the recommender.
