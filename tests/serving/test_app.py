@@ -245,12 +245,37 @@ def test_a_value_keeps_the_type_of_its_column(connect, by_number):
     sent = [{"item_id": 1, "price": 7}, {"item_id": 2, "price": "cheap"}, {"item_id": 3}]
     for method, rows in (("PATCH", sent), ("POST", [{"item_id": 9, "price": "cheap"}])):
         answer = client.request(method, "/items", json={"items": rows})
-        said = "items: price must be Float64 as in the catalogue; got 'cheap'"
+        said = "items: price must be a number (Float64) as in the catalogue; got 'cheap'"
         assert (answer.status_code, answer.json()) == (400, {"detail": said})
     assert live.catalog.frame.equals(frame)
     assert client.patch("/items", json={"items": sent[::2]}).status_code == 200
     assert live.catalog.frame["price"].to_list() == [7.0, 2.5, 3.5, None]
     assert ids(client.get("/recommend?user=ann&where=price=7")) == [1]
+
+
+def test_a_text_column_of_numbers_takes_no_other_text(connect, by_number):
+    """As in a catalogue of a CSV file, of which every column is text."""
+    columns = {"price": ["1.5", "2.5", "", None], "sold": ["true", "false", None, "true"]}
+    frame = by_number.catalog.frame.with_columns(
+        **{name: pl.Series(values) for name, values in columns.items()}
+    )
+    live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))
+    client = connect(live)
+    wanted = {"price": ("cheap", "a number"), "sold": ("maybe", "true or false")}
+    for column, (text, kind) in wanted.items():
+        said = f"items: {column} must be {kind} as in the catalogue; got {text!r}"
+        sent = [{"item_id": 1, column: columns[column][1]}, {"item_id": 2, column: text}]
+        for method, rows in (("PATCH", sent), ("POST", [{"item_id": 9, column: text}])):
+            answer = client.request(method, "/items", json={"items": rows})
+            assert (answer.status_code, answer.json()) == (400, {"detail": said})
+        with pytest.raises(ValueError, match=said):
+            live.recommender.add_items({"item_id": [9], column: [text]})
+    assert live.catalog.frame.equals(frame)
+    assert live.log.last_change == 0
+    sent = [{"item_id": 1, "price": 7, "title": "1984"}, {"item_id": 2, "price": "", "sold": None}]
+    assert client.patch("/items", json={"items": sent}).status_code == 200
+    assert client.patch("/items", json={"items": [{"item_id": 1, "title": "x"}]}).status_code == 200
+    assert ids(client.get("/recommend?user=ann&where=price>6 and sold = true")) == [1]
 
 
 def test_integer_ids_may_be_written_as_text(connect, by_number):

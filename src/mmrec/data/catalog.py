@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int
 
 from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns
 from mmrec.data.conditions import ParsedColumns, Where, matches
+from mmrec.data.held_kinds import HeldKinds
 from mmrec.data.ids import (
     GivenId,
     IdIndex,
@@ -70,6 +71,7 @@ class Catalog:
 
     def __init__(self, source: Table, images: str | Path | None = None) -> None:
         self._columns: ParsedColumns | None = None
+        self._kinds = HeldKinds()
         self.images, problems = Path(images) if images is not None else None, Problems()
         frame, named = _read(source, problems), 0
         with problems:  # refuses images outside the folder
@@ -245,8 +247,13 @@ class Catalog:
         """Return a copy that can be changed without changing this catalogue."""
         return copy(self)
 
-    def typed(self, rows: Table) -> pl.DataFrame:
+    def typed(self, rows: Table, *, strict: bool = False) -> pl.DataFrame:
         """Return rows of items, new or known, with the types of the catalogue's columns.
+
+        Args:
+            rows: ``item_id`` and any columns.
+            strict: whether to refuse a text where a text column holds nothing but numbers, dates or
+                truth values, as a price of a CSV file, since no condition could compare it then.
 
         Raises:
             ValueError: an id is empty or occurs twice, an image is outside the folder, or a value
@@ -264,6 +271,8 @@ class Catalog:
         if others:
             new = new.with_columns(fitted(new[name], now[name]) for name in others)
         _image_paths(new, self.images)
+        if strict:
+            self._kinds.check(new, now)
         return new
 
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:

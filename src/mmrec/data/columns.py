@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
+from mmrec.data.conditions.columns import DESCRIBED, kind_of
+
 DEEPEST = 1000
 """Edits that wait for a reader; with more, the frame is rewritten at once."""
 
@@ -32,7 +34,7 @@ def fitted(column: pl.Series, like: pl.Series) -> pl.Series:
         >>> fitted(pl.Series("price", ["cheap"]), prices)
         Traceback (most recent call last):
         ...
-        ValueError: items: price must be Float64 as in the catalogue; got 'cheap'
+        ValueError: items: price must be a number (Float64) as in the catalogue; got 'cheap'
     """
     kind, dtype = column.dtype, like.dtype
     if dtype in (kind, pl.Null):
@@ -49,7 +51,7 @@ def fitted(column: pl.Series, like: pl.Series) -> pl.Series:
         value = column.filter(lost)[0]
         value = repr(value.to_list() if isinstance(value, pl.Series) else value)
         raise ValueError(
-            f"items: {column.name} must be {dtype} as in the catalogue; got {value[:100]}"
+            f"items: {column.name} must be {_said(dtype)} as in the catalogue; got {value[:100]}"
         )
     return column if made is None else made
 
@@ -131,6 +133,11 @@ def _column(name: str, values: Sequence[Any], like: pl.Series) -> pl.Series:
     if column is None:  # values of several types
         return pl.concat([fitted(pl.Series(name, [value]), like) for value in values])
     return fitted(column, like)
+
+
+def _said(dtype: Any) -> str:
+    kind = "a whole number" if dtype.is_integer() else DESCRIBED.get(kind_of(dtype))
+    return f"{kind} ({dtype})" if kind else str(dtype)
 
 
 def _has_to_be_equal(column: pl.Series, like: pl.Series) -> bool:

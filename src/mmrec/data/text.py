@@ -33,6 +33,8 @@ _GUESSES = {
     "genres": ("genres", "genre"),
     "description": ("description", "desc", "overview", "summary", "text"),
 }
+TEXT_COLUMNS = tuple(name for names in _GUESSES.values() for name in names)
+"""Names, in lower case, of columns that are read as a text unless others are named."""
 
 
 @dataclass(frozen=True)

@@ -376,7 +376,7 @@ class RealtimeRecommender:
             ValueError: an id is in the catalogue already, or the rows or features don't fit.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(self.catalog.typed(rows), images, self.catalog)
+        frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
     def update_items(
@@ -404,7 +404,7 @@ class RealtimeRecommender:
             ValueError: an id or a column is unknown, or a value doesn't fit the type of its column.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(self.catalog.typed(rows), images, self.catalog)
+        frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
         return self.snapshots.change(ItemChange("update", frame, dict(features or {})), files)
 
     def remove_items(self, items: Sequence[GivenId]) -> None:

@@ -82,7 +82,8 @@ def test_cold_items_of_a_later_log_are_those_that_trained_nothing(chain, options
 
     again = made.update(later, options={"epochs": 1, "refit": "all"})
     assert again.report["test"]["cold"]["targets"] == {"none": 7, "all": 3}[refit]
-    assert again.evaluate(later)["trained_on"]["test"]["cold"]["targets"] == (
-        again.report["test"]["cold"]["targets"]
+    assert (
+        again.evaluate(later)["trained_on"]["test"]["cold"]["targets"]
+        == (again.report["test"]["cold"]["targets"])
     )
     assert (~again.targets["warm"]).sum() == again.report["test"]["cold"]["targets"]

@@ -1,0 +1,56 @@
+"""What the text columns of a catalogue hold, so that a new value doesn't spoil a condition."""
+
+import polars as pl
+
+from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
+from mmrec.data.text import TEXT_COLUMNS
+
+FREE = {*TEXT_COLUMNS, "kind", "image", "images", "id"}
+"""Columns in lower case that may hold any text, also if all texts so far are numbers."""
+
+
+class HeldKinds:
+    """The kinds of values in the text columns of a frame: numbers, times, truth values or texts.
+
+    A column is looked at once, so that the time of a later check doesn't grow with the frame. A
+    title or another usual text, an id and codes such as ``"007"`` are texts in any case.
+
+    Example:
+        >>> held, frame = HeldKinds(), pl.DataFrame({"price": ["9.50", ""], "zip": ["01", "20"]})
+        >>> held.check(pl.DataFrame({"price": ["12", None], "zip": ["none", "1"]}), frame)
+        >>> held.check(pl.DataFrame({"price": ["cheap"]}), frame)
+        Traceback (most recent call last):
+        ...
+        ValueError: items: price must be a number as in the catalogue; got 'cheap'
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Kind] = {}
+
+    def check(self, rows: pl.DataFrame, frame: pl.DataFrame) -> None:
+        """Refuse rows with a text where all values of a column's frame are of another kind.
+
+        Raises:
+            ValueError: a condition on the column could not be read any more.
+        """
+        for name in rows.columns:
+            if name not in frame.columns or frame[name].dtype != pl.String or _is_free(name):
+                continue
+            if name not in self._kinds:
+                self._kinds[name] = _kind(frame, name)
+            kind = self._kinds[name]
+            if kind != "text" and (bad := Columns(rows).first_unlike(name, kind)) is not None:
+                raise ValueError(
+                    f"items: {name} must be {DESCRIBED[kind]} as in the catalogue; "
+                    f"got {bad[:100]!r}"
+                )
+
+
+def _is_free(name: str) -> bool:
+    return name.lower() in FREE or name.endswith(("_id", "Id", "ID"))
+
+
+def _kind(frame: pl.DataFrame, name: str) -> Kind:
+    held = Columns(frame).holds(name)
+    codes = held == "number" and frame[name].str.contains(r"^\s*[+-]?0\d").any()
+    return "text" if codes else held

@@ -1,0 +1,52 @@
+import polars as pl
+import pytest
+
+from mmrec.data import Catalog
+from mmrec.data.held_kinds import HeldKinds
+
+FRAME = pl.DataFrame(
+    {
+        "item_id": ["1", "2", "3"],
+        "price": ["1.5", "", None],
+        "since": ["2024-05-01", "2024-05-01T12:00", None],
+        "zip": ["01000", "20", "30"],
+        "author_id": ["1", "2", "3"],
+        "Title": ["1984", "2001", "300"],
+        "color": ["red", "7", None],
+        "nothing": [None, "", None],
+        "year": [1984, 2001, 2006],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "kind"),
+    [
+        ("price", "cheap", "a number"),
+        ("price", "nan", "a number"),
+        ("price", "12 EUR", "a number"),
+        ("since", "soon", "a date such as 2024-05-01"),
+    ],
+)
+def test_another_text_is_refused_where_a_condition_reads_numbers(column, text, kind):
+    held, rows = HeldKinds(), pl.DataFrame({column: [FRAME[column][0], text]})
+    for _ in range(2):  # looked at, and remembered
+        with pytest.raises(ValueError, match=f"items: {column} must be {kind} as in the .*{text}"):
+            held.check(rows, FRAME)
+
+
+def test_what_is_or_may_be_a_text_takes_any_text():
+    free = ("item_id", "zip", "author_id", "Title", "color", "nothing", "other")
+    HeldKinds().check(pl.DataFrame({name: ["a text"] for name in free}), FRAME)
+    HeldKinds().check(pl.DataFrame({"price": ["-2e3", "", None], "since": ["", None, None]}), FRAME)
+
+
+def test_copies_of_a_catalogue_check_and_others_are_read_as_they_are():
+    catalog = Catalog(FRAME.select("item_id", "price"))
+    for one in (catalog, catalog.copy()):
+        with pytest.raises(ValueError, match="price must be a number"):
+            one.typed({"item_id": ["1"], "price": ["cheap"]}, strict=True)
+    assert catalog.typed({"item_id": ["1"], "price": ["cheap"]})["price"].to_list() == ["cheap"]
+    # Without the flag nothing is refused: a log of changes must be read as it was written.
+    catalog.update({"item_id": ["1"], "price": ["cheap"]})
+    assert catalog.row("1")["price"] == "cheap"
