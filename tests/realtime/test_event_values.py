@@ -3,7 +3,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mmrec import Options, Recommender
-from mmrec.realtime import RealtimeRecommender, SqliteLog, import_history
+from mmrec.realtime import InvalidEvents, RealtimeRecommender, SqliteLog, import_history
 from mmrec.serving import create_app
 
 ITEMS = [f"i{n}" for n in range(8)]
@@ -40,6 +40,38 @@ def test_a_live_event_brings_what_conditions_read(made):
     with pytest.raises(ValueError, match="watched"):
         live.observe("ann", "i3", "watch", values={"watched": "much"})
     assert len(live.history("ann")) == 2
+
+
+def test_a_value_that_no_condition_reads_is_refused(made, table):
+    live = RealtimeRecommender(made)
+    said = r"values: expected columns among \['watched'\], .*; got \['watchd'\]"
+    with pytest.raises(ValueError, match=said):
+        live.observe("ann", "i1", values={"watchd": 0.1})
+    rows = [{"user": "ann", "item": f"i{n}", "values": {"watched": n / 10}} for n in (1, 2, 7)]
+    with pytest.raises(InvalidEvents, match=f"event 1: {said}") as caught:
+        live.observe_many([rows[0], rows[1] | {"values": {"watchd": 1}}, rows[2]])
+    assert list(caught.value.reasons) == [1]
+    with pytest.raises(InvalidEvents, match="event 0: values: expected columns by name; got int"):
+        live.observe_many([rows[0] | {"values": 5}])
+    assert live.log.last_offset == 0
+    live.observe_many(rows)
+    kinds = [event.event_type for event in live.history("ann")]
+    assert kinds == ["view:negative", "view:negative", "view"]
+
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    wrong = {"user": "ann", "item": "i1", "values": {"watchd": 0.1}}
+    answer = client.post("/observe", json=wrong)
+    assert answer.status_code == 400
+    assert "got ['watchd']" in answer.json()["detail"]
+    answer = client.post("/events", json={"events": [{"user": "ann", "item": "i3"}, wrong]})
+    assert [event["index"] for event in answer.json()["events"]] == [1]
+    assert live.log.last_offset == 3
+
+    less = {name: values for name, values in table.items() if name != "watched"}
+    options = Options(modalities=("id",), dim=4, epochs=1, trend=False)
+    plain = RealtimeRecommender(Recommender.fit(less, {"item_id": ITEMS}, options=options))
+    with pytest.raises(ValueError, match=r"expected none: no rules of the RUN read.*'watched'"):
+        plain.observe("ann", "i1", values={"watched": 0.1})
 
 
 def test_over_http_too(made):

@@ -27,6 +27,15 @@ def by_number(options):
 
 
 @pytest.fixture(scope="session")
+def by_type(options, chain):
+    """A recommender of events with the types view and cart; don't change it."""
+    from mmrec.recommender import Recommender
+
+    events, items = chain()
+    return Recommender.fit(events, items, options=options(event_types=True))
+
+
+@pytest.fixture(scope="session")
 def shelf(tiny_encoders, options, chain, images, tmp_path_factory):
     """A recommender of items with texts and images, in a folder of its own to write into."""
     from mmrec.recommender import Recommender

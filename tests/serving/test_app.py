@@ -238,6 +238,34 @@ def test_removed_items_are_gone_until_they_are_restored(client):
     assert "i1" in ids(client.get("/recommend?user=ann&k=30"))
 
 
+def test_event_types_that_were_not_in_training_are_said(by_type, connect):
+    live = RealtimeRecommender(by_type)
+    client = connect(live)
+    sent = {"user": "ann", "item": "i1", "event_type": "view"}
+    assert client.post("/observe", json=sent).json() == {"offset": 1}
+    answer = client.post("/observe", json=sent | {"event_type": "crat"})
+    note = "1 event has a type that was not in training, first 'crat', and counts as of unknown"
+    assert answer.json()["offset"] == 2
+    assert answer.json()["note"].startswith(note)
+    assert "the RUN knows ['cart', 'view']" in answer.json()["note"]
+    batch = [sent | {"event_type": kind} for kind in ("view", "crat", "buy", "crat", "hide")]
+    answer = client.post("/events", json={"events": batch}).json()
+    assert answer["note"].startswith("3 events have types that were not in training, first 'crat'")
+    assert (answer["offsets"], answer["known"]) == ([3, 4, 5, 6, 7], 0)
+    answer = client.post("/events", json={"events": batch[:1]})
+    assert answer.json() == {"offsets": [8], "known": 0}
+
+
+def test_an_unknown_type_is_warned_of_once(by_type, caplog):
+    live = RealtimeRecommender(by_type)
+    for _ in range(2):
+        live.observe("ann", "i1", "bougth")
+        live.observe_many([{"user": "ann", "item": "i1", "event_type": "bougth"}])
+        live.recommend(history={"item_id": ["i1"], "event": ["bougth"]})
+        by_type.recommend({"item_id": ["i1"], "event": ["bougth"]})
+    assert len([text for text in caplog.messages if "'bougth'" in text]) == 1
+
+
 def test_a_value_keeps_the_type_of_its_column(connect, by_number):
     frame = by_number.catalog.frame.with_columns(price=pl.Series([1.5, 2.5, 3.5, None]))
     live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))

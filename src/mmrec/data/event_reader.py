@@ -1,5 +1,7 @@
 """Turns events of users into what a model reads; no other code does."""
 
+import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +13,14 @@ from jaxtyping import Int
 
 from mmrec.data.event_rules import EventRules, Role
 from mmrec.data.histories import Histories
+
+log = logging.getLogger(__name__)
+
+MOST = 10_000
+"""Event types that a reader remembers, at most: they come from clients."""
+
+_CONDITIONAL = {role.name.lower() for role in Role}
+"""Types that conditions give to events without a type."""
 
 
 class PastEvent(NamedTuple):
@@ -69,6 +79,42 @@ class EventReader:
             return 0
         known = self._numbers.get(event_type)
         return self._numbers.get(event_type.rpartition(":")[2], 0) if known is None else known
+
+    def unknown(self, event_types: Iterable[str | None]) -> Counter[str]:
+        """Return how many of some event types were not in training, by type.
+
+        A type with a role by its name, such as ``"hide"``, is known. So is every type to a model
+        that was trained on events without types.
+
+        Example:
+            >>> reader = EventReader(EventRules(), ("cart", "view"))
+            >>> dict(reader.unknown(["view", "crat", "hide", None]))
+            {'crat': 1}
+        """
+        if set(self.event_types) <= _CONDITIONAL:
+            return Counter()
+        given = Counter(kind for kind in event_types if kind is not None)
+        for kind in list(given):
+            if self.number_of(kind) or self._is_left_out(kind):
+                del given[kind]
+        return given
+
+    def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
+        """Return a sentence about event types that were not in training; None if there are none.
+
+        It is a warning, too, the first time that a type occurs.
+        """
+        found = self.unknown(event_types)
+        said = unknown_types(found, self.event_types)
+        if new := found.keys() - self._warned:
+            log.warning("%s", said)
+            if len(self._warned) < MOST:
+                self._warned.update(new)
+        return said
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        return set()
 
     def counts(self, event: PastEvent, item_before: int, type_before: int) -> bool:
         """Return whether an event is read, after one on an item and with a type number.
@@ -156,6 +202,30 @@ class EventReader:
             role = self.rules.role_of(event_type)
             unlearned = role == Role.NEGATIVE and not self.number_of(event_type)
             known = unlearned or role in (Role.SHOWN, Role.IGNORED)
-            if len(self._left_out) < 10_000:  # types come from clients
+            if len(self._left_out) < MOST:
                 self._left_out[event_type] = known
         return known
+
+
+def unknown_types(counts: Mapping[str, int], known: Sequence[str]) -> str | None:
+    """Return a sentence about event types that were not in training; None if there are none.
+
+    Args:
+        counts: the number of events by type.
+        known: the types that were in training.
+
+    Example:
+        >>> print(unknown_types({"crat": 2}, ["cart", "view"]))
+        2 events have types that were not in training, first 'crat', and count as of unknown type;
+        the RUN knows ['cart', 'view']
+    """
+    if not counts:
+        return None
+    total = sum(counts.values())
+    some = "1 event has a type" if total == 1 else f"{total:,} events have types"
+    was, count = ("was", "counts") if total == 1 else ("were", "count")
+    first = ", ".join(repr(kind[:100]) for kind in list(counts)[:3])
+    return (
+        f"{some} that {was} not in training, first {first}, and {count} as of unknown type; "
+        f"the RUN knows {list(known)[:20]}"
+    )

@@ -42,7 +42,8 @@ def import_history(
     events = SqliteLog(log, durability="full", user_key=user_key)
     try:
         catalog = _with_added(Catalog(items), events)
-        return import_events(source, events, catalog, rules=rules)
+        types = found.config["event_types"]
+        return import_events(source, events, catalog, rules=rules, event_types=types)
     finally:
         events.close()
 

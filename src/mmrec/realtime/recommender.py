@@ -20,7 +20,7 @@ from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.event_rows import EventRows, read_events
-from mmrec.realtime.log.events import Event, EventLog
+from mmrec.realtime.log.events import Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
@@ -94,6 +94,7 @@ class RealtimeRecommender:
         index: Callable[[int], ItemIndex] = ExactIndex,
     ) -> None:
         self.recommender = recommender
+        self._reader = recommender.state.reader
         self.log = MemoryLog() if log is None else log
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
@@ -179,18 +180,20 @@ class RealtimeRecommender:
         Args:
             user: who interacted with the item.
             item: which item.
-            event_type: what happened; a type that was not in training counts as unknown.
+            event_type: what happened; a type that was not in training counts as unknown, and a
+                warning says so once.
             time: unix seconds; now by default. An event that is older than the last event of its
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
-            values: columns of the event that conditions read, such as ``{"rating": 1}``. The event
-                is stored under the type that it has then.
+            values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
+                others. The event is stored under the type that it has then.
 
         Returns:
             The offset of the event in the log.
 
         Raises:
-            ValueError: the item is not in the catalogue, or the log can't store such an event.
+            ValueError: the item is not in the catalogue, no condition reads one of the ``values``,
+                or the log can't store such an event.
             OSError: the log can't be written; nothing has changed.
         """
         index = self.catalog.find(item)
@@ -200,6 +203,7 @@ class RealtimeRecommender:
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         event_type = self.type_of(event_type, values or {})
         offset = self.log.append(user, item, event_type=event_type, time=time, id=id)
+        self.warn_of_unknown([event_type])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
@@ -210,19 +214,31 @@ class RealtimeRecommender:
         """Return the type under which an event counts, given the columns that conditions read.
 
         Raises:
-            ValueError: a value can't be compared with its condition.
+            ValueError: no condition reads one of the values, or a value can't be compared with its
+                condition.
         """
-        if not values:
-            return event_type
-        return self.snapshots.now.updater.reader.rules.resolve(event_type, values)
+        rules = self._reader.rules
+        if unread := sorted(map(str, set(values) - rules.columns)):
+            some = (
+                f"columns among {sorted(rules.columns)}, which the" if rules.columns else "none: no"
+            )
+            raise ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
+        return rules.resolve(event_type, values) if values else event_type
+
+    def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
+        """Return a sentence about event types that were not in training; None if there are none.
+
+        It is a warning, too, the first time that a type occurs.
+        """
+        return self._reader.warn_of_unknown(event_types)
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.
 
         Args:
             rows: a table or a list of mappings with ``user`` and ``item``, optionally
-                ``event_type``, ``time`` and ``id``, as for :meth:`observe`. An integer user is its
-                text.
+                ``event_type``, ``time``, ``id`` and ``values``, as for :meth:`observe`. An integer
+                user is its text.
 
         Returns:
             The offset of each event; an event whose ``id`` is known keeps its offset.
@@ -240,13 +256,28 @@ class RealtimeRecommender:
             >>> RealtimeRecommender(made).observe_many({"user": ["ann", "bob"], "item": ["a", "b"]})
             [1, 2]
         """
+        return self.append(self.read(rows))
+
+    def read(self, rows: EventRows) -> list[NewEvent]:
+        """Return checked events with the types under which they count, see :meth:`observe_many`.
+
+        Raises:
+            InvalidEvents: a ``ValueError`` that names all invalid events.
+            ValueError: the table can't be read.
+        """
 
         def is_known(item: ItemId) -> bool:
             if item not in self.catalog:
                 self.refresh()  # another process may have added it
             return item in self.catalog
 
-        return self.log.append_many(read_events(rows, is_known))
+        return read_events(rows, is_known, self.type_of)
+
+    def append(self, events: Sequence[NewEvent]) -> list[int]:
+        """Write events that :meth:`read` has checked to the log; return their offsets."""
+        offsets = self.log.append_many(events)
+        self.warn_of_unknown(event.event_type for event in events)
+        return offsets
 
     def recommend(
         self,
@@ -291,6 +322,7 @@ class RealtimeRecommender:
             seen = self._seen_by(user, now, exclude_seen)
         else:
             past = past_of_history(history, now.catalog)
+            self.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
         allowed = now.available

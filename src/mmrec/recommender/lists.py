@@ -71,6 +71,7 @@ def asked_for(
     """
     check_seen(exclude_seen, {*state.event_types})
     reader, time = state.reader, state.time_of(at)
+    reader.warn_of_unknown(event.event_type for past in pasts for event in past)
     seen = [reader.seen(past, exclude_seen) for past in pasts]
     histories = reader.histories(pasts, [time] * len(pasts))
     if users is None or all(user is None for user in users):

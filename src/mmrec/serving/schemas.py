@@ -44,6 +44,10 @@ Item = Annotated[
     Field(description="An item's id, as in the catalogue."),
 ]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
+Note = Annotated[
+    str | None,
+    Field(description="How many events have types that were not in training, and which."),
+]
 Value = str | int | FiniteFloat | bool | None
 Row = dict[str, Value | list[FiniteFloat] | list[str]]
 
@@ -68,7 +72,10 @@ class Observation(_Strict):
     ] = None
     values: Annotated[
         dict[str, Value],
-        Field(max_length=20, description="Columns of the event that conditions on events read."),
+        Field(
+            max_length=20,
+            description="Columns of the event that conditions on events read, and no others.",
+        ),
     ] = {}
 
 
@@ -84,6 +91,7 @@ class Offsets(BaseModel):
 
     offsets: list[int]
     known: Annotated[int, Field(description="How many of them the log had already, by their id.")]
+    note: Note = None
 
 
 class InvalidEvent(BaseModel):
@@ -104,6 +112,7 @@ class Offset(BaseModel):
     """The place of the event in the log. The event is durable."""
 
     offset: int
+    note: Note = None
 
 
 class PastEvent(_Strict):

@@ -214,3 +214,15 @@ def test_any_two_imports_give_the_events_of_the_table(rows, cut, seed):
     found = [(e.user, e.item, e.time, e.event_type) for e in log.read()]
     assert Counter(found) == Counter(rows)
     assert report.new == max(0, len(rows) - cut)
+
+
+def test_event_types_that_were_not_in_training_are_counted(log):
+    rows = {"user_id": [*"uuvvv"], "item_id": [*"abcab"], "timestamp": range(5)}
+    rows |= {"event": ["view", "crat", "hide", None, "crat"]}
+    for _ in range(2):
+        report = import_events(rows, log, CATALOG, event_types=["cart", "view"])
+        if report.new:
+            assert (report.new, report.untyped, report.unknown_types) == (5, 2, ("crat",))
+            assert "2 have event types that were not in training, first ['crat']" in str(report)
+    assert (report.known, report.untyped) == (5, 0)
+    assert import_events(rows | {"user_id": [*"aabbb"]}, log, CATALOG).untyped == 0

@@ -11,6 +11,9 @@ from mmrec.realtime.log.events import NewEvent, check_event
 EventRows = Table | Sequence[Mapping[str, Any]]
 """A table, or a list of mappings, with the fields of :class:`NewEvent`."""
 
+TypeOf = Callable[[str, Mapping[str, Any]], str]
+"""Returns the type of an event, given its type and its columns that conditions read."""
+
 _SHOWN, _NUMBERED = 3, 100  # in a message: reasons, and positions of further events
 
 
@@ -41,12 +44,15 @@ def _shortened(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:_NUMBERED])) + more
 
 
-def read_events(rows: EventRows, is_known: Callable[[ItemId], bool]) -> list[NewEvent]:
+def read_events(
+    rows: EventRows, is_known: Callable[[ItemId], bool], type_of: TypeOf | None = None
+) -> list[NewEvent]:
     """Return the events of rows, all of which are checked.
 
     Args:
         rows: the events; optional fields may be None. An integer user is its text.
         is_known: whether an item is in the catalogue.
+        type_of: gives an event its type by its ``values``; without it, rows have no ``values``.
 
     Raises:
         InvalidEvents: some rows are invalid; the error names all of them.
@@ -67,7 +73,7 @@ def read_events(rows: EventRows, is_known: Callable[[ItemId], bool]) -> list[New
     reasons: dict[int, str] = {}
     for number, row in enumerate(mappings):
         try:
-            event = _read(row)
+            event = _read(row, type_of)
             if not is_known(event.item):
                 raise ValueError(
                     f"item: expected an item of the catalogue; got {event.item!r:.100}"
@@ -87,17 +93,23 @@ def _rows_of(table: Table) -> list[dict[str, Any]]:
     return frame.to_dicts()
 
 
-def _read(row: object) -> NewEvent:
+def _read(row: object, type_of: TypeOf | None) -> NewEvent:
     if not isinstance(row, Mapping):
         raise ValueError(f"expected an event with user and item; got {type(row).__name__}")
     fields = {name: value for name, value in row.items() if value is not None}
+    values = None if type_of is None else fields.pop("values", None)
+    known = [*NewEvent._fields, *([] if type_of is None else ["values"])]
     lacking = [name for name in ("user", "item") if name not in fields]
-    unknown = [name for name in row if name not in NewEvent._fields]
+    unknown = [name for name in row if name not in known]
     if lacking or unknown:
-        want = "expected user and item, and optionally event_type, time and id"
+        want = f"expected user and item, and optionally {', '.join(known[2:-1])} and {known[-1]}"
         raise ValueError(f"{want}; got {sorted(map(str, row))!s:.200}")
     if isinstance(fields["user"], int) and not isinstance(fields["user"], bool):
         fields["user"] = str(fields["user"])
     event = NewEvent(**fields)
     check_event(event)
-    return event
+    if type_of is None or values is None:
+        return event
+    if not isinstance(values, Mapping):
+        raise ValueError(f"values: expected columns by name; got {type(values).__name__}")
+    return event._replace(event_type=type_of(event.event_type, values))

@@ -6,8 +6,8 @@ from typing import Any
 
 from mmrec.data import ItemId
 
-NAMED_ITEMS = 3
-"""Items that a report names, of those that aren't in the catalogue."""
+NAMED = 3
+"""Items that a report names, of those that aren't in the catalogue, and event types."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class ImportReport:
         forgotten: those of users who were forgotten; they are not stored.
         unknown: those on items that are not in the catalogue; they are not stored.
         unknown_items: the first few of these items.
+        untyped: stored ones whose event types were not in training; they count as of unknown type.
+        unknown_types: the first few of these types.
         late: stored ones that are older than the last event of their user in the log.
         unchanged: whether this file was imported before. Then it isn't read again, and what was
             stored at that time counts as known.
@@ -32,6 +34,8 @@ class ImportReport:
     forgotten: int = 0
     unknown: int = 0
     unknown_items: tuple[ItemId, ...] = ()
+    untyped: int = 0
+    unknown_types: tuple[str, ...] = ()
     late: int = 0
     unchanged: bool = False
 
@@ -48,6 +52,11 @@ class ImportReport:
                 f"{self.unknown:,} left out on items that the RUN doesn't know, first "
                 f"{list(self.unknown_items)}"
             )
+        if self.untyped:
+            said.append(
+                f"{self.untyped:,} have event types that were not in training, first "
+                f"{list(self.unknown_types)}, and count as of unknown type"
+            )
         if self.late:
             said.append(
                 f"{self.late:,} are older than the last event of their user in the log and count "
@@ -59,10 +68,13 @@ class ImportReport:
 
     def __add__(self, other: "ImportReport") -> "ImportReport":
         """Return the report on both of two parts, which have no user in common."""
-        names = ("new", "users", "known", "forgotten", "unknown", "late")
-        items = dict.fromkeys(self.unknown_items + other.unknown_items)
+        names = ("new", "users", "known", "forgotten", "unknown", "untyped", "late")
+        lists = ("unknown_items", "unknown_types")
         sums: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in names}
-        return ImportReport(**sums, unknown_items=tuple(items)[:NAMED_ITEMS])
+        for name in lists:
+            found = dict.fromkeys(getattr(self, name) + getattr(other, name))
+            sums[name] = tuple(found)[:NAMED]
+        return ImportReport(**sums)
 
     @classmethod
     def again(cls, before: Mapping[str, Any]) -> "ImportReport":

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, EventRules, Interactions, ItemId, Table
+from mmrec.data import Catalog, EventReader, EventRules, Interactions, ItemId, Table
 from mmrec.realtime.log.event_parts import events_path, read_parts
 from mmrec.realtime.log.events import EventLog, NewEvent
-from mmrec.realtime.log.import_report import NAMED_ITEMS, ImportReport
+from mmrec.realtime.log.import_report import NAMED, ImportReport
 
 TRANSACTION = 50_000
 """Events that are stored in one commit."""
 ROWS = 1_000_000
 """Rows that are in memory at once, about; see ``read_parts``."""
+MISSING = "unknown"
+"""Type of an event without one, where others have types."""
 
 _SAME = ["user", "item", "time", "event_type"]
 _STORED = pl.DataFrame(
@@ -30,6 +33,7 @@ def import_events(
     catalog: Catalog,
     *,
     rules: EventRules | None = None,
+    event_types: Sequence[str] = (),
     rows: int = ROWS,
 ) -> ImportReport:
     """Store the events of a table in a log, those that the log has not.
@@ -52,6 +56,8 @@ def import_events(
         catalog: the items; events on other items are left out.
         rules: what events mean; those that fit a condition are stored under the type they have
             then, such as ``"watch:negative"``.
+        event_types: those of the training. Events of other types are counted in the report; they
+            are stored all the same.
         rows: rows that are in memory at once, about.
 
     Raises:
@@ -76,12 +82,13 @@ def import_events(
     before = None if note is None else log.recall(note)
     if before is not None:
         return ImportReport.again(json.loads(before))
+    reader = EventReader(rules or EventRules(), tuple(event_types))
     report = ImportReport()
     read = set() if rules is None else rules.columns
     for part in read_parts(source if path is None else path, rows, read):
         if rules is not None:
             part = part.with_frame(rules.named(part.frame))
-        report += _import_part(part, log, catalog.frame["item_id"])
+        report += _import_part(part, log, catalog.frame["item_id"], reader)
     if note is not None:
         log.remember(note, json.dumps(asdict(report)))
     return report
@@ -94,7 +101,9 @@ def _fingerprint(path: Path, catalog: Catalog) -> str:
         return f"{hashlib.file_digest(file, 'sha256').hexdigest()} {ids.hexdigest()}"
 
 
-def _import_part(part: Interactions, log: EventLog, items: pl.Series) -> ImportReport:
+def _import_part(
+    part: Interactions, log: EventLog, items: pl.Series, reader: EventReader
+) -> ImportReport:
     """Import all events of some users."""
     events = _events(part, items.dtype)
     is_known = pl.col("item").is_in(items.implode()).fill_null(False)
@@ -106,13 +115,16 @@ def _import_part(part: Interactions, log: EventLog, items: pl.Series) -> ImportR
     new = new.with_columns(state=pl.Series(_store(new, log), dtype=pl.String))
     new = new.join(stored.group_by("user").agg(pl.col("time").last().alias("last")), "user", "left")
     fresh = new.filter(state="new")
+    untyped = reader.unknown(fresh.filter(pl.col("event_type") != MISSING)["event_type"])
     return ImportReport(
         new=len(fresh),
         users=fresh["user"].n_unique(),
         known=len(events) - len(new) + len(new.filter(state="known")),
         forgotten=len(new.filter(state="forgotten")),
         unknown=len(unknown),
-        unknown_items=tuple(unknown["sent"].unique(maintain_order=True).head(NAMED_ITEMS)),
+        unknown_items=tuple(unknown["sent"].unique(maintain_order=True).head(NAMED)),
+        untyped=untyped.total(),
+        unknown_types=tuple(untyped)[:NAMED],
         late=len(fresh.filter(pl.col("time") < pl.col("last"))),
     )
 
@@ -128,7 +140,7 @@ def _events(part: Interactions, item_type: Any) -> pl.DataFrame:
     same = cast.cast(pl.String) == item.cast(pl.String)  # "007" is not 7
     kind = pl.lit("view")
     if "event" in frame.columns:
-        kind = pl.when(pl.col("event").fill_null("") == "").then(pl.lit("unknown"))
+        kind = pl.when(pl.col("event").fill_null("") == "").then(pl.lit(MISSING))
         kind = kind.otherwise(pl.col("event"))
     return frame.select(
         user=pl.col("user_id").cast(pl.String),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class RecommenderState:
             return None
         return time.time() if at is None else as_seconds(at)
 
-    @property
+    @cached_property
     def reader(self) -> EventReader:
         """Decides which events of a user the model reads, and as what."""
         return EventReader(self.options.event_rules, self.event_types)

@@ -32,25 +32,30 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     """Return the routes of users' events."""
     router = APIRouter()
 
-    @router.post("/observe", summary="Observe an event")
+    @router.post("/observe", summary="Observe an event", response_model_exclude_none=True)
     @lane(WRITERS)
     def observe(event: Observation) -> Offset:
         """The answer comes once the event is durable; the user's next list follows from it."""
         item = presenter.id_of(event.item, refresh=True)
-        offset = live.observe(
-            event.user, item, event.event_type, event.time, id=event.id, values=event.values
-        )
-        return Offset(offset=offset)
+        kind = live.type_of(event.event_type, event.values)
+        offset = live.observe(event.user, item, kind, event.time, id=event.id)
+        return Offset(offset=offset, note=live.warn_of_unknown([kind]))
 
-    @router.post("/events", summary="Observe many events", responses=REFUSED_BATCH)
+    @router.post(
+        "/events",
+        summary="Observe many events",
+        responses=REFUSED_BATCH,
+        response_model_exclude_none=True,
+    )
     @lane(1)
     def observe_many(batch: Observations) -> Offsets:
         """All or none; the answer comes once they are durable. One invalid event refuses all."""
-        rows = [_with_type(_with_item(event, presenter), live) for event in batch.events]
+        events = live.read([_with_item(event, presenter) for event in batch.events])
         before = live.log.last_offset
-        offsets = live.observe_many(rows)
+        offsets = live.append(events)
         new = {offset for offset in offsets if offset > before}
-        return Offsets(offsets=offsets, known=len(offsets) - len(new))
+        note = live.warn_of_unknown(event.event_type for event in events)
+        return Offsets(offsets=offsets, known=len(offsets) - len(new), note=note)
 
     @router.get("/history", summary="A user's last events, oldest first", dependencies=STRICT)
     def history(
@@ -65,15 +70,6 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         return Forgotten(events=live.forget(request.user))
 
     return router
-
-
-def _with_type(event: Any, live: RealtimeRecommender) -> Any:
-    """Return an event that is yet to be checked, with the type that its values give it."""
-    if not isinstance(event, dict) or not isinstance(values := event.get("values"), dict):
-        return event
-    kind = event.get("event_type", "view")
-    rest = {name: value for name, value in event.items() if name != "values"}
-    return rest | ({"event_type": live.type_of(kind, values)} if isinstance(kind, str) else {})
 
 
 def _with_item(event: Any, presenter: ItemPresenter) -> Any:
