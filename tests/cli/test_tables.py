@@ -74,7 +74,10 @@ def test_lists_have_places_scores_and_titles(catalog):
     assert text[2].split(maxsplit=3) == ["1.", "1.500", "b", "Chair"]
     assert text[3].split(maxsplit=3) == ["2.", "-0.250", "a", "A lamp"]
     nobody = recommendations_table(catalog, [], lines[:1])
-    assert nobody.startswith("without a history, what is popular:\n")
+    assert nobody.startswith("without a history, by the features of the user:\n")
+    popular = [Recommendation("b", 7.0, "popularity")]
+    said = recommendations_table(catalog, [], popular, popular="what is popular now")
+    assert said.startswith("no history: what is popular now\n")
 
 
 def test_an_empty_list_says_why(catalog):

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.recommender.popular import popular_and_diverse, popular_items
+from mmrec.recommender import Recommender
+from mmrec.recommender.popular import is_now, popular_and_diverse, popular_items, popular_rule
 
 
 def by_hand(counts, vectors, allowed, k, diversity):
@@ -62,3 +66,36 @@ def test_a_list_begins_with_the_most_popular():
     assert set(items.tolist()) == set(popular_and_diverse(counts, vectors, allowed, 4).tolist())
     assert found.tolist() == sorted(counts[items].tolist(), reverse=True)
     assert found.dtype == counts.dtype
+
+
+@pytest.mark.parametrize(
+    ("users", "change", "said"),
+    [
+        (60, {}, "all events of the training: on validation it was better"),
+        (60, {"trend": False}, "all events of the training: trend is off"),
+        (60, {"timestamp": None}, "all events of the training: the events have no times"),
+        (12, {}, "all events of the training: validation has too few users"),
+    ],
+)
+def test_the_report_says_by_which_rule_a_stranger_is_served(chain, options, users, change, said):
+    events, items = chain(users=users)
+    events["timestamp"] = [1e9 + 3600 * time for time in events["timestamp"]]
+    if "timestamp" in change:
+        events["position"] = events.pop("timestamp")
+    given = options(
+        epochs=1, **({"trend": True} | {n: v for n, v in change.items() if n == "trend"})
+    )
+    given = given.replace(split="time" if "timestamp" in events else "leave-one-out")
+    made = Recommender.fit(events, items, options=given, negatives="full")
+    assert said in made.report["without_history"]
+    assert f"no history: {made.report['without_history']}" in str(made.report)
+    assert "no history  what" in str(made)
+    assert not is_now(made.state)
+    lines = made.recommend([])
+    assert {line.reason for line in lines} == {"popularity"}
+    if made.state.trend is None:
+        assert lines[0].score == made.state.counts.max()
+        return
+    soon = replace(made.state, trend=replace(made.state.trend, half_life=43_200.0))
+    assert is_now(soon)
+    assert popular_rule(soon) == "what is popular now: an event counts half after 0.5 days"

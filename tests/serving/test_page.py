@@ -1,10 +1,13 @@
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from PIL import Image
 
 from mmrec.data import Catalog
+from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender import Recommender
 from mmrec.serving.page import image_shape, render_page
 
 
@@ -31,6 +34,14 @@ def test_every_name_that_the_script_looks_up_is_in_the_page(live):
     names = set(re.findall(r'\$\("([\w-]+)"\)', script))
     assert names
     assert not [name for name in names if f'id="{name}"' not in page]
+
+
+def test_the_page_says_now_only_if_what_is_popular_now_is_known(by_id):
+    trend = replace(by_id.state.trend, half_life=86_400.0)
+    for known, said in ((None, "Popular"), (trend, "Popular now")):
+        made = Recommender(replace(by_id.state, trend=known))
+        page = render_page(RealtimeRecommender(made), needs_token=False)
+        assert f'data-popular="{said}"' in page
 
 
 @pytest.mark.parametrize("needed", [True, False])

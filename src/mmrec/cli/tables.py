@@ -16,9 +16,23 @@ def recommendations_table(
     lines: Sequence[Any],
     *,
     where: Where | None = None,
+    popular: str = "what is popular",
 ) -> str:
-    """Return a history and the list recommended for it, with titles, or why the list is empty."""
-    rows = [f"after {len(history)} items:"] if history else ["without a history, what is popular:"]
+    """Return a history and the list recommended for it, with titles, or why the list is empty.
+
+    Args:
+        catalog: the items.
+        history: what the list is for; if it is empty, the list is for a user with features, or of
+            popular items.
+        lines: the list.
+        where: the condition that its items meet.
+        popular: by which rule items are popular.
+    """
+    known = any(line.reason == "interest" for line in lines)
+    nobody = (
+        "without a history, by the features of the user:" if known else f"no history: {popular}"
+    )
+    rows = [f"after {len(history)} items:" if history else nobody]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
     return "\n".join([*rows, *_ranked(catalog, lines, where)])
 

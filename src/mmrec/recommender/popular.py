@@ -1,9 +1,38 @@
 """Recommendations for users without a history: popular, diverse items."""
 
+import math
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from mmrec.recommender.artifact.state import RecommenderState
+
+DAY = 86_400.0
+
+
+def is_now(state: "RecommenderState") -> bool:
+    """Return whether popular items are those of the time of a request, not of the whole log."""
+    return state.trend is not None and math.isfinite(state.trend.half_life)
+
+
+def popular_rule(state: "RecommenderState") -> str:
+    """Return by which rule someone without a history gets popular items, and why it is this one."""
+    if state.trend is not None and is_now(state):
+        days = state.trend.half_life / DAY
+        return f"what is popular now: an event counts half after {days:.3g} days"
+    if not state.options.trend:
+        why = "trend is off"
+    elif not state.timed:
+        why = "the events have no times"
+    elif state.trend is None:
+        why = "validation has too few users to tell what is popular now"
+    else:
+        why = "on validation it was better than what is popular now"
+    return f"what was popular in all events of the training: {why}"
 
 
 def popular_items(

@@ -357,7 +357,8 @@ class Recommender:
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
-            history without features of the user, popular and diverse items. A notebook shows the
+            history without features of the user, popular and diverse items, whose ``reason`` is
+            ``"popularity"``; ``report["without_history"]`` says by which rule. A notebook shows the
             list with pictures and titles.
 
         Raises:

@@ -55,6 +55,7 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
     said += _of_seen(report)
     said += [*_of_refit(report), *_of_affinities(report), *_of_reranker(report)]
+    said += _of_strangers(report)
     return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
 
 
@@ -65,7 +66,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     rows = _rows(report)
     width = max(map(len, rows))
     lines = [_of_split(report), *_of_seen(report), *_of_refit(report), *_of_affinities(report)]
-    lines += _of_reranker(report)
+    lines += [*_of_reranker(report), *_of_strangers(report)]
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
@@ -189,6 +190,11 @@ def _of_reranker(report: Mapping[str, Any]) -> list[str]:
     return [f"reranker: {'kept' if facts['kept'] else 'left out'} (NDCG@10 on validation {gain})"]
 
 
+def _of_strangers(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about the list of someone without a history."""
+    return [f"no history: {report['without_history']}"] if "without_history" in report else []
+
+
 def _without_metrics(report: Mapping[str, Any]) -> str:
     return f"no metrics: this report has only {', '.join(report) or 'nothing'}"
 
@@ -275,7 +281,7 @@ def summary(state: RecommenderState) -> str:
     if "events" in report:
         lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
     lines += [f"  refit       {line.removeprefix('refit ')}" for line in _of_refit(report)]
-    chosen = [*_of_affinities(report), *_of_reranker(report)]
+    chosen = [*_of_affinities(report), *_of_reranker(report), *_of_strangers(report)]
     lines += [f"  {line.replace(': ', '  ', 1)}" for line in chosen]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")

@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmrec.data import Catalog
 from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.popular import is_now
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -26,7 +27,13 @@ def render_page(live: RealtimeRecommender, *, needs_token: bool) -> str:
     text = (files("mmrec.serving") / "templates" / "index.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True).from_string(text)
     shape = f"{image_shape(live.catalog):.3f}"
-    return template.render(needs_token=needs_token, items=len(live.catalog), shape=shape)
+    now = is_now(live.recommender.state)
+    return template.render(
+        needs_token=needs_token,
+        items=len(live.catalog),
+        shape=shape,
+        popular="Popular now" if now else "Popular",
+    )
 
 
 def image_shape(catalog: Catalog, count: int = 9) -> float:

@@ -151,7 +151,9 @@ class Line(BaseModel):
     item: str | int
     score: float
     title: str | None
-    reason: str
+    reason: Annotated[
+        str, Field(description="interest, or popularity for a user without events and features.")
+    ]
     image: Annotated[str | None, Field(description="Path of its image on this server.")]
 
 

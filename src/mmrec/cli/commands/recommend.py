@@ -64,6 +64,7 @@ def recommend(
     from mmrec.cli.tables import recommendations_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
+    from mmrec.recommender.popular import popular_rule
 
     _check(history, user, all_users, out, data, types, times)
     recommender = Recommender.load(run, parts=import_parts(part))
@@ -93,7 +94,8 @@ def recommend(
     lines = recommender.recommend(
         past, k, user=who, at=time, where=conditions, exclude=left_out, exclude_seen=excluded
     )
-    typer.echo(recommendations_table(catalog, ids, lines, where=conditions))
+    popular = popular_rule(recommender.state)
+    typer.echo(recommendations_table(catalog, ids, lines, where=conditions, popular=popular))
     if as_json:
         rows = [line._asdict() for line in lines]
         print_json({"history": ids, "recommendations": rows})

@@ -22,6 +22,7 @@ from mmrec.recommender.pipeline.measure import describe_content, measure, measur
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, run_stage
 from mmrec.recommender.pipeline.train import training_device
+from mmrec.recommender.popular import popular_rule
 from mmrec.recommender.zoo import MODEL
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)
     report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
+    report |= {"without_history": popular_rule(served.state)}
     report |= {"refit": _facts(stages), "seconds": clock.seconds}
     about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1])}
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")

@@ -77,7 +77,7 @@ function drawWall(list) {
   $("model").textContent = list.model;
   $("legend").hidden = true;
   const known = list.items.some((item) => item.reason !== "popularity");
-  $("next").textContent = known ? "For you" : "Popular now";
+  $("next").textContent = known ? "For you" : $("next").dataset.popular;
   const tiles = list.items.map((item) => {
     const tile = $("tile").content.cloneNode(true);
     const title = fill(tile, item);
