@@ -197,6 +197,13 @@ def test_clicks(monkeypatch, capsys):
     assert page.report.auc > page.base.auc + 0.1
     assert capsys.readouterr().out.startswith(f"AUC {page.report.auc:.3f}; of the click rate")
     assert page.probability.shape == (1, 3)
+    assert {name: int(source.present.sum()) for name, source in page.content.sources.items()} == {
+        "id": 60,
+        "category": 60,
+    }
+    batch = next(iter(page.feed_of_folder.train_dataloader()))
+    assert page.ClickRecommender(page.nrms).model is page.nrms
+    assert set(batch.pool.content) == {"id", "category"}
 
 
 def test_semantic_ids_and_generative_retrieval(monkeypatch, tmp_path):

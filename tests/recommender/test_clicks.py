@@ -1,16 +1,19 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mmrec.data import Histories
+from mmrec.data import Catalog, Histories, Interactions, read_impressions
 from mmrec.encoders import FeatureEncoder, IdEncoder
 from mmrec.fusion import SiameseFusion
 from mmrec.interest import GRUInterest
 from mmrec.models import ClickModel, ItemEncoder, click_model, din, naml_clicks, nrms_clicks
-from mmrec.recommender.clicks import load_clicks, read_event_types, save_clicks
+from mmrec.recommender import Options
+from mmrec.recommender.clicks import click_content, load_clicks, read_event_types, save_clicks
 from mmrec.scoring import DCNScorer, MLPScorer
+from mmrec.training import ImpressionDataModule
 
 
 def encoders():
@@ -125,3 +128,36 @@ def test_other_folders_are_refused(tmp_path):
         path.write_text(json.dumps(damaged))
         with pytest.raises(ValueError, match=message):
             load_clicks(tmp_path / "clicks")
+
+
+def test_the_content_of_a_catalogue_is_read_as_fit_reads_it(caplog, bert_folder, tmp_path):
+    """Ids are of what the training part shows, or has in a history; c comes later, d never."""
+    log = {
+        "user_id": [*"uuuuu"],
+        "item_id": [*"xabcc"],
+        "timestamp": [1, 5, 5, 9, 10],
+        "event": ["click", "click", "impression", "click", "impression"],
+        "impression_id": [None, "1", "1", "2", "2"],
+    }
+    catalog = Catalog({"item_id": [*"abcdx"], "kind": ["p", "q", None, "q", "p"]})
+    whole = read_impressions(Interactions(log), catalog)
+    first = whole.keep(whole.time < 6)
+    content = click_content(catalog, first, options=Options(modalities=("id", "category"), dim=8))
+    assert catalog.ids_of(np.flatnonzero(content.sources["id"].present)) == ["a", "b", "x"]
+    assert catalog.ids_of(np.flatnonzero(content.sources["category"].present)) == [*"abdx"]
+    model = din(content.encoders, dim=8)
+    feed = ImpressionDataModule(first, whole, content.sources)
+    batch = next(iter(feed.train_dataloader()))
+    assert model(batch).logits.shape == batch.candidates.shape
+
+    content = click_content(catalog, first)
+    assert list(content.sources) == ["id"]
+    assert "text is left out" in caplog.text
+    with pytest.raises(ValueError, match="modality 'number' must find"):
+        click_content(catalog, first, options=Options(modalities=("number",)))
+    shelf = Catalog({"item_id": [*"abcdx"], "text": ["a lamp", "a chair", "", None, "a desk"]})
+    words, given = Options(modalities=("text",)), {"text": str(bert_folder)}
+    content = click_content(shelf, first, options=words, encoders=given, cache=tmp_path)
+    assert content.sources["text"].present.tolist() == [False, True, True, False, False, True]
+    assert isinstance(content.encoders["text"], FeatureEncoder)
+    assert any(tmp_path.iterdir())

@@ -1,17 +1,25 @@
-"""A trained model of clicks in a folder: what it is made of as JSON, its weights as safetensors."""
+"""Models of clicks: what they read of a catalogue, and trained ones in a folder.
+
+In a folder, what a model is made of is JSON, and its weights are safetensors.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from mmrec.data import Catalog, Impressions
 from mmrec.data.durable import atomic_folder, whole_folder
 from mmrec.data.tables import read_json
+from mmrec.layers.progress import showing, shows_progress
 from mmrec.models import ClickModel, ItemEncoder
+from mmrec.recommender.content import Content, Context, modalities_of, read_content, those_of
 from mmrec.recommender.content.fitted import ENCODER_ROOMS
+from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec, handed_over, remake, spec_of_object
 
 FORMAT = 1
@@ -24,6 +32,77 @@ ROOMS = {
     "scorer": ["mmrec.scoring"],
 }
 """The packages from which each part may be imported."""
+
+
+def click_content(
+    catalog: Catalog,
+    train: Impressions,
+    *,
+    options: Options | None = None,
+    encoders: Mapping[str, Any] | None = None,
+    cache: str | Path | None = None,
+    device: str = "cpu",
+    progress: bool | None = None,
+) -> Content:
+    """Read the modalities of a catalogue as :meth:`mmrec.Recommender.fit` does, for clicks.
+
+    ``sources`` of the result are for :class:`mmrec.training.ImpressionDataModule`, ``encoders`` for
+    :func:`mmrec.models.click_model` and the other builders. Frozen encoders run once, here. If some
+    are trained, the data module also takes ``train_sources``.
+
+    Args:
+        catalog: the items, such as ``read_folder(folder).catalog``.
+        train: the impressions to learn from. Items that they show, or that are in their histories,
+            get an id of their own.
+        options: ``modalities`` and how they are encoded; ``dim`` is the width of embeddings. The
+            rest is not read.
+        encoders: as for :meth:`mmrec.Recommender.fit`.
+        cache: folder in which the features of frozen encoders are kept, or None for memory.
+        device: where frozen encoders run.
+        progress: as for :meth:`mmrec.Recommender.fit`.
+
+    Raises:
+        ValueError: a modality is unknown, or no item has it.
+        OSError: a pretrained encoder can't be loaded.
+
+    Example:
+        >>> from mmrec.data import Interactions, read_impressions
+        >>> from mmrec.models import din
+        >>> log = {"user_id": [*"uuvv"], "item_id": [*"abba"], "timestamp": [1, 1, 2, 2]}
+        >>> log |= {"event": ["click", "impression"] * 2, "impression_id": [1, 1, 2, 2]}
+        >>> catalog = Catalog({"item_id": [*"abc"], "category": ["lamp", "chair", "lamp"]})
+        >>> shown = read_impressions(Interactions(log), catalog)
+        >>> options = Options(modalities=("id", "category"), dim=8)
+        >>> content = click_content(catalog, shown, options=options)
+        >>> {name: int(source.present.sum()) for name, source in content.sources.items()}
+        {'id': 2, 'category': 3}
+        >>> sorted(din(content.encoders, dim=8).items.encoders)
+        ['category', 'id']
+    """
+    options = options or Options()
+    modalities = modalities_of(options, encoders)
+    if options.modalities is None:
+        modalities = those_of(catalog, modalities, encoders or ())
+    read = train.events.keep(_in_histories(train))
+    context = Context(
+        options.dim,
+        np.unique(np.concatenate([train.item, read.item])),
+        None if cache is None else Path(cache),
+        device,
+        shows_progress(progress),
+        read,
+    )
+    with showing(context.progress):
+        return read_content(modalities, catalog, context)
+
+
+def _in_histories(impressions: Impressions) -> np.ndarray:
+    """Return which events are in the history of an impression, ``(E,)``."""
+    change = np.zeros(len(impressions.events.item) + 1, dtype=np.int64)
+    np.add.at(change, impressions.start, 1)
+    np.add.at(change, impressions.stop, -1)
+    inside: np.ndarray = change.cumsum()[:-1] > 0
+    return inside
 
 
 def save_clicks(model: ClickModel, folder: str | Path, *, event_types: Sequence[str] = ()) -> None:
