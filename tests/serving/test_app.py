@@ -306,6 +306,19 @@ def test_a_text_column_of_numbers_takes_no_other_text(connect, by_number):
     assert ids(client.get("/recommend?user=ann&where=price>6 and sold = true")) == [1]
 
 
+def test_a_post_without_a_title_is_shown_by_its_text(connect, by_number):
+    texts = pl.Series("text", ["Hello there", "x" * 100, None, "Bye"])
+    frame = by_number.catalog.frame.drop("title").with_columns(texts)
+    client = connect(
+        RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))
+    )
+    found = client.get("/recommend?user=ann").json()["items"]
+    titles = {line["item"]: line["title"] for line in found}
+    assert titles == {1: "Hello there", 2: "x" * 79 + "…", 3: None, 4: "Bye"}
+    observe(client, "ann", 4)
+    assert client.get("/history?user=ann").json()["items"][0]["title"] == "Bye"
+
+
 def test_integer_ids_may_be_written_as_text(connect, by_number):
     live = RealtimeRecommender(by_number)
     client = connect(live)

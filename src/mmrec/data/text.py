@@ -35,6 +35,8 @@ _GUESSES = {
 }
 TEXT_COLUMNS = tuple(name for names in _GUESSES.values() for name in names)
 """Names, in lower case, of columns that are read as a text unless others are named."""
+TITLES, DESCRIPTIONS = _GUESSES["title"], _GUESSES["description"]
+"""Names, in lower case, of columns that tell a reader which item it is; of longer ones."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,14 @@
 """What a reader sees for an item or a baseline."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmrec.data import Catalog, ItemId
+from mmrec.data.cleaning import clean_text
+from mmrec.data.text import DESCRIPTIONS, TITLES
+
+LONGEST = 80
+"""Characters of a description that stands for a title."""
 
 BASELINE_NAMES = {
     "popularity": "Popularity",
@@ -15,11 +23,35 @@ BASELINE_NAMES = {
 
 
 def title_of(catalog: Catalog, item: ItemId) -> str:
-    """Return the title of an item; "" where it has none.
+    """Return the title of an item; "" where it has none, see :func:`title_in`.
 
     Example:
         >>> title_of(Catalog({"item_id": ["a"], "title": ["A lamp"]}), "a")
         'A lamp'
     """
-    row = catalog.row(item)
-    return str(row.get("title") or row.get("name") or "")
+    return title_in(catalog.row(item))
+
+
+def title_in(row: Mapping[str, Any], column: str = "title") -> str:
+    """Return the title in the row of an item; "" where it has none.
+
+    It is in ``column``, or in a column such as ``name``; upper and lower case are the same. An item
+    without one, such as a post, is known by the beginning of its description or text.
+
+    Example:
+        >>> title_in({"item_id": 1, "title": None, "Name": "A lamp", "text": "It shines."})
+        'A lamp'
+        >>> title_in({"item_id": 2, "text": "Who else has seen the <b>green</b> comet tonight?"})
+        'Who else has seen the green comet tonight?'
+    """
+    if row.get(column):
+        return str(row[column])
+    lower = {name.lower(): name for name in reversed(list(row))}
+    for name in TITLES:
+        if name in lower and row[lower[name]]:
+            return str(row[lower[name]])
+    for name in DESCRIPTIONS:
+        value = row[lower[name]] if name in lower else None
+        if isinstance(value, str) and (text := clean_text(value)):
+            return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
+    return ""

@@ -34,7 +34,8 @@ def create_app(
         token: what clients must send; None if no token is needed.
         host: the address that it will listen on, for the check of the Host header.
         readers: number of lists that are computed at once, see ``mmrec.serving.lanes.lane``.
-        title_column: the catalogue's column of titles.
+        title_column: the catalogue's column of titles; an item without one is shown by its name, or
+            by the beginning of its description or text.
         lifespan: see :class:`fastapi.FastAPI`.
     """
     limits = limits or Limits()

@@ -8,6 +8,7 @@ from fastapi import HTTPException
 
 from mmrec.data import ItemId
 from mmrec.data.pictures import first_name
+from mmrec.display import title_in
 from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
 from mmrec.serving.schemas import Explained, Line, Past, Row
@@ -18,7 +19,8 @@ class ItemPresenter:
 
     Args:
         live: the recommender.
-        title_column: the catalogue's column of titles.
+        title_column: the catalogue's column of titles; where it is empty, another text stands for
+            it, see :func:`mmrec.display.title_in`.
     """
 
     def __init__(self, live: RealtimeRecommender, title_column: str) -> None:
@@ -115,11 +117,11 @@ class ItemPresenter:
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
-        title, name = row.get(self.title_column), first_name(row.get("image"))
+        title, name = title_in(row, self.title_column), first_name(row.get("image"))
         if name and self.live.catalog.images is not None:
             # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
-        return None if title is None else str(title), image
+        return title or None, image
 
     def parsed(self, item: Any) -> Any:
         """Return an id as the catalogue writes it: queries hold only text."""
