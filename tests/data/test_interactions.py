@@ -198,11 +198,11 @@ def test_all_problems_are_in_one_message(tmp_path):
     with pytest.raises(DataError) as error:
         Interactions(tmp_path / "log.csv", Catalog({"item_id": ["a", "b"]}))
     assert error.value.problems == [
-        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0)",
+        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0, a header not counted)",
         "interactions refer to 2 items that are not in the catalogue, first ['q', 'r'] in rows "
-        "[1, 3, 4] (counted from 0)",
+        "[1, 3, 4] (counted from 0, a header not counted)",
         "interactions: timestamp must be a finite number of 0 or more, or dates and times in one "
-        "ISO form; rows [1, 3] (counted from 0) hold 'never', null",
+        "ISO form; rows [1, 3] (counted from 0, a header not counted) hold 'never', null",
     ]
     with pytest.raises(DataError) as error:
         Interactions({"item_id": [None], "timestamp": [-1], "event": [[1]]})
@@ -344,7 +344,11 @@ def test_what_was_read_otherwise_is_said_once(caplog):
         ),
         ([7, 8], ["007", "8"], "7 may be '007' of the catalogue: write the ids as text in all"),
         (["007", "8"], [7, 8], r"first \['007'\] .*; '007' may be 7 of the catalogue"),
-        (["a", "8"], [7, 8], r"first \['a'\] in rows \[0\] \(counted from 0\)$"),
+        (
+            ["a", "8"],
+            [7, 8],
+            r"first \['a'\] in rows \[0\] \(counted from 0, a header not counted\)$",
+        ),
     ],
 )
 def test_ids_in_doubt_are_refused(events, items, message):

@@ -33,7 +33,9 @@ def test_a_time_in_no_known_unit():
 @pytest.mark.parametrize("wrong", ["2024-13-01", "2024-01-01T25:00:00", "soon", None])
 def test_rows_without_a_valid_time_are_named(wrong):
     times = pl.Series("timestamp", ["2024-01-01", wrong], dtype=pl.String)
-    with pytest.raises(ValueError, match=r"rows \[.*1\] \(counted from 0\) hold"):
+    with pytest.raises(
+        ValueError, match=r"rows \[.*1\] \(counted from 0, a header not counted\) hold"
+    ):
         to_seconds(times, "events")
 
 

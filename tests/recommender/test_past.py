@@ -46,7 +46,7 @@ def test_the_rows_of_a_user_in_a_log():
         ({"item_id": ["a"], "timestamp": ["soon"]}, "timestamp must be a finite number"),
         ({"item_id": ["x"]}, "not in the catalogue"),
         ({"item_id": ["a", "b"], "user_id": ["u", "v"]}, "of one user; got events of 2 users"),
-        ([{"item_id": "a"}, {"item_id": "b", "event": "view"}], "event 1 has"),
+        ([{"item_id": "a"}, {"item_id": "b", "event": "view"}], "event 1 .counted from 0. has"),
     ],
 )
 def test_what_is_no_history(history, message):

@@ -62,15 +62,16 @@ def first_rows(wrong: pl.Series, values: pl.Series | None = None) -> str:
 
     Example:
         >>> first_rows(pl.Series([True, False, True]))
-        'rows [0, 2] (counted from 0)'
+        'rows [0, 2] (counted from 0, a header not counted)'
         >>> first_rows(pl.Series([True] * 9), pl.Series(range(9)))
-        "9 rows, first [0, 1, 2] (counted from 0), hold '0', '1', '2'"
+        "9 rows, first [0, 1, 2] (counted from 0, a header not counted), hold '0', '1', '2'"
     """
     rows = wrong.arg_true()
     first = rows.head(3).to_list()
     few = len(rows) == len(first)
     where = f"rows {first}" if few else f"{len(rows):,} rows, first {first}"
+    where += " (counted from 0, a header not counted)"
     if values is None:
-        return f"{where} (counted from 0)"
+        return where
     found = ["null" if values[row] is None else f"'{values[row]}'" for row in first]
-    return f"{where} (counted from 0){' ' if few else ', '}hold {', '.join(found)}"
+    return f"{where}{' ' if few else ', '}hold {', '.join(found)}"

@@ -52,7 +52,7 @@ def read_sorted_log(
     rest: pl.DataFrame | None = None
     for piece in _pieces(path, COLUMNS, rows):
         require_columns(piece, ["user_id"], "interactions")
-        piece = check_ids(piece, "user_id", f"{path.name}, from row {read} on")
+        piece = check_ids(piece, "user_id", f"{path.name}, from row {read} on (counted from 0)")
         if not {"timestamp", "position"} & set(piece.columns):
             piece = in_row_order(piece, read)
         if time_unit is None:
@@ -87,8 +87,10 @@ def _sequences(
     try:
         log = Interactions(frame, catalog, time_unit=unit)
     except ValueError as error:
-        rows = f"the {len(frame)} rows before row {read}"
-        raise ValueError(f"{path.name}, in {rows} (numbered from 0 there): {error}") from error
+        rows = f"the {len(frame)} rows before row {read} (counted from 0)"
+        raise ValueError(
+            f"{path.name}, in {rows}, where 0 is the first of them: {error}"
+        ) from error
     return to_sequences(log, catalog, event_types)
 
 
@@ -100,7 +102,7 @@ def _unit(piece: pl.DataFrame, unit: TimeUnit | None, read: int) -> TimeUnit | N
         return found
     if found not in (None, unit):
         raise ValueError(
-            f"interactions: timestamp must be in one unit; from row {read} on it looks like "
+            f"interactions: timestamp must be in one unit; from row {read} on (counted from 0) it looks like "
             f"{found}, before like {unit}"
         )
     return unit

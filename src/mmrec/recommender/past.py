@@ -82,7 +82,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     for number, row in enumerate(rows):
         if set(row) != set(names):
             raise ValueError(
-                f"events of a history must have the same columns; event 0 has {sorted(names)}, "
-                f"event {number} has {sorted(row)}"
+                f"events of a history must have the same columns; the first has {sorted(names)}, "
+                f"event {number} (counted from 0) has {sorted(row)}"
             )
     return {name: [row[name] for row in rows] for name in names}

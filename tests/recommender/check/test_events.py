@@ -106,6 +106,7 @@ def test_unused_signals_and_rules(data):
     data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1, shelf=pl.lit(1))
     found = data.found()
     assert "'rating' of the events is not used" in found["unused_signal"].text
+    assert "--negative 'rating <= 2' or --targets 'rating >= 4'" in found["unused_signal"].advice
     assert found["unused_columns_interactions"].text.endswith(": shelf")
     found = data.found(options=Options(negative=("rating <= 2", "shelf = 7", "hate")))
     assert not {"unused_signal", "unused_columns_interactions"} & set(found)

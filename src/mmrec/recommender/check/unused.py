@@ -8,6 +8,7 @@ import polars as pl
 from mmrec.data.event_rules import SIGNALS
 from mmrec.recommender.check.finding import Finding, counted, note
 from mmrec.recommender.check.reading import Material
+from mmrec.recommender.check.signals import suggested_rules
 from mmrec.recommender.check.there import filled
 from mmrec.recommender.check.used import Use, columns_in_use
 from mmrec.recommender.content.written import Written
@@ -27,7 +28,7 @@ def find_unused(material: Material, use: Use, options: Options) -> dict[str, lis
         taken = {*_MEANT, material.log.order, *options.event_rules.columns}
         frame = material.tables["interactions"]
         unused["interactions"] = [
-            {"column": name, "hint": f"A rule of events can read it: --ignored '{name} …'."}
+            {"column": name, "hint": _event_hint(frame, name)}
             for name in frame.columns
             if name not in taken
         ]
@@ -81,6 +82,14 @@ def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[F
 def _listed(names: Sequence[Any], most: int = 12) -> str:
     more = f" and {len(names) - most} others" if len(names) > most else ""
     return ", ".join(str(name) for name in names[:most]) + more
+
+
+def _event_hint(events: pl.DataFrame, name: str) -> str:
+    """Return how a column of the events can be used."""
+    rules = suggested_rules(events, name) if name in SIGNALS else None
+    if rules is None:
+        return f"A rule of events can read it: --ignored '{name} …'."
+    return f"A rule of events can read it: --negative '{rules[0]}' or --targets '{rules[1]}'."
 
 
 def _hint(column: pl.Series, name: str) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 from mmrec.data import Catalog, EventRules, Interactions, Split
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import Finding, error, note, warning
+from mmrec.recommender.check.signals import suggested_rules
 from mmrec.recommender.check.there import iso
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
@@ -73,7 +74,7 @@ def find_use(
     content, refused = uses_of(catalog, modalities, trained, pictured)
     created, wrong = _created(catalog, log)
     findings += [*refused, *wrong]
-    findings += [*_signals(facts), *_unmatched(log, options), *_unlabelled(log)]
+    findings += [*_signals(facts, log.frame), *_unmatched(log, options), *_unlabelled(log)]
     return Use(split, events, content, created, tuple(findings))
 
 
@@ -116,17 +117,19 @@ def _created(catalog: Catalog, log: Interactions) -> tuple[np.ndarray | None, Se
         return None, [error("created_at", None, str(problem), advice)]
 
 
-def _signals(facts: dict[str, Any]) -> list[Finding]:
-    return [
-        warning(
-            "unused_signal",
-            None,
-            f"the column {name!r} of the events is not used: every event counts alike",
-            f"A rule gives it a meaning, such as --negative '{name} <= 2' or --targets "
-            f"'{name} >= 4'.",
+def _signals(facts: dict[str, Any], events: pl.DataFrame) -> list[Finding]:
+    found = []
+    for name in facts.get("unused_columns", []):
+        low, high = suggested_rules(events, name) or (f"{name} …", f"{name} …")
+        found.append(
+            warning(
+                "unused_signal",
+                None,
+                f"the column {name!r} of the events is not used: every event counts alike",
+                f"A rule gives it a meaning, such as --negative '{low}' or --targets '{high}'.",
+            )
         )
-        for name in facts.get("unused_columns", [])
-    ]
+    return found
 
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:

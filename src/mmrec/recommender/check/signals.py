@@ -1,0 +1,59 @@
+"""Columns of events that may say whether an event was a good one: which rules could read them."""
+
+import polars as pl
+
+from mmrec.data.conditions.columns import Columns
+
+RATINGS = ("rating", "stars", "score")
+LOW, HIGH = 0.2, 0.6
+"""Shares of the values below which a value may be a no, and from which on it may be a yes."""
+
+PART = (0.1, 0.5)
+"""The same of a time that is divided by the duration of the item."""
+
+
+def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
+    """Return a rule for events that say no and one for those that say yes; None for other values.
+
+    A time beside a column ``duration`` is divided by it. Otherwise the numbers are quantiles of the
+    column, of two digits; they are examples, not advice.
+
+    Example:
+        >>> frame = pl.DataFrame({"watched": [*range(101)], "stars": [1.0, 5.0] * 50 + [3.0]})
+        >>> suggested_rules(frame, "watched")
+        ('watched < 20', 'watched >= 60')
+        >>> suggested_rules(frame, "stars")
+        ('stars <= 2', 'stars >= 4')
+        >>> suggested_rules(frame.with_columns(duration=300), "watched")
+        ('watched / duration < 0.1', 'watched / duration >= 0.5')
+    """
+    columns = Columns(frame)
+    try:
+        holds = columns.holds(name)
+    except ValueError:  # lists and the like
+        return None
+    if holds == "boolean":
+        return f"{name} = false", f"{name} = true"
+    if holds != "number":
+        return None
+    values = frame.select(columns.read(name, "number").cast(pl.Float64)).to_series().drop_nulls()
+    low, high = (values.quantile(share, "nearest") for share in (LOW, HIGH))
+    if low is None or high is None or low == high:
+        return None
+    if name in RATINGS and 3 < float(str(values.max())) <= 5:
+        return f"{name} <= 2", f"{name} >= 4"
+    if name != "duration" and float(str(values.max())) > 1 and _holds_numbers(columns, "duration"):
+        return f"{name} / duration < {PART[0]}", f"{name} / duration >= {PART[1]}"
+    return f"{name} < {_short(low)}", f"{name} >= {_short(high)}"
+
+
+def _short(number: float) -> str:
+    """Return a number with two significant digits, as a condition writes it."""
+    return f"{float(f'{number:.2g}'):.15g}"
+
+
+def _holds_numbers(columns: Columns, name: str) -> bool:
+    try:
+        return name in columns.schema and columns.holds(name) == "number"
+    except ValueError:
+        return False
