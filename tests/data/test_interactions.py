@@ -198,9 +198,10 @@ def test_all_problems_are_in_one_message(tmp_path):
     with pytest.raises(DataError) as error:
         Interactions(tmp_path / "log.csv", Catalog({"item_id": ["a", "b"]}))
     assert error.value.problems == [
-        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0, a header not counted)",
-        "interactions refer to 2 items that are not in the catalogue, first ['q', 'r'] in rows "
-        "[1, 3, 4] (counted from 0, a header not counted)",
+        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0, "
+        "a header not counted)",
+        "interactions: 3 of 5 events refer to 2 items that are not in the catalogue, first "
+        "['q', 'r'] in rows [1, 3, 4] (counted from 0, a header not counted)",
         "interactions: timestamp must be a finite number of 0 or more, or dates and times in one "
         "ISO form; rows [1, 3] (counted from 0, a header not counted) hold 'never', null",
     ]

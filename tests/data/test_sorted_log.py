@@ -59,7 +59,9 @@ def test_two_units_are_refused(tmp_path):
     path = tmp_path / "log.parquet"
     times = [1_700_000_000_000] * 4 + [1_700_000_000] * 2
     LOG.with_columns(timestamp=pl.Series(times)).write_parquet(path)
-    with pytest.raises(ValueError, match="one unit; from row 4 on .* looks like s, before like ms"):
+    with pytest.raises(
+        ValueError, match=r"one unit; from row 4 on .* looks like s, before like ms"
+    ):
         list(read_sorted_log(path, CATALOG, [], rows=4))
 
 

@@ -172,7 +172,8 @@ def _known_items(ids: pl.Series, catalog: Catalog, *, rows: bool = False) -> pl.
     if (unknown := found.is_null()).any():
         items = ids.filter(unknown).unique(maintain_order=True).to_list()
         raise ValueError(
-            f"interactions refer to {len(items)} items that are not in the catalogue, first "
+            f"interactions: {int(unknown.sum()):,} of {len(ids):,} events refer to "
+            f"{len(items):,} items that are not in the catalogue, first "
             f"{items[:3]!r}{f' in {first_rows(unknown)}' if rows else ''}{catalog.mistaken(items)}"
         )
     if found.dtype != ids.dtype:

@@ -102,8 +102,8 @@ def _unit(piece: pl.DataFrame, unit: TimeUnit | None, read: int) -> TimeUnit | N
         return found
     if found not in (None, unit):
         raise ValueError(
-            f"interactions: timestamp must be in one unit; from row {read} on (counted from 0) it looks like "
-            f"{found}, before like {unit}"
+            f"interactions: timestamp must be in one unit; from row {read} on (counted from 0) it "
+            f"looks like {found}, before like {unit}"
         )
     return unit
 

@@ -21,8 +21,8 @@ def slices_of_targets(
 ) -> dict[str, Bool[np.ndarray, " N"]]:
     """Return a mask of the targets for each slice that is neither empty nor everything.
 
-    Warm items: see :attr:`mmrec.data.Split.warm`. The length of a history counts all events before the list,
-    also those beyond the ``max_length`` of the scorer.
+    Warm items: see :attr:`mmrec.data.Split.warm`. The length of a history counts all events before
+    the list, also those beyond the ``max_length`` of the scorer.
     """
     target = ranks.target.numpy()
     stops = ranks.stops if ranks.row is None else ranks.stops[ranks.row]

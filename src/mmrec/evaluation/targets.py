@@ -41,8 +41,8 @@ def target_table(
 
     Columns: ``user_id``, ``item_id``, ``position``, ``rank`` (1 = best, V + 1 where the target was
     filtered out), ``rank_with_seen`` (nothing filtered), ``history`` (number of events before the
-    target), ``warm`` (see :attr:`mmrec.data.Split.warm`), ``has_image`` and ``has_text`` (null where
-    unknown), and ``rank_among_cold`` (null for others).
+    target), ``warm`` (see :attr:`mmrec.data.Split.warm`), ``has_image`` and ``has_text`` (null
+    where unknown), and ``rank_among_cold`` (null for others).
 
     Args:
         ranks: the ranks with seen items filtered.

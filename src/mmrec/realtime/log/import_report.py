@@ -49,8 +49,9 @@ class ImportReport:
             said.append(f"{self.forgotten:,} of forgotten users left out")
         if self.unknown:
             said.append(
-                f"{self.unknown:,} left out on items that the RUN doesn't know, first "
-                f"{list(self.unknown_items)}"
+                f"{self.unknown:,} left out, since they refer to items that are not in the "
+                f"catalogue, first {list(self.unknown_items)}; mmrec fit refuses a table with such "
+                "events"
             )
         if self.untyped:
             said.append(
