@@ -306,6 +306,43 @@ def test_a_text_column_of_numbers_takes_no_other_text(connect, by_number):
     assert ids(client.get("/recommend?user=ann&where=price>6 and sold = true")) == [1]
 
 
+def test_times_are_seconds_everywhere(client):
+    """A time in milliseconds is refused wherever it is sent, and each field names its unit."""
+    late = 1_748_642_508_000
+    sent = {"user": "ann", "item": "i1", "time": late}
+    answers = [
+        client.post("/observe", json=sent),
+        client.post("/events", json={"events": [sent]}),
+        client.post("/recommend", json={"history": [{"item": "i1", "time": late}]}),
+        client.post("/recommend", json={"user": "ann", "at": late}),
+        client.get(f"/recommend?user=ann&at={late}"),
+        client.get(f"/explain?user=ann&item=i1&at={late}"),
+    ]
+    for answer in answers:
+        assert answer.status_code == 400
+        assert "which looks like milliseconds" in answer.json()["detail"]
+    observe(client, "ann", "i1")
+    found = [*_described(client.get("/openapi.json").json())]
+    assert len(found) >= 6
+    assert all("nix seconds" in text for text in found)
+
+
+def _described(schema):
+    """Yield the descriptions of the fields and parameters time and at."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _described(part)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("in") == "query" and schema.get("name") == "at":
+        yield schema.get("description", "")
+    for name, field in schema.get("properties", {}).items():
+        if name in ("time", "at"):
+            yield field.get("description", "")
+    for part in schema.values():
+        yield from _described(part)
+
+
 def test_a_post_without_a_title_is_shown_by_its_text(connect, by_number):
     texts = pl.Series("text", ["Hello there", "x" * 100, None, "Bye"])
     frame = by_number.catalog.frame.drop("title").with_columns(texts)

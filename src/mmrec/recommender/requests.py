@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import GivenId, Where
-from mmrec.data.times import LATEST
+from mmrec.data.times import LATEST, other_unit
 
 Seen = bool | Collection[str]
 """Whose items are not recommended again: all of a history's, none, or those of event types."""
@@ -79,7 +79,10 @@ def as_seconds(at: When) -> float:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     number = isinstance(at, int | float | np.number) and not isinstance(at, bool)
     if not number or not 0 <= float(at) < LATEST:
-        raise ValueError(f"at must be unix seconds before the year 2200, or a datetime; got {at!r}")
+        unit = other_unit(float(at)) if number else ""
+        raise ValueError(
+            f"at must be unix seconds before the year 2200, or a datetime; got {at!r}{unit}"
+        )
     return float(at)
 
 

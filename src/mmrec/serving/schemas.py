@@ -135,7 +135,10 @@ class ListRequest(_Strict):
     ] = None
     k: Annotated[int, Field(ge=1, le=INT64 - 1)] = 10
     at: Annotated[
-        float | None, Field(allow_inf_nan=False, description="Time of the request; now by default.")
+        float | None,
+        Field(
+            allow_inf_nan=False, description="Time of the request in unix seconds; now by default."
+        ),
     ] = None
     exclude_seen: Annotated[
         bool | list[Text],
@@ -170,7 +173,7 @@ class Past(BaseModel):
     item: str | int
     title: str | None
     event_type: str
-    time: float
+    time: Annotated[float, Field(description="Unix seconds.")]
     offset: int
     image: str | None
 

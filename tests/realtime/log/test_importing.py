@@ -175,8 +175,9 @@ def test_an_unchanged_file_is_not_read_again(log, tmp_path, monkeypatch):
         again = import_events(path, log, CATALOG)
     assert (again.new, again.known, again.unknown, again.unchanged) == (0, 5, 1, True)
     assert str(again) == (
-        "0 events of 0 users imported; 5 known (the file is unchanged); 1 left out on items that "
-        "the RUN doesn't know, first ['x']"
+        "0 events of 0 users imported; 5 known (the file is unchanged); 1 left out, since they "
+        "refer to items that are not in the catalogue, first ['x']; mmrec fit refuses a table with "
+        "such events"
     )
     more = Catalog({"item_id": [*"abcdx"]})
     assert import_events(path, log, more).new == 1

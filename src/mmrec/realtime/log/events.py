@@ -82,7 +82,7 @@ def check_event(event: NewEvent) -> None:
         check_text("id", event.id)
     _check_item(event.item)
     if event.time is not None:
-        _check_time(event.time)
+        check_time(event.time)
 
 
 def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
@@ -118,7 +118,18 @@ def _check_item(item: object) -> None:
         raise ValueError(f"item: expected a text or an integer; got {type(item).__name__}")
 
 
-def _check_time(time: object) -> None:
+def check_time(time: object) -> None:
+    """Refuse a time that is not in seconds since 1970, before the year 2200.
+
+    Raises:
+        ValueError: the time is refused; the message says if it looks like another unit.
+
+    Example:
+        >>> check_time(1.7e12)
+        Traceback (most recent call last):
+        ...
+        ValueError: time: expected seconds since 1970, ... which looks like milliseconds
+    """
     # The plain types first: a check of an abstract one takes longer than the rest.
     if isinstance(time, bool) or not isinstance(time, (float, int, Real)):
         raise ValueError(f"time: expected a finite number of seconds; got {time!r:.100}")

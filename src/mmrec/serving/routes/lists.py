@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from mmrec.data import Where
 from mmrec.realtime import RealtimeRecommender
+from mmrec.realtime.log.events import check_time
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
@@ -20,7 +21,8 @@ from mmrec.serving.schemas import (
 )
 
 At = Annotated[
-    float | None, Query(allow_inf_nan=False, description="Time of the request; now by default.")
+    float | None,
+    Query(allow_inf_nan=False, description="Time of the request in unix seconds; now by default."),
 ]
 
 
@@ -116,9 +118,12 @@ def _history(events: list[Any], presenter: ItemPresenter) -> Any:
     """Return items or events as a history.
 
     Raises:
-        ValueError: some events have a time and others have none.
+        ValueError: some events have a time and others have none, or one is not in unix seconds.
     """
     past = [e if isinstance(e, PastEvent) else PastEvent(item=e) for e in events]
+    for event in past:
+        if event.time is not None:
+            check_time(event.time)
     columns: dict[str, list[Any]] = {"item_id": [presenter.id_of(event.item) for event in past]}
     timed = [event.time is not None for event in past]
     if any(timed) and not all(timed):
