@@ -175,22 +175,37 @@ def test_a_commit_that_was_not_checked_is_not_read(made, hub, monkeypatch):
 
 
 def test_errors_of_the_hub_are_one_sentence(made, hub, monkeypatch):
-    with pytest.raises(OSError, match=r"^me/no can't be read from the hub: 404 .*Not Found.*\.$"):
+    got = "expected a folder or the id of a repository; got 'me/no', which is no folder"
+    with pytest.raises(
+        OSError, match=f"^{got} and can't be read from the hub: 404 .*Not Found.*\\.$"
+    ):
         Recommender.from_pretrained("me/no")
     hub.fails = "commit"
     with pytest.raises(OSError, match=r"^the RUN can't be pushed to me/shop: 403 Forbidden.*\.$"):
         made.push_to_hub("me/shop")
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(OSError, match=r"^me/no can't be read from the hub: .*refused"):
+    with pytest.raises(OSError, match=f"^{got} and can't be read from the hub: .*refused"):
         Recommender.from_pretrained("me/no")
 
 
 def test_names_that_are_neither(made, hub):
-    for name in ("/no/where", "./run", "a/b/c", "../x"):
-        with pytest.raises(FileNotFoundError, match="no RUN at"):
+    for name in ("nowhere", "/no/where", "./run", "a/b/c", "../x", ""):
+        said = f"^expected a folder or the id of a repository, owner/name; got '{name}', which is"
+        with pytest.raises(FileNotFoundError, match=said):
             Recommender.from_pretrained(name)
     with pytest.raises(ValueError, match="repo_id must be the id of a repository"):
         made.push_to_hub("a/b/c")
+    assert hub.asked == []
+
+
+def test_without_the_hub_what_was_not_downloaded_is_missed(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError) as error:
+        Recommender.from_pretrained("no/where")
+    assert str(error.value) == (
+        "expected a folder or the id of a repository; got 'no/where', which is no folder and can't "
+        "be read from the hub: HF_HUB_OFFLINE is set, and it was not downloaded before"
+    )
     assert hub.asked == []
 
 
@@ -199,7 +214,7 @@ def test_without_the_hub_what_was_downloaded_is_used(made, hub, monkeypatch):
     Recommender.from_pretrained("me/shop")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     hub.asked.clear()
-    with pytest.raises(OSError, match="me/other can't be read from the hub"):
+    with pytest.raises(OSError, match="got 'me/other', which is no folder and can't be read"):
         Recommender.from_pretrained("me/other")
     for revision in (None, "main", next(iter(hub.repos["me/shop"]["commits"]))):
         assert len(Recommender.from_pretrained("me/shop", revision=revision).catalog) == 12

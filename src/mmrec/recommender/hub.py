@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+WANTED = "expected a folder or the id of a repository"
 
 
 def find_run(name: str | Path, *, revision: str | None, token: str | bool | None) -> Path:
@@ -38,7 +39,7 @@ def find_run(name: str | Path, *, revision: str | None, token: str | bool | None
         OSError: the hub or the repository can't be read.
     """
     folder = Path(name)
-    if folder.is_dir():
+    if str(name) and folder.is_dir():  # the path of an empty name is the present folder
         if revision is not None:
             raise ValueError(f"revision is for the hub; got {revision!r} with the folder {name}")
         check_files(
@@ -47,15 +48,17 @@ def find_run(name: str | Path, *, revision: str | None, token: str | bool | None
         return folder
     repo_id = str(name)
     if not REPOSITORY.fullmatch(repo_id):
-        raise FileNotFoundError(f"no RUN at {name}")
+        raise FileNotFoundError(f"{WANTED}, owner/name; got {repo_id!r}, which is neither")
     return _downloaded(repo_id, revision, token)
 
 
 def _downloaded(repo_id: str, revision: str | None, token: str | bool | None) -> Path:
     from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     api, checked = _api(token), None
-    with _one_sentence(f"{repo_id} can't be read from the hub"):
+    got = f"{WANTED}; got {repo_id!r}, which is no folder"
+    with _one_sentence(f"{got} and can't be read from the hub"):
         if not constants.HF_HUB_OFFLINE:  # what is in the cache was checked before
             info = api.model_info(repo_id, revision=revision)
             names = [file.rfilename for file in info.siblings or []]
@@ -66,7 +69,12 @@ def _downloaded(repo_id: str, revision: str | None, token: str | bool | None) ->
             checked = info.sha
         files = list(RUN_FILES)
         # By its name rather than by the commit, so that the cache knows the name later.
-        folder = Path(api.snapshot_download(repo_id, revision=revision, allow_patterns=files))
+        try:
+            folder = Path(api.snapshot_download(repo_id, revision=revision, allow_patterns=files))
+        except LocalEntryNotFoundError:
+            if not constants.HF_HUB_OFFLINE:
+                raise
+            raise OSError("HF_HUB_OFFLINE is set, and it was not downloaded before") from None
     if checked not in (None, folder.name):
         raise OSError(f"{repo_id} can't be read from the hub: it has just changed; try again")
     return folder
@@ -87,7 +95,7 @@ def push(
     :func:`mmrec.recommender.shared.save_shared`.
     """
     # Without an owner, the hub would make a repository of another name than is then written to.
-    if not REPOSITORY.fullmatch(repo_id) or "/" not in repo_id:
+    if not REPOSITORY.fullmatch(repo_id):
         raise ValueError(f"repo_id must be the id of a repository, owner/name; got {repo_id!r}")
     if not is_main_process():
         return ""
