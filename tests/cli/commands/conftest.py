@@ -63,3 +63,21 @@ def refusal(command):
         return err
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def renamed(data, tmp_path_factory):
+    """The data set folder with another name of a column, in milliseconds; don't change it."""
+    folder = tmp_path_factory.mktemp("renamed")
+    (folder / "items.csv").write_bytes((data / "items.csv").read_bytes())
+    events = pl.read_csv(data / "interactions.csv").rename({"user_id": "who"})
+    events.with_columns(pl.col("timestamp") * 1000).write_csv(folder / "interactions.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_of_renamed(made, renamed, tmp_path_factory):
+    """The RUN of that folder; don't change it."""
+    folder = tmp_path_factory.mktemp("renamed_runs") / "run"
+    made.save(folder, data=str(renamed), columns={"who": "user_id"}, time_unit="ms")
+    return folder

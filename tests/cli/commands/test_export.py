@@ -28,10 +28,18 @@ def test_vectors_as_arrays(answer, made, run, tmp_path):
     assert pl.read_csv(tmp_path / "item_ids.csv")["item_id"].to_list() == made.catalog.ids
 
 
+def test_vectors_of_users_of_a_data_set_with_other_names(answer, run, run_of_renamed, tmp_path):
+    for name, place in (("one", run), ("two", run_of_renamed)):
+        answer("export", place, "--out", tmp_path / name, "--users")
+    one, two = (pl.read_parquet(tmp_path / n / "user_vectors.parquet") for n in ("one", "two"))
+    assert one["user_id"].equals(two["user_id"])
+    assert np.allclose(one["vector"].to_numpy(), two["vector"].to_numpy(), atol=1e-6)
+
+
 def test_graphs(answer, run, tmp_path):
     said, text = answer("export", run, "--out", tmp_path / "out", "--graphs", "torch")
     assert said["graphs"] == ["torch"]
-    assert f"graphs (torch) written to {tmp_path / 'out' / 'model'}" in text
+    assert f"graphs (torch) written to {tmp_path / 'out' / 'model'}; manifest.json" in text
     manifest = json.loads((tmp_path / "out" / "model" / "manifest.json").read_text())
     assert (tmp_path / "out" / "model" / manifest["parts"]["step"]["files"]["torch"]).is_file()
 

@@ -103,3 +103,20 @@ def test_integer_users(answer, run, data, tmp_path):
     found, _ = answer("recommend", run, "--user", "3", "--data", own)
     assert found == answer("recommend", run, "--user", "u3")[0]
     assert json.dumps(found)
+
+
+def test_the_data_set_is_read_as_it_was_for_training(
+    answer, command, run, renamed, run_of_renamed, tmp_path
+):
+    """Both by what the RUN says, and by the options for a folder that is given."""
+    how = ["--user", "u3", "-k", 4, "--at", "2001-01-01"]
+    expected, _ = answer("recommend", run, *how)
+    given = ["--data", renamed, "--columns", "who=user_id", "--time-unit", "ms"]
+    assert answer("recommend", run_of_renamed, *how)[0] == expected
+    assert answer("recommend", run, *how, *given)[0] == expected
+    lists = [tmp_path / f"{name}.csv" for name in ("one", "two", "three")]
+    for out, place, more in zip(lists, (run, run_of_renamed, run), ([], [], given), strict=True):
+        answer("recommend", place, "--all-users", "--out", out, "--at", "2001-01-01", *more)
+    assert len({out.read_text() for out in lists}) == 1
+    status, _, err = command("recommend", run, "--user", "u3", "--data", renamed)
+    assert (status, "user_id" in err) == (2, True)

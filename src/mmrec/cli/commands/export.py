@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mmrec.cli.options import import_parts
+from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
 
 
@@ -19,6 +20,8 @@ def export(
         bool, typer.Option("--users", help="Also write a vector for each user of the data set.")
     ] = False,
     data: Data = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
     graphs: Annotated[
         str,
         typer.Option(help="Also write the model as graphs: onnx, torch or both, as onnx,torch."),
@@ -49,8 +52,9 @@ def export(
     recommender = Recommender.load(run, parts=import_parts(part))
     histories = None
     if users:
-        folder = data_folder(data, recommender.state.about, run)
-        histories = histories_of(read_folder(folder).interactions)
+        about = recommender.state.about
+        how = reading(columns, time_unit, about if data is None else None)
+        histories = histories_of(read_folder(data_folder(data, about, run), **how).interactions)
     with atomic_folder(out, what="the export") as fresh:
         said = {"items": write_vectors(index_items(recommender), fresh, "item", vectors)}
         if histories is not None:
@@ -66,6 +70,9 @@ def export(
     if users and (beside := not_in_the_product(recommender.state)):
         typer.echo(f"note: a score has more than the product of the vectors: {', '.join(beside)}")
     if formats:
-        typer.echo(f"graphs ({', '.join(formats)}) written to {out / 'model'}")
+        where = out / "model"
+        typer.echo(
+            f"graphs ({', '.join(formats)}) written to {where}; manifest.json describes them"
+        )
     if as_json:
         print_json({**said, "graphs": formats, "out": str(out)})

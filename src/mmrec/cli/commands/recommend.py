@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mmrec.cli.options import import_parts
+from mmrec.cli.reading import Columns, Unit, reading
 from mmrec.cli.shared import Conditions, Data, Json, Many, Own, data_folder, print_json
 
 
@@ -25,6 +26,8 @@ def recommend(
         typer.Option(help="File for the lists of all users: .parquet, .csv or .jsonl."),
     ] = None,
     data: Data = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
     k: Many = 10,
     where: Conditions = None,
     exclude: Annotated[
@@ -69,11 +72,12 @@ def recommend(
     _check(history, user, all_users, out, data, types, times)
     recommender = Recommender.load(run, parts=import_parts(part))
     catalog, about = recommender.catalog, recommender.state.about
+    read_as = reading(columns, time_unit, about if data is None else None)
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
     conditions, left_out = conditions_of(where, catalog), ids_of(exclude, catalog)
     if out is not None:
-        log = read_folder(data_folder(data, about, run)).interactions
+        log = read_folder(data_folder(data, about, run), **read_as).interactions
         how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
         said = write_lists(recommender, log, out, k, how)
         typer.echo(f"lists of {said['users']:,} users written to {out}")
@@ -88,7 +92,8 @@ def recommend(
     if user is not None:
         features = recommender.state.users
         known = features is not None and features.find(user) > 0
-        past = history_of(user, read_folder(data_folder(data, about, run)).interactions, known)
+        log = read_folder(data_folder(data, about, run), **read_as).interactions
+        past = history_of(user, log, known)
         ids = past["item_id"].to_list()
         past, who = (past if ids else []), (user if known else None)
     lines = recommender.recommend(
