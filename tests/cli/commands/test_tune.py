@@ -35,6 +35,28 @@ def test_an_option_that_is_given_is_fixed_even_at_its_default(data, refusal, tmp
     )
 
 
+def test_what_a_file_sets_is_fixed_and_flags_take_precedence(data, command, refusal, tmp_path):
+    file = tmp_path / "shop.yaml"
+    text = f"data: {data}\nmodalities: id\nepochs: 1\nbatch_size: 16\nmax_length: 5\nloss: bpr\n"
+    file.write_text(text)
+    run = tmp_path / "run"
+    call = ["tune", "--config", file, "--out", run, "--max-length", 6, "--trials", 1]
+    status, _, err = command(*call, "--search", "dim=4..8")
+    assert status == 0, err
+    made = Recommender.load(run)
+    assert (made.options.epochs, made.options.max_length) == (1, 6)
+    assert (made.state.recipe["loss"], made.state.about["data"]) == ("bpr", str(data))
+    assert made.report["tuning"]["space"] == {"dim": "4..8"}
+    assert "['max_length'] must be set or searched" in refusal(*call, "--search", "max_length")
+    assert "['loss'] must be set or searched" in refusal(*call, "--search", "loss=bpr,softmax")
+    file.write_text(text + "logger: csv\ntrainer: {accelerator: cpu}\n")
+    assert "tune expects a configuration without logger, trainer; got" in refusal(*call)
+    file.write_text(text.replace("epochs", "epoch"))
+    assert "has the unknown key 'epoch'; did you mean 'epochs'?" in refusal(*call)
+    assert "tune expects DATA, or data in the file of --config" in refusal("tune", "--out", run)
+    assert "tune expects --out FOLDER, or out in the file" in refusal("tune", data)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.config import Named, configured, place_of
 from mmrec.cli.options import (
     Model,
     given_parts,
@@ -22,7 +23,6 @@ from mmrec.cli.places import forget_start, writing
 from mmrec.cli.reading import Columns, Unit, as_columns
 from mmrec.cli.shared import Cache, Json, NoProgress, print_json
 from mmrec.recommender.config import PLACES, FitConfig
-from mmrec.recommender.config_yaml import read_yaml
 from mmrec.recommender.options import Options
 
 DEFAULT_CACHE = Path.home() / ".cache" / "mmrec"
@@ -36,13 +36,7 @@ _FLAGS: dict[str, Any] = {
             "of a RUN, which repeats it; flags take precedence."
         ),
     ],
-    "part": Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Class path from outside mmrec that the file of --config may name; may be "
-            "repeated. Its code is run."
-        ),
-    ],
+    "part": Named,
     "model": Model,
     "columns": Columns,
     "time_unit": Unit,
@@ -84,13 +78,10 @@ def _takes_config(command: Callable[..., None]) -> Callable[..., None]:
 def _config(flags: dict[str, Any]) -> FitConfig:
     """Return what the flags that were given say, over what their file says."""
     file, own = flags.pop("config", None), flags.pop("part", None)
-    values = {} if file is None else read_yaml(file)
-    if values:
-        FitConfig.from_yaml(file, own or ())  # checks it; an error names the file
     given = {name: _plain(name, value) for name, value in flags.items() if name in PLACES}
     given |= {n: read_option(n, v) for n, v in flags.items() if n in Options.model_fields}
     parts = merged_parts(read_parts(flags.pop("parts", None)), given_parts(flags))
-    return FitConfig.from_dict(merged_parts(values, {**given, **parts}))
+    return configured(file, own, {**given, **parts})
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -124,7 +115,8 @@ def fit(
     if print_config:
         typer.echo(config.to_yaml(), nl=False)
         return
-    data, out = _place(config, "data", "DATA"), _place(config, "out", "--out FOLDER")
+    data = place_of(config, "data", "DATA", "fit")
+    out = place_of(config, "out", "--out FOLDER", "fit")
     check_place(out)  # now rather than after training
     how: Any = {name: config.places.get(name) for name in ("columns", "time_unit")}
     dataset = read_folder(data, **how)
@@ -159,10 +151,3 @@ def fit(
     typer.echo(f"RUN written to {out}")
     if as_json:
         print_json(recommender.report)
-
-
-def _place(config: FitConfig, key: str, flag: str) -> Path:
-    """Return a folder that must be given."""
-    if key not in config.places:
-        raise ValueError(f"fit expects {flag}, or {key} in the file of --config; got neither")
-    return Path(config.places[key])

@@ -6,18 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
+from mmrec.cli.config import Config, Named, configured, place_of
 from mmrec.cli.options import Model, takes_options, with_stated
 from mmrec.cli.places import writing
-from mmrec.cli.reading import Columns, Unit, reading
+from mmrec.cli.reading import Columns, Unit, as_columns
 from mmrec.cli.shared import Json, NoProgress, print_json
+from mmrec.recommender.config import PLACES
 from mmrec.recommender.options import Options
 
 
 @takes_options
 def tune(
     *,
-    data: Annotated[Path, typer.Argument(help="Data set folder: interactions, items, images/.")],
-    out: Annotated[Path, typer.Option(help="Folder for the RUN; an existing RUN is replaced.")],
+    data: Annotated[Path | None, typer.Argument(help=PLACES["data"])] = None,
+    out: Annotated[Path | None, typer.Option(help=PLACES["out"])] = None,
+    config: Config = None,
+    part: Named = None,
     study: Annotated[
         Path | None,
         typer.Option(help="File of the search, which an interrupted one continues; OUT.study.db."),
@@ -52,8 +56,8 @@ def tune(
 ) -> None:
     """Search for options and parts by validation, and write the RUN of the best.
 
-    Options that are given are fixed, and so are the parts that --model sets. The same command again
-    continues an interrupted search.
+    Options that are given, also in the file of --config, are fixed, and so are the parts that
+    --model sets. The same command again continues an interrupted search.
     """
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
@@ -62,12 +66,23 @@ def tune(
     from mmrec.tuning import parse_space
     from mmrec.tuning import tune as run_search
 
+    flags = {"data": data, "out": out, "model": model, "cache": cache, "time_unit": time_unit}
+    given = {name: str(value) for name, value in flags.items() if value is not None}
+    given |= {} if columns is None else {"columns": as_columns(columns)}
+    options = with_stated(options, stated)
+    given |= {name: getattr(options, name) for name in options.model_fields_set}
+    whole = configured(config, part, {**given, **parts})
+    if unread := sorted({"logger", "callbacks", "trainer"} & set(whole.places)):
+        raise ValueError(f"tune expects a configuration without {', '.join(unread)}; got {config}")
+    data = place_of(whole, "data", "DATA", "tune")
+    out = place_of(whole, "out", "--out FOLDER", "tune")
     check_place(out)  # now rather than after the search
     space = None if search is None else parse_space(search)
     place = out.with_name(f"{out.resolve().name}.study.db") if study is None else study
-    how = reading(columns, time_unit)
+    how: Any = {name: whole.places.get(name) for name in ("columns", "time_unit")}
     dataset = read_folder(data, **how)
-    features = place.with_name(f"{place.name}.features") if cache is None else cache
+    beside = place.with_name(f"{place.name}.features")
+    features = Path(whole.places.get("cache", beside))
     try:
         with writing({"features": features, "the study": place}):
             tuned = run_search(
@@ -78,11 +93,8 @@ def tune(
                 trials=trials,
                 space=space,
                 prune=prune,
-                model=model,
-                cache=features,
-                options=with_stated(options, stated),
                 progress=not (no_progress or as_json) and shows_progress(None),
-                **parts,
+                **{**whole.arguments(), "cache": features},
             )
     except KeyboardInterrupt:
         sys.stderr.write("\nmmrec: stopped; the same command continues the search\n")
