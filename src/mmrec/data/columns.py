@@ -136,8 +136,11 @@ def _column(name: str, values: Sequence[Any], like: pl.Series) -> pl.Series:
 
 
 def _said(dtype: Any) -> str:
-    kind = "a whole number" if dtype.is_integer() else DESCRIBED.get(kind_of(dtype))
-    return f"{kind} ({dtype})" if kind else str(dtype)
+    """Return a type in words, with its name."""
+    if dtype.is_integer():
+        return f"a whole number ({dtype})"
+    held = kind_of(dtype)
+    return str(dtype) if held is None else f"{DESCRIBED[held]} ({dtype})"
 
 
 def _has_to_be_equal(column: pl.Series, like: pl.Series) -> bool:

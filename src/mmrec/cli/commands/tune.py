@@ -67,7 +67,7 @@ def tune(
     from mmrec.tuning import tune as run_search
 
     flags = {"data": data, "out": out, "model": model, "cache": cache, "time_unit": time_unit}
-    given = {name: str(value) for name, value in flags.items() if value is not None}
+    given: dict[str, Any] = {name: str(value) for name, value in flags.items() if value is not None}
     given |= {} if columns is None else {"columns": as_columns(columns)}
     options = with_stated(options, stated)
     given |= {name: getattr(options, name) for name in options.model_fields_set}
