@@ -577,7 +577,7 @@ class Recommender:
                 training. Nothing is added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
         """
-        new = Catalog(self.catalog.typed(rows, strict=True), self.catalog.images)
+        new = Catalog(self.catalog.typed(rows), self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
