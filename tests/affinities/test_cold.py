@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import WEIGHTS
+from mmrec.affinities.cold import WEIGHTS
 from mmrec.affinities.cold import COST, NEAR, choose_for_cold
 
 ITEMS, KNOWN = 80, 60

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
 from mmrec.affinities.protocol import LAST, Counted
-from mmrec.affinities.unseen import Unseen
+from mmrec.affinities.per_item import Popularity, Unseen
 from mmrec.data import Sequences
 
 COUNTED: Mapping[str, type[Counted]] = {
-    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Unseen)
+    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Popularity, Unseen)
 }
 """The class of each kind."""
 
