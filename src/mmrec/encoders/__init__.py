@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from mmrec.encoders.projection import Projection
     from mmrec.encoders.protocol import Encoder, LayeredEncoder, RawEncoder
     from mmrec.encoders.semantic import QuantizedEncoder, SemanticIdEncoder
-    from mmrec.encoders.states import HiddenStates, StateStore
+    from mmrec.encoders.state_store import StateStore
+    from mmrec.encoders.states import HiddenStates
     from mmrec.encoders.text import TextEncoder
     from mmrec.encoders.text_transform import TextTransform
     from mmrec.encoders.tuning import tune
@@ -51,7 +52,7 @@ _FILES = {
     "QuantizedEncoder": "semantic",
     "RawEncoder": "protocol",
     "SemanticIdEncoder": "semantic",
-    "StateStore": "states",
+    "StateStore": "state_store",
     "TextEncoder": "text",
     "TextTransform": "text_transform",
     "piecewise_linear": "number",

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from mmrec import Recommender
 from mmrec.data import Catalog
 from mmrec.encoders import ImageEncoder, StateStore, TextEncoder
-from mmrec.encoders import states as module
+from mmrec.encoders import state_store as module
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.content import Context, ImageModality, TextModality
 
@@ -206,7 +206,7 @@ def test_an_update_starts_from_the_states_too(train, chain, tmp_path, stores):
 
 
 def test_a_catalogue_that_does_not_fit_trains_as_before(train, monkeypatch, caplog, tmp_path):
-    monkeypatch.setattr(module, "_free_memory", lambda: 3000)
+    monkeypatch.setattr(module, "free_memory", lambda: 3000)
     found = train("auto")
     said = (
         "modality 'text': each step runs the frozen layers: the states of 12 values must take at "

@@ -5,7 +5,7 @@ import logging
 from mmrec.data import RawSource
 from mmrec.encoders import LayeredEncoder, RawEncoder, StateStore
 from mmrec.encoders.lower import why_whole
-from mmrec.encoders.states import TooLargeError
+from mmrec.encoders.state_store import TooLargeError
 from mmrec.recommender.content.modality import Context, KeptStates
 
 log = logging.getLogger(__name__)
