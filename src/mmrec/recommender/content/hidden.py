@@ -1,6 +1,9 @@
 """Training that starts from the kept states of frozen lower layers."""
 
 import logging
+from typing import cast
+
+from torch import nn
 
 from mmrec.data import RawSource
 from mmrec.encoders import LayeredEncoder, RawEncoder, StateStore
@@ -33,20 +36,36 @@ def keep_states(
     how = context.hidden_cache
     if how == "off":
         return None
-    if changes and how == "auto":
-        return _whole(name, logging.INFO, "training changes its images at random")
+    level = logging.INFO if how == "auto" else logging.WARNING
+    why = _why_whole(encoder, changes and how == "auto")
+    if why is None:
+        try:
+            return _kept(name, encoder, source, context, changes)
+        except TooLargeError as error:
+            why, level = str(error), logging.WARNING
+    log.log(level, "modality %r: each step runs the frozen layers: %s", name, why)
+    return None
+
+
+def _why_whole(encoder: RawEncoder, changes: bool) -> str | None:
+    if changes:
+        return "training changes its images at random"
     if not isinstance(encoder, LayeredEncoder):
-        return _whole(name, logging.INFO, f"{type(encoder).__name__} has no method lower")
-    if (why := why_whole(encoder)) is not None:
-        return _whole(name, logging.INFO if how == "auto" else logging.WARNING, why)
-    device = next(encoder.parameters()).device
+        return f"{type(encoder).__name__} has no method lower"
+    return why_whole(encoder)
+
+
+def _kept(
+    name: str, encoder: RawEncoder, source: RawSource, context: Context, changes: bool
+) -> KeptStates:
+    module = cast(nn.Module, encoder)
+    device = next(module.parameters()).device
     try:
-        store = StateStore(encoder.to(context.device), context.cache, half=how == "float16")
+        layered = cast(LayeredEncoder, module.to(context.device))
+        store = StateStore(layered, context.cache, half=context.hidden_cache == "float16")
         states, problems = store.encode(source.values, progress=context.progress)
-    except TooLargeError as error:
-        return _whole(name, logging.WARNING, str(error))
     finally:
-        encoder.to(device)
+        module.to(device)
     log.info(
         "modality %r: training starts from the output of frozen layers, %.2f GB of %s in %s%s",
         name,
@@ -58,7 +77,3 @@ def keep_states(
     here = source.present[1:]
     rows = [i if has and i not in problems else None for i, has in enumerate(here)]
     return RawSource(rows, states), problems
-
-
-def _whole(name: str, level: int, why: str) -> None:
-    log.log(level, "modality %r: each step runs the frozen layers: %s", name, why)

@@ -28,7 +28,8 @@ class Context:
     Attributes:
         dim: width of item vectors and of encoders that are embeddings.
         trained: catalogue indices of the items with training events.
-        cache: folder in which the features of frozen encoders are kept, or None for memory.
+        cache: folder in which the features of frozen encoders and layers are kept, or None for
+            memory.
         device: where frozen encoders run.
         progress: whether to show progress bars.
         events: the training events, from which a graph of items is counted; None for what has none.
