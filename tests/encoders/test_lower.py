@@ -167,6 +167,19 @@ def test_t5_is_refused(checkpoint):
     assert why_whole(encoder) == "expected blocks that give one tensor; got tuple"
 
 
+@pytest.mark.parametrize("kind", ["MPNet", "DebertaV2"])
+def test_models_whose_trained_part_is_read_by_frozen_layers_are_refused(kind):
+    """Their vectors of relative positions are registered, and so trained, after the layers."""
+    relative = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}
+    config = getattr(hf, f"{kind}Config")(**SIZE, **(relative if kind == "DebertaV2" else {}))
+    encoder = TextEncoder(hf.AutoModel.from_config(config), TextTransform("none"), tuning="last-1")
+    names = {n for n, p in encoder.backbone.named_parameters() if p.requires_grad}
+    assert any(name.startswith("encoder.rel") for name in names)
+    assert why_whole(encoder) is not None
+    with pytest.raises(ValueError, match=r"expected (frozen )?blocks that"):
+        encoder.lower(TEXTS)
+
+
 @pytest.mark.parametrize("tuning", ["frozen", "full", "last-4"])
 def test_only_frozen_layers_below_trained_ones_are_left_out(tuning):
     count = 4 if tuning == "frozen" else 0

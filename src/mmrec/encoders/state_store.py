@@ -42,7 +42,7 @@ class StateStore:
     The states of a text are kept without padding, in a table for each number of tokens.
 
     Args:
-        encoder: an encoder for which :func:`mmrec.encoders.lower.why_whole` returns None.
+        encoder: an encoder for which ``mmrec.encoders.lower.why_whole`` returns None.
         directory: parent of the folder; None keeps states in memory.
         half: keep float16: half of the space, and three digits.
 

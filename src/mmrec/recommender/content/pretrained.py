@@ -37,7 +37,7 @@ class PretrainedModality(ABC):
 
     With ``tuning="frozen"`` the encoder runs once over the catalogue and the model holds a
     :class:`FeatureEncoder`; otherwise the encoder is part of the model and is trained. With
-    ``"last-N"`` its frozen layers may run once, too, see :func:`keep_states`.
+    ``"last-N"`` its frozen layers may run once, too: its source is what they gave.
 
     Subclasses define the values, and how the encoder is loaded and rebuilt.
     """
