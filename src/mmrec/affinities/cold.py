@@ -22,6 +22,9 @@ UNSEEN = "unseen"
 WEIGHTS = tuple(2.0**power for power in range(-2, 8))
 """Weights that are tried, times ``unit``."""
 
+BONUSES = tuple(2.0 ** (power / 2) for power in range(-4, 15))
+"""Weights of ``unseen`` that are tried, times ``unit``: the balance of new and known items."""
+
 NEAR = (0.0, 0.5, 2.0, 8.0, 32.0)
 """Weights of content for items without events alone that are tried, times ``unit``."""
 
@@ -162,9 +165,10 @@ def _usual(name: str, weights: dict[str, float]) -> float:
 
 def _settings(names: list[str], unit: float) -> list[dict[str, float]]:
     """Return the weights of one of some terms, and of ``unseen``, that are tried."""
-    every = (0.0, *(unit * weight for weight in WEIGHTS))
-    tried = [{UNSEEN: bonus} for bonus in every] if not names else []
+    bonuses = [0.0, *(unit * weight for weight in BONUSES)]
+    tried = [{UNSEEN: bonus} for bonus in bonuses] if not names else []
     for name in names:
-        weights = [unit * weight for weight in NEAR] if name.startswith(NEW) else every
-        tried += [{name: weight, UNSEEN: bonus} for weight, bonus in product(weights, every)]
+        weights = NEAR if name.startswith(NEW) else (0.0, *WEIGHTS)
+        pairs = product([unit * weight for weight in weights], bonuses)
+        tried += [{name: weight, UNSEEN: bonus} for weight, bonus in pairs]
     return tried
