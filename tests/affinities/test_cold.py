@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.cold import BONUSES, WEIGHTS
-from mmrec.affinities.cold import COST, NEAR, choose_for_cold
+from mmrec.affinities.cold import BONUSES, COST, NEAR, WEIGHTS, choose_for_cold
 
 ITEMS, KNOWN = 80, 60
 NAMES = ["content:text", "successors", "unseen"]

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
-from mmrec.affinities.protocol import LAST, Counted
 from mmrec.affinities.per_item import Popularity, Unseen
+from mmrec.affinities.protocol import LAST, Counted
 from mmrec.data import Sequences
 
 COUNTED: Mapping[str, type[Counted]] = {
