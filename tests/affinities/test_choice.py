@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import choose_weights
+from mmrec.affinities.choice import LEAST_SCALE, choose_weights
 
 
 def planted(signal, seed=0, requests=300, items=80):
@@ -39,7 +39,35 @@ def test_a_term_that_says_nothing_is_never_chosen():
         with_nothing, ["near", "nothing"], target, np.arange(len(target))
     )
     assert list(weights) == ["near"]
-    assert facts["steps"][1]["nothing"]["gain"] <= 0
+    assert facts["terms"]["nothing"]["weight"] == 0
+
+
+def test_a_term_is_not_counted_twice():
+    target, terms = planted((1.0, 2.5))
+    twice = lambda rows: terms(rows)[:, [0, 1, 1]]  # noqa: E731
+    alone, _ = choose_weights(terms, ["near"], target, np.arange(len(target)))
+    weights, _ = choose_weights(twice, ["near", "again"], target, np.arange(len(target)))
+    assert sum(weights.values()) == pytest.approx(alone["near"], rel=0.02)
+
+
+def test_weights_are_those_of_the_model_that_made_the_targets():
+    rng = np.random.default_rng(0)
+    table = torch.from_numpy(rng.normal(size=(3000, 3, 41))).float()
+    table[:, 0, 0] = -torch.inf
+    logits = table[:, 0] + 2.0 * table[:, 1] + 0.5 * table[:, 2]
+    target = torch.distributions.Categorical(logits=logits).sample().numpy()
+    weights, facts = choose_weights(
+        lambda rows: table[rows], ["a", "b"], target, np.arange(len(target))
+    )
+    assert weights == pytest.approx({"a": 2.0, "b": 0.5}, rel=0.15)
+    assert facts["factor"] == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_model_that_says_nothing_has_a_small_factor():
+    target, terms = planted((0.0, 3.0))
+    weights, facts = choose_weights(terms, ["near"], target, np.arange(len(target)))
+    assert facts["factor"] == LEAST_SCALE
+    assert weights["near"] > 10
 
 
 def test_one_user_concludes_nothing():

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import WEIGHTS
-from mmrec.affinities.cold import COST, NEAR, choose_for_cold
+from mmrec.affinities.cold import BONUSES, COST, NEAR, WEIGHTS, choose_for_cold
 
 ITEMS, KNOWN = 80, 60
 NAMES = ["content:text", "successors", "unseen"]
@@ -71,7 +70,7 @@ def test_the_best_pair_of_all_is_chosen():
     weights, _ = chosen(target, table)
     floor = (1 - COST) * means(target, table, {})[0]
     best = 0.0
-    for near, bonus in product((0.0, *WEIGHTS), repeat=2):
+    for near, bonus in product((0.0, *WEIGHTS), (0.0, *BONUSES)):
         warm, cold = means(target, table, {"content:text": near, "unseen": bonus})
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
@@ -86,7 +85,7 @@ def test_content_may_count_more_for_new_items_alone():
     assert set(facts["weights"]) == {"content:text", "new:text", "unseen"}
     assert facts["weights"]["content:text"] == together.get("content:text", 0.0)
     floor, best = (1 - COST) * means(target, table, {})[0], means(target, table, together)[1]
-    for near, bonus in product(NEAR, (0.0, *WEIGHTS)):
+    for near, bonus in product(NEAR, (0.0, *BONUSES)):
         tried = together | {"new:text": near, "unseen": bonus}
         warm, cold = means(target, table, tried)
         best = max(best, cold if warm >= floor else 0.0)

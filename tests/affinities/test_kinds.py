@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.affinities import LAST, CoOccurrence, EaseWeights, Successors, counted_from
-from mmrec.affinities.kinds import SHRINK
+from mmrec.affinities.kinds import PRIOR, SHRINK
 from mmrec.baselines import EASE
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
 
@@ -33,22 +33,25 @@ def in_common(log, i, j):
 
 
 def successors(log, i, j):
+    events = [item for items in log for item in items]
     pairs = [p for items in log for p in itertools.pairwise(items)]
-    return float(pairs.count((i, j))) if i != j else 0.0
+    share = (events.count(j) + 1) / (len(events) + ITEMS)
+    return math.log(1 + pairs.count((i, j)) / (PRIOR * share)) if i != j else 0.0
 
 
 @settings(max_examples=40, deadline=None)
 @given(log=LOGS, history=st.lists(st.integers(1, ITEMS), max_size=5))
 def test_scores_are_those_of_a_loop(log, history):
-    for made, of, decay in (
-        (CoOccurrence, in_common, 0.9),
-        (Successors, successors, 0.0),
+    for made, of, decay, relative in (
+        (CoOccurrence, in_common, 0.9, True),
+        (Successors, successors, 0.0, False),
     ):
         expected = torch.zeros(ITEMS + 1)
         for age, i in enumerate(reversed(history)):
             for j in range(1, ITEMS + 1):
                 expected[j] += decay**age * of(log, i, j)
-        expected /= max(float(expected.max()), 1e-12)
+        if relative:
+            expected /= max(float(expected.max()), 1e-12)
         found = made.of(sequences(log), ITEMS).bonus(Histories.of_items([history]), ITEMS)
         torch.testing.assert_close(found[0], expected, atol=1e-5, rtol=1e-5)
 

@@ -4,7 +4,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.affinities import COUNTED, CoOccurrence, EaseWeights, Successors, Unseen, counted_from
+from mmrec.affinities import (
+    COUNTED,
+    CoOccurrence,
+    EaseWeights,
+    Popularity,
+    Successors,
+    Unseen,
+    counted_from,
+)
 from mmrec.affinities.live import ROOM, NewNeighbours
 from mmrec.affinities.neighbours import KEPT
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
@@ -42,7 +50,7 @@ def rows(live):
 
 
 @settings(max_examples=60, deadline=None)
-@given(EVENTS, st.floats(0, 1), st.sampled_from([CoOccurrence, Successors, Unseen]))
+@given(EVENTS, st.floats(0, 1), st.sampled_from([CoOccurrence, Successors, Popularity, Unseen]))
 def test_counts_of_a_part_and_the_rest_are_those_of_all(events, share, kind):
     cut = max(1, int(share * len(events)))
     live = kind.of(sequences(events[:cut]), SIZE).live()

@@ -39,6 +39,37 @@ def folder(tmp_path):
     return tmp_path / "store"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_types_of_numbers(dtype, folder):
+    """Half of the numbers' bytes on disk, and another type is refused."""
+    logs = [RowLog(folder / dtype, DIM, "f", dtype), RowMemory(DIM, dtype)]
+    for log in logs:
+        add(log, [1, 2, 3])
+        assert log.table().dtype == np.dtype(dtype)
+        check(log, [1, 2, 3])
+    path = folder / dtype / f"rows.f{dtype[5:]}"
+    assert path.stat().st_size == 3 * DIM * np.dtype(dtype).itemsize
+    check(RowLog(folder / dtype, DIM, "f", dtype), [1, 2, 3])
+    other = "float16" if dtype == "float32" else "float32"
+    with pytest.raises(ValueError, match=f"expects .*{other}"):
+        RowLog(folder / dtype, DIM, "f", other)
+
+
+def test_commits_of_wide_rows_are_small(folder):
+    """What is checked at each opening is bounded in bytes: one row of 16 MB, 1,024 of 16 kB."""
+    assert [RowLog(folder, dim, "f").commit for dim in (2**12, 2**14, 2**22, 2**25)] == [
+        1024,
+        256,
+        1,
+        1,
+    ]
+    wide = 2**15
+    log = RowLog(folder, wide, "f")
+    with log.locked():
+        log.append([key(i) for i in range(300)], np.ones((300, wide), np.float32))
+    assert len(RowLog(folder, wide, "f").index) == 300
+
+
 def test_what_is_added_is_found_again(folder):
     log = RowLog(folder, DIM, "f")
     check(log, [])

@@ -44,6 +44,41 @@ class Padded(Sums):
         return super().forward(inputs) + inputs["letters"].shape[1]
 
 
+class Layered(Sums):
+    """Its vectors of letters are frozen, and a layer above them is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.table.requires_grad_(False)
+        self.above = nn.Linear(4, 4)
+
+    def lower(self, inputs):
+        return {"states": super().forward(inputs)}
+
+    def sample(self):
+        return self.transform(["ab", "c"])
+
+    def forward(self, inputs):
+        return self.above(inputs["states"] if "states" in inputs else super().forward(inputs))
+
+
+class Shortened(Layered):
+    """Leaves out what is longer than its sample."""
+
+    def lower(self, inputs):
+        return super().lower({"letters": inputs["letters"][:, :2]})
+
+
+class Detached(Layered):
+    """Takes a trained layer for a frozen one."""
+
+    def lower(self, inputs):
+        return {"states": self.above(super().lower(inputs)["states"]).detach()}
+
+    def forward(self, inputs):
+        return inputs["states"] if "states" in inputs else super().forward(inputs)
+
+
 class Pinned(Sums):
     """Its transform can't be sent to another process."""
 
@@ -94,6 +129,8 @@ class Widened(nn.Linear):
         (Numbered, "breaks 'fingerprint': expected a fingerprint that is text; got int"),
         (Restless, "breaks 'fingerprint': expected the same fingerprint each time"),
         (Constant, "breaks 'fingerprint': expected another fingerprint where weights are changed"),
+        (Shortened, "breaks 'lower': expected the same vectors from the states of frozen layers"),
+        (Detached, "breaks 'lower': expected the same gradients from the states"),
         (Wider, "breaks 'shapes': expected a tensor of shape (0, 5) of 0 items; got shape (0, 4)"),
     ],
 )
@@ -108,6 +145,7 @@ def test_what_is_right_passes_with_raw_values_tensors_and_a_single_tensor():
     assert check_encoder(Widened, torch.eye(3)) == [
         clause for clause in checked if clause not in ("transform", "fingerprint")
     ]
+    assert check_encoder(Layered, WORDS)[:4] == [*checked[:3], "lower"]
 
 
 @pytest.mark.parametrize(

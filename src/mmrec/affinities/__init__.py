@@ -15,9 +15,9 @@ from mmrec.affinities.live import LiveNeighbours
 from mmrec.affinities.neighbours import Neighbours
 from mmrec.affinities.once import counted_in, counting_once
 from mmrec.affinities.parts import content_columns, score_parts
+from mmrec.affinities.per_item import LivePerItem, PerItem, Popularity, Unseen
 from mmrec.affinities.protocol import LAST, Counted, LiveCounts, Recent
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
-from mmrec.affinities.unseen import LiveUnseen, Unseen
 from mmrec.affinities.wiring import ContentAffinity, learned, with_content
 
 __all__ = [
@@ -37,8 +37,10 @@ __all__ = [
     "LearnedReranker",
     "LiveCounts",
     "LiveNeighbours",
-    "LiveUnseen",
+    "LivePerItem",
     "Neighbours",
+    "PerItem",
+    "Popularity",
     "Recent",
     "SteppingAffinityInterest",
     "Successors",

@@ -8,18 +8,20 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.trends import clustered_error
+from mmrec.trends import clustered_error, fit_softmax, softmax_errors
 
 FOLDS = 5
 K = 10
 """Length of the lists whose NDCG must gain."""
 
 ERRORS = 1.5
-"""Standard errors by which the gain of a further term must exceed 0; of several terms that say
-nothing, one is often lucky."""
+"""Standard errors by which the gain of the terms together must exceed 0."""
 
-WEIGHTS = tuple(2.0**power for power in range(-2, 8))
-"""Weights that are tried, in units of the model's score."""
+LEAST_ERRORS = 2.0
+"""Standard errors by which the weight of each term must exceed 0."""
+
+LEAST_SCALE = 0.1
+"""The least factor of the model's score: below it, weights have no bound."""
 
 
 def choose_weights(
@@ -30,11 +32,14 @@ def choose_weights(
     *,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return the weights of the terms that lift NDCG@10, one after the other, and what each gained.
+    """Return the most likely weights of terms, if these lift NDCG@10, and facts for the report.
 
-    The weight of a term is one of :data:`WEIGHTS`. A term is added if it lifts NDCG@10 by more than
-    1.5 standard errors of the paired difference. Users are divided into five folds; each is ranked
-    with the weight that is best for the others.
+    The weights are those of a multinomial logistic regression over the catalogue, in which the
+    model's score has a factor too. A term whose weight is less than two standard errors above 0 is
+    left out, the least certain one first. All together are kept if they lift NDCG@10 by more than
+    1.5 standard errors of the paired difference. For that, users are divided into five folds; each
+    is ranked with weights that are most likely for the others. Weights are given in units of the
+    model's score: divided by its factor, or by .1 if that is less.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -53,47 +58,52 @@ def choose_weights(
         (['near'], True)
     """
     features, offset = candidates_of(terms, target, seed)
-    columns, fold = dict(zip(names, range(1, len(names) + 1), strict=True)), folds(user, seed)
-    score, found, steps = features[..., 0], dict[str, float](), list[dict[str, Any]]()
-    first = before = gained = ndcg(score, offset)
-    while columns:
-        curves = {name: _curve(score, features[..., n], offset) for name, n in columns.items()}
-        after = {name: _crossed(curve, fold) for name, curve in curves.items()}
-        steps.append({name: compare(gains, before, user) for name, gains in after.items()})
-        best = max(after, key=lambda name: after[name].mean())
-        if not steps[-1][best]["gain"] > ERRORS * steps[-1][best]["standard_error"]:
-            break
-        found[best] = WEIGHTS[_best(curves[best])]
-        score = score + found[best] * features[..., columns.pop(best)]
-        # The total is that of weights for other users; the next gain is beside the weight of all.
-        gained, before = after[best], ndcg(score, offset)
-    facts = {"requests": len(target), "ndcg@10": float(first.mean()), "steps": steps}
-    return found, {**facts, **compare(gained, first, user), "weights": found}
-
-
-def _curve(
-    score: Float[Tensor, "N C"], term: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
-) -> Float[np.ndarray, "N W"]:
-    """Return the NDCG@10 of each request with each weight of a term."""
-    return np.stack([ndcg(score + weight * term, offset) for weight in WEIGHTS], axis=1)
-
-
-def _crossed(
-    curve: Float[np.ndarray, "N W"], fold: Int[np.ndarray, " N"]
-) -> Float[np.ndarray, " N"]:
-    """Return the NDCG@10 of each request with the weight that is best for the other folds."""
-    gains = np.zeros(len(curve))
+    fold, before = folds(user, seed), ndcg(features[..., 0], offset)
+    kept, tried = _certain(features, offset, names)
+    features = features[..., [0, *(1 + names.index(name) for name in kept)]]
+    after = before.copy()
     for own in np.unique(fold):
-        rows = fold == own
-        gains[rows] = curve[rows, _best(curve[~rows])] if not rows.all() else 0.0
-    return gains
+        if kept and (fold != own).any():
+            rest, rows = torch.from_numpy(fold != own), torch.from_numpy(fold == own)
+            weights = _fit(features[rest], offset[rest])
+            after[fold == own] = ndcg(features[rows] @ weights.float(), offset[rows])
+    gained = compare(after, before, user)
+    found, factor = dict[str, float](), 1.0
+    if gained["gain"] > ERRORS * gained["standard_error"]:
+        weights = _fit(features, offset)
+        factor = max(float(weights[0]), LEAST_SCALE)
+        found = dict(zip(kept, (weights[1:] / factor).tolist(), strict=True))
+    facts = {"requests": len(target), "ndcg@10": float(before.mean()), **gained, "factor": factor}
+    return found, {**facts, "terms": tried, "weights": found}
 
 
-def _best(curve: Float[np.ndarray, "N W"]) -> int:
-    """Return the number of the best weight; a weight counts together with its neighbours."""
-    mean = curve.mean(0)
-    smooth = np.convolve(np.pad(mean, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    return int(smooth.argmax())
+def _certain(
+    features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"], names: list[str]
+) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Return the terms whose weights are certain, and each weight when it was kept or left out."""
+    kept, tried = list(names), dict[str, dict[str, float]]()
+    while kept:
+        some = features[..., [0, *(1 + names.index(name) for name in kept)]]
+        weights = _fit(some, offset)
+        errors = softmax_errors(some, offset, weights)
+        pairs = zip(weights[1:].tolist(), errors[1:].tolist(), strict=True)
+        found = {
+            name: {"weight": weight, "standard_error": error}
+            for name, (weight, error) in zip(kept, pairs, strict=True)
+        }
+        worst = min(kept, key=lambda name: found[name]["weight"] / found[name]["standard_error"])
+        if found[worst]["weight"] > LEAST_ERRORS * found[worst]["standard_error"]:
+            return kept, tried | found
+        tried[worst] = found[worst]
+        kept.remove(worst)
+    return kept, tried
+
+
+def _fit(features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"]) -> Float[Tensor, " K"]:
+    """Return the most likely weights, that of the model's score first."""
+    prior = torch.zeros(features.shape[-1])
+    prior[0] = 1.0  # the model's score as it is
+    return fit_softmax(features, offset, prior)
 
 
 def ndcg(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[np.ndarray, " N"]:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.affinities.choice import ERRORS, WEIGHTS, compare, folds, ndcg
+from mmrec.affinities.choice import ERRORS, compare, folds, ndcg
 
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
@@ -19,8 +19,14 @@ NEW = "new:"
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
+WEIGHTS = tuple(2.0**power for power in range(-2, 8))
+"""Weights that are tried, times ``unit``."""
+
+BONUSES = tuple(2.0 ** (power / 2) for power in range(-4, 15))
+"""Weights of ``unseen`` that are tried, times ``unit``: the balance of new and known items."""
+
 NEAR = (0.0, 0.5, 2.0, 8.0, 32.0)
-"""Weights of content for items without events alone that are tried."""
+"""Weights of content for items without events alone that are tried, times ``unit``."""
 
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
@@ -39,6 +45,7 @@ def choose_for_cold(
     *,
     apart: bool = False,
     cost: float = COST,
+    unit: float = 1.0,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
@@ -61,6 +68,7 @@ def choose_for_cold(
         unseen: the items without events.
         apart: whether content can have another weight for items without events.
         cost: share of the NDCG@10 of the other targets that items without events may cost, at most.
+        unit: what a weight of 1 is, in units of the model's score.
         seed: seed of the draws.
 
     Example:
@@ -102,7 +110,7 @@ def choose_for_cold(
         left = [content, *([_new(name) for name in content],) * (apart * len(content))]
         for names in left:
             names = [name for name in names if name not in found]
-            tried = [found, *(found | changes for changes in _settings(names))]
+            tried = [found, *(found | changes for changes in _settings(names, unit))]
             kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
             best = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
             if best == found and names != content:
@@ -155,11 +163,12 @@ def _usual(name: str, weights: dict[str, float]) -> float:
     return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
 
 
-def _settings(names: list[str]) -> list[dict[str, float]]:
+def _settings(names: list[str], unit: float) -> list[dict[str, float]]:
     """Return the weights of one of some terms, and of ``unseen``, that are tried."""
-    tried = [{UNSEEN: bonus} for bonus in (0.0, *WEIGHTS)] if not names else []
+    bonuses = [0.0, *(unit * weight for weight in BONUSES)]
+    tried = [{UNSEEN: bonus} for bonus in bonuses] if not names else []
     for name in names:
         weights = NEAR if name.startswith(NEW) else (0.0, *WEIGHTS)
-        pairs = product(weights, (0.0, *WEIGHTS))
+        pairs = product([unit * weight for weight in weights], bonuses)
         tried += [{name: weight, UNSEEN: bonus} for weight, bonus in pairs]
     return tried

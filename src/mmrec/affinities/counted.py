@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
+from mmrec.affinities.per_item import Popularity, Unseen
 from mmrec.affinities.protocol import LAST, Counted
-from mmrec.affinities.unseen import Unseen
 from mmrec.data import Sequences
 
 COUNTED: Mapping[str, type[Counted]] = {
-    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Unseen)
+    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Popularity, Unseen)
 }
 """The class of each kind."""
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mmrec.affinities.neighbours import KEPT, LEAST, Neighbours
+from mmrec.affinities.neighbours import KEPT, Neighbours
 from mmrec.affinities.protocol import LAST, Recent
 
 ROOM = 4 * KEPT
@@ -32,8 +32,8 @@ class LiveNeighbours:
         >>> live = Successors.of(events, 3).live()
         >>> for _ in range(4):
         ...     live.add(3, after=[1], time=9.0)
-        >>> live.bonus([(1, 0)])
-        array([0.  , 0.  , 0.25, 1.  ], dtype=float32)
+        >>> live.bonus([(1, 0)]).argmax()
+        np.int64(3)
     """
 
     def __init__(self, start: Neighbours) -> None:
@@ -62,13 +62,13 @@ class LiveNeighbours:
         was taken longer ago, does. The weights of EASE stay as they are.
         """
         self._until = max(self._until, time)
-        known, others = self._start.met(item, after, again)
-        if known:
-            self._totals[known] += 1
-        for other in others:
-            self._row(known).meet(other)
+        met = self._start.met(item, after, again)
+        if met.counted:
+            self._totals[met.counted] += 1
+        for other in met.others:
+            self._row(met.row).meet(other)
             if self._start.mutual:
-                self._row(other).meet(known)
+                self._row(other).meet(met.row)
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
@@ -78,8 +78,10 @@ class LiveNeighbours:
         """Return the weighted term for one user, see :meth:`Neighbours.bonus`."""
         sums = self._sums(recent)
         sums[0] = 0
-        sums *= self.weight / max(sums.max(), LEAST)
-        return sums.astype(np.float32)
+        totals = torch.from_numpy(self._totals)
+        found: np.ndarray = self._start.scaled(torch.from_numpy(sums), totals).numpy()
+        found *= self.weight
+        return found.astype(np.float32)
 
     @property
     def counted(self) -> Neighbours:
@@ -101,7 +103,7 @@ class LiveNeighbours:
         return row
 
     def _sums(self, recent: Recent) -> Float[np.ndarray, " V1"]:
-        """Return the sums of similarities, before the division by the largest."""
+        """Return the sums of similarities, before they are scaled."""
         recent = recent[-len(self._weights) :]
         weights = self._weights[len(self._weights) - len(recent) :]
         # A session of another process may have items that are not known here yet.

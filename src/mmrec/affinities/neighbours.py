@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -23,12 +23,26 @@ LEAST = 1e-12
 Array = TypeVar("Array", Tensor, np.ndarray)
 
 
+class Met(NamedTuple):
+    """What an event counts.
+
+    Attributes:
+        counted: the item whose total rises; 0 for none.
+        row: the item whose neighbours are met.
+        others: these neighbours.
+    """
+
+    counted: int = 0
+    row: int = 0
+    others: Sequence[int] = ()
+
+
 @dataclass(frozen=True)
 class Neighbours(ABC):
     """A sparse table of similarities of items, counted in a log, as a term of the score.
 
-    The similarities to the last items are added up, each with ``decay`` to the power of its age,
-    and divided by the largest, so that the best item has 1.
+    The similarities to the last items are added up, each with ``decay`` to the power of its age.
+    Their scale is that of :meth:`scaled`: by default the best item has 1.
 
     A subclass says what is counted: :class:`mmrec.affinities.CoOccurrence`,
     :class:`mmrec.affinities.Successors` and :class:`mmrec.affinities.EaseWeights`.
@@ -36,7 +50,7 @@ class Neighbours(ABC):
     Attributes:
         items: neighbours of each item, 0 = none, ``(V + 1, K)``.
         counts: how often each was met, or its weight, ``(V + 1, K)``.
-        totals: users of each item, ``(V + 1,)``.
+        totals: users of each item, or its events, ``(V + 1,)``.
         decay: weight of an item of the history relative to the one after it; with 0, the last
             item alone is read.
         weight: what 1 adds to the score.
@@ -68,25 +82,33 @@ class Neighbours(ABC):
         """Return the similarity of items and their neighbours.
 
         Args:
-            users: users of each item, in a shape that fits that of ``near``.
+            users: totals of each item, in a shape that fits that of ``near``.
             near: catalogue indices of the neighbours.
             counts: how often they were met.
-            totals: users of every catalogue index, ``(V + 1,)``.
+            totals: of every catalogue index, ``(V + 1,)``.
         """
         return counts
 
-    def met(self, item: int, after: Sequence[int], again: bool) -> tuple[int, Sequence[int]]:
+    def scaled(
+        self, sums: Float[Tensor, "*B V1"], totals: Float[Tensor, " V1"]
+    ) -> Float[Tensor, "*B V1"]:
+        """Return the term from the sums of similarities.
+
+        Args:
+            sums: for each catalogue index, with 0 for padding.
+            totals: as they are now.
+        """
+        return sums / sums.amax(-1, keepdim=True).clamp(min=LEAST)
+
+    def met(self, item: int, after: Sequence[int], again: bool) -> Met:
         """Return what an event counts.
 
         Args:
             item: its item.
             after: the last items of its user, oldest first.
             again: whether the user has taken the item before.
-
-        Returns:
-            The item whose total rises, 0 for none, and the items that it met.
         """
-        return 0, ()
+        return Met()
 
     @property
     def catalog_size(self) -> int:
@@ -109,7 +131,7 @@ class Neighbours(ABC):
         sums = torch.zeros(len(items), self.catalog_size + 1)
         sums.scatter_add_(1, near.flatten(1), value.flatten(1))
         sums[:, 0] = 0
-        return sums / sums.amax(1, keepdim=True).clamp(min=LEAST)
+        return self.scaled(sums, self.totals)
 
     def bonus(self, histories: Histories, size: int) -> Float[Tensor, "B V1"]:
         """Return the weighted term for ``size`` items; those beyond the table have 0."""

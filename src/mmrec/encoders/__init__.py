@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         soft_bins,
     )
     from mmrec.encoders.projection import Projection
-    from mmrec.encoders.protocol import Encoder, RawEncoder
+    from mmrec.encoders.protocol import Encoder, LayeredEncoder, RawEncoder
     from mmrec.encoders.semantic import QuantizedEncoder, SemanticIdEncoder
+    from mmrec.encoders.state_store import StateStore
+    from mmrec.encoders.states import HiddenStates
     from mmrec.encoders.text import TextEncoder
     from mmrec.encoders.text_transform import TextTransform
     from mmrec.encoders.tuning import tune
@@ -39,15 +41,18 @@ _FILES = {
     "Features": "cache",
     "GivenEncoder": "given",
     "GraphIdEncoder": "graph",
+    "HiddenStates": "states",
     "IdEncoder": "identity",
     "ImageEncoder": "image",
     "ImageTower": "image_tower",
     "ImageTransform": "image_transform",
+    "LayeredEncoder": "protocol",
     "NumberEncoder": "number",
     "Projection": "projection",
     "QuantizedEncoder": "semantic",
     "RawEncoder": "protocol",
     "SemanticIdEncoder": "semantic",
+    "StateStore": "state_store",
     "TextEncoder": "text",
     "TextTransform": "text_transform",
     "piecewise_linear": "number",
@@ -64,15 +69,18 @@ __all__ = [
     "Features",
     "GivenEncoder",
     "GraphIdEncoder",
+    "HiddenStates",
     "IdEncoder",
     "ImageEncoder",
     "ImageTower",
     "ImageTransform",
+    "LayeredEncoder",
     "NumberEncoder",
     "Projection",
     "QuantizedEncoder",
     "RawEncoder",
     "SemanticIdEncoder",
+    "StateStore",
     "TextEncoder",
     "TextTransform",
     "piecewise_linear",

@@ -142,7 +142,7 @@ class FeatureStore:
         _check(encoder, values, keys)
         part = None if shard is None else self._part(encoder, *shard)
         problems: dict[int, str] = {}
-        digests = [_digest(i, values[i], keys, problems) for i in range(len(values))]
+        digests = [content_digest(i, values[i], keys, problems) for i in range(len(values))]
         # Of values with one content, the first is encoded.
         pairs = reversed(list(zip(digests, values, strict=True)))
         wanted = {digest: value for digest, value in pairs if digest is not None and value}
@@ -190,10 +190,10 @@ def _check(encoder: Any, values: Sequence[Raw], keys: Sequence[str | None] | Non
         raise ValueError(f"expected one key per value; got {len(keys)} and {len(values)}")
 
 
-def _digest(
+def content_digest(
     position: int, value: Raw, keys: Sequence[str | None] | None, problems: dict[int, str]
 ) -> bytes | None:
-    """Return the key of a content; None where there is none."""
+    """Return the key of a content; None where there is none, with the reason in ``problems``."""
     if value is None or value in ("", b""):
         return None
     key = None if keys is None else keys[position]
@@ -261,7 +261,7 @@ class _Job:
             for positions, inputs, problems in raw_batches(self.encoder, values, batch_size):
                 failed |= {digests[i]: problem for i, problem in problems.items()}
                 if inputs is not None:
-                    inputs = _to(inputs, device)
+                    inputs = moved(inputs, device)
                     quick = _folded(self.encoder, inputs) if quick is None else quick
                     failed |= _append(log, [digests[i] for i in positions], quick, inputs)
                 done += len(positions) + len(problems)
@@ -292,7 +292,8 @@ def _append(
     return {d: problem for d, good in zip(digests, finite, strict=True) if not good}
 
 
-def _to(inputs: Tensor | dict[str, Tensor], device: torch.device) -> Any:
+def moved(inputs: Tensor | dict[str, Tensor], device: torch.device) -> Any:
+    """Return the inputs of an encoder on a device."""
     if isinstance(inputs, Tensor):
         return inputs.to(device)
     return {name: tensor.to(device) for name, tensor in inputs.items()}

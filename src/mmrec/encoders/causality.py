@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmrec.encoders.modes import evaluating
+
 _NOISE = 1e-6  # relative; a row of a batch may be rounded differently from the next
 
 
@@ -33,10 +35,8 @@ def is_causal(backbone: nn.Module) -> bool:
     token = int(config.get_text_config().vocab_size) - 1
     ids = torch.full((3, 4), token, device=device)
     ids[2, -1] = token - 1
-    modes = [(part, part.training) for part in backbone.modules()]
-    output = backbone.eval()(input_ids=ids, attention_mask=torch.ones_like(ids))
-    for part, mode in modes:
-        part.training = mode
+    with evaluating(backbone):
+        output = backbone(input_ids=ids, attention_mask=torch.ones_like(ids))
     same, again, changed = output.last_hidden_state[:, 0].float()
     noise = (same - again).abs().max() + _NOISE * same.abs().max()
     return bool((same - changed).abs().max() <= 2 * noise)

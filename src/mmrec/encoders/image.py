@@ -13,6 +13,8 @@ from mmrec.encoders.architecture import plain_config
 from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.image_tower import ImageTower, transform_of
 from mmrec.encoders.image_transform import ImageTransform
+from mmrec.encoders.lower import lower_states, resumed
+from mmrec.encoders.modes import evaluating
 from mmrec.encoders.packaged import load_in_order, packaged_image_weights
 from mmrec.encoders.tuning import freeze_modes, tune
 
@@ -28,7 +30,7 @@ class ImageEncoder(nn.Module):
             batch norms stay in eval mode, whatever the mode of the module.
 
     Shape:
-        inputs: ``(n, 3, size, size)``; output: ``(n, dim)``.
+        inputs: ``(n, 3, size, size)``, or the result of :meth:`lower`; output: ``(n, dim)``.
 
     Raises:
         ValueError: the tuning is unknown, or the model's output is not ``(n, dim)``.
@@ -158,12 +160,35 @@ class ImageEncoder(nn.Module):
             "transform": asdict(self.transform),
         }
 
-    def forward(self, inputs: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+    def forward(
+        self, inputs: Float[Tensor, "n 3 height width"] | dict[str, Tensor]
+    ) -> Float[Tensor, "n dim"]:
         """Return one vector per image."""
-        if len(inputs) == 0:
-            return torch.zeros(0, self.dim, device=inputs.device)
-        vectors: Tensor = self.backbone(inputs.contiguous(memory_format=torch.channels_last))
+        states = inputs["states"] if isinstance(inputs, dict) else inputs
+        if len(states) == 0:
+            return torch.zeros(0, self.dim, device=states.device)
+        backbone, pixels = self.backbone, states
+        if isinstance(inputs, dict):
+            backbone, size = resumed(backbone, states), self.transform.size
+            # What these become below the given states is not used.
+            pixels = next(backbone.parameters()).new_zeros(1, 3, size, size)
+        vectors: Tensor = backbone(pixels.contiguous(memory_format=torch.channels_last))
         return vectors
+
+    def lower(self, inputs: Float[Tensor, "n 3 height width"]) -> dict[str, Tensor]:
+        """Return what frozen layers make of images, see :class:`mmrec.encoders.LayeredEncoder`.
+
+        Raises:
+            ValueError: no layer is frozen below trained ones, or the model can't run in two parts.
+        """
+        pixels = inputs.contiguous(memory_format=torch.channels_last)
+        return {"states": lower_states(self.backbone, lambda model: model(pixels))}
+
+    def sample(self) -> Float[Tensor, "n 3 height width"]:
+        """Return two images of random pixels."""
+        size, weight = self.transform.size, next(self.backbone.parameters())
+        pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+        return pixels.to(weight)
 
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Set the mode of the trained parts; frozen parts stay in eval mode."""
@@ -178,12 +203,9 @@ class ImageEncoder(nn.Module):
     def _width(self) -> int:
         # Run the model: timm's attributes for the width differ between families.
         device = next((p.device for p in self.backbone.parameters()), None)
-        modes = [(part, part.training) for part in self.backbone.modules()]
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(self.backbone):
             size = self.transform.size
-            output: Tensor = self.backbone.eval()(torch.zeros(1, 3, size, size, device=device))
-        for part, mode in modes:
-            part.training = mode
+            output: Tensor = self.backbone(torch.zeros(1, 3, size, size, device=device))
         if output.ndim != 2:
             raise ValueError(
                 f"ImageEncoder expects a model with output (n, dim), as timm builds with "

@@ -32,8 +32,8 @@ class ImageTower(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
-        """Return one vector per image."""
+    def forward(self, pixels: Float[Tensor, "_ 3 height width"]) -> Float[Tensor, "n dim"]:
+        """Return one vector per image, or per given state of lower layers."""
         output = self.model(pixel_values=pixels)
         projected: Tensor | None = getattr(output, "image_embeds", None)
         vectors: Tensor = output.pooler_output if projected is None else projected

@@ -46,6 +46,30 @@ class RawEncoder(Encoder, Protocol):
         ...
 
 
+@runtime_checkable
+class LayeredEncoder(RawEncoder, Protocol):
+    """A raw encoder whose frozen lower layers can run apart from the trained ones above them.
+
+    ``encoder(encoder.lower(inputs))`` is ``encoder(inputs)``, gradients included.
+    """
+
+    def lower(self, inputs: Any, /) -> dict[str, Tensor]:
+        """Return inputs that start above the frozen layers.
+
+        Returns:
+            ``states``, the output of the last frozen layer, ``(n, L, ...)``, and for texts
+            ``attention_mask``, ``(n, L)``: padding is on the right, and its states are 0.
+
+        Raises:
+            ValueError: no layer is frozen below trained ones, or the model can't run in two parts.
+        """
+        ...
+
+    def sample(self) -> Any:
+        """Return inputs of two items or more, the same each time, on the encoder's device."""
+        ...
+
+
 def reads_raw_values(encoder: nn.Module) -> bool:
     """Return whether an encoder is a :class:`RawEncoder`: whether it has a ``transform``."""
     # From Python 3.12 on, `isinstance` would not find a transform that is a module itself.

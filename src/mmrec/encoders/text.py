@@ -14,6 +14,7 @@ from mmrec.encoders.fingerprint import fingerprint
 from mmrec.encoders.halves import trained_on_padding
 from mmrec.encoders.huggingface import build_text_model, find_file, load_text_model
 from mmrec.encoders.lora import rank_of
+from mmrec.encoders.lower import lower_states, resumed
 from mmrec.encoders.pooling import POOLINGS, pool
 from mmrec.encoders.projection import Projection
 from mmrec.encoders.sentence_folder import SentenceFolder
@@ -41,7 +42,7 @@ class TextEncoder(nn.Module):
 
     Shape:
         inputs: ``input_ids`` and ``attention_mask``, ``(n, L)`` each; output: ``(n, dim)``. Padding
-        may be on either side; it changes nothing.
+        may be on either side; it changes nothing. The result of :meth:`lower` is taken, too.
 
     Raises:
         ValueError: pooling or tuning is unknown, or texts may exceed the model's positions.
@@ -189,21 +190,44 @@ class TextEncoder(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> Float[Tensor, "n dim"]:
         """Return one vector per text; zeros for a text without tokens."""
-        ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
-        if len(ids) == 0:
-            return torch.zeros(0, self.dim, device=ids.device)
-        # Padding goes to the right, since many models count positions from the left.
-        order = mask.int().argsort(dim=1, descending=True, stable=True)
-        ids, mask = ids.gather(1, order), mask.gather(1, order)
-        # Attention over no token is NaN, so a text without tokens attends to its first padding.
-        open_mask = mask.clone()
-        open_mask[:, 0] |= ~mask.any(dim=1)
-        output = self.backbone(input_ids=ids, attention_mask=open_mask.long())
+        if len(inputs["attention_mask"]) == 0:
+            return torch.zeros(0, self.dim, device=inputs["attention_mask"].device)
+        states = inputs.get("states")
+        ids, mask = _right_padded(inputs)
+        output = _run(
+            self.backbone if states is None else resumed(self.backbone, states), ids, mask
+        )
         vectors = pool(output.last_hidden_state, mask, self.pooling, self.query)
         if self.projection is None:
             return vectors
         projected: Tensor = self.projection(vectors)
         return projected.masked_fill(~mask.any(dim=1, keepdim=True), 0)
+
+    def lower(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what frozen layers make of texts, see :class:`mmrec.encoders.LayeredEncoder`.
+
+        Raises:
+            ValueError: no layer is frozen below trained ones, or the model can't run in two parts.
+        """
+        ids, mask = _right_padded(inputs)
+        states = lower_states(self.backbone, lambda model: _run(model, ids, mask))
+        if states.shape[:2] != mask.shape:
+            raise ValueError(
+                f"expected states of {tuple(mask.shape)} tokens; got shape {tuple(states.shape)}"
+            )
+        states = states.masked_fill(~mask.unsqueeze(-1), 0)
+        return {"states": states, "attention_mask": mask.long()}
+
+    def sample(self) -> dict[str, Tensor]:
+        """Return three texts of random tokens, one of them with padding."""
+        config: Any = self.backbone.config
+        size = (3, min(8, self.transform.max_length))
+        draws = torch.Generator().manual_seed(0)
+        ids = torch.randint(int(config.get_text_config().vocab_size), size, generator=draws)
+        mask = torch.ones_like(ids)
+        mask[1, size[1] // 2 + 1 :] = 0
+        device = next(self.backbone.parameters()).device
+        return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
 
     def train(self, mode: bool = True) -> "TextEncoder":
         """Set the mode of the trained parts; frozen parts stay in eval mode."""
@@ -217,3 +241,20 @@ class TextEncoder(nn.Module):
         return fingerprint(
             self, type(self.backbone).__name__, self.pooling, self.transform.settings(), *layers
         )
+
+
+def _right_padded(inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return token ids and mask with padding on the right; ids of 0 if states replace them."""
+    mask = inputs["attention_mask"].bool()
+    if "states" in inputs:
+        return torch.zeros_like(mask, dtype=torch.long), mask
+    # Many models count positions from the left.
+    order = mask.int().argsort(dim=1, descending=True, stable=True)
+    return inputs["input_ids"].gather(1, order), mask.gather(1, order)
+
+
+def _run(model: nn.Module, ids: Tensor, mask: Tensor) -> Any:
+    # Attention over no token is NaN, so a text without tokens attends to its first padding.
+    open_mask = mask.clone()
+    open_mask[:, 0] |= ~mask.any(dim=1)
+    return model(input_ids=ids, attention_mask=open_mask.long())

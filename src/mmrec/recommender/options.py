@@ -186,6 +186,12 @@ class ContentOptions(_Group):
         description="What is trained of text and image models: 'frozen', 'last-N' (layers), 'lora' "
         "(adapters, with a larger encoder_lr such as 2e-4) or 'full'.",
     )
+    hidden_cache: Literal["auto", "off", "float32", "float16"] = Field(
+        "auto",
+        description="With tuning 'last-N', run the frozen layers once and keep their output: of "
+        "texts, which changes no result (auto); never (off); or of images too, which are then not "
+        "changed at random in training (float32, or float16 for half of the space).",
+    )
 
 
 class ModelOptions(_Group):

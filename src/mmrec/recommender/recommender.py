@@ -137,7 +137,8 @@ class Recommender:
             images: folder of the images that ``items`` name.
             columns: our names of columns by theirs, for all tables: ``{"movieId": "item_id"}``.
             time_unit: unit of timestamps that are numbers, see :class:`mmrec.data.Interactions`.
-            cache: folder in which the features of frozen encoders are kept for the next run.
+            cache: folder in which the features of frozen encoders are kept for the next run, and
+                the states of frozen layers (``hidden_cache``).
             options: numbers and choices.
             progress: whether to show how far encoding, training and ranking are. By default in a
                 terminal and in a notebook, but not where the output is a file or a pipe.
@@ -296,7 +297,7 @@ class Recommender:
             images: folder of their images; by default that of the catalogue.
             columns: as for :meth:`fit`.
             time_unit: as for :meth:`fit`.
-            cache: folder in which the features of frozen encoders are kept.
+            cache: folder in which the features of frozen encoders and layers are kept.
             progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
             **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrec.encoders import Encoder
+from mmrec.encoders import Encoder, LayeredEncoder
+from mmrec.encoders.lower import why_whole
 from mmrec.encoders.protocol import reads_raw_values
 from mmrec.testing.contract import expect, expect_close
 from mmrec.testing.making import begin
@@ -22,7 +23,8 @@ def check_encoder(
 ) -> list[str]:
     """Check that a part keeps the contract of :class:`mmrec.encoders.Encoder`.
 
-    If it has a ``transform``, that of :class:`mmrec.encoders.RawEncoder` is checked too.
+    If it has a ``transform``, that of :class:`mmrec.encoders.RawEncoder` is checked too; if it
+    has frozen layers that can be left out, so is that of :class:`mmrec.encoders.LayeredEncoder`.
 
     Args:
         factory: a class or function that makes an encoder without arguments, a
@@ -50,6 +52,8 @@ def check_encoder(
         contract.clause("transform", _transform, part, inputs)
         contract.clause("fingerprint", _fingerprint, make)
         inputs = part.transform(inputs)
+    if isinstance(part, LayeredEncoder) and why_whole(part) is None:
+        contract.clause("lower", _lower, make, inputs)
     given = {"": inputs} if isinstance(inputs, Tensor) else _tensors(inputs)
     if (items := len(next(iter(given.values())))) < 2:
         raise ValueError(f"check_encoder expects inputs of 2 items or more; got {items}")
@@ -85,6 +89,32 @@ def _transform(part: Any, values: Sequence[Any]) -> None:
         alone = part(part.transform(values[:1]))
         expected = "a vector that does not depend on the other values of a transform"
         expect_close(alone, vectors[:1], expected, tolerance=1e-3)
+
+
+def _lower(make: Callable[[], Any], inputs: Any) -> None:
+    part = make()
+    for mode in (False, True):
+        part.train(mode)
+        found, wanted = (_gradients(part, given) for given in (part.lower(inputs), inputs))
+        expected = "the same vectors from the states of frozen layers"
+        expect_close(found[0], wanted[0], expected, tolerance=1e-3)
+        for one, other in zip(found[1], wanted[1], strict=True):
+            expected = "the same gradients from the states of frozen layers"
+            expect_close(one, other, expected, tolerance=1e-3)
+
+
+def _gradients(part: nn.Module, inputs: Any) -> tuple[Tensor, list[Tensor]]:
+    """Return vectors and gradients, with the same random numbers each time."""
+    learns = [parameter for parameter in part.parameters() if parameter.requires_grad]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vectors = part(inputs)
+    total = vectors.sin().sum()
+    none: tuple[None, ...] = (None,) * len(learns)
+    graph = total.requires_grad
+    found = torch.autograd.grad(total, learns, allow_unused=True) if graph else none
+    pairs = zip(found, learns, strict=True)
+    return vectors.detach(), [torch.zeros_like(p) if g is None else g for g, p in pairs]
 
 
 def _fingerprint(make: Callable[[], nn.Module]) -> None:

@@ -12,6 +12,7 @@ from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count
 from mmrec.trends.history import PopularityHistory
 from mmrec.trends.live import LiveTrend
 from mmrec.trends.popularity import DecayedCounts, smoothed_share
+from mmrec.trends.regression import fit_softmax, softmax_errors
 from mmrec.trends.requests import Requests
 from mmrec.trends.terms import clustered_error
 from mmrec.trends.trend import Trend
@@ -33,7 +34,9 @@ __all__ = [
     "choose_half_life",
     "clustered_error",
     "created_times",
+    "fit_softmax",
     "fit_trend",
     "pseudo_count",
     "smoothed_share",
+    "softmax_errors",
 ]

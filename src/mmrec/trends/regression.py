@@ -60,6 +60,34 @@ def fit_softmax(
     return weights
 
 
+def softmax_errors(
+    features: Float[Tensor, "N C K"],
+    offset: Float[Tensor, "N C"],
+    weights: Float[Tensor, " K"],
+    *,
+    l2: float = 1.0,
+) -> Float[Tensor, " K"]:
+    """Return the standard errors of weights of :func:`fit_softmax`, float64.
+
+    They are the roots of the diagonal of the inverse of the Hessian, for rows that are independent.
+
+    Args:
+        features: features of each candidate of each row.
+        offset: what is added to each candidate's score; ``-inf`` for none.
+        weights: the weights that were found.
+        l2: strength of the penalty.
+
+    Example:
+        >>> features = torch.tensor([[[1.0], [0.0]]] * 300 + [[[0.0], [1.0]]] * 100)
+        >>> weights = fit_softmax(features, torch.zeros(400, 2), torch.zeros(1), l2=1e-6)
+        >>> errors = softmax_errors(features, torch.zeros(400, 2), weights, l2=1e-6)
+        >>> round(float(errors), 3)  # of a log odds: the root of 1 / 300 + 1 / 100
+        0.115
+    """
+    found = _terms(features, offset, weights, weights, l2)
+    return torch.linalg.inv(found[2]).diagonal().sqrt()
+
+
 def _terms(
     features: Tensor, offset: Tensor, weights: Tensor, prior: Tensor, l2: float
 ) -> tuple[float, Float[Tensor, " K"], Float[Tensor, "K K"]]:

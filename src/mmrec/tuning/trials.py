@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mmrec.recommender.content import Context
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.plan import Execution
-from mmrec.recommender.pipeline.stage import run_stage
-from mmrec.recommender.pipeline.train import training_device
+from mmrec.recommender.pipeline.stage import context_of, run_stage
 from mmrec.tuning.search import Search
 
 if TYPE_CHECKING:
@@ -53,8 +51,7 @@ def run_trial(search: Search, trial: "Trial", cache: Path, *, progress: bool) ->
         how = Execution(cache, progress=progress, watch=watch)
         plan = search.plan_of(trial.params)
         plan.check()
-        context = Context(plan.options.dim, plan.trained, cache, training_device(), progress)
-        run_stage(plan, how, context, Clock())
+        run_stage(plan, how, context_of(plan, how), Clock())
     except NotFiniteError as error:
         state, about = TrialState.FAIL, {REASON: str(error)}
     seconds = round(time.perf_counter() - start, 1)

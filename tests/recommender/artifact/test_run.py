@@ -256,10 +256,10 @@ def test_another_version(made, tmp_path):
     write_run(made, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": 99}))
-    with pytest.raises(RunError, match="must be a RUN of format 6; it is of format 99"):
+    with pytest.raises(RunError, match="must be a RUN of format 7; it is of format 99"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": "1"}))
-    with pytest.raises(RunError, match="must be a RUN of format 6; it is of format '1'"):
+    with pytest.raises(RunError, match="must be a RUN of format 7; it is of format '1'"):
         read_run(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RunError, match="it is of format None"):

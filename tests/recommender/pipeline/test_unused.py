@@ -23,6 +23,13 @@ from mmrec.recommender.pipeline.unused import unused_options
         ),
         ({"encoder_lr": 0.1}, {}, {"encoder_lr": "no text or image model is trained"}),
         ({"encoder_lr": 0.1, "tuning": "full"}, {}, {}),
+        ({"hidden_cache": "off"}, {}, {"hidden_cache": "tuning 'frozen' has no frozen layers"}),
+        (
+            {"hidden_cache": "auto", "tuning": "lora"},
+            {},
+            {"hidden_cache": "tuning 'lora' has no frozen layers below trained ones"},
+        ),
+        ({"hidden_cache": "float16", "tuning": "last-2"}, {}, {}),
         ({"pool_size": 9}, {"negatives": "full"}, {"pool_size": "negatives are full"}),
         ({"pool_size": 9}, {"negatives": "uniform"}, {}),
         ({"max_grad_norm": 2.0}, {}, {"max_grad_norm": "epsilon is not set"}),

@@ -21,7 +21,7 @@ from mmrec.recommender.config import config_text
 from mmrec.recommender.config_yaml import read_yaml
 from mmrec.recommender.zoo import resolve
 
-FORMAT = 6
+FORMAT = 7
 """Version of the format; increased when older RUNs can't be read any more."""
 
 T = TypeVar("T")

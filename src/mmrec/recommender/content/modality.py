@@ -3,14 +3,19 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import nn
 
-from mmrec.data import Catalog, Sequences, Source
+from mmrec.data import Catalog, RawSource, Sequences, Source
 from mmrec.encoders import Encoder
+
+HiddenCache = Literal["auto", "off", "float32", "float16"]
+
+KeptStates = tuple[RawSource, dict[int, str]]
+"""A source of states of frozen layers, and why values are left out, by row."""
 
 Facts = Mapping[str, Any]
 """What a RUN keeps of a modality besides its arguments: plain JSON values."""
@@ -23,13 +28,17 @@ class Context:
     Attributes:
         dim: width of item vectors and of encoders that are embeddings.
         trained: catalogue indices of the items with training events.
-        cache: folder in which the features of frozen encoders are kept, or None for memory.
+        cache: folder in which the features of frozen encoders and layers are kept, or None for
+            memory.
         device: where frozen encoders run.
         progress: whether to show progress bars.
         events: the training events, from which a graph of items is counted; None for what has none.
         before: the facts of the recommender that is updated, or None.
         loaded: frozen encoders that an earlier modality of the catalogue has loaded.
         encoded: the catalogue as an earlier stage of the training has encoded it, by modality.
+        hidden_cache: whether and how states of frozen layers are kept, see ``Options``.
+        states: sources of these states that an earlier stage has made, by modality; None if each
+            step runs the frozen layers.
     """
 
     dim: int
@@ -41,6 +50,8 @@ class Context:
     before: Facts | None = None
     loaded: dict[Hashable, Any] = field(default_factory=dict)
     encoded: dict[Hashable, "Prepared"] = field(default_factory=dict)
+    hidden_cache: HiddenCache = "off"
+    states: dict[Hashable, "KeptStates | None"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,14 @@ from torch import nn
 
 from mmrec.data import Catalog, Inputs, RawSource, Source
 from mmrec.encoders import FeatureEncoder, FeatureStore, ImageTransform, RawEncoder
-from mmrec.recommender.content.modality import Context, Facts, Prepared, check_fingerprint
+from mmrec.recommender.content.hidden import keep_states
+from mmrec.recommender.content.modality import (
+    Context,
+    Facts,
+    KeptStates,
+    Prepared,
+    check_fingerprint,
+)
 from mmrec.recommender.content.several import by_row, encode_each, flatten
 
 log = logging.getLogger(__name__)
@@ -29,7 +36,8 @@ class PretrainedModality(ABC):
     """A modality whose values are encoded by a pretrained model.
 
     With ``tuning="frozen"`` the encoder runs once over the catalogue and the model holds a
-    :class:`FeatureEncoder`; otherwise the encoder is part of the model and is trained.
+    :class:`FeatureEncoder`; otherwise the encoder is part of the model and is trained. With
+    ``"last-N"`` its frozen layers may run once, too: its source is what they gave.
 
     Subclasses define the values, and how the encoder is loaded and rebuilt.
     """
@@ -105,6 +113,9 @@ class PretrainedModality(ABC):
         else:
             source, problems = self._raw(values, encoder.transform)
             changed = _augmented(source)
+            if (kept := self._states(encoder, source, changed, context)) is not None:
+                (source, more), changed = kept, None
+                problems = problems | more
             prepared = Prepared(source, encoder, facts, changed, problems, cut)
         if not prepared.source.present.any():
             why = self.why_nobody(catalog) or next(iter(prepared.problems.values()), None)
@@ -113,6 +124,17 @@ class PretrainedModality(ABC):
                 f"{'' if why is None else f': {why}'}"
             )
         return prepared
+
+    def _states(
+        self, encoder: RawEncoder, source: RawSource, changed: Source | None, context: Context
+    ) -> KeptStates | None:
+        """Return states of frozen layers for all stages of a training, if they are kept."""
+        if not self.tuning.startswith("last-"):
+            return None
+        if self not in context.states:
+            made = keep_states(self.name, encoder, source, context, changes=changed is not None)
+            context.states[self] = made
+        return context.states[self]
 
     def rebuild(self, facts: Facts) -> nn.Module:
         """Make the feature encoder, or the trained encoder without weights."""

@@ -129,6 +129,7 @@ def _chosen(
         unseen,
         apart=_identity(state) is not None,
         cost=state.options.new_item_cost,
+        unit=1 / facts["factor"],
         seed=seed,
     )
     return weights, {**facts, "weights": weights, "cold": more}

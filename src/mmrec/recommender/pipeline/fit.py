@@ -8,7 +8,6 @@ from mmrec.affinities import counting_once
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.content import Context
 from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.leaks import (
@@ -20,8 +19,7 @@ from mmrec.recommender.pipeline.leaks import (
 )
 from mmrec.recommender.pipeline.measure import describe_content, measure, measure_on_test
 from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
-from mmrec.recommender.pipeline.stage import Stage, run_stage
-from mmrec.recommender.pipeline.train import training_device
+from mmrec.recommender.pipeline.stage import Stage, context_of, run_stage
 from mmrec.recommender.popular import popular_rule
 from mmrec.recommender.zoo import MODEL
 
@@ -51,7 +49,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
     clock = Clock()
-    context = Context(plan.options.dim, plan.trained, how.cache, training_device(), how.progress)
+    context = context_of(plan, how)
     first = run_stage(plan, how, context, clock)
     chosen, facts = choose(first.state, first.content.sources, plan.split, plan.start)
     clock.lap("evaluate")

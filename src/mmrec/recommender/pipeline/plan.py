@@ -97,7 +97,7 @@ class Execution:
     """How a plan is carried out.
 
     Attributes:
-        cache: folder in which the features of frozen encoders are kept, or None.
+        cache: folder in which the features of frozen encoders and layers are kept, or None.
         checkpoints: folder for a checkpoint after each epoch, or None.
         resume: whether training continues from the last checkpoint.
         progress: whether to show progress bars.

@@ -18,7 +18,7 @@ from mmrec.recommender.pipeline.assemble import build_model, model_from
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.private import train_private
-from mmrec.recommender.pipeline.train import Length, train
+from mmrec.recommender.pipeline.train import Length, train, training_device
 from mmrec.recommender.users import FittedUsers, UserFeatures, fit_users
 
 
@@ -39,6 +39,18 @@ class Stage:
     length: Length | None
     history: dict[str, Any]
     facts: dict[str, Any]
+
+
+def context_of(plan: Plan, how: Execution) -> Context:
+    """Return what all stages of a plan share."""
+    return Context(
+        dim=plan.options.dim,
+        trained=plan.trained,
+        cache=how.cache,
+        device=training_device(),
+        progress=how.progress,
+        hidden_cache=plan.options.hidden_cache,
+    )
 
 
 def run_stage(

@@ -64,6 +64,8 @@ def unused_options(
         found["new_item_cost"] = "affinities are not used"
     if not trains_encoders(modalities):
         found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")
+    if not options.tuning.startswith("last-"):
+        found["hidden_cache"] = f"tuning {options.tuning!r} has no frozen layers below trained ones"
     if recipe.of("negatives") in ("full", "in-batch"):
         found["pool_size"] = f"negatives are {recipe.of('negatives')}"
     if options.epsilon is None:
