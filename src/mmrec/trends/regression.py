@@ -84,8 +84,9 @@ def softmax_errors(
         >>> round(float(errors), 3)  # of a log odds: the root of 1 / 300 + 1 / 100
         0.115
     """
-    found = _terms(features, offset, weights, weights, l2)
-    return torch.linalg.inv(found[2]).diagonal().sqrt()
+    _, _, curvature = _terms(features, offset, weights, weights, l2)
+    errors: Tensor = torch.linalg.inv(curvature).diagonal().sqrt()
+    return errors
 
 
 def _terms(
