@@ -150,3 +150,26 @@ def test_the_best_of_some_items_are_candidates():
         best = table[row, 0, 3000:3050].topk(25).values
         known = features[row, torch.isfinite(offset[row]), 0]
         assert torch.isin(best, known).all()
+
+
+def test_where_most_targets_are_new_all_targets_count():
+    """A feed: what few known items lose is less than what new ones gain."""
+    target, table = planted(content=3.0, below=6.0, requests=400)
+    rows = np.flatnonzero((target > KNOWN) | (np.arange(400) % 8 == 0))
+    weights, _ = chosen(target[rows], table[rows])
+    before, after = (
+        np.average(
+            means(target[rows], table[rows], w),
+            weights=[(target[rows] <= KNOWN).sum(), (target[rows] > KNOWN).sum()],
+        )
+        for w in ({}, weights)
+    )
+    assert after > before + 0.1
+
+
+def test_new_targets_alone_are_enough():
+    target, table = planted(content=3.0, below=6.0, requests=400)
+    new = target > KNOWN
+    weights, facts = chosen(target[new], table[new])
+    assert weights["unseen"] > 0
+    assert facts["cost"] == 0

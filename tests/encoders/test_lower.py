@@ -32,7 +32,7 @@ MODELS = {
     "qwen3": lambda: hf.Qwen3Model(hf.Qwen3Config(**SIZE, num_key_value_heads=2, head_dim=8)),
 }
 PICTURES = ("test_vit", "test_efficientnet", "test_resnet", "test_convnext")
-DROPS = {"bert", "roberta", "electra", "distilbert", "gpt2"}  # in training, by default
+DROPS = ("bert", "roberta", "electra", "distilbert", "gpt2")  # in training, by default
 IDS = torch.tensor([[3, 7, 9, 11, 4], [5, 8, 6, 0, 0], [4, 0, 0, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])
 TEXTS = {"input_ids": IDS, "attention_mask": MASK}

@@ -20,6 +20,9 @@ ERRORS = 1.5
 LEAST_ERRORS = 2.0
 """Standard errors by which the weight of each term must exceed 0."""
 
+NOTHING = {"ndcg@10": 0.0, "gain": 0.0, "standard_error": 1.0}
+"""What is said of a choice without requests."""
+
 LEAST_SCALE = 0.1
 """The least factor of the model's score: below it, weights have no bound."""
 
@@ -57,6 +60,8 @@ def choose_weights(
         >>> list(weights), facts["gain"] > 0.2
         (['near'], True)
     """
+    if not len(target):
+        return {}, {"requests": 0, "factor": 1.0, "terms": {}, "weights": {}, **NOTHING}
     features, offset = candidates_of(terms, target, seed)
     fold, before = folds(user, seed), ndcg(features[..., 0], offset)
     kept, tried = _certain(features, offset, names)

@@ -1,5 +1,6 @@
 """Weights with which items without events are found, at little cost for the others."""
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -55,7 +56,8 @@ def choose_for_cold(
     weights of content for items without events alone, such as ``new:text``, one content after the
     other and each with ``unseen`` once more. The weights are those of the best NDCG@10 of targets
     without events, among those with which the NDCG@10 of the other targets falls by a share of
-    ``cost`` at most. They are kept if the gain exceeds 1.5 standard errors, where each user is
+    ``cost`` at most. Where more than half of the targets are without events, as in a feed, they are
+    those of the best NDCG@10 of all targets. Weights are kept if the gain exceeds 1.5 standard errors, where each user is
     ranked with what is best for other users. All other weights stay.
 
     Args:
@@ -88,7 +90,7 @@ def choose_for_cold(
     """
     cold = unseen.numpy()[target]
     facts: dict[str, Any] = {"requests": int(cold.sum()), "weights": {}}
-    if len(np.unique(user[cold])) < LEAST or cold.all():
+    if len(np.unique(user[cold])) < LEAST:
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     content = [name for name in names if name.startswith(CONTENT)]
@@ -104,15 +106,24 @@ def choose_for_cold(
     before, fold = ranked({}), folds(user, seed)
 
     def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
-        """Return what is best for cold rows and costs the others little."""
-        others, own = rows & ~cold, rows & cold
-        least, found = (1 - cost) * before[others].mean(), dict[str, float]()
+        """Return what is best for cold rows and costs the others little, or best for all rows."""
+        if cold.mean() > 0.5:
+            return search(rows, lambda gains: True)
+        others = rows & ~cold
+        least = (1 - cost) * before[others].mean()
+        return search(rows & cold, lambda gains: bool(gains[others].mean() >= least))
+
+    def search(
+        rows: Bool[np.ndarray, " N"], allowed: Callable[[Float[np.ndarray, " N"]], bool]
+    ) -> dict[str, float]:
+        """Return the allowed weights that are best for some rows."""
+        found = dict[str, float]()
         left = [content, *([_new(name) for name in content],) * (apart * len(content))]
         for names in left:
             names = [name for name in names if name not in found]
             tried = [found, *(found | changes for changes in _settings(names, unit))]
-            kept = [changes for changes in tried if ranked(changes)[others].mean() >= least]
-            best = max(kept or [found], key=lambda changes: ranked(changes)[own].mean())
+            kept = [changes for changes in tried if allowed(ranked(changes))]
+            best = max(kept or [found], key=lambda changes: ranked(changes)[rows].mean())
             if best == found and names != content:
                 break
             found = best
@@ -123,7 +134,9 @@ def choose_for_cold(
         if cold[fold != own].any():
             after[fold == own] = ranked(best(fold != own))[fold == own]
     gained = compare(after[cold], before[cold], user[cold])
-    lost = 1 - after[~cold].mean() / max(before[~cold].mean(), 1e-12)
+    lost = (
+        1 - _mean(after[~cold]) / max(_mean(before[~cold]), 1e-12) if before[~cold].any() else 0.0
+    )
     facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
     if not gained["gain"] > ERRORS * gained["standard_error"]:
         return weights, facts
@@ -131,6 +144,11 @@ def choose_for_cold(
     given = weights | changes
     kept = {name: weight for name, weight in given.items() if weight != _usual(name, given)}
     return kept, {**facts, "weights": changes}
+
+
+def _mean(values: Float[np.ndarray, " N"]) -> float:
+    """Return the mean, 0 of nothing."""
+    return float(values.mean()) if len(values) else 0.0
 
 
 def _scores(

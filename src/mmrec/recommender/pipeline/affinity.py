@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmrec.affinities import (
@@ -109,15 +109,21 @@ def _chosen(
     counted: Mapping[str, Counted],
     requests: ValidRequests,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return the weights that validation chooses, on all targets and on those without events."""
-    names = [*_weights(wide.model), *counted]
-    last, seed = counted[UNSEEN], state.options.seed
+    """Return the weights that validation chooses: among items with events, then for new ones."""
+    names, seed = [*_weights(wide.model), *counted], state.options.seed
+    last = counted[UNSEEN]
     assert isinstance(last, Unseen)
     unseen = last.totals == 0
-    some = requests.drawn(MOST, seed)
-    terms = _terms(state, wide, counted, some)
-    weights, facts = choose_weights(terms, names, some.targets, some.users, seed=seed)
-    cold = requests.where(unseen.numpy()[requests.targets]).drawn(COLD, seed)
+    new = unseen.numpy()[requests.targets]
+    some = requests.where(~new).drawn(MOST, seed)
+    weights, facts = choose_weights(
+        _terms(state, wide, counted, some, left_out=unseen),
+        names,
+        some.targets,
+        some.users,
+        seed=seed,
+    )
+    cold = requests.where(new).drawn(COLD, seed)
     both = some.joined(cold)
     terms = _terms(state, wide, counted, both)
     weights, more = choose_for_cold(
@@ -140,12 +146,18 @@ def _terms(
     wide: RecommenderState,
     counted: Mapping[str, Counted],
     requests: ValidRequests,
+    left_out: Bool[Tensor, " V1"] | None = None,
 ) -> Terms:
-    """Return what gives the scores of a state and the affinities for some requests."""
+    """Return what gives the scores of a state and the affinities for some requests.
+
+    Items that are ``left_out`` are no candidates.
+    """
     scorer = replace(state, trend=None, neighbours=()).scorer
 
     def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
         scores = requests.scores(scorer, rows).masked_fill(requests.excluded(rows), -torch.inf)
+        if left_out is not None:
+            scores = scores.masked_fill(left_out, -torch.inf)
         histories = requests.histories(rows)
         content = _cosines(wide, histories.to(wide.vectors.device))
         near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]
