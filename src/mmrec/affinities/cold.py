@@ -57,8 +57,8 @@ def choose_for_cold(
     other and each with ``unseen`` once more. The weights are those of the best NDCG@10 of targets
     without events, among those with which the NDCG@10 of the other targets falls by a share of
     ``cost`` at most. Where more than half of the targets are without events, as in a feed, they are
-    those of the best NDCG@10 of all targets. Weights are kept if the gain exceeds 1.5 standard errors, where each user is
-    ranked with what is best for other users. All other weights stay.
+    those of the best NDCG@10 of all targets. Weights are kept if the gain exceeds 1.5 standard
+    errors, where each user is ranked with what is best for other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
