@@ -64,34 +64,42 @@ def choose_weights(
         return {}, {"requests": 0, "factor": 1.0, "terms": {}, "weights": {}, **NOTHING}
     features, offset = candidates_of(terms, target, seed)
     fold, before = folds(user, seed), ndcg(features[..., 0], offset)
-    kept, tried = _certain(features, offset, names)
+    kept, tried = certain(features, offset, names)
     features = features[..., [0, *(1 + names.index(name) for name in kept)]]
     after = before.copy()
     for own in np.unique(fold):
         if kept and (fold != own).any():
             rest, rows = torch.from_numpy(fold != own), torch.from_numpy(fold == own)
-            weights = _fit(features[rest], offset[rest])
+            weights = most_likely(features[rest], offset[rest])
             after[fold == own] = ndcg(features[rows] @ weights.float(), offset[rows])
     gained = compare(after, before, user)
     found, factor = dict[str, float](), 1.0
     if gained["gain"] > ERRORS * gained["standard_error"]:
-        weights = _fit(features, offset)
+        weights = most_likely(features, offset)
         factor = max(float(weights[0]), LEAST_SCALE)
         found = dict(zip(kept, (weights[1:] / factor).tolist(), strict=True))
     facts = {"requests": len(target), "ndcg@10": float(before.mean()), **gained, "factor": factor}
     return found, {**facts, "terms": tried, "weights": found}
 
 
-def _certain(
+def certain(
     features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"], names: list[str]
 ) -> tuple[list[str], dict[str, dict[str, float]]]:
-    """Return the terms whose weights are certain, and each weight when it was kept or left out."""
+    """Return the terms whose weights are certain, and each weight when it was kept or left out.
+
+    Args:
+        features: columns that are always kept, and then a column for each name.
+        offset: what is added to each candidate's score; ``-inf`` for none.
+        names: names of the terms.
+    """
+    first = features.shape[-1] - len(names)
     kept, tried = list(names), dict[str, dict[str, float]]()
     while kept:
-        some = features[..., [0, *(1 + names.index(name) for name in kept)]]
-        weights = _fit(some, offset)
+        columns = [*range(first), *(first + names.index(name) for name in kept)]
+        some = features[..., columns]
+        weights = most_likely(some, offset, first)
         errors = softmax_errors(some, offset, weights)
-        pairs = zip(weights[1:].tolist(), errors[1:].tolist(), strict=True)
+        pairs = zip(weights[first:].tolist(), errors[first:].tolist(), strict=True)
         found = {
             name: {"weight": weight, "standard_error": error}
             for name, (weight, error) in zip(kept, pairs, strict=True)
@@ -104,10 +112,12 @@ def _certain(
     return kept, tried
 
 
-def _fit(features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"]) -> Float[Tensor, " K"]:
-    """Return the most likely weights, that of the model's score first."""
+def most_likely(
+    features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"], first: int = 1
+) -> Float[Tensor, " K"]:
+    """Return the most likely weights; those of the ``first`` columns are drawn to 1."""
     prior = torch.zeros(features.shape[-1])
-    prior[0] = 1.0  # the model's score as it is
+    prior[:first] = 1.0  # the model's score as it is
     return fit_softmax(features, offset, prior)
 
 

@@ -1,15 +1,14 @@
 """Weights with which items without events are found, at little cost for the others."""
 
-from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.affinities.choice import ERRORS, compare, folds, ndcg
+from mmrec.affinities.choice import ERRORS, certain, compare, folds, most_likely, ndcg
 
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
@@ -20,14 +19,9 @@ NEW = "new:"
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
-WEIGHTS = tuple(2.0**power for power in range(-2, 8))
-"""Weights that are tried, times ``unit``."""
-
-BONUSES = tuple(2.0 ** (power / 2) for power in range(-4, 15))
-"""Weights of ``unseen`` that are tried, times ``unit``: the balance of new and known items."""
-
-NEAR = (0.0, 0.5, 2.0, 8.0, 32.0)
-"""Weights of content for items without events alone that are tried, times ``unit``."""
+_SIZES = [2.0 ** (power / 2) for power in range(-4, 15)]
+BONUSES = (*(-size for size in reversed(_SIZES)), 0.0, *_SIZES)
+"""Weights of ``unseen`` that are tried, times ``unit``; below 0 if content lifts too many."""
 
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
@@ -51,20 +45,20 @@ def choose_for_cold(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
-    Few targets are items without events, so a choice on all targets says little about them. Here
-    the weight of one content and that of ``unseen`` are chosen together. With ``apart`` follow
-    weights of content for items without events alone, such as ``new:text``, one content after the
-    other and each with ``unseen`` once more. The weights are those of the best NDCG@10 of targets
-    without events, among those with which the NDCG@10 of the other targets falls by a share of
-    ``cost`` at most. Where more than half of the targets are without events, as in a feed, they are
-    those of the best NDCG@10 of all targets. Weights are kept if the gain exceeds 1.5 standard
-    errors, where each user is ranked with what is best for other users. All other weights stay.
+    With ``apart``, content may have another weight for items without events, such as ``new:text``:
+    the one that is most likely among these items alone, if it is more than two standard errors
+    above 0. Then ``unseen`` balances them with the others: its weight is that of the best NDCG@10
+    of targets without events, among those with which the NDCG@10 of the other targets falls by a
+    share of ``cost`` at most. Where more than half of the targets are without events, as in a feed,
+    it is that of the best NDCG@10 of all targets. The weights are kept if the gain exceeds 1.5
+    standard errors, where each user is ranked with what is best for other users. All other weights
+    stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
         names: names of the terms after the model's score, ``unseen`` among them; those of content
             begin with ``content:``.
-        weights: the weights that were chosen on all targets.
+        weights: the weights that were chosen on targets with events.
         target: the item that each request led to.
         user: the user of each request.
         unseen: the items without events.
@@ -93,50 +87,36 @@ def choose_for_cold(
     if len(np.unique(user[cold])) < LEAST:
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
-    content = [name for name in names if name.startswith(CONTENT)]
     column = {name: number for number, name in enumerate(names, 1)}
-    known: dict[tuple[tuple[str, float], ...], Float[np.ndarray, " N"]] = {}
-
-    def ranked(changes: dict[str, float]) -> Float[np.ndarray, " N"]:
-        key = tuple(changes.items())
-        if key not in known:
-            known[key] = ndcg(_scores(features, column, weights | changes), offset)
-        return known[key]
-
-    before, fold = ranked({}), folds(user, seed)
+    content = [name for name in names if apart and name.startswith(CONTENT)]
+    before, fold = ndcg(_scores(features, column, weights), offset), folds(user, seed)
 
     def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
-        """Return what is best for cold rows and costs the others little, or best for all rows."""
+        """Return the weights that rows choose."""
+        own = torch.from_numpy(rows & cold)
+        apart = _among_new(features[own], offset[own], column, content)
+        score = _scores(features, column, weights | apart)
+        curve = [
+            ndcg(score + unit * bonus * features[..., column[UNSEEN]], offset) for bonus in BONUSES
+        ]
         if cold.mean() > 0.5:
-            return search(rows, lambda gains: True)
+            found = max(range(len(curve)), key=lambda place: curve[place][rows].mean())
+            return apart | {UNSEEN: unit * BONUSES[found]}
         others = rows & ~cold
-        least = (1 - cost) * before[others].mean()
-        return search(rows & cold, lambda gains: bool(gains[others].mean() >= least))
-
-    def search(
-        rows: Bool[np.ndarray, " N"], allowed: Callable[[Float[np.ndarray, " N"]], bool]
-    ) -> dict[str, float]:
-        """Return the allowed weights that are best for some rows."""
-        found = dict[str, float]()
-        left = [content, *([_new(name) for name in content],) * (apart * len(content))]
-        for names in left:
-            names = [name for name in names if name not in found]
-            tried = [found, *(found | changes for changes in _settings(names, unit))]
-            kept = [changes for changes in tried if allowed(ranked(changes))]
-            best = max(kept or [found], key=lambda changes: ranked(changes)[rows].mean())
-            if best == found and names != content:
-                break
-            found = best
-        return found
+        least = (1 - cost) * _mean(before[others])
+        allowed = [place for place, gains in enumerate(curve) if _mean(gains[others]) >= least]
+        if not allowed:
+            return {}
+        found = max(allowed, key=lambda place: curve[place][rows & cold].mean())
+        return apart | {UNSEEN: unit * BONUSES[found]}
 
     after = before.copy()
     for own in np.unique(fold):
         if cold[fold != own].any():
-            after[fold == own] = ranked(best(fold != own))[fold == own]
+            score = _scores(features, column, weights | best(fold != own))
+            after[fold == own] = ndcg(score, offset)[fold == own]
     gained = compare(after[cold], before[cold], user[cold])
-    lost = (
-        1 - _mean(after[~cold]) / max(_mean(before[~cold]), 1e-12) if before[~cold].any() else 0.0
-    )
+    lost = 1 - after[~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
     facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
     if not gained["gain"] > ERRORS * gained["standard_error"]:
         return weights, facts
@@ -149,6 +129,21 @@ def choose_for_cold(
 def _mean(values: Float[np.ndarray, " N"]) -> float:
     """Return the mean, 0 of nothing."""
     return float(values.mean()) if len(values) else 0.0
+
+
+def _among_new(
+    features: Float[Tensor, "N C K"],
+    offset: Float[Tensor, "N C"],
+    column: dict[str, int],
+    content: list[str],
+) -> dict[str, float]:
+    """Return the certain weights of content among items without events, the model's score given."""
+    new = features[..., column[UNSEEN]] > 0
+    fixed = (offset + features[..., 0]).masked_fill(~new, -torch.inf)
+    kept, _ = certain(features[..., [column[name] for name in content]], fixed, content)
+    some = features[..., [column[name] for name in kept]]
+    weights = most_likely(some, fixed, first=0) if kept else torch.zeros(0)
+    return dict(zip(map(_new, kept), weights.tolist(), strict=True))
 
 
 def _scores(
@@ -179,14 +174,3 @@ def _new(name: str) -> str:
 def _usual(name: str, weights: dict[str, float]) -> float:
     """Return the weight that an affinity has if none is given."""
     return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
-
-
-def _settings(names: list[str], unit: float) -> list[dict[str, float]]:
-    """Return the weights of one of some terms, and of ``unseen``, that are tried."""
-    bonuses = [0.0, *(unit * weight for weight in BONUSES)]
-    tried = [{UNSEEN: bonus} for bonus in bonuses] if not names else []
-    for name in names:
-        weights = NEAR if name.startswith(NEW) else (0.0, *WEIGHTS)
-        pairs = product([unit * weight for weight in weights], bonuses)
-        tried += [{name: weight, UNSEEN: bonus} for weight, bonus in pairs]
-    return tried

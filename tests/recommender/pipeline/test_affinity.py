@@ -44,7 +44,8 @@ def test_what_lifts_validation_is_chosen(made):
     assert "successors" in made.report["affinities"]["weights"]
     assert made.report["affinities"]["gain"] > 0.2
     assert first_item(made) == "i4"
-    assert "affinities: successors" in str(made.report)
+    [line] = [line for line in str(made.report).splitlines() if line.startswith("affinities: ")]
+    assert "successors" in line
     plain = Recommender.fit(chains(100, "a"), ITEMS, options=options(affinities=False))
     assert "affinities" not in plain.report
     assert made.report["test"]["ndcg@10"] > plain.report["test"]["ndcg@10"] + 0.2
@@ -143,10 +144,12 @@ def test_another_log_is_counted_alone(made, caplog):
 def test_counts_that_are_new_or_lost_are_said(made, caplog):
     plain = Recommender(replace(made.state, neighbours=()))
     plain.update(chains(60, "b", 1e6, seed=1))
-    assert "successors: counted in the 360 events of this log alone" in caplog.text
+    assert "successors" in caplog.text
+    assert "counted in the 360 events of this log alone" in caplog.text
     caplog.clear()
     made.update(chains(60, "b", 1e6, seed=1), options={"affinities": False})
-    assert "without affinities, the counts of successors are lost" in caplog.text
+    kinds = " and ".join(one.kind for one in made.state.neighbours)
+    assert f"without affinities, the counts of {kinds} are lost" in caplog.text
 
 
 def test_the_same_events_are_counted_once(monkeypatch):
