@@ -71,9 +71,20 @@ class Split:
         return np.flatnonzero((self.part == _number(part)) & self.sequences.is_target)
 
     def seen_targets(self, part: str) -> int:
+        """Return how many targets of a part are items that lists leave out, since they were seen.
+
+        Where seen items are filtered from lists, these can't be found. Which events count as seen,
+        see :meth:`mmrec.data.EventRules.is_seen`.
+        """
+        targets = self.targets(part)
+        rows, items = seen_before(self, targets)
+        return len(np.unique(rows[items == self.sequences.item[targets][rows]]))
+
+    def met_targets(self, part: str) -> int:
         """Return how many targets of a part are items that their user has interacted with before.
 
-        Where seen items are filtered from lists, these can't be found.
+        Among them are those of :meth:`seen_targets`. The others stay in lists, such as a product
+        that was looked at and is bought: who recommends the last items finds them.
         """
         pairs = self.sequences.owner * (self.catalog_size + 1) + self.sequences.item
         _, first = np.unique(pairs, return_index=True)  # events are sorted by user and time

@@ -144,6 +144,7 @@ def describe_split(split: Split) -> dict[str, Any]:
         "users": len(split.sequences),
         "candidates": len(split.candidates),
         "seen_targets": split.seen_targets("test"),
+        "met_targets": split.met_targets("test"),
         **({"event_roles": split.facts} if split.facts else {}),
     }
 

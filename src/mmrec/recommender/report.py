@@ -209,14 +209,22 @@ def _of_split(report: Mapping[str, Any]) -> str:
 
 
 def _of_seen(report: Mapping[str, Any]) -> list[str]:
-    """Return a line if many targets can't be found, because seen items are filtered."""
+    """Return lines if many targets can't be found, or were interacted with before."""
     seen, targets = report.get("seen_targets", 0), report.get("test", {}).get("targets", 0)
-    if not targets or seen < SEEN * targets:
-        return []
-    return [
-        f"note: {seen:,} of {targets:,} test targets are items that their user has interacted with "
-        f"before; lists leave these out, so they count as misses (see: seen items ranked too)"
-    ]
+    kept, lines = report.get("met_targets", seen) - seen, list[str]()
+    if targets and seen >= SEEN * targets:
+        lines.append(
+            f"note: {seen:,} of {targets:,} test targets are items that their user has interacted "
+            f"with before; lists leave these out, so they count as misses (see: seen items ranked "
+            f"too)"
+        )
+    if targets and kept >= SEEN * targets:
+        lines.append(
+            f"note: {kept:,} of {targets:,} test targets are items that their user has interacted "
+            f"with before, such as a view before a purchase; lists keep these, so whoever "
+            f"recommends the last items finds many"
+        )
+    return lines
 
 
 def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:

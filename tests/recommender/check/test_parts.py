@@ -38,6 +38,17 @@ def test_targets_that_lists_leave_out(data):
     assert "--targets purchase predicts purchases alone" in finding.advice
 
 
+def test_targets_that_lists_keep_are_no_misses(data):
+    """Each item is bought after it was viewed, and purchases are the targets."""
+    bought = data.events.with_columns(timestamp=pl.col("timestamp") + 1, event=pl.lit("purchase"))
+    viewed = data.events.with_columns(event=pl.lit("view"))
+    data.events = pl.concat([viewed, bought]).sort("timestamp")
+    found = data.found(options=Options(targets=("purchase",)))
+    assert "seen_targets" not in found
+    assert found["met_targets"].severity == "note"
+    assert "whoever recommends the last items finds them" in found["met_targets"].advice
+
+
 def test_an_empty_part_is_said_as_fit_says_it(data):
     finding = data.found(options=Options(min_count=500))["split"]
     assert "the time split of 240 events (1200 before min_count) leaves no event in: train" in (

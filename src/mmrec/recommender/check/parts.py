@@ -54,6 +54,18 @@ def part_findings(split: Split) -> list[Finding]:
                 "items.",
             )
         )
+    if (kept := split.met_targets("test") - seen) >= max(SEEN * len(targets), 1):
+        found.append(
+            note(
+                "met_targets",
+                kept,
+                f"{share_of(kept, len(targets))} of the test targets ({kept:,} of "
+                f"{len(targets):,}) are items that their user has interacted with before, in events "
+                "that keep them in lists",
+                "Such as a view before a purchase. Figures are high, since whoever recommends the "
+                "last items finds them: compare with the baselines.",
+            )
+        )
     if cold:
         make = warning if cold > MOST * len(targets) else note
         found.append(
