@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import LEAST_SCALE, choose_weights
+from mmrec.affinities.choice import LEAST_ERRORS, LEAST_SCALE, choose_weights
 
 
 def planted(signal, seed=0, requests=300, items=80):
@@ -34,12 +34,12 @@ def test_noise_is_not_chosen(seed):
 
 def test_a_term_that_says_nothing_is_never_chosen():
     target, terms = planted((1.0, 2.5))
-    with_nothing = lambda rows: torch.cat([terms(rows), torch.zeros(len(rows), 1, 80 + 1)], 1)  # noqa: E731
-    weights, facts = choose_weights(
-        with_nothing, ["near", "nothing"], target, np.arange(len(target))
-    )
+    noise = torch.randn(len(target), 1, 80 + 1, generator=torch.Generator().manual_seed(0))
+    with_noise = lambda rows: torch.cat([terms(rows), noise[rows]], 1)  # noqa: E731
+    weights, facts = choose_weights(with_noise, ["near", "noise"], target, np.arange(len(target)))
     assert list(weights) == ["near"]
-    assert facts["terms"]["nothing"]["weight"] == 0
+    left_out = facts["terms"]["noise"]
+    assert left_out["weight"] <= LEAST_ERRORS * left_out["standard_error"]
 
 
 def test_a_term_is_not_counted_twice():
@@ -67,7 +67,21 @@ def test_a_model_that_says_nothing_has_a_small_factor():
     target, terms = planted((0.0, 3.0))
     weights, facts = choose_weights(terms, ["near"], target, np.arange(len(target)))
     assert facts["factor"] == LEAST_SCALE
-    assert weights["near"] > 10
+    assert weights["near"] == pytest.approx(3.0 / LEAST_SCALE, rel=0.15)
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+def test_the_gain_is_that_of_the_ranking_that_is_served(scale):
+    """Also where the model's score is large noise, so that its factor has its least value."""
+    target, terms = planted((0.0, 3.0), requests=600)
+    loud = lambda rows: terms(rows) * torch.tensor([scale, 1.0]).view(2, 1)  # noqa: E731
+    weights, facts = choose_weights(loud, ["near"], target, np.arange(len(target)))
+    table = loud(np.arange(len(target)))
+    served = table[:, 0] + weights.get("near", 0.0) * table[:, 1]
+    own = served[torch.arange(len(target)), torch.from_numpy(target)]
+    rank = (served >= own.unsqueeze(1)).sum(1).double()
+    ndcg = torch.where(rank <= 10, 1 / (1 + rank).log2(), 0.0).mean()
+    assert facts["ndcg@10"] + facts["gain"] == pytest.approx(float(ndcg), abs=0.02)
 
 
 def test_one_user_concludes_nothing():

@@ -1,5 +1,6 @@
 """Which terms lift the ranking of validation events, and their weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ ERRORS = 1.5
 LEAST_ERRORS = 2.0
 """Standard errors by which the weight of each term must exceed 0."""
 
-NOTHING = {"ndcg@10": 0.0, "gain": 0.0, "standard_error": 1.0}
-"""What is said of a choice without requests."""
+NOTHING: Mapping[str, Any] = {
+    **{"requests": 0, "ndcg@10": 0.0, "gain": 0.0, "standard_error": 1.0},
+    **{"factor": 1.0, "terms": {}, "weights": {}},
+}
+"""What is said of a choice that was not made."""
 
 LEAST_SCALE = 0.1
 """The least factor of the model's score: below it, weights have no bound."""
@@ -39,10 +43,11 @@ def choose_weights(
 
     The weights are those of a multinomial logistic regression over the catalogue, in which the
     model's score has a factor too. A term whose weight is less than two standard errors above 0 is
-    left out, the least certain one first. All together are kept if they lift NDCG@10 by more than
-    1.5 standard errors of the paired difference. For that, users are divided into five folds; each
-    is ranked with weights that are most likely for the others. Weights are given in units of the
-    model's score: divided by its factor, or by .1 if that is less.
+    left out, the one with the lowest ratio first. All together are kept if they lift NDCG@10 by
+    more than 1.5 standard errors of the paired difference. For that, users are divided into five
+    folds; each is ranked with weights that are most likely for the others. Weights are given in
+    units of the model's score: divided by its factor, which is .1 at least. In the facts,
+    ``"terms"`` has the weights before that, when each term was kept or left out.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -61,7 +66,7 @@ def choose_weights(
         (['near'], True)
     """
     if not len(target):
-        return {}, {"requests": 0, "factor": 1.0, "terms": {}, "weights": {}, **NOTHING}
+        return {}, dict(NOTHING)
     features, offset = candidates_of(terms, target, seed)
     fold, before = folds(user, seed), ndcg(features[..., 0], offset)
     kept, tried = certain(features, offset, names)
@@ -70,16 +75,28 @@ def choose_weights(
     for own in np.unique(fold):
         if kept and (fold != own).any():
             rest, rows = torch.from_numpy(fold != own), torch.from_numpy(fold == own)
-            weights = most_likely(features[rest], offset[rest])
-            after[fold == own] = ndcg(features[rows] @ weights.float(), offset[rows])
+            weights, _ = _in_units(features[rest], offset[rest])
+            score = features[rows][..., 0] + features[rows][..., 1:] @ weights.float()
+            after[fold == own] = ndcg(score, offset[rows])
     gained = compare(after, before, user)
     found, factor = dict[str, float](), 1.0
     if gained["gain"] > ERRORS * gained["standard_error"]:
-        weights = most_likely(features, offset)
-        factor = max(float(weights[0]), LEAST_SCALE)
-        found = dict(zip(kept, (weights[1:] / factor).tolist(), strict=True))
+        weights, factor = _in_units(features, offset)
+        found = dict(zip(kept, weights.tolist(), strict=True))
     facts = {"requests": len(target), "ndcg@10": float(before.mean()), **gained, "factor": factor}
     return found, {**facts, "terms": tried, "weights": found}
+
+
+def _in_units(
+    features: Float[Tensor, "N C K"], offset: Float[Tensor, "N C"]
+) -> tuple[Float[Tensor, " _"], float]:
+    """Return the most likely weights in units of the model's score, and the factor of that."""
+    weights = most_likely(features, offset)
+    factor = float(weights[0])
+    if factor >= LEAST_SCALE:
+        return weights[1:] / factor, factor
+    fixed = offset + LEAST_SCALE * features[..., 0]
+    return most_likely(features[..., 1:], fixed, first=0) / LEAST_SCALE, LEAST_SCALE
 
 
 def certain(

@@ -45,14 +45,14 @@ def choose_for_cold(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
-    With ``apart``, content may have another weight for items without events, such as ``new:text``:
+    With ``apart``, content may have a higher weight for items without events, such as ``new:text``:
     the one that is most likely among these items alone, if it is more than two standard errors
-    above 0. Then ``unseen`` balances them with the others: its weight is that of the best NDCG@10
-    of targets without events, among those with which the NDCG@10 of the other targets falls by a
-    share of ``cost`` at most. Where more than half of the targets are without events, as in a feed,
-    it is that of the best NDCG@10 of all targets. The weights are kept if the gain exceeds 1.5
-    standard errors, where each user is ranked with what is best for other users. All other weights
-    stay.
+    above that of the others. It is taken or not, and ``unseen`` balances new items with the others:
+    what is best for the NDCG@10 of targets without events, among that with which the NDCG@10 of the
+    other targets falls by a share of ``cost`` at most. Where more than half of the targets are
+    without events, as in a feed, it is what is best for the NDCG@10 of all targets. The weights are
+    kept if the gain exceeds 1.5 standard errors, where each user is ranked with what is best for
+    other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -93,22 +93,20 @@ def choose_for_cold(
 
     def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
         """Return the weights that rows choose."""
-        own = torch.from_numpy(rows & cold)
-        apart = _among_new(features[own], offset[own], column, content)
-        score = _scores(features, column, weights | apart)
-        curve = [
-            ndcg(score + unit * bonus * features[..., column[UNSEEN]], offset) for bonus in BONUSES
-        ]
+        own, others = rows & cold, rows & ~cold
+        some = torch.from_numpy(own)
+        apart = _among_new(features[some], offset[some], column, weights, content, unit)
+        tried = list[tuple[dict[str, float], Float[np.ndarray, " N"]]]()
+        for changes in ({}, apart) if apart else ({},):
+            score = _scores(features, column, weights | changes)
+            for bonus in (unit * bonus for bonus in BONUSES):
+                gains = ndcg(score + bonus * features[..., column[UNSEEN]], offset)
+                tried.append((changes | {UNSEEN: bonus}, gains))
         if cold.mean() > 0.5:
-            found = max(range(len(curve)), key=lambda place: curve[place][rows].mean())
-            return apart | {UNSEEN: unit * BONUSES[found]}
-        others = rows & ~cold
+            return max(tried, key=lambda pair: pair[1][rows].mean())[0]
         least = (1 - cost) * _mean(before[others])
-        allowed = [place for place, gains in enumerate(curve) if _mean(gains[others]) >= least]
-        if not allowed:
-            return {}
-        found = max(allowed, key=lambda place: curve[place][rows & cold].mean())
-        return apart | {UNSEEN: unit * BONUSES[found]}
+        allowed = [pair for pair in tried if _mean(pair[1][others]) >= least]  # 0 changes nothing
+        return max(allowed, key=lambda pair: pair[1][own].mean())[0]
 
     after = before.copy()
     for own in np.unique(fold):
@@ -135,15 +133,22 @@ def _among_new(
     features: Float[Tensor, "N C K"],
     offset: Float[Tensor, "N C"],
     column: dict[str, int],
+    weights: dict[str, float],
     content: list[str],
+    unit: float,
 ) -> dict[str, float]:
-    """Return the certain weights of content among items without events, the model's score given."""
+    """Return the weights of content that certainly are higher among items without events."""
     new = features[..., column[UNSEEN]] > 0
-    fixed = (offset + features[..., 0]).masked_fill(~new, -torch.inf)
+    score = _scores(features, column, weights) / unit
+    fixed = (offset + score).masked_fill(~new, -torch.inf)
     kept, _ = certain(features[..., [column[name] for name in content]], fixed, content)
-    some = features[..., [column[name] for name in kept]]
-    weights = most_likely(some, fixed, first=0) if kept else torch.zeros(0)
-    return dict(zip(map(_new, kept), weights.tolist(), strict=True))
+    if not kept:
+        return {}
+    more = most_likely(features[..., [column[name] for name in kept]], fixed, first=0)
+    return {
+        _new(name): weights.get(name, 0.0) + unit * value
+        for name, value in zip(kept, more.tolist(), strict=True)
+    }
 
 
 def _scores(

@@ -106,10 +106,9 @@ class EventReader:
         """
         found = self.unknown(event_types)
         said = unknown_types(found, self.event_types)
-        if new := found.keys() - self._warned:
+        if len(self._warned) < MOST and (new := found.keys() - self._warned):
             log.warning("%s", said)
-            if len(self._warned) < MOST:
-                self._warned.update(new)
+            self._warned.update(new)
         return said
 
     @cached_property

@@ -5,15 +5,21 @@ import polars as pl
 from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
 from mmrec.data.text import TEXT_COLUMNS
 
-FREE = {*TEXT_COLUMNS, "kind", "image", "images", "id"}
+CODES = {"sku", "isbn", "ean", "gtin", "asin", "mpn", "size", "model", "author", "brand"}
+FREE = {*TEXT_COLUMNS, *CODES, "kind", "image", "images", "id"}
 """Columns in lower case that may hold any text, also if all texts so far are numbers."""
+
+
+SURE = 10
+"""Different whole numbers from which a column of texts is one of numbers."""
 
 
 class HeldKinds:
     """The kinds of values in the text columns of a frame: numbers, times, truth values or texts.
 
     A column is looked at once, so that the time of a later check doesn't grow with the frame. A
-    title or another usual text, an id and codes such as ``"007"`` are texts in any case.
+    title or another usual text, an id and codes such as ``"007"`` are texts in any case, and so are
+    whole numbers of which there are less than 10 different ones.
 
     Example:
         >>> held, frame = HeldKinds(), pl.DataFrame({"price": ["9.50", ""], "zip": ["01", "20"]})
@@ -51,6 +57,10 @@ def _is_free(name: str) -> bool:
 
 
 def _kind(frame: pl.DataFrame, name: str) -> Kind:
-    held = Columns(frame).holds(name)
-    codes = held == "number" and frame[name].str.contains(r"^\s*[+-]?0\d").any()
-    return "text" if codes else held
+    """Return what a column holds; a few whole numbers may be codes or sizes, so they are texts."""
+    held, texts = Columns(frame).holds(name), frame[name].str.strip_chars()
+    if held != "number":
+        return held
+    codes = texts.str.contains(r"^[+-]?0\d").any()
+    sure = texts.str.contains(r"[.eE]").any() or texts.n_unique() >= SURE
+    return "number" if sure and not codes else "text"

@@ -74,3 +74,9 @@ def reads_raw_values(encoder: nn.Module) -> bool:
     """Return whether an encoder is a :class:`RawEncoder`: whether it has a ``transform``."""
     # From Python 3.12 on, `isinstance` would not find a transform that is a module itself.
     return hasattr(encoder, "transform")
+
+
+def has_layers(encoder: nn.Module) -> bool:
+    """Return whether an encoder is a :class:`LayeredEncoder`: whether it has ``lower`` too."""
+    parts = (getattr(encoder, name, None) for name in ("lower", "sample"))
+    return reads_raw_values(encoder) and all(map(callable, parts))

@@ -29,9 +29,11 @@ def free_memory(root: Path = Path("/")) -> int:
         >>> free_memory() > 0
         True
     """
-    about, limit = root / "proc/meminfo", root / "sys/fs/cgroup/memory.max"
+    about, group = root / "proc/meminfo", root / "sys/fs/cgroup"
+    limit, taken = group / "memory.max", group / "memory.current"
     lines = about.read_text().splitlines() if about.is_file() else []
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     if limit.is_file() and (most := limit.read_text().strip()).isdigit():
-        found.append(int(most))
+        used = int(taken.read_text()) if taken.is_file() else 0
+        found.append(max(int(most) - used, 0))
     return min(found, default=_UNKNOWN)

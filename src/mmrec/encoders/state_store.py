@@ -138,6 +138,8 @@ class StateStore:
     def _open(self) -> None:
         """Open the tables on disk, with what other processes have written."""
         for path in () if self.folder is None else self.folder.glob("[0-9]*"):
+            if not path.name.isdigit():
+                continue
             self._logs[int(path.name)] = self._log(int(path.name))
 
     @contextmanager

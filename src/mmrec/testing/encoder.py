@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmrec.encoders import Encoder, LayeredEncoder
+from mmrec.encoders import Encoder
 from mmrec.encoders.lower import why_whole
-from mmrec.encoders.protocol import reads_raw_values
+from mmrec.encoders.protocol import has_layers, reads_raw_values
 from mmrec.testing.contract import expect, expect_close
 from mmrec.testing.making import begin
 from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
@@ -52,7 +52,7 @@ def check_encoder(
         contract.clause("transform", _transform, part, inputs)
         contract.clause("fingerprint", _fingerprint, make)
         inputs = part.transform(inputs)
-    if isinstance(part, LayeredEncoder) and why_whole(part) is None:
+    if has_layers(part) and why_whole(part) is None:
         contract.clause("lower", _lower, make, inputs)
     given = {"": inputs} if isinstance(inputs, Tensor) else _tensors(inputs)
     if (items := len(next(iter(given.values())))) < 2:

@@ -40,7 +40,7 @@ def fit_softmax(
         3.0
     """
     start = prior.double()
-    weights = start.clone()
+    weights = torch.zeros_like(start)  # there the curvature is large, whatever the scale of scores
     value, gradient, curvature = _terms(features, offset, weights, start, l2)
     for _ in range(STEPS):
         step = torch.linalg.solve(curvature, gradient)
@@ -98,12 +98,12 @@ def _terms(
     curvature = l2 * torch.eye(len(weights), dtype=torch.float64)
     for start in range(0, len(features), ROWS):
         block = features[start : start + ROWS]
-        scores = block @ weights.float()
-        logits = offset[start : start + ROWS] + scores
+        block = block - block[:, :1]  # a constant of all candidates must not cost digits
+        logits = offset[start : start + ROWS] + block @ weights.float()
         share = logits.softmax(1)
-        mean = (share.unsqueeze(1) @ block).squeeze(1)
-        spread = (block * share.sqrt().unsqueeze(2)).flatten(0, 1)
-        value += float((logits.logsumexp(1) - scores[:, 0]).double().sum())
-        gradient = gradient + (mean - block[:, 0]).double().sum(0)
-        curvature = curvature + (spread.T @ spread - mean.T @ mean).double()
+        mean = share.unsqueeze(1) @ block
+        spread = ((block - mean) * share.sqrt().unsqueeze(2)).flatten(0, 1)
+        value += float(logits.logsumexp(1).double().sum())
+        gradient = gradient + mean.squeeze(1).double().sum(0)
+        curvature = curvature + (spread.T @ spread).double()
     return value, gradient, curvature

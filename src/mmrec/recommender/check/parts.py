@@ -60,8 +60,8 @@ def part_findings(split: Split) -> list[Finding]:
                 "met_targets",
                 kept,
                 f"{share_of(kept, len(targets))} of the test targets ({kept:,} of "
-                f"{len(targets):,}) are items that their user has interacted with before, in events "
-                "that keep them in lists",
+                f"{len(targets):,}) are items that their user has interacted with before, in "
+                "events that keep them in lists",
                 "Such as a view before a purchase. Figures are high, since whoever recommends the "
                 "last items finds them: compare with the baselines.",
             )

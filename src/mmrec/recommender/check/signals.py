@@ -12,6 +12,10 @@ PART = (0.1, 0.5)
 """The same of a time that is divided by the duration of the item."""
 
 
+TIMES = ("sec", "time", "watched", "dwell", "played", "listened")
+"""Parts of the names of times, which are divided by the duration."""
+
+
 def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
     """Return a rule for events that say no and one for those that say yes; None for other values.
 
@@ -42,9 +46,13 @@ def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
         return None
     if name in RATINGS and 3 < float(str(values.max())) <= 5:
         return f"{name} <= 2", f"{name} >= 4"
-    if name != "duration" and float(str(values.max())) > 1 and _holds_numbers(columns, "duration"):
+    time = any(word in name.lower() for word in TIMES) and float(str(values.max())) > 1
+    if time and _holds_numbers(columns, "duration"):
         return f"{name} / duration < {PART[0]}", f"{name} / duration >= {PART[1]}"
-    return f"{name} < {_short(low)}", f"{name} >= {_short(high)}"
+    less, more = _short(low), _short(high)
+    if not values.min() < float(less) < float(more):  # rounded, they tell nothing apart
+        return None
+    return f"{name} < {less}", f"{name} >= {more}"
 
 
 def _short(number: float) -> str:

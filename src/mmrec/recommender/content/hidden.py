@@ -8,6 +8,7 @@ from torch import nn
 from mmrec.data import RawSource
 from mmrec.encoders import LayeredEncoder, RawEncoder, StateStore
 from mmrec.encoders.lower import why_whole
+from mmrec.encoders.protocol import has_layers
 from mmrec.encoders.state_store import TooLargeError
 from mmrec.recommender.content.modality import Context, KeptStates
 
@@ -50,7 +51,7 @@ def keep_states(
 def _why_whole(encoder: RawEncoder, changes: bool) -> str | None:
     if changes:
         return "training changes its images at random"
-    if not isinstance(encoder, LayeredEncoder):
+    if not has_layers(encoder):
         return f"{type(encoder).__name__} has no method lower"
     return why_whole(encoder)
 

@@ -22,7 +22,7 @@ from mmrec.affinities import (
     with_content,
 )
 from mmrec.affinities.candidates import Terms
-from mmrec.affinities.choice import choose_weights
+from mmrec.affinities.choice import NOTHING, choose_weights
 from mmrec.affinities.cold import CONTENT, NEW, UNSEEN, choose_for_cold
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
@@ -93,7 +93,7 @@ def with_affinities(
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
     wide = _with_directions(state, sources, {f"{CONTENT}{n}": 1.0 for n in _frozen(state.model)})
-    weights, facts = _chosen(state, wide, counted, requests)
+    weights, facts = _chosen(state, wide, counted, requests, start)
     if start is not None and (new := [n for n in weights if n in COUNTED and n not in before]):
         log.warning(
             "%s: counted in the %s events of this log alone; the RUN has no earlier counts",
@@ -108,21 +108,29 @@ def _chosen(
     wide: RecommenderState,
     counted: Mapping[str, Counted],
     requests: ValidRequests,
+    start: RecommenderState | None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return the weights that validation chooses: among items with events, then for new ones."""
+    """Return the weights that validation chooses: among items with events, then for new ones.
+
+    With too few validation events on items with events, their weights are those of ``start``.
+    """
+    usual = {} if start is None else weights_of(start)
+    usual = {n: weight for n, weight in usual.items() if n != UNSEEN and not n.startswith(NEW)}
     names, seed = [*_weights(wide.model), *counted], state.options.seed
     last = counted[UNSEEN]
     assert isinstance(last, Unseen)
     unseen = last.totals == 0
     new = unseen.numpy()[requests.targets]
     some = requests.where(~new).drawn(MOST, seed)
-    weights, facts = choose_weights(
-        _terms(state, wide, counted, some, left_out=unseen),
-        names,
-        some.targets,
-        some.users,
-        seed=seed,
-    )
+    weights, facts = usual, dict[str, Any](NOTHING)
+    if some.enough:
+        weights, facts = choose_weights(
+            _terms(state, wide, counted, some, left_out=unseen),
+            names,
+            some.targets,
+            some.users,
+            seed=seed,
+        )
     cold = requests.where(new).drawn(COLD, seed)
     both = some.joined(cold)
     terms = _terms(state, wide, counted, both)
