@@ -44,3 +44,27 @@ def test_separable_choices_stay_finite():
     features[:, 0] = 40.0
     weights = fit_softmax(features, torch.zeros(200, 4), torch.zeros(1))
     assert 0 < float(weights) < 10
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1000.0])
+@pytest.mark.parametrize("shift", [0.0, 1000.0])
+def test_large_scores_are_fitted_too(scale, shift):
+    """From scores of that size, a softmax with the weight 1 has no curvature to start from."""
+    rng = torch.Generator().manual_seed(0)
+    features = torch.randn(300, 50, 2, generator=rng)
+    logits = features @ torch.tensor([0.5, 2.0])
+    chosen = torch.distributions.Categorical(logits=logits)
+    torch.manual_seed(0)
+    places = chosen.sample()
+    rows = torch.arange(300)
+    features[rows, 0], features[rows, places] = features[rows, places], features[rows, 0].clone()
+    features[..., 0] = features[..., 0] * scale + shift
+    weights = fit_softmax(features, torch.zeros(300, 50), torch.tensor([1.0, 0.0]), l2=1e-6)
+    usual = fit_softmax(
+        (features - torch.tensor([shift, 0.0])) / torch.tensor([scale, 1.0]),
+        torch.zeros(300, 50),
+        torch.zeros(2),
+        l2=1e-6,
+    )
+    found = weights * torch.tensor([scale, 1.0])
+    torch.testing.assert_close(found, usual, rtol=0.01, atol=0.01)
