@@ -356,7 +356,7 @@ def test_bad_runs(command, run, tmp_path, name):
     shutil.copytree(run, broken, dirs_exist_ok=True)
     config = json.loads((broken / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps(config | {"format": 99}))
-    refused(command(name, broken), "format 6; it is of format 99")
+    refused(command(name, broken), "format 7; it is of format 99")
     (broken / "config.json").write_text("{junk")
     refused(command(name, broken), "config.json is damaged")
 

@@ -114,6 +114,9 @@ class Served:
                 if one["kind"] == "unseen":
                     found[row, 1:] += one["weight"] * (users[1:] == 0)
                     continue
+                if one["kind"] == "popularity":
+                    found[row, 1:] += one["weight"] * np.log1p(users[1:])
+                    continue
                 sums = np.zeros(len(self.vectors) + 1)
                 for age, item in enumerate(history[: -one["last"] - 1 : -1]):
                     near, value = table["items"][item], table["counts"][item]
@@ -121,7 +124,11 @@ class Served:
                         value = value / (np.sqrt(users[item] * users[near]) + one["shrink"])
                     np.add.at(sums, near, one["decay"] ** age * value)
                 sums[0] = 0
-                found[row] += one["weight"] * sums / max(sums.max(), 1e-12)
+                if one["kind"] == "successors":
+                    share = (users + 1) / (users.sum() + len(users) - 1)
+                    found[row] += one["weight"] * np.log1p(sums / (one["prior"] * share))
+                else:
+                    found[row] += one["weight"] * sums / max(sums.max(), 1e-12)
         return found[:, 1:]
 
 

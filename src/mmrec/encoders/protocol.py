@@ -1,6 +1,6 @@
 """The contracts of encoders."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ def reads_raw_values(encoder: nn.Module) -> bool:
     return hasattr(encoder, "transform")
 
 
-def has_layers(encoder: nn.Module) -> bool:
+def has_layers(encoder: Any) -> TypeGuard[LayeredEncoder]:
     """Return whether an encoder is a :class:`LayeredEncoder`: whether it has ``lower`` too."""
     parts = (getattr(encoder, name, None) for name in ("lower", "sample"))
     return reads_raw_values(encoder) and all(map(callable, parts))

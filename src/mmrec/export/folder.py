@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from mmrec.affinities import LAST, Counted
-from mmrec.affinities.kinds import SHRINK
+from mmrec.affinities.kinds import PRIOR, SHRINK
 from mmrec.data.durable import atomic_folder
 from mmrec.export.formats import import_onnx, to_exported_program, to_int8, to_onnx
 from mmrec.export.part import Part
@@ -45,7 +45,8 @@ def export_recommender(
     events (``mmrec_count``) and the slot in the id vocabulary (``mmrec_id``) of each item.
     ``vectors.npy`` has the vector of each of its rows. The tables of co-occurrence and the like,
     whose bonus is added to the product, are in safetensors files with the arrays of
-    :class:`mmrec.affinities.Neighbours`; ``manifest.json`` has weight, decay and formula's numbers.
+    :class:`mmrec.affinities.Neighbours`; ``manifest.json`` has weight, decay and the numbers of the
+    formulas of :mod:`mmrec.affinities.kinds`. Those of popularity and ``unseen`` have totals alone.
     What is popular at the time of a request is not exported.
 
     Args:
@@ -125,7 +126,8 @@ def _describe(
         "drop_repeats": options.drop_repeats,
         "event_types": list(recommender.state.event_types),
         "neighbours": [
-            one.to_dict() | {"file": f"{one.kind}.safetensors", "last": LAST, "shrink": SHRINK}
+            one.to_dict()
+            | {"file": f"{one.kind}.safetensors", "last": LAST, "shrink": SHRINK, "prior": PRIOR}
             for one in _weighted(recommender)
         ],
         "shortlist": None if model.reranker is None else model.shortlist,

@@ -160,7 +160,8 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
     if said:
         kept = f"; kept: {said[-1]}" if len(said) > 1 else ""
         first = stages["select"]
-        before = f"; NDCG@10 before {first['test']['ndcg@10']:.4f}" if "test" in first else ""
+        measured = first.get("test", {}).get("ndcg@10")
+        before = "" if measured is None else f"; NDCG@10 before the refit {measured:.4f}"
         lines.append(f"refit for {first['steps']:,} steps: tested: {said[0]}{kept}{before}")
     return lines + ([f"note: {report['leak']}"] if "leak" in report else [])
 

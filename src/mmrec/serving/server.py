@@ -1,6 +1,7 @@
 """Running the application with uvicorn."""
 
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,12 +34,13 @@ def serve(
 
     Raises:
         FileNotFoundError: there is no such RUN or history.
-        ValueError: the RUN, the log or the history is damaged.
+        ValueError: the RUN, the log or the history is damaged, or the port is in use.
     """
     if settings.history is not None:  # once, not in each worker
         key = None if settings.user_key is None else settings.user_key.encode()
         report = import_history(settings.run, settings.history, settings.log, user_key=key)
         say(f"history {settings.history}: {report}")
+    check_port(settings.host, settings.port)
     common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}
     if settings.workers == 1:
         app = make_app(settings)
@@ -55,6 +57,24 @@ def serve(
         timeout_graceful_shutdown=10,
         **common,
     )
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that a server can listen on a port; with 0, the system chooses one.
+
+    Raises:
+        ValueError: it can't.
+    """
+    family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise ValueError(
+                f"port {port} of {host} must be free; got: {error.strerror}. "
+                "Choose another one with --port"
+            ) from error
 
 
 def worker() -> FastAPI:

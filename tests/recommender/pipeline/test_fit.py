@@ -102,7 +102,7 @@ def test_the_report_tells_what_the_refit_changed(made):
         assert {name: found[name] for name in names} == {n: alone["test"][n] for n in names}
         for part in ("warm", "cold"):
             assert found[part] == {name: alone["test"][part].get(name) for name in names}
-        assert f"NDCG@10 before {found['ndcg@10']:.4f}" in str(refitted.report)
+        assert f"NDCG@10 before the refit {found['ndcg@10']:.4f}" in str(refitted.report)
 
 
 def test_refits_take_the_steps_that_selection_found_and_validate_nothing(fit, monkeypatch):

@@ -50,7 +50,8 @@ def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
     if time and _holds_numbers(columns, "duration"):
         return f"{name} / duration < {PART[0]}", f"{name} / duration >= {PART[1]}"
     less, more = _short(low), _short(high)
-    if not values.min() < float(less) < float(more):  # rounded, they tell nothing apart
+    # Rounded, they may tell nothing apart.
+    if not float(str(values.min())) < float(less) < float(more):
         return None
     return f"{name} < {less}", f"{name} >= {more}"
 
