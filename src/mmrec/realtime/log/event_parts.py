@@ -59,24 +59,23 @@ def read_parts(
         [['v', 'u']]
     """
     path = Path(source) if isinstance(source, str | Path) else None
-    unit: Any = {"time_unit": time_unit}
     parts = 1 if path is None else -(-_count(path) // rows)
     if path is None or parts <= 1:
-        yield Interactions(renamed({"interactions": source}, columns)["interactions"], **unit)
+        [table] = renamed({"interactions": source}, columns).values()
+        yield Interactions(table, time_unit=time_unit)
         return
     names = dict(columns or {})
     if names:  # before a part is read: each is there, and none is there twice
         renamed({"interactions": read_table(path, "interactions", HEAD)}, names)
     user = next((theirs for theirs, ours in names.items() if ours == "user_id"), "user_id")
-    wanted = EVENT_COLUMNS | set(more)
+    wanted = {*EVENT_COLUMNS, *more}
     wanted = (wanted - set(names)) | {theirs for theirs, ours in names.items() if ours in wanted}
     for part in range(parts):
-        frame = _of_part(path, pl.col(user).hash() % parts == part, wanted).rename(
-            names, strict=False
-        )
+        frame = _of_part(path, pl.col(user).hash() % parts == part, wanted)
+        frame = frame.rename(names, strict=False)
         try:
             if not frame.is_empty():
-                yield Interactions(frame, **unit)
+                yield Interactions(frame, time_unit=time_unit)
         except ValueError as error:
             raise ValueError(f"{path.name}, part {part + 1} of {parts}: {error}") from error
 

@@ -89,8 +89,8 @@ def import_events(
     reader = EventReader(rules or EventRules(), tuple(event_types))
     report = ImportReport()
     read = set() if rules is None else rules.columns
-    how = {"columns": columns, "time_unit": time_unit}
-    for part in read_parts(source if path is None else path, rows, read, **how):
+    table = source if path is None else path
+    for part in read_parts(table, rows, read, columns=columns, time_unit=time_unit):
         if rules is not None:
             part = part.with_frame(rules.named(part.frame))
         report += _import_part(part, log, catalog.frame["item_id"], reader)
