@@ -36,11 +36,9 @@ def test_bad_columns(text):
         as_columns(text)
 
 
-def test_what_is_not_given_is_as_before():
+def test_what_is_given():
     assert reading(None, None) == {"columns": None, "time_unit": None}
-    before = {"columns": {"a": "b"}, "time_unit": "ms", "data": "x"}
-    assert reading(None, None, before) == {"columns": {"a": "b"}, "time_unit": "ms"}
-    assert reading("c=d", "s", before) == {"columns": {"c": "d"}, "time_unit": "s"}
+    assert reading("c=d", "s") == {"columns": {"c": "d"}, "time_unit": "s"}
 
 
 @pytest.fixture
@@ -75,21 +73,41 @@ def test_a_folder_as_people_have_it(command, theirs, tmp_path):
     assert status == 0, err  # with the columns of the training
     assert json.loads(text.splitlines()[-1])["same_split"]
     assert "looks like" not in err
+    taken = "read as for the training: movieId is item_id, userId is user_id"
     status, _, err = command("evaluate", tmp_path / "run", "--data", theirs)
+    assert status == 0, err
+    assert taken in err.splitlines()
+    status, _, err = command("evaluate", tmp_path / "run", "--data", theirs, *columns)
+    assert status == 0, err
+    assert taken not in err
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    events = pl.read_parquet(theirs / "interactions.parquet")
+    events.rename({"userId": "user_id", "movieId": "item_id"}).write_csv(ours / "interactions.csv")
+    (ours / "items.csv").write_bytes((theirs / "items.csv").read_bytes())  # the names of before
+    status, text, err = command("evaluate", tmp_path / "run", "--data", ours, "--json")
+    assert status == 0, err
+    assert json.loads(text.splitlines()[-1])["same_split"]
+    assert "read as for the training: movieId is item_id" in err.splitlines()
+    events.rename({"userId": "client"}).write_csv(ours / "interactions.csv")
+    status, _, err = command("evaluate", tmp_path / "run", "--data", ours)
     assert status == 2
-    assert "must have the columns ['item_id']" in err
+    assert "expected the columns of the training, ['userId'], or our names for them" in err
 
     status, text, err = command("recommend", tmp_path / "run", "--history", "3,4", "--json")
     assert status == 0, err
     assert json.loads(text.splitlines()[-1])["history"] == ["3", "4"]
 
     out = tmp_path / "later"
-    some = [*columns, *unit, "--epochs", 1]
-    status, _, err = command("update", tmp_path / "run", theirs, "--out", out, *some)
-    assert status == 0, err
-    status, text, err = command("evaluate", out, "--json")
-    assert status == 0, err
-    assert json.loads(text.splitlines()[-1])["same_split"]
+    for some in ([], [*columns, *unit]):
+        more = [*some, "--epochs", 1]
+        status, _, err = command("update", tmp_path / "run", theirs, "--out", out, *more)
+        assert status == 0, err
+        assert (taken in err.splitlines()) == (not some)
+        status, text, err = command("evaluate", out, "--json")
+        assert status == 0, err
+        assert json.loads(text.splitlines()[-1])["same_split"]
+        assert taken not in err  # it is the data set of the training
 
 
 @pytest.mark.usefixtures("unchecked")

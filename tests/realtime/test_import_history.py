@@ -54,6 +54,39 @@ def test_users_of_the_training_get_the_list_of_their_history(timeless, data, tmp
     log.close()
 
 
+def test_a_recommender_that_was_fitted_in_python_says_how_tables_are_read(
+    chain, options, tmp_path, caplog
+):
+    events, items = (pl.DataFrame(table) for table in chain(users=20, steps=6))
+    columns = {"who": "user_id", "name": "title"}
+    items = items.rename({"title": "name"})
+    made = Recommender.fit(
+        events.rename({"user_id": "who"}),
+        items,
+        columns=columns,
+        time_unit="ms",
+        options=options(epochs=1),
+        negatives="full",
+    )
+    made.save(tmp_path / "run")
+    logs = [tmp_path / f"{name}.db" for name in "abc"]
+    caplog.set_level("INFO")
+    import_history(tmp_path / "run", events.rename({"user_id": "who"}), logs[0])
+    assert "read as for the training: who is user_id, timestamps are in ms" in caplog.messages
+    import_history(tmp_path / "run", events, logs[1])  # our name
+    given = {"columns": {"client": "user_id"}, "time_unit": "s"}
+    import_history(tmp_path / "run", events.rename({"user_id": "client"}), logs[2], **given)
+    times = []
+    for path in logs:
+        log = SqliteLog(path)
+        stored = sorted((event.user, event.item, event.time) for event in log.read())
+        assert len(stored) == len(events)
+        times.append([time for *_, time in stored])
+        log.close()
+    assert times[0] == times[1]
+    assert times[0] == pytest.approx([time / 1000 for time in times[2]])
+
+
 def test_imported_events_count_like_observed_ones(by_id, data):
     imported, observed = RealtimeRecommender(by_id), RealtimeRecommender(by_id)
     import_events(data, imported.log, imported.catalog)

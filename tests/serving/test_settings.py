@@ -76,6 +76,8 @@ def test_workers_get_the_same_settings(variables):
         redis="redis://r",
         workers=3,
         readers=2,
+        columns={"who": "user_id"},
+        time_unit="ms",
         limits=Limits(body=9, k=8, rate=7),
         token="t",
         user_key="k" * 16,

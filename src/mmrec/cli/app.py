@@ -20,8 +20,8 @@ from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, import_parts
 from mmrec.cli.places import default_log, writing
-from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, data_folder, print_json
+from mmrec.cli.reading import Columns, Unit, reading, reading_of_run
+from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, print_json
 from mmrec.cpu.memory import keep_freed_memory
 
 app = typer.Typer(
@@ -88,9 +88,7 @@ def evaluate(
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=import_parts(part))
-    about = recommender.state.about
-    folder = data_folder(data, about, run)
-    how = reading(columns, time_unit, about if data is None else None)
+    folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     report = recommender.evaluate(read_folder(folder, **how).interactions)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
@@ -135,11 +133,12 @@ def update(
     from mmrec.recommender.artifact.run import check_place
 
     check_place(out)
-    how = reading(columns, time_unit)
+    recommender = Recommender.load(run, parts=import_parts(part))
+    _, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     dataset = read_folder(data, **how)
     images = dataset.catalog.images
     with writing({"features": cache}):
-        made = Recommender.load(run, parts=import_parts(part)).update(
+        made = recommender.update(
             dataset.interactions,
             dataset.catalog,
             users=dataset.users,
@@ -149,7 +148,8 @@ def update(
             options={"epochs": epochs, "lr": lr, "seed": seed},
             **given_parts({"loss": loss, "negatives": negatives}),
         )
-    made.save(out, data=str(data.resolve()), **how)
+    given = {name: value for name, value in reading(columns, time_unit).items() if value}
+    made.save(out, data=str(data.resolve()), **given)  # the rest is as in the RUN
     typer.echo(metrics_table(made.report))
     typer.echo(f"RUN written to {out}")
     if as_json:
@@ -169,6 +169,8 @@ def serve(
             "the training are known; see mmrec import-log."
         ),
     ] = None,
+    columns: Columns = None,
+    time_unit: Unit = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images; by default that of the RUN.")
     ] = None,
@@ -201,10 +203,14 @@ def serve(
     from mmrec.serving import Limits, Settings
     from mmrec.serving import serve as run_server
 
+    how = reading(columns, time_unit)
+    if history is None and any(value is not None for value in how.values()):
+        raise ValueError("--columns and --time-unit say how --history is read; got no --history")
     settings = Settings(
         run=run,
         log=default_log(run) if log is None else log,
         history=history,
+        **how,
         images=images,
         versions=versions,
         redis=redis,

@@ -1,12 +1,16 @@
 """Options about how the tables of a data set are read."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
 import typer
 
+from mmrec.cli.shared import data_folder
+
 if TYPE_CHECKING:
     from mmrec.data import TimeUnit
+    from mmrec.recommender import RecommenderState
 
 Columns = Annotated[
     str | None,
@@ -31,27 +35,52 @@ class Reading(TypedDict):
     time_unit: "TimeUnit | None"
 
 
-def reading(
-    columns: str | None, time_unit: str | None, before: Mapping[str, Any] | None = None
-) -> Reading:
+def reading(columns: str | None, time_unit: str | None) -> Reading:
     """Return how tables are read.
 
     Args:
         columns: the option ``--columns``.
         time_unit: the option ``--time-unit``.
-        before: how they were read before, for options that are not given.
 
     Example:
-        >>> reading("movieId=item_id", None, {"time_unit": "ms"})
-        {'columns': {'movieId': 'item_id'}, 'time_unit': 'ms'}
+        >>> reading("movieId=item_id", None)
+        {'columns': {'movieId': 'item_id'}, 'time_unit': None}
     """
-    before = before or {}
     return {
-        "columns": before.get("columns") if columns is None else as_columns(columns),
-        "time_unit": before.get("time_unit")
-        if time_unit is None
-        else cast("TimeUnit", time_unit),  # read_folder checks it
+        "columns": None if columns is None else as_columns(columns),
+        "time_unit": cast("TimeUnit | None", time_unit),  # read_folder checks it
     }
+
+
+def reading_of_run(
+    state: "RecommenderState",
+    run: Path,
+    data: Path | None,
+    columns: str | None,
+    time_unit: str | None,
+) -> tuple[Path, Reading]:
+    """Return the data set folder for a RUN, and how its tables are read.
+
+    What is not given is as it was for the training. A line says what another folder takes from it.
+
+    Args:
+        state: what the RUN holds.
+        run: its folder, for messages.
+        data: the option ``--data``; by default the folder that the RUN names.
+        columns: the option ``--columns``.
+        time_unit: the option ``--time-unit``.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it lacks a table.
+        ValueError: the RUN names no folder, or a table lacks a column.
+    """
+    from mmrec.data.folder import files_of
+    from mmrec.data.inherited import TableReading
+
+    folder, given = data_folder(data, state.about, run), reading(columns, time_unit)
+    trained = TableReading.of(state.about, state.given)
+    made = trained.fitted(files_of(folder), **given, say=data is not None)
+    return folder, {"columns": made.columns or None, "time_unit": made.time_unit}
 
 
 def as_columns(text: str) -> dict[str, str]:

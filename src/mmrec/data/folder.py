@@ -78,18 +78,29 @@ def read_folder(
         30
     """
     directory = Path(directory)
-    if not directory.is_dir():
-        raise FileNotFoundError(f"no data set folder at {directory}")
-    events, items = (find_table(directory, stem) for stem in ("interactions", "items"))
-    users = find_optional(directory, "users")
+    files = files_of(directory)
     return read_tables(
-        events,
-        items,
-        users,
+        files["interactions"],
+        files["items"],
+        files.get("users"),
         images=directory / "images",
         columns=columns,
         time_unit=time_unit,
     )
+
+
+def files_of(directory: Path) -> dict[str, Path]:
+    """Return the files of a data set folder: ``interactions``, ``items`` and perhaps ``users``.
+
+    Raises:
+        FileNotFoundError: the folder or one of the first two tables does not exist, or a table
+            exists in several formats.
+    """
+    if not directory.is_dir():
+        raise FileNotFoundError(f"no data set folder at {directory}")
+    files = {stem: find_table(directory, stem) for stem in ("interactions", "items")}
+    users = find_optional(directory, "users")
+    return files if users is None else {**files, "users": users}
 
 
 def read_tables(

@@ -28,7 +28,7 @@ SUFFIXES = (
 """Ends of the names of files that are tables."""
 
 
-def read_table(source: Table, what: str) -> pl.DataFrame:
+def read_table(source: Table, what: str, rows: int | None = None) -> pl.DataFrame:
     """Return ``source`` as a polars frame.
 
     The values of a CSV file stay text. JSON lines keep numbers, lists and objects; a field that
@@ -38,6 +38,7 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
         source: polars or pandas frame, pyarrow table, mapping of columns, or the path of a CSV,
             TSV, Parquet or JSON lines file, which may be compressed with gzip.
         what: name of the rows for error messages, such as ``"interactions"``.
+        rows: how many rows of a CSV, TSV or Parquet file are read; None for all.
 
     Raises:
         FileNotFoundError: the path does not exist.
@@ -48,7 +49,7 @@ def read_table(source: Table, what: str) -> pl.DataFrame:
         ('007',)
     """
     if isinstance(source, str | Path):
-        frame = _read_path(Path(source), what)
+        frame = _read_path(Path(source), what, rows)
     elif isinstance(source, pl.DataFrame):
         frame = source
     elif isinstance(source, pl.LazyFrame):
@@ -161,7 +162,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _read_path(path: Path, what: str) -> pl.DataFrame:
+def _read_path(path: Path, what: str, rows: int | None) -> pl.DataFrame:
     if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises if a name is too long
         raise ValueError(
             f"{what} must be rows, or a file; {path} is a folder, which mmrec.data.read_folder "
@@ -175,18 +176,20 @@ def _read_path(path: Path, what: str) -> pl.DataFrame:
         raise ValueError(f"{what} must be a file that ends in {endings}; got {path.name}")
     try:
         if kind == "parquet":
-            return _read_parquet(path)
-        return _read_csv(path, "\t" if kind == "tsv" else ",") if "sv" in kind else _read_json(path)
+            return _read_parquet(path, rows)
+        if "sv" not in kind:
+            return _read_json(path)
+        return _read_csv(path, "\t" if kind == "tsv" else ",", rows)
     except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
         raise ValueError(
             f"{what}: {path.name} can't be read as a table: {first_line(error)}"
         ) from error
 
 
-def _read_csv(path: Path, separator: str) -> pl.DataFrame:
+def _read_csv(path: Path, separator: str, rows: int | None) -> pl.DataFrame:
     check_header(path, separator)
     # Without `glob=False` a name with [ or * would match other files.
-    frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator)
+    frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator, n_rows=rows)
     return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
 
 
@@ -228,12 +231,15 @@ def _check_lines(content: bytes) -> None:
             raise ValueError(f"line {number} must be a JSON object; got {_shorten(repr(line))}")
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
+def _read_parquet(path: Path, rows: int | None) -> pl.DataFrame:
     from pyarrow.parquet import ParquetFile  # slow to import
 
     # Not with polars: some damaged files make it abort the process.
     with ParquetFile(path) as file:
-        table = file.read()
+        if rows is None or file.metadata.num_rows <= rows:
+            table = file.read()
+        else:
+            table = next(file.iter_batches(rows))
     table.validate(full=True)
     return pl.DataFrame(table)
 

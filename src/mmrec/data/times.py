@@ -87,6 +87,16 @@ def guess_unit(times: pl.Series) -> TimeUnit | None:
     return next((unit for unit in _PARTS if _like(values, unit).all() and values.count()), None)
 
 
+def is_dated(times: pl.Series) -> bool:
+    """Return whether a column holds dates and times, which have no unit.
+
+    Example:
+        >>> is_dated(pl.Series(["2024-05-01"])), is_dated(pl.Series(["1714521600"]))
+        (True, False)
+    """
+    return _dates(times) is not None
+
+
 def report_guess(what: str, unit: TimeUnit) -> None:
     """Say that times are taken to be in a unit other than seconds."""
     if unit != "s":

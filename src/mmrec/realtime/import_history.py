@@ -1,10 +1,12 @@
 """Importing the history of a RUN's users into its log."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
-from mmrec.data import Catalog, Table
+from mmrec.data import Catalog, Table, TimeUnit
+from mmrec.data.inherited import EVENT_COLUMNS, TableReading
 from mmrec.realtime.log.event_parts import events_path
 from mmrec.realtime.log.events import EventLog
 from mmrec.realtime.log.import_report import ImportReport
@@ -15,7 +17,13 @@ from mmrec.recommender.options import Options
 
 
 def import_history(
-    run: str | Path, source: Table, log: str | Path, *, user_key: bytes | None = None
+    run: str | Path,
+    source: Table,
+    log: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
+    user_key: bytes | None = None,
 ) -> ImportReport:
     """Store past events on the items of a RUN in the file of a log, as ``mmrec import-log`` does.
 
@@ -26,6 +34,9 @@ def import_history(
         run: folder of the RUN.
         source: a data folder or a table, as for :func:`import_events`.
         log: the file, see :class:`SqliteLog`; created if it is missing.
+        columns: our names of columns by theirs; by default those of the training. A name of the
+            training that the table lacks is no error if the table has ours.
+        time_unit: unit of timestamps that are numbers; by default that of the training.
         user_key: the key of the log, if it has one.
 
     Raises:
@@ -39,11 +50,23 @@ def import_history(
     path = events_path(source)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"no table of events at {path}")
+    trained = TableReading.of(found.config["about"], found.given)
+    table = source if path is None else path
+    needed = EVENT_COLUMNS | rules.columns
+    how = trained.fitted({"interactions": table}, columns, time_unit, needed=needed)
     events = SqliteLog(log, durability="full", user_key=user_key)
     try:
         catalog = _with_added(Catalog(items), events)
         types = found.config["event_types"]
-        return import_events(source, events, catalog, rules=rules, event_types=types)
+        return import_events(
+            source,
+            events,
+            catalog,
+            columns=how.columns,
+            time_unit=how.time_unit,
+            rules=rules,
+            event_types=types,
+        )
     finally:
         events.close()
 

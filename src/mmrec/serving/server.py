@@ -38,7 +38,14 @@ def serve(
     """
     if settings.history is not None:  # once, not in each worker
         key = None if settings.user_key is None else settings.user_key.encode()
-        report = import_history(settings.run, settings.history, settings.log, user_key=key)
+        report = import_history(
+            settings.run,
+            settings.history,
+            settings.log,
+            columns=settings.columns,
+            time_unit=settings.time_unit,
+            user_key=key,
+        )
         say(f"history {settings.history}: {report}")
     check_port(settings.host, settings.port)
     common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mmrec.data import TimeUnit
 from mmrec.realtime import (
     ExactIndex,
     HnswIndex,
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
         log: file of the event log.
         history: data folder or table of events that :func:`mmrec.serving.serve` first imports into
             the log, so that the users of the training are known.
+        columns: our names of the history's columns by theirs; by default as for the training.
+        time_unit: unit of the history's timestamps; by default as for the training.
         images: folder of the items' images; by default the one that the RUN names.
         versions: folder of the versions that a learner publishes; the newest is served. None serves
             the RUN.
@@ -66,6 +69,8 @@ class Settings(BaseSettings):
     run: Path
     log: Path
     history: Path | None = None
+    columns: dict[str, str] | None = None
+    time_unit: TimeUnit | None = None
     images: Path | None = None
     versions: Path | None = None
     redis: str | None = None
@@ -99,7 +104,7 @@ class Settings(BaseSettings):
         for name, value in self:
             variable = f"{PREFIX}{name.upper()}"
             text = value.model_dump_json() if isinstance(value, BaseModel) else str(value)
-            text = json.dumps(value) if isinstance(value, tuple) else text
+            text = json.dumps(value) if isinstance(value, tuple | dict) else text
             if value is None:
                 os.environ.pop(variable, None)
             else:

@@ -32,3 +32,13 @@ def test_what_is_refused(refusal, run, data, tmp_path):
     nowhere = tmp_path / "none" / "a.png"
     assert "a folder that exists" in refusal("degrade", *given, "--plot", nowhere)
     assert "ends in .png or .svg" in refusal("degrade", *given, "--plot", tmp_path / "a.gif")
+
+
+def test_another_folder_has_the_names_of_the_training(command, run, run_of_renamed, data, renamed):
+    how, said = ["--shares", "0"], []
+    for place, folder in ((run, data), (run_of_renamed, renamed)):
+        status, out, err = command("degrade", place, "--data", folder, *how)
+        assert status == 0, err
+        assert ("read as for the training: who is user_id" in err) == (folder == renamed)
+        said.append(out)
+    assert said[0] == said[1]

@@ -36,6 +36,19 @@ def test_vectors_of_users_of_a_data_set_with_other_names(answer, run, run_of_ren
     assert np.allclose(one["vector"].to_numpy(), two["vector"].to_numpy(), atol=1e-6)
 
 
+def test_users_of_another_folder_with_the_names_of_the_training(
+    command, run_of_renamed, renamed, data, tmp_path
+):
+    for name, folder in (("one", renamed), ("two", data)):
+        given = ["--out", tmp_path / name, "--users", "--data", folder]
+        status, _, err = command("export", run_of_renamed, *given)
+        assert (status, err.count("\n")) == (0, 1), err
+        assert ("who is user_id" in err) == (folder == renamed)
+        assert "timestamps are in ms" in err
+    one, two = (pl.read_parquet(tmp_path / n / "user_vectors.parquet") for n in ("one", "two"))
+    assert one["user_id"].equals(two["user_id"])
+
+
 def test_graphs(answer, run, tmp_path):
     said, text = answer("export", run, "--out", tmp_path / "out", "--graphs", "torch")
     assert said["graphs"] == ["torch"]

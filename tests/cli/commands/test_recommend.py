@@ -118,5 +118,8 @@ def test_the_data_set_is_read_as_it_was_for_training(
     for out, place, more in zip(lists, (run, run_of_renamed, run), ([], [], given), strict=True):
         answer("recommend", place, "--all-users", "--out", out, "--at", "2001-01-01", *more)
     assert len({out.read_text() for out in lists}) == 1
+    status, out, err = command("recommend", run_of_renamed, *how, "--data", renamed, "--json")
+    assert (status, json.loads(out.splitlines()[-1])) == (0, expected)
+    assert err == "read as for the training: who is user_id, timestamps are in ms\n"
     status, _, err = command("recommend", run, "--user", "u3", "--data", renamed)
     assert (status, "user_id" in err) == (2, True)

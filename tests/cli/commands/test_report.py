@@ -70,3 +70,10 @@ def test_wrong_input_is_one_sentence(command, run, tmp_path):
     status, _, error = command("report", tmp_path / "none")
     assert status == 2
     assert error.count("\n") == 1
+
+
+def test_another_folder_has_the_names_of_the_training(command, run_of_renamed, renamed, tmp_path):
+    page = tmp_path / "page.html"
+    status, _, err = command("report", run_of_renamed, "--data", renamed, "--out", page)
+    assert (status, page.is_file()) == (0, True), err
+    assert "read as for the training: who is user_id, timestamps are in ms" in err.splitlines()

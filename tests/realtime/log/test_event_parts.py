@@ -27,6 +27,24 @@ def test_parts_share_no_user_and_lose_no_row(tmp_path, suffix):
         assert part.to_dicts() == expected.select(part.columns).to_dicts()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("rows", [20, 100])
+def test_parts_of_a_file_with_other_names(tmp_path, suffix, rows):
+    path, names = tmp_path / f"log.{suffix}", {"who": "user_id", "at": "timestamp"}
+    theirs = ROWS.rename({ours: name for name, ours in names.items()})
+    theirs = theirs.with_columns(pl.col("at") * 1000)
+    theirs.write_csv(path) if suffix == "csv" else theirs.write_parquet(path)
+    parts = [part.frame for part in read_parts(path, rows, columns=names, time_unit="ms")]
+    wanted = ["user_id", "item_id", "timestamp"]
+    found = pl.concat([part.select(wanted) for part in parts]).sort("item_id")
+    expected = ROWS.select(wanted).with_columns(pl.col("timestamp").cast(pl.Float64))
+    assert found.equals(expected.sort("item_id"))
+    with pytest.raises(ValueError, match=r"\['client'\] are not in"):
+        list(read_parts(path, rows, columns={"client": "user_id"}))
+    with pytest.raises(ValueError, match=r"two would be \['item_id'\]"):
+        list(read_parts(path, rows, columns={"who": "item_id"}))
+
+
 def test_blank_lines_are_no_rows(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("user_id,item_id,timestamp\n" + "u,a,1\n\n" * 5)

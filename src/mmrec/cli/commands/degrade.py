@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from mmrec.cli.options import import_parts
-from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
+from mmrec.cli.reading import Columns, Unit, reading_of_run
+from mmrec.cli.shared import Data, Json, Own, print_json
 
 SHARES = "0,0.25,0.5,0.75,1"
 
@@ -40,9 +40,7 @@ def degrade(
     if plot is not None:
         check_plot(plot)
     recommender = Recommender.load(run, parts=import_parts(part))
-    about = recommender.state.about
-    folder = data_folder(data, about, run)
-    how = reading(columns, time_unit, about if data is None else None)
+    folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     found = recommender.degradation(
         read_folder(folder, **how).interactions,
         modalities=None if modalities is None else [m.strip() for m in modalities.split(",")],

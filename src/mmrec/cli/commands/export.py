@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from mmrec.cli.options import import_parts
-from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
+from mmrec.cli.reading import Columns, Unit, reading_of_run
+from mmrec.cli.shared import Data, Json, Own, print_json
 
 
 def export(
@@ -52,9 +52,8 @@ def export(
     recommender = Recommender.load(run, parts=import_parts(part))
     histories = None
     if users:
-        about = recommender.state.about
-        how = reading(columns, time_unit, about if data is None else None)
-        histories = histories_of(read_folder(data_folder(data, about, run), **how).interactions)
+        folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
+        histories = histories_of(read_folder(folder, **how).interactions)
     with atomic_folder(out, what="the export") as fresh:
         said = {"items": write_vectors(index_items(recommender), fresh, "item", vectors)}
         if histories is not None:

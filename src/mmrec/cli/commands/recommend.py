@@ -1,13 +1,16 @@
 """``mmrec recommend``: the list of a history, of a user of the data set, or of all its users."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmrec.cli.options import import_parts
-from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Conditions, Data, Json, Many, Own, data_folder, print_json
+from mmrec.cli.reading import Columns, Unit, reading_of_run
+from mmrec.cli.shared import Conditions, Data, Json, Many, Own, print_json
+
+if TYPE_CHECKING:
+    from mmrec.data import Interactions
 
 
 def recommend(
@@ -71,13 +74,17 @@ def recommend(
 
     _check(history, user, all_users, out, data, types, times)
     recommender = Recommender.load(run, parts=import_parts(part))
-    catalog, about = recommender.catalog, recommender.state.about
-    read_as = reading(columns, time_unit, about if data is None else None)
+    catalog = recommender.catalog
+
+    def log_of_users() -> "Interactions":
+        folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
+        return read_folder(folder, **how).interactions
+
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
     conditions, left_out = conditions_of(where, catalog), ids_of(exclude, catalog)
     if out is not None:
-        log = read_folder(data_folder(data, about, run), **read_as).interactions
+        log = log_of_users()
         how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
         said = write_lists(recommender, log, out, k, how)
         typer.echo(f"lists of {said['users']:,} users written to {out}")
@@ -92,8 +99,7 @@ def recommend(
     if user is not None:
         features = recommender.state.users
         known = features is not None and features.find(user) > 0
-        log = read_folder(data_folder(data, about, run), **read_as).interactions
-        past = history_of(user, log, known)
+        past = history_of(user, log_of_users(), known)
         ids = past["item_id"].to_list()
         past, who = (past if ids else []), (user if known else None)
     lines = recommender.recommend(

@@ -7,8 +7,8 @@ import typer
 
 from mmrec.cli.options import import_parts
 from mmrec.cli.places import writing
-from mmrec.cli.reading import Columns, Unit, reading
-from mmrec.cli.shared import Data, Json, Own, data_folder, print_json
+from mmrec.cli.reading import Columns, Unit, reading_of_run
+from mmrec.cli.shared import Data, Json, Own, print_json
 
 if TYPE_CHECKING:
     from mmrec.data import Interactions
@@ -78,12 +78,10 @@ def _data(
     from mmrec.data import read_folder
     from mmrec.recommender.check import check_folder
 
-    about = recommender.state.about
-    named = about.get("data")
+    named = recommender.state.about.get("data")
     if data is None and (named is None or not Path(named).is_dir()):
         typer.echo("the data set of the training is not there: no examples; pass --data FOLDER")
         return None, None
-    folder = data_folder(data, about, run)
-    how = reading(columns, unit, about if data is None else None)
+    folder, how = reading_of_run(recommender.state, run, data, columns, unit)
     check = check_folder(folder, **how, options=recommender.options, images=PICTURES)
     return read_folder(folder, **how).interactions, check

@@ -1,17 +1,17 @@
 """Reading a table of events in parts, each with all events of some users."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mmrec.data import Interactions, Table
-from mmrec.data.tables import check_header, find_table, first_line
+from mmrec.data import Interactions, Table, TimeUnit, renamed
+from mmrec.data.inherited import EVENT_COLUMNS, HEAD
+from mmrec.data.tables import check_header, find_table, first_line, read_table
 
-COLUMNS = {"user_id", "item_id", "timestamp", "position", "event"}
 PIECE = 1 << 17  # rows of a Parquet file that are read at once
 
 
@@ -28,7 +28,14 @@ def events_path(source: Table) -> Path | None:
     return Path(source)
 
 
-def read_parts(source: Table, rows: int, more: Collection[str] = ()) -> Iterator[Interactions]:
+def read_parts(
+    source: Table,
+    rows: int,
+    more: Collection[str] = (),
+    *,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
+) -> Iterator[Interactions]:
     """Yield the events of a table, sorted by time, in parts of about ``rows`` rows.
 
     A part has all events of its users, who are told apart by a hash. The file of a larger table is
@@ -39,6 +46,8 @@ def read_parts(source: Table, rows: int, more: Collection[str] = ()) -> Iterator
         source: a table, or the path of a CSV or Parquet file.
         rows: rows of a part, about.
         more: columns that are read besides those of :class:`Interactions`, if they exist.
+        columns: our names of columns by theirs.
+        time_unit: as for :class:`Interactions`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -52,13 +61,21 @@ def read_parts(source: Table, rows: int, more: Collection[str] = ()) -> Iterator
     path = Path(source) if isinstance(source, str | Path) else None
     parts = 1 if path is None else -(-_count(path) // rows)
     if path is None or parts <= 1:
-        yield Interactions(source)
+        [table] = renamed({"interactions": source}, columns).values()
+        yield Interactions(table, time_unit=time_unit)
         return
+    names = dict(columns or {})
+    if names:  # before a part is read: each is there, and none is there twice
+        renamed({"interactions": read_table(path, "interactions", HEAD)}, names)
+    user = next((theirs for theirs, ours in names.items() if ours == "user_id"), "user_id")
+    wanted = {*EVENT_COLUMNS, *more}
+    wanted = (wanted - set(names)) | {theirs for theirs, ours in names.items() if ours in wanted}
     for part in range(parts):
-        frame = _of_part(path, pl.col("user_id").hash() % parts == part, COLUMNS | set(more))
+        frame = _of_part(path, pl.col(user).hash() % parts == part, wanted)
+        frame = frame.rename(names, strict=False)
         try:
             if not frame.is_empty():
-                yield Interactions(frame)
+                yield Interactions(frame, time_unit=time_unit)
         except ValueError as error:
             raise ValueError(f"{path.name}, part {part + 1} of {parts}: {error}") from error
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, EventReader, EventRules, Interactions, ItemId, Table
+from mmrec.data import Catalog, EventReader, EventRules, Interactions, ItemId, Table, TimeUnit
 from mmrec.realtime.log.event_parts import events_path, read_parts
 from mmrec.realtime.log.events import EventLog, NewEvent
 from mmrec.realtime.log.import_report import NAMED, ImportReport
@@ -32,6 +32,8 @@ def import_events(
     log: EventLog,
     catalog: Catalog,
     *,
+    columns: Mapping[str, str] | None = None,
+    time_unit: TimeUnit | None = None,
     rules: EventRules | None = None,
     event_types: Sequence[str] = (),
     rows: int = ROWS,
@@ -54,6 +56,8 @@ def import_events(
         source: a data folder, or a table with the columns of :class:`mmrec.data.Interactions`.
         log: where the events are stored, as :meth:`EventLog.import_many` does it.
         catalog: the items; events on other items are left out.
+        columns: our names of columns by theirs, such as ``{"who": "user_id"}``.
+        time_unit: as for :class:`mmrec.data.Interactions`.
         rules: what events mean; those that fit a condition are stored under the type they have
             then, such as ``"watch:negative"``.
         event_types: those of the training. Events of other types are counted in the report; they
@@ -78,14 +82,15 @@ def import_events(
         2
     """
     path = events_path(source)
-    note = None if path is None else f"imported {_fingerprint(path, catalog)}"
+    note = None if path is None else f"imported {_fingerprint(path, catalog, columns, time_unit)}"
     before = None if note is None else log.recall(note)
     if before is not None:
         return ImportReport.again(json.loads(before))
     reader = EventReader(rules or EventRules(), tuple(event_types))
     report = ImportReport()
     read = set() if rules is None else rules.columns
-    for part in read_parts(source if path is None else path, rows, read):
+    table = source if path is None else path
+    for part in read_parts(table, rows, read, columns=columns, time_unit=time_unit):
         if rules is not None:
             part = part.with_frame(rules.named(part.frame))
         report += _import_part(part, log, catalog.frame["item_id"], reader)
@@ -94,9 +99,13 @@ def import_events(
     return report
 
 
-def _fingerprint(path: Path, catalog: Catalog) -> str:
-    """Return a hash of a file and of the ids that decide which of its events are stored."""
+def _fingerprint(
+    path: Path, catalog: Catalog, columns: Mapping[str, str] | None, time_unit: TimeUnit | None
+) -> str:
+    """Return a hash of a file and of what decides which of its events are stored, and how."""
     ids = hashlib.sha256("\n".join(map(repr, catalog.ids)).encode())
+    if columns or time_unit:
+        ids.update(json.dumps([sorted((columns or {}).items()), time_unit]).encode())
     with path.open("rb") as file:
         return f"{hashlib.file_digest(file, 'sha256').hexdigest()} {ids.hexdigest()}"
 
