@@ -46,7 +46,7 @@ def export_recommender(
     ``vectors.npy`` has the vector of each of its rows. The tables of co-occurrence and the like,
     whose bonus is added to the product, are in safetensors files with the arrays of
     :class:`mmrec.affinities.Neighbours`; ``manifest.json`` has weight, decay and the numbers of the
-    formulas of :mod:`mmrec.affinities.kinds`. Those of popularity and ``unseen`` have totals alone.
+    formulas of its subclasses. Those of popularity and ``unseen`` have totals alone.
     What is popular at the time of a request is not exported.
 
     Args:
