@@ -165,6 +165,8 @@ def test_where_most_targets_are_new_all_targets_count():
 def test_new_targets_alone_are_enough():
     target, table = planted(content=3.0, below=6.0, requests=400)
     new = target > KNOWN
+    table[:, 0, ~UNSEEN] -= 99.0  # no item with events is near
     weights, facts = chosen(target[new], table[new], apart=True)
     assert weights["new:text"] > 0
+    assert "unseen" not in weights  # there is nothing to balance
     assert facts["cost"] == 0

@@ -19,9 +19,9 @@ NEW = "new:"
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
-_SIZES = [2.0 ** (power / 2) for power in range(-4, 15)]
-BONUSES = (*(-size for size in reversed(_SIZES)), 0.0, *_SIZES)
-"""Weights of ``unseen`` that are tried, times ``unit``; below 0 if content lifts too many."""
+BONUSES = (0.0, *(sign * 2.0 ** (power / 2) for power in range(-4, 15) for sign in (1, -1)))
+"""Weights of ``unseen`` that are tried, times ``unit``; below 0 if content lifts too many items. Of
+equal ones the first, which changes least, is taken."""
 
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
