@@ -139,7 +139,7 @@ for (user,), own in events.group_by("user_id", maintain_order=True):
     for name, live in sites.items():
         for _, video, at, seconds, length in own.head(10).iter_rows():
             values = {"watch_seconds": seconds, "duration": length}
-            live.observe(user, video, "watch", at, values=values)
+            live.observe(user, video, "watch", at, values=values if "no" in name else None)
         lines = live.recommend(user, k=10, at=at + 200)
         hits[name].append(np.mean([topic[int(line.item[5:])] in liked for line in lines]))
 by_chance = 2 / TOPICS
