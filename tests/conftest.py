@@ -1,4 +1,5 @@
 import os
+import signal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,20 @@ def pytest_configure(config):
     """
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+@pytest.fixture
+def no_hang():
+    """Ends a test that takes a minute of processor time, as what is not linear would."""
+
+    def hangs(*_):
+        raise TimeoutError("expected an end within a minute of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, hangs)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 60)
+    yield
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
 
 
 WORDS = ["red", "blue", "warm", "soft", "shoes", "hat", "scarf", "lamp", "for", "the", "winter"]

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -335,14 +334,13 @@ def test_bad_data(command, own, quick, tmp_path, name):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_place_that_is_taken_is_refused_before_training(command, folder, quick, tmp_path):
+def test_a_place_that_is_taken_is_refused_before_training(
+    command, folder, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(mmrec.Recommender, "fit", lambda *_, **__: pytest.fail("it trained"))
     (tmp_path / "notes.txt").write_text("mine")
-    started = time.monotonic()
-    result = command("fit", folder, "--out", tmp_path, *quick, "--epochs", 100_000)
-    refused(result, "something other than a RUN")
-    result = command("fit", folder, "--out", tmp_path / "notes.txt", *quick, "--epochs", 100_000)
-    refused(result, "is a file")
-    assert time.monotonic() - started < 30
+    refused(command("fit", folder, "--out", tmp_path, *quick), "something other than a RUN")
+    refused(command("fit", folder, "--out", tmp_path / "notes.txt", *quick), "is a file")
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 

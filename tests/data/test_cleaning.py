@@ -1,4 +1,3 @@
-import time
 import unicodedata
 
 import pytest
@@ -61,11 +60,10 @@ def test_any_text_becomes_plain(raw):
     "piece",
     HOSTILE,
 )
-def test_hostile_text_takes_linear_time(piece):
-    start = time.perf_counter()
-    text = clean_text(piece * (100_000 // len(piece)), max_chars=100_000)
-    assert time.perf_counter() - start < 2
-    assert clean_text(text, max_chars=100_000) == text
+@pytest.mark.usefixtures("no_hang")
+def test_hostile_text_is_read_in_linear_time(piece):
+    text = clean_text(piece * (400_000 // len(piece)), max_chars=400_000)
+    assert clean_text(text, max_chars=400_000) == text
 
 
 def test_nesting_without_end_leaves_no_markup():

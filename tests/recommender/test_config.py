@@ -1,4 +1,3 @@
-import time
 from enum import StrEnum
 from functools import partial
 
@@ -141,17 +140,6 @@ def test_a_name_sets_what_the_file_shows_as_defaults():
 def test_files_that_say_nothing_right(written, text, message):
     with pytest.raises(ValueError, match=message):
         written(text)
-
-
-def test_reading_takes_a_time_in_proportion_to_the_keys(written):
-    def seconds(count):
-        text = "columns:\n" + "".join(f"  a{n}: b\n" for n in range(count))
-        began = time.process_time()
-        assert len(written(text).places["columns"]) == count
-        return time.process_time() - began
-
-    seconds(10)  # imports
-    assert seconds(24_000) < 8 * seconds(6_000)  # 4 times as many keys
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -1,5 +1,4 @@
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -206,13 +205,12 @@ def test_any_text_is_read_or_refused(text):
         "a = 1 " * 2000,
     ],
 )
+@pytest.mark.usefixtures("no_hang")
 def test_no_text_takes_long(text):
-    start = time.process_time()
     try:
         parse_condition(text)
     except ValueError as error:
         assert len(str(error)) < 300  # noqa: PT017  # either outcome is right
-    assert time.process_time() - start < 5  # seconds, for 10,000 characters and checked types
 
 
 @pytest.mark.parametrize(
