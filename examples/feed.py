@@ -108,7 +108,7 @@ def main() -> None:
     alone = share_after("bob", ("hide", names[2]), ("hide", names[3]))
     print(f"share of the topic: {reads:.2f} after two reads, {hides:.2f} after two hides as well,")
     print(f"{alone:.2f} after two hides alone; {base:.2f} of all posts are of it")
-    assert hides < reads
+    assert hides < base < reads
     assert alone < base
 
 

@@ -12,7 +12,7 @@ from mmrec.data import Split
 from mmrec.evaluation import evaluate
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.measure import protocol_of
-from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.pipeline.scorers import scorer_at
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the items with a modality that lose it."""

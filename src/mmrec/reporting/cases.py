@@ -11,7 +11,7 @@ from mmrec.data import ItemId, PastEvent, Split
 from mmrec.data.splits import target_users
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
-from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.pipeline.scorers import scorer_at
 from mmrec.recommender.recommender import Recommender
 
 

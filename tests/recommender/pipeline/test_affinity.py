@@ -9,7 +9,7 @@ from mmrec.affinities import COUNTED, ContentAffinity
 from mmrec.data import Catalog, Histories, Interactions
 from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.data import split_log
-from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.pipeline.scorers import scorer_at
 
 ITEMS = {"item_id": [f"i{n}" for n in range(40)]}
 
@@ -231,3 +231,24 @@ def test_items_without_events_are_found_by_their_content(by_topic):
     assert facts["cold"]["requests"] >= 40
     assert facts["weights"].items() >= facts["cold"]["weights"].items()
     assert made.report["test"]["cold"]["hr@10"] > 0.15
+
+
+def waves(hours=120, users=4, seed=0):
+    """Events in which each hour has its eight items, which are read in any order."""
+    rng, rows = np.random.default_rng(seed), []
+    for hour in range(hours):
+        hot = rng.choice(40, 8, replace=False)
+        for user in range(users):
+            for step, item in enumerate(rng.choice(hot, 6, replace=False)):
+                rows.append((f"u{hour}-{user}", f"i{item}", 3600.0 * hour + 400 * user + step))
+    names = ("user_id", "item_id", "timestamp")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def test_affinities_are_chosen_beside_the_trend():
+    found = {}
+    for trend in (False, True):
+        made = Recommender.fit(waves(), ITEMS, options=options(trend=trend))
+        found[trend] = made.report["affinities"]
+    assert found[True]["ndcg@10"] > 1.5 * found[False]["ndcg@10"]  # what they are added to
+    assert found[True]["gain"] < 0.5 * found[False]["gain"]  # they stand in for it no more

@@ -31,6 +31,7 @@ from mmrec.models import SequentialModel, check_products, encode_with_contributi
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.leaks import TRAINED
 from mmrec.recommender.pipeline.requests import ValidRequests
+from mmrec.recommender.pipeline.trend import trending
 
 log = logging.getLogger(__name__)
 
@@ -156,11 +157,11 @@ def _terms(
     requests: ValidRequests,
     left_out: Bool[Tensor, " V1"] | None = None,
 ) -> Terms:
-    """Return what gives the scores of a state and the affinities for some requests.
+    """Return what gives the scores of a state, with its trend, and the affinities for requests.
 
     Items that are ``left_out`` are no candidates.
     """
-    scorer = replace(state, trend=None, neighbours=()).scorer
+    scorer = trending(replace(state, neighbours=()), requests.split, "valid")
 
     def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
         scores = requests.scores(scorer, rows).masked_fill(requests.excluded(rows), -torch.inf)

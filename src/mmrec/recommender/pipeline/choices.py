@@ -64,8 +64,8 @@ def _keep_reranker(
 
 
 CHOICES: Sequence[Choice] = (
-    Choice(with_affinities, _keep_affinities),
     Choice(_from_events(with_trend), _keep_trend),
+    Choice(with_affinities, _keep_affinities),
     Choice(_from_events(with_useful_reranker), _keep_reranker),
 )
 """In the order in which they are made; each sees what those before it have chosen."""

@@ -20,7 +20,7 @@ from mmrec.evaluation import (
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content
 from mmrec.recommender.content.frozen import frozen_vectors
-from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.pipeline.scorers import scorer_at
 
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:

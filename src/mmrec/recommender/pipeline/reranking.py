@@ -16,7 +16,7 @@ from mmrec.metrics import ndcg, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.requests import ValidRequests
-from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.pipeline.scorers import scorer_at
 
 log = logging.getLogger(__name__)
 

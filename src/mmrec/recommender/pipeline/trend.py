@@ -8,10 +8,8 @@ import numpy as np
 
 from mmrec.data import Split
 from mmrec.evaluation import known_sequences
-from mmrec.evaluation.baselines import BEFORE
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.pipeline.affinity import recounted
 from mmrec.recommender.pipeline.requests import ValidRequests
 from mmrec.trends import ItemEvents, Requests, Trend, TrendHistory, created_times, fit_trend
 
@@ -23,7 +21,7 @@ def known_events(split: Split, part: str) -> ItemEvents:
 
 
 def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState, dict[str, Any]]:
-    """Return a state with a trend, fitted on the validation part, and facts for the report.
+    """Return a state without affinities with a trend, fitted on validation, and facts of that.
 
     Without the option ``trend``, without times, or with too few validation events, there is none.
     """
@@ -34,7 +32,7 @@ def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState,
     if not split.sequences.timed or not known.enough:
         return state, {}
     train = split.train.without_negatives()
-    scorer = replace(state, trend=None, neighbours=recounted(state, split.train)).scorer
+    scorer = replace(state, trend=None).scorer
     requests = Requests(
         known.targets,
         split.sequences.time[known.stops].astype(np.float64),
@@ -55,10 +53,9 @@ def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState,
     return replace(state, trend=trend), {"trend": facts}
 
 
-def scorer_at(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
-    """Return the scorer of a state for requests at the times of a part."""
-    events = split.until(BEFORE[part])
-    made = replace(state, neighbours=recounted(state, events)).scorer
+def trending(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
+    """Return the scorer of a state, whose trend is as it was at each time of a part."""
+    made = state.scorer
     if isinstance(state.trend, Trend) and split.sequences.timed:
         made.trend = TrendHistory(state.trend, known_events(split, part))
     return made
