@@ -12,51 +12,52 @@ page of what is kept there.
 """
 
 import argparse
-import hashlib
 import json
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
-from common import code, command_line, memory, print_json, run_script
-from defaults import REAL, short, with_interval
+from common import memory, print_json, run_script
+from trainings import (
+    REAL,
+    all_kept,
+    grid_line,
+    kept,
+    made_by,
+    short,
+    split_of,
+    table,
+    with_interval,
+)
 
 import mmrec
 from mmrec.data import read_folder
 from mmrec.recommender.parts import SLOTS
 
-RESULTS = Path(__file__).parent / "results" / "components"
 KINDS = ("interest", "fusion", "scorer", "reranker", "loss", "negatives")
-SPARSE: dict[str, Any] = {"split": "leave-one-out"}
-"""How the other sets are split."""
 BUDGET: dict[str, Any] = {"epochs": 12, "refit": "none", "affinities": False, "trend": False}
 BASELINES = ("popularity", "markov")
 
 
 def main() -> None:
     """Train what is missing, and print a line for each training."""
-    parser = command_line(__doc__, "data", "--cache")
+    parser = grid_line(__doc__, "components", "data", "--cache")
     parser.add_argument("--sets", nargs="+", default=list(REAL))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--only", nargs="+", help="names of parts; by default all")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=BUDGET["epochs"])
-    parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
-    parser.add_argument("--no-run", action="store_true", help="train nothing")
-    parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(trained(arguments.data, json.loads(arguments.one), arguments.cache)))
         return
-    arguments.work.mkdir(parents=True, exist_ok=True)
     found = []
     for seed in () if arguments.no_run else arguments.seeds:
         for name in arguments.sets:
             for kind, part in parts_of(arguments.kinds, arguments.only):
                 job = {"set": name, "kind": kind, "part": part, "seed": seed}
-                job["options"] = BUDGET | {"epochs": arguments.epochs} | REAL.get(name, SPARSE)
+                job["options"] = BUDGET | {"epochs": arguments.epochs} | split_of(name)
                 found.append(measured(arguments, job))
                 print(f"{name} {kind} {part} {seed}: {found[-1]['ndcg']:.4f}", flush=True)
     if arguments.page:
@@ -75,16 +76,10 @@ def parts_of(kinds: list[str], only: list[str] | None) -> list[tuple[str, str]]:
 
 def measured(arguments: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one training, from the work folder if they are there."""
-    key = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:8]
     name = "-".join(str(job[field]) for field in ("set", "kind", "part", "seed"))
-    kept = arguments.work / f"{name}-{key}.json"
-    if kept.is_file():
-        known: dict[str, Any] = json.loads(kept.read_text())
-        return known
     command = [sys.executable, __file__, arguments.data, "--cache", arguments.cache]
-    found = job | run_script([*command, "--one", json.dumps(job)])
-    kept.write_text(json.dumps(found, indent=1) + "\n")
-    return found
+    command += ["--one", json.dumps(job)]
+    return kept(arguments.work, name, job, lambda: run_script(command))
 
 
 def trained(folder: Path, job: dict[str, Any], cache: Path) -> dict[str, Any]:
@@ -98,7 +93,6 @@ def trained(folder: Path, job: dict[str, Any], cache: Path) -> dict[str, Any]:
     report, stage = made.report, made.report["refit"]["select"]
     reranker = report.get("reranker")
     return {
-        "code": code(),
         "ndcg": report["test"]["ndcg@10"],
         "warm": report["test"]["warm"]["ndcg@10"],
         "valid": report["valid"]["ndcg@10"],
@@ -131,8 +125,7 @@ one thread; peak memory is that of the process.
 def page(work: Path) -> str:
     """Return a page of the results in a folder."""
     sets: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(work.glob("*.json")):
-        found = json.loads(path.read_text())
+    for found in all_kept(work):
         sets.setdefault(found["set"], []).append(found)
     parts = [HEAD]
     for name, rows in sets.items():
@@ -140,14 +133,13 @@ def page(work: Path) -> str:
         said = ", ".join(f"{one} {short(value)}" for one, value in first.items())
         parts += [f"## {name}\n", f"Baselines: {said}. Split `{rows[0]['fingerprint']}`.\n"]
         parts += [_table(kind, rows) for kind in KINDS if any(r["kind"] == kind for r in rows)]
-    codes = sorted({row["code"] for rows in sets.values() for row in rows})
-    return "\n".join([*parts, f"Made by code {', '.join(codes)} (a hash of the sources).", ""])
+    return "\n".join([*parts, made_by(row for rows in sets.values() for row in rows)])
 
 
 def _table(kind: str, rows: list[dict[str, Any]]) -> str:
     usual = {row["seed"]: row["ndcg"] for row in rows if row["kind"] == "default"}
     heads = [kind, "seeds", "NDCG@10", "minus default", "validation", "epoch", "s an epoch", "GB"]
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    lines = []
     named: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["kind"] in (kind, "default"):
@@ -168,8 +160,8 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> str:
             f"{statistics.median(row['epoch_seconds'] for row in found):.1f}",
             f"{max(row['peak_bytes'] for row in found) / 1e9:.1f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        lines.append(cells)
+    return table(heads, lines)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ that is kept there, with the hashes of the code that made them. The folder ``res
 holds those of the published page.
 """
 
-import hashlib
 import json
 import statistics
 from collections.abc import Iterator
@@ -27,8 +26,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import code, command_line, print_json
+from common import print_json
 from sparse_sets import FACTS, HELD
+from trainings import (
+    REAL,
+    all_kept,
+    grid_line,
+    interval,
+    kept,
+    made_by,
+    short,
+    split_of,
+    table,
+    with_interval,
+)
 
 import mmrec
 from mmrec.affinities import learned
@@ -36,11 +47,6 @@ from mmrec.data import Interactions, read_folder
 from mmrec.recommender.options import PARTS
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.measure import measure_on_test
-
-T95 = {1: float("nan"), 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-"""Quantiles of Student's t for an interval of 95 %, by the number of seeds."""
-
-RESULTS = Path(__file__).parent / "results" / "defaults"
 
 USUAL: dict[str, Any] = {"refit": "valid"}  # the third training changes no figure
 
@@ -58,34 +64,23 @@ ADDITIONS: dict[str, dict[str, Any]] = {
 }
 """Trainings with what is no default, which are compared with the figures before the refit."""
 
-REAL: dict[str, dict[str, Any]] = {
-    "ml-100k-posters": {"split": "leave-one-out", "min_count": 5},
-    "ml-latest-small-posters": {"split": "time", "min_count": 5},
-}
-"""The real sets and how they are split."""
-
 
 def main() -> None:
     """Train what is missing, and print the table."""
-    parser = command_line(__doc__, "--cache")
+    parser = grid_line(__doc__, "defaults", "--cache")
     parser.add_argument("sets", type=Path, help="folder that sparse_sets.py has written")
     parser.add_argument("--data", type=Path, help="folder of the real sets")
     parser.add_argument("--only", nargs="+", help="names of sets; by default all")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
     parser.add_argument("--without", choices=ABLATIONS)
     parser.add_argument("--with", choices=ADDITIONS, dest="added")
-    parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
-    parser.add_argument("--no-run", action="store_true", help="train nothing")
-    parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     arguments = parser.parse_args()
     folders = {path.name: path for path in sorted(arguments.sets.iterdir())}
     if arguments.data is not None:
         folders |= {name: arguments.data / name for name in REAL}
-    arguments.work.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in () if arguments.no_run else arguments.only or folders:
-        changes = USUAL | REAL.get(name, {"split": "leave-one-out"})
+        changes = USUAL | split_of(name)
         changes |= {"min_count": arguments.min_count} if arguments.min_count else {}
         changes |= ABLATIONS.get(arguments.without, {}) | ADDITIONS.get(arguments.added, {})
         results = [
@@ -102,10 +97,11 @@ def main() -> None:
 def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache: Path) -> Any:
     """Return the figures of one training, from the work folder if they are there."""
     job = {"set": folder.name, "seed": seed, "changes": changes}
-    key = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:8]
-    kept = work / f"{folder.name}-{seed}-{key}.json"
-    if kept.is_file():
-        return json.loads(kept.read_text())
+    return kept(work, f"{folder.name}-{seed}", job, lambda: trained(folder, seed, changes, cache))
+
+
+def trained(folder: Path, seed: int, changes: dict[str, Any], cache: Path) -> dict[str, Any]:
+    """Return the figures of a training."""
     data = read_folder(folder)
     parts = {name: value for name, value in changes.items() if name in PARTS}
     given = {name: value for name, value in changes.items() if name not in PARTS}
@@ -117,9 +113,7 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
     first = made.report["refit"]["select"].get("test", test)
     facts = folder / FACTS
     made_with = json.loads(facts.read_text()) if facts.is_file() else {}
-    found = {
-        **job,
-        "code": code(),
+    return {
         "oracle": made_with.get("oracle_ndcg@10"),
         "ndcg": test["ndcg@10"],
         "warm": test["warm"].get("ndcg@10"),
@@ -134,8 +128,6 @@ def measured(folder: Path, seed: int, changes: dict[str, Any], work: Path, cache
         "fingerprint": made.report["fingerprint"],
         "seconds": made.report["seconds"]["train"],
     }
-    kept.write_text(json.dumps(found))
-    return found
 
 
 def without_affinities(made: mmrec.Recommender, log: Interactions) -> float:
@@ -145,13 +137,6 @@ def without_affinities(made: mmrec.Recommender, log: Interactions) -> float:
     vectors = state.vectors[:, : model.items.fusion.dim].contiguous()
     state = replace(state, model=model, vectors=vectors, neighbours=())
     return measure_on_test(state, split_log(log, made.options, made.catalog))["ndcg@10"]
-
-
-def interval(values: list[float]) -> float:
-    """Return half of the 95 % interval of a mean; NaN for one value."""
-    if len(values) < 2:
-        return float("nan")
-    return T95[len(values)] * statistics.stdev(values) / len(values) ** 0.5
 
 
 def row_of(name: str, results: list[Any]) -> dict[str, Any]:
@@ -208,11 +193,10 @@ TITLES = {0: "Sparse sets, all users and items", 5: "Sparse sets, 5-core"}
 def page(work: Path) -> str:
     """Return a page of the results in a folder."""
     groups: dict[str, dict[str, dict[str, list[Any]]]] = {}
-    for path in sorted(work.glob("*.json")):
-        found = json.loads(path.read_text())
+    for found in all_kept(work):
         changes, name = found["changes"], found["set"]
         core = changes.get("min_count", 0)
-        usual = USUAL | REAL.get(name, {"split": "leave-one-out"})
+        usual = USUAL | split_of(name)
         usual |= {"min_count": core} if core else {}
         title = "MovieLens" if name in REAL else TITLES[core]
         for label, other in {"": {}, **ABLATIONS}.items():
@@ -224,11 +208,8 @@ def page(work: Path) -> str:
     for title in sorted(groups):
         here = dict(sorted(groups[title].items()))
         tables = _against_baselines(here), _without_defaults(here)
-        codes = {
-            found["code"] for rows in here.values() for some in rows.values() for found in some
-        }
-        made_by = f"Made by code {', '.join(sorted(codes))} (a hash of the sources).\n"
-        parts += [f"## {title}\n", *tables, made_by]
+        results = [found for rows in here.values() for some in rows.values() for found in some]
+        parts += [f"## {title}\n", *tables, made_by(results)]
     return "\n".join(part for part in parts if part)
 
 
@@ -238,8 +219,7 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
         *("set", "", "mmrec", "seeds", "best baseline", "ratio", "next", "warm", "cold HR@10"),
         "oracle",
     ]
-    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
-    ahead = []
+    lines, ahead = [], []
     for name, rows in here.items():
         if "" not in rows:
             continue
@@ -259,27 +239,26 @@ def _against_baselines(here: dict[str, dict[str, list[Any]]]) -> str:
             "" if row["cold hr@10"] is None else short(row["cold hr@10"]),
             short(row["oracle"]) if row["oracle"] else "",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*ahead, *lines, ""])
+        lines.append(cells)
+    return "\n".join([*ahead, table(columns, lines)])
 
 
 def _without_defaults(here: dict[str, dict[str, list[Any]]]) -> str:
     """Return a table of what each default is worth: the mean difference over common seeds."""
     labels = [*WITHIN, *ABLATIONS]
-    lines = [
+    said = (
         "What each default is worth: NDCG@10 with it minus without it, over the seeds that both "
         "have. `negatives` is against the targets of the batch and 512 draws, `rate` against a "
-        "learning rate of .003 for every log; both without a refit.\n",
-        f"| set | {' | '.join(labels)} |",
-        "|" + " --- |" * (len(labels) + 1),
-    ]
+        "learning rate of .003 for every log; both without a refit.\n"
+    )
+    lines = []
     for name, rows in here.items():
         cells = []
         for label in labels:
             both = [*_differences(rows.get("", []), rows, label)]
             cells.append(with_interval(both, signed=True) if both else "not run")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        lines.append([name, *cells])
+    return f"{said}\n{table(['set', *labels], lines)}"
 
 
 def _differences(usual: list[Any], rows: dict[str, list[Any]], label: str) -> Iterator[float]:
@@ -290,18 +269,6 @@ def _differences(usual: list[Any], rows: dict[str, list[Any]], label: str) -> It
             yield found["ndcg"] - found[WITHIN[label]]
         elif found["seed"] in other:
             yield found["before refit"] - other[found["seed"]]
-
-
-def with_interval(values: list[float], *, signed: bool = False) -> str:
-    """Return a mean and its interval, or that there is one seed."""
-    sign = "+" if signed and statistics.mean(values) >= 0 else ""
-    tail = f" ± {short(interval(values))}" if len(values) > 1 else " (one seed)"
-    return f"{sign}{short(statistics.mean(values))}{tail}"
-
-
-def short(value: float) -> str:
-    """Return a number below 1 without its leading zero."""
-    return f"{value:.4f}".replace("0.", ".", 1)
 
 
 if __name__ == "__main__":

@@ -14,23 +14,18 @@ interrupted run continues, and ``--page`` writes a page of what is kept there, w
 the folder ``images`` beside it.
 """
 
-import hashlib
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from common import code, command_line, print_json
-from defaults import REAL, short, with_interval
+from common import print_json
+from trainings import all_kept, grid_line, kept, short, split_of, table, with_interval
 
 import mmrec
 from mmrec.data import read_folder
 from mmrec.recommender.parts import SLOTS
 
-RESULTS = Path(__file__).parent / "results" / "fusions"
 USUAL = "concat"
-SPARSE: dict[str, Any] = {"split": "leave-one-out"}
-"""How the other sets are split."""
 SHARES = (0.25, 0.5, 1.0)
 WITH = " + mlp"
 """Ends the name of a fusion that is trained with a reranker."""
@@ -39,15 +34,10 @@ NAMES = [*SLOTS["fusion"].names, f"{USUAL}{WITH}", f"siamese{WITH}"]
 
 def main() -> None:
     """Train what is missing, and print the table."""
-    parser = command_line(__doc__, "data", "--cache")
+    parser = grid_line(__doc__, "fusions", "data", "--cache")
     parser.add_argument("--sets", nargs="+", default=["ml-100k-posters"])
     parser.add_argument("--only", nargs="+", choices=NAMES, help="fusions; by default all")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--work", type=Path, default=RESULTS, help="results are kept here")
-    parser.add_argument("--no-run", action="store_true", help="train nothing")
-    parser.add_argument("--page", type=Path, help="write a page of what is in the work folder")
     arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
     found = []
     for seed in () if arguments.no_run else arguments.seeds:
         for name in arguments.sets:
@@ -62,15 +52,16 @@ def main() -> None:
 
 def measured(folder: Path, fusion: str, seed: int, work: Path, cache: Path) -> dict[str, Any]:
     """Return the figures of one training, from the work folder if they are there."""
-    options = REAL.get(folder.name, SPARSE)
+    options = split_of(folder.name)
     job = {"set": folder.name, "fusion": fusion, "seed": seed, "options": options}
-    key = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:8]
-    kept = work / f"{folder.name}-{fusion.replace(WITH, '-mlp')}-{seed}-{key}.json"
-    if kept.is_file():
-        known: dict[str, Any] = json.loads(kept.read_text())
-        return known
+    name = f"{folder.name}-{fusion.replace(WITH, '-mlp')}-{seed}"
+    return kept(work, name, job, lambda: trained(folder, fusion, seed, cache))
+
+
+def trained(folder: Path, fusion: str, seed: int, cache: Path) -> dict[str, Any]:
+    """Return the figures of a training."""
     data = read_folder(folder)
-    chosen = mmrec.Options(seed=seed, refit="none", **options)
+    chosen = mmrec.Options(seed=seed, refit="none", **split_of(folder.name))
     parts = {"fusion": fusion.removesuffix(WITH)}
     if fusion.endswith(WITH):
         parts["reranker"] = "mlp"
@@ -79,9 +70,7 @@ def measured(folder: Path, fusion: str, seed: int, work: Path, cache: Path) -> d
     )
     test = made.report["test"]
     curves = made.degradation(shares=SHARES).select("modality", "share", "ndcg@10")
-    found = {
-        **job,
-        "code": code(),
+    return {
         "ndcg": test["ndcg@10"],
         "valid": made.report["valid"]["ndcg@10"],
         "cold": test["cold"].get("hr@10"),
@@ -91,8 +80,6 @@ def measured(folder: Path, fusion: str, seed: int, work: Path, cache: Path) -> d
         "seconds": made.report["seconds"]["train"],
         "curves": curves.to_dicts(),
     }
-    kept.write_text(json.dumps(found, indent=1) + "\n")
-    return found
 
 
 HEAD = """# Fusions
@@ -111,8 +98,7 @@ def page(work: Path, images: Path) -> str:
     """Return a page of the results in a folder; its pictures are written to another."""
     images.mkdir(exist_ok=True)
     sets: dict[str, dict[str, list[Any]]] = {}
-    for path in sorted(work.glob("*.json")):
-        found = json.loads(path.read_text())
+    for found in all_kept(work):
         sets.setdefault(found["set"], {}).setdefault(found["fusion"], []).append(found)
     parts = [HEAD]
     for name, fusions in sets.items():
@@ -126,10 +112,8 @@ def page(work: Path, images: Path) -> str:
 
 def _accuracy(fusions: dict[str, list[Any]]) -> str:
     usual = {found["seed"]: found["ndcg"] for found in fusions.get(USUAL, [])}
-    lines = [
-        "| fusion | seeds | NDCG@10 | validation | minus concat | new HR@10 | reranker | seconds |",
-        "|" + " --- |" * 8,
-    ]
+    heads = ["fusion", "seeds", "NDCG@10", "validation", f"minus {USUAL}", "new HR@10"]
+    lines = []
     for name, rows in fusions.items():
         both = [row["ndcg"] - usual[row["seed"]] for row in rows if row["seed"] in usual]
         cold = [row["cold"] for row in rows if row["cold"] is not None]
@@ -144,21 +128,17 @@ def _accuracy(fusions: dict[str, list[Any]]) -> str:
             f"kept {sum(one['kept'] for one in told)} of {len(told)}" if told else "",
             f"{statistics.median(row['seconds'] for row in rows):.0f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        lines.append(cells)
+    return table([*heads, "reranker", "seconds"], lines)
 
 
 def _degradation(fusions: dict[str, list[Any]]) -> str:
     curves = {name: _curves_of(rows) for name, rows in fusions.items()}
     points = list(next(iter(curves.values())))
-    lines = [
-        "NDCG@10 when a share of the items lacks a modality, mean over seeds.\n",
-        f"| fusion | {' | '.join(f'{share:.0%} without {name}' for name, share in points)} |",
-        "|" + " --- |" * (len(points) + 1),
-    ]
-    for name, found in curves.items():
-        lines.append(f"| {name} | {' | '.join(short(found[point]) for point in points)} |")
-    return "\n".join([*lines, ""])
+    said = "NDCG@10 when a share of the items lacks a modality, mean over seeds.\n"
+    heads = ["fusion", *(f"{share:.0%} without {name}" for name, share in points)]
+    lines = [[name, *(short(found[one]) for one in points)] for name, found in curves.items()]
+    return f"{said}\n{table(heads, lines)}"
 
 
 def draw(fusions: dict[str, list[Any]], file: Path) -> None:
