@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.event_rules import SIGNALS
-from mmrec.recommender.check.finding import Finding, counted, note
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
 from mmrec.recommender.check.signals import suggested_rules
 from mmrec.recommender.check.there import filled
