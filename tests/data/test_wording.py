@@ -16,5 +16,5 @@ def test_verbs_agree():
 
 
 def test_the_nearest_name_is_meant():
-    assert did_you_mean("VIEWS", ["cart", "View"]) == "did you mean 'View'?"
+    assert did_you_mean("VIEWS", ["cart", "View"]) == " (did you mean 'View'?)"
     assert did_you_mean("view", []) == ""

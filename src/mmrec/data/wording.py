@@ -27,16 +27,16 @@ def verb(number: int, one: str, many: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return which known name may be meant, for a message; empty if none is near.
+    """Return which known name may be meant, to follow a name in a message; empty if none is near.
 
     Upper and lower case are the same.
 
     Example:
         >>> did_you_mean("Purchse", ["view", "purchase"])
-        "did you mean 'purchase'?"
+        " (did you mean 'purchase'?)"
         >>> did_you_mean("rain", ["view", "purchase"])
         ''
     """
     folded = {one.lower(): one for one in known}
     near = get_close_matches(name.lower(), folded, n=1)
-    return f"did you mean {folded[near[0]]!r}?" if near else ""
+    return f" (did you mean {folded[near[0]]!r}?)" if near else ""

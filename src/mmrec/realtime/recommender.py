@@ -20,7 +20,7 @@ from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.event_rows import EventRows, read_events
-from mmrec.realtime.log.events import Event, EventLog, NewEvent
+from mmrec.realtime.log.events import LONGEST, Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
@@ -186,7 +186,8 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. The event is stored under the type that it has then.
+                others. The event is stored under the type that it has then. Without them it counts
+                by its type alone; a warning says so once for each type, unless a value is None.
 
         Returns:
             The offset of the event in the log.
@@ -201,9 +202,10 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
-        event_type = self.type_of(event_type, values or {})
-        offset = self.log.append(user, item, event_type=event_type, time=time, id=id)
-        self.warn_of_unknown([event_type])
+        kind = self.type_of(event_type, values or {})
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id)
+        self.warn_of_unknown([kind])
+        self.warn_of_unread([(event_type, values or {})])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
@@ -214,8 +216,8 @@ class RealtimeRecommender:
         """Return the type under which an event counts, given the columns that conditions read.
 
         Raises:
-            ValueError: no condition reads one of the values, or a value can't be compared with its
-                condition.
+            ValueError: no condition reads one of the values, a value can't be compared with its
+                condition, or the type is too long with its role.
         """
         rules = self._reader.rules
         if unread := sorted(map(str, set(values) - rules.columns)):
@@ -223,7 +225,13 @@ class RealtimeRecommender:
                 f"columns among {sorted(rules.columns)}, which the" if rules.columns else "none: no"
             )
             raise ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
-        return rules.resolve(event_type, values) if values else event_type
+        kind = rules.resolve(event_type, values) if values else event_type
+        if len(kind) > LONGEST >= len(event_type):
+            raise ValueError(
+                f"event_type: expected at most {LONGEST - len(kind) + len(event_type)} characters, "
+                f"since the role {kind[len(event_type) :]!r} follows; got {len(event_type)}"
+            )
+        return kind
 
     def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
         """Return a sentence about event types that were not in training; None if there are none.
@@ -231,6 +239,16 @@ class RealtimeRecommender:
         It is a warning, too, the first time that a type occurs.
         """
         return self._reader.warn_of_unknown(event_types)
+
+    def warn_of_unread(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
+        """Return a sentence about events without columns that rules read; None if there are none.
+
+        It is a warning, too, the first time that such an event has a type.
+
+        Args:
+            events: type and ``values`` of each, as for :meth:`observe`.
+        """
+        return self._reader.warn_of_unread(events)
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.
@@ -271,7 +289,15 @@ class RealtimeRecommender:
                 self.refresh()  # another process may have added it
             return item in self.catalog
 
-        return read_events(rows, is_known, self.type_of)
+        given: list[tuple[str, Mapping[str, Any]]] = []
+
+        def type_of(event_type: str, values: Mapping[str, Any]) -> str:
+            given.append((event_type, values))
+            return self.type_of(event_type, values)
+
+        events = read_events(rows, is_known, type_of)
+        self.warn_of_unread(given)
+        return events
 
     def append(self, events: Sequence[NewEvent]) -> list[int]:
         """Write events that :meth:`read` has checked to the log; return their offsets."""
@@ -321,7 +347,7 @@ class RealtimeRecommender:
             interest, recent = self._interest_of_user(user, now, time)
             seen = self._seen_by(user, now, exclude_seen)
         else:
-            past = past_of_history(history, now.catalog)
+            past = past_of_history(history, now.catalog, self._reader.rules)
             self.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)

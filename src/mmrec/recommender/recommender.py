@@ -341,8 +341,9 @@ class Recommender:
 
         Args:
             history: item ids, oldest first, in a list, NumPy array, series or generator; or events,
-                as a table or a list of mappings with ``item_id`` and, if they are known, ``event``
-                and ``timestamp``.
+                as a table or a list of mappings with ``item_id`` and, if they are known, ``event``,
+                ``timestamp`` and the columns that conditions on events read, such as ``rating``.
+                The type of a plain id is unknown: it is read, and no condition makes it a no.
             k: how many.
             user: whose features are where the interest starts, if the recommender was trained with
                 features of users: an id of the table of users, or features by column, such as
@@ -409,9 +410,9 @@ class Recommender:
         time = self.state.time_of(at)  # one for all
         allowed = self._allowed(where, exclude, time)
         lists: list[list[Recommendation]] = []
-        waiting = iter(histories)
+        waiting, rules = iter(histories), self.options.event_rules
         while rows := list(islice(waiting, 256)):
-            pasts = [past_of_history(history, self.catalog) for history in rows]
+            pasts = [past_of_history(one, self.catalog, rules) for one in rows]
             who = None if users is None else users[len(lists) : len(lists) + len(rows)]
             if who is not None and len(who) < len(rows):
                 raise ValueError(f"users must be as many as histories; got {len(users or ())}")

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
+from mmrec.data.wording import counted
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.zoo import MODEL
@@ -152,7 +153,7 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
     """Return a line about the trainings after the one that selects, and one about leaks."""
     stages = report.get("refit", {})
     said = [
-        f"{' + '.join(stage['parts'])} ({stage['events']:,} events)"
+        f"{' + '.join(stage['parts'])} ({counted(stage['events'], 'event')})"
         for name, stage in stages.items()
         if name != "select"
     ]
@@ -260,7 +261,7 @@ def _of_lists(test: Mapping[str, Any]) -> list[str]:
 def one_line(state: RecommenderState) -> str:
     """Return what a recommender is, on one line."""
     said = [
-        f"{len(state.catalog):,} items",
+        counted(len(state.catalog), "item"),
         "+".join(state.modalities),
         type(learned(state.model).interest).__name__,
     ]
@@ -281,7 +282,7 @@ def summary(state: RecommenderState) -> str:
     named = [f"{slot} {type(part).__name__}" for slot, part in parts.items() if part is not None]
     size = sum(weight.numel() for weight in model.parameters())
     lines = [
-        f"Recommender of {len(state.catalog):,} items",
+        f"Recommender of {counted(len(state.catalog), 'item')}",
         f"  modalities  {', '.join(state.modalities)}",
         *([f"  users       {', '.join(state.users.modalities)}"] if state.users else []),
         f"  parts       {', '.join(named)}",

@@ -46,10 +46,21 @@ Item = Annotated[
 Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
 Note = Annotated[
     str | None,
-    Field(description="How many events have types that were not in training, and which."),
+    Field(
+        description="How many events have types that were not in training, or none of the columns "
+        "that conditions on events read; and which."
+    ),
 ]
 Value = str | int | FiniteFloat | bool | None
 Row = dict[str, Value | list[FiniteFloat] | list[str]]
+Values = Annotated[
+    dict[str, Value],
+    Field(
+        max_length=20,
+        description="Columns of the event that conditions on events read, and no others; null says "
+        "that there is no value.",
+    ),
+]
 
 
 class _Strict(BaseModel):
@@ -70,13 +81,7 @@ class Observation(_Strict):
     time: Annotated[
         float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
     ] = None
-    values: Annotated[
-        dict[str, Value],
-        Field(
-            max_length=20,
-            description="Columns of the event that conditions on events read, and no others.",
-        ),
-    ] = {}
+    values: Values = {}
 
 
 class Observations(_Strict):
@@ -119,10 +124,14 @@ class PastEvent(_Strict):
     """An event of a history."""
 
     item: Item
-    event_type: Text | None = None
+    event_type: Annotated[
+        Text | None,
+        Field(description="What happened; an event of unknown type is read, and never as a no."),
+    ] = None
     time: Annotated[
         float | None, Field(allow_inf_nan=False, description="Unix seconds; all or none have one.")
     ] = None
+    values: Values = {}
 
 
 class ListRequest(_Strict):

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -22,8 +23,6 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
-
-from mmrec.data.wording import did_you_mean
 
 LOGGERS = {
     "csv": None,
@@ -225,7 +224,8 @@ def check_trainer(given: Mapping[str, Any]) -> None:
             instead = INSTEAD.get(name)
             more = f"; give {instead}" if instead else ""
             raise ValueError(f"trainer must not have {name!r}, which fit sets{more}")
-        more = did_you_mean(str(name), TAKEN) or f"expected some of {list(TAKEN)}"
+        near = get_close_matches(str(name), TAKEN, n=1)
+        more = f"did you mean {near[0]!r}?" if near else f"expected some of {list(TAKEN)}"
         raise ValueError(f"trainer has the unknown argument {name!r}; {more}")
 
 

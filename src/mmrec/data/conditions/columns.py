@@ -60,7 +60,7 @@ class Columns:
             ValueError: there is no such column; the message has the name that is nearest.
         """
         if name not in self.schema:
-            meant = f" ({near})" if (near := did_you_mean(name, self.schema)) else ""
+            meant = did_you_mean(name, self.schema)
             shown = f"{list(self.schema)[:20]}{' and others' if len(self.schema) > 20 else ''}"
             raise ValueError(f"there is no column {name!r}{meant} among {shown}")
         return self.schema[name]

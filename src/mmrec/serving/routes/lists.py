@@ -85,7 +85,7 @@ def list_routes(
         if request.k > longest:
             raise ValueError(f"k must be at most {longest}; got {request.k}")
         version = live.version
-        history = None if request.history is None else _history(request.history, presenter)
+        history = None if request.history is None else _history(request.history, presenter, live)
         found = live.recommend(
             request.user,
             history=history,
@@ -114,11 +114,12 @@ def _seen(text: str) -> bool | list[str]:
     return [name.strip() for name in text.split(",")] if choice is None else choice
 
 
-def _history(events: list[Any], presenter: ItemPresenter) -> Any:
-    """Return items or events as a history.
+def _history(events: list[Any], presenter: ItemPresenter, live: RealtimeRecommender) -> Any:
+    """Return items or events as a history, with the types that values give them.
 
     Raises:
-        ValueError: some events have a time and others have none, or one is not in unix seconds.
+        ValueError: some events have a time and others have none, one is not in unix seconds, or no
+            condition reads one of the values.
     """
     past = [e if isinstance(e, PastEvent) else PastEvent(item=e) for e in events]
     for event in past:
@@ -130,8 +131,9 @@ def _history(events: list[Any], presenter: ItemPresenter) -> Any:
         raise ValueError(f"history must have a time for all events or none; {sum(timed)} have one")
     if any(timed):
         columns["timestamp"] = [event.time for event in past]
-    if any(event.event_type for event in past):
-        columns["event"] = [event.event_type for event in past]
+    types = [live.type_of(event.event_type or "", event.values) or None for event in past]
+    if any(types):
+        columns["event"] = types
     return columns if past else []
 
 
