@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
+from mmrec.data.wording import counted, verb
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -34,6 +35,7 @@ from mmrec.realtime.user_sessions import UserSessions
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
+from mmrec.recommender.popular import popular_rule
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import (
     Count,
@@ -386,8 +388,9 @@ class RealtimeRecommender:
     ) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        The score is that of :meth:`recommend`, and ``terms`` are its parts. For a user without
-        events and features the explanation is empty and the score is 0.
+        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without events
+        and features gets popular items: then ``rule`` says which, the score is 0, and there are no
+        parts.
 
         Args:
             user: a user of the log, or of the table of users of the training.
@@ -402,7 +405,7 @@ class RealtimeRecommender:
         index, time = int(now.catalog.indices_of([item])[0]), now.state.time_of(at)
         interest, recent = self._interest_of_user(user, now, time)
         if interest is None:
-            return Explanation(item, 0.0, [], {}, {})
+            return Explanation(item, 0.0, [], {}, {}, popular_rule(now.state))
         terms = {name: float(row[index]) for name, row in self._terms(now, recent, time).items()}
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
         histories = now.updater.histories([events], now.catalog.find, at=[time])
@@ -436,6 +439,38 @@ class RealtimeRecommender:
         """
         frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
+
+    def without_content(self, items: Sequence[GivenId]) -> str | None:
+        """Return a sentence about items that lack a modality of the model; None if none does.
+
+        Ids are passed over, since new items have none.
+
+        Raises:
+            ValueError: an id is unknown.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "kind": ["lamp", "lamp", "chair"]}
+            >>> options = mmrec.Options(
+            ...     modalities=("id", "category:kind"), split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.without_content(live.add_items({"item_id": ["d", "e"], "kind": ["lamp", ""]}))
+            '1 of 2 items has no category:kind'
+        """
+        state = self.snapshots.now.state
+        indices = torch.from_numpy(state.catalog.indices_of(items))
+        said = []
+        for name, fitted in state.modalities.items():
+            added = state.modality_contributions.get(name)
+            if added is None or not fitted.modality.has_content:
+                continue
+            lacking = int((added[indices] == 0).all(dim=1).sum())  # nothing is what is not there
+            if lacking:
+                of = f"{lacking:,} of {counted(len(indices), 'item')}"
+                said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        return "; ".join(said) or None
 
     def update_items(
         self,

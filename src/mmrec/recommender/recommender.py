@@ -295,7 +295,8 @@ class Recommender:
             events: the new log, of new or known users.
             items: rows of new or changed items, if there are any.
             users: rows of new or changed users, if the recommender reads features of users.
-            images: folder of their images; by default that of the catalogue.
+            images: folder of their images; by default that of the catalogue. It must also hold the
+                images of the items that keep theirs, those that were added live included.
             columns: our names of columns by theirs; by default those of the training. A name of the
                 training that the tables lack is no error if a table has ours.
             time_unit: unit of timestamps that are numbers; by default that of the training.

@@ -4,10 +4,10 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import AfterValidator
 
 from mmrec.data import Where
 from mmrec.realtime import RealtimeRecommender
-from mmrec.realtime.log.events import check_time
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
@@ -18,10 +18,11 @@ from mmrec.serving.schemas import (
     Recommendations,
     Text,
     User,
+    checked_time,
 )
 
 At = Annotated[
-    float | None,
+    Annotated[float, AfterValidator(checked_time)] | None,
     Query(allow_inf_nan=False, description="Time of the request in unix seconds; now by default."),
 ]
 
@@ -118,13 +119,10 @@ def _history(events: list[Any], presenter: ItemPresenter, live: RealtimeRecommen
     """Return items or events as a history, with the types that values give them.
 
     Raises:
-        ValueError: some events have a time and others have none, one is not in unix seconds, or no
-            condition reads one of the values.
+        ValueError: some events have a time and others have none, or no condition reads one of the
+            values.
     """
     past = [e if isinstance(e, PastEvent) else PastEvent(item=e) for e in events]
-    for event in past:
-        if event.time is not None:
-            check_time(event.time)
     columns: dict[str, list[Any]] = {"item_id": [presenter.id_of(event.item) for event in past]}
     timed = [event.time is not None for event in past]
     if any(timed) and not all(timed):
