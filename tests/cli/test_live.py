@@ -108,7 +108,13 @@ def test_update(saved, tmp_path):
     out = tmp_path / "RUN2"
     result = call("update", saved, folder, "--out", out, "--epochs", "1", "--json")
     assert result.exit_code == 0, (result.output, result.exception)
-    assert json.loads(result.stdout.splitlines()[-1])["test"]["targets"] > 0
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["test"]["targets"] > 0
+    assert set(report["before"]) == {"ndcg@10", "hr@10", "mrr@10", "coverage@10"}
+    [row] = [
+        line for line in result.stdout.splitlines() if line.startswith("RUN before the update")
+    ]
+    assert row.split()[4] == f"{report['before']['ndcg@10']:.4f}"
     assert "brand-new" in Recommender.load(out).catalog
 
 

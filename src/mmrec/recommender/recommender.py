@@ -306,7 +306,8 @@ class Recommender:
             **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
 
         Returns:
-            A new recommender, measured on the test part of the new log.
+            A new recommender, measured on the test part of the new log. ``report["before"]`` has
+            the metrics of this recommender there, with new items ranked by their content.
 
         Raises:
             ValueError: the data is malformed, a text or image model is not the one of before, or an

@@ -19,6 +19,8 @@ LISTS = {
     "popularity@10": ("training events an item", 0),
     "popularity_of_targets": ("of the targets", 0),
 }
+BEFORE = "before"
+"""In a report: the metrics of the recommender that was updated, on the same test events."""
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
@@ -233,7 +235,8 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the metrics of each row of the table, as text."""
     test = tested(report)
     us = "mmrec" if "test" in report else "mmrec, trained on these"
-    rows: dict[str, Mapping[str, Any]] = {us: test, **report["baselines"]}
+    before = {"RUN before the update": report[BEFORE]} if BEFORE in report else {}
+    rows: dict[str, Mapping[str, Any]] = {us: test, **before, **report["baselines"]}
     rows[f"{us}, seen items ranked too"] = test["with_seen"]
     if test["cold"]["targets"]:
         rows[f"{us}, warm items"] = test["warm"]

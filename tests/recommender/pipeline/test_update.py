@@ -128,3 +128,14 @@ def test_an_image_that_was_added_live_must_be_in_the_new_folder(pictured, tmp_pa
     assert merged(catalog, rows, new).image_path("c").name == names[0]
     shutil.copytree(old / "added", new / "added")
     assert merged(catalog, None, new).image_path("c").is_file()
+
+
+def test_the_recommender_before_is_measured_on_the_same_events(by_id):
+    known = by_id.catalog.ids
+    log = later(known)
+    made = by_id.update(log, options={"epochs": 1, "lr": 1e-9, "refit": "none"})
+    alone = by_id.evaluate(log)["test"]
+    assert made.report["before"] == {name: alone[name] for name in made.report["before"]}
+    assert made.report["before"]["ndcg@10"] == pytest.approx(made.report["test"]["ndcg@10"])
+    assert "RUN before the update" in str(made.report)
+    assert "before" not in by_id.report
