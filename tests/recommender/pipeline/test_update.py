@@ -136,6 +136,5 @@ def test_the_recommender_before_is_measured_on_the_same_events(by_id):
     made = by_id.update(log, options={"epochs": 1, "lr": 1e-9, "refit": "none"})
     alone = by_id.evaluate(log)["test"]
     assert made.report["before"] == {name: alone[name] for name in made.report["before"]}
-    assert made.report["before"]["ndcg@10"] == pytest.approx(made.report["test"]["ndcg@10"])
     assert "RUN before the update" in str(made.report)
     assert "before" not in by_id.report
