@@ -294,7 +294,7 @@ SPOILT = {
     ),
     "unknown item": (
         lambda f: replace(f / "interactions.csv", "item_id", 5, "nothing"),
-        ["1 items that are not in the catalogue", "nothing"],
+        ["1 item that is not in the catalogue", "nothing"],
     ),
     "duplicate id": (lambda f: replace(f / "items.csv", "item_id", 3, "i1"), ["unique", "i1"]),
     "empty id": (lambda f: replace(f / "items.csv", "item_id", 3, " "), ["must not be empty"]),

@@ -70,9 +70,9 @@ def test_imported_events_are_history_and_not_learned(saved, log, tmp_path, monke
     ).write_csv(table)
     result = call("import-log", saved, table, "--log", log)
     assert result.stdout == (
-        f"{log}: 2 events of 1 users imported; 0 known; 1 left out, since they refer to items that "
-        "are not in the catalogue, first ['x']; mmrec fit refuses a table with such events; mmrec "
-        "learn passes imported events over unless --imported is given\n"
+        f"{log}: 2 events of 1 user imported; 0 known; 1 on items that are not in the "
+        "catalogue left out, first ['x']; mmrec fit refuses a table with such events; mmrec learn "
+        "passes imported events over unless --imported is given\n"
     )
     again = call("import-log", saved, table, "--log", log, "--json")
     assert "0 events of 0 users imported; 2 known (the file is unchanged)" in again.stdout
@@ -108,7 +108,13 @@ def test_update(saved, tmp_path):
     out = tmp_path / "RUN2"
     result = call("update", saved, folder, "--out", out, "--epochs", "1", "--json")
     assert result.exit_code == 0, (result.output, result.exception)
-    assert json.loads(result.stdout.splitlines()[-1])["test"]["targets"] > 0
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["test"]["targets"] > 0
+    assert set(report["before"]) == {"ndcg@10", "hr@10", "mrr@10", "coverage@10"}
+    [row] = [
+        line for line in result.stdout.splitlines() if line.startswith("RUN before the update")
+    ]
+    assert row.split()[4] == f"{report['before']['ndcg@10']:.4f}"
     assert "brand-new" in Recommender.load(out).catalog
 
 

@@ -69,7 +69,7 @@ def catalog():
 def test_lists_have_places_scores_and_titles(catalog):
     lines = [Recommendation("b", 1.5, "interest"), Recommendation("a", -0.25, "interest")]
     text = recommendations_table(catalog, ["a"], lines).splitlines()
-    assert text[0] == "after 1 items:"
+    assert text[0] == "after 1 item:"
     assert text[1].split(maxsplit=1) == ["a", "A lamp"]
     assert text[2].split(maxsplit=3) == ["1.", "1.500", "b", "Chair"]
     assert text[3].split(maxsplit=3) == ["2.", "-0.250", "a", "A lamp"]

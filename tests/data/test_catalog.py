@@ -212,7 +212,7 @@ def test_a_missing_folder_of_images_is_a_warning(tmp_path, caplog):
     assert not caplog.messages
     Catalog(named, tmp_path / "nowhere")
     assert caplog.messages == [
-        f"1 items name an image in {tmp_path / 'nowhere'}, which is not a folder"
+        f"1 item names an image in {tmp_path / 'nowhere'}, which is not a folder"
     ]
 
 

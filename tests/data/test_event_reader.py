@@ -20,8 +20,8 @@ def test_a_type_is_warned_of_once(caplog):
         for _ in range(3):
             said = reader.warn_of_unknown(["crat"])
     assert said == (
-        "1 event has a type that was not in training, first 'crat', and counts as of unknown type; "
-        "the RUN knows ['cart', 'view', 'watch:negative']"
+        "1 event has a type that was not in training, first 'crat' (did you mean 'cart'?), and "
+        "counts as of unknown type; the RUN knows ['cart', 'view', 'watch:negative']"
     )
     assert caplog.messages == [said]
     assert "3 events have types" in str(reader.warn_of_unknown(["crat", "x", "y", "view"]))

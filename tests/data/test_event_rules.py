@@ -84,7 +84,9 @@ def test_what_is_guessed_or_unused_is_said(caplog):
     caplog.clear()
     rules = EventRules(negative=("rating <= 2", "skip"))
     rules.apply(log_of(["view", "view"], rating=[5, 1]))
-    assert "no event has the type 'skip'" in caplog.text
+    assert "no event has the type 'skip'; the log has" in caplog.text
+    EventRules(negative=("vieww",)).apply(log_of(["view", "view"]))
+    assert "no event has the type 'vieww' (did you mean 'view'?)" in caplog.text
     assert "not used" not in caplog.text
 
 
@@ -92,6 +94,7 @@ def test_what_is_guessed_or_unused_is_said(caplog):
     ("rules", "message"),
     [
         ({"targets": ("buy",)}, r"targets and weights name the event types \['buy'\]; got"),
+        ({"targets": ("Veiw",)}, r"types \['Veiw'\] \(did you mean 'view'\?\); got"),
         ({"negative": ("stars < 2",)}, r"reads the columns \['stars'\]; interactions have"),
         ({"negative": ("view", "cart")}, "no event is a target"),
         ({"targets": ("view",), "ignored": ("view",)}, "no event is a target"),

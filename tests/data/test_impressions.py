@@ -114,7 +114,7 @@ def test_a_click_before_the_impression_counts_and_is_said_if_its_item_is_shown(c
         assert histories(*shown, (1, "click", None)) == [[6]]  # it comes after
         assert not caplog.text
         assert histories((2, "click", None), (1, "click", None), *shown) == [[6, 3, 2]]
-    assert "1 events without impression_id are of an item that is shown to their" in caplog.text
+    assert "1 event without impression_id is of an item that is shown to the same" in caplog.text
 
 
 def test_event_types_have_the_numbers_of_another_log():
@@ -165,7 +165,7 @@ def test_what_is_shown_in_no_impression_is_said(caplog):
     rows = [(0, 0, 1, "click", 1), (0, 1, 1, "impression", 1), (0, 2, 2, "impression", None)]
     with caplog.at_level(logging.WARNING):
         made = read_impressions(Interactions(table(rows)), Catalog({"item_id": ITEMS}))
-    assert "1 events were shown in no impression (impression_id) and are left out" in caplog.text
+    assert "1 event was shown in no impression (impression_id) and left out" in caplog.text
     assert made.item.tolist() == [1, 2]
 
 
@@ -195,5 +195,5 @@ def test_a_log_without_impressions_is_refused():
 
 def test_unknown_items_are_refused():
     rows = [(0, 0, 1, "click", 1), (0, 1, 1, "impression", 1)]
-    with pytest.raises(ValueError, match="1 items that are not in the catalogue, first"):
+    with pytest.raises(ValueError, match="1 item that is not in the catalogue, first"):
         read_impressions(Interactions(table(rows)), Catalog({"item_id": ["a"]}))

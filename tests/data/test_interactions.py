@@ -341,7 +341,7 @@ def test_what_was_read_otherwise_is_said_once(caplog):
         (
             [7, 8],
             ["7", "007", "8"],
-            r"1 items .* first \[7\] in rows \[0\] .*; 7 may be '7' or '007'",
+            r"1 item .* first \[7\] in rows \[0\] .*; 7 may be '7' or '007'",
         ),
         ([7, 8], ["007", "8"], "7 may be '007' of the catalogue: write the ids as text in all"),
         (["007", "8"], [7, 8], r"first \['007'\] .*; '007' may be 7 of the catalogue"),

@@ -71,9 +71,26 @@ def test_float32_times_are_a_warning(caplog):
     assert len(caplog.messages) == 1
 
 
-def test_a_unit_that_looks_wrong_is_a_warning(caplog):
-    seconds = to_seconds(pl.Series("timestamp", [NOW]), "events", "ms")
-    assert seconds.to_list() == [NOW / 1e3]
-    assert caplog.messages == [
-        "events: timestamp is read as milliseconds, as time_unit says, but looks like seconds"
-    ]
+@pytest.mark.parametrize(
+    ("time", "unit", "given", "seems"),
+    [
+        (NOW, "ms", "milliseconds", "seconds"),
+        (NOW, "ns", "nanoseconds", "seconds"),
+        (NOW * 1e3, "us", "microseconds", "milliseconds"),
+        (NOW * 1e6, "ns", "nanoseconds", "microseconds"),
+    ],
+)
+def test_a_unit_that_puts_all_times_in_1970_is_refused(time, unit, given, seems):
+    said = f"must be {given} since 1970, as time_unit='{unit}' says; got {seems}, as it seems"
+    with pytest.raises(ValueError, match=said):
+        to_seconds(pl.Series("timestamp", [time, time + 1]), "events", unit)
+
+
+def test_a_coarser_unit_than_the_times_is_refused():
+    with pytest.raises(ValueError, match=r"before the year 2200; .* looks like milliseconds"):
+        to_seconds(pl.Series("timestamp", [NOW * 1e3]), "events", "s")
+
+
+def test_a_clock_that_starts_at_0_has_the_unit_that_is_given():
+    clock = pl.Series("timestamp", [0, 400_000_000])  # milliseconds of five days
+    assert to_seconds(clock, "events", "ms").to_list() == [0.0, 400_000.0]

@@ -15,7 +15,7 @@ def log_of(*users):
     [
         ({"id": ["u"]}, r"users must have the columns \['user_id'\]; got \['id'\]"),
         ({"user_id": ["u", ""]}, r"users: user_id must not be empty; .* rows \[1\]"),
-        ({"user_id": ["u", "v", "u"]}, r"users: user_id must be unique; got 1 ids .* \['u'\]"),
+        ({"user_id": ["u", "v", "u"]}, r"users: user_id must be unique; got 1 id .* \['u'\]"),
         ({"user_id": []}, "users must have at least one row"),
     ],
 )
@@ -47,7 +47,7 @@ def test_users_are_written_as_in_the_events(ids, log, expected):
         ([7], ("007",), "user_id 7 may be '007' of the interactions: write the ids as text"),
         ([7], ("7", "007"), "user_id 7 may be '007'"),
         (["guest", "7"], (7,), r"user_id must be integers, .* hold 'guest'"),
-        (["7", "7.0"], (7,), r"user_id must be unique; got 1 ids more than once, first \[7\]"),
+        (["7", "7.0"], (7,), r"user_id must be unique; got 1 id more than once, first \[7\]"),
     ],
 )
 def test_users_that_do_not_fit_the_events(ids, log, message):

@@ -21,3 +21,10 @@ def test_an_item_without_a_title_is_known_by_its_text():
     assert title_of(catalog, 2).startswith("A very long post about lamps. A very")
     assert title_in({"headline": "First", "title": "Second"}, "headline") == "First"
     assert title_in({"item_id": 1, "text": 5, "price": 3}) == ""
+
+
+def test_nan_is_no_title():
+    nan = float("nan")
+    assert title_in({"title": nan, "name": "A lamp"}) == "A lamp"
+    assert title_in({"title": nan, "name": nan, "text": "It shines."}) == "It shines."
+    assert title_in({"title": 1984.0}) == "1984.0"

@@ -183,7 +183,7 @@ def test_what_another_run_cannot_read_is_skipped_by_column(shop, caplog):
     live = RealtimeRecommender(shop, log=log)
     assert live.catalog.row("i1")["stock"] == 7
     assert live.catalog.row("i1")["price"] == 9.5
-    for part in ("price must be a number (Float64)", "['color']", "restore of 1 items is skipped"):
+    for part in ("price must be a number (Float64)", "['color']", "restore of 1 item is skipped"):
         assert part in caplog.text
 
 

@@ -1,12 +1,17 @@
+import json
+
 import numpy as np
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
 from mmrec import Options, Recommender
+from mmrec.cli.app import app
 from mmrec.realtime import InvalidEvents, RealtimeRecommender, SqliteLog, import_history
 from mmrec.serving import create_app
 
 ITEMS = [f"i{n}" for n in range(8)]
+ALONE = {"standalone_mode": False}
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +109,108 @@ def test_imported_events_are_read_by_the_same_rules(made, table, tmp_path):
     less = {name: values for name, values in table.items() if name != "watched"}
     with pytest.raises(ValueError, match=r"a rule of events reads the columns \['watched'\]"):
         import_history(tmp_path / "RUN", less, tmp_path / "other.db")
+
+
+def test_a_stateless_history_brings_them_too(made):
+    live = RealtimeRecommender(made)
+    times, shares = [2e6, 2e6 + 1, 2e6 + 2], [0.9, 0.1, None]
+    for item, time, share in zip(ITEMS, times, shares, strict=False):
+        live.observe("ann", item, "watch", time, values={"watched": share})
+    expected = [(line.item, line.score) for line in live.recommend("ann", at=3e6)]
+    columns = {"item_id": ITEMS[:3], "event": ["watch"] * 3, "timestamp": times}
+    history = columns | {"watched": shares}
+    assert [(x.item, x.score) for x in made.recommend(history, at=3e6)] == approx(expected)
+    found = live.recommend(history=history, at=3e6)
+    assert [(line.item, line.score) for line in found] == approx(expected)
+    plain = [(line.item, line.score) for line in made.recommend(columns, at=3e6)]
+    assert plain != approx(expected)
+
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    events = [
+        {"item": item, "event_type": "watch", "time": time, "values": {"watched": share}}
+        for item, time, share in zip(ITEMS, times, shares, strict=False)
+    ]
+    answer = client.post("/recommend", json={"history": events, "at": 3e6}).json()
+    assert [(line["item"], line["score"]) for line in answer["items"]] == approx(expected)
+    untyped = [{"item": "i1", "values": {"watched": 0.1}}, "i2"]
+    assert client.post("/recommend", json={"history": untyped}).status_code == 200
+    wrong = client.post("/recommend", json={"history": [{"item": "i1", "values": {"seen": 1}}]})
+    assert (wrong.status_code, "got ['seen']" in wrong.json()["detail"]) == (400, True)
+    with pytest.raises(ValueError, match=r"columns among \['item_id', .* 'watched'\]; got also"):
+        made.recommend({"item_id": ["i1"], "seen": [1]})
+
+
+def approx(lines):
+    """Return the items of lines, with their scores rounded."""
+    return [(item, pytest.approx(score, abs=1e-5)) for item, score in lines]
+
+
+def test_an_event_without_what_conditions_read_is_said(made, caplog):
+    live = RealtimeRecommender(made)
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    sent = {"user": "ann", "item": "i1", "event_type": "watch"}
+    said = (
+        "1 event has none of the columns that rules of events read, ['watched'], first of type "
+        "'watch', and counts by its type alone, as targets"
+    )
+    for _ in range(2):
+        assert client.post("/observe", json=sent).json()["note"] == said
+    assert caplog.messages.count(said) == 1
+    live.observe("ann", "i2", "watch")
+    assert caplog.messages.count(said) == 1
+    known = {"watched": None}
+    for event in (sent | {"values": known}, sent | {"event_type": "watch:negative"}):
+        assert "note" not in client.post("/observe", json=event).json()
+    batch = [sent, sent | {"values": known}, sent | {"values": None}, {"user": "bob", "item": "i1"}]
+    note = client.post("/events", json={"events": batch}).json()["note"]
+    assert note.startswith("3 events have none of the columns that rules of events read")
+    caplog.clear()
+    live.observe_many([{"user": "ann", "item": "i1", "event_type": "look"}])
+    assert "first of type 'look'" in caplog.text
+
+
+def test_a_type_that_is_too_long_with_its_role_is_refused(made):
+    live, kind = RealtimeRecommender(made), "w" * 250
+    live.observe("ann", "i1", kind, values={"watched": 0.9})
+    said = (
+        "event_type: expected at most 247 characters, since the role ':negative' follows; got 250"
+    )
+    with pytest.raises(ValueError, match=said):
+        live.observe("ann", "i1", kind, values={"watched": 0.1})
+    rows = [{"user": "a", "item": "i1", "event_type": kind, "values": {"watched": 0.1}}]
+    with pytest.raises(InvalidEvents, match=f"event 0: {said}"):
+        live.observe_many(rows)
+    assert live.log.last_offset == 1
+
+
+def test_the_command_reads_a_history_by_the_same_rules(made, table, tmp_path, capsys):
+    pl.DataFrame(table).write_csv(tmp_path / "interactions.csv")
+    pl.DataFrame({"item_id": ITEMS}).write_csv(tmp_path / "items.csv")
+    made.save(tmp_path / "RUN", data=str(tmp_path))
+
+    def command(*arguments):
+        app(["recommend", str(tmp_path / "RUN"), "--at", "2e6", "--json", *arguments], **ALONE)
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])["recommendations"]
+        return [(line["item"], line["score"]) for line in found]
+
+    rows = pl.DataFrame(table).filter(pl.col("user_id") == "u3").sort("timestamp")
+    past = made.recommend(rows, at=2e6)
+    expected = [(line.item, line.score) for line in past]
+    assert command("--user", "u3") == approx(expected)
+    times = ",".join(map(repr, rows["timestamp"]))
+    shares = ",".join(map(repr, rows["watched"]))
+    history = ["--history", ",".join(rows["item_id"]), "--times", times]
+    assert command(*history, "--values", f"watched={shares}") == approx(expected)
+    assert command(*history) != approx(expected)
+    out = tmp_path / "lists.jsonl"
+    app(
+        ["recommend", str(tmp_path / "RUN"), "--at", "2e6", "--all-users", "--out", str(out)],
+        **ALONE,
+    )
+    lists = pl.read_ndjson(out).filter(pl.col("user_id") == "u3")
+    assert list(lists.select("item_id", "score").iter_rows()) == approx(expected)
+    for values, said in (("watched", "must be COLUMN=VALUE"), ("watched=1", "one value for each")):
+        with pytest.raises(ValueError, match=said):
+            command("--history", "i1,i2", "--values", values)
+    with pytest.raises(ValueError, match="--types, --times and --values are of a --history"):
+        command("--values", "watched=1")

@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 
 from mmrec.data import Catalog
-from mmrec.realtime.images import FOLDER, with_images, write_images
+from mmrec.data.images import ADDED
+from mmrec.realtime.images import with_images, write_images
 from mmrec.realtime.recommender import RealtimeRecommender
 
 
@@ -17,12 +18,12 @@ def test_images_get_the_name_of_their_content(catalog, images, tmp_path):
     frame, files = with_images(rows, {"4": data}, catalog)
     first, second = frame["image"].to_list()
     assert first == "3.jpg"
-    assert second.startswith(f"{FOLDER}/")
+    assert second.startswith(f"{ADDED}/")
     assert second.endswith(".png")
     assert list(tmp_path.iterdir()) == []
     write_images(files)
     write_images(files)
-    assert [path.read_bytes() for path in (tmp_path / FOLDER).iterdir()] == [data]
+    assert [path.read_bytes() for path in (tmp_path / ADDED).iterdir()] == [data]
     frame, files = with_images(rows, None, catalog)
     assert (frame["image"].to_list(), files) == (["3.jpg", None], {})
 

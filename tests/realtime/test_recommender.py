@@ -316,12 +316,14 @@ def test_explain(content):
     items = content.catalog.ids
     nothing = content.explain("ann", items[0])
     assert (nothing.score, nothing.history, nothing.modalities) == (0.0, [], {})
+    assert nothing.rule == content.recommender.report["without_history"]
     observe_all(content, "ann", [items[1], items[2], items[3], items[1]])
     why = content.explain("ann", items[5])
     assert {item for item, _ in why.history} == {items[1], items[2], items[3]}
     contributions = [share for _, share in why.history]
     assert contributions == sorted(contributions, reverse=True)
     assert set(why.modalities) == {"text", "image"}
+    assert why.rule is None
     line = {x.item: x.score for x in content.recommend("ann", k=50, exclude_seen=False)}
     assert why.score == pytest.approx(line[items[5]], abs=1e-4)
 

@@ -216,7 +216,7 @@ def test_measuring_again_gives_the_same_report(by_id, chain, tmp_path):
         Recommender.load(tmp_path / "run").evaluate()
     other, _ = chain(users=60, items=30, seed=1)
     assert by_id.evaluate(other)["fingerprint"] != by_id.report["fingerprint"]
-    with pytest.raises(ValueError, match="refer to 1 items that are not in the catalogue"):
+    with pytest.raises(ValueError, match="refers to 1 item that is not in the catalogue"):
         by_id.evaluate(events | {"item_id": ["nothing", *events["item_id"][1:]]})
 
 
@@ -663,7 +663,7 @@ def test_prices_of_a_csv_file_are_text(by_id, tmp_path):
 
 def test_bad_data(chain, options):
     events, items = chain()
-    with pytest.raises(ValueError, match="refer to 1 items that are not in the catalogue"):
+    with pytest.raises(ValueError, match="refers to 1 item that is not in the catalogue"):
         Recommender.fit(
             events | {"item_id": ["x", *events["item_id"][1:]]}, items, options=options()
         )

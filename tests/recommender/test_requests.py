@@ -3,7 +3,13 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mmrec.recommender.requests import as_history, check_count, check_item, check_many
+from mmrec.recommender.requests import (
+    as_history,
+    check_count,
+    check_item,
+    check_many,
+    check_seen,
+)
 
 
 def test_a_history_of_any_kind():
@@ -66,3 +72,13 @@ def test_an_argument_is_named():
 def test_what_is_not_many_histories(many):
     with pytest.raises(ValueError, match="recommend_many expects"):
         check_many(many)
+
+
+def test_the_event_type_that_may_be_meant_is_named():
+    check_seen(["view"], {"view", "cart"})
+    with pytest.raises(
+        ValueError, match=r"among \['cart', 'view'\]; got \['crat'\] \(did you mean"
+    ):
+        check_seen(["crat"], {"view", "cart"})
+    with pytest.raises(ValueError, match=r"got 'view'$"):
+        check_seen("view", {"view", "cart"})

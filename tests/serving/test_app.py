@@ -182,14 +182,22 @@ def test_an_explanation_names_past_items_and_modalities(connect, stocked):
     assert (why["item"], sorted(past["item"] for past in why["history"])) == ("i5", ["i3", "i7"])
     assert why["history"][0]["title"] == stocked.catalog.row(why["history"][0]["item"])["title"]
     assert set(why["modalities"]) == {"text", "image"}
-    assert client.get("/explain?user=nobody&item=i5").json()["history"] == []
+    assert why["rule"] is None
+    stranger = client.get("/explain?user=nobody&item=i5").json()
+    assert (stranger["history"], stranger["terms"]) == ([], {})
+    assert stranger["rule"] == stocked.recommender.report["without_history"]
     assert client.get("/explain?user=ann&item=i99").status_code == 404
 
 
 def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     client, rows = connect(stocked), [{"item_id": "new", "title": "red shoes"}, {"item_id": "n2"}]
     answer = client.post("/items", json={"items": rows, "images": {"new": sent_image}})
-    assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"]})
+    note = "1 of 2 items has no text; 1 of 2 items has no image"
+    assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"], "note": note})
+    empty = {"items": [{"item_id": "n3", "title": " "}], "images": {"n3": sent_image}}
+    assert client.post("/items", json=empty).json()["note"] == "1 of 1 item has no text"
+    whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
+    assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
     found = client.get("/recommend?user=ann&k=100").json()["items"]
     line = next(line for line in found if line["item"] == "new")
     assert line["title"] == "red shoes"
@@ -244,7 +252,7 @@ def test_event_types_that_were_not_in_training_are_said(by_type, connect):
     sent = {"user": "ann", "item": "i1", "event_type": "view"}
     assert client.post("/observe", json=sent).json() == {"offset": 1}
     answer = client.post("/observe", json=sent | {"event_type": "crat"})
-    note = "1 event has a type that was not in training, first 'crat', and counts as of unknown"
+    note = "1 event has a type that was not in training, first 'crat' (did you mean 'cart'?), and"
     assert answer.json()["offset"] == 2
     assert answer.json()["note"].startswith(note)
     assert "the RUN knows ['cart', 'view']" in answer.json()["note"]
@@ -316,13 +324,38 @@ def test_times_are_seconds_everywhere(client):
         client.get(f"/recommend?user=ann&at={late}"),
         client.get(f"/explain?user=ann&item=i1&at={late}"),
     ]
+    assert [answer.status_code for answer in answers] == [422, 400, 422, 422, 422, 422]
     for answer in answers:
-        assert answer.status_code == 400
         assert "which looks like milliseconds" in answer.json()["detail"]
     observe(client, "ann", "i1")
     found = [*_described(client.get("/openapi.json").json())]
     assert len(found) >= 6
     assert all("nix seconds" in text for text in found)
+
+
+@pytest.mark.parametrize("time", ["1" + "0" * 400, "1e400", "1e300", "-1", "true", '"5"', "NaN"])
+def test_times_that_nothing_can_hold_are_refused(client, time):
+    headers = {"Content-Type": "application/json"}
+    sent = [
+        ("/observe", '{"user": "ann", "item": "i1", "time": TIME}'),
+        ("/recommend", '{"user": "ann", "at": TIME}'),
+        ("/recommend", '{"history": [{"item": "i1", "time": TIME}]}'),
+    ]
+    answers = [
+        client.post(path, content=text.replace("TIME", time), headers=headers)
+        for path, text in sent
+    ]
+    queries = ("/recommend?user=a", "/explain?user=a&item=i1")
+    answers += [client.get(f"{path}&at={time}") for path in queries]
+    assert [answer.status_code for answer in answers] == [422] * 5
+    assert answers[2].json()["detail"].startswith("body.history.0.event.time: ")
+
+
+def test_integers_that_no_column_can_hold_are_refused(client):
+    rows = {"items": [{"item_id": "new", "title": 10**400}]}
+    answer = client.post("/items", json=rows)
+    said = "body.items.0.title: expected an integer of 64 bits; got 1329 bits"
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
 
 
 def _described(schema):

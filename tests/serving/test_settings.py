@@ -152,7 +152,7 @@ def test_a_history_is_imported_once_and_known_after_a_restart(saved, tmp_path, m
     )
     for _ in range(2):
         serve(settings, say=lines.append)
-    assert "2 events of 1 users imported; 0 known;" in lines[0]
+    assert "2 events of 1 user imported; 0 known;" in lines[0]
     assert "0 events of 0 users imported; 2 known (the file is unchanged)" in lines[1]
     events = SqliteLog(log, user_key=b"k" * 16)
     assert [event.item for event in events.of_user("ann")] == ["i3", "i7"]

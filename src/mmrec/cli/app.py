@@ -23,6 +23,7 @@ from mmrec.cli.places import default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading, reading_of_run
 from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, print_json
 from mmrec.cpu.memory import keep_freed_memory
+from mmrec.data.wording import counted
 
 app = typer.Typer(
     help="Multimodal recommendation: texts, images and event histories to ranked lists.",
@@ -334,7 +335,7 @@ def compare(
     typer.echo(to_markdown(comparison))
     if out is not None:
         written = write_comparison(comparison, out)
-        typer.echo(f"\n{len(written)} files written to {out}")
+        typer.echo(f"\n{counted(len(written), 'file')} written to {out}")
     if as_json:
         print_json(comparison.to_dict())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from mmrec.data.wording import counted
 from mmrec.realtime import OnlineTrainer, SqliteLog, Versions
 from mmrec.recommender import Recommender
 
@@ -93,6 +94,6 @@ def _line(trainer: OnlineTrainer) -> str:
     if not now["events"]:
         return f"offset {trainer.offset}: no event to learn from yet"
     return (
-        f"offset {trainer.offset}: NDCG@10 of the last {now['events']:.0f} events "
+        f"offset {trainer.offset}: NDCG@10 of the last {counted(round(now['events']), 'event')} "
         f"{now['online']:.4f}, without learning {now['frozen']:.4f}"
     )

@@ -1,6 +1,6 @@
 """Lists for users of a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +40,41 @@ def time_of(text: str) -> float:
     return float(to_seconds(pl.Series("timestamp", [text]), "--at").item())
 
 
-def given_events(ids: list[ItemId], types: str | None, times: str | None) -> Any:
-    """Return a history from the command line: ids, or a table with types and times.
+def with_types(log: Interactions, recommender: Recommender) -> Interactions:
+    """Return a log with the types that its events have by the rules of a recommender.
 
     Raises:
-        ValueError: there are not as many types or times as ids.
+        ValueError: a rule reads a column that the log lacks.
     """
+    return log.with_frame(recommender.options.event_rules.named(log.frame))
+
+
+def given_events(
+    ids: list[ItemId], types: str | None, times: str | None, values: Sequence[str] = ()
+) -> Any:
+    """Return a history from the command line: ids, or a table with types, times and values.
+
+    Raises:
+        ValueError: there are not as many types, times or values of a column as ids.
+
+    Example:
+        >>> given_events(["a", "b"], None, None, ["rating=5,1"])
+        {'item_id': ['a', 'b'], 'rating': ['5', '1']}
+    """
+    given = [("--types", "event", types), ("--times", "timestamp", times)]
+    for text in values:
+        name, equals, rest = text.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"--values must be COLUMN=VALUE,…, such as rating=5,1; got {text!r}")
+        given.append((f"--values {name.strip()}", name.strip(), rest))
     columns: dict[str, list[Any]] = {}
-    for option, name, text in (("--types", "event", types), ("--times", "timestamp", times)):
+    for option, name, text in given:
         if text is None:
             continue
         columns[name] = [value.strip() for value in text.split(",")]
         if len(columns[name]) != len(ids):
             raise ValueError(
-                f"{option} must have one value for each of {len(ids)} items; "
-                f"got {len(columns[name])}"
+                f"{option} must have one value for each item, {len(ids)}; got {len(columns[name])}"
             )
     return {"item_id": ids, **columns} if columns else ids
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmrec.data import Catalog, ItemId, Where
+from mmrec.data.wording import counted
 from mmrec.display import title_of
 from mmrec.recommender.report import metrics_table
 
@@ -32,7 +33,7 @@ def recommendations_table(
     nobody = (
         "without a history, by the features of the user:" if known else f"no history: {popular}"
     )
-    rows = [f"after {len(history)} items:" if history else nobody]
+    rows = [f"after {counted(len(history), 'item')}:" if history else nobody]
     rows += [f"         {item}  {title_of(catalog, item)}" for item in history]
     return "\n".join([*rows, *_ranked(catalog, lines, where)])
 

@@ -27,6 +27,7 @@ from mmrec.data.images import resolve_image
 from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table, require_columns
+from mmrec.data.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class Catalog:
         self._ids = frame["item_id"]
         self._index = IdIndex().with_ids(self._ids.to_list())
         if named and self.images is not None and not self.images.is_dir():
-            log.warning("%d items name an image in %s, which is not a folder", named, self.images)
+            some = f"{counted(named, 'item')} {verb(named, 'names', 'name')}"
+            log.warning("%s an image in %s, which is not a folder", some, self.images)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -91,7 +93,7 @@ class Catalog:
         return isinstance(item, str | int | float | np.generic) and self._index[item] > 0
 
     def __repr__(self) -> str:
-        return f"Catalog({len(self):,} items, columns {self.frame.columns})"
+        return f"Catalog({counted(len(self), 'item')}, columns {self.frame.columns})"
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -128,8 +130,8 @@ class Catalog:
             many = f"{len(unknown)} item ids are" if len(unknown) > 1 else "an item id is"
             kind = "text" if self._ids.dtype == pl.String else "integers"
             raise ValueError(
-                f"{many} not in the catalogue of {len(self)} items, whose ids are {kind}; "
-                f"got {list(unknown)[:3]!r}{self.mistaken(unknown)}"
+                f"{many} not in the catalogue of {counted(len(self), 'item')}, whose ids are "
+                f"{kind}; got {list(unknown)[:3]!r}{self.mistaken(unknown)}"
             )
         return indices
 

@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from mmrec.data.event_rules import EventRules, Role
 from mmrec.data.histories import Histories
+from mmrec.data.wording import counted, did_you_mean, verb
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +112,41 @@ class EventReader:
             self._warned.update(new)
         return said
 
+    def warn_of_unread(self, events: Iterable[tuple[str, Collection[str]]]) -> str | None:
+        """Return a sentence about events without columns that rules read; None if there are none.
+
+        It is a warning, too, the first time that such an event has a type.
+
+        Args:
+            events: the type of each event, and the names of its columns.
+
+        Example:
+            >>> reader = EventReader(EventRules(targets=("rating >= 4",)), ("review",))
+            >>> print(reader.warn_of_unread([("review", []), ("review", ["rating"])]))
+            1 event has none of the columns that rules of events read, ['rating'], first of type
+            'review', and counts by its type alone, as context
+        """
+        found = Counter(kind for kind, columns in events if self.rules.is_unread(kind, columns))
+        if not found:
+            return None
+        total, first = sum(found.values()), next(iter(found))
+        said = (
+            f"{counted(total, 'event')} {verb(total, 'has', 'have')} none of the columns that "
+            f"rules of events read, {sorted(self.rules.columns)}, first of type {first[:100]!r}, "
+            f"and {verb(total, 'counts by its', 'count by their')} type alone, as "
+            f"{'context' if self.rules.targets else 'targets'}"
+        )
+        if len(self._warned_unread) < MOST and found.keys() - self._warned_unread:
+            log.warning("%s", said)
+            self._warned_unread.update(found)
+        return said
+
     @cached_property
     def _warned(self) -> set[str]:
+        return set()
+
+    @cached_property
+    def _warned_unread(self) -> set[str]:
         return set()
 
     def counts(self, event: PastEvent, item_before: int, type_before: int) -> bool:
@@ -215,16 +249,17 @@ def unknown_types(counts: Mapping[str, int], known: Sequence[str]) -> str | None
 
     Example:
         >>> print(unknown_types({"crat": 2}, ["cart", "view"]))
-        2 events have types that were not in training, first 'crat', and count as of unknown type;
-        the RUN knows ['cart', 'view']
+        2 events have types that were not in training, first 'crat' (did you mean 'cart'?), and
+        count as of unknown type; the RUN knows ['cart', 'view']
     """
     if not counts:
         return None
     total = sum(counts.values())
     some = "1 event has a type" if total == 1 else f"{total:,} events have types"
-    was, count = ("was", "counts") if total == 1 else ("were", "count")
+    was, count = verb(total, "was", "were"), verb(total, "counts", "count")
     first = ", ".join(repr(kind[:100]) for kind in list(counts)[:3])
+    meant = did_you_mean(next(iter(counts)), known)
     return (
-        f"{some} that {was} not in training, first {first}, and {count} as of unknown type; "
+        f"{some} that {was} not in training, first {first}{meant}, and {count} as of unknown type; "
         f"the RUN knows {list(known)[:20]}"
     )

@@ -2,15 +2,17 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from mmrec.data.conditions import Condition, parse_condition
 from mmrec.data.interactions import Interactions, is_repeat
+from mmrec.data.wording import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -124,17 +126,43 @@ class EventRules:
             (Role.IGNORED, self.ignored),
         ]
 
-    @property
-    def columns(self) -> set[str]:
+    @cached_property
+    def columns(self) -> Set[str]:
         """The columns that conditions read."""
+        return {name for columns in self._read for name in columns}
+
+    @cached_property
+    def _read(self) -> list[set[str]]:
+        """The columns of each condition."""
         conditions = [_condition(rule) for _, rules in self._groups for rule in rules]
-        return {name for found in conditions if found is not None for name in found.columns}
+        return [set(found.columns) for found in conditions if found is not None]
+
+    def is_unread(self, event_type: str, columns: Collection[str]) -> bool:
+        """Return whether there are conditions, and an event has the columns of none of them.
+
+        An event with a role by its type is read.
+
+        Example:
+            >>> rules = EventRules(targets=("purchase", "rating >= 4"))
+            >>> rules.is_unread("review", []), rules.is_unread("review", ["rating"])
+            (True, False)
+            >>> rules.is_unread("purchase", [])
+            False
+        """
+        there = {"event", *columns}
+        if not self._read or any(read <= there for read in self._read):
+            return False
+        return not any(self._is_named(event_type, role, rules) for role, rules in self._groups)
+
+    @staticmethod
+    def _is_named(event_type: str, role: Role, rules: Sequence[str]) -> bool:
+        return event_type in rules or event_type.rpartition(":")[2] == _suffix(role)
 
     def role_of(self, event_type: str) -> Role:
         """Return the role of an event by its type alone."""
         role = Role.CONTEXT if self.targets else Role.TARGET
         for name, rules in self._groups:
-            if event_type in rules or event_type.rpartition(":")[2] == _suffix(name):
+            if self._is_named(event_type, name, rules):
                 role = name
         return role
 
@@ -173,15 +201,21 @@ class EventRules:
             ) from error
         return str(frame.select(self._resolved(frame)[0]).item())
 
-    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return a log with the types under which its events count.
+    def named(self, frame: pl.DataFrame, *, whole: bool = True) -> pl.DataFrame:
+        """Return events with the types under which they count.
+
+        Args:
+            frame: the events.
+            whole: whether the columns of all conditions must be there; otherwise, a condition on a
+                column that is missing fits no event.
 
         Raises:
-            ValueError: a condition reads a column that the log lacks.
+            ValueError: a condition reads a column that is missing, or values that it can't compare.
         """
         if not self.columns:
             return frame
-        self._check_columns(frame)
+        if whole:
+            self._check_columns(frame)
         return frame.with_columns(self._resolved(frame)[0].alias("event"))
 
     def apply(self, interactions: Interactions) -> tuple[Interactions, dict[str, Any]]:
@@ -239,11 +273,15 @@ class EventRules:
         types = sorted(before["event"].unique().to_list())
         named = {rule for rule in (*self.targets, *self.weights) if _condition(rule) is None}
         if unknown := sorted(named - set(types)):
-            raise ValueError(f"targets and weights name the event types {unknown}; got {types}")
+            raise ValueError(
+                f"targets and weights name the event types {unknown}"
+                f"{did_you_mean(unknown[0], types)}; got {types}"
+            )
         given = [*(self.negative or ()), *(self.shown or ()), *self.ignored]
         for rule in given:
             if _condition(rule) is None and rule not in types:
-                log.warning("no event has the type %r; the log has %s", rule, types)
+                meant = did_you_mean(rule, types)
+                log.warning("no event has the type %r%s; the log has %s", rule, meant, types)
         if not (kept["role"] == Role.TARGET).any():
             raise ValueError(f"no event is a target: targets are {list(self.targets)}; got {types}")
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from mmrec.data.catalog import Catalog
 from mmrec.data.interactions import Interactions, check_known
+from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, find_optional, find_table, read_table, rename_columns
 from mmrec.data.times import TimeUnit
@@ -137,6 +138,11 @@ def read_tables(
     with problems:
         people = None if users is None else read_users(given["users"])
     problems.check()
+    read = {"interactions": log.frame, "items": catalog.frame, "users": people}
+    for name, frame in read.items():  # of those that were read before, it was said then
+        before = events if name == "users" else given[name]
+        if frame is not None and not isinstance(before, Interactions | Catalog):
+            warn_of_odd_values(frame, name)
     return Dataset(log, catalog, people)
 
 

@@ -40,7 +40,7 @@ class HeldKinds:
             ValueError: a condition on the column could not be read any more.
         """
         for name in rows.columns:
-            if name not in frame.columns or frame[name].dtype != pl.String or _is_free(name):
+            if name not in frame.columns or frame[name].dtype != pl.String or is_free(name):
                 continue
             if name not in self._kinds:
                 self._kinds[name] = _kind(frame, name)
@@ -52,15 +52,29 @@ class HeldKinds:
                 )
 
 
-def _is_free(name: str) -> bool:
+def is_free(name: str) -> bool:
+    """Return whether a column may hold any text, by its name.
+
+    Example:
+        >>> is_free("title"), is_free("session_id"), is_free("price")
+        (True, True, False)
+    """
     return name.lower() in FREE or name.endswith(("_id", "Id", "ID"))
+
+
+def may_be_codes(numbers: pl.Series) -> bool:
+    """Return whether texts that are numbers may be codes, such as ``"007"``, or a few sizes.
+
+    Example:
+        >>> may_be_codes(pl.Series(["38", "40"])), may_be_codes(pl.Series(["9.50", "12"]))
+        (True, False)
+    """
+    texts = numbers.str.strip_chars()
+    sure = texts.str.contains(r"[.eE]").any() or texts.n_unique() >= SURE
+    return not sure or bool(texts.str.contains(r"^[+-]?0\d").any())
 
 
 def _kind(frame: pl.DataFrame, name: str) -> Kind:
     """Return what a column holds; a few whole numbers may be codes or sizes, so they are texts."""
-    held, texts = Columns(frame).holds(name), frame[name].str.strip_chars()
-    if held != "number":
-        return held
-    codes = texts.str.contains(r"^[+-]?0\d").any()
-    sure = texts.str.contains(r"[.eE]").any() or texts.n_unique() >= SURE
-    return "number" if sure and not codes else "text"
+    held = Columns(frame).holds(name)
+    return "text" if held == "number" and may_be_codes(frame[name]) else held

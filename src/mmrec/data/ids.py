@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data.problems import first_rows
+from mmrec.data.wording import counted
 
 ItemId = str | int
 """The id of an item, as a catalogue has it."""
@@ -156,8 +157,8 @@ def check_unique(ids: pl.Series, what: str) -> None:
     if again.any():
         twice = ids.filter(again).unique(maintain_order=True)
         raise ValueError(
-            f"{what}: {ids.name} must be unique; got {len(twice)} ids more than once, first "
-            f"{twice.head(3).to_list()} in {first_rows(again)}"
+            f"{what}: {ids.name} must be unique; got {counted(len(twice), 'id')} more than once, "
+            f"first {twice.head(3).to_list()} in {first_rows(again)}"
         )
 
 

@@ -16,6 +16,9 @@ MAX_PIXELS = 50_000_000
 Picture = Path | bytes
 """An image as a file, or as the bytes of one."""
 
+ADDED = "added"
+"""Folder, inside that of a catalogue's images, of those that were sent with live items."""
+
 MISSING = "does not exist"
 """The end of the message about a file that is missing."""
 

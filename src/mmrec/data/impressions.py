@@ -12,6 +12,7 @@ from mmrec.data.catalog import Catalog
 from mmrec.data.interactions import Interactions, check_known
 from mmrec.data.sequences import Sequences, look_up, to_sequences
 from mmrec.data.tables import require_columns
+from mmrec.data.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,9 @@ def read_impressions(
     lost = frame.filter(pl.col("event").is_in([*shown]) & pl.col(impression).is_null())
     if len(lost):
         log.warning(
-            "%d events were shown in no impression (%s) and are left out", len(lost), impression
+            "%s shown in no impression (%s) and left out",
+            f"{counted(len(lost), 'event')} {verb(len(lost), 'was', 'were')}",
+            impression,
         )
     _warn_of_answers(past, rows, impression)
     found, items = _grouped(rows, ["user_id", "_part", impression], clicked)
@@ -233,10 +236,11 @@ def _warn_of_answers(past: pl.DataFrame, rows: pl.DataFrame, impression: str) ->
     same = [*INSTANT, "item_id"]
     if again := len(before.join(rows.select(same), on=same, how="semi")):
         log.warning(
-            "%d events without %s are of an item that is shown to their user at the same instant; "
-            "they come first in the log, and are in the history of what is shown",
-            again,
+            "%s without %s %s of an item that is shown to the same user at the same instant; such "
+            "events come first in the log, and are in the history of what is shown",
+            counted(again, "event"),
             impression,
+            verb(again, "is", "are"),
         )
 
 

@@ -10,6 +10,7 @@ from mmrec.data.ids import check_ids, find_ids
 from mmrec.data.problems import Problems, first_rows
 from mmrec.data.tables import Table, read_table, require_columns
 from mmrec.data.times import TimeUnit, to_seconds
+from mmrec.data.wording import counted, did_you_mean, verb
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,9 @@ class Interactions:
         return self.frame.height
 
     def __repr__(self) -> str:
-        users, items = self.frame["user_id"].n_unique(), self.frame["item_id"].n_unique()
-        return f"Interactions({len(self):,} events, {users:,} users, {items:,} items)"
+        counts = {"event": len(self)}
+        counts |= {what: self.frame[f"{what}_id"].n_unique() for what in ("user", "item")}
+        return f"Interactions({', '.join(counted(count, what) for what, count in counts.items())})"
 
     def with_frame(self, frame: pl.DataFrame) -> "Interactions":
         """Return a log of ``frame``, whose rows were validated in this log."""
@@ -96,7 +98,8 @@ class Interactions:
         if kept.is_empty():
             known = self.frame["event"].unique().drop_nulls().sort().head(10).to_list()
             raise ValueError(
-                f"interactions must have events of the types {event_types!r}; got {known}"
+                f"interactions must have events of the types {event_types!r}"
+                f"{did_you_mean(next(iter(event_types), ''), known)}; got {known}"
             )
         return self.with_frame(kept)
 
@@ -172,13 +175,15 @@ def _known_items(ids: pl.Series, catalog: Catalog, *, rows: bool = False) -> pl.
     if (unknown := found.is_null()).any():
         items = ids.filter(unknown).unique(maintain_order=True).to_list()
         raise ValueError(
-            f"interactions: {int(unknown.sum()):,} of {len(ids):,} events refer to "
-            f"{len(items):,} items that are not in the catalogue, first "
+            f"interactions: {int(unknown.sum()):,} of {counted(len(ids), 'event')} "
+            f"{verb(int(unknown.sum()), 'refers', 'refer')} to {counted(len(items), 'item')} that "
+            f"{verb(len(items), 'is', 'are')} not in the catalogue, first "
             f"{items[:3]!r}{f' in {first_rows(unknown)}' if rows else ''}{catalog.mistaken(items)}"
         )
     if found.dtype != ids.dtype:
         kind = "text" if found.dtype == pl.String else "integers"
-        log.info("interactions: %d item ids are read as %s, as in items", ids.n_unique(), kind)
+        some = f"{counted(ids.n_unique(), 'item id')} {verb(ids.n_unique(), 'is', 'are')}"
+        log.info("interactions: %s read as %s, as in items", some, kind)
     return found
 
 

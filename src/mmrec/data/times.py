@@ -42,7 +42,7 @@ def to_seconds(times: pl.Series, what: str, unit: TimeUnit | None = None) -> pl.
     Raises:
         ValueError: a value is not a finite number, is below 0, is later than the year 2200, or
             looks like another unit than the others; the message names the first such rows. Or
-            ``unit`` is unknown, or is given for dates and times.
+            ``unit`` is unknown, is given for dates and times, or is finer than all times look like.
 
     Example:
         >>> to_seconds(pl.Series("timestamp", ["1970-01-02T00:00:01+01:00"]), "events").to_list()
@@ -130,7 +130,7 @@ def _like(values: pl.Series, unit: TimeUnit) -> pl.Series:
 def _checked_unit(
     values: pl.Series, times: pl.Series, what: str, unit: TimeUnit | None
 ) -> TimeUnit:
-    """Return the unit of numbers, and say what was guessed or looks wrong."""
+    """Return the unit of numbers, and say what was guessed; refuse one that can't be meant."""
     if times.dtype == pl.Float32 and (coarse := (values >= _COARSE).sum()):
         log.warning(
             "%s: %s is in float32, which rounds %d of the times (unix seconds to 128 s); keep them "
@@ -143,12 +143,11 @@ def _checked_unit(
     if unit is None:
         report_guess(what, guessed or "s")
         return guessed or "s"
-    if unit != "s" and (values >= _EARLIEST).all() and guessed == "s":
-        log.warning(
-            "%s: %s is read as %s, as time_unit says, but looks like seconds",
-            what,
-            times.name,
-            _NAMES[unit],
+    finer = guessed is not None and _PARTS[unit] > _PARTS[guessed]
+    if guessed is not None and finer and (values >= _EARLIEST * _PARTS[guessed]).all():
+        raise ValueError(
+            f"{what}: {times.name} must be {_NAMES[unit]} since 1970, as time_unit={unit!r} says; "
+            f"got {_NAMES[guessed]}, as it seems: read so, all of them would be in 1970"
         )
     return unit
 

@@ -10,6 +10,7 @@ from typing import Any
 from mmrec import __version__
 from mmrec.data import Dataset, Split, read_folder
 from mmrec.data.durable import atomic_folder
+from mmrec.data.wording import counted
 from mmrec.demo.report import write_report
 from mmrec.demo.shop import make_shop
 from mmrec.demo.story import Story, tell_story
@@ -186,10 +187,9 @@ def _train(
             dataset.interactions, dataset.catalog, cache=cache, options=options, negatives="full"
         )
         report = models[name].report
-        say(
-            f"  NDCG@10 {report['test']['ndcg@10']:.4f} after {report['training']['epochs']} epochs"
-            f", {sum(report['seconds'].values()):.0f} s"
-        )
+        epochs, seconds = report["training"]["epochs"], sum(report["seconds"].values())
+        found = f"  NDCG@10 {report['test']['ndcg@10']:.4f} after {counted(epochs, 'epoch')}"
+        say(f"{found}, {seconds:.0f} s")
     return models
 
 

@@ -44,12 +44,11 @@ def title_in(row: Mapping[str, Any], column: str = "title") -> str:
         >>> title_in({"item_id": 2, "text": "Who else has seen the <b>green</b> comet tonight?"})
         'Who else has seen the green comet tonight?'
     """
-    if row.get(column):
-        return str(row[column])
     lower = {name.lower(): name for name in reversed(list(row))}
-    for name in TITLES:
-        if name in lower and row[lower[name]]:
-            return str(row[lower[name]])
+    for name in (column, *(lower[name] for name in TITLES if name in lower)):
+        value = row.get(name)
+        if value and value == value:  # NaN is no title
+            return str(value)
     for name in DESCRIPTIONS:
         value = row[lower[name]] if name in lower else None
         if isinstance(value, str) and (text := clean_text(value)):

@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from mmrec.data import Catalog
+from mmrec.data.wording import counted
 from mmrec.realtime.log.item_changes import Action, ItemChange
 from mmrec.recommender import RecommenderState
 from mmrec.recommender.content.fitted import check_features
@@ -109,9 +110,9 @@ class CatalogEdit:
         except ValueError as error:
             first = change.rows["item_id"].head(3).to_list()
             log.warning(
-                "%s of %d items is skipped, first %s: %s",
+                "%s of %s is skipped, first %s: %s",
                 change.action,
-                len(change.rows),
+                counted(len(change.rows), "item"),
                 first,
                 error,
             )

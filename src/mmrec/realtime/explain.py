@@ -28,6 +28,8 @@ class Explanation:
         terms: ``"learned"`` (``u · c``), and those that the model has of ``"content:text"`` and so
             on, ``"co-occurrence"``, ``"successors"``, ``"ease"``, ``"popularity"``, ``"unseen"``,
             ``"trend"`` and ``"reranker"``.
+        rule: for a user of whom nothing is known, by which rule items are recommended, see
+            ``report["without_history"]``; there are no terms then. None for the others.
     """
 
     item: ItemId
@@ -35,6 +37,7 @@ class Explanation:
     history: list[tuple[ItemId, float]]
     modalities: dict[str, float]
     terms: dict[str, float]
+    rule: str | None = None
 
 
 def explain_item(

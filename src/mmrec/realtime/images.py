@@ -9,9 +9,7 @@ import polars as pl
 
 from mmrec.data import Catalog, ItemId, load_image
 from mmrec.data.durable import write_whole
-
-FOLDER = "added"
-"""Inside the catalogue's folder of images."""
+from mmrec.data.images import ADDED
 
 SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
@@ -90,4 +88,4 @@ def _name(item: ItemId, data: bytes) -> str:
         except ValueError as error:
             reason = str(error).replace(str(path), f"of {item!r}")
             raise ValueError(reason) from error
-    return f"{FOLDER}/{hashlib.sha256(data).hexdigest()[:32]}{suffix}"
+    return f"{ADDED}/{hashlib.sha256(data).hexdigest()[:32]}{suffix}"

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
+from mmrec.data.wording import counted, verb
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.event_rows import EventRows, read_events
-from mmrec.realtime.log.events import Event, EventLog, NewEvent
+from mmrec.realtime.log.events import LONGEST, Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
@@ -34,6 +35,7 @@ from mmrec.realtime.user_sessions import UserSessions
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
+from mmrec.recommender.popular import popular_rule
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import (
     Count,
@@ -186,7 +188,8 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. The event is stored under the type that it has then.
+                others. The event is stored under the type that it has then. Without them it counts
+                by its type alone; a warning says so once for each type, unless a value is None.
 
         Returns:
             The offset of the event in the log.
@@ -201,9 +204,10 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
-        event_type = self.type_of(event_type, values or {})
-        offset = self.log.append(user, item, event_type=event_type, time=time, id=id)
-        self.warn_of_unknown([event_type])
+        kind = self.type_of(event_type, values or {})
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id)
+        self.warn_of_unknown([kind])
+        self.warn_of_unread([(event_type, values or {})])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
@@ -214,8 +218,8 @@ class RealtimeRecommender:
         """Return the type under which an event counts, given the columns that conditions read.
 
         Raises:
-            ValueError: no condition reads one of the values, or a value can't be compared with its
-                condition.
+            ValueError: no condition reads one of the values, a value can't be compared with its
+                condition, or the type is too long with its role.
         """
         rules = self._reader.rules
         if unread := sorted(map(str, set(values) - rules.columns)):
@@ -223,7 +227,13 @@ class RealtimeRecommender:
                 f"columns among {sorted(rules.columns)}, which the" if rules.columns else "none: no"
             )
             raise ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
-        return rules.resolve(event_type, values) if values else event_type
+        kind = rules.resolve(event_type, values) if values else event_type
+        if len(kind) > LONGEST >= len(event_type):
+            raise ValueError(
+                f"event_type: expected at most {LONGEST - len(kind) + len(event_type)} characters, "
+                f"since the role {kind[len(event_type) :]!r} follows; got {len(event_type)}"
+            )
+        return kind
 
     def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
         """Return a sentence about event types that were not in training; None if there are none.
@@ -231,6 +241,16 @@ class RealtimeRecommender:
         It is a warning, too, the first time that a type occurs.
         """
         return self._reader.warn_of_unknown(event_types)
+
+    def warn_of_unread(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
+        """Return a sentence about events without columns that rules read; None if there are none.
+
+        It is a warning, too, the first time that such an event has a type.
+
+        Args:
+            events: type and ``values`` of each, as for :meth:`observe`.
+        """
+        return self._reader.warn_of_unread(events)
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.
@@ -271,7 +291,15 @@ class RealtimeRecommender:
                 self.refresh()  # another process may have added it
             return item in self.catalog
 
-        return read_events(rows, is_known, self.type_of)
+        given: list[tuple[str, Mapping[str, Any]]] = []
+
+        def type_of(event_type: str, values: Mapping[str, Any]) -> str:
+            given.append((event_type, values))
+            return self.type_of(event_type, values)
+
+        events = read_events(rows, is_known, type_of)
+        self.warn_of_unread(given)
+        return events
 
     def append(self, events: Sequence[NewEvent]) -> list[int]:
         """Write events that :meth:`read` has checked to the log; return their offsets."""
@@ -321,7 +349,7 @@ class RealtimeRecommender:
             interest, recent = self._interest_of_user(user, now, time)
             seen = self._seen_by(user, now, exclude_seen)
         else:
-            past = past_of_history(history, now.catalog)
+            past = past_of_history(history, now.catalog, self._reader.rules)
             self.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
@@ -360,8 +388,9 @@ class RealtimeRecommender:
     ) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        The score is that of :meth:`recommend`, and ``terms`` are its parts. For a user without
-        events and features the explanation is empty and the score is 0.
+        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without events
+        and features gets popular items: then ``rule`` says which, the score is 0, and there are no
+        parts.
 
         Args:
             user: a user of the log, or of the table of users of the training.
@@ -376,7 +405,7 @@ class RealtimeRecommender:
         index, time = int(now.catalog.indices_of([item])[0]), now.state.time_of(at)
         interest, recent = self._interest_of_user(user, now, time)
         if interest is None:
-            return Explanation(item, 0.0, [], {}, {})
+            return Explanation(item, 0.0, [], {}, {}, popular_rule(now.state))
         terms = {name: float(row[index]) for name, row in self._terms(now, recent, time).items()}
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
         histories = now.updater.histories([events], now.catalog.find, at=[time])
@@ -410,6 +439,38 @@ class RealtimeRecommender:
         """
         frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
+
+    def without_content(self, items: Sequence[GivenId]) -> str | None:
+        """Return a sentence about items that lack a modality of the model; None if none does.
+
+        Ids are passed over, since new items have none.
+
+        Raises:
+            ValueError: an id is unknown.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "kind": ["lamp", "lamp", "chair"]}
+            >>> options = mmrec.Options(
+            ...     modalities=("id", "category:kind"), split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.without_content(live.add_items({"item_id": ["d", "e"], "kind": ["lamp", ""]}))
+            '1 of 2 items has no category:kind'
+        """
+        state = self.snapshots.now.state
+        indices = torch.from_numpy(state.catalog.indices_of(items))
+        said = []
+        for name, fitted in state.modalities.items():
+            added = state.modality_contributions.get(name)
+            if added is None or not fitted.modality.has_content:
+                continue
+            lacking = int((added[indices] == 0).all(dim=1).sum())  # nothing is what is not there
+            if lacking:
+                of = f"{lacking:,} of {counted(len(indices), 'item')}"
+                said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        return "; ".join(said) or None
 
     def update_items(
         self,

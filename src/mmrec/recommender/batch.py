@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from mmrec.data import Catalog, Interactions, ItemId, PastEvent, Table
+from mmrec.data import Catalog, EventRules, Interactions, ItemId, PastEvent, Table
 from mmrec.data.tables import read_table, require_columns
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.recommender.artifact.state import RecommenderState
@@ -18,11 +18,19 @@ from mmrec.recommender.requests import Count, Seen, When, Where, as_history, che
 from mmrec.recommender.users.features import AskedUser
 
 
-def histories_of(events: Table | Interactions) -> pl.DataFrame:
+def histories_of(events: Table | Interactions, rules: EventRules | None = None) -> pl.DataFrame:
     """Return the history of each user of a log: ``user_id`` and lists of what is known of events.
 
     The lists are ``history`` (item ids, oldest first), ``events`` (their types) and ``timestamps``
     (unix seconds), the last two if the log has them.
+
+    Args:
+        events: the log.
+        rules: what events mean, ``recommender.options.event_rules``; conditions on columns give
+            events the types that the recommender knows. None keeps the types of the log.
+
+    Raises:
+        ValueError: the log is malformed, or a rule reads a column that it lacks.
 
     Example:
         >>> log = {"user_id": ["u", "v", "u"], "item_id": ["a", "a", "b"], "timestamp": [2, 1, 1]}
@@ -30,8 +38,9 @@ def histories_of(events: Table | Interactions) -> pl.DataFrame:
         [['b', 'a'], ['a']]
     """
     log = events if isinstance(events, Interactions) else Interactions(events)
-    grouped = log.frame.group_by("user_id", maintain_order=True)
-    names = {name: column for name, column in LISTS.items() if column in log.frame.columns}
+    frame = log.frame if rules is None else rules.named(log.frame)
+    grouped = frame.group_by("user_id", maintain_order=True)
+    names = {name: column for name, column in LISTS.items() if column in frame.columns}
     return grouped.agg(pl.col(column).alias(name) for name, column in names.items())
 
 

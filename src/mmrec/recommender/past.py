@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, PastEvent
+from mmrec.data import Catalog, EventRules, PastEvent
 from mmrec.data.tables import read_table, require_columns
 from mmrec.data.times import to_seconds
 from mmrec.recommender.requests import as_history
@@ -14,14 +14,18 @@ COLUMNS = ("item_id", "event", "timestamp")
 """Columns of a history with types and times; the last two are optional."""
 
 
-def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
+def past_of_history(
+    history: Any, catalog: Catalog, rules: EventRules | None = None
+) -> list[PastEvent]:
     """Return a history as events with catalogue indices, oldest first.
 
     Args:
         history: item ids, oldest first; or events, as a table or a list of mappings with
             ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
             user in a log. Events with times are sorted by time; those of one time keep their order.
+            Columns that conditions of the rules read give events the types that they have then.
         catalog: the items.
+        rules: what events mean.
 
     Raises:
         ValueError: ``history`` is neither or of several users, an item is unknown, or a time is
@@ -44,9 +48,12 @@ def past_of_history(history: Any, catalog: Catalog) -> list[PastEvent]:
         if (users := frame["user_id"].n_unique()) > 1:
             raise ValueError(f"a history is of one user; got events of {users} users")
         frame = frame.drop("user_id")
-    unknown = sorted(set(frame.columns) - set(COLUMNS))
-    if unknown:
-        raise ValueError(f"a history must have the columns {list(COLUMNS)}; got also {unknown}")
+    rules = rules or EventRules()
+    known = [*COLUMNS, *sorted(rules.columns - set(COLUMNS))]
+    if unknown := sorted(set(frame.columns) - set(known)):
+        raise ValueError(f"a history must have columns among {known}; got also {unknown}")
+    if rules.columns & set(frame.columns):
+        frame = rules.named(frame, whole=False)
     count = len(frame)
     indices = catalog.indices_of(frame["item_id"].to_list())
     types: list[Any] = [None] * count

@@ -24,6 +24,7 @@ from mmrec.data import (
     read_tables,
     renamed,
 )
+from mmrec.data.inherited import TableReading
 from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
@@ -294,16 +295,19 @@ class Recommender:
             events: the new log, of new or known users.
             items: rows of new or changed items, if there are any.
             users: rows of new or changed users, if the recommender reads features of users.
-            images: folder of their images; by default that of the catalogue.
-            columns: as for :meth:`fit`.
-            time_unit: as for :meth:`fit`.
+            images: folder of their images; by default that of the catalogue. It must also hold the
+                images of the items that keep theirs, those that were added live included.
+            columns: our names of columns by theirs; by default those of the training. A name of the
+                training that the tables lack is no error if a table has ours.
+            time_unit: unit of timestamps that are numbers; by default that of the training.
             cache: folder in which the features of frozen encoders and layers are kept.
             progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
             **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
 
         Returns:
-            A new recommender, measured on the test part of the new log.
+            A new recommender, measured on the test part of the new log. ``report["before"]`` has
+            the metrics of this recommender there, with new items ranked by their content.
 
         Raises:
             ValueError: the data is malformed, a text or image model is not the one of before, or an
@@ -320,11 +324,14 @@ class Recommender:
         how = Execution(Path(cache) if cache else None, progress=shows_progress(progress))
         changes = {} if options is None else options
         given = {"interactions": events, "items": items, "users": users}
-        tables = renamed({name: t for name, t in given.items() if t is not None}, columns)
+        tables, unit = self._read_as_trained(given, columns, time_unit)
         rows, new, people = (tables.get(name) for name in given)
-        return Recommender(
-            update_state(self.state, rows, new, images, parts, changes, how, time_unit, people)
-        )
+        made = update_state(self.state, rows, new, images, parts, changes, how, unit, people)
+        later = {"columns": columns, "time_unit": time_unit}
+        read = TableReading.of(later, self.state.about, self.state.given)
+        about = {"columns": dict(read.columns), "time_unit": read.time_unit}
+        kept = {name: fact for name, fact in about.items() if fact}
+        return Recommender(replace(made, about={**made.about, **kept}))
 
     def recommend(
         self,
@@ -341,8 +348,9 @@ class Recommender:
 
         Args:
             history: item ids, oldest first, in a list, NumPy array, series or generator; or events,
-                as a table or a list of mappings with ``item_id`` and, if they are known, ``event``
-                and ``timestamp``.
+                as a table or a list of mappings with ``item_id`` and, if they are known, ``event``,
+                ``timestamp`` and the columns that conditions on events read, such as ``rating``.
+                The type of a plain id is unknown: it is read, and no condition makes it a no.
             k: how many.
             user: whose features are where the interest starts, if the recommender was trained with
                 features of users: an id of the table of users, or features by column, such as
@@ -409,9 +417,9 @@ class Recommender:
         time = self.state.time_of(at)  # one for all
         allowed = self._allowed(where, exclude, time)
         lists: list[list[Recommendation]] = []
-        waiting = iter(histories)
+        waiting, rules = iter(histories), self.options.event_rules
         while rows := list(islice(waiting, 256)):
-            pasts = [past_of_history(history, self.catalog) for history in rows]
+            pasts = [past_of_history(one, self.catalog, rules) for one in rows]
             who = None if users is None else users[len(lists) : len(lists) + len(rows)]
             if who is not None and len(who) < len(rows):
                 raise ValueError(f"users must be as many as histories; got {len(users or ())}")
@@ -454,8 +462,8 @@ class Recommender:
 
         Args:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
-            columns: as for :meth:`fit`.
-            time_unit: as for :meth:`fit`.
+            columns: as for :meth:`update`.
+            time_unit: as for :meth:`update`.
 
         Raises:
             ValueError: ``events`` is needed and missing, or malformed.
@@ -484,8 +492,8 @@ class Recommender:
             events: the log; by default that of :meth:`fit`, which a loaded recommender lacks.
             modalities: those that are removed, one at a time; None for all.
             shares: shares of the items with the modality that lose it, from 0 to 1.
-            columns: as for :meth:`fit`.
-            time_unit: as for :meth:`fit`.
+            columns: as for :meth:`update`.
+            time_unit: as for :meth:`update`.
             seed: seed of the draw of these items.
 
         Example:
@@ -806,8 +814,31 @@ class Recommender:
         events = self._log if events is None else events
         if events is None:
             raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
-        events = renamed({"interactions": events}, columns)["interactions"]
-        return with_known(split_again(self.state, events, time_unit), self.state)
+        tables, unit = self._read_as_trained({"interactions": events}, columns, time_unit)
+        return with_known(split_again(self.state, tables["interactions"], unit), self.state)
+
+    def _read_as_trained(
+        self,
+        given: Mapping[str, Any],
+        columns: Mapping[str, str] | None,
+        time_unit: TimeUnit | None,
+    ) -> tuple[dict[str, Any], TimeUnit | None]:
+        """Return later tables with our names of columns, and the unit of their times.
+
+        What is not given is as it was for the training. What was read before stays as it is.
+        """
+        tables = {name: table for name, table in given.items() if table is not None}
+        built = {
+            name: table.frame
+            for name, table in tables.items()
+            if isinstance(table, Interactions | Catalog)
+        }
+        if len(built) == len(tables):
+            return tables, time_unit
+        trained = TableReading.of(self.state.about, self.state.given)
+        how = trained.fitted({**tables, **built}, columns, time_unit)
+        unit = time_unit if "interactions" in built else how.time_unit
+        return renamed(tables, how.columns), unit
 
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None

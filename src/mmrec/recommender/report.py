@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
+from mmrec.data.wording import counted
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.zoo import MODEL
@@ -18,6 +19,8 @@ LISTS = {
     "popularity@10": ("training events an item", 0),
     "popularity_of_targets": ("of the targets", 0),
 }
+BEFORE = "before"
+"""In a report: the metrics of the recommender that was updated, on the same test events."""
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
@@ -152,7 +155,7 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
     """Return a line about the trainings after the one that selects, and one about leaks."""
     stages = report.get("refit", {})
     said = [
-        f"{' + '.join(stage['parts'])} ({stage['events']:,} events)"
+        f"{' + '.join(stage['parts'])} ({counted(stage['events'], 'event')})"
         for name, stage in stages.items()
         if name != "select"
     ]
@@ -232,7 +235,8 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the metrics of each row of the table, as text."""
     test = tested(report)
     us = "mmrec" if "test" in report else "mmrec, trained on these"
-    rows: dict[str, Mapping[str, Any]] = {us: test, **report["baselines"]}
+    before = {"RUN before the update": report[BEFORE]} if BEFORE in report else {}
+    rows: dict[str, Mapping[str, Any]] = {us: test, **before, **report["baselines"]}
     rows[f"{us}, seen items ranked too"] = test["with_seen"]
     if test["cold"]["targets"]:
         rows[f"{us}, warm items"] = test["warm"]
@@ -260,7 +264,7 @@ def _of_lists(test: Mapping[str, Any]) -> list[str]:
 def one_line(state: RecommenderState) -> str:
     """Return what a recommender is, on one line."""
     said = [
-        f"{len(state.catalog):,} items",
+        counted(len(state.catalog), "item"),
         "+".join(state.modalities),
         type(learned(state.model).interest).__name__,
     ]
@@ -281,7 +285,7 @@ def summary(state: RecommenderState) -> str:
     named = [f"{slot} {type(part).__name__}" for slot, part in parts.items() if part is not None]
     size = sum(weight.numel() for weight in model.parameters())
     lines = [
-        f"Recommender of {len(state.catalog):,} items",
+        f"Recommender of {counted(len(state.catalog), 'item')}",
         f"  modalities  {', '.join(state.modalities)}",
         *([f"  users       {', '.join(state.users.modalities)}"] if state.users else []),
         f"  parts       {', '.join(named)}",

@@ -8,6 +8,7 @@ import numpy as np
 
 from mmrec.data import GivenId, Where
 from mmrec.data.times import LATEST, other_unit
+from mmrec.data.wording import did_you_mean
 
 Seen = bool | Collection[str]
 """Whose items are not recommended again: all of a history's, none, or those of event types."""
@@ -58,10 +59,13 @@ def check_seen(exclude_seen: Seen, event_types: Collection[str]) -> None:
     """Raise a ``ValueError`` unless ``exclude_seen`` is a choice or names known event types."""
     if isinstance(exclude_seen, bool):
         return
-    if isinstance(exclude_seen, str) or not set(exclude_seen) <= set(event_types):
+    names = () if isinstance(exclude_seen, str) else exclude_seen
+    unknown = [name for name in names if name not in set(event_types)]
+    if isinstance(exclude_seen, str) or unknown:
+        meant = did_you_mean(str(unknown[0]), event_types) if unknown else ""
         raise ValueError(
             f"exclude_seen must be True, False or a list of event types among "
-            f"{sorted(event_types)}; got {exclude_seen!r}"
+            f"{sorted(event_types)}; got {exclude_seen!r}{meant}"
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmrec.affinities import learned
+from mmrec.data.wording import counted
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.zoo import MODEL
@@ -42,7 +43,8 @@ def facts_of_training(state: RecommenderState) -> Facts:
     if state.users is not None:
         facts["Features of users"] = ", ".join(state.users.modalities)
     if training := report.get("training"):
-        facts["Training"] = f"{training['epochs']} epochs, the best was {training['best_epoch']}"
+        epochs = counted(training["epochs"], "epoch")
+        facts["Training"] = f"{epochs}, the best was {training['best_epoch']}"
     if seconds := report.get("seconds"):
         facts["Time"] = ", ".join(f"{name} {value:,.0f} s" for name, value in seconds.items())
     return facts

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mmrec.data.wording import counted, verb
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.figures import measured, measured_baselines
 
@@ -57,11 +58,11 @@ def _doubts(state: RecommenderState) -> Iterator[str]:
 
 
 def _number_of_targets(state: RecommenderState, targets: int) -> str:
-    said = f"There are {targets:,} test events"
+    said = f"There {verb(targets, 'is', 'are')} {counted(targets, 'test event')}"
     if state.targets is not None:
-        said += f" of {state.targets['user_id'].n_unique():,} users"
+        said += f" of {counted(state.targets['user_id'].n_unique(), 'user')}"
     if targets < FEW:
-        said += "; these are few, and differences of some hundredths may be chance"
+        said += "; that is few, and differences of some hundredths may be chance"
     return f"{said}."
 
 

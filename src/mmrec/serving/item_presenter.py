@@ -112,6 +112,7 @@ class ItemPresenter:
             terms=why.terms,
             history=history,
             modalities=why.modalities,
+            rule=why.rule,
         )
 
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:

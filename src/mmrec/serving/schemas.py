@@ -3,16 +3,21 @@
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     FiniteFloat,
     SkipValidation,
     StrictInt,
     StrictStr,
+    Tag,
     WithJsonSchema,
 )
+
+from mmrec.realtime.log.events import check_time
 
 INT64 = 2**63
 MAX_EVENTS = 10_000
@@ -22,6 +27,19 @@ MAX_EVENTS = 10_000
 def _user_text(user: object) -> object:
     """Return an integer as its text."""
     return str(user) if isinstance(user, int) and not isinstance(user, bool) else user
+
+
+def _of_64_bits(value: object) -> object:
+    """Refuse an integer that no column can hold."""
+    if isinstance(value, int) and not -INT64 <= value < INT64:
+        raise ValueError(f"expected an integer of 64 bits; got {value.bit_length()} bits")
+    return value
+
+
+def checked_time(time: float) -> float:
+    """Refuse a time that is not in seconds since 1970, before the year 2200."""
+    check_time(time)
+    return time
 
 
 User = Annotated[
@@ -46,10 +64,22 @@ Item = Annotated[
 Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
 Note = Annotated[
     str | None,
-    Field(description="How many events have types that were not in training, and which."),
+    Field(
+        description="How many events have types that were not in training, or none of the columns "
+        "that conditions on events read; and which."
+    ),
 ]
+Time = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(checked_time)]
 Value = str | int | FiniteFloat | bool | None
-Row = dict[str, Value | list[FiniteFloat] | list[str]]
+Row = dict[str, Annotated[Value | list[FiniteFloat] | list[str], BeforeValidator(_of_64_bits)]]
+Values = Annotated[
+    dict[str, Annotated[Value, BeforeValidator(_of_64_bits)]],
+    Field(
+        max_length=20,
+        description="Columns of the event that conditions on events read, and no others; null says "
+        "that there is no value.",
+    ),
+]
 
 
 class _Strict(BaseModel):
@@ -67,16 +97,8 @@ class Observation(_Strict):
     id: Annotated[
         Text | None, Field(description="A name for the event: sent twice, it counts once.")
     ] = None
-    time: Annotated[
-        float | None, Field(allow_inf_nan=False, description="Unix seconds; now by default.")
-    ] = None
-    values: Annotated[
-        dict[str, Value],
-        Field(
-            max_length=20,
-            description="Columns of the event that conditions on events read, and no others.",
-        ),
-    ] = {}
+    time: Annotated[Time | None, Field(description="Unix seconds; now by default.")] = None
+    values: Values = {}
 
 
 class Observations(_Strict):
@@ -119,10 +141,17 @@ class PastEvent(_Strict):
     """An event of a history."""
 
     item: Item
-    event_type: Text | None = None
-    time: Annotated[
-        float | None, Field(allow_inf_nan=False, description="Unix seconds; all or none have one.")
+    event_type: Annotated[
+        Text | None,
+        Field(description="What happened; an event of unknown type is read, and never as a no."),
     ] = None
+    time: Annotated[Time | None, Field(description="Unix seconds; all or none have one.")] = None
+    values: Values = {}
+
+
+def _kind_of_past(past: object) -> str:
+    """Return what stands in a history, so that an error is about that alone."""
+    return "event" if isinstance(past, dict | PastEvent) else "item"
 
 
 class ListRequest(_Strict):
@@ -130,15 +159,18 @@ class ListRequest(_Strict):
 
     user: User | None = None
     history: Annotated[
-        list[Item | PastEvent] | None,
+        list[
+            Annotated[
+                Annotated[Item, Tag("item")] | Annotated[PastEvent, Tag("event")],
+                Discriminator(_kind_of_past),
+            ]
+        ]
+        | None,
         Field(max_length=MAX_EVENTS, description="Items or events, oldest first."),
     ] = None
     k: Annotated[int, Field(ge=1, le=INT64 - 1)] = 10
     at: Annotated[
-        float | None,
-        Field(
-            allow_inf_nan=False, description="Time of the request in unix seconds; now by default."
-        ),
+        Time | None, Field(description="Time of the request in unix seconds; now by default.")
     ] = None
     exclude_seen: Annotated[
         bool | list[Text],
@@ -192,6 +224,10 @@ class Explained(BaseModel):
     terms: Annotated[dict[str, float], Field(description="They sum to the score.")]
     history: list[dict[str, Any]]
     modalities: dict[str, float]
+    rule: Annotated[
+        str | None,
+        Field(description="By which rule a user without events and features gets popular items."),
+    ] = None
 
 
 class Rows(_Strict):
@@ -214,6 +250,9 @@ class Changed(BaseModel):
     """The ids that were changed."""
 
     items: list[str | int]
+    note: Annotated[
+        str | None, Field(description="How many of them lack a text, an image and so on.")
+    ] = None
 
 
 class ForgetRequest(_Strict):

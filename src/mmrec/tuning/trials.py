@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from mmrec.data.wording import counted as _epochs
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.stage import context_of, run_stage
@@ -105,7 +106,7 @@ def one_line(trial: "FrozenTrial", number: int) -> str:
     """Return what became of a trial, on one line."""
     said = trial.user_attrs.get(REASON)
     if trial.value is not None:
-        said = f"NDCG@10 {trial.value:.4f} in {len(trial.intermediate_values)} epochs"
+        said = f"NDCG@10 {trial.value:.4f} in {_epochs(len(trial.intermediate_values), 'epoch')}"
     values = ", ".join(f"{name}={_short(value)}" for name, value in trial.params.items())
     return f"trial {number} {STATES[trial.state.name]}: {said}; {values}"
 

@@ -10,6 +10,8 @@ from typing import Any, Unpack
 import polars as pl
 
 from mmrec.data import Catalog, Interactions, Table, TimeUnit, read_tables
+from mmrec.data.wording import counted as _number
+from mmrec.data.wording import verb
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import Parts
 from mmrec.recommender.pipeline.resume import describe_start
@@ -155,7 +157,8 @@ def _run(
     """Run the trials that the file lacks."""
     before = len(file.trials)
     if before:
-        log.info("%d trials of %s are used", min(before, trials), file.path)
+        used = min(before, trials)
+        log.info("%s of %s %s used", _number(used, "trial"), file.path, verb(used, "is", "are"))
     for number in range(before, trials):
         seed = search.options.seed
         trial = propose(file.trials, search.space, seed=seed, first=search.defaults, prune=prune)

@@ -57,7 +57,7 @@ def test_users_without_a_list_are_counted(answer, run, tmp_path):
     out.write_text("an older file")
     said, text = answer("recommend", run, "--all-users", "--out", out, "--where", "price > 99")
     assert (said["users"], said["without"], said["rows"]) == (0, 20, 0)
-    assert "20 more users get no list: no item is left for them" in text
+    assert "20 more users get no list, since no item is left" in text
     assert out.read_text() == "user_id,item_id,rank,score\n"
 
 

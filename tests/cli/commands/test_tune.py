@@ -13,11 +13,11 @@ def test_a_search_writes_the_run_of_the_best_and_is_continued(data, command, tmp
     status, out, err = command(*call, "--trials", 1)
     assert status == 0, err
     assert "trial 0 complete: NDCG@10" in err
-    assert "best of 1 trials (1 complete, 0 pruned, 0 failed): trial 0, validation NDCG@10" in out
+    assert "best of 1 trial (1 complete, 0 pruned, 0 failed): trial 0, validation NDCG@10" in out
     assert f"RUN written to {tmp_path / 'run'}, trials are in" in out
     status, _, err = command(*call, "--trials", 2, "--json")
     assert status == 0, err
-    assert f"1 trials of {tmp_path / 'run.study.db'} are used" in err
+    assert f"1 trial of {tmp_path / 'run.study.db'} is used" in err
     made = Recommender.load(tmp_path / "run")
     assert made.report["tuning"]["trials"] == 2
     assert made.report["tuning"]["space"] == {"dim": "4..8", "interest": "gru4rec,lrurec"}

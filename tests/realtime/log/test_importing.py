@@ -77,7 +77,7 @@ def test_what_was_observed_and_exported_does_not_count_twice(log):
     report = import_events(table(ROWS), log, CATALOG)
     assert (report.new, report.known, report.late) == (4, 1, 1)  # a at 10 is late
     assert Counter(held(log)["ann"]) == Counter(EXPECTED["ann"])
-    assert "1 are older than the last event of their user" in str(report)
+    assert "1 older than the last event of their user" in str(report)
     assert log.imported == [range(2, 6)]
 
 
@@ -175,8 +175,8 @@ def test_an_unchanged_file_is_not_read_again(log, tmp_path, monkeypatch):
         again = import_events(path, log, CATALOG)
     assert (again.new, again.known, again.unknown, again.unchanged) == (0, 5, 1, True)
     assert str(again) == (
-        "0 events of 0 users imported; 5 known (the file is unchanged); 1 left out, since they "
-        "refer to items that are not in the catalogue, first ['x']; mmrec fit refuses a table with "
+        "0 events of 0 users imported; 5 known (the file is unchanged); 1 on items that "
+        "are not in the catalogue left out, first ['x']; mmrec fit refuses a table with "
         "such events"
     )
     more = Catalog({"item_id": [*"abcdx"]})
@@ -224,6 +224,6 @@ def test_event_types_that_were_not_in_training_are_counted(log):
         report = import_events(rows, log, CATALOG, event_types=["cart", "view"])
         if report.new:
             assert (report.new, report.untyped, report.unknown_types) == (5, 2, ("crat",))
-            assert "2 have event types that were not in training, first ['crat']" in str(report)
+            assert "2 of event types that were not in training, first ['crat']" in str(report)
     assert (report.known, report.untyped) == (5, 0)
     assert import_events(rows | {"user_id": [*"aabbb"]}, log, CATALOG).untyped == 0

@@ -66,7 +66,7 @@ def test_a_change_that_cannot_be_applied_is_passed_over(by_content, log, caplog)
     log.change_items(ItemChange("add", lamp("x"), {}))
     live = RealtimeRecommender(by_content, log=log)
     assert live.catalog.ids[-1] == "x"
-    assert "update of 1 items is skipped, first ['nothing']: an item id is not in" in caplog.text
+    assert "update of 1 item is skipped, first ['nothing']: an item id is not in" in caplog.text
 
 
 def test_a_refused_change_is_not_written(by_content, log):

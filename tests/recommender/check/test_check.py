@@ -115,7 +115,7 @@ def _bad_numbers(data):
 
 
 CASES = [
-    (_unknown_item, {}, "2 items|1 items that are not in the catalogue"),
+    (_unknown_item, {}, "2 items|1 item that is not in the catalogue"),
     (_no_times, {}, "expects a timestamp column"),
     (_no_times, {"split": "leave-one-out"}, None),
     (_one_instant, {}, "leaves no event in: train"),

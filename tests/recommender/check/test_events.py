@@ -108,9 +108,10 @@ def test_unused_signals_and_rules(data):
     assert "'rating' of the events is not used" in found["unused_signal"].text
     assert "--negative 'rating <= 2' or --targets 'rating >= 4'" in found["unused_signal"].advice
     assert found["unused_columns_interactions"].text.endswith(": shelf")
+    data.events = data.events.with_columns(event=pl.lit("hated"))
     found = data.found(options=Options(negative=("rating <= 2", "shelf = 7", "hate")))
     assert not {"unused_signal", "unused_columns_interactions"} & set(found)
-    assert found["unmatched_rule"].text == "no event has the type 'hate'"
+    assert found["unmatched_rule"].text == ("no event has the type 'hate' (did you mean 'hated'?)")
 
 
 def test_roles_and_repeats(data):

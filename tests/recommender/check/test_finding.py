@@ -1,6 +1,6 @@
 import pytest
 
-from mmrec.recommender.check.finding import counted, error, examples_of, share_of
+from mmrec.recommender.check.finding import error, examples_of, share_of
 
 
 def test_examples_are_few_and_short():
@@ -20,4 +20,3 @@ def test_values_for_json():
     made = error("split", None, "no", "yes", ["a"]).to_dict()
     assert made["severity"] == "error"
     assert made["examples"] == ["'a'"]
-    assert counted(0, "item") == "0 items"

@@ -20,3 +20,29 @@ def test_each_hint_is_a_modality_that_fit_would_take(data):
         modalities, 40
     )
     assert {one["column"] for one in report.used["unused"]["items"]} == {"title", "image"}
+
+
+def test_a_session_is_told_how_it_is_used(data):
+    sessions = data.events.with_columns(session_id=pl.lit("s1"), device_id=pl.lit(7))
+    data.events = sessions
+    report = data.check()
+    hints = {one["column"]: one["hint"] for one in report.used["unused"]["interactions"]}
+    assert hints["session_id"].startswith(
+        "Sessions are not read: a history has all events of a user"
+    )
+    assert "--columns user_id=person,session_id=user_id" in hints["session_id"]
+    assert hints["device_id"] == "It looks like an id of something else."
+    [found] = [f for f in report.findings if f.kind == "unused_columns_interactions"]
+    assert found.advice == " ".join([hints["session_id"], hints["device_id"]])
+    data.events = sessions.with_columns(shelf=pl.lit(1))
+    [found] = [f for f in data.check().findings if f.kind == "unused_columns_interactions"]
+    assert found.advice.startswith("Rules of events can read them, see --targets")
+    assert hints["session_id"] in found.advice
+
+
+def test_sessions_become_users_as_the_hint_says(data):
+    data.events = data.events.with_columns(session_id=pl.col("user_id") + "-1")
+    report = data.check(columns={"user_id": "person", "session_id": "user_id"})
+    assert report.fits
+    unused = [one["column"] for one in report.used["unused"]["interactions"]]
+    assert unused == ["person"]

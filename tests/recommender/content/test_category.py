@@ -90,7 +90,7 @@ def test_it_is_learned_saved_and_known_of_new_items(fit, tmp_path, caplog):
     assert not torch.allclose(again.vectors[-1], again.vectors[-2])
     with caplog.at_level(logging.WARNING):
         again.add_items({"item_id": ["n"], "kind": ["new"]})
-    assert "1 of the new items have none of the modalities" in caplog.text
+    assert "1 of the new items has none of the modalities" in caplog.text
     rows = {"user_id": [], "item_id": [], "timestamp": []}
     for user in range(12):
         for step, item in enumerate(("i1", "i2", "e", "o", "n")):

@@ -58,11 +58,11 @@ def test_items_of_which_the_model_sees_nothing_are_named(by_content, by_id, imag
     bare = Catalog({"item_id": ["n", "m"], "title": ["lamp", None]})
     (message,) = added(by_content, bare)
     assert message.startswith(
-        "1 of the new items have none of the modalities of the model (text, image)"
+        "1 of the new items has none of the modalities of the model (text, image)"
     )
     assert "first ['m']" in message
     (message,) = added(by_id, rows("lamp"))
-    assert message.startswith("1 of the new items have none of the modalities of the model (id)")
+    assert message.startswith("1 of the new items has none of the modalities of the model (id)")
 
 
 def test_another_encoder_than_that_of_the_run(by_content, images):

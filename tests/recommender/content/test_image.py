@@ -100,7 +100,7 @@ def test_a_trained_encoder_reads_the_first_readable_image(folder, caplog):
     with caplog.at_level(logging.WARNING):
         made = prepare(columns, folder, tuning="last-1")
     assert type(made.encoder) is ImageEncoder
-    assert "1 items have several values, of which an encoder that is trained" in caplog.text
+    assert "1 item has several values, of which an encoder that is trained" in caplog.text
     assert made.source.present.tolist() == [False, True, True, False]
     pixels = made.source.load(np.array([1]))
     assert torch.equal(pixels, made.encoder.transform([folder / "0.png"]))

@@ -140,3 +140,19 @@ def test_problems_are_one_line_a_kind(caplog):
         "modality 'image': 1 of 2,000 items have values that are left out, first 1600: image "
         "1600.jpg is damaged",
     ]
+
+
+def test_a_typing_error_in_a_name_is_met_with_the_names_that_exist():
+    own = {"sound": CategoryModality("kind")}
+    with pytest.raises(
+        ValueError, match=r"'imagee' \(did you mean 'image'\?\) must be one of \['c"
+    ):
+        made_of("id,imagee")
+    said = r"encoders must be of modalities in use, \['id', 'sounds'\]; got \['sound'\] \(did you"
+    with pytest.raises(ValueError, match=said):
+        made_of(("id", "sounds"), own)
+    said = (
+        r"modality 'sond' \(did you mean 'sound'\?\) must be .* in encoders, which has \['sound'\]"
+    )
+    with pytest.raises(ValueError, match=said):
+        made_of(("sound", "sond"), own)

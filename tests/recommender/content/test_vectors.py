@@ -43,7 +43,7 @@ def test_a_file_by_item_id(tmp_path, form, caplog):
     made = prepare(path)
     assert made.source.present.tolist() == [False, True, True, False, True, False]
     assert made.source.load(np.array([1, 2, 4])).tolist() == table[[3, 1, 0]].tolist()
-    assert "1 of 4 vectors are of items that are not in the catalogue, first ['x']" in caplog.text
+    assert "1 of 4 vectors is of items that are not in the catalogue, first ['x']" in caplog.text
     row = prepare(path, {"clip": [[9.0, 9.0], None, None, None, None]})
     assert row.source.load(np.array([1, 2])).tolist() == [[9, 9], table[1].tolist()]
 
@@ -94,7 +94,7 @@ def test_wrong_rows_of_a_file_are_counted(tmp_path, caplog):
     made = prepare(file)
     assert made.source.present.tolist() == [False, True, False, False, True, False]
     assert made.problems == {2: "it holds NaN or infinity"}
-    assert "v.parquet: 1 of 4 vectors are left out, since they are not 2 wide" in caplog.text
+    assert "v.parquet: 1 of 4 vectors is not 2 wide and left out" in caplog.text
 
 
 def test_new_items_bring_their_vectors(fit, chain, tmp_path, caplog):

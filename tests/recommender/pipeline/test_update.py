@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +6,9 @@ import polars as pl
 import pytest
 import torch
 
+from mmrec.data import Catalog
 from mmrec.recommender import Recommender
+from mmrec.recommender.pipeline.update import merged
 
 ID_TABLE = "items.encoders.id.table.weight"
 
@@ -86,3 +89,52 @@ def test_options_and_parts_that_an_update_must_keep(by_id):
         ValueError, match=r"parts of the RUN but loss and negatives; got \['fusion'\]"
     ):
         by_id.update(log, fusion="concat")
+
+
+@pytest.fixture
+def pictured(images):
+    """A catalogue of three items with images."""
+    items = {"item_id": [*"abc"], "image": [path.name for path in images[:3]]}
+    return Catalog(items, images[0].parent)
+
+
+def test_an_item_that_loses_its_image_is_said(pictured, caplog):
+    rows = {"item_id": [*"abd"], "image": ["", None, ""], "title": ["A", "B", "D"]}
+    old = Catalog(pictured.frame.with_columns(title=pl.lit("x")), pictured.images)
+    made = merged(old, rows, None)
+    assert caplog.messages == [
+        "2 items of the RUN have an image and have none after the update, first 'a': the new rows "
+        "name none; write the names of the images there to keep them"
+    ]
+    assert [path is None for path in made.image_paths()] == [True, True, False, True]
+    caplog.clear()
+    merged(old, {"item_id": ["a"], "title": ["A"]}, None)
+    merged(old, {"item_id": ["a"], "image": [pictured.row("b")["image"]]}, None)
+    assert caplog.messages == []
+
+
+def test_an_image_that_was_added_live_must_be_in_the_new_folder(pictured, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        shutil.copytree(pictured.images, folder)
+    (old / "added").mkdir()
+    shutil.copy(old / pictured.row("a")["image"], old / "added" / "live.png")
+    names = [*pictured.frame["image"][:2], "added/live.png"]
+    catalog = Catalog({"item_id": [*"abc"], "image": names}, old)
+    with pytest.raises(ValueError, match=r"lacks 1, first .*added/live.png: copy them from .*old;"):
+        merged(catalog, None, new)
+    # Rows that name another image of the new folder need the old one no more.
+    rows = {"item_id": ["c"], "image": [names[0]]}
+    assert merged(catalog, rows, new).image_path("c").name == names[0]
+    shutil.copytree(old / "added", new / "added")
+    assert merged(catalog, None, new).image_path("c").is_file()
+
+
+def test_the_recommender_before_is_measured_on_the_same_events(by_id):
+    known = by_id.catalog.ids
+    log = later(known)
+    made = by_id.update(log, options={"epochs": 1, "lr": 1e-9, "refit": "none"})
+    alone = by_id.evaluate(log)["test"]
+    assert made.report["before"] == {name: alone[name] for name in made.report["before"]}
+    assert "RUN before the update" in str(made.report)
+    assert "before" not in by_id.report

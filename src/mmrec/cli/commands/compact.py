@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mmrec.cli.options import import_parts
+from mmrec.data.wording import counted
 
 
 def compact(
@@ -44,6 +45,6 @@ def compact(
             live.save(out)
             typer.echo(f"RUN written to {out}")
         done = events.compact_items()
-        typer.echo(f"{done.folded:,} changes of items became {done.after - done.before:,}")
+        typer.echo(f"{counted(done.folded, 'change')} of items became {done.after - done.before:,}")
     finally:
         events.close()

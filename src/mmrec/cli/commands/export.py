@@ -38,6 +38,7 @@ def export(
     time of a request, what is counted in the log, and a reranker. A line says which of these the
     RUN has.
     """
+    from mmrec.cli.lists import with_types
     from mmrec.cli.vectors import check_format, write_vectors
     from mmrec.data import read_folder
     from mmrec.data.durable import atomic_folder
@@ -53,7 +54,8 @@ def export(
     histories = None
     if users:
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        histories = histories_of(read_folder(folder, **how).interactions)
+        log = with_types(read_folder(folder, **how).interactions, recommender)
+        histories = histories_of(log)
     with atomic_folder(out, what="the export") as fresh:
         said = {"items": write_vectors(index_items(recommender), fresh, "item", vectors)}
         if histories is not None:

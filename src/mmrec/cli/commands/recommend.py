@@ -8,6 +8,7 @@ import typer
 from mmrec.cli.options import import_parts
 from mmrec.cli.reading import Columns, Unit, reading_of_run
 from mmrec.cli.shared import Conditions, Data, Json, Many, Own, print_json
+from mmrec.data.wording import counted, verb
 
 if TYPE_CHECKING:
     from mmrec.data import Interactions
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 def recommend(
     run: Annotated[Path, typer.Argument(help="Folder of a RUN.")],
     history: Annotated[
-        str | None, typer.Option(help="Item ids, oldest first, separated by commas.")
+        str | None,
+        typer.Option(
+            help="Item ids, oldest first, separated by commas. Without --types and --values, the "
+            "type of these events is unknown: they are read as history, never as a no, and their "
+            "items are left out of the list."
+        ),
     ] = None,
     user: Annotated[
         str | None, typer.Option(help="A user of the data set, in place of a history.")
@@ -58,6 +64,14 @@ def recommend(
         str | None,
         typer.Option(help="Times of --history, unix seconds or ISO, separated by commas."),
     ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE,…",
+            help="A column of --history that rules of events read, such as rating=5,1: one value "
+            "for each item, or none between two commas; may be repeated.",
+        ),
+    ] = None,
     part: Own = None,
     as_json: Json = False,
 ) -> None:
@@ -66,19 +80,27 @@ def recommend(
     Only its owner can read the file of --out, since it tells what users are interested in.
     """
     from mmrec.cli.conditions import conditions_of
-    from mmrec.cli.lists import given_events, history_of, ids_of, time_of, write_lists
+    from mmrec.cli.lists import (
+        given_events,
+        history_of,
+        ids_of,
+        time_of,
+        with_types,
+        write_lists,
+    )
     from mmrec.cli.tables import recommendations_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
     from mmrec.recommender.popular import popular_rule
 
-    _check(history, user, all_users, out, data, types, times)
+    of_history = {"--types": types, "--times": times, "--values": values}
+    _check(history, user, all_users, out, data, of_history)
     recommender = Recommender.load(run, parts=import_parts(part))
     catalog = recommender.catalog
 
     def log_of_users() -> "Interactions":
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        return read_folder(folder, **how).interactions
+        return with_types(read_folder(folder, **how).interactions, recommender)
 
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
@@ -87,14 +109,15 @@ def recommend(
         log = log_of_users()
         how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
         said = write_lists(recommender, log, out, k, how)
-        typer.echo(f"lists of {said['users']:,} users written to {out}")
+        typer.echo(f"lists of {counted(said['users'], 'user')} written to {out}")
         if said["without"]:
-            typer.echo(f"{said['without']:,} more users get no list: no item is left for them")
+            more = f"{counted(said['without'], 'more user')} {verb(said['without'], 'gets', 'get')}"
+            typer.echo(f"{more} no list, since no item is left")
         if as_json:
             print_json(said)
         return
     ids = ids_of(history or "", catalog)
-    past: Any = given_events(ids, types, times)
+    past: Any = given_events(ids, types, times, values or ())
     who: str | None = None
     if user is not None:
         features = recommender.state.users
@@ -118,8 +141,7 @@ def _check(
     all_users: bool,
     out: Path | None,
     data: Path | None,
-    types: str | None,
-    times: str | None,
+    of_history: dict[str, Any],
 ) -> None:
     """Refuse options that don't go together, before anything is read."""
     given = [history is not None, user is not None, all_users]
@@ -127,8 +149,9 @@ def _check(
         raise ValueError("recommend expects one of --history, --user and --all-users; got several")
     if all_users != (out is not None):
         raise ValueError("--all-users and --out FILE must be given together")
-    if history is None and (types is not None or times is not None):
-        raise ValueError("--types and --times are of a --history; got none")
+    if history is None and any(given is not None for given in of_history.values()):
+        *first, last = of_history
+        raise ValueError(f"{', '.join(first)} and {last} are of a --history; got none")
     if history is not None and data is not None:
         raise ValueError("--data is for --user and --all-users; got --history")
     if out is not None:

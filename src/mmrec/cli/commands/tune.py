@@ -11,6 +11,7 @@ from mmrec.cli.options import Model, takes_options, with_stated
 from mmrec.cli.places import writing
 from mmrec.cli.reading import Columns, Unit, as_columns
 from mmrec.cli.shared import Json, NoProgress, print_json
+from mmrec.data.wording import counted
 from mmrec.recommender.config import PLACES
 from mmrec.recommender.options import Options
 
@@ -116,6 +117,6 @@ def _said(facts: dict[str, Any]) -> str:
     )
     states = ", ".join(f"{facts[state]} {state}" for state in ("complete", "pruned", "failed"))
     return (
-        f"best of {facts['trials']} trials ({states}): trial {facts['best_trial']}, validation "
-        f"NDCG@10 {facts['valid_ndcg@10']:.4f}\n  {chosen}"
+        f"best of {counted(facts['trials'], 'trial')} ({states}): trial {facts['best_trial']}, "
+        f"validation NDCG@10 {facts['valid_ndcg@10']:.4f}\n  {chosen}"
     )

@@ -5,10 +5,11 @@ in a table that was read from a CSV file. Empty texts are missing values.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import polars as pl
+
+from mmrec.data.wording import did_you_mean
 
 Kind = Literal["number", "time", "boolean", "text"]
 Schema = Mapping[str, Any]
@@ -59,9 +60,7 @@ class Columns:
             ValueError: there is no such column; the message has the name that is nearest.
         """
         if name not in self.schema:
-            folded = {column.lower(): column for column in self.schema}
-            near = get_close_matches(name.lower(), folded, n=1)
-            meant = f" (did you mean {folded[near[0]]!r}?)" if near else ""
+            meant = did_you_mean(name, self.schema)
             shown = f"{list(self.schema)[:20]}{' and others' if len(self.schema) > 20 else ''}"
             raise ValueError(f"there is no column {name!r}{meant} among {shown}")
         return self.schema[name]
@@ -92,10 +91,8 @@ class Columns:
     def first_unlike(self, name: str, kind: Kind) -> str | None:
         """Return the first value of a text column that can't be read as a kind; None if all can."""
         if self.frame is not None and (name, kind) not in self._unlike:
-            text = _text(name)
-            bad = self.frame.filter(text.is_not_null() & _parsed(text, kind).is_null())
-            found = bad.select(text.first()).item() if len(bad) else None
-            self._unlike[name, kind] = found
+            bad = unlike(self.frame, name, kind)
+            self._unlike[name, kind] = bad[0] if len(bad) else None
         return self._unlike.get((name, kind))
 
     def read(self, name: str, kind: Kind) -> pl.Expr:
@@ -148,6 +145,18 @@ class Columns:
                 f"{name!r} can't be compared with {DESCRIBED[kind]}: it holds {bad!r}{hint}"
             )
         return _parsed(_text(name), kind)
+
+
+def unlike(frame: pl.DataFrame, name: str, kind: Kind) -> pl.Series:
+    """Return the values of a column of text that can't be read as a kind; empty ones are left out.
+
+    Example:
+        >>> unlike(pl.DataFrame({"price": ["9.50", "", "n/a"]}), "price", "number").to_list()
+        ['n/a']
+    """
+    text = _text(name)
+    bad = text.is_not_null() & _parsed(text, kind).is_null()
+    return frame.select(text.filter(bad)).to_series()
 
 
 def _text(name: str) -> pl.Expr:

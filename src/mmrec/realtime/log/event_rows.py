@@ -108,8 +108,9 @@ def _read(row: object, type_of: TypeOf | None) -> NewEvent:
         fields["user"] = str(fields["user"])
     event = NewEvent(**fields)
     check_event(event)
-    if type_of is None or values is None:
+    if type_of is None:
         return event
+    values = {} if values is None else values
     if not isinstance(values, Mapping):
         raise ValueError(f"values: expected columns by name; got {type(values).__name__}")
     return event._replace(event_type=type_of(event.event_type, values))

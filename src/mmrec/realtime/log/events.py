@@ -10,7 +10,9 @@ from mmrec.data.times import LATEST, other_unit
 from mmrec.realtime.log.compaction import Compaction
 from mmrec.realtime.log.item_changes import ItemChange
 
-_LONGEST = 256
+LONGEST = 256
+"""Characters of a text in an event: user, type, id."""
+
 _LONGEST_ITEM = 1024
 
 
@@ -85,7 +87,7 @@ def check_event(event: NewEvent) -> None:
         check_time(event.time)
 
 
-def check_text(name: str, text: object, longest: int = _LONGEST) -> None:
+def check_text(name: str, text: object, longest: int = LONGEST) -> None:
     """Refuse a text that is empty, longer than ``longest``, or can't be encoded as UTF-8.
 
     Raises:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmrec.data import ItemId
+from mmrec.data.wording import counted
 
 NAMED = 3
 """Items that a report names, of those that aren't in the catalogue, and event types."""
@@ -42,26 +43,25 @@ class ImportReport:
     def __str__(self) -> str:
         """Return the report in a sentence."""
         said = [
-            f"{self.new:,} events of {self.users:,} users imported",
+            f"{counted(self.new, 'event')} of {counted(self.users, 'user')} imported",
             f"{self.known:,} known" + (" (the file is unchanged)" if self.unchanged else ""),
         ]
         if self.forgotten:
             said.append(f"{self.forgotten:,} of forgotten users left out")
         if self.unknown:
             said.append(
-                f"{self.unknown:,} left out, since they refer to items that are not in the "
-                f"catalogue, first {list(self.unknown_items)}; mmrec fit refuses a table with such "
-                "events"
+                f"{self.unknown:,} on items that are not in the catalogue left out, first "
+                f"{list(self.unknown_items)}; mmrec fit refuses a table with such events"
             )
         if self.untyped:
             said.append(
-                f"{self.untyped:,} have event types that were not in training, first "
-                f"{list(self.unknown_types)}, and count as of unknown type"
+                f"{self.untyped:,} of event types that were not in training, first "
+                f"{list(self.unknown_types)}, counted as of unknown type"
             )
         if self.late:
             said.append(
-                f"{self.late:,} are older than the last event of their user in the log and count "
-                "as simultaneous with it"
+                f"{self.late:,} older than the last event of their user in the log, counted as "
+                "simultaneous with it"
             )
         if self.new:
             said.append("mmrec learn passes imported events over unless --imported is given")

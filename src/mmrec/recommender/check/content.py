@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import Catalog
-from mmrec.recommender.check.finding import FEW, Finding, counted, error, warning
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import FEW, Finding, error, warning
 from mmrec.recommender.content import (
     Context,
     GraphModality,

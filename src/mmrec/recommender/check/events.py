@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, Interactions
+from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import (
     Finding,
-    counted,
     note,
     share_of,
     warning,

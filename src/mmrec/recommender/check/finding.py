@@ -89,18 +89,6 @@ def examples_of(values: Iterable[Any]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with a noun in the right form.
-
-    Example:
-        >>> counted(1, "item"), counted(2_000, "item"), counted(2, "category")
-        ('1 item', '2,000 items', '2 categories')
-    """
-    if number == 1:
-        return f"1 {what}"
-    return f"{number:,} {what[:-1]}ies" if what.endswith("ory") else f"{number:,} {what}s"
-
-
 def share_of(part: int, whole: int) -> str:
     """Return a share as text.
 

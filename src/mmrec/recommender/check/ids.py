@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from mmrec.recommender.check.finding import Finding, counted, warning
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import Finding, warning
 
 _ADVICE = "If they are the same, write them in one way: they count as different ones."
 

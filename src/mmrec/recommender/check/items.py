@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog
+from mmrec.data.wording import counted
 from mmrec.recommender.check.content import texts_of
-from mmrec.recommender.check.finding import Finding, counted, note, warning
+from mmrec.recommender.check.finding import Finding, note, warning
 
 
 def item_findings(

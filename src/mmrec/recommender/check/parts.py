@@ -4,7 +4,8 @@ import numpy as np
 
 from mmrec.data import Split
 from mmrec.data.splits import target_users
-from mmrec.recommender.check.finding import Finding, counted, note, share_of, warning
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import Finding, note, share_of, warning
 
 FEW_TARGETS = 100
 """Test targets below which a measured difference is mostly chance."""

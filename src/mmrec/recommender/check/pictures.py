@@ -12,7 +12,8 @@ import numpy as np
 from mmrec.data import Catalog, check_images
 from mmrec.data.images import Picture
 from mmrec.data.pictures import SUFFIXES
-from mmrec.recommender.check.finding import FEW, Finding, counted, note, warning
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import FEW, Finding, note, warning
 from mmrec.recommender.content import ImageModality, Modality
 from mmrec.recommender.content.several import flatten
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from mmrec.data import Catalog, Interactions, TimeUnit, pictures_in
 from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
 from mmrec.data.tables import find_optional, find_table, read_table, rename_columns
 from mmrec.data.times import LATEST
@@ -55,6 +56,8 @@ def read_material(
         raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {time_unit!r}")
     problems = Problems()
     tables = _rename(_read_tables(folder, problems), columns or {}, problems)
+    for name, frame in tables.items():
+        warn_of_odd_values(frame, name)
     material = Material(folder, tables)
     material = replace(material, catalog=_catalog(material, problems))
     material = _with_log(material, time_unit, problems)

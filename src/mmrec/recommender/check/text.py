@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, Severity
 from mmrec.recommender.check.report import CheckReport
 
@@ -98,7 +99,7 @@ def _overview(there: Mapping[str, Any]) -> Section:
             rows.append(("time", f"{events['first']} to {events['last']}, {long}"))
     rows.append(("items", "no table that can be read" if items is None else _usable(items)))
     if users is not None:
-        rows.append(("table of users", f"{users['rows']:,} rows"))
+        rows.append(("table of users", counted(users["rows"], "row")))
     if images is not None:
         rows.append(("pictures", _pictures(images)))
     return Section("What is there", tuple(rows))
@@ -114,7 +115,7 @@ def _pictures(images: Mapping[str, Any]) -> str:
         return "no item has one"
     there = images["pictures"] - images["missing"]
     drawn = " (a fixed draw; --images all opens every one)" if images["opened"] < there else ""
-    said = f"{images['pictures']:,}, of {images['items']:,} items"
+    said = f"{images['pictures']:,}, of {counted(images['items'], 'item')}"
     said += f"; {images['missing']:,} without a file"
     return f"{said}, {images['opened']:,} opened{drawn}, {images['unreadable']:,} unreadable"
 

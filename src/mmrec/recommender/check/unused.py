@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.event_rules import SIGNALS
-from mmrec.recommender.check.finding import Finding, counted, note
+from mmrec.data.wording import counted
+from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
 from mmrec.recommender.check.signals import suggested_rules
 from mmrec.recommender.check.there import filled
@@ -18,6 +19,12 @@ from mmrec.recommender.users import choose_features
 MANY = 500
 """A text column with more different values is not suggested as a category."""
 
+SESSIONS = ("session_id", "sessionid", "session")
+"""Names, in lower case, of columns of events that tell sessions apart."""
+
+IMPRESSION = "impression_id"
+
+_RULE = "A rule of events can read it"
 _MEANT = ("user_id", "item_id", "event")
 
 
@@ -58,8 +65,12 @@ def find_unused(material: Material, use: Use, options: Options) -> dict[str, lis
 
 def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Finding]:
     """Return a note for each table with unused columns."""
+    hints = {one["column"]: one["hint"] for one in unused.get("interactions", ())}
+    ruled = any(hint.startswith(_RULE) for hint in hints.values())
+    of_rules = ["Rules of events can read them, see --targets, --negative and --ignored."] * ruled
+    others = dict.fromkeys(hint for hint in hints.values() if not hint.startswith(_RULE))
     advice = {
-        "interactions": "Rules of events can read them, see --targets, --negative and --ignored.",
+        "interactions": " ".join([*of_rules, *others]),
         "items": "Modalities can read them, see --modalities; and conditions, see mmrec recommend "
         "--where.",
         "users": "Features of users can read them, see --user-features.",
@@ -86,10 +97,19 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
 
 def _event_hint(events: pl.DataFrame, name: str) -> str:
     """Return how a column of the events can be used."""
+    if name.lower() in SESSIONS:
+        return (
+            "Sessions are not read: a history has all events of a user. To recommend within "
+            f"sessions, make each a user: --columns user_id=person,{name}=user_id."
+        )
+    if name == IMPRESSION:
+        return "It groups what was shown at once, for models of clicks; fit reads no impressions."
+    if _is_id(name):
+        return "It looks like an id of something else."
     rules = suggested_rules(events, name) if name in SIGNALS else None
     if rules is None:
-        return f"A rule of events can read it: --ignored '{name} …'."
-    return f"A rule of events can read it: --negative '{rules[0]}' or --targets '{rules[1]}'."
+        return f"{_RULE}: --ignored '{name} …'."
+    return f"{_RULE}: --negative '{rules[0]}' or --targets '{rules[1]}'."
 
 
 def _hint(column: pl.Series, name: str) -> str:
@@ -99,7 +119,7 @@ def _hint(column: pl.Series, name: str) -> str:
         return "It is empty."
     if name == "image":
         return "The modality image reads it."
-    if name == "id" or name.endswith("_id"):
+    if _is_id(name):
         return "It looks like an id of something else."
     if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
         return f"A modality can read it: number:{name}."
@@ -110,6 +130,10 @@ def _hint(column: pl.Series, name: str) -> str:
         return ""
     few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
     return f"A modality can read it: {'category' if few else 'text'}:{name}."
+
+
+def _is_id(name: str) -> bool:
+    return name.lower() == "id" or name.endswith(("_id", "Id", "ID"))
 
 
 def _is_number(column: pl.Series) -> bool:

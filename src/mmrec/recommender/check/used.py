@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, EventRules, Interactions, Split
+from mmrec.data.wording import counted, did_you_mean, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import Finding, error, note, warning
 from mmrec.recommender.check.signals import suggested_rules
@@ -134,12 +135,17 @@ def _signals(facts: dict[str, Any], events: pl.DataFrame) -> list[Finding]:
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:
     """Find rules that name an event type which no event has."""
-    types = set(log.frame["event"].unique()) if "event" in log.frame.columns else set()
+    types = set(log.frame["event"].drop_nulls()) if "event" in log.frame.columns else set()
     rules = [*(options.negative or ()), *(options.shown or ()), *options.ignored]
     # A condition reads a column, a name doesn't.
     names = [r for r in rules if r not in types and not EventRules(ignored=(r,)).columns]
     return [
-        warning("unmatched_rule", None, f"no event has the type {name!r}", "Check its spelling.")
+        warning(
+            "unmatched_rule",
+            None,
+            f"no event has the type {name!r}{did_you_mean(name, types)}",
+            "Check its spelling.",
+        )
         for name in names
     ]
 
@@ -154,7 +160,7 @@ def _unlabelled(log: Interactions) -> list[Finding]:
         note(
             "event_without_type",
             empty,
-            f"{empty:,} of {len(log):,} events have no type",
+            f"{empty:,} of {counted(len(log), 'event')} {verb(empty, 'has', 'have')} no type",
             "They are one more type, whose name is empty.",
         )
     ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmrec.affinities import AffinityFusion
 from mmrec.data import Catalog, Source, TableSource
+from mmrec.data.wording import verb
 from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.content.modality import Facts, Modality
@@ -126,9 +127,10 @@ def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source]) -> None:
     unseen = items.ids_of(np.flatnonzero(~seen) + 1)
     if unseen:
         log.warning(
-            "%d of the new items have none of the modalities of the model (%s), first %r: their "
+            "%d of the new items %s none of the modalities of the model (%s), first %r: their "
             "scores mean nothing",
             len(unseen),
+            verb(len(unseen), "has", "have"),
             ", ".join(sources),
             unseen[:3],
         )

@@ -9,6 +9,7 @@ from typing import Any
 from mmrec.data import Catalog, check_images, pictures_in
 from mmrec.data.images import Picture
 from mmrec.data.pictures import holds_pictures, pictures_in_folders
+from mmrec.data.wording import counted, verb
 from mmrec.encoders import ImageEncoder, ImageTransform, RawEncoder
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.columns import as_names, find_columns
@@ -80,11 +81,13 @@ class ImageModality(PretrainedModality):
             rows = _first(rows, pictures_in_folders(items.ids, items.images))
         if more := [len(row) - most for row in rows if len(row) > most]:
             log.warning(
-                "modality %r: %d items have more than %d images; %d images are left out",
+                "modality %r: %s %s more than %s; %s %s left out",
                 self.name,
-                len(more),
-                most,
-                sum(more),
+                counted(len(more), "item"),
+                verb(len(more), "has", "have"),
+                counted(most, "image"),
+                counted(sum(more), "image"),
+                verb(sum(more), "is", "are"),
             )
         return [_value(row[:most]) for row in rows]
 

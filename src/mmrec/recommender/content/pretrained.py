@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from mmrec.data import Catalog, Inputs, RawSource, Source
+from mmrec.data.wording import counted, verb
 from mmrec.encoders import FeatureEncoder, FeatureStore, ImageTransform, RawEncoder
 from mmrec.recommender.content.hidden import keep_states
 from mmrec.recommender.content.modality import (
@@ -246,10 +247,11 @@ class PretrainedModality(ABC):
         several = sum(isinstance(value, tuple) for value in values)
         if several:
             log.warning(
-                "modality %r: %d items have several values, of which an encoder that is trained "
-                "reads the first",
+                "modality %r: %s %s several values, of which an encoder that is trained reads "
+                "the first",
                 self.name,
-                several,
+                counted(several, "item"),
+                verb(several, "has", "have"),
             )
         first: dict[int, Any] = {}
         for place, (value, row) in enumerate(zip(flat, owners, strict=True)):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from mmrec.data import Catalog, Source
 from mmrec.data.images import MISSING
+from mmrec.data.wording import did_you_mean
 from mmrec.encoders import Encoder
 from mmrec.recommender.content.modality import Context, Facts, Modality
 from mmrec.recommender.content.pretrained import PretrainedModality
@@ -85,7 +86,10 @@ def modalities_of(
     read = {one.name for one in bases} | {one.kind for one in (*written, *bases)}
     unused = sorted(set(given) - set(names) - read)
     if unused:
-        raise ValueError(f"encoders must be of modalities in use, {names}; got {unused}")
+        raise ValueError(
+            f"encoders must be of modalities in use, {names}; got {unused}"
+            f"{did_you_mean(unused[0], names)}"
+        )
     made: dict[str, Modality] = {}
     for one in sorted(written, key=lambda one: one.kind in READERS):  # after what they read
         made[one.name] = _modality(one, options, given, made)
@@ -128,8 +132,10 @@ def _modality(
         factory = kinds[kind]
         known |= {} if given is None else {"encoder": given}
     else:
+        own = f", which has {sorted(encoders)}" if encoders else ""
         raise ValueError(
-            f"modality {name!r} must be one of {sorted(kinds)}, or have a Modality in encoders"
+            f"modality {name!r}{did_you_mean(name, [*kinds, *encoders])} must be one of "
+            f"{sorted(kinds)}, or have a Modality in encoders{own}"
             + ("" if given is None else f"; got {given!r}")
         )
     takes = signature(factory).parameters

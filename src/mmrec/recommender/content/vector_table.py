@@ -14,6 +14,7 @@ from jaxtyping import Float32, Int
 from mmrec.data import Catalog
 from mmrec.data.ids import check_ids
 from mmrec.data.tables import first_line, read_table
+from mmrec.data.wording import verb
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,11 @@ class VectorTable:
             )
         if unknown:
             log.warning(
-                "%s: %d of %d vectors are of items that are not in the catalogue, first %r",
+                "%s: %d of %d vectors %s of items that are not in the catalogue, first %r",
                 self.name,
                 len(unknown),
                 len(self.ids),
+                verb(len(unknown), "is", "are"),
                 unknown[:3],
             )
 
@@ -186,10 +188,11 @@ def _read_parquet(path: Path) -> tuple[list[Any], np.ndarray]:
     vectors, rows, wrong = VectorTable.of_column(frame[columns[0]], width)
     if wrong:
         log.warning(
-            "%s: %d of %d vectors are left out, since they are not %d wide, first %r",
+            "%s: %d of %d vectors %s not %d wide and left out, first %r",
             path.name,
             len(wrong),
             len(frame),
+            verb(len(wrong), "is", "are"),
             width,
             [ids[row] for row in list(wrong)[:3]],
         )

@@ -9,21 +9,31 @@ from typing import Any, cast
 import numpy as np
 import torch.nn.functional as F
 
-from mmrec.data import Catalog, Interactions, Table, TimeUnit, read_log
+from mmrec.data import Catalog, Interactions, Split, Table, TimeUnit, read_log
+from mmrec.data.images import ADDED
 from mmrec.data.users import match_users, read_users
+from mmrec.data.wording import counted, verb
+from mmrec.evaluation import evaluate
+from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts
 from mmrec.recommender.parts.remake import is_ours
+from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
+from mmrec.recommender.pipeline.leaks import with_earlier
+from mmrec.recommender.pipeline.measure import protocol_of
 from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.train import check_devices
+from mmrec.recommender.pipeline.trend import scorer_at
+from mmrec.recommender.report import BEFORE, COLUMNS
 from mmrec.recommender.users import UserTable, user_catalog
 from mmrec.recommender.zoo import MODEL
 
 logger = logging.getLogger(__name__)
+
 
 FIXED = (
     "modalities",
@@ -76,10 +86,27 @@ def update_state(
         _users(old, users, log),
         old,
     )
+    before = {BEFORE: _measured_before(old, catalog, split)} if is_main_process() else {}
     made = carry_out(plan, how)
     counts = made.counts + F.pad(old.counts.cpu(), (0, len(made.counts) - len(old.counts)))
     changed = {slot: plan.recipe.to_dict()[slot] for slot in parts}
-    return replace(made, counts=counts, recipe={**old.recipe, **changed})
+    report = {**made.report, **before}
+    return replace(made, counts=counts, recipe={**old.recipe, **changed}, report=report)
+
+
+def _measured_before(old: RecommenderState, catalog: Catalog, split: Split) -> dict[str, float]:
+    """Return the metrics of the recommender that is updated, on the test part of the new log.
+
+    It ranks the same items as the new one: those that are new to it by their content.
+    """
+    new = np.arange(len(old.catalog) + 1, len(catalog) + 1)
+    if len(new):
+        rows = catalog.take(new)
+        old = old.with_items(rows.frame, *old.encode(rows))
+    split = old.labelled(with_earlier(split, old.counts.cpu().numpy()))
+    scorer = scorer_at(continuing(old, split), split, "test")
+    found = evaluate(scorer, split, "test", protocol=protocol_of(old))
+    return {name: found[name] for name in COLUMNS}
 
 
 def _changed(old: RecommenderState, changes: Mapping[str, Any]) -> Options:
@@ -138,26 +165,42 @@ def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | Non
     catalog = old.copy()
     if images is not None:
         catalog.images = Path(images)
+    if items is not None:
+        rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
+        known = np.array([item in catalog for item in rows.ids], dtype=bool)
+        if known.any():
+            catalog.update(rows.frame.filter(known.tolist()))
+        if not known.all():
+            catalog.append(rows.frame.filter((~known).tolist()))
+    if images is not None or items is not None:
         _check_images(old, catalog)
-    if items is None:
-        return catalog
-    rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
-    known = np.array([item in catalog for item in rows.ids], dtype=bool)
-    if known.any():
-        catalog.update(rows.frame.filter(known.tolist()))
-    if not known.all():
-        catalog.append(rows.frame.filter((~known).tolist()))
     return catalog
 
 
 def _check_images(old: Catalog, catalog: Catalog) -> None:
-    """Raise a ``ValueError`` if images that items have now are missing in the new folder."""
-    pairs = zip(old.image_paths(), catalog.image_paths(), strict=True)
-    lost = sum(bool(a and a.is_file() and not (b and b.is_file())) for a, b in pairs)
-    if lost:
+    """Say which items lose an image that they had.
+
+    Raises:
+        ValueError: their rows name images that are missing in the folder.
+    """
+    paths = list(zip(old.image_paths(), catalog.image_paths(), strict=False))  # new ones at the end
+    had = [row for row, (before, _) in enumerate(paths) if before and before.is_file()]
+    unnamed = [row for row in had if paths[row][1] is None]
+    missing = [row for row in had if (now := paths[row][1]) is not None and not now.is_file()]
+    if missing:
         raise ValueError(
-            f"{catalog.images} must also hold the images of the RUN's items; it lacks {lost}, "
-            f"which are in {old.images}"
+            f"{catalog.images} must also hold the images of the RUN's items; it lacks "
+            f"{len(missing):,}, first {paths[missing[0]][1]}: copy them from {old.images}; those "
+            f"of items that were added live are in its folder {ADDED}"
+        )
+    if unnamed:
+        logger.warning(
+            "%s of the RUN %s an image and %s none after the update, first %r: the new rows name "
+            "none; write the names of the images there to keep them",
+            counted(len(unnamed), "item"),
+            verb(len(unnamed), "has", "have"),
+            verb(len(unnamed), "has", "have"),
+            catalog.ids[unnamed[0]],
         )
 
 

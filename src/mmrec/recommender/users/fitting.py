@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mmrec.data import Catalog, ItemId, Source, Split
+from mmrec.data.wording import counted, verb
 from mmrec.encoders import Encoder
 from mmrec.fusion import ConcatFusion
 from mmrec.models import ItemEncoder
@@ -108,5 +109,6 @@ def _prepared(
         sources[name], encoders[name], facts[name] = made.source, made.encoder, made.facts
         if made.problems and warn:
             count, first = len(made.problems), next(iter(made.problems.values()))
-            log.warning("users: %s: %d values are left out, first: %s", name, count, first)
+            lost = f"{counted(count, 'value')} {verb(count, 'is', 'are')}"
+            log.warning("users: %s: %s left out, first: %s", name, lost, first)
     return sources, encoders, facts

@@ -37,9 +37,10 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     def observe(event: Observation) -> Offset:
         """The answer comes once the event is durable; the user's next list follows from it."""
         item = presenter.id_of(event.item, refresh=True)
-        kind = live.type_of(event.event_type, event.values)
-        offset = live.observe(event.user, item, kind, event.time, id=event.id)
-        return Offset(offset=offset, note=live.warn_of_unknown([kind]))
+        kind, values = event.event_type, event.values
+        offset = live.observe(event.user, item, kind, event.time, id=event.id, values=values)
+        counted_as = live.type_of(kind, values)
+        return Offset(offset=offset, note=_note(live, [counted_as], [(kind, values)]))
 
     @router.post(
         "/events",
@@ -54,7 +55,8 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         before = live.log.last_offset
         offsets = live.append(events)
         new = {offset for offset in offsets if offset > before}
-        note = live.warn_of_unknown(event.event_type for event in events)
+        given = [_given(event) for event in batch.events]
+        note = _note(live, [event.event_type for event in events], given)
         return Offsets(offsets=offsets, known=len(offsets) - len(new), note=note)
 
     @router.get("/history", summary="A user's last events, oldest first", dependencies=STRICT)
@@ -70,6 +72,26 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         return Forgotten(events=live.forget(request.user))
 
     return router
+
+
+def _given(event: Any) -> tuple[str, dict[str, Any]]:
+    """Return the type and the values of an event that was checked, as they were sent."""
+    kind = event.get("event_type") or Observation.model_fields["event_type"].default
+    return kind, event.get("values") or {}
+
+
+def _note(
+    live: RealtimeRecommender, kinds: list[str], given: list[tuple[str, dict[str, Any]]]
+) -> str | None:
+    """Return what is odd about events; None if nothing is.
+
+    Args:
+        live: the recommender.
+        kinds: the types under which they count.
+        given: types and values as they were sent.
+    """
+    said = (live.warn_of_unknown(kinds), live.warn_of_unread(given))
+    return "; ".join(filter(None, said)) or None
 
 
 def _with_item(event: Any, presenter: ItemPresenter) -> Any:

@@ -19,22 +19,25 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
     """Return the routes of items. Changes run one after another."""
     router, changing = APIRouter(), lane(1)
 
-    @router.post("/items", summary="Add items", status_code=201)
+    def changed(items: list[ItemId]) -> Changed:
+        return Changed(items=items, note=live.without_content(items))
+
+    @router.post("/items", summary="Add items", status_code=201, response_model_exclude_none=True)
     @changing
     def add_items(rows: Rows) -> Changed:
         """They can be recommended at once, by their content."""
         images = _decoded(rows.images)
-        return Changed(items=live.add_items(presenter.new(rows.items), images=images))
+        return changed(live.add_items(presenter.new(rows.items), images=images))
 
-    @router.patch("/items", summary="Change items")
+    @router.patch("/items", summary="Change items", response_model_exclude_none=True)
     @changing
     def update_items(rows: Rows) -> Changed:
         """Columns that a row leaves out stay the same; values keep the types of their columns."""
         images = _decoded(rows.images)
         columns = presenter.changed(rows.items, images=bool(images))
-        return Changed(items=live.update_items(columns, images=images))
+        return changed(live.update_items(columns, images=images))
 
-    @router.delete("/items", summary="Remove items")
+    @router.delete("/items", summary="Remove items", response_model_exclude_none=True)
     @changing
     def remove_items(ids: Ids) -> Changed:
         """They are not recommended until they are restored; events on them are still observed."""
@@ -42,7 +45,7 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
         live.remove_items(items)
         return Changed(items=items)
 
-    @router.post("/items/restore", summary="Restore items")
+    @router.post("/items/restore", summary="Restore items", response_model_exclude_none=True)
     @changing
     def restore_items(ids: Ids) -> Changed:
         """Removed items are recommended again, as they were."""

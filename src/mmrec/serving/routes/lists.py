@@ -4,10 +4,10 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import AfterValidator
 
 from mmrec.data import Where
 from mmrec.realtime import RealtimeRecommender
-from mmrec.realtime.log.events import check_time
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
@@ -18,10 +18,11 @@ from mmrec.serving.schemas import (
     Recommendations,
     Text,
     User,
+    checked_time,
 )
 
 At = Annotated[
-    float | None,
+    Annotated[float, AfterValidator(checked_time)] | None,
     Query(allow_inf_nan=False, description="Time of the request in unix seconds; now by default."),
 ]
 
@@ -85,7 +86,7 @@ def list_routes(
         if request.k > longest:
             raise ValueError(f"k must be at most {longest}; got {request.k}")
         version = live.version
-        history = None if request.history is None else _history(request.history, presenter)
+        history = None if request.history is None else _history(request.history, presenter, live)
         found = live.recommend(
             request.user,
             history=history,
@@ -114,24 +115,23 @@ def _seen(text: str) -> bool | list[str]:
     return [name.strip() for name in text.split(",")] if choice is None else choice
 
 
-def _history(events: list[Any], presenter: ItemPresenter) -> Any:
-    """Return items or events as a history.
+def _history(events: list[Any], presenter: ItemPresenter, live: RealtimeRecommender) -> Any:
+    """Return items or events as a history, with the types that values give them.
 
     Raises:
-        ValueError: some events have a time and others have none, or one is not in unix seconds.
+        ValueError: some events have a time and others have none, or no condition reads one of the
+            values.
     """
     past = [e if isinstance(e, PastEvent) else PastEvent(item=e) for e in events]
-    for event in past:
-        if event.time is not None:
-            check_time(event.time)
     columns: dict[str, list[Any]] = {"item_id": [presenter.id_of(event.item) for event in past]}
     timed = [event.time is not None for event in past]
     if any(timed) and not all(timed):
         raise ValueError(f"history must have a time for all events or none; {sum(timed)} have one")
     if any(timed):
         columns["timestamp"] = [event.time for event in past]
-    if any(event.event_type for event in past):
-        columns["event"] = [event.event_type for event in past]
+    types = [live.type_of(event.event_type or "", event.values) or None for event in past]
+    if any(types):
+        columns["event"] = types
     return columns if past else []
 
 
