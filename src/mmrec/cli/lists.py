@@ -61,7 +61,11 @@ def given_events(
         >>> given_events(["a", "b"], None, None, ["rating=5,1"])
         {'item_id': ['a', 'b'], 'rating': ['5', '1']}
     """
-    given = [("--types", "event", types), ("--times", "timestamp", times)]
+    given = [
+        (option, name, text)
+        for option, name, text in (("--types", "event", types), ("--times", "timestamp", times))
+        if text is not None
+    ]
     for text in values:
         name, equals, rest = text.partition("=")
         if not equals or not name.strip():
@@ -69,8 +73,6 @@ def given_events(
         given.append((f"--values {name.strip()}", name.strip(), rest))
     columns: dict[str, list[Any]] = {}
     for option, name, text in given:
-        if text is None:
-            continue
         columns[name] = [value.strip() for value in text.split(",")]
         if len(columns[name]) != len(ids):
             raise ValueError(

@@ -39,8 +39,10 @@ def warn_of_odd_values(frame: pl.DataFrame, what: str) -> None:
         if dtype != pl.String or is_free(name) or name in _OTHER:
             continue
         kind = _looks_like(frame.select(name).gather_every(max(len(frame) // SAMPLE, 1)), name)
-        odd = [] if kind is None else unlike(frame, name, kind)
-        if kind is not None and len(odd):
+        if kind is None:
+            continue
+        odd = unlike(frame, name, kind)
+        if len(odd):
             filled = counted(int((frame[name] != "").sum()), "value")
             log.warning(
                 "%s: %s looks like %s but is read as text, since %s of %s %s another text, first "

@@ -26,8 +26,8 @@ from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import with_earlier
 from mmrec.recommender.pipeline.measure import protocol_of
 from mmrec.recommender.pipeline.plan import Execution, Plan
+from mmrec.recommender.pipeline.scorers import scorer_at
 from mmrec.recommender.pipeline.train import check_devices
-from mmrec.recommender.pipeline.trend import scorer_at
 from mmrec.recommender.report import BEFORE, COLUMNS
 from mmrec.recommender.users import UserTable, user_catalog
 from mmrec.recommender.zoo import MODEL
