@@ -79,6 +79,17 @@ def test_the_last_block_learns(family, checkpoint, images):
         assert (parameter.grad is not None) == late, name
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_trained_layers_alone_start_in_training_mode(family, checkpoint):
+    encoder = ImageEncoder.from_pretrained(str(checkpoint(family)), tuning="last-1")
+    modes = {
+        name[-8:]: p.training
+        for name, p in encoder.named_modules()
+        if name[:-1].endswith("layers.")
+    }
+    assert modes == {"layers.0": False, "layers.1": True}
+
+
 def test_a_model_of_another_kind(checkpoint, tmp_path):
     with pytest.raises(
         ValueError, match="a timm model, CLIP or SigLIP; got a model of type 'bert'"

