@@ -94,3 +94,12 @@ def test_a_coarser_unit_than_the_times_is_refused():
 def test_a_clock_that_starts_at_0_has_the_unit_that_is_given():
     clock = pl.Series("timestamp", [0, 400_000_000])  # milliseconds of five days
     assert to_seconds(clock, "events", "ms").to_list() == [0.0, 400_000.0]
+
+
+@pytest.mark.parametrize("odd", ["1796011200000", "30.11.2026 04:12", "soon"])
+def test_of_dates_the_one_that_differs_is_named(odd):
+    for place in range(3):
+        texts = ["2026-11-30T04:12:00Z", "2026-11-30T04:13:00Z"]
+        texts.insert(place, odd)
+        with pytest.raises(ValueError, match=rf"one ISO form; rows \[{place}\] .* hold '{odd}'"):
+            to_seconds(pl.Series("timestamp", texts), "events")

@@ -136,6 +136,13 @@ def test_a_stateless_history_brings_them_too(made):
     assert client.post("/recommend", json={"history": untyped}).status_code == 200
     wrong = client.post("/recommend", json={"history": [{"item": "i1", "values": {"seen": 1}}]})
     assert (wrong.status_code, "got ['seen']" in wrong.json()["detail"]) == (400, True)
+    # The only type of the training is meant where none is given.
+    del history["event"]
+    assert [(x.item, x.score) for x in made.recommend(history, at=3e6)] == approx(expected)
+    for event in events:
+        del event["event_type"]
+    answer = client.post("/recommend", json={"history": events, "at": 3e6}).json()
+    assert [(line["item"], line["score"]) for line in answer["items"]] == approx(expected)
     with pytest.raises(ValueError, match=r"columns among \['item_id', .* 'watched'\]; got also"):
         made.recommend({"item_id": ["i1"], "seen": [1]})
 

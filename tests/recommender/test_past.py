@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mmrec.data import Catalog, PastEvent
+from mmrec.data import Catalog, EventReader, EventRules, PastEvent
 from mmrec.recommender.past import past_of_history
 
 CATALOG = Catalog({"item_id": ["a", "b", "c"]})
@@ -52,3 +52,17 @@ def test_the_rows_of_a_user_in_a_log():
 def test_what_is_no_history(history, message):
     with pytest.raises(ValueError, match=message):
         past_of_history(history, CATALOG)
+
+
+def test_an_event_whose_columns_rules_read_needs_a_type_where_there_are_several():
+    reader = EventReader(EventRules(targets=("rating >= 4",)), ("read", "watch:target"))
+    with pytest.raises(ValueError, match=r"must have a type, one of \['read', 'watch'\]"):
+        past_of_history({"item_id": ["a"], "rating": [5]}, CATALOG, reader)
+    columns = {"item_id": ["a"], "rating": [5], "event": ["watch"]}
+    assert past_of_history(columns, CATALOG, reader) == [PastEvent(1, "watch:target")]
+
+
+def test_events_that_had_no_such_columns_in_training_are_passed_over():
+    reader = EventReader(EventRules(targets=("rating >= 4",)), ("view", "review:target"))
+    assert reader.warn_of_unread([("view", [])]) is None
+    assert reader.warn_of_unread([("view", []), ("review", [])]).startswith("1 event has none")

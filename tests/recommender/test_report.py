@@ -105,7 +105,7 @@ def test_a_baseline_that_is_ahead_is_said_first(by_id):
         | {"ndcg@10": 0.0, "chosen": {"half_life": 86_400.0}},
     }
     report["baselines_left_out"] = {"ease": "too many"}
-    ahead = f"item-knn is ahead: ndcg@10 {own + 0.1:.4f} against {own:.4f}"
+    ahead = f"item-knn is ahead of mmrec: ndcg@10 {own + 0.1:.4f} against {own:.4f}"
     lines = str(report).splitlines()
     assert lines[0] == ahead
     assert lines[-2:] == [

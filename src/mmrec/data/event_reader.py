@@ -115,18 +115,23 @@ class EventReader:
     def warn_of_unread(self, events: Iterable[tuple[str, Collection[str]]]) -> str | None:
         """Return a sentence about events without columns that rules read; None if there are none.
 
-        It is a warning, too, the first time that such an event has a type.
+        Types of which no condition made another in training are passed over. It is a warning, too,
+        the first time that such an event has a type.
 
         Args:
             events: the type of each event, and the names of its columns.
 
         Example:
-            >>> reader = EventReader(EventRules(targets=("rating >= 4",)), ("review",))
+            >>> reader = EventReader(EventRules(targets=("rating >= 4",)), ("review:target",))
             >>> print(reader.warn_of_unread([("review", []), ("review", ["rating"])]))
             1 event has none of the columns that rules of events read, ['rating'], first of type
             'review', and counts by its type alone, as context
         """
-        found = Counter(kind for kind, columns in events if self.rules.is_unread(kind, columns))
+        found = Counter(
+            kind
+            for kind, columns in events
+            if self._may_have_another(kind) and self.rules.is_unread(kind, columns)
+        )
         if not found:
             return None
         total, first = sum(found.values()), next(iter(found))
@@ -144,6 +149,32 @@ class EventReader:
     @cached_property
     def _warned(self) -> set[str]:
         return set()
+
+    def typed(self, event_type: str | None) -> str:
+        """Return the type of an event with columns that rules read; the only one if it isn't given.
+
+        Raises:
+            ValueError: it isn't given, and events of several types were in training.
+
+        Example:
+            >>> reader = EventReader(EventRules(), ("watch:negative", "watch:target"))
+            >>> reader.typed(None), reader.typed("look")
+            ('watch', 'look')
+        """
+        if event_type or set(self.event_types) <= _CONDITIONAL:
+            return event_type or ""
+        plain = {name.rpartition(":")[0] or name for name in self.event_types}
+        if len(plain) > 1:
+            raise ValueError(
+                "an event with columns that rules read must have a type, one of "
+                f"{sorted(plain)[:20]}, since events of these types were in training; got none"
+            )
+        return plain.pop()
+
+    def _may_have_another(self, event_type: str) -> bool:
+        """Return whether conditions made another type of this one, such as ``review:negative``."""
+        made = {name.rpartition(":")[0] for name in self.event_types if ":" in name}
+        return event_type in made or set(self.event_types) <= _CONDITIONAL
 
     @cached_property
     def _warned_unread(self) -> set[str]:

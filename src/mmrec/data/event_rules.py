@@ -68,6 +68,9 @@ SIGNALS = (
 )
 """Columns that often say whether an event was a good one."""
 
+MOST_KINDS = 10_000
+"""Events whose types are kept, at most."""
+
 _OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|contains)\b")
 
 
@@ -191,7 +194,10 @@ class EventRules:
             'review:negative'
         """
         read = {name: value for name, value in (values or {}).items() if name in self.columns}
+        key = (event_type, *((name, type(value), value) for name, value in sorted(read.items())))
         try:
+            if key in self._kinds:
+                return self._kinds[key]
             frame = pl.DataFrame(
                 {"event": [event_type], **{n: [value] for n, value in read.items()}}
             )
@@ -199,7 +205,15 @@ class EventRules:
             raise ValueError(
                 f"values of an event must be numbers, texts or times; got {read!r:.200}"
             ) from error
-        return str(frame.select(self._resolved(frame)[0]).item())
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds.clear()
+        self._kinds[key] = kind = str(frame.select(self._resolved(frame)[0]).item())
+        return kind
+
+    @cached_property
+    def _kinds(self) -> dict[tuple[Any, ...], str]:
+        """The types of the last events by what they have, since many live events have the same."""
+        return {}
 
     def named(self, frame: pl.DataFrame, *, whole: bool = True) -> pl.DataFrame:
         """Return events with the types under which they count.

@@ -28,7 +28,7 @@ def warn_of_odd_values(frame: pl.DataFrame, what: str) -> None:
         what: name of its rows for messages.
 
     Example:
-        >>> from mmrec.recommender.check.said import collected
+        >>> from mmrec.data.said import collected
         >>> with collected() as said:
         ...     warn_of_odd_values(pl.DataFrame({"price": ["9.50", "12.00", "n/a"]}), "items")
         >>> print(said[0][1])
@@ -41,15 +41,16 @@ def warn_of_odd_values(frame: pl.DataFrame, what: str) -> None:
         kind = _looks_like(frame.select(name).gather_every(max(len(frame) // SAMPLE, 1)), name)
         if kind is None:
             continue
-        odd = unlike(frame, name, kind)
-        if len(odd):
+        different = unlike(frame.select(pl.col(name).unique(maintain_order=True)), name, kind)
+        if len(different):
+            odd = int(frame[name].is_in(different.implode()).sum())
             filled = counted(int((frame[name] != "").sum()), "value")
             log.warning(
                 "%s: %s looks like %s but is read as text, since %s of %s %s another text, first "
                 "%.100r: correct %s, or leave %s empty",
-                *(what, name, _LOOKS[kind], f"{len(odd):,}", filled),
-                *(verb(len(odd), "is", "are"), odd[0]),
-                *[verb(len(odd), "it", "them")] * 2,
+                *(what, name, _LOOKS[kind], f"{odd:,}", filled),
+                *(verb(odd, "is", "are"), different[0]),
+                *[verb(odd, "it", "them")] * 2,
             )
 
 

@@ -165,9 +165,15 @@ def _check_late(seconds: pl.Series, times: pl.Series, what: str, unit: TimeUnit)
 
 
 def _dates(times: pl.Series) -> pl.Series | None:
-    """Return dates and times as seconds; None if the column is something else."""
-    if times.dtype == pl.String and times.str.contains(_ISO).all() and times.count():
-        times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+    """Return dates and times as seconds; None if the column is something else.
+
+    Texts are dates and times if most of them are; the others are null.
+    """
+    if times.dtype == pl.String and times.count():
+        iso = times.str.contains(_ISO)
+        if int(iso.sum()) > times.count() / 2:
+            times = times.set(~iso.fill_null(False), None)
+            times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
     if not isinstance(times.dtype, pl.Date | pl.Datetime):
         return None
     return times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 
 def counted(number: int, what: str) -> str:
@@ -37,6 +38,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         >>> did_you_mean("rain", ["view", "purchase"])
         ''
     """
+    near = _nearest(name.lower(), tuple(known))
+    return "" if near is None else f" (did you mean {near!r}?)"
+
+
+@lru_cache(1024)  # a live log may have the same unknown type in each event
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     folded = {one.lower(): one for one in known}
-    near = get_close_matches(name.lower(), folded, n=1)
-    return f" (did you mean {folded[near[0]]!r}?)" if near else ""
+    near = get_close_matches(name, folded, n=1)
+    return folded[near[0]] if near else None

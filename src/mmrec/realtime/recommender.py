@@ -219,7 +219,8 @@ class RealtimeRecommender:
 
         Raises:
             ValueError: no condition reads one of the values, a value can't be compared with its
-                condition, or the type is too long with its role.
+                condition, there is no type and events of several types were in training, or the
+                type is too long with its role.
         """
         rules = self._reader.rules
         if unread := sorted(map(str, set(values) - rules.columns)):
@@ -227,6 +228,8 @@ class RealtimeRecommender:
                 f"columns among {sorted(rules.columns)}, which the" if rules.columns else "none: no"
             )
             raise ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
+        if values:
+            event_type = self._reader.typed(event_type)
         kind = rules.resolve(event_type, values) if values else event_type
         if len(kind) > LONGEST >= len(event_type):
             raise ValueError(
@@ -349,7 +352,7 @@ class RealtimeRecommender:
             interest, recent = self._interest_of_user(user, now, time)
             seen = self._seen_by(user, now, exclude_seen)
         else:
-            past = past_of_history(history, now.catalog, self._reader.rules)
+            past = past_of_history(history, now.catalog, self._reader)
             self.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)

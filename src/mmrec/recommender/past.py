@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, EventRules, PastEvent
+from mmrec.data import Catalog, EventReader, EventRules, PastEvent
 from mmrec.data.tables import read_table, require_columns
 from mmrec.data.times import to_seconds
 from mmrec.recommender.requests import as_history
@@ -15,7 +15,7 @@ COLUMNS = ("item_id", "event", "timestamp")
 
 
 def past_of_history(
-    history: Any, catalog: Catalog, rules: EventRules | None = None
+    history: Any, catalog: Catalog, reader: EventReader | None = None
 ) -> list[PastEvent]:
     """Return a history as events with catalogue indices, oldest first.
 
@@ -23,13 +23,14 @@ def past_of_history(
         history: item ids, oldest first; or events, as a table or a list of mappings with
             ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
             user in a log. Events with times are sorted by time; those of one time keep their order.
-            Columns that conditions of the rules read give events the types that they have then.
+            Columns that conditions of rules read give events the types that they have then; an
+            event without a type has the only one of the training.
         catalog: the items.
-        rules: what events mean.
+        reader: has the rules, and the types of the training.
 
     Raises:
-        ValueError: ``history`` is neither or of several users, an item is unknown, or a time is
-            malformed.
+        ValueError: ``history`` is neither or of several users, an item is unknown, a time is
+            malformed, or types are missing.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b"]})
@@ -48,17 +49,21 @@ def past_of_history(
         if (users := frame["user_id"].n_unique()) > 1:
             raise ValueError(f"a history is of one user; got events of {users} users")
         frame = frame.drop("user_id")
-    rules = rules or EventRules()
+    rules = EventRules() if reader is None else reader.rules
     known = [*COLUMNS, *sorted(rules.columns - set(COLUMNS))]
     if unknown := sorted(set(frame.columns) - set(known)):
         raise ValueError(f"a history must have columns among {known}; got also {unknown}")
-    if rules.columns & set(frame.columns):
+    if "event" in frame.columns:
+        frame = frame.with_columns(pl.col("event").cast(pl.String))
+    if reader is not None and rules.columns & set(frame.columns):
+        given = frame["event"] if "event" in frame.columns else [None] * len(frame)
+        frame = frame.with_columns(pl.Series("event", [reader.typed(kind) for kind in given]))
         frame = rules.named(frame, whole=False)
     count = len(frame)
     indices = catalog.indices_of(frame["item_id"].to_list())
     types: list[Any] = [None] * count
     if "event" in frame.columns:
-        types = frame["event"].cast(pl.String).to_list()
+        types = frame["event"].to_list()
     times: list[Any] = [None] * count
     if "timestamp" in frame.columns:
         times = to_seconds(frame["timestamp"], "a history").to_list()

@@ -417,9 +417,9 @@ class Recommender:
         time = self.state.time_of(at)  # one for all
         allowed = self._allowed(where, exclude, time)
         lists: list[list[Recommendation]] = []
-        waiting, rules = iter(histories), self.options.event_rules
+        waiting, reader = iter(histories), self.state.reader
         while rows := list(islice(waiting, 256)):
-            pasts = [past_of_history(one, self.catalog, rules) for one in rows]
+            pasts = [past_of_history(one, self.catalog, reader) for one in rows]
             who = None if users is None else users[len(lists) : len(lists) + len(rows)]
             if who is not None and len(who) < len(rows):
                 raise ValueError(f"users must be as many as histories; got {len(users or ())}")

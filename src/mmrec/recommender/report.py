@@ -57,8 +57,7 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     """Return what a report says besides metrics, a line each."""
     said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
     said += _of_seen(report)
-    said += [*_of_refit(report), *_of_affinities(report), *_of_reranker(report)]
-    said += _of_strangers(report)
+    said += [*_of_refit(report), *_of_choices(report)]
     return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
 
 
@@ -68,8 +67,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
         return _without_metrics(report)
     rows = _rows(report)
     width = max(map(len, rows))
-    lines = [_of_split(report), *_of_seen(report), *_of_refit(report), *_of_affinities(report)]
-    lines += [*_of_reranker(report), *_of_strangers(report)]
+    lines = [_of_split(report), *_of_seen(report), *_of_refit(report), *_of_choices(report)]
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
@@ -83,7 +81,7 @@ def _ahead(report: Mapping[str, Any]) -> list[str]:
     own = tested(report).get(MAIN)
     if name is None or own is None or value <= own:
         return []
-    return [f"{name} is ahead: {MAIN} {value:.4f} against {own:.4f}"]
+    return [f"{name} is ahead of mmrec: {MAIN} {value:.4f} against {own:.4f}"]
 
 
 def _of_model(report: Mapping[str, Any]) -> list[str]:
@@ -167,6 +165,24 @@ def _of_refit(report: Mapping[str, Any]) -> list[str]:
         before = "" if measured is None else f"; NDCG@10 before the refit {measured:.4f}"
         lines.append(f"refit for {first['steps']:,} steps: tested: {said[0]}{kept}{before}")
     return lines + ([f"note: {report['leak']}"] if "leak" in report else [])
+
+
+def _of_choices(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about each thing that validation has chosen after the training."""
+    parts = (_of_trend, _of_affinities, _of_reranker, _of_strangers)
+    return [line for part in parts for line in part(report)]
+
+
+def _of_trend(report: Mapping[str, Any]) -> list[str]:
+    """Return a line about whether what is popular now and the age of items lift validation."""
+    facts = report.get("trend")
+    if not facts:
+        return []
+    if facts["chosen"] is None:
+        return ["trend: neither what is popular now nor the age of items lifts validation"]
+    found = facts["terms"][facts["chosen"]]
+    gain = f"{found['gain']:+.4f} ± {found['standard_error']:.4f}"
+    return [f"trend: {facts['chosen']} (NDCG@10 on validation {gain})"]
 
 
 def _of_affinities(report: Mapping[str, Any]) -> list[str]:
@@ -294,8 +310,7 @@ def summary(state: RecommenderState) -> str:
     if "events" in report:
         lines.append(f"  split       {_of_split(report).removeprefix('split ')}")
     lines += [f"  refit       {line.removeprefix('refit ')}" for line in _of_refit(report)]
-    chosen = [*_of_affinities(report), *_of_reranker(report), *_of_strangers(report)]
-    lines += [f"  {line.replace(': ', '  ', 1)}" for line in chosen]
+    lines += [f"  {line.replace(': ', '  ', 1)}" for line in _of_choices(report)]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
     return "\n".join(lines)

@@ -8,7 +8,9 @@ import torch
 
 from mmrec.data import Catalog
 from mmrec.recommender import Recommender
+from mmrec.recommender.pipeline.scorers import scorer_at
 from mmrec.recommender.pipeline.update import merged
+from mmrec.trends import ItemEvents, Trend
 
 ID_TABLE = "items.encoders.id.table.weight"
 
@@ -108,6 +110,7 @@ def test_an_item_that_loses_its_image_is_said(pictured, caplog):
     ]
     assert [path is None for path in made.image_paths()] == [True, True, False, True]
     caplog.clear()
+    merged(old, {"item_id": ["a"], "image": ["later.png"]}, None)  # said when content is read
     merged(old, {"item_id": ["a"], "title": ["A"]}, None)
     merged(old, {"item_id": ["a"], "image": [pictured.row("b")["image"]]}, None)
     assert caplog.messages == []
@@ -135,6 +138,35 @@ def test_the_recommender_before_is_measured_on_the_same_events(by_id):
     log = later(known)
     made = by_id.update(log, options={"epochs": 1, "lr": 1e-9, "refit": "none"})
     alone = by_id.evaluate(log)["test"]
-    assert made.report["before"] == {name: alone[name] for name in made.report["before"]}
+    names = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
+    assert made.report["before"] == {name: alone[name] for name in names}
     assert "RUN before the update" in str(made.report)
     assert "before" not in by_id.report
+
+
+def test_items_that_are_new_to_it_are_ranked_by_the_recommender_before(by_id, caplog):
+    items = [*by_id.catalog.ids[:10], "x", "y"]
+    made = by_id.update(
+        later(items), {"item_id": ["x", "y"]}, options={"epochs": 1, "refit": "none"}
+    )
+    assert 0 < made.report["before"]["hr@10"] < 1
+    assert not [text for text in caplog.messages if "mean nothing" in text]
+
+
+def test_before_new_items_without_a_date_exist_from_their_first_event(by_id, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "mmrec.recommender.pipeline.update.scorer_at",
+        lambda state, split, part: given.append(state) or scorer_at(state, split, part),
+    )
+    trend = Trend.of(
+        ItemEvents(np.zeros(0, dtype=int), np.zeros(0)),
+        np.zeros(31),
+        half_life=3600.0,
+        pseudo_count=1.0,
+        created=np.full(31, np.nan),
+    )
+    old = Recommender(replace(by_id.state, trend=trend))
+    items = [*by_id.catalog.ids[:10], "x"]
+    old.update(later(items), {"item_id": ["x"]}, options={"epochs": 1, "refit": "none"})
+    assert np.isnan(given[0].trend.created[-1])

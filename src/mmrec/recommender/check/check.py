@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmrec.data import TimeUnit
+from mmrec.data.said import Said, collected
 from mmrec.recommender.check.events import before_created, event_findings, unusable_events
 from mmrec.recommender.check.finding import ORDER, Finding, error, note, warning
 from mmrec.recommender.check.ids import alike_ids
@@ -20,7 +21,6 @@ from mmrec.recommender.check.pictures import (
 )
 from mmrec.recommender.check.reading import Material, read_material
 from mmrec.recommender.check.report import CheckReport
-from mmrec.recommender.check.said import Said, collected
 from mmrec.recommender.check.there import describe_data
 from mmrec.recommender.check.unused import find_unused, unused_findings
 from mmrec.recommender.check.used import Use, find_use

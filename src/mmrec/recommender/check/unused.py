@@ -65,7 +65,9 @@ def find_unused(material: Material, use: Use, options: Options) -> dict[str, lis
 
 def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Finding]:
     """Return a note for each table with unused columns."""
-    hints = {one["column"]: one["hint"] for one in unused.get("interactions", ())}
+    # A signal has a warning of its own.
+    of_events = [one for one in unused.get("interactions", ()) if one["column"] not in SIGNALS]
+    hints = {one["column"]: one["hint"] for one in of_events}
     ruled = any(hint.startswith(_RULE) for hint in hints.values())
     of_rules = ["Rules of events can read them, see --targets, --negative and --ignored."] * ruled
     others = dict.fromkeys(hint for hint in hints.values() if not hint.startswith(_RULE))
@@ -76,8 +78,7 @@ def unused_findings(unused: Mapping[str, Sequence[Mapping[str, str]]]) -> list[F
         "users": "Features of users can read them, see --user-features.",
     }
     names = {table: [column["column"] for column in found] for table, found in unused.items()}
-    # A signal has a warning of its own.
-    names["interactions"] = [c for c in names.get("interactions", []) if c not in SIGNALS]
+    names["interactions"] = [*hints]
     return [
         note(
             f"unused_columns_{table}",

@@ -1,7 +1,7 @@
 """Continuing the training of a recommender on new events and items."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from mmrec.data import Catalog, Interactions, Split, Table, TimeUnit, read_log
 from mmrec.data.images import ADDED
+from mmrec.data.said import collected
 from mmrec.data.users import match_users, read_users
 from mmrec.data.wording import counted, verb
 from mmrec.evaluation import evaluate
@@ -19,7 +20,6 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS, Parts
 from mmrec.recommender.parts.remake import is_ours
-from mmrec.recommender.pipeline.affinity import continuing
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
@@ -31,6 +31,7 @@ from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.report import BEFORE, COLUMNS
 from mmrec.recommender.users import UserTable, user_catalog
 from mmrec.recommender.zoo import MODEL
+from mmrec.trends import ItemEvents, created_times
 
 logger = logging.getLogger(__name__)
 
@@ -97,14 +98,21 @@ def update_state(
 def _measured_before(old: RecommenderState, catalog: Catalog, split: Split) -> dict[str, float]:
     """Return the metrics of the recommender that is updated, on the test part of the new log.
 
-    It ranks the same items as the new one: those that are new to it by their content.
+    It ranks the same items as the new one: those that are new to it by their content. Counts go on
+    from those that are served, as those of the new one do.
     """
     new = np.arange(len(old.catalog) + 1, len(catalog) + 1)
     if len(new):
-        rows = catalog.take(new)
-        old = old.with_items(rows.frame, *old.encode(rows))
+        rows, trend = catalog.take(new), old.trend
+        with collected():  # the training says what is odd about them
+            old = replace(old, trend=None).with_items(rows.frame, *old.encode(rows))
+        if trend is not None:
+            # In a log, items without a date exist from their first event, as in a training.
+            created = created_times(rows.frame, ItemEvents(np.zeros(0, dtype=int), np.zeros(0)))
+            old = replace(old, trend=trend.with_items(created[1:]))
+    served = tuple(one.updated(one.updated(None)) for one in old.neighbours)
     split = old.labelled(with_earlier(split, old.counts.cpu().numpy()))
-    scorer = scorer_at(continuing(old, split), split, "test")
+    scorer = scorer_at(replace(old, neighbours=served), split, "test")
     found = evaluate(scorer, split, "test", protocol=protocol_of(old))
     return {name: found[name] for name in COLUMNS}
 
@@ -169,38 +177,39 @@ def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | Non
         rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
         known = np.array([item in catalog for item in rows.ids], dtype=bool)
         if known.any():
-            catalog.update(rows.frame.filter(known.tolist()))
+            changed = rows.frame.filter(known.tolist())
+            catalog.update(changed)
+            _say_lost(old, catalog, changed["item_id"].to_list())
         if not known.all():
             catalog.append(rows.frame.filter((~known).tolist()))
-    if images is not None or items is not None:
-        _check_images(old, catalog)
+    if images is not None:
+        _check_folder(old, catalog)
     return catalog
 
 
-def _check_images(old: Catalog, catalog: Catalog) -> None:
-    """Say which items lose an image that they had.
-
-    Raises:
-        ValueError: their rows name images that are missing in the folder.
-    """
-    paths = list(zip(old.image_paths(), catalog.image_paths(), strict=False))  # new ones at the end
-    had = [row for row, (before, _) in enumerate(paths) if before and before.is_file()]
-    unnamed = [row for row in had if paths[row][1] is None]
-    missing = [row for row in had if (now := paths[row][1]) is not None and not now.is_file()]
-    if missing:
-        raise ValueError(
-            f"{catalog.images} must also hold the images of the RUN's items; it lacks "
-            f"{len(missing):,}, first {paths[missing[0]][1]}: copy them from {old.images}; those "
-            f"of items that were added live are in its folder {ADDED}"
-        )
-    if unnamed:
+def _say_lost(old: Catalog, catalog: Catalog, changed: Sequence[Any]) -> None:
+    """Warn of changed items that have no image any more."""
+    both = [(item, old.image_path(item), catalog.image_path(item)) for item in changed]
+    lost = [item for item, before, now in both if before and before.is_file() and now is None]
+    if lost:
+        have = verb(len(lost), "has", "have")
         logger.warning(
             "%s of the RUN %s an image and %s none after the update, first %r: the new rows name "
             "none; write the names of the images there to keep them",
-            counted(len(unnamed), "item"),
-            verb(len(unnamed), "has", "have"),
-            verb(len(unnamed), "has", "have"),
-            catalog.ids[unnamed[0]],
+            *(counted(len(lost), "item"), have, have, lost[0]),
+        )
+
+
+def _check_folder(old: Catalog, catalog: Catalog) -> None:
+    """Refuse a new folder of images without those that items keep."""
+    paths = zip(old.image_paths(), catalog.image_paths(), strict=False)  # new ones at the end
+    kept = [(before, now) for before, now in paths if before and now and before.name == now.name]
+    lacking = [now for before, now in kept if before.is_file() and not now.is_file()]
+    if lacking:
+        raise ValueError(
+            f"{catalog.images} must also hold the images of the RUN's items; it lacks "
+            f"{len(lacking):,}, first {lacking[0]}: copy them from {old.images}; those "
+            f"of items that were added live are in its folder {ADDED}"
         )
 
 
