@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.content import texts_of
 from mmrec.recommender.check.finding import Finding, note, warning
 
@@ -91,11 +91,13 @@ def _never_met(catalog: Catalog, met: pl.Series) -> list[Finding]:
     never = ~catalog.frame["item_id"].is_in(met.unique().implode())
     if not never.any():
         return []
+    many = int(never.sum())
     return [
         note(
             "items_never_met",
-            int(never.sum()),
-            f"{counted(int(never.sum()), 'item')} of {len(catalog):,} occur in no event",
+            many,
+            f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'occurs', 'occur')} in no "
+            "event",
             "They are recommended by their content alone.",
             _ids(catalog, never.to_numpy()),
         )

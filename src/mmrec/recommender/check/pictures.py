@@ -12,7 +12,7 @@ import numpy as np
 from mmrec.data import Catalog, check_images
 from mmrec.data.images import Picture
 from mmrec.data.pictures import SUFFIXES
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import FEW, Finding, note, warning
 from mmrec.recommender.content import ImageModality, Modality
 from mmrec.recommender.content.several import flatten
@@ -140,7 +140,8 @@ def _missing(pictures: Pictures, catalog: Catalog) -> list[Finding]:
         warning(
             "missing_pictures",
             many,
-            f"{counted(many, 'picture')} of {len(pictures.files):,} have no file{why}",
+            f"{counted(many, 'picture')} of {len(pictures.files):,} "
+            f"{verb(many, 'has', 'have')} no file{why}",
             "fit leaves them out. Add the files, or see mmrec fetch-images.",
             names,
         )
