@@ -221,8 +221,9 @@ def test_without_a_time_the_order_of_rows_is_that_of_events(caplog):
     assert rows(log) == [("u", "c", 0.0), ("v", "b", 1.0), ("u", "a", 2.0)]
     assert log.order == "position"
     assert caplog.messages == [
-        "interactions have no column timestamp or position: the order of their rows is taken to be "
-        "that of time"
+        "interactions have no column timestamp or position among ['user_id', 'item_id']: the order "
+        "of their rows is taken to be that of time; a column with another name is given as "
+        "time=timestamp (--columns, columns=)"
     ]
 
 

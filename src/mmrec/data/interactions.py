@@ -208,8 +208,10 @@ def in_row_order(frame: pl.DataFrame, start: int = 0) -> pl.DataFrame:
     """
     if not start:
         log.warning(
-            "interactions have no column timestamp or position: the order of their rows is taken "
-            "to be that of time"
+            "interactions have no column timestamp or position among %s: the order of their rows "
+            "is taken to be that of time; a column with another name is given as time=timestamp "
+            "(--columns, columns=)",
+            frame.columns,
         )
     rows = pl.Series("position", range(start, start + len(frame)), dtype=pl.Float64)
     return frame.with_columns(rows)

@@ -101,7 +101,8 @@ def _event_hint(events: pl.DataFrame, name: str) -> str:
     if name.lower() in SESSIONS:
         return (
             "Sessions are not read: a history has all events of a user. To recommend within "
-            f"sessions, make each a user: --columns user_id=person,{name}=user_id."
+            f"sessions, make each a user: --columns user_id=person,{name}=user_id (on the left, "
+            "the names in your table)."
         )
     if name == IMPRESSION:
         return "It groups what was shown at once, for models of clicks; fit reads no impressions."
