@@ -7,7 +7,7 @@ from typing import Any
 from mmrec.affinities import Counted
 from mmrec.data import Source, Split
 from mmrec.recommender.artifact.state import RecommenderState
-from mmrec.recommender.pipeline.affinity import attach, weights_of, with_affinities
+from mmrec.recommender.pipeline.affinity import attach, recounted, weights_of, with_affinities
 from mmrec.recommender.pipeline.reranking import with_useful_reranker, without_reranker
 from mmrec.recommender.pipeline.trend import with_trend
 
@@ -40,14 +40,16 @@ def _keep_affinities(
     return attach(later, sources, split, weights_of(chosen), before)
 
 
-def _from_events(
-    choose: Callable[[RecommenderState, Split], tuple[RecommenderState, dict[str, Any]]],
-) -> Callable[
-    [RecommenderState, Sources, Split, RecommenderState | None],
-    tuple[RecommenderState, dict[str, Any]],
-]:
-    """Return a choice that needs neither content nor the recommender that was updated."""
-    return lambda state, sources, split, start: choose(state, split)
+def _choose_trend(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+) -> tuple[RecommenderState, dict[str, Any]]:
+    return with_trend(state, split, recounted(state, split.train))
+
+
+def _choose_reranker(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+) -> tuple[RecommenderState, dict[str, Any]]:
+    return with_useful_reranker(state, split)
 
 
 def _keep_trend(
@@ -64,11 +66,15 @@ def _keep_reranker(
 
 
 CHOICES: Sequence[Choice] = (
-    Choice(_from_events(with_trend), _keep_trend),
+    Choice(_choose_trend, _keep_trend),
     Choice(with_affinities, _keep_affinities),
-    Choice(_from_events(with_useful_reranker), _keep_reranker),
+    Choice(_choose_trend, _keep_trend),
+    Choice(_choose_reranker, _keep_reranker),
 )
-"""In the order in which they are made; each sees what those before it have chosen."""
+"""In the order in which they are made; each sees what those before it have chosen.
+
+The trend is chosen twice: first so that affinities don't stand in for it, then beside them.
+"""
 
 
 def choose(

@@ -1,11 +1,13 @@
 """The trend of a recommender: fitted on validation, and as it was at times of a log."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mmrec.affinities import Counted
 from mmrec.data import Split
 from mmrec.evaluation import known_sequences
 from mmrec.models import CatalogScorer
@@ -20,10 +22,17 @@ def known_events(split: Split, part: str) -> ItemEvents:
     return ItemEvents(events.item, events.time.astype(np.float64))
 
 
-def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState, dict[str, Any]]:
-    """Return a state without affinities with a trend, fitted on validation, and facts of that.
+def with_trend(
+    state: RecommenderState, split: Split, counted: Sequence[Counted] = ()
+) -> tuple[RecommenderState, dict[str, Any]]:
+    """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend``, without times, or with too few validation events, there is none.
+
+    Args:
+        state: a trained state; a trend that it has is fitted anew.
+        split: the events.
+        counted: its counted affinities as they were after the training part.
     """
     if not state.options.trend:
         return state, {}
@@ -32,7 +41,7 @@ def with_trend(state: RecommenderState, split: Split) -> tuple[RecommenderState,
     if not split.sequences.timed or not known.enough:
         return state, {}
     train = split.train.without_negatives()
-    scorer = replace(state, trend=None).scorer
+    scorer = replace(state, trend=None, neighbours=tuple(counted)).scorer
     requests = Requests(
         known.targets,
         split.sequences.time[known.stops].astype(np.float64),
