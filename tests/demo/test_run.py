@@ -1,10 +1,11 @@
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from mmrec.data import read_folder
-from mmrec.demo.run import check, check_installed, demo_shop, run_demo
+from mmrec.demo.run import MODELS, _train, check, check_installed, demo_shop, run_demo
 from mmrec.encoders.packaged import packaged_image_weights, packaged_text_model
 from mmrec.recommender import Recommender
 from mmrec.recommender.content import DEFAULT_IMAGE_ENCODER, DEFAULT_TEXT_ENCODER
@@ -45,6 +46,22 @@ def test_the_demo_from_end_to_end(tmp_path):
     assert "Learning from text + image" in text
     for name in (*summary["models"], *summary["baselines"]):
         assert re.search(rf"^{re.escape(name)} +0\.", text, re.M)
+
+
+def test_every_model_has_the_same_limit_of_epochs(tmp_path, monkeypatch):
+    limits = []
+
+    def fit(*data, options, **rest):
+        limits.append(options.epochs)
+        report = {"training": {"epochs": 3}, "test": {"ndcg@10": 0.1}, "seconds": {"train": 1.0}}
+        made = Recommender.__new__(Recommender)
+        made.state = SimpleNamespace(report=report)
+        return made
+
+    monkeypatch.setattr(Recommender, "fit", fit)
+    shop = demo_shop(tmp_path, 0, users=4, items=8, say=lambda line: None)
+    _train(read_folder(shop), tmp_path / "cache", 0, 18, lambda line: None)
+    assert limits == [18] * len(MODELS)
 
 
 @pytest.mark.parametrize(

@@ -187,8 +187,8 @@ def _train(
             dataset.interactions, dataset.catalog, cache=cache, options=options, negatives="full"
         )
         report = models[name].report
-        epochs, seconds = report["training"]["epochs"], sum(report["seconds"].values())
-        found = f"  NDCG@10 {report['test']['ndcg@10']:.4f} after {counted(epochs, 'epoch')}"
+        done, seconds = report["training"]["epochs"], sum(report["seconds"].values())
+        found = f"  NDCG@10 {report['test']['ndcg@10']:.4f} after {counted(done, 'epoch')}"
         say(f"{found}, {seconds:.0f} s")
     return models
 
