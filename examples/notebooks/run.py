@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 LIMIT = 6_000_000
 """Bytes that all notebooks may take together."""
 
+COUNTED = re.compile(r"\r[^\r\n]*")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -65,6 +66,13 @@ def problems_of(path: Path) -> list[str]:
     return found
 
 
+def is_progress(output: nbformat.NotebookNode) -> bool:
+    """Return whether an output shows how far something is, which nobody reads later."""
+    if output.get("name") == "stderr":
+        return not COUNTED.sub("", output.text).strip()
+    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
 def execute(path: Path, write: bool) -> tuple[str, float]:
     """Run a notebook in an empty folder; return its error, or an empty text, and the seconds."""
     start, notebook, error = time.perf_counter(), read_text(path), ""
@@ -83,6 +91,9 @@ def execute(path: Path, write: bool) -> tuple[str, float]:
         except CellExecutionError as failure:
             error = f"{path.name}: {COLORS.sub('', str(failure))}"
     if write and not error:
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [one for one in cell.outputs if not is_progress(one)]
         notebook.metadata = nbformat.from_dict(METADATA)  # without the versions of this machine
         nbformat.write(notebook, path.with_suffix(".ipynb"))
     return error, time.perf_counter() - start

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from mmrec.encoders import FeatureStore, ImageEncoder, ImageTransform, TextEncoder
+from mmrec.layers import progress
 
 TEXTS = ["red shoes", None, "a lamp for the winter", "", "red shoes", "hat"]
 
@@ -140,7 +141,8 @@ def test_a_vector_that_is_not_finite_is_a_problem(store):
     assert features.present.tolist() == [True, False, True, False, True, False]
 
 
-def test_progress_goes_to_stderr(store, capsys):
+def test_progress_goes_to_stderr(store, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
     store.encode(Letters(), TEXTS, progress=True)
     shown = capsys.readouterr()
     assert shown.err.endswith("encoded 3 of 3\n")

@@ -10,6 +10,7 @@ import torch
 from mmrec.encoders import HiddenStates, ImageEncoder, StateStore, TextEncoder
 from mmrec.encoders import state_store as module
 from mmrec.encoders.state_store import TooLargeError
+from mmrec.layers import progress
 
 TEXTS = ["red shoes", None, "a lamp for the winter", "", "red shoes", "hat"]
 
@@ -231,6 +232,7 @@ def test_an_encoder_without_frozen_layers_is_refused(bert_folder):
         StateStore(encoder, None)
 
 
-def test_progress(encoder, capsys):
+def test_progress(encoder, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
     StateStore(encoder, None).encode(TEXTS, progress=True)
     assert capsys.readouterr().err == "\rfrozen layers: 3 of 3\n"

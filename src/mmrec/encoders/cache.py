@@ -1,6 +1,5 @@
 """Vectors of frozen encoders, computed once and kept by content and encoder."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -18,6 +17,7 @@ from mmrec.data.images import MISSING, Picture
 from mmrec.encoders.batching import raw_batches
 from mmrec.encoders.folding import folded
 from mmrec.encoders.rowlog import COMMIT, RowLog, RowMemory, map_rows
+from mmrec.layers.progress import counter, showing
 
 Raw = str | Path | bytes | None
 _WORTH_FOLDING = 64  # with fewer values, folding takes longer than it saves
@@ -125,7 +125,7 @@ class FeatureStore:
                 image file, so the file need not be read to look its vector up.
             batch_size: images encoded at once, or texts of 64 tokens. The default is 16 on a CPU,
                 whose caches hold no more, and 128 elsewhere.
-            progress: show on stderr how many are encoded.
+            progress: show on stderr how many are encoded, after two seconds.
             shard: ``(rank, world)``: encode only this process' part of what the store lacks,
                 beside the other processes. A content's hash decides its rank, so the order of
                 values does not matter. When all ranks are done, a call without ``shard`` finds
@@ -254,23 +254,20 @@ class _Job:
         device = next((p.device for p in self.encoder.parameters()), torch.device("cpu"))
         batch_size = self.batch_size or (16 if device.type == "cpu" else 128)
         failed: dict[bytes, str] = {}
-        mode, done = self.encoder.training, 0
+        mode = self.encoder.training
         quick = None if len(values) >= _WORTH_FOLDING else self.encoder
         self.encoder.eval()
         try:
-            for positions, inputs, problems in raw_batches(self.encoder, values, batch_size):
-                failed |= {digests[i]: problem for i, problem in problems.items()}
-                if inputs is not None:
-                    inputs = moved(inputs, device)
-                    quick = _folded(self.encoder, inputs) if quick is None else quick
-                    failed |= _append(log, [digests[i] for i in positions], quick, inputs)
-                done += len(positions) + len(problems)
-                if self.progress:
-                    sys.stderr.write(f"\rencoded {done:,} of {len(values):,}")
+            with showing(self.progress), counter("encoded", len(values)) as done:
+                for positions, inputs, problems in raw_batches(self.encoder, values, batch_size):
+                    failed |= {digests[i]: problem for i, problem in problems.items()}
+                    if inputs is not None:
+                        inputs = moved(inputs, device)
+                        quick = _folded(self.encoder, inputs) if quick is None else quick
+                        failed |= _append(log, [digests[i] for i in positions], quick, inputs)
+                    done(len(positions) + len(problems))
         finally:
             self.encoder.train(mode)
-            if self.progress:
-                sys.stderr.write("\n")
         return failed
 
 

@@ -1,6 +1,5 @@
 """States of frozen lower layers, computed once and kept by content and encoder."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -23,6 +22,7 @@ from mmrec.encoders.protocol import LayeredEncoder
 from mmrec.encoders.room import free_disk, free_memory
 from mmrec.encoders.rowlog import RowLog, RowMemory, exclusive
 from mmrec.encoders.states import HiddenStates
+from mmrec.layers.progress import counter, showing
 
 _SAMPLED = 500  # about so many texts are tokenized to estimate a size
 
@@ -83,7 +83,7 @@ class StateStore:
             values: texts, or images as paths or bytes of files; None and "" are missing.
             batch_size: images run at once, or texts of 64 tokens; by default 16 on a CPU and 128
                 elsewhere.
-            progress: show on stderr how many have run.
+            progress: show on stderr how many have run, after two seconds.
 
         Returns:
             The states, and by position why a value has none: an image can't be read.
@@ -163,8 +163,9 @@ class StateStore:
         device = next(cast(nn.Module, self.encoder).parameters()).device
         batch_size = batch_size or (16 if device.type == "cpu" else 128)
         failed: dict[bytes, str] = {}
-        writing, done = dict[int, RowLog | RowMemory](), 0
-        with _inference(self.encoder):
+        writing = dict[int, RowLog | RowMemory]()
+        shown = counter("frozen layers:", len(values))
+        with _inference(self.encoder), showing(progress), shown as done:
             for positions, inputs, problems in raw_batches(self.encoder, values, batch_size):
                 failed |= {digests[i]: problem for i, problem in problems.items()}
                 batch = {} if inputs is None else self.encoder.lower(moved(inputs, device))
@@ -173,11 +174,7 @@ class StateStore:
                         log = writing[count] = self._logs[count] = self._log(count)
                         held.enter_context(log.locked())
                     writing[count].append([digests[positions[i]] for i in places], rows)
-                done += len(positions) + len(problems)
-                if progress:
-                    sys.stderr.write(f"\rfrozen layers: {done:,} of {len(values):,}")
-        if progress:
-            sys.stderr.write("\n")
+                done(len(positions) + len(problems))
         return failed
 
     def _by_count(
