@@ -71,7 +71,27 @@ def test_gbce_equals_the_formula_of_the_paper(rows, slots, t, seed):
         losses.append(-total / (len(others) + 1))
     log_q = torch.full((slots,), np.log(share), dtype=torch.float64)
     given_ = torch.tensor(logits), torch.tensor(target), None, log_q
-    assert gbce_loss(*given_, calibration=t).item() == pytest.approx(np.mean(losses), rel=1e-9)
+    found = gbce_loss(*given_, calibration=t, from_chance=False)
+    assert found.item() == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_a_gbce_score_of_0_is_the_probability_of_chance():
+    """One of 50 items, of which all or each with probability 1/2 are drawn."""
+    scores, target, items = torch.zeros(3, 51, dtype=torch.float64), torch.tensor([1, 7, 50]), 50
+    lost = np.log(items) + (items - 1) * np.log(items / (items - 1))
+    assert gbce_loss(scores, target).item() == pytest.approx(lost / items)
+    log_q = torch.full((51,), np.log(0.5), dtype=torch.float64)
+    one = 1 / (1 + 2 * (items - 1))
+    lost = -np.log(one) - (items - 1) * np.log(1 - one)
+    found = gbce_loss(scores, target, None, log_q, calibration=0.0)
+    assert found.item() == pytest.approx(lost / items)
+
+
+def test_the_gbce_gradient_of_a_score_of_0_is_that_of_chance():
+    scores = torch.zeros(1, 1001, dtype=torch.float64, requires_grad=True)
+    gbce_loss(scores, torch.tensor([1])).backward()
+    pull, push = -scores.grad[0, 1].item(), scores.grad[0, 2:].sum().item()
+    assert pull == pytest.approx(push)
 
 
 def test_gbce_of_all_items_is_binary_cross_entropy():
@@ -79,7 +99,8 @@ def test_gbce_of_all_items_is_binary_cross_entropy():
     labels = torch.zeros(4, 6, dtype=torch.float64).scatter(1, target.unsqueeze(1), 1.0)
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 1:], labels[:, 1:])
     for log_q in (None, torch.zeros(6, dtype=torch.float64)):
-        assert torch.allclose(gbce_loss(logits, target, None, log_q), expected)
+        found = gbce_loss(logits, target, None, log_q, from_chance=False)
+        assert torch.allclose(found, expected)
 
 
 def test_gbce_scores_are_probabilities_of_all_items():
@@ -95,7 +116,8 @@ def test_gbce_scores_are_probabilities_of_all_items():
         def step(t=t, score=score, optimizer=optimizer):
             optimizer.zero_grad()
             logits = score.expand(1, drawn + 1)
-            loss = gbce_loss(logits, torch.tensor([1]), None, log_q, calibration=t)
+            target = torch.tensor([1])
+            loss = gbce_loss(logits, target, None, log_q, calibration=t, from_chance=False)
             loss.backward()
             return loss
 

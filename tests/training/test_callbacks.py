@@ -2,10 +2,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    ModelCheckpoint,
+    RichProgressBar,
+    TQDMProgressBar,
+)
 
 from mmrec.training import MONITOR, Checkpoints, MovingAverage, Watch, callbacks
-from mmrec.training.callbacks import StopAfter, average_and_stop
+from mmrec.training.callbacks import StopAfter, average_and_stop, progress_bar
 
 
 def types_of(parts):
@@ -20,6 +25,12 @@ def test_which_callbacks_are_returned(tmp_path):
     assert best.mode == stop.mode == "max"
     assert stop.patience == 3
     assert types_of(callbacks(tmp_path, ema=0.0)) == [EarlyStopping, ModelCheckpoint]
+
+
+def test_a_bar_that_needs_no_widgets_unless_one_is_given():
+    assert types_of(progress_bar(True)) == [TQDMProgressBar]
+    assert progress_bar(True, [RichProgressBar()]) == []
+    assert progress_bar(False) == []
 
 
 def test_a_trainer_of_ones_own_keeps_the_averaged_weights_of_the_best_epoch(split, fit, tmp_path):

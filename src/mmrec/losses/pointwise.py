@@ -58,6 +58,7 @@ def gbce_loss(
     log_q: Float[Tensor, " P"] | None = None,
     *,
     calibration: float = 0.75,
+    from_chance: bool = True,
 ) -> Float[Tensor, ""]:
     r"""Return a binary cross-entropy that allows for negatives that were not drawn.
 
@@ -72,12 +73,19 @@ def gbce_loss(
     :math:`1/q_i` (Horvitz and Thompson), so that any sampler may be used. If all are drawn, or with
     a calibration of 0, this is the usual binary cross-entropy over all slots.
 
+    Few of many items are targets, so a score must be far below 0 for almost all of them. A product
+    of vectors has no constant to learn that with, and the first epochs would go to it. With
+    ``from_chance``, :math:`r_i` is the score less the log of the number of all negatives, so that a
+    score of 0 is a probability of about 1 in all items. No order changes.
+
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
         candidates: slots that are negatives; None for all. Slot 0 never is.
         log_q: log of the probability that a slot's item is in the pool; None if all items are.
         calibration: t, from 0 to 1; with 1 scores are probabilities of a model that met all items.
+        from_chance: whether a score of 0 is the probability of chance; if not, it is one half, as
+            in the paper.
 
     Returns:
         A scalar, the mean over rows; zero, with a graph, if there are no rows.
@@ -94,7 +102,8 @@ def gbce_loss(
         >>> scores, target = torch.zeros(1, 3), torch.tensor([1])
         >>> gbce_loss(scores, target)  # log 2 for each label, their mean
         tensor(0.6931)
-        >>> gbce_loss(scores, target, log_q=torch.tensor(0.01).log().expand(3), calibration=1.0)
+        >>> log_q = torch.tensor(0.01).log().expand(3)
+        >>> gbce_loss(scores, target, log_q=log_q, calibration=1.0, from_chance=False)
         tensor(0.3500)
     """
     check_shapes(logits, target, candidates, log_q)
@@ -106,6 +115,9 @@ def gbce_loss(
     negatives = negatives & ~torch.isneginf(log_q)  # never drawn, as in the softmax
     drawn = negatives.sum(1)
     every = torch.where(negatives, (-log_q).exp(), 0.0).sum(1)
+    if from_chance:
+        chance = every.clamp(min=1).log().unsqueeze(1)
+        scores, positive = scores - chance, positive - chance
     beta = 1 - calibration * (1 - drawn / every.clamp(min=1))
     beta = torch.where(drawn > 0, beta, 1.0)
     lost = torch.where(negatives, -F.logsigmoid(-scores.masked_fill(~negatives, 0)), 0.0).sum(1)

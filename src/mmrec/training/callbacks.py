@@ -1,11 +1,17 @@
 """Callbacks that stop training and keep the best weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    ProgressBar,
+    TQDMProgressBar,
+)
 
 from mmrec.training.averaging import MovingAverage
 from mmrec.training.resume import MONITOR
@@ -50,6 +56,20 @@ def average_and_stop(*, patience: int, ema: float, steps: int | None = None) -> 
     if steps is not None:
         return [*average, StopAfter(steps)]
     return [*average, EarlyStopping(MONITOR, mode="max", patience=patience)]
+
+
+def progress_bar(shown: bool, given: Sequence[Callback] = ()) -> list[Callback]:
+    """Return the bar that shows how far training is, unless one is given.
+
+    Lightning would take that of Rich, which warns in a notebook without ``ipywidgets``.
+
+    Example:
+        >>> [type(part).__name__ for part in progress_bar(True)], progress_bar(False)
+        (['TQDMProgressBar'], [])
+    """
+    if not shown or any(isinstance(one, ProgressBar) for one in given):
+        return []
+    return [TQDMProgressBar()]
 
 
 class StopAfter(Callback):

@@ -12,7 +12,7 @@ from mmrec.generative import TIGER, GenerativeScorer, ItemCodes, code_loss
 from mmrec.layers import seeded
 from mmrec.metrics import NDCG, HitRate, rank_of_target
 from mmrec.quiet import quiet
-from mmrec.training.callbacks import average_and_stop
+from mmrec.training.callbacks import average_and_stop, progress_bar
 from mmrec.training.finite import FiniteLoss
 from mmrec.training.next_items import NextItemDataModule, NextItems
 from mmrec.training.optimizers import warmup_cosine
@@ -162,7 +162,12 @@ def fit_generative(
         trainer = Trainer(
             max_epochs=epochs,
             gradient_clip_val=1.0,
-            callbacks=[*average_and_stop(patience=patience, ema=0.0), FiniteLoss(None), kept],
+            callbacks=[
+                *average_and_stop(patience=patience, ema=0.0),
+                *progress_bar(progress),
+                FiniteLoss(None),
+                kept,
+            ],
             num_sanity_val_steps=0,
             logger=False,
             enable_model_summary=False,

@@ -227,6 +227,7 @@ def _trainer(
     from lightning import Trainer
 
     from mmrec.training import AtomicCheckpointIO, FiniteLoss, Watch, average_and_stop
+    from mmrec.training.callbacks import progress_bar
     from mmrec.training.tracking import LogEpochs
 
     steps = None if length is None else length.steps
@@ -235,6 +236,7 @@ def _trainer(
         usual.append(Watch(watch))
     if loggers:
         usual.append(LogEpochs())
+    usual += progress_bar(progress, tracking.callbacks)
     given: dict[str, Any] = {"gradient_clip_val": 1.0, "enable_model_summary": False}
     return Trainer(
         max_epochs=steps or options.epochs,  # an epoch has a step or more
