@@ -24,6 +24,7 @@ from mmrec.data.ids import (
     in_form_of,
 )
 from mmrec.data.images import resolve_image
+from mmrec.data.other_names import require_own
 from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table, require_columns
@@ -345,7 +346,8 @@ def _read(source: Table, problems: Problems | None = None) -> pl.DataFrame:
     """
     frame, found = read_table(source, "items"), problems or Problems()
     with found:
-        require_columns(frame, ["item_id"], "items")
+        require = require_columns if problems is None else require_own  # later rows: no --columns
+        require(frame, ["item_id"], "items")
         if not (len(frame) <= FEW and _are_ids(frame["item_id"])):
             frame = check_ids(frame, "item_id", "items")
             check_unique(frame["item_id"], "items")
