@@ -300,6 +300,10 @@ def test_require_columns_names_what_is_missing():
     require_columns(frame, ["a"], "items")
     with pytest.raises(ValueError, match=r"items must have the columns \['b'\]; got \['a'\]"):
         require_columns(frame, ["a", "b"], "items")
+    named = pl.DataFrame({"title": ["x"], "price": [1]})
+    said = r"\['titel', 'z'\] \(did you mean 'title'\?\); got \['title', 'price'\]$"
+    with pytest.raises(ValueError, match=said):
+        require_columns(named, ["price", "titel", "z"], "items")
 
 
 def test_columns_of_other_lengths():

@@ -573,6 +573,21 @@ def test_an_event_of_a_history_or_a_batch_names_the_field_that_may_be_meant(clie
     assert answer.json()["events"][0]["reason"].endswith("(did you mean 'event_type'?)")
 
 
+@pytest.mark.parametrize(
+    ("row", "meant"),
+    [
+        ({"item_id": "new", "titel": "red"}, "got ['titel'] (did you mean 'title'?)"),
+        ({"item_id": "new", "brand": "red"}, "got ['brand']"),
+        ({"itemid": "new"}, "got ['itemid'] (did you mean 'item_id'?)"),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_column_of_a_new_item_that_may_be_meant_is_named(client, live, method, row, meant):
+    answer = client.request(method, "/items", json={"items": [row]})
+    said = f"items have the columns {live.catalog.columns}; {meant}"
+    assert (answer.status_code, answer.json()["detail"]) == (400, said)
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_no_answer_is_in_the_words_of_a_library(name, client):
     _, method, path, body = REFUSALS[name]

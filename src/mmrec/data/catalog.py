@@ -28,7 +28,7 @@ from mmrec.data.other_names import require_own
 from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table, require_columns
-from mmrec.data.wording import counted, verb
+from mmrec.data.wording import counted, some_meant, verb
 
 log = logging.getLogger(__name__)
 
@@ -325,7 +325,8 @@ class Catalog:
             )
         added = [name for name in new.columns if name not in frame.columns]
         if added:
-            log.warning("items get the new columns %s beside %s", added, frame.columns)
+            meant = some_meant(added, [name for name in frame.columns if name not in new.columns])
+            log.warning("items get the new columns %s%s beside %s", added, meant, frame.columns)
         start = len(self)
         # "relaxed" for columns without values, which have no type yet.
         frame = pl.concat([frame, new], how="diagonal_relaxed")

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data.wording import did_you_mean
+from mmrec.data.wording import did_you_mean, some_meant
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
 """A polars or pandas frame, a pyarrow table, a mapping of columns, or the path of a file."""
@@ -167,7 +167,8 @@ def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> N
     """Raise a ``ValueError`` with the names of the missing columns if ``frame`` lacks some."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise ValueError(f"{what} must have the columns {missing}; got {frame.columns}")
+        meant = some_meant(missing, [name for name in frame.columns if name not in columns])
+        raise ValueError(f"{what} must have the columns {missing}{meant}; got {frame.columns}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

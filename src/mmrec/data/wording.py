@@ -42,6 +42,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return "" if near is None else f" (did you mean {near!r}?)"
 
 
+def some_meant(names: Iterable[str], known: Iterable[str]) -> str:
+    """Return which known names several may mean, as :func:`did_you_mean` does for one.
+
+    Example:
+        >>> some_meant(["titel", "colour", "x"], ["title", "color", "brand"])
+        " (did you mean 'title', 'color'?)"
+        >>> some_meant(["x"], ["title"])
+        ''
+    """
+    known = tuple(known)
+    near = dict.fromkeys(_nearest(name.lower(), known) for name in names)
+    meant = [repr(name) for name in near if name is not None]
+    return f" (did you mean {', '.join(meant)}?)" if meant else ""
+
+
 @lru_cache(1024)  # a live log may have the same unknown type in each event
 def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     folded = {one.lower(): one for one in known}
