@@ -21,6 +21,8 @@ LISTS = {
 }
 BEFORE = "before"
 """In a report: the metrics of the recommender that was updated, on the same test events."""
+NO_TARGETS = "no targets"
+"""In place of a metric where there is nothing to measure, such as without cold items."""
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
@@ -261,10 +263,14 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
         rows[f"{us}, cold items among one another"] = test["among_cold"]
     for name, metrics in test.get("slices", {}).items():
         rows.setdefault(f"{us}, {name}", metrics)
-    return {
-        label: [f"{metrics.get(column, float('nan')):.4f}" for column in COLUMNS]
-        for label, metrics in rows.items()
-    }
+    return {label: _cells(metrics) for label, metrics in rows.items()}
+
+
+def _cells(metrics: Mapping[str, Any]) -> list[str]:
+    """Return metrics as text; without targets there are none."""
+    if metrics.get("targets") == 0:
+        return [NO_TARGETS, *["–"] * (len(COLUMNS) - 1)]
+    return [f"{metrics[column]:.4f}" if column in metrics else "–" for column in COLUMNS]
 
 
 def _of_lists(test: Mapping[str, Any]) -> list[str]:
