@@ -17,6 +17,22 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what[:-1]}ies" if what.endswith("ory") else f"{number:,} {what}s"
 
 
+_UNITS = {"day": 86_400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit of which it is one or more.
+
+    Example:
+        >>> duration(604_800.0), duration(5400.0), duration(60.0), duration(0.5)
+        ('7 days', '1.5 hours', '1 minute', '0.5 seconds')
+    """
+    # Rounded first, so that what is nearly an hour isn't 60 minutes.
+    unit = next((u for u, size in _UNITS.items() if round(seconds / size, 1) >= 1), "second")
+    number = f"{seconds / _UNITS[unit]:,.1f}".removesuffix(".0")
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
 def verb(number: int, one: str, many: str) -> str:
     """Return the form of a verb for a number of things.
 

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, duration
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.zoo import MODEL
@@ -26,7 +26,6 @@ NO_TARGETS = "no targets"
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
-DAY = 86_400.0
 TIMES = ("half_life", "window")
 """Settings of baselines in seconds."""
 
@@ -117,7 +116,7 @@ def _of_baselines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _setting(name: str, value: float) -> str:
-    return f"{value / DAY:g} days" if name in TIMES else f"{value:g}"
+    return duration(value) if name in TIMES else f"{value:g}"
 
 
 def _of_events(report: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ events as they come, and :func:`fit_trend` finds half-life and weights on valida
 from mmrec.trends.age import AGE_KNOTS, ages, created_times
 from mmrec.trends.events import ItemEvents
 from mmrec.trends.fit import fit_trend
-from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count
+from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.history import PopularityHistory
 from mmrec.trends.live import LiveTrend
 from mmrec.trends.popularity import DecayedCounts, smoothed_share
@@ -37,6 +37,7 @@ __all__ = [
     "fit_softmax",
     "fit_trend",
     "pseudo_count",
+    "shorter_times",
     "smoothed_share",
     "softmax_errors",
 ]
