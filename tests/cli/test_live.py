@@ -160,7 +160,7 @@ def test_wrong_settings(saved, tmp_path, monkeypatch):
     monkeypatch.delenv("MMREC_TOKEN", raising=False)
     for arguments, message in (
         (["--host", "0.0.0.0"], "needs a token"),
-        (["--index", "best"], "index: Input should be 'exact' or 'hnsw'"),
+        (["--index", "best"], "index: expected 'exact' or 'hnsw'; got 'best'"),
         (["--workers", "2"], "need a Redis server"),
     ):
         error = call("serve", saved, "--log", tmp_path / "e.db", *arguments).exception

@@ -60,6 +60,18 @@ def test_cold_items_have_rows_of_their_own():
     assert "nan" not in text
 
 
+@pytest.mark.parametrize("part", ["warm", "cold"])
+def test_a_part_without_targets_says_so(part):
+    told = report(cold=True)
+    told["test"][part] = {"targets": 0}
+    if part == "cold":  # then the warm items are all, and no row is about them
+        told["test"]["slices"] = {"cold items": {"targets": 0}}
+    text = metrics_table(told)
+    [row] = [line for line in text.splitlines() if f"mmrec, {part} items" in line]
+    assert row[-52:].split() == ["no", "targets", "–", "–", "–"]
+    assert "nan" not in text
+
+
 @pytest.fixture
 def catalog():
     rows = {"item_id": ["a", "b"], "title": ["A lamp", None], "name": ["x", "Chair"]}

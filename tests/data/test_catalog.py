@@ -201,7 +201,9 @@ def test_a_new_column_is_a_warning(caplog):
     Catalog(COLUMNS).append({"item_id": ["new"], "title": ["A hat"]})
     assert not caplog.messages
     Catalog(COLUMNS).append({"item_id": ["new"], "titel": ["A hat"]})
-    assert caplog.messages == ["items get the new columns ['titel'] beside ['item_id', 'title']"]
+    assert caplog.messages == [
+        "items get the new columns ['titel'] (did you mean 'title'?) beside ['item_id', 'title']"
+    ]
 
 
 def test_a_missing_folder_of_images_is_a_warning(tmp_path, caplog):

@@ -223,7 +223,7 @@ def test_without_a_time_the_order_of_rows_is_that_of_events(caplog):
     assert caplog.messages == [
         "interactions have no column timestamp or position among ['user_id', 'item_id']: the order "
         "of their rows is taken to be that of time; a column with another name is given as "
-        "time=timestamp (--columns, columns=)"
+        "THEIRS=timestamp (--columns, columns=)"
     ]
 
 

@@ -275,7 +275,9 @@ def test_columns_are_renamed_in_all_tables_that_have_them():
     [
         ({"movieId": "x"}, r"items: columns must give each .* two would be \['x'\]"),
         ({"movieId": "y", "x": "y"}, r"two would be \['y'\], of \['movieId', 'x'\]"),
-        ({"film": "y", "movieId": "z"}, r"\['film'\] are not in {'items': \['movieId', 'x'\]}"),
+        ({"film": "y", "movieId": "z"}, r"\['film'\] are not in {'items': \['movieId', 'x'\]}$"),
+        ({"movieid": "y"}, r"\['movieid'\] are not in .* \(did you mean 'movieId'\?\)$"),
+        ({"item_id": "movieId"}, r"\(did you mean movieId=item_id\? The name in the table comes"),
     ],
 )
 def test_columns_that_can_not_be_renamed(columns, message):
@@ -283,11 +285,25 @@ def test_columns_that_can_not_be_renamed(columns, message):
         rename_columns({"items": pl.DataFrame({"movieId": [1], "x": [3]})}, columns)
 
 
+def test_a_new_name_that_is_nearly_that_of_ids():
+    """A name that is free elsewhere is refused if events would have no ids."""
+    tables = {"interactions": pl.DataFrame({"user_id": [1], "sku": [2], "x": [3]})}
+    with pytest.raises(ValueError, match=r"got sku=itemid \(did you mean 'item_id'\?\)$"):
+        rename_columns(tables, {"sku": "itemid"})
+    made = rename_columns(tables, {"sku": "item_id", "x": "itemid"})["interactions"]
+    assert made.columns == ["user_id", "item_id", "itemid"]
+    assert rename_columns({"items": tables["interactions"]}, {"sku": "itemid"})
+
+
 def test_require_columns_names_what_is_missing():
     frame = pl.DataFrame({"a": [1]})
     require_columns(frame, ["a"], "items")
     with pytest.raises(ValueError, match=r"items must have the columns \['b'\]; got \['a'\]"):
         require_columns(frame, ["a", "b"], "items")
+    named = pl.DataFrame({"title": ["x"], "price": [1]})
+    said = r"\['titel', 'z'\] \(did you mean 'title'\?\); got \['title', 'price'\]$"
+    with pytest.raises(ValueError, match=said):
+        require_columns(named, ["price", "titel", "z"], "items")
 
 
 def test_columns_of_other_lengths():

@@ -99,3 +99,7 @@ def test_unknown_columns_are_named():
         TEMPLATE.render({"title": "x", "genres": "y"})
     with pytest.raises(ValueError, match=r"don't exist; got \['title'\]"):
         TEMPLATE.render_all(pl.DataFrame({"title": ["x"]}))
+    with pytest.raises(
+        ValueError, match=r"\['titel'\] don't exist; .* \(did you mean 'title'\?\)$"
+    ):
+        TextTemplate("{titel}").render_all(pl.DataFrame({"title": ["x"]}))

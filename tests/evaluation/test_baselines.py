@@ -15,7 +15,7 @@ from mmrec.evaluation import (
     left_out_baselines,
     rank_targets,
 )
-from mmrec.evaluation.baselines import Kind, choose
+from mmrec.evaluation.baselines import Kind, choose, kinds_of
 from mmrec.metrics import ndcg
 
 V = 10
@@ -86,6 +86,33 @@ def test_the_best_on_validation_is_chosen():
         found.append(float(ndcg(ranks.rank, 10).mean()))
     assert len(set(found)) > 1
     assert choose(Kind(ItemKNN, grid), split) == grid[int(np.argmax(found))]
+
+
+def feed_of(hours, seed=0, count=4000):
+    """Events in which another item is popular after each tenth of the time."""
+    rng = np.random.default_rng(seed)
+    share = np.sort(rng.random(count))
+    hot = 1 + (share * 10).astype(int) * 7 % V
+    item = np.where(rng.random(count) < 0.8, hot, rng.integers(1, V + 1, count))
+    rows = {"user_id": rng.integers(0, count, count), "item_id": item}
+    times = 1.6e9 + share * hours * 3600
+    return split_by_time(Interactions(rows | {"timestamp": times}), CATALOG)
+
+
+@pytest.mark.parametrize("name", sorted(TIMED))
+def test_a_feed_of_hours_is_counted_in_minutes(name):
+    """In a window of days, such a feed is popularity of all time."""
+    [chosen] = evaluate_baselines(feed_of(hours=5))[name]["chosen"].values()
+    assert chosen < 3600
+    kind = kinds_of(feed_of(hours=5), "test", None)[name]
+    choices = [next(iter(settings.values())) for settings in kind.settings]
+    assert choices[:4] == [7 * 86_400, 86_400, 30 * 86_400, 180 * 86_400]
+    assert max(choices[4:]) < 5 * 3600
+
+
+def test_a_log_of_months_has_the_choices_of_days_alone():
+    kind = kinds_of(feed_of(hours=24 * 90), "test", None)["windowed-popularity"]
+    assert [s["window"] / 86_400 for s in kind.settings] == [7, 1, 30, 180]
 
 
 @pytest.mark.parametrize("name", sorted((ALWAYS | TIMED) - {"popularity", "markov"}))

@@ -1,9 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from mmrec import Options, Recommender
+from mmrec.data import Catalog
 from mmrec.realtime import MemoryLog, RealtimeRecommender
 from mmrec.trends import LiveTrend
 
@@ -50,6 +53,20 @@ def test_it_counts_what_a_live_trend_counts(made):
     assert share.sum() == pytest.approx(1.0, abs=1e-5)
     other = RealtimeRecommender(made, log=log)  # a process that starts later reads the log
     assert np.allclose(other.trend.popularity(now, 1.2e6), share)
+
+
+def test_a_new_item_without_a_date_is_said(made):
+    """If the items of the training have dates, and the age of an item may count."""
+    dated = made.state.catalog.frame.with_columns(created_at=pl.lit(5.0))
+    recommender = Recommender(replace(made.state, catalog=Catalog(dated)))
+    live = RealtimeRecommender(recommender)
+    new = {"item_id": ["new", "n2"], "created_at": [None, 7.0]}
+    added = live.add_items(new, features={})
+    said = "1 of 2 items has no created_at: its age counts from when it was added"
+    assert live.without_content(added) == said
+    assert live.without_content(["n2"]) is None
+    bare = RealtimeRecommender(made)
+    assert bare.without_content(bare.add_items({"item_id": ["new"]}, features={})) is None
 
 
 def test_new_items_are_counted_and_kept(made, tmp_path):

@@ -98,4 +98,4 @@ def test_the_report_says_by_which_rule_a_stranger_is_served(chain, options, user
         return
     soon = replace(made.state, trend=replace(made.state.trend, half_life=43_200.0))
     assert is_now(soon)
-    assert popular_rule(soon) == "what is popular now: an event counts half after 0.5 days"
+    assert popular_rule(soon) == "what is popular now: an event counts half after 12 hours"

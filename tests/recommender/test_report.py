@@ -109,7 +109,7 @@ def test_a_baseline_that_is_ahead_is_said_first(by_id):
     lines = str(report).splitlines()
     assert lines[0] == ahead
     assert lines[-2:] == [
-        "chosen on validation: item-knn shrink 10, decay 0.7; recent-popularity half_life 1 days",
+        "chosen on validation: item-knn shrink 10, decay 0.7; recent-popularity half_life 1 day",
         "ease is left out: too many",
     ]
     for said in (ahead, *lines[-2:]):

@@ -258,6 +258,9 @@ def test_without_titles_pictures_and_times(fit, chain, tmp_path):
     assert not page.all("img")
     assert "1 Jan" not in page.source
     assert page.all("article")
+    assert made.report["test"]["cold"] == {"targets": 0}
+    [own] = [row for row in page.all("tr", "main") if "This model" in row["text"]]
+    assert own["text"].endswith("no targets")
 
 
 def test_other_events_are_refused(small_shop, tmp_path):

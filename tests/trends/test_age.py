@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.trends import AGE_KNOTS, ItemEvents, ages, created_times
+from mmrec.trends import AGE_KNOTS, ItemEvents, about_undated, ages, created_times, undated
 from mmrec.trends.age import AGE_VALUES, age_basis, age_values
 
 NAN = np.nan
 EVENTS = ItemEvents(np.array([1, 2]), np.array([50.0, 60.0]))
+NOTHING = ItemEvents(np.zeros(0, dtype=int), np.zeros(0))
 
 
 def test_ages_are_nan_until_an_item_is_met():
@@ -60,6 +61,26 @@ def test_first_events_tell_without_a_column():
 def test_a_column_tells_first(values, expected):
     rows = pl.DataFrame({"item_id": ["a", "b", "c"], "released_at": values})
     np.testing.assert_array_equal(created_times(rows, EVENTS), [NAN, *expected])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([5.0, 6.0, 7.0], None),
+        (["1970-01-02", "1960-01-01", "1970-01-03"], None),
+        ([5.0, None, 7.0], "1 of 3 items has no published_at: its age counts from its first event"),
+        (["1970-01-02", "", None], "2 of 3 items have no published_at: their age counts from"),
+    ],
+)
+def test_items_without_a_time_are_counted(values, said):
+    rows = pl.DataFrame({"item_id": ["a", "b", "c"], "published_at": values})
+    np.testing.assert_array_equal(undated(rows), np.isnan(created_times(rows, NOTHING)[1:]))
+    found = about_undated(rows)
+    assert found is None if said is None else found.startswith(said)
+
+
+def test_without_a_column_of_times_nothing_is_lacking():
+    assert about_undated(pl.DataFrame({"item_id": ["a"], "title": ["x"]})) is None
 
 
 @pytest.mark.parametrize(

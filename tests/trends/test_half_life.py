@@ -3,7 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from mmrec.trends import HALF_LIVES, ItemEvents, choose_half_life, pseudo_count, smoothed_share
+from mmrec.trends import (
+    HALF_LIVES,
+    ItemEvents,
+    choose_half_life,
+    pseudo_count,
+    shorter_times,
+    smoothed_share,
+)
 from mmrec.trends.popularity import static_share
 
 DAY = 86_400.0
@@ -63,6 +70,22 @@ def test_pseudo_count_is_the_median_of_a_direct_sum(half_life, number):
     totals = [(2.0 ** ((time[time < now] - now) / half_life)).sum() for now in time]
     found = pseudo_count(ItemEvents(np.ones(number, dtype=int), time), half_life)
     assert found == pytest.approx(max(0.05 * np.median(totals), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("span", "shorter"),
+    [
+        (0.0, []),
+        (1800.0, [60.0, 300.0, 900.0]),
+        (6 * 3600.0, [60.0, 300.0, 900.0, 3600.0, 10_800.0]),
+        (6 * DAY, [3600.0, 10_800.0, 21_600.0, 43_200.0]),
+        (7 * DAY, []),
+        (400 * DAY, []),
+    ],
+)
+def test_times_that_fit_a_short_log(span, shorter):
+    assert shorter_times(np.array([1e9, 1e9 + span / 2, 1e9 + span])) == shorter
+    assert shorter_times(np.zeros(0)) == []
 
 
 def test_nothing_to_choose_from_is_refused():

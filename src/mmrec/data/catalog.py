@@ -24,10 +24,11 @@ from mmrec.data.ids import (
     in_form_of,
 )
 from mmrec.data.images import resolve_image
+from mmrec.data.other_names import require_own
 from mmrec.data.pictures import first_name, pictures_in
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table, require_columns
-from mmrec.data.wording import counted, verb
+from mmrec.data.wording import counted, some_meant, verb
 
 log = logging.getLogger(__name__)
 
@@ -324,7 +325,8 @@ class Catalog:
             )
         added = [name for name in new.columns if name not in frame.columns]
         if added:
-            log.warning("items get the new columns %s beside %s", added, frame.columns)
+            meant = some_meant(added, [name for name in frame.columns if name not in new.columns])
+            log.warning("items get the new columns %s%s beside %s", added, meant, frame.columns)
         start = len(self)
         # "relaxed" for columns without values, which have no type yet.
         frame = pl.concat([frame, new], how="diagonal_relaxed")
@@ -345,7 +347,8 @@ def _read(source: Table, problems: Problems | None = None) -> pl.DataFrame:
     """
     frame, found = read_table(source, "items"), problems or Problems()
     with found:
-        require_columns(frame, ["item_id"], "items")
+        require = require_columns if problems is None else require_own  # later rows: no --columns
+        require(frame, ["item_id"], "items")
         if not (len(frame) <= FEW and _are_ids(frame["item_id"])):
             frame = check_ids(frame, "item_id", "items")
             check_unique(frame["item_id"], "items")

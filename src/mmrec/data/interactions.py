@@ -7,6 +7,7 @@ import polars as pl
 
 from mmrec.data.catalog import Catalog
 from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.other_names import how_given, require_own
 from mmrec.data.problems import Problems, first_rows
 from mmrec.data.tables import Table, read_table, require_columns
 from mmrec.data.times import TimeUnit, to_seconds
@@ -59,7 +60,7 @@ class Interactions:
     ) -> None:
         frame, problems = read_table(source, "interactions"), Problems()
         with problems:
-            require_columns(frame, ["user_id", "item_id"], "interactions")
+            require_own(frame, ["user_id", "item_id"], "interactions")
         for column in [name for name in ("user_id", "item_id") if name in frame.columns]:
             with problems:
                 frame = check_ids(frame, column, "interactions")
@@ -209,9 +210,9 @@ def in_row_order(frame: pl.DataFrame, start: int = 0) -> pl.DataFrame:
     if not start:
         log.warning(
             "interactions have no column timestamp or position among %s: the order of their rows "
-            "is taken to be that of time; a column with another name is given as time=timestamp "
-            "(--columns, columns=)",
+            "is taken to be that of time; %s",
             frame.columns,
+            how_given(["timestamp"], frame.columns),
         )
     rows = pl.Series("position", range(start, start + len(frame)), dtype=pl.Float64)
     return frame.with_columns(rows)

@@ -5,14 +5,19 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from mmrec.data.wording import did_you_mean, some_meant
+
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
 """A polars or pandas frame, a pyarrow table, a mapping of columns, or the path of a file."""
+
+IDS = ("user_id", "item_id")
+"""Columns that a table of events needs."""
 
 SUFFIXES = (
     ".csv",
@@ -124,9 +129,18 @@ def rename_columns(
         ['item_id']
     """
     there = {name: frame.columns for name, frame in tables.items()}
-    unknown = [old for old in columns if not any(old in names for names in there.values())]
+    known = {column for names in there.values() for column in names}
+    unknown = [old for old in columns if old not in known]
     if unknown:
-        raise ValueError(f"columns must name columns of the tables; {unknown} are not in {there}")
+        meant = did_you_mean(unknown[0], known)
+        if columns[unknown[0]] in known:  # ours=theirs
+            pair = f"{columns[unknown[0]]}={unknown[0]}"
+            meant = f" (did you mean {pair}? The name in the table comes first)"
+        raise ValueError(
+            f"columns must name columns of the tables; {unknown} are not in {there}{meant}"
+        )
+    if "interactions" in tables:
+        _check_ids(columns, known)
     made = {}
     for name, frame in tables.items():
         after = [columns.get(column, column) for column in frame.columns]
@@ -140,11 +154,21 @@ def rename_columns(
     return made
 
 
+def _check_ids(columns: Mapping[str, str], known: Collection[str]) -> None:
+    """Refuse a new name that is nearly that of ids, if events will have no ids."""
+    after = {columns.get(name, name) for name in known}
+    for old, new in columns.items():
+        meant = did_you_mean(new, [name for name in IDS if name not in after])
+        if meant:
+            raise ValueError(f"columns must name user_id and item_id; got {old}={new}{meant}")
+
+
 def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> None:
     """Raise a ``ValueError`` with the names of the missing columns if ``frame`` lacks some."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise ValueError(f"{what} must have the columns {missing}; got {frame.columns}")
+        meant = some_meant(missing, [name for name in frame.columns if name not in columns])
+        raise ValueError(f"{what} must have the columns {missing}{meant}; got {frame.columns}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

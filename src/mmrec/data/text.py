@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.cleaning import clean_text
+from mmrec.data.wording import some_meant
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,9 @@ class TextTemplate:
         given = list(columns)
         missing = [name for name in self.columns if name not in given]
         if missing:
-            raise ValueError(f"template columns {missing} don't exist; got {given}")
+            raise ValueError(
+                f"template columns {missing} don't exist; got {given}{some_meant(missing, given)}"
+            )
 
 
 def _parse(template: str) -> tuple[tuple[_Piece, ...], str]:

@@ -4,8 +4,9 @@ import polars as pl
 
 from mmrec.data.ids import IdIndex, check_ids, check_unique, find_ids, in_form_of
 from mmrec.data.interactions import Interactions
+from mmrec.data.other_names import require_own
 from mmrec.data.problems import Problems
-from mmrec.data.tables import Table, read_table, require_columns
+from mmrec.data.tables import Table, read_table
 
 
 def read_users(source: Table) -> pl.DataFrame:
@@ -20,7 +21,7 @@ def read_users(source: Table) -> pl.DataFrame:
     """
     frame, problems = read_table(source, "users"), Problems()
     with problems:
-        require_columns(frame, ["user_id"], "users")
+        require_own(frame, ["user_id"], "users")
         frame = check_ids(frame, "user_id", "users")
         check_unique(frame["user_id"], "users")
     problems.check()

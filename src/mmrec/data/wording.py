@@ -17,6 +17,22 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what[:-1]}ies" if what.endswith("ory") else f"{number:,} {what}s"
 
 
+_UNITS = {"day": 86_400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit of which it is one or more.
+
+    Example:
+        >>> duration(604_800.0), duration(5400.0), duration(60.0), duration(0.5)
+        ('7 days', '1.5 hours', '1 minute', '0.5 seconds')
+    """
+    # Rounded first, so that what is nearly an hour isn't 60 minutes.
+    unit = next((u for u, size in _UNITS.items() if round(seconds / size, 1) >= 1), "second")
+    number = f"{seconds / _UNITS[unit]:,.1f}".removesuffix(".0")
+    return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
 def verb(number: int, one: str, many: str) -> str:
     """Return the form of a verb for a number of things.
 
@@ -40,6 +56,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = _nearest(name.lower(), tuple(known))
     return "" if near is None else f" (did you mean {near!r}?)"
+
+
+def some_meant(names: Iterable[str], known: Iterable[str]) -> str:
+    """Return which known names several may mean, as :func:`did_you_mean` does for one.
+
+    Example:
+        >>> some_meant(["titel", "colour", "x"], ["title", "color", "brand"])
+        " (did you mean 'title', 'color'?)"
+        >>> some_meant(["x"], ["title"])
+        ''
+    """
+    known = tuple(known)
+    near = dict.fromkeys(_nearest(name.lower(), known) for name in names)
+    meant = [repr(name) for name in near if name is not None]
+    return f" (did you mean {', '.join(meant)}?)" if meant else ""
 
 
 @lru_cache(1024)  # a live log may have the same unknown type in each event

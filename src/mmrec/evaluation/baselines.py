@@ -26,6 +26,7 @@ from mmrec.evaluation.protocol import RankingProtocol
 from mmrec.evaluation.ranking import rank_targets
 from mmrec.evaluation.report import evaluate
 from mmrec.metrics import ndcg
+from mmrec.trends import shorter_times
 
 BEFORE = {"valid": "train", "test": "valid"}
 """For each part, the last part before it, up to which baselines are fitted."""
@@ -155,8 +156,8 @@ def kinds_of(split: Split, part: str, content: ContentVectors | None) -> dict[st
     """Return the baselines that a split allows, by name."""
     kinds = {"popularity": Kind(Popularity)}
     if split.sequences.timed:
-        lives = [{"half_life": days * DAY} for days in (7, 1, 30, 180)]
-        windows = [{"window": days * DAY} for days in (7, 1, 30, 180)]
+        times = [*(days * DAY for days in (7, 1, 30, 180)), *shorter_times(split.train.time)]
+        lives, windows = ([{name: t} for t in times] for name in ("half_life", "window"))
         kinds["recent-popularity"] = Kind(RecentPopularity, lives, timed=True)
         kinds["windowed-popularity"] = Kind(WindowedPopularity, windows, timed=True)
     kinds["markov"] = Kind(Markov)

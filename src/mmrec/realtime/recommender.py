@@ -48,6 +48,8 @@ from mmrec.recommender.requests import (
     check_seen,
 )
 from mmrec.recommender.users import UserFeatures
+from mmrec.trends import undated
+from mmrec.trends.age import created_column
 
 log = logging.getLogger(__name__)
 
@@ -444,9 +446,10 @@ class RealtimeRecommender:
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
     def without_content(self, items: Sequence[GivenId]) -> str | None:
-        """Return a sentence about items that lack a modality of the model; None if none does.
+        """Return a sentence about what items lack that the model reads; None if they lack nothing.
 
-        Ids are passed over, since new items have none.
+        It is about modalities, and about ``created_at`` if the model has a trend. Ids are passed
+        over, since new items have none.
 
         Raises:
             ValueError: an id is unknown.
@@ -473,6 +476,12 @@ class RealtimeRecommender:
             if lacking:
                 of = f"{lacking:,} of {counted(len(indices), 'item')}"
                 said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        rows = state.catalog.frame[(indices - 1).tolist()]
+        if state.trend is not None and (lacking := int(undated(rows).sum())):
+            of = f"{lacking:,} of {counted(len(rows), 'item')} {verb(lacking, 'has', 'have')} no "
+            age = f"{verb(lacking, 'its', 'their')} age counts from when "
+            then = f"{verb(lacking, 'it was', 'they were')} added"
+            said.append(f"{of}{created_column(rows.columns)}: {age}{then}")
         return "; ".join(said) or None
 
     def update_items(

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from mmrec.data.wording import duration
+
 if TYPE_CHECKING:
     from mmrec.recommender.artifact.state import RecommenderState
-
-DAY = 86_400.0
 
 
 def is_now(state: "RecommenderState") -> bool:
@@ -22,8 +22,8 @@ def is_now(state: "RecommenderState") -> bool:
 def popular_rule(state: "RecommenderState") -> str:
     """Return by which rule someone without a history gets popular items, and why it is this one."""
     if state.trend is not None and is_now(state):
-        days = state.trend.half_life / DAY
-        return f"what is popular now: an event counts half after {days:.3g} days"
+        after = duration(state.trend.half_life)
+        return f"what is popular now: an event counts half after {after}"
     if not state.options.trend:
         why = "trend is off"
     elif not state.timed:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, duration
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.zoo import MODEL
@@ -21,10 +21,11 @@ LISTS = {
 }
 BEFORE = "before"
 """In a report: the metrics of the recommender that was updated, on the same test events."""
+NO_TARGETS = "no targets"
+"""In place of a metric where there is nothing to measure, such as without cold items."""
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
-DAY = 86_400.0
 TIMES = ("half_life", "window")
 """Settings of baselines in seconds."""
 
@@ -115,7 +116,7 @@ def _of_baselines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _setting(name: str, value: float) -> str:
-    return f"{value / DAY:g} days" if name in TIMES else f"{value:g}"
+    return duration(value) if name in TIMES else f"{value:g}"
 
 
 def _of_events(report: Mapping[str, Any]) -> list[str]:
@@ -261,10 +262,14 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
         rows[f"{us}, cold items among one another"] = test["among_cold"]
     for name, metrics in test.get("slices", {}).items():
         rows.setdefault(f"{us}, {name}", metrics)
-    return {
-        label: [f"{metrics.get(column, float('nan')):.4f}" for column in COLUMNS]
-        for label, metrics in rows.items()
-    }
+    return {label: _cells(metrics) for label, metrics in rows.items()}
+
+
+def _cells(metrics: Mapping[str, Any]) -> list[str]:
+    """Return metrics as text; without targets there are none."""
+    if metrics.get("targets") == 0:
+        return [NO_TARGETS, *["–"] * (len(COLUMNS) - 1)]
+    return [f"{metrics[column]:.4f}" if column in metrics else "–" for column in COLUMNS]
 
 
 def _of_lists(test: Mapping[str, Any]) -> list[str]:

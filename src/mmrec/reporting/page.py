@@ -28,7 +28,7 @@ from mmrec.recommender.figures import (
 )
 from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.recommender import Recommender
-from mmrec.recommender.report import has_metrics, notes, tested
+from mmrec.recommender.report import NO_TARGETS, has_metrics, notes, tested
 from mmrec.reporting.cases import Case, Visit, draw_targets, read_cases, worst_targets
 from mmrec.reporting.facts import changed_options, facts_of_training
 from mmrec.reporting.pictures import pin_pictures
@@ -255,7 +255,8 @@ def _results(state: RecommenderState) -> list[Values]:
 
 
 def _row(name: str, metrics: Any, kind: str) -> Values:
-    cold = metrics.get("cold", {}).get("ndcg@10")
+    new = metrics.get("cold", {})
+    cold = NO_TARGETS if new.get("targets") == 0 else new.get("ndcg@10")
     names = ("ndcg@10", "hr@10", "mrr@10", "coverage@10")
     return {"name": name, "kind": kind, "values": [*(metrics.get(n) for n in names), cold]}
 

@@ -6,9 +6,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
+from mmrec.data.wording import did_you_mean
 from mmrec.realtime import InvalidEvents
 from mmrec.serving.schemas import Problem
+from mmrec.serving.sentences import sentences
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request can't be applied to this catalogue."},
@@ -42,8 +45,12 @@ def answer_errors(app: FastAPI) -> None:
     """Make an application answer errors with a :class:`Problem`."""
 
     @app.exception_handler(RequestValidationError)
-    async def misread(_: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(422, "; ".join(map(sentence, error.errors()[:3])))
+    async def misread(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, _misread(request, error))
+
+    @app.exception_handler(HTTPException)
+    async def unanswered(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, _unanswered(app, request, error), error.headers)
 
     @app.exception_handler(ValueError)
     async def refused(_: Request, error: ValueError) -> JSONResponse:
@@ -59,13 +66,33 @@ def answer_errors(app: FastAPI) -> None:
         return problem(503, str(error))
 
 
-def sentence(error: Mapping[str, Any]) -> str:
-    """Return what an error of pydantic says and where, without the input: it may be a secret.
+def _misread(request: Request, error: RequestValidationError) -> str:
+    """Return why a request doesn't fit its description."""
+    first, sent = error.errors()[0], error.body
+    if first["type"] == "json_invalid":
+        at, why = first["loc"][-1], str(first["ctx"]["error"]).lower()
+        return f"expected a body in JSON; got one with an error at character {at}: {why}"
+    if first["loc"] == ("body",) and first["type"] == "missing":
+        return "expected a body, a JSON object; got none"
+    if isinstance(sent, bytes):
+        kind = request.headers.get("Content-Type")
+        got = f"Content-Type: {kind[:50]}" if kind else "no Content-Type"
+        return f"expected the header Content-Type: application/json; got {got}"
+    found = [one | {"loc": one["loc"][1:]} for one in error.errors()]  # without "body" or "query"
+    return sentences(found, sent)
 
-    Example:
-        >>> sentence({"loc": ("workers",), "msg": "Input should be greater than 0", "input": -1})
-        'workers: Input should be greater than 0'
-    """
-    place = ".".join(map(str, error["loc"]))
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+
+def _unanswered(app: FastAPI, request: Request, error: HTTPException) -> str:
+    """Return why there is no answer; the words of Starlette and FastAPI are replaced by ours."""
+    path = request.url.path[:100]
+    if error.status_code == 404 and error.detail == "Not Found":
+        return f"there is no path {path!r}{did_you_mean(path, app.openapi()['paths'])}"
+    if error.status_code == 405:
+        methods = (error.headers or {}).get("Allow", "another method")
+        return f"{path}: expected {methods}; got {request.method[:20]}"
+    if error.detail == "There was an error parsing the body":
+        return (
+            "expected a body in JSON; got one that can't be read: it is nested too deeply, or a "
+            "number has too many digits"
+        )
+    return str(error.detail)

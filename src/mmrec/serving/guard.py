@@ -2,15 +2,16 @@
 
 import hmac
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmrec.serving.errors import problem
+from mmrec.serving.schemas import refuse_unknown
 
 OPEN = ("/", "/health", "/docs", "/openapi.json")
 """Paths that need no token, since they show nothing about users."""
@@ -32,6 +33,12 @@ class Limits(BaseModel, frozen=True, extra="forbid"):
     body: Annotated[int, Field(ge=1)] = 16 * 2**20
     k: Annotated[int, Field(ge=1)] = 1000
     rate: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        refuse_unknown(cls, values)
+        return values
 
 
 class Guard:

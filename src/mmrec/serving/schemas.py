@@ -15,9 +15,11 @@ from pydantic import (
     StrictStr,
     Tag,
     WithJsonSchema,
+    model_validator,
 )
 
 from mmrec.realtime.log.events import check_time
+from mmrec.serving.sentences import names_expected
 
 INT64 = 2**63
 MAX_EVENTS = 10_000
@@ -38,7 +40,10 @@ def _of_64_bits(value: object) -> object:
 
 def checked_time(time: float) -> float:
     """Refuse a time that is not in seconds since 1970, before the year 2200."""
-    check_time(time)
+    try:
+        check_time(time)
+    except ValueError as error:  # the field has a name of its own, such as "at"
+        raise ValueError(str(error).removeprefix("time: ")) from None
     return time
 
 
@@ -82,10 +87,31 @@ Values = Annotated[
 ]
 
 
+def refuse_unknown(model: type[BaseModel], values: object) -> None:
+    """Refuse fields that a model doesn't have, and name the one that may be meant.
+
+    Example:
+        >>> refuse_unknown(ForgetRequest, {"usr": "ann"})
+        Traceback (most recent call last):
+        ...
+        ValueError: expected the fields user; got 'usr' (did you mean 'user'?)
+    """
+    known = model.model_fields
+    unknown = [name for name in values if name not in known] if isinstance(values, dict) else []
+    if unknown:
+        raise ValueError(names_expected("fields", unknown, [*known]))
+
+
 class _Strict(BaseModel):
     """A request in which unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        refuse_unknown(cls, values)
+        return values
 
 
 class Observation(_Strict):
@@ -151,7 +177,7 @@ class PastEvent(_Strict):
 
 def _kind_of_past(past: object) -> str:
     """Return what stands in a history, so that an error is about that alone."""
-    return "event" if isinstance(past, dict | PastEvent) else "item"
+    return "an event" if isinstance(past, dict | PastEvent) else "an item"
 
 
 class ListRequest(_Strict):
@@ -161,7 +187,7 @@ class ListRequest(_Strict):
     history: Annotated[
         list[
             Annotated[
-                Annotated[Item, Tag("item")] | Annotated[PastEvent, Tag("event")],
+                Annotated[Item, Tag("an item")] | Annotated[PastEvent, Tag("an event")],
                 Discriminator(_kind_of_past),
             ]
         ]

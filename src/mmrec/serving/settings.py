@@ -21,8 +21,9 @@ from mmrec.realtime import (
 )
 from mmrec.recommender import Recommender
 from mmrec.recommender.parts import import_path
-from mmrec.serving.errors import sentence
 from mmrec.serving.guard import Limits, check_exposure
+from mmrec.serving.schemas import refuse_unknown
+from mmrec.serving.sentences import sentences
 
 PREFIX = "MMREC_"
 Positive = Annotated[int, Field(ge=1)]
@@ -88,7 +89,13 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:  # "from None": its text repeats secrets
-            raise ValueError("; ".join(map(sentence, error.errors()))) from None
+            raise ValueError(sentences(error.errors())) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        refuse_unknown(cls, values)
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":

@@ -5,10 +5,10 @@ that the bonus needs, :class:`TrendHistory` answers for times in the past, :clas
 events as they come, and :func:`fit_trend` finds half-life and weights on validation events.
 """
 
-from mmrec.trends.age import AGE_KNOTS, ages, created_times
+from mmrec.trends.age import AGE_KNOTS, about_undated, ages, created_times, undated
 from mmrec.trends.events import ItemEvents
 from mmrec.trends.fit import fit_trend
-from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count
+from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.history import PopularityHistory
 from mmrec.trends.live import LiveTrend
 from mmrec.trends.popularity import DecayedCounts, smoothed_share
@@ -30,6 +30,7 @@ __all__ = [
     "Trend",
     "TrendHistory",
     "TrendWeights",
+    "about_undated",
     "ages",
     "choose_half_life",
     "clustered_error",
@@ -37,6 +38,8 @@ __all__ = [
     "fit_softmax",
     "fit_trend",
     "pseudo_count",
+    "shorter_times",
     "smoothed_share",
     "softmax_errors",
+    "undated",
 ]

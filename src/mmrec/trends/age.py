@@ -1,10 +1,13 @@
 """The age of items, and functions that are linear in its logarithm between fixed ages."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mmrec.data.times import LATEST, other_unit, to_seconds
+from mmrec.data.wording import counted, verb
 from mmrec.trends.events import ItemEvents
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -70,11 +73,60 @@ def created_times(items: pl.DataFrame, events: ItemEvents) -> Float[np.ndarray, 
         array([   nan, 86400., 95000.])
     """
     first = events.first_times(len(items))
-    column = next((name for name in CREATED_COLUMNS if name in items.columns), None)
+    column = created_column(items.columns)
     if column is None:
         return first
     told = _seconds(items[column])
     return np.where(np.isnan(told), first, told)
+
+
+def created_column(columns: Iterable[str]) -> str | None:
+    """Return the column that tells when items began to exist, the first of the usual ones.
+
+    Example:
+        >>> created_column(["item_id", "published_at"]), created_column(["item_id"])
+        ('published_at', None)
+    """
+    given = set(columns)
+    return next((name for name in CREATED_COLUMNS if name in given), None)
+
+
+def undated(items: pl.DataFrame) -> Bool[np.ndarray, " V"]:
+    """Return which items lack a time in their column ``created_at``; none without such a column.
+
+    Raises:
+        ValueError: the column holds something else than times.
+
+    Example:
+        >>> undated(pl.DataFrame({"item_id": ["a", "b"], "created_at": ["1970-01-02", None]}))
+        array([False,  True])
+    """
+    column = created_column(items.columns)
+    if column is None:
+        return np.zeros(len(items), dtype=bool)
+    lacking: np.ndarray = np.isnan(_seconds(items[column])[1:])
+    return lacking
+
+
+def about_undated(items: pl.DataFrame) -> str | None:
+    """Return how many items lack a time in ``created_at``, and what stands for it; None if none.
+
+    Raises:
+        ValueError: the column holds something else than times.
+
+    Example:
+        >>> about_undated(pl.DataFrame({"item_id": ["a", "b"], "created_at": ["1970-01-02", ""]}))
+        '1 of 2 items has no created_at: its age counts from its first event; without events it ...'
+    """
+    many = int(undated(items).sum())
+    if not many:
+        return None
+    has, its = verb(many, "has", "have"), verb(many, "its", "their")
+    new = verb(many, "it counts", "they count")
+    return (
+        f"{many:,} of {counted(len(items), 'item')} {has} no {created_column(items.columns)}: "
+        f"{its} age counts from {its} first event; without events {new} as new"
+    )
 
 
 def age_basis(age: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S K"]:

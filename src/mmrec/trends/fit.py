@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.trends.events import ItemEvents
-from mmrec.trends.half_life import choose_half_life, pseudo_count
+from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.requests import Requests, Scores
 from mmrec.trends.terms import choose_terms
 from mmrec.trends.trend import Trend
@@ -59,12 +59,17 @@ def fit_trend(
         >>> created = np.full(51, np.nan)
         >>> trend, facts = fit_trend(torch.zeros(500, 51), requests, log, train, created)
         >>> trend.half_life, trend.active, facts["terms"]["popularity"]["gain"] > 0.5
-        (3600.0, True, True)
+        (300.0, True, True)
     """
     chosen = _drawn(len(requests), seed)
     size = len(created) - 1
     half_life, likelihood = choose_half_life(
-        events, train, requests.target[chosen], requests.at[chosen], size
+        events,
+        train,
+        requests.target[chosen],
+        requests.at[chosen],
+        size,
+        half_lives=sorted({*shorter_times(train.time), *HALF_LIVES}),
     )
     trend = Trend.of(
         events,

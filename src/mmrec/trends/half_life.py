@@ -10,8 +10,15 @@ from mmrec.trends.events import ItemEvents
 from mmrec.trends.popularity import static_share, weight_of_age
 
 HOUR, DAY = 3600.0, 86_400.0
+WEEK = 7 * DAY
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY, math.inf)
 """The half-lives that are tried, in seconds."""
+
+SHORTER = (60.0, 300.0, 900.0, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR)
+"""Times that are also tried for a log that spans less than a week, in seconds."""
+
+LEAST_SPAN = 1 / 500
+"""Share of the span of a log below which a time is too short to count events in."""
 
 PSEUDO_SHARE = 0.05
 """The pseudo-count, as a share of the usual number of recent events."""
@@ -23,6 +30,21 @@ BLOCK = 256
 SAMPLED_TIMES = 1000
 FORGOTTEN = 60.0
 """Half-lives after which an event is left out: it counts less than rounding."""
+
+
+def shorter_times(times: Float[np.ndarray, " E"]) -> list[float]:
+    """Return the times, in seconds, in which events of a short log can be counted.
+
+    There are none for a log of a week or more: days are the better choice there, and as before.
+
+    Example:
+        >>> shorter_times(np.array([0.0, 5 * 3600.0]))
+        [60.0, 300.0, 900.0, 3600.0, 10800.0]
+        >>> shorter_times(np.array([0.0, 30 * 86_400.0]))
+        []
+    """
+    span = float(np.ptp(times)) if len(times) else 0.0
+    return [t for t in SHORTER if span * LEAST_SPAN <= t < span] if span < WEEK else []
 
 
 def pseudo_count(train: ItemEvents, half_life: float) -> float:

@@ -102,6 +102,17 @@ def test_events_before_their_item_began(data, written):
     assert "unused_columns_items" not in found  # the age of items reads it
 
 
+def test_items_without_the_time_at_which_they_began(data):
+    began = [int(data.events["timestamp"].min())] * 38 + [None, None]
+    data.items = data.items.with_columns(created_at=pl.Series(began))
+    finding = data.found()["undated_items"]
+    assert (finding.count, finding.examples) == (2, ("'i38'", "'i39'"))
+    assert finding.text.startswith("2 of 40 items have no created_at: their age counts from")
+    assert "undated_items" not in data.found(options=Options(trend=False))
+    data.items = data.items.drop("created_at")
+    assert "undated_items" not in data.found()
+
+
 def test_unused_signals_and_rules(data):
     data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1, shelf=pl.lit(1))
     found = data.found()

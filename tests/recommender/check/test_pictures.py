@@ -48,6 +48,19 @@ def test_pictures_with_the_same_bytes(data):
     finding = data.found()["pictures_alike"]
     assert finding.count == 5
     assert finding.examples == ("'i3'", "'i4'", "'i5'")
+    assert finding.text == (
+        "5 items have exactly the picture of another one: of 40 pictures that were opened and "
+        "compared, 2 are each shared by several items, one of them by 3"
+    )
+    assert "If it may be a placeholder" in finding.advice
+
+
+def test_one_picture_of_many_items_is_counted_and_a_placeholder_as_a_guess(data):
+    data.set_items(range(30), image="39.png")
+    finding = data.found()["pictures_alike"]
+    assert finding.count == 31
+    assert finding.text.endswith("opened and compared, one is shared by 31 items")
+    assert "placeholder" not in finding.text
 
 
 def test_pictures_of_no_item(data):

@@ -1,5 +1,6 @@
 import polars as pl
 
+from mmrec.cli.reading import as_columns
 from mmrec.recommender import Options
 
 
@@ -46,3 +47,23 @@ def test_sessions_become_users_as_the_hint_says(data):
     assert report.fits
     unused = [one["column"] for one in report.used["unused"]["interactions"]]
     assert unused == ["person"]
+
+
+def test_the_hint_for_sessions_is_typed_as_it_is(data):
+    """It has the names of the tables, whatever ``columns`` calls them, and keeps the others."""
+    names = {"reader": "user_id", "visit no": "session_id", "when": "timestamp", "user_id": "who"}
+    made = data.events.with_columns(session_id=pl.col("user_id") + "-1", who=pl.lit("x"))
+    data.events = made.rename({ours: theirs for theirs, ours in names.items()})
+    report = data.check(columns=names)
+    [hint] = [
+        one["hint"]
+        for one in report.used["unused"]["interactions"]
+        if one["column"] == "session_id"
+    ]
+    said = "--columns 'reader=person,visit no=user_id,when=timestamp,user_id=who' (on"
+    assert said in hint
+    sessions = data.check(columns=as_columns(said.split("'")[1]))
+    assert sessions.fits
+    assert sessions.there["events"]["users"] == report.there["events"]["users"]
+    unused = [one["column"] for one in sessions.used["unused"]["interactions"]]
+    assert sorted(unused) == ["person", "who"]

@@ -21,6 +21,9 @@ def test_named_columns_must_exist_and_usual_ones_may():
         find_columns("number", catalog, ["x", "z"], ())
     with pytest.raises(ValueError, match=r"must find a column of \['z'\]; items have"):
         find_columns("number", catalog, None, ["z"])
+    prices = Catalog({"item_id": ["a"], "price": [1], "weight": [2]})
+    with pytest.raises(ValueError, match=r"'weight'\] \(did you mean 'price', 'weight'\?\)$"):
+        find_columns("number", prices, ["prise", "wieght"], ())
 
 
 def test_a_column_that_later_items_lack_is_empty():

@@ -60,6 +60,7 @@ def test_what_is_refused(tmp_path):
             prepare(source, columns)
 
     refused("must find the column 'clip'; items have", "clip")
+    refused(r"\(did you mean 'clip'\?\)$", "clips", {"clip": [[1.0]] * 5})
     refused("clip must hold lists of numbers; got String", "clip", {"clip": ["1"] * 5})
     refused("no item has a vector in 'clip'", "clip", {"clip": [[], None, [], [], []]})
     refused("no file at", tmp_path / "no.parquet", error=FileNotFoundError)

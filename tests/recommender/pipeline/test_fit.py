@@ -42,6 +42,18 @@ def made(fit):
     return {refit: fit(refit) for refit in ("none", "valid", "all")}
 
 
+@pytest.mark.parametrize("trend", [True, False])
+def test_items_without_a_date_are_counted_before_the_training(log, options, trend, caplog):
+    events, items = log
+    dates = [0.0] * (len(items["item_id"]) - 1) + [None]
+    Recommender.fit(
+        events, items | {"created_at": dates}, options=options(epochs=1, trend=trend, refit="none")
+    )
+    said = [text for text in caplog.messages if "created_at" in text]
+    text = "1 of 9 items has no created_at: its age counts from its first event; without events it"
+    assert said == [f"{text} counts as new"] * trend
+
+
 def test_an_item_of_test_events_alone_has_an_id_and_is_on_lists_of_the_run(made, tmp_path):
     index = int(made["all"].catalog.indices_of([LAST])[0])
     assert {name: int(one.state.counts[index]) for name, one in made.items()} == {

@@ -124,6 +124,7 @@ def test_values_that_are_not_known_are_no_features(by_group):
     ("user", "match"),
     [
         ("nobody", r"user must be in the table of users, or .* \['group'\]; got 'nobody'"),
+        ({"gruop": 3}, r"got also \['gruop'\] \(did you mean 'group'\?\)$"),
         ({"size": 3}, r"user must have columns among \['group'\]; got also \['size'\]"),
     ],
 )

@@ -51,6 +51,7 @@ def test_columns_are_named():
         ("text:name", "a feature of users must be written as category:.* got 'text:name'"),
         ("category", "a feature of users must be written as .* got 'category'"),
         ("category:size", r"users must have the columns \['size'\]; got \['gender'"),
+        ("category:gendre", r"columns \['gendre'\] \(did you mean 'gender'\?\); got"),
         ("number:user_id", r"users must have the columns \['user_id'\]"),
     ],
 )

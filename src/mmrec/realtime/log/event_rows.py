@@ -6,6 +6,7 @@ from typing import Any
 from mmrec.data import ItemId, Table
 from mmrec.data.tables import read_table
 from mmrec.data.times import to_seconds
+from mmrec.data.wording import did_you_mean
 from mmrec.realtime.log.events import NewEvent, check_event
 
 EventRows = Table | Sequence[Mapping[str, Any]]
@@ -103,7 +104,8 @@ def _read(row: object, type_of: TypeOf | None) -> NewEvent:
     unknown = [name for name in row if name not in known]
     if lacking or unknown:
         want = f"expected user and item, and optionally {', '.join(known[2:-1])} and {known[-1]}"
-        raise ValueError(f"{want}; got {sorted(map(str, row))!s:.200}")
+        meant = did_you_mean(str(unknown[0]), known) if unknown else ""
+        raise ValueError(f"{want}; got {sorted(map(str, row))!s:.200}{meant}")
     if isinstance(fields["user"], int) and not isinstance(fields["user"], bool):
         fields["user"] = str(fields["user"])
     event = NewEvent(**fields)

@@ -79,7 +79,7 @@ def check_folder(
     found = _tables(material, said)
     found += _events(material, use, now) + _items(material, options, pictures)
     if use is not None:
-        unused = find_unused(material, use, options)
+        unused = find_unused(material, use, options, columns)
         found += [*use.findings, *unused_findings(unused)]
         found += part_findings(use.split) if use.split is not None else []
         used = use.to_dict() | {"unused": unused}

@@ -32,7 +32,7 @@ class Pictures:
         missing: positions in ``files`` of those without a file.
         opened: number of pictures that were opened.
         unreadable: why pictures can't be read, by position in ``files``.
-        alike: rows of items with a picture of which another item has the same bytes.
+        alike: rows of the items that share a picture, byte for byte, for each such picture.
         unnamed: number of files in the folder that are read for no item.
         present: which items have a picture that isn't known to be unreadable, ``(V,)``, by the name
             of the modality.
@@ -44,7 +44,7 @@ class Pictures:
     missing: Sequence[int]
     opened: int
     unreadable: Mapping[int, str]
-    alike: Sequence[int]
+    alike: Sequence[Sequence[int]]
     unnamed: int
     present: Mapping[str, np.ndarray]
 
@@ -165,16 +165,21 @@ def _unreadable(pictures: Pictures, catalog: Catalog) -> list[Finding]:
 
 
 def _same(pictures: Pictures, catalog: Catalog) -> list[Finding]:
-    rows = pictures.alike
-    if not rows:
+    groups = pictures.alike
+    if not groups:
         return []
+    rows = sorted({row for group in groups for row in group})
+    most = max(map(len, groups))
+    several = f"{len(groups):,} are each shared by several items, one of them by {most:,}"
+    shared = f"one is shared by {most:,} items" if len(groups) == 1 else several
     return [
         warning(
             "pictures_alike",
             len(rows),
-            f"{counted(len(rows), 'item')} have exactly the picture of another one, of "
-            f"{counted(pictures.opened, 'picture')} that were opened",
-            "Is it a placeholder such as 'no picture'? Then leave the item without one.",
+            f"{counted(len(rows), 'item')} have exactly the picture of another one: of "
+            f"{counted(pictures.opened, 'picture')} that were opened and compared, {shared}",
+            "Variants of a product may share one. If it may be a placeholder such as 'no picture', "
+            "leave these items without a picture.",
             catalog.ids_of([row + 1 for row in rows[:FEW]]),
         )
     ]
@@ -201,13 +206,13 @@ def _folder(catalog: Catalog) -> str:
     return os.path.join(os.path.realpath(catalog.images or ""), "")  # noqa: PTH118
 
 
-def _alike(files: Sequence[tuple[Picture, int]]) -> list[int]:
-    """Return the rows of items with a picture of which another item has the same bytes."""
+def _alike(files: Sequence[tuple[Picture, int]]) -> list[list[int]]:
+    """Return the rows of the items that share a picture, for each picture of several items."""
     rows: dict[bytes, set[int]] = {}
     for picture, row in files:
         content = picture if isinstance(picture, bytes) else picture.read_bytes()
         rows.setdefault(hashlib.sha256(content).digest(), set()).add(row)
-    return sorted({row for group in rows.values() if len(group) > 1 for row in group})
+    return [sorted(group) for group in rows.values() if len(group) > 1]
 
 
 def _unnamed(folder: Path | None, named: set[str]) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, duration
 from mmrec.recommender.check.finding import Finding, Severity
 from mmrec.recommender.check.report import CheckReport
+from mmrec.recommender.check.there import DAY
 
 MOST_ROWS = 30
 """So many rows of a table are shown."""
@@ -94,8 +95,7 @@ def _overview(there: Mapping[str, Any]) -> Section:
                 ("density", f"{100 * events['density']:.3g} % of all pairs of user and item")
             )
         if events.get("first"):
-            days = events["days"]
-            long = f"{days:,.1f} days" if days >= 2 else f"{24 * days:,.1f} hours"
+            long = duration(DAY * events["days"])
             rows.append(("time", f"{events['first']} to {events['last']}, {long}"))
     rows.append(("items", "no table that can be read" if items is None else _usable(items)))
     if users is not None:

@@ -1,6 +1,7 @@
 """Columns that nothing uses, with a hint on how to use them."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import polars as pl
@@ -28,14 +29,23 @@ _RULE = "A rule of events can read it"
 _MEANT = ("user_id", "item_id", "event")
 
 
-def find_unused(material: Material, use: Use, options: Options) -> dict[str, list[dict[str, str]]]:
-    """Return the columns that ``fit`` would not use, each with a hint, by table."""
+def find_unused(
+    material: Material, use: Use, options: Options, columns: Mapping[str, str] | None = None
+) -> dict[str, list[dict[str, str]]]:
+    """Return the columns that ``fit`` would not use, each with a hint, by table.
+
+    Args:
+        material: what could be read.
+        use: what ``fit`` would use.
+        options: its options.
+        columns: our names of columns by theirs, as they were given.
+    """
     unused: dict[str, list[dict[str, str]]] = {}
     if material.log is not None:
         taken = {*_MEANT, material.log.order, *options.event_rules.columns}
         frame = material.tables["interactions"]
         unused["interactions"] = [
-            {"column": name, "hint": _event_hint(frame, name)}
+            {"column": name, "hint": _event_hint(frame, name, columns or {})}
             for name in frame.columns
             if name not in taken
         ]
@@ -96,13 +106,13 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
     return ", ".join(str(name) for name in names[:most]) + more
 
 
-def _event_hint(events: pl.DataFrame, name: str) -> str:
+def _event_hint(events: pl.DataFrame, name: str, columns: Mapping[str, str]) -> str:
     """Return how a column of the events can be used."""
     if name.lower() in SESSIONS:
         return (
             "Sessions are not read: a history has all events of a user. To recommend within "
-            f"sessions, make each a user: --columns user_id=person,{name}=user_id (on the left, "
-            "the names in your table)."
+            f"sessions, make each a user: {_with_sessions(name, columns)} (on the left, the names "
+            "in your table)."
         )
     if name == IMPRESSION:
         return "It groups what was shown at once, for models of clicks; fit reads no impressions."
@@ -112,6 +122,14 @@ def _event_hint(events: pl.DataFrame, name: str) -> str:
     if rules is None:
         return f"{_RULE}: --ignored '{name} …'."
     return f"{_RULE}: --negative '{rules[0]}' or --targets '{rules[1]}'."
+
+
+def _with_sessions(name: str, columns: Mapping[str, str]) -> str:
+    """Return the option with which each session is a user; other columns keep their names."""
+    theirs = {ours: old for old, ours in columns.items()}
+    changed = {theirs.get("user_id", "user_id"): "person", theirs.get(name, name): "user_id"}
+    pairs = {**changed, **{old: ours for old, ours in columns.items() if old not in changed}}
+    return f"--columns {quote(','.join(f'{old}={ours}' for old, ours in pairs.items()))}"
 
 
 def _hint(column: pl.Series, name: str) -> str:

@@ -10,14 +10,14 @@ import polars as pl
 from mmrec.data import Catalog, EventRules, Interactions, Split
 from mmrec.data.wording import counted, did_you_mean, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
-from mmrec.recommender.check.finding import Finding, error, note, warning
+from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
 from mmrec.recommender.check.signals import suggested_rules
 from mmrec.recommender.check.there import iso
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.data import split_log
-from mmrec.trends import ItemEvents, created_times
-from mmrec.trends.age import CREATED_COLUMNS
+from mmrec.trends import ItemEvents, about_undated, created_times
+from mmrec.trends.age import created_column
 
 PARTS = ("train", "valid", "test")
 
@@ -73,7 +73,7 @@ def find_use(
     else:  # which items are trained is unknown: as if all that have events were
         trained = np.unique(catalog.indices_of(log.frame["item_id"].unique().to_list()))
     content, refused = uses_of(catalog, modalities, trained, pictured)
-    created, wrong = _created(catalog, log)
+    created, wrong = _created(catalog, log, counts=options.trend)
     findings += [*refused, *wrong]
     findings += [*_signals(facts, log.frame), *_unmatched(log, options), *_unlabelled(log)]
     return Use(split, events, content, created, tuple(findings))
@@ -106,16 +106,30 @@ def _parts(split: Split) -> dict[str, Any]:
     }
 
 
-def _created(catalog: Catalog, log: Interactions) -> tuple[np.ndarray | None, Sequence[Finding]]:
-    """Return when items began to exist, and why ``fit`` would refuse that."""
-    if log.order != "timestamp" or not set(CREATED_COLUMNS) & set(catalog.frame.columns):
+def _created(
+    catalog: Catalog, log: Interactions, *, counts: bool
+) -> tuple[np.ndarray | None, Sequence[Finding]]:
+    """Return when items began to exist, and why ``fit`` would refuse that, or what is lacking.
+
+    Args:
+        catalog: the items.
+        log: the events.
+        counts: whether the age of items may be part of the score.
+    """
+    if log.order != "timestamp" or created_column(catalog.frame.columns) is None:
         return None, []
     nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
     try:
-        return created_times(catalog.frame, nothing), []
+        created, said = created_times(catalog.frame, nothing), about_undated(catalog.frame)
     except ValueError as problem:
         advice = "Write it as ISO dates or unix seconds, empty where unknown; or pass --no-trend."
         return None, [error("created_at", None, str(problem), advice)]
+    if said is None or not counts:
+        return created, []
+    lacking = np.isnan(created[1:])
+    rows = (np.flatnonzero(lacking)[:FEW] + 1).tolist()
+    advice = "Where the time is known, write it; the age of items is part of the score."
+    return created, [note("undated_items", int(lacking.sum()), said, advice, catalog.ids_of(rows))]
 
 
 def _signals(facts: dict[str, Any], events: pl.DataFrame) -> list[Finding]:
@@ -173,6 +187,5 @@ def columns_in_use(frame: pl.DataFrame, use: Use, options: Options) -> dict[str,
         for column in modality.columns:
             readers.setdefault(column, []).append(name)
     if use.created is not None and options.trend:
-        first = next(name for name in CREATED_COLUMNS if name in frame.columns)
-        readers.setdefault(first, []).append("age of items")
+        readers.setdefault(str(created_column(frame.columns)), []).append("age of items")
     return readers

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mmrec.data import Catalog
+from mmrec.data.wording import some_meant
 
 
 def as_names(columns: str | Sequence[str] | None) -> list[str] | None:
@@ -44,7 +45,8 @@ def find_columns(
     if not found or (wanted is not None and len(found) < len(wanted)):
         looked = list(wanted or usual)
         what = f"the columns {looked}" if wanted else f"a column of {looked}"
-        raise ValueError(f"modality {kind!r} must find {what}; items have {there}")
+        meant = some_meant([name for name in looked if name not in there], there)
+        raise ValueError(f"modality {kind!r} must find {what}; items have {there}{meant}")
     return found
 
 

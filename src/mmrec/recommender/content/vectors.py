@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from mmrec.data import Catalog, Source
+from mmrec.data.wording import did_you_mean
 from mmrec.encoders import FeatureEncoder, Features
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.columns import column_of
@@ -61,7 +62,7 @@ class VectorsModality:
         if file is None and column not in catalog.frame.columns:
             raise ValueError(
                 f"modality 'vectors' must find the column {column!r}; items have "
-                f"{catalog.frame.columns}"
+                f"{catalog.frame.columns}{did_you_mean(column, catalog.frame.columns)}"
             )
         table = None if file is None else read_vectors(Path(file))
         if table is not None:

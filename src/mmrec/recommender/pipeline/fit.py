@@ -22,6 +22,7 @@ from mmrec.recommender.pipeline.plan import NAMES, Execution, Plan
 from mmrec.recommender.pipeline.stage import Stage, context_of, run_stage
 from mmrec.recommender.popular import popular_rule
 from mmrec.recommender.zoo import MODEL
+from mmrec.trends import about_undated
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
+    _warn_of_undated(plan)
     clock = Clock()
     context = context_of(plan, how)
     first = run_stage(plan, how, context, clock)
@@ -80,6 +82,13 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     report |= {"refit": _facts(stages), "seconds": clock.seconds}
     about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1])}
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")
+
+
+def _warn_of_undated(plan: Plan) -> None:
+    """Warn of items whose age is not told, if it may count."""
+    said = about_undated(plan.catalog.frame) if plan.split.sequences.timed else None
+    if plan.options.trend and said is not None:
+        log.warning("%s", said)
 
 
 def _about_users(state: RecommenderState) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.data import Catalog, GivenId, Source, Split
+from mmrec.data.wording import some_meant
 from mmrec.models import ItemEncoder, SequentialModel, encode_catalog
 from mmrec.recommender.content import FittedModality
 
@@ -115,7 +116,10 @@ class UserFeatures:
         """Return the vector of features by column, ``(1, D)``; None if none has a known value."""
         unknown = sorted(set(user) - set(self.columns))
         if unknown or model.users is None:
-            raise ValueError(f"user must have columns among {self.columns}; got also {unknown}")
+            raise ValueError(
+                f"user must have columns among {self.columns}; got also {unknown}"
+                f"{some_meant(map(str, unknown), self.columns)}"
+            )
         row = Catalog({"item_id": [0], **{name: [value] for name, value in user.items()}})
         sources, problems = sources_of(self.modalities, row, model.users)
         if problems:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from mmrec.data import Catalog
+from mmrec.data.wording import some_meant
 from mmrec.recommender.content import CategoryModality, Modality, NumberModality
 from mmrec.recommender.content.written import Written
 
@@ -68,7 +69,8 @@ def _named(users: pl.DataFrame, wanted: Sequence[str]) -> dict[str, Modality]:
             raise ValueError(f"features of users must have different names; got {text!r} twice")
         missing = [name for name in written.columns if name not in _free(users)]
         if missing:
-            raise ValueError(f"users must have the columns {missing}; got {_free(users)}")
+            meant = some_meant(missing, _free(users))
+            raise ValueError(f"users must have the columns {missing}{meant}; got {_free(users)}")
         made[written.name] = KINDS[written.kind](written.columns)
     return made
 
