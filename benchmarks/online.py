@@ -5,11 +5,12 @@
 A recommender is trained on the first 62 % of the events by time and chooses its epoch on those up
 to 70 %. (That is `Recommender.fit` on the first 70/.9 %; its test part, the last tenth, chooses
 nothing.) The other events, with their new users and new items, follow as a stream in micro-batches
-of 64. Each event is ranked before it is learned: whole catalogue, seen items filtered, ties
-against the model. The *old* part is the events between 62 and 70 %, which neither training nor the
-learner reads; it is ranked before and after the stream. The learner's settings are the library's
-defaults. `--tune` repeats their choice on the events from 60 to 70 %, with a recommender that ends
-at 60 %.
+of 64. Each event is ranked before it is learned: whole catalogue, seen items filtered, ties against
+the model. The *old* part is the events between 62 and 70 %, which neither training nor the learner
+reads; it is ranked before and after the stream. Neither side has a trend or counted affinities: a
+learner changes neither, and those of the recommender have counted the beginning of the stream. The
+learner's settings are the library's defaults. `--tune` repeats their choice on the events from 60
+to 70 %, with a recommender that ends at 60 %.
 
 Recommenders are kept in the work folder and not trained twice. The test compares means over events
 and resamples whole users (`mmrec.evaluation.paired_bootstrap`).
@@ -126,11 +127,12 @@ def compare(data: Dataset, seed: int, work: Path, cache: Path) -> tuple[Result, 
     """Return the figures of one seed, and the two streams."""
     split = split_of(data, 0.7, 1.0)
     made = recommender(data, 0.7, seed, work, cache)
-    learner, before = learner_of(made, split, seed), old_part(made.catalog_scorer, split)
-    frozen = streamed(Frozen(made.catalog_scorer), split)
-    start = time.perf_counter()
+    start = made.state.learned_scorer
+    learner, before = learner_of(made, split, seed), old_part(start, split)
+    frozen = streamed(Frozen(start), split)
+    began = time.perf_counter()
     online = streamed(learner, split)
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - began
     users = target_users(split, online.position)
     new_item = split.until("valid").counts(split.catalog_size)[_items(split, online)] == 0
     result: Result = {"seed": seed, "online": means(online), "frozen": means(frozen)}
@@ -163,10 +165,8 @@ def baselines(data: Dataset) -> tuple[Result, Prequential]:
 def tune(data: Dataset, work: Path, cache: Path) -> list[Result]:
     """Return what each setting gives between 60 and 70 %, on a recommender that ends at 60 %."""
     split, made = split_of(data, 0.6, 0.7), recommender(data, 0.6, 0, work, cache)
-    frozen, before = (
-        means(streamed(Frozen(made.catalog_scorer), split)),
-        old_part(made.catalog_scorer, split),
-    )
+    start = made.state.learned_scorer
+    frozen, before = means(streamed(Frozen(start), split)), old_part(start, split)
     results = []
     for options in TUNED:
         learner = learner_of(made, split, 0, **options)

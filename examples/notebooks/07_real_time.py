@@ -142,7 +142,8 @@ for name, values in spent.items():
 # (prequential evaluation). `prequential` does that for any learner. We compare three: the frozen
 # model; an `OnlineLearner`, which starts from the same weights and remembers some of the training
 # events, so that it does not forget them at once; and a Markov chain, a table of what followed
-# what, which goes on counting.
+# what, which goes on counting. A learner changes neither the trend nor the affinities that are
+# counted, so the frozen model is shown without them: `learned_scorer`.
 
 # %%
 catalog, start = Catalog(items), START + 12 * DAY
@@ -155,7 +156,7 @@ learner.remember(known)
 markov = OnlineMarkov(len(topic))
 markov.fit(known)
 learners = {
-    "frozen model": Frozen(recommender.catalog_scorer),
+    "frozen model": Frozen(state.learned_scorer),
     "online Markov chain": markov,
     "online learner": learner,
 }

@@ -30,6 +30,7 @@ LIMIT = 6_000_000
 
 COUNTED = re.compile(r"\r[^\r\n]*")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -66,11 +67,15 @@ def problems_of(path: Path) -> list[str]:
     return found
 
 
-def is_progress(output: nbformat.NotebookNode) -> bool:
-    """Return whether an output shows how far something is, which nobody reads later."""
-    if output.get("name") == "stderr":
-        return not COUNTED.sub("", output.text).strip()
-    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+def without_progress(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return outputs without what shows how far something is: nobody reads it later."""
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = COUNTED.sub("", output.text)
+        if output.get("text", "shown").strip() and WIDGET not in output.get("data", {}):
+            kept.append(output)
+    return kept
 
 
 def execute(path: Path, write: bool) -> tuple[str, float]:
@@ -93,7 +98,7 @@ def execute(path: Path, write: bool) -> tuple[str, float]:
     if write and not error:
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                cell.outputs = [one for one in cell.outputs if not is_progress(one)]
+                cell.outputs = without_progress(cell.outputs)
         notebook.metadata = nbformat.from_dict(METADATA)  # without the versions of this machine
         nbformat.write(notebook, path.with_suffix(".ipynb"))
     return error, time.perf_counter() - start

@@ -186,8 +186,7 @@ class OnlineTrainer:
         self._tried = offset if self._tried == before else self._tried
 
     def _test(self, observed: Observed) -> None:
-        # Without trend and neighbours, which are not learned here and are the same for both.
-        frozen = replace(self.recommender.state, trend=None, neighbours=()).scorer
+        frozen = self.recommender.state.learned_scorer
         size = len(self.learner.vectors)
         observed = observed.rows(self.learner.are_learned(observed.event_type))
         if not len(observed):

@@ -110,6 +110,14 @@ class RecommenderState:
             terms=[one for one in self.neighbours if one.weight],
         )
 
+    @property
+    def learned_scorer(self) -> CatalogScorer:
+        """The scorer without trend and counted affinities: where an ``OnlineLearner`` starts.
+
+        A learner changes neither of them, and its scores hold neither.
+        """
+        return replace(self, trend=None, neighbours=()).scorer
+
     def labelled(self, split: Split) -> Split:
         """Return a split whose users have their rows in the table of users, if there is one."""
         return split if self.users is None else self.users.labelled(split)
