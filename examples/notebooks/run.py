@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 LIMIT = 6_000_000
 """Bytes that all notebooks may take together."""
 
-COUNTED = re.compile(r"\r[^\r\n]*")
+COUNTED = re.compile(r"\r[^\r\n]*|\x1b\[A")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
