@@ -180,12 +180,18 @@ def test_page(path, shop_with_dates, tmp_path, monkeypatch, unchecked):
 
 def test_parts_of_ones_own(monkeypatch):
     """The parts of the page are trained together, since a training takes a second."""
-    parts, page = {}, ModuleType("page_parts")
+    parts, encoders, page = {}, {}, ModuleType("page_parts")
+
+    def collect(*_, options, **given):
+        encoders.update(given.get("encoders", {}))
+        parts.update(given | {"encoders": encoders})
+
     with monkeypatch.context() as patch:
-        patch.setattr(mmrec.Recommender, "fit", lambda *_, options, **given: parts.update(given))
+        patch.setattr(mmrec.Recommender, "fit", collect)
         run_blocks(ROOT / TOGETHER[0], monkeypatch, page)
+    assert set(encoders) == {"number", "text"}
     assert set(parts) == {*mmrec.recommender.options.PARTS} - {"request"}
-    made = mmrec.Recommender.fit(page.events, page.items, options=page.options, **parts)
+    made = mmrec.Recommender.fit(page.events, page.items, options=page.with_text, **parts)
     assert type(made.model.scorer) is page.Weighted
     assert made.recommend(["i3", "i4"], 3)
 

@@ -44,6 +44,26 @@ class WideQueries(Own):
         return states @ vectors.T
 
 
+class Narrow(GRUInterest):
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask, gap, event_type)[..., :5]
+
+
+class OfVectors(GRUInterest):
+    def forward(self, vectors):
+        return vectors
+
+
+class Undefined(ConcatFusion):
+    def forward(self, features, present):
+        return super().forward(features, present) * float("nan")
+
+
+class Short(ConcatFusion):
+    def forward(self, features, present):
+        return super().forward(features, present)[:, :4]
+
+
 class NoIndex(nn.Module):
     def forward(self, states, vectors):
         return states @ vectors.T
@@ -99,3 +119,34 @@ def test_parts_that_do_not_fit(parts, message):
 def test_an_interest_that_depends_on_the_candidate():
     with pytest.raises(ValueError, match="got DINInterest, which depends on the candidate: use it"):
         build(interest=DINInterest(8))
+
+
+@pytest.mark.parametrize(
+    ("interest", "message"),
+    [
+        (
+            Narrow(8, time_gap=False),
+            r"interest Narrow must map vectors \(2, 3, 8\), mask, gap and event_type, each \(2, 3\)"
+            r" to an output of shape \(2, 3, 8\); got \(2, 3, 5\)",
+        ),
+        (OfVectors(8), r"interest OfVectors must take vectors .*; got TypeError: .*positional arg"),
+    ],
+)
+def test_an_interest_that_does_not_do_what_it_says(interest, message):
+    with pytest.raises(ValueError, match=message):
+        build(interest=interest)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "message"),
+    [
+        (
+            Short,
+            r"fusion Short must map the features and present of 3 items, .* \(3, 8\); got \(3, 4",
+        ),
+        (Undefined, "fusion Undefined must map the features .* to finite numbers; got NaN or inf"),
+    ],
+)
+def test_a_fusion_that_does_not_do_what_it_says(fusion, message):
+    with pytest.raises(ValueError, match=message):
+        ItemEncoder({"id": IdEncoder(7, 8)}, fusion({"id": 8}, 8))

@@ -114,6 +114,11 @@ class Wider(Sums):
         self.dim = 5
 
 
+class Double(Sums):
+    def forward(self, inputs):
+        return super().forward(inputs).double()
+
+
 class Widened(nn.Linear):
     def __init__(self):
         super().__init__(3, 4)
@@ -131,6 +136,7 @@ class Widened(nn.Linear):
         (Constant, "breaks 'fingerprint': expected another fingerprint where weights are changed"),
         (Shortened, "breaks 'lower': expected the same vectors from the states of frozen layers"),
         (Detached, "breaks 'lower': expected the same gradients from the states"),
+        (Double, "breaks 'dtype': expected vectors in float32, or narrower; got torch.float64"),
         (Wider, "breaks 'shapes': expected a tensor of shape (0, 5) of 0 items; got shape (0, 4)"),
     ],
 )

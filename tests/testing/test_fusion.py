@@ -1,6 +1,7 @@
 """The clauses of a fusion, on a tiny one with one defect each."""
 
 import re
+from functools import partial
 
 import pytest
 from torch import nn
@@ -61,6 +62,24 @@ class Marking(Summed):
         return vectors
 
 
+class UnmaskedInTraining(Summed):
+    def token(self, name, features, present):
+        called = Unmasked if self.training else Summed
+        return called.token(self, name, features, present)
+
+
+class OfABrand(Summed):
+    def __init__(self, dims, dim):
+        super().__init__(dims, dim)
+        self.width = dims["brand"]
+
+
+class AddingTheBrand(Summed):
+    def forward(self, features, present):
+        brand = self.token("brand", features["brand"], present["brand"])
+        return super().forward(features, present) + brand
+
+
 class Nameless(Summed):
     def __init__(self, dims, dim):
         super().__init__(dims, dim)
@@ -86,9 +105,10 @@ class Widthless(Summed):
         (
             Unmasked,
             "breaks 'absent slots': expected an output that does not depend on what lies in an "
-            "absent slot, here nan; got NaN or infinity",
+            "absent slot of features of id, here nan; got NaN or infinity",
         ),
         (Multiplied, "breaks 'absent slots': expected an output that does not depend on what"),
+        (UnmaskedInTraining, "breaks 'absent slots in training': expected an output that does not"),
         (BlankedLate, "breaks 'absent slots': expected a gradient of 'layers.id.weight' that does"),
         (
             InTheGivenOrder,
@@ -103,7 +123,17 @@ def test_a_defect_is_found(part, sentence):
 
 def test_what_is_right_passes():
     for part in (Summed, Summed({"text": 3}, 2), "gated"):
-        assert check_fusion(part)[-2:] == ["absent slots", "order of modalities"]
+        assert check_fusion(part)[-2:] == ["absent slots in training", "order of modalities"]
+
+
+@pytest.mark.parametrize(
+    ("part", "which"), [(OfABrand, "expected"), (AddingTheBrand, "breaks 'no modality': expected")]
+)
+def test_a_modality_that_the_check_does_not_have(part, which):
+    sentence = f"{which} a fusion of the modalities id, text, image; got KeyError: 'brand': one of"
+    with pytest.raises(ContractError, match=sentence):
+        check_fusion(part)
+    assert check_fusion(partial(part, dims={"brand": 3, "text": 2}))
 
 
 def test_a_part_that_can_not_be_made():

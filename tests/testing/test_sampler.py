@@ -42,7 +42,7 @@ class Repeated(Uniform):
 
 class Everything(Uniform):
     def draw(self, rng):
-        return np.arange(8)
+        return np.arange(401)
 
 
 class Unseeded(Uniform):
@@ -85,6 +85,48 @@ class OneDraw(Uniform):
         return super().log_inclusion(items) - np.log(self.size)
 
 
+class Poisson:
+    """Draws each item on its own, with a probability that grows with its count."""
+
+    in_batch = False
+
+    def __init__(self, items, counts, size):
+        weights = np.sqrt(counts)
+        self.p = np.minimum(1, size * weights / weights.sum())
+
+    def draw(self, rng):
+        return np.flatnonzero(rng.random(len(self.p)) < self.p)
+
+    def log_inclusion(self, items):
+        with np.errstate(divide="ignore"):
+            return np.log(self.said()[items])
+
+    def said(self):
+        return self.p
+
+
+class Smoothed(Poisson):
+    """Says a probability that is nearer to 1."""
+
+    def said(self):
+        return self.p**0.95
+
+
+class Capped(Poisson):
+    """Keeps 50 of the items that it has drawn."""
+
+    def draw(self, rng):
+        return np.sort(rng.permutation(super().draw(rng))[:50])
+
+
+class OneWrong(Poisson):
+    """Says the wrong probability of one item."""
+
+    def said(self):
+        one = np.flatnonzero(self.p > 0)[7]
+        return np.where(np.arange(len(self.p)) == one, self.p / 1.4, self.p)
+
+
 class Silent(Uniform):
     log_inclusion = None
 
@@ -93,17 +135,27 @@ class Silent(Uniform):
     ("part", "sentence"),
     [
         (Silent, "Silent breaks 'attributes': expected a method log_inclusion; got None"),
-        (Listed, "breaks 'draw': expected an array of indices of items; got [4, 5, 6]"),
-        (Unsorted, "breaks 'draw': expected different items, ascending; got [6 5 4]"),
+        (Listed, "breaks 'draw': expected a NumPy array of indices of items; got list"),
+        (Unsorted, "breaks 'draw': expected different items, ascending; got ["),
         (Repeated, "breaks 'draw': expected different items, ascending; got ["),
-        (Everything, "breaks 'draw': expected items with events, [1, 3, 4, 5, 6]; got [0 1 2"),
+        (Everything, "breaks 'draw': expected items with events alone; got [0, "),
         (Unseeded, "breaks 'seed': expected the same items of the same generator, ["),
-        (One, "breaks 'log_inclusion': expected one number for each of 8 items; got ()"),
+        (One, "breaks 'log_inclusion': expected one number for each of 401 items; got ()"),
         (Probable, "breaks 'log_inclusion': expected logarithms of probabilities, 0 at most; got"),
         (Cold, "breaks 'log_inclusion': expected -inf for padding and for items without events"),
-        (Sorted, "breaks 'log_inclusion': expected numbers in the order of the items; got ["),
-        (OneDraw, "breaks 'frequency': expected that log_inclusion says how often item 1 is drawn"),
-        (Remembering, "breaks 'frequency': expected that log_inclusion says how often item"),
+        (Sorted, "breaks 'log_inclusion': expected numbers in the order of the items; got others"),
+        (OneDraw, "breaks 'frequency': expected that log_inclusion says how often a draw has 45"),
+        (Remembering, "breaks 'frequency': expected that log_inclusion says how often a draw has"),
+        (Smoothed, "breaks 'frequency': expected that log_inclusion says how often a draw has 45"),
+        (Capped, "breaks 'frequency': expected that log_inclusion says how often a draw has 45"),
+        (
+            OneWrong,
+            "breaks 'frequency': expected that log_inclusion says how often a draw has item",
+        ),
+        (
+            Poisson(np.arange(1, 5), np.arange(5), 2),
+            "'log_inclusion': expected numbers for a catalogue of 400 items, so a class or partial",
+        ),
     ],
 )
 def test_a_defect_is_found(part, sentence):
@@ -112,7 +164,7 @@ def test_a_defect_is_found(part, sentence):
 
 
 def test_what_is_right_passes_as_a_class_a_partial_and_an_object():
-    every = [Uniform, partial(Uniform, size=2), Uniform(np.array([1, 3, 5]), 2), "mixed"]
+    every = [Uniform, partial(Uniform, size=2), Uniform(np.array([1, 3, 5]), 2), "mixed", Poisson]
     assert {tuple(check_sampler(part)) for part in every} == {tuple(check_sampler(Uniform))}
 
 

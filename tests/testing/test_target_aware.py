@@ -26,6 +26,12 @@ class Padded(Matching):
         return super().toward(candidates, vectors, torch.ones_like(mask))
 
 
+class PaddedInTraining(Padded):
+    def toward(self, candidates, *given):
+        called = Padded if self.training else Matching
+        return called.toward(self, candidates, *given)
+
+
 class Compared(Matching):
     """An interest relative to that in all candidates."""
 
@@ -53,6 +59,7 @@ def test_what_keeps_the_contract():
     ("part", "message"),
     [
         (Padded, "Padded breaks 'padding': expected an output that does not depend on"),
+        (PaddedInTraining, "breaks 'padding in training': expected an output that does not depend"),
         (Compared, "Compared breaks 'candidates': expected an interest that depends on no other"),
         (Placed, "Placed breaks 'candidates': expected interests in the order of the candidates"),
         (Narrow, "Narrow breaks 'shapes'"),

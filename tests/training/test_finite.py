@@ -1,6 +1,9 @@
 import pytest
+from torch import nn
 
+from mmrec.encoders import IdEncoder
 from mmrec.losses import softmax_loss
+from mmrec.models import gru4rec
 from mmrec.training import Checkpoints, FiniteLoss
 
 
@@ -43,13 +46,48 @@ def test_nothing_happens_to_a_good_training(spoilt):
 @pytest.mark.parametrize("every", [None, 3])
 @pytest.mark.parametrize(
     ("at", "where"),
-    [(1, "epoch 1, step 1 of 4"), (6, "epoch 2, step 2 of 4"), (8, "epoch 2, step 4 of 4")],
+    [
+        (
+            1,
+            "epoch 1, step 1 of 4; the parts of the model gave finite numbers, so look at the loss",
+        ),
+        (6, "epoch 2, step 2 of 4; start anew with a lower lr"),
+        (8, "epoch 2, step 4 of 4; start anew with a lower lr"),
+    ],
 )
 def test_the_error_names_where_it_happened(spoilt, at, where, every):
-    with pytest.raises(
-        ValueError, match=f"the loss is nan in .*{where}; start anew with a lower lr"
-    ):
+    with pytest.raises(ValueError, match=f"the loss is nan in .*{where}"):
         spoilt(at, every=every)
+
+
+class Spoilt(nn.Module):
+    """A part whose output is NaN in training."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part, self.dim = part, part.dim
+        for name in ("dims", "interest_dim"):
+            if hasattr(part, name):
+                setattr(self, name, getattr(part, name))
+
+    def forward(self, *given):
+        return self.part(*given) * (float("nan") if self.training else 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("items.encoders.id", "encoder of id Spoilt"),
+        ("items.fusion", "fusion Spoilt"),
+        ("interest", "interest Spoilt"),
+    ],
+)
+def test_the_error_of_the_first_step_names_the_part(split, fit, path, name):
+    data = split(users=16)
+    model = gru4rec({"id": IdEncoder(data.catalog_size, 16)}, dim=16)
+    model.set_submodule(path, Spoilt(model.get_submodule(path)))
+    with pytest.raises(ValueError, match=f"step 1 of .; the {name} gave the first numbers that"):
+        fit(data, model=model, trained={"callbacks": [FiniteLoss()]})
 
 
 def test_an_infinite_loss(spoilt):

@@ -179,10 +179,14 @@ class FeatureStore:
 
 
 def _check(encoder: Any, values: Sequence[Raw], keys: Sequence[str | None] | None) -> None:
-    if any(parameter.requires_grad for parameter in encoder.parameters()):
+    learns = [name for name, weight in encoder.named_parameters() if weight.requires_grad]
+    if learns:
+        tuning = getattr(encoder, "tuning", None)
         raise ValueError(
-            f"FeatureStore expects a frozen encoder, whose vectors do not change; "
-            f"got {type(encoder).__name__} with tuning {getattr(encoder, 'tuning', 'full')!r}"
+            f"FeatureStore expects a frozen encoder, whose vectors do not change; got "
+            f"{type(encoder).__name__}{'' if tuning is None else f' with tuning {tuning!r}'}, in "
+            f"which {learns[0]!r} is trained: call "
+            f"requires_grad_(False) on it, or fit with another tuning, such as 'full'"
         )
     if getattr(encoder.transform, "augment", False):
         raise ValueError("FeatureStore expects a transform without augmentation")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,18 @@ def check_items(encoders: Mapping[str, Encoder], fusion: Fusion) -> None:
                 f"fusion expects {name!r} features of width {dims[name]}; got an encoder of width "
                 f"{width}"
             )
+    _probe_fusion(fusion)
+
+
+def _probe_fusion(fusion: Fusion) -> None:
+    """Raise a ValueError unless a fusion maps items, one of them without a modality, to vectors."""
+    features = {name: _inputs(fusion, 3, width) for name, width in fusion.dims.items()}
+    here = torch.arange(3, device=next(iter(features.values())).device) < 2
+    present = dict.fromkeys(features, here)
+    what = f"the features and present of 3 items, of widths {dict(fusion.dims)}"
+    with _probing(fusion):
+        name = f"fusion {type(fusion).__name__}"
+        _probe(name, fusion, (features, present), (3, fusion.dim), what)
 
 
 def widths(encoders: Mapping[str, Encoder]) -> dict[str, int]:
@@ -67,6 +80,27 @@ def check_interest(items: nn.Module, interest: Interest | TargetAwareInterest) -
     _check_module("interest", interest)
     if interest.dim != items.dim:
         raise ValueError(f"interest expects item vectors of width {interest.dim}; got {items.dim}")
+    if not isinstance(interest, TargetAwareInterest):
+        _probe_interest(interest)
+
+
+def _probe_interest(interest: Interest) -> None:
+    """Raise a ValueError unless an interest model maps two histories to interests."""
+    vectors = _inputs(interest, 2, 3, interest.dim)
+    mask = torch.tensor([[True, True, True], [True, False, False]], device=vectors.device)
+    gap, types = torch.zeros_like(mask).float(), torch.zeros_like(mask).long()
+    what = f"vectors (2, 3, {interest.dim}), mask, gap and event_type, each (2, 3)"
+
+    def call(*inputs: Tensor) -> Tensor:
+        states = interest(*inputs)
+        fits = isinstance(states, Tensor) and states.shape[:2] == mask.shape
+        # What lies in padding is never read.
+        return states.masked_fill(~mask.unsqueeze(2), 0) if fits else states
+
+    with _probing(interest):
+        shape = (2, 3, interest.interest_dim)
+        name = f"interest {type(interest).__name__}"
+        _probe(name, call, (vectors, mask, gap, types), shape, what)
 
 
 def check_history_alone(interest: Interest) -> None:
@@ -163,17 +197,25 @@ def _probing(part: object) -> Iterator[None]:
 def _probe(
     role: str,
     function: Callable[..., Tensor],
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Any],
     shape: tuple[int | str, ...],
+    what: str = "",
 ) -> Tensor:
-    """Call a function; raise a ValueError if it fails or returns another shape."""
-    taken = " and ".join(str(tuple(value.shape)) for value in inputs)
+    """Call a function; raise a ValueError if it fails or does not return finite numbers of a shape.
+
+    ``what`` says what the inputs are; by default their shapes.
+    """
+    taken = what or "inputs of shape " + " and ".join(str(tuple(value.shape)) for value in inputs)
     try:
         output = function(*inputs)
     except Exception as error:  # of any type, since the function may be a user's own
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"{role} must take inputs of shape {taken}; got {type(error).__name__}: {reason}"
+            f"{role} must take {taken}; got {type(error).__name__}: {reason}"
         ) from error
-    check_shape(f"{role} must map inputs {taken} to an output", output, shape)
+    taken = what or taken.replace(" of shape", "")
+    check_shape(f"{role} must map {taken} to an output", output, shape)
+    if not output.is_floating_point() or not bool(output.isfinite().all()):
+        got = "NaN or infinity" if output.is_floating_point() else output.dtype
+        raise ValueError(f"{role} must map {taken} to finite numbers; got {got}")
     return output

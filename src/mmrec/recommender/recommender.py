@@ -30,6 +30,7 @@ from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
 from mmrec.recommender.artifact.run import is_main_process, read_run, write_run
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.artifact.unrecorded import warn_of_unrecorded
 from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
 from mmrec.recommender.hub import find_run, push
@@ -596,7 +597,8 @@ class Recommender:
     def save(self, directory: str | Path, **about: Any) -> None:
         """Write a RUN: model.safetensors, config.json, items.parquet and report.json.
 
-        If several processes train the model, only the first writes.
+        If several processes train the model, only the first writes. A warning names parts that were
+        given built and do not record their arguments.
 
         Args:
             directory: the folder to write; an existing RUN is replaced.
@@ -611,6 +613,7 @@ class Recommender:
         check_kept(self._parts, self.model)
         if not is_main_process():
             return
+        warn_of_unrecorded(state)
         write_run(to_run(state, Path(directory)), Path(directory))
         self.state = state
         if self._checkpoints is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mmrec.layers import seeded
@@ -90,19 +91,24 @@ def expect_close(found: Tensor, wanted: Tensor, expected: str, *, tolerance: flo
     expect(difference <= tolerance * scale, expected, f"a difference of {difference:.3g}")
 
 
-def expect_output(found: object, shape: tuple[int, ...], of: str) -> None:
+def expect_output(
+    found: object, shape: tuple[int, ...], of: str, *, dtype: torch.dtype | None = None
+) -> None:
     """Raise a :class:`ContractError` unless an output is finite, floating, and has a shape.
 
     Args:
         found: the output.
         shape: the shape that is expected.
         of: what the output is of, for the message.
+        dtype: the type that is expected; None for any.
     """
     expected = f"a tensor of shape {shape} of {of}"
     if not isinstance(found, Tensor):
         raise ContractError(f"expected {expected}; got {type(found).__name__}")
     expect(tuple(found.shape) == shape, expected, f"shape {tuple(found.shape)}")
     expect(found.is_floating_point(), f"floating numbers of {of}", found.dtype)
+    if dtype is not None:
+        expect(found.dtype == dtype, f"numbers of {of} in {dtype}, as the inputs", found.dtype)
     expect(bool(found.isfinite().all()), f"finite numbers of {of}", "NaN or infinity")
 
 

@@ -59,7 +59,15 @@ def check_encoder(
         raise ValueError(f"check_encoder expects inputs of 2 items or more; got {items}")
     case = Case(make, _encode, given, "items", (part.dim,))
     check_module(contract, case, compile=compile)
+    contract.clause("dtype", _dtype, case)
     return contract.checked
+
+
+def _dtype(case: Case) -> None:
+    """Vectors may be narrower than float32; wider ones fit no layer behind them."""
+    wide = any(value.dtype == torch.float64 for value in case.inputs.values())
+    found = case.run(case.make()).dtype
+    expect(wide or found != torch.float64, "vectors in float32, or narrower", found)
 
 
 def _attributes(part: Any) -> None:

@@ -1,6 +1,6 @@
 """Values that must have no effect, such as those in padding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,28 +11,33 @@ from mmrec.testing.modules import Case, Inputs
 GARBAGE = (torch.nan, torch.inf, 1e30)
 
 
-def expect_hidden(
-    case: Case, spoil: Callable[[float], Inputs], hidden: Mapping[str, Tensor], where: str
-) -> None:
+def expect_hidden(case: Case, hidden: Mapping[str, Tensor], where: str) -> None:
     """Raise a ``ContractError`` if hidden values reach an output or a gradient.
+
+    One input is spoilt at a time, so that the message names it.
 
     Args:
         case: the part and its inputs.
-        spoil: returns the inputs with a value where they are hidden.
-        hidden: True where an input is hidden, by the names of inputs that have a gradient.
+        hidden: True where an input is hidden, by name; the first axes of the input.
         where: where they are hidden, for the message.
     """
     part = case.make()
-    wanted, weights, _ = _trained(case, part, case.inputs, hidden)
-    for value in GARBAGE:
-        found, moved, slopes = _trained(case, part, spoil(value), hidden)
-        depends = f"that does not depend on what lies in {where}, here {value}"
-        expect_close(found, wanted, f"an output {depends}")
-        for name, gradient in moved.items():
-            expect_close(gradient, weights[name], f"a gradient of {name!r} {depends}")
-        for name, places in hidden.items():
-            none = not slopes[name][places].any()  # NaN would count as True
-            expect(none, f"no gradient of what lies in {where}, here {value}", "a gradient")
+    places = {name: hidden[name] for name in case.trained if name in hidden}
+    wanted, weights, _ = _trained(case, part, case.inputs, places)
+    for name, here in hidden.items():
+        values = case.inputs[name]
+        here = here.view(*here.shape, *[1] * (values.ndim - here.ndim))
+        for value in GARBAGE if values.is_floating_point() else (1,):
+            spoilt = case.inputs | {name: values.masked_fill(here, value)}
+            found, moved, slopes = _trained(case, part, spoilt, places)
+            lies = f"what lies in {where} of {name}, here {value}"
+            expect_close(found, wanted, f"an output that does not depend on {lies}")
+            for weight, slope in moved.items():
+                expected = f"a gradient of {weight!r} that does not depend on {lies}"
+                expect_close(slope, weights[weight], expected)
+            for leaf, place in places.items():
+                none = not slopes[leaf][place].any()  # NaN would count as True
+                expect(none, f"no gradient of {lies}", f"one of {leaf}")
 
 
 def _trained(

@@ -1,17 +1,25 @@
 """The contract of an interest model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmrec.interest import Interest, LastInterest, SteppingInterest
-from mmrec.testing.contract import ContractError, expect_close, expect_output
+from mmrec.testing.contract import ContractError, expect_close, expect_output, first_line
 from mmrec.testing.garbage import expect_hidden
 from mmrec.testing.making import DIM, Make, begin
-from mmrec.testing.modules import Case, Inputs, check_module, expect_module, expect_width
-from mmrec.testing.stepping import check_stepping
+from mmrec.testing.modules import (
+    Case,
+    Inputs,
+    check_module,
+    check_training,
+    expect_module,
+    expect_width,
+)
+from mmrec.testing.stepping import check_state, check_stepping
 
 _TYPES = 1
 """Event types; few, so that a part that was given built knows them too."""
@@ -26,8 +34,15 @@ KNOWN: dict[str, Any] = {
 """What a factory of an interest model is called with."""
 
 _WITHOUT_CONTEXT = KNOWN | {"time_gap": False, "num_event_types": 0, "negative_types": []}
-_LENGTHS = (7, 3, 1, 0, 6)
+LENGTHS = (7, 3, 1, 0, 6)
 """Events of each user: more than the window, fewer, one, none."""
+LONG = (48, 31)
+"""Events of users where length matters: in what leaks, and in what a step forgets."""
+_CUTS = (1, 2, 5, 11, 19, 33, 47)
+"""Events from which on a history is changed; no block of 4 or 8 ends at all of them."""
+_CHANGES = ("vectors", "gap", "event_type", "mask")
+_ROUNDING = 1e-6
+"""Some units in the last place of float32: shapes are the same, and so are the operations."""
 
 
 def check_interest(
@@ -56,23 +71,34 @@ def check_interest(
     Example:
         >>> from mmrec.interest import GRUInterest
         >>> check_interest(GRUInterest)[:3]
-        ['attributes', 'shapes', 'inputs stay']
+        ['attributes', 'event types', 'state']
     """
     contract, part, make = begin("interest", factory, KNOWN)
     contract.clause("attributes", expect_widths, part)
-    shape = (max(_LENGTHS), part.interest_dim)
-    case = Case(make, _forward, made_histories(part.dim), "users", shape, ("vectors",))
+    case, long = (_case(make, part, lengths) for lengths in (LENGTHS, LONG))
+    contract.clause("event types", expect_event_types, case)
+    if isinstance(part, SteppingInterest):
+        check_state(contract, case)
     check_module(contract, case, compile=compile)
     contract.clause("one event", _one_event, case)
-    contract.clause("padding", _padding, case)
-    contract.clause("causality", _causality, case)
+    contract.clause("padding", expect_padding, case)
+    contract.clause("causality", _causality, long, _CHANGES)
+    # A part may draw a random number for each event, so that another mask leads to others.
+    unmasked = partial(_causality, names=_CHANGES[:-1])
+    check_training(contract, long, {"causality": unmasked})
+    check_training(contract, case, {"padding": expect_padding})
     if isinstance(part, LastInterest):
-        contract.clause("last", _last, case)
+        contract.clause("last", _last, case, long)
     if isinstance(part, SteppingInterest):
-        check_stepping(contract, case)
+        check_stepping(contract, case, long)
     bare = begin("interest", factory, _WITHOUT_CONTEXT)[2]
     contract.clause("no context", _no_context, bare, case)
     return contract.checked
+
+
+def _case(make: Make, part: Any, lengths: Sequence[int]) -> Case:
+    shape = (max(lengths), part.interest_dim)
+    return Case(make, _forward, made_histories(part.dim, lengths), "users", shape, ("vectors",))
 
 
 def _forward(part: Any, given: Inputs) -> Tensor:
@@ -92,13 +118,31 @@ def expect_widths(part: Any) -> None:
         expect_width(part, name)
 
 
-def made_histories(dim: int) -> Inputs:
-    """Return histories of five users, some with unknown times and types."""
+def expect_event_types(case: Case) -> None:
+    """Raise a :class:`ContractError` if a part takes the type 0 and not the others."""
+    try:
+        case.run(
+            case.make(), case.inputs | {"event_type": torch.zeros_like(case.inputs["mask"]).long()}
+        )
+    except Exception:  # it is no matter of types; a later clause says it
+        return
+    try:
+        case.run(case.make())
+    except Exception as error:
+        raise ContractError(
+            f"expected an output for event types from 0, which is unknown, up to num_event_types "
+            f"itself, here {_TYPES}; got {type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def made_histories(dim: int, lengths: Sequence[int] = LENGTHS) -> Inputs:
+    """Return histories of users, some with unknown times and types."""
     draws = torch.Generator().manual_seed(0)
-    places = len(_LENGTHS), max(_LENGTHS)
-    mask = torch.arange(places[1]) < torch.tensor(_LENGTHS).unsqueeze(1)
+    places = len(lengths), max(lengths)
+    mask = torch.arange(places[1]) < torch.tensor(lengths).unsqueeze(1)
     gap = 1e5 * torch.rand(places, generator=draws).square()
-    gap[:, 1] = -1
+    gap[:, 1::5] = -1
+    gap[:, 3::10] = -1e5  # as unknown as -1
     types = torch.randint(_TYPES + 1, places, generator=draws)
     return {
         "vectors": torch.randn(*places, dim, generator=draws) * mask.unsqueeze(-1),
@@ -114,32 +158,27 @@ def _one_event(case: Case) -> None:
     expect_output(case.run(case.make(), first), (users, 1, width), f"{users} users with one event")
 
 
-def _padding(case: Case) -> None:
+def expect_padding(case: Case) -> None:
+    """Raise a :class:`ContractError` if what lies in padding changes anything."""
     padding = ~case.inputs["mask"]
-
-    def spoil(value: float) -> Inputs:
-        return case.inputs | {
-            "vectors": case.inputs["vectors"].masked_fill(padding.unsqueeze(-1), value),
-            "gap": case.inputs["gap"].masked_fill(padding, value),
-            "event_type": case.inputs["event_type"].masked_fill(padding, 1),
-        }
-
-    expect_hidden(case, spoil, {"vectors": padding}, "padding")
+    expect_hidden(case, dict.fromkeys(("vectors", "gap", "event_type"), padding), "padding")
 
 
-def _causality(case: Case) -> None:
+def _causality(case: Case, names: Sequence[str]) -> None:
     part, inputs = case.make(), case.inputs
     before = case.run(part)
-    for step in range(1, before.shape[1], 2):
+    for step in _CUTS:
         later = torch.arange(before.shape[1]) >= step
-        changed = inputs | {
-            "vectors": torch.where(later.unsqueeze(-1), -inputs["vectors"], inputs["vectors"]),
-            "gap": torch.where(later, 7.0, inputs["gap"]),
-            "event_type": torch.where(later, 1, inputs["event_type"]),
+        changed = {
+            "vectors": inputs["vectors"].where(~later.unsqueeze(-1), 1.5 - inputs["vectors"]),
+            "gap": inputs["gap"].masked_fill(later, 7.0),
+            "event_type": inputs["event_type"].masked_fill(later, 1),
+            "mask": inputs["mask"] & ~later,
         }
-        after = case.run(part, changed)
-        expected = f"that events from number {step + 1} on change no earlier interest"
-        expect_close(after[:, :step], before[:, :step], expected)
+        for name in names:
+            after = case.run(part, inputs | {name: changed[name]})
+            expected = f"that no earlier interest depends on {name} from event {step + 1} on"
+            expect_close(after[:, :step], before[:, :step], expected, tolerance=_ROUNDING)
 
 
 def _no_context(make: Make, case: Case) -> None:
@@ -169,7 +208,12 @@ def _no_context(make: Make, case: Case) -> None:
             expect_close(found.where(there, 0), states[:, 0].where(there, 0), expected)
 
 
-def _last(case: Case) -> None:
+def _last(*cases: Case) -> None:
+    for case in cases:
+        _expect_last(case)
+
+
+def _expect_last(case: Case) -> None:
     part: Any = case.make()
     length = case.inputs["mask"].sum(1)
     rows = torch.arange(len(length))
@@ -178,5 +222,5 @@ def _last(case: Case) -> None:
     spoilt = {"vectors": case.inputs["vectors"].masked_fill(padding, torch.nan)}
     for given in (case.inputs, case.inputs | spoilt):
         found = part.last(*_four(given))
-        expect_output(found, tuple(wanted.shape), f"{len(length)} users")
+        expect_output(found, tuple(wanted.shape), f"{len(length)} users", dtype=case.dtype)
         expect_close(found, wanted, "that of forward after the last event, or in the first place")

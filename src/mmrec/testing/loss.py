@@ -48,6 +48,8 @@ def check_loss(factory: str | Mapping[str, Any] | Loss | Callable[[], Loss]) -> 
     contract.clause("infinity", _infinity, loss, inputs)
     contract.clause("gradcheck", _gradcheck, loss, inputs)
     contract.clause("bfloat16", _bfloat16, loss, inputs)
+    contract.clause("negatives", _negatives, loss, inputs)
+    contract.clause("own target", _own_target, loss, inputs)
     if torch.cuda.is_available():
         contract.clause("device", _device, loss, inputs)
     return contract.checked
@@ -74,6 +76,8 @@ def _with_gradient(loss: Any, given: Inputs) -> tuple[Tensor, Tensor]:
     """Return a loss and its gradient of the logits."""
     logits = given["logits"].detach().clone().requires_grad_()
     value = _of(loss, given | {"logits": logits})
+    shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+    expect(shape == (), "one number, a tensor of shape ()", shape)
     value.backward()
     gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad
     return value.detach(), gradient
@@ -128,6 +132,44 @@ def _target(loss: Any, inputs: Inputs) -> None:
         after = float(_of(loss, inputs | {"logits": logits}))
         expected = f"less than {before:.4g} where the score of a target rises"
         expect(after < before, expected, f"{after:.4g}")
+
+
+def _negatives(loss: Any, inputs: Inputs) -> None:
+    """All negatives of a row rise, or the one that scores highest.
+
+    A loss that weights negatives by their scores may fall where another one rises.
+    """
+    # Scores above 0, since a loss may also pull the scores of negatives towards 0.
+    given = inputs | {"logits": inputs["logits"].abs()}
+    before, higher = float(_of(loss, given)), False
+    for row, slot in enumerate(inputs["target"].tolist()):
+        negatives = given["candidates"].clone()
+        negatives[slot] = False
+        scores = given["logits"][row]
+        highest = scores.masked_fill(~negatives, -torch.inf).argmax()
+        for raised in (negatives, torch.arange(len(scores)) == highest):
+            for by in (1.0, 10.0):
+                logits = given["logits"].clone()
+                logits[row] += by * raised
+                after = float(_of(loss, given | {"logits": logits}))
+                expected = f"no less than {before:.4g} where scores of negatives rise"
+                expect(after >= before - 1e-5 * (1 + abs(before)), expected, f"{after:.4g}")
+                higher |= after > before + 1e-5
+    expected = f"more than {before:.4g} where all negatives of a row score higher by 10"
+    expect(higher, expected, "the same: it does not read negatives")
+
+
+def _own_target(loss: Any, inputs: Inputs) -> None:
+    """The target of a row may be a candidate, for other rows; it is no negative of its own row."""
+    for row, slot in enumerate(inputs["target"].tolist()):
+        alone = inputs | {name: inputs[name][row : row + 1] for name in ("logits", "target")}
+        here = torch.arange(len(inputs["candidates"])) == slot
+        among, outside = (
+            _of(loss, alone | {"candidates": candidates})
+            for candidates in (inputs["candidates"] | here, inputs["candidates"] & ~here)
+        )
+        expected = "the same loss of a row whether or not its target is among the candidates"
+        expect_close(among, outside, expected)
 
 
 def _rows(loss: Any, inputs: Inputs) -> None:

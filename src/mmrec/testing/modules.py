@@ -1,8 +1,9 @@
 """The clauses that hold for every part that is a module."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, cast
 
@@ -10,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from mmrec.layers import seeded
-from mmrec.testing.contract import Contract, expect, expect_close, expect_output
+from mmrec.testing.contract import (
+    Contract,
+    ContractError,
+    expect,
+    expect_close,
+    expect_output,
+    first_line,
+)
 from mmrec.testing.making import moved
 from mmrec.testing.slopes import expect_slopes
 
@@ -43,6 +51,11 @@ class Case:
         return self.call(part, {name: value.clone() for name, value in given.items()})
 
     @property
+    def dtype(self) -> torch.dtype | None:
+        """The type of an output: that of what other parts compute; None if they compute nothing."""
+        return self.inputs[self.trained[0]].dtype if self.trained else None
+
+    @property
     def leaves(self) -> bool:
         """Whether there is anything to train: an input or a weight."""
         with seeded(0):
@@ -68,6 +81,46 @@ def check_module(contract: Contract, case: Case, *, compile: bool) -> None:
         contract.clause("compile", _compile, case)
 
 
+def check_training(
+    contract: Contract, case: Case, clauses: Mapping[str, Callable[[Case], None]]
+) -> None:
+    """Check clauses in training mode too, where both calls draw the same random numbers.
+
+    A part that draws others each time, because it has a generator of its own, is not checked: a
+    warning says so.
+    """
+    training = _in_training(case)
+    if not _repeats(training):
+        warnings.warn(
+            f"{contract.part} draws other random numbers than those of torch.manual_seed, so "
+            f"{', '.join(clauses)} were checked in evaluation mode alone",
+            stacklevel=3,
+        )
+        return
+    for name, check in clauses.items():
+        contract.clause(f"{name} in training", check, training)
+
+
+def _in_training(case: Case) -> Case:
+    """Return a case of parts in training mode; each call draws the same random numbers."""
+
+    def call(part: Any, given: Inputs) -> Tensor:
+        with seeded(0):
+            return case.call(part, given)
+
+    return replace(case, make=lambda: case.make().train(), call=call)
+
+
+def _repeats(case: Case) -> bool:
+    with seeded(0):
+        part = case.make()
+    try:
+        first, second = case.run(part), case.run(part)
+    except Exception:  # a clause says it
+        return True
+    return torch.allclose(first, second, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
 def expect_module(part: object) -> None:
     """Raise a :class:`ContractError` unless a part is a module."""
     expect(isinstance(part, nn.Module), "an nn.Module", type(part).__name__)
@@ -89,8 +142,25 @@ def _shapes(case: Case) -> None:
     part = case.make()
     count = _count(case.inputs)
     for size in (0, 1, count):
-        output = case.run(part, _taken(case.inputs, slice(size)))
-        expect_output(output, (size, *case.shape), f"{size} {case.rows}")
+        given = _taken(case.inputs, slice(size))
+        try:
+            output = case.run(part, given)
+        except Exception as error:
+            _expect_error_of_new_part(case, given, error)
+            raise
+        expect_output(output, (size, *case.shape), f"{size} {case.rows}", dtype=case.dtype)
+
+
+def _expect_error_of_new_part(case: Case, given: Inputs, error: Exception) -> None:
+    """Raise a ``ContractError`` if a part without an earlier call raises no error."""
+    try:
+        case.run(case.make(), given)
+    except Exception:  # it is no matter of earlier calls
+        return
+    raise ContractError(
+        "expected that a part keeps nothing of one call for the next; got "
+        f"{type(error).__name__} in a later call, and none in a first one: {first_line(error)}"
+    ) from error
 
 
 def _rows(case: Case) -> None:

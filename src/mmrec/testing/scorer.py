@@ -76,8 +76,9 @@ def _one_item(make: Callable[[], nn.Module], states: Tensor, vectors: Tensor) ->
 def _index(make: Callable[[], nn.Module], states: Tensor, vectors: Tensor) -> None:
     part: Any = make()
     queries, keys = part.index_queries(states), part.index_vectors(vectors)
-    expect_output(queries, (len(states), keys.shape[-1]), f"{len(states)} queries")
-    expect_output(keys, (len(vectors), keys.shape[-1]), f"{len(vectors)} items of an index")
+    width, dtype = keys.shape[-1], states.dtype
+    expect_output(queries, (len(states), width), f"{len(states)} queries", dtype=dtype)
+    expect_output(keys, (len(vectors), width), f"{len(vectors)} items of an index", dtype=dtype)
     expected = "that index_queries @ index_vectors.T equals the scores"
     expect_close(queries @ keys.T, part(states, vectors), expected)
 

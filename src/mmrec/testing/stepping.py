@@ -11,15 +11,20 @@ from mmrec.testing.modules import Case, Inputs
 _EVENT = ("vectors", "gap", "event_type")
 
 
-def check_stepping(contract: Contract, case: Case) -> None:
+def check_state(contract: Contract, case: Case) -> None:
+    """Check that a state is a value, and a step a function of it."""
+    contract.clause("state", _state, case)
+
+
+def check_stepping(contract: Contract, case: Case, long: Case) -> None:
     """Check that ``step`` and ``readout`` give what ``forward`` gives.
 
     Args:
         contract: what is checked.
         case: an interest model and the arguments of its ``forward``.
+        long: the same with longer histories.
     """
-    contract.clause("state", _state, case)
-    contract.clause("step", _step, case)
+    contract.clause("step", _step, case, long)
     contract.clause("no events", _no_events, case)
     contract.clause("step in bfloat16", _bfloat16, case)
     if torch.cuda.is_available():
@@ -37,18 +42,23 @@ def _folded(part: Any, inputs: Inputs) -> Tensor:
 
 
 def _state(case: Case) -> None:
-    part: Any = case.make()
     for users in (0, 1, len(case.inputs["mask"])):
+        part: Any = case.make()
         shape, of = (users, part.interest_dim), f"{users} users"
         state = part.initial_state(users)
         kept = [tensor.clone() for tensor in _tensors(state)]
-        expect_output(part.readout(state), shape, of)
-        after = part.step(state, *(case.inputs[name][:users, 0].clone() for name in _EVENT))
+        expect_output(part.readout(state), shape, of, dtype=case.dtype)
+        event = [case.inputs[name][:users, 0] for name in _EVENT]
+        after = part.step(state, *(value.clone() for value in event))
         form = type(state).__name__
         expect(type(after) is type(state), f"a {form} after a step", type(after).__name__)
-        expect_output(part.readout(after), shape, f"{of} after a step")
+        expect_output(part.readout(after), shape, f"{of} after a step", dtype=case.dtype)
         same = all(torch.equal(*pair) for pair in zip(_tensors(state), kept, strict=True))
         expect(same, "that a step leaves the state before it as it was", "other values in it")
+        again = part.step(state, *(value.clone() for value in event))
+        same = all(map(torch.equal, _tensors(again), _tensors(after)))
+        expected = "the same state after the same step, so that a part keeps no state in itself"
+        expect(same, expected, "another state")
 
 
 def _tensors(state: Any) -> list[Tensor]:
@@ -61,13 +71,15 @@ def _tensors(state: Any) -> list[Tensor]:
     return tensors
 
 
-def _step(case: Case) -> None:
+def _step(case: Case, long: Case) -> None:
     part = case.make()
-    wanted = case.run(part)
-    folded = _folded(part, case.inputs)
-    expect_close(folded, wanted, "that folding step and reading out equals forward")
+    for inputs in (case.inputs, long.inputs):
+        wanted = case.run(part, inputs)
+        folded = _folded(part, inputs)
+        expect_close(folded, wanted, "that folding step and reading out equals forward")
     alone = _folded(part, {name: value[:1] for name, value in case.inputs.items()})
-    expect_close(alone, wanted[:1], "that folding the events of one user equals forward")
+    wanted = case.run(part)[:1]
+    expect_close(alone, wanted, "that folding the events of one user equals forward")
 
 
 def _no_events(case: Case) -> None:

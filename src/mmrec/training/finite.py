@@ -1,12 +1,15 @@
 """Stops a training whose numbers are no longer finite."""
 
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from mmrec.training.resume import kept
 
@@ -33,11 +36,20 @@ class FiniteLoss(Callback):
     def __init__(self, directory: Path | None = None, *, every: int | None = None) -> None:
         self.directory, self.every = directory, every
         self.losses: list[Tensor] = []
+        self.first = _FirstStep()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """In the first step of all, remember which parts give finite numbers."""
+        if trainer.global_step == 0 and batch_idx == 0:
+            self.first.watch(pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Check the loss."""
+        self.first.end()
         self.losses.append(outputs["loss"].detach())
         every = self.every or (1 if pl_module.device.type == "cpu" else 16)
         if len(self.losses) >= every:
@@ -66,10 +78,50 @@ class FiniteLoss(Callback):
             step = last + 1 - len(losses) + wrong[0] + 1
             loss = float(losses[wrong[0]])
             steps = int(trainer.num_training_batches)
-            self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}")
+            reason = self.first.reason() if trainer.current_epoch == 0 and step == 1 else None
+            self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}", reason)
 
-    def _stop(self, trainer: Trainer, what: str, where: str) -> None:
-        advice = "start anew with a lower lr"  # the same steps would fail again
+    def _stop(self, trainer: Trainer, what: str, where: str, reason: str | None = None) -> None:
+        # The same steps would fail again; before the first one no weight has changed.
+        advice = reason or "start anew with a lower lr"
         if "32" not in str(trainer.precision):
             advice = f"try precision 32-true ({kept(self.directory)}), or {advice}"
         raise NotFiniteError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")
+
+
+class _FirstStep:
+    """Remembers in the first step which parts of a model gave finite numbers."""
+
+    def __init__(self) -> None:
+        self.watched, self.found = False, list[tuple[str, Tensor]]()
+        self.hooks: list[RemovableHandle] = []
+
+    def watch(self, module: nn.Module) -> None:
+        """Look at the outputs of the parts of a model until the step ends."""
+        self.watched, self.found = True, []
+        for path, part in module.named_modules():
+            if match := _PART.fullmatch(path):
+                name = f"{match[1].replace('encoders.', 'encoder of ')} {type(part).__name__}"
+                self.hooks.append(part.register_forward_hook(partial(self._look, name)))
+
+    def _look(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            self.found.append((name, torch.isfinite(output.detach()).all()))
+
+    def end(self) -> None:
+        """Look no longer."""
+        while self.hooks:
+            self.hooks.pop().remove()
+
+    def reason(self) -> str | None:
+        """Return what the first loss is wrong by; None if nothing was watched."""
+        if not self.watched:
+            return None
+        for name, finite in self.found:
+            if not finite:
+                return f"the {name} gave the first numbers that are not finite"
+        return "the parts of the model gave finite numbers, so look at the loss"
+
+
+_PART = re.compile(r"model\.(?:items\.)?(encoders\.[^.]+|fusion|interest|request|scorer)")
+"""Paths of the parts of a model in the module that trains it."""

@@ -130,11 +130,20 @@ class Modality(Protocol):
         ...
 
 
-def check_fingerprint(name: str, found: str, facts: Facts) -> None:
-    """Raise a ``ValueError`` unless an encoder is the one that a RUN was trained with."""
+def check_fingerprint(name: str, found: str, facts: Facts, *, built: bool = False) -> None:
+    """Raise a ``ValueError`` unless an encoder is the one that a RUN was trained with.
+
+    ``built`` says that the encoder was handed over, so that a RUN does not hold its weights.
+    """
     wanted = facts.get("fingerprint")
     if wanted is not None and found != wanted:
+        advice = ""
+        if built:
+            advice = (
+                ", an encoder made anew: a RUN does not hold the weights of a frozen one, so hand "
+                "over the encoder with its weights, parts=[encoder]"
+            )
         raise ValueError(
             f"the {name} encoder must have the fingerprint {wanted[:12]} that the RUN was trained "
-            f"with; got {found[:12]}"
+            f"with; got {found[:12]}{advice}"
         )

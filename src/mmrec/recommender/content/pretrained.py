@@ -18,6 +18,7 @@ from torch import nn
 from mmrec.data import Catalog, Inputs, RawSource, Source
 from mmrec.data.wording import counted, verb
 from mmrec.encoders import FeatureEncoder, FeatureStore, ImageTransform, RawEncoder
+from mmrec.encoders.protocol import has_layers
 from mmrec.recommender.content.hidden import keep_states
 from mmrec.recommender.content.modality import (
     Context,
@@ -104,6 +105,7 @@ class PretrainedModality(ABC):
         facts = dict(self.extra_facts(catalog, context.before))
         values, cut = self.values(catalog, facts), self.count_cut(catalog, facts)
         encoder = self._shared(context)
+        self._check_tuning(encoder)
         facts |= self.describe(encoder)
         if self.tuning == "frozen":
             store, model = FeatureStore(context.cache), placed(encoder, context.device)
@@ -125,6 +127,19 @@ class PretrainedModality(ABC):
                 f"{'' if why is None else f': {why}'}"
             )
         return prepared
+
+    def _check_tuning(self, encoder: RawEncoder) -> None:
+        """Raise a ``ValueError`` if only some layers of a built encoder should be trained.
+
+        Which weights of a built encoder are trained is its own matter, unless it has no layers.
+        """
+        if self.tuning in ("frozen", "full") or isinstance(self.encoder, str):
+            return
+        if not has_layers(cast(nn.Module, encoder)):
+            raise ValueError(
+                f"tuning {self.tuning!r} expects a {self.name} encoder with layers, which has "
+                f"lower and sample; got {type(encoder).__name__}: use 'frozen' or 'full'"
+            )
 
     def _states(
         self, encoder: RawEncoder, source: RawSource, changed: Source | None, context: Context
@@ -165,7 +180,9 @@ class PretrainedModality(ABC):
         if isinstance(encoder, RawEncoder):
             return self._raw(values, encoder.transform)
         raw = self.loaded()
-        check_fingerprint(self.name, _fingerprint_of(raw), facts)
+        check_fingerprint(
+            self.name, _fingerprint_of(raw), facts, built=not isinstance(self.encoder, str)
+        )
         device = next(encoder.buffers()).device
         return encode_each(FeatureStore(None), placed(raw, device), values)
 
@@ -214,6 +231,8 @@ class PretrainedModality(ABC):
         """
         if isinstance(self.encoder, RawEncoder):
             return self.encoder
+        if isinstance(self.encoder, nn.Module):
+            check_raw(self.name, self.encoder)
         raise ValueError(
             f"the {self.name} encoder was given built and is not in the RUN: hand it over in "
             f"parts=[...]; got {self.encoder!r}"
@@ -259,6 +278,16 @@ class PretrainedModality(ABC):
                 first.setdefault(row, value)
         problems = by_row(wrong, owners)
         return RawSource([first.get(row) for row in range(len(values))], transform), problems
+
+
+def check_raw(name: str, encoder: nn.Module) -> None:
+    """Raise a ``ValueError`` that names what an encoder of raw values lacks."""
+    wanted = ("dim", "transform", "fingerprint")
+    if lacking := [one for one in wanted if getattr(encoder, one, None) is None]:
+        raise ValueError(
+            f"the {name} encoder {type(encoder).__name__} must have dim, a transform of raw values "
+            f"and a method fingerprint; it lacks {' and '.join(lacking)}"
+        )
 
 
 class _Loaded(NamedTuple):

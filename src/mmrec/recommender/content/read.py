@@ -9,12 +9,15 @@ from importlib import import_module
 from inspect import signature
 from typing import Any, cast
 
+from torch import nn
+
 from mmrec.data import Catalog, Source
 from mmrec.data.images import MISSING
 from mmrec.data.wording import did_you_mean
 from mmrec.encoders import Encoder
+from mmrec.layers import seeded
 from mmrec.recommender.content.modality import Context, Facts, Modality
-from mmrec.recommender.content.pretrained import PretrainedModality
+from mmrec.recommender.content.pretrained import PretrainedModality, check_raw
 from mmrec.recommender.content.written import Written
 from mmrec.recommender.options import ContentOptions
 from mmrec.recommender.parts.spec import PartSpec, call_factory
@@ -58,9 +61,11 @@ def modalities_of(
 
     Args:
         options: the modalities, and how texts and images are encoded.
-        encoders: what was given for some modalities: a :class:`Modality`, or for text and image
-            the name of a pretrained model or a built encoder. What is given for a kind, such as
-            ``text``, holds for all its modalities (``text:title``) that nothing is given for.
+        encoders: what was given for some modalities: a :class:`Modality` or what makes one, or for
+            text and image the name of a pretrained model, a built encoder, or the class of one or
+            a :func:`functools.partial`, which is called with what it sets alone. What is given for
+            a kind, such as ``text``, holds for all its modalities (``text:title``) that nothing
+            is given for.
 
     Raises:
         ValueError: a modality is unknown, has columns that it doesn't take, or two have one name.
@@ -108,6 +113,8 @@ def _modality(
     """
     name, kind, kinds = written.name, written.kind, modality_kinds()
     given = encoders.get(name, encoders.get(kind))
+    if kind in kinds and "encoder" in signature(kinds[kind]).parameters:
+        given = _built(name, given)
     if _is_modality(given) and written.source is None:
         return cast(Modality, given)
     known: dict[str, Any] = {
@@ -152,6 +159,33 @@ def _modality(
     if not _is_modality(made):
         raise ValueError(f"modality {name!r} must be made by a Modality; got {made!r}")
     return cast(Modality, made)
+
+
+def _built(name: str, given: Any) -> Any:
+    """Return what was given; an encoder in place of the class or function that makes it.
+
+    It gets only what a ``functools.partial`` or ``init_args`` set. Its weights are drawn from seed
+    0, whatever else is drawn.
+    """
+    factory = PartSpec.from_dict(given).factory() if isinstance(given, Mapping) else given
+    target = factory
+    while isinstance(target, partial):
+        target = target.func
+    if isinstance(target, nn.Module) and not _is_modality(target):
+        check_raw(name, target)
+    if not isinstance(target, type) or hasattr(target, "prepare"):
+        return given
+    with seeded(0):
+        encoder, _, arguments = call_factory(f"{name} encoder", factory, {})
+    if not isinstance(encoder, nn.Module):
+        raise ValueError(
+            f"the {name} encoder must be made by a Modality or the class of an nn.Module; "
+            f"{target.__name__} makes no such thing"
+        )
+    if getattr(encoder, "init_args", None) is None:
+        encoder.init_args = arguments  # type: ignore[assignment]
+    check_raw(name, encoder)
+    return encoder
 
 
 def _is_modality(given: Any) -> bool:

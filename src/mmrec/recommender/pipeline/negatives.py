@@ -9,6 +9,7 @@ from mmrec.losses import Loss
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.pipeline.assemble import Recipe
+from mmrec.recommender.pipeline.probe import check_loss, check_sampler
 from mmrec.sampling import Sampler
 
 DRAWN = 2048
@@ -19,19 +20,29 @@ ENCODED = 512
 
 
 def make_loss(recipe: Recipe) -> Loss:
-    """Return the loss of a recipe; a class is called without arguments."""
+    """Return the loss of a recipe; a class is called without arguments.
+
+    Raises:
+        ValueError: a call of it does not return one finite number.
+    """
     loss: Loss = SLOTS["loss"].create(recipe.of("loss"), {})
+    check_loss(loss)
     return loss
 
 
 def make_sampler(
     recipe: Recipe, options: Options, split: Split, *, trains_encoders: bool = False
 ) -> Sampler:
-    """Return the sampler of a recipe; mmrec's samplers draw no item without training events."""
+    """Return the sampler of a recipe; mmrec's samplers draw no item without training events.
+
+    Raises:
+        ValueError: a draw of it is not what a batch needs.
+    """
     known = known_negatives(options, split) | {"trains_encoders": trains_encoders}
     if options.pool_size is None and trains_encoders:
         known["size"] = ENCODED
     sampler: Sampler = SLOTS["negatives"].create(recipe.of("negatives"), known)
+    check_sampler(sampler, split.catalog_size)
     return sampler
 
 
