@@ -282,6 +282,19 @@ def test_a_part_that_is_given_built(fit_own, tmp_path):
     assert Recommender.load(tmp_path / "run", parts=[recorded]).model.interest.scale == 0.25
 
 
+def test_all_parts_that_are_missing_are_said_at_once(fit_own, tmp_path):
+    fit_own(interest=Mean, scorer=HalfScorer, loss=doubled).save(tmp_path / "run")
+    said = r"the interest is \S+Mean and the scorer is \S+HalfScorer, which are not parts of mmrec"
+    with pytest.raises(RunError, match=said + r".*an update .* needs the loss \S+doubled\)$"):
+        Recommender.load(tmp_path / "run")
+    with pytest.raises(
+        RunError, match=r"/run: the scorer is \S+HalfScorer, which is .* got \S+Mean"
+    ):
+        Recommender.load(tmp_path / "run", parts=[Mean])
+    loaded = Recommender.load(tmp_path / "run", parts=[__name__])
+    assert type(loaded.model.interest) is Mean
+
+
 def test_class_path_and_init_args(fit_own, tmp_path):
     given = {"class_path": "mmrec.interest.GRUInterest", "init_args": {"layers": 2}}
     made = fit_own(interest=given)

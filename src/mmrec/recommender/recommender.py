@@ -631,8 +631,9 @@ class Recommender:
 
         Args:
             directory: the RUN.
-            parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, or objects if
-                the RUN doesn't hold their arguments.
+            parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, partials of
+                them, modules that define them, or the names of these, such as ``["my_parts"]``.
+                Objects if the RUN doesn't hold their arguments.
             images: folder of the images; by default the one that the RUN names, or one that was
                 moved together with the RUN.
 
