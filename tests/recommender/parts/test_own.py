@@ -112,7 +112,7 @@ def test_parts_that_are_missing_are_said_together():
     ("name", "said"),
     [
         ("ownlab", r"ownlab defines no part: name the module .* ownlab.broken or ownlab.fusion"),
-        ("Gated", "part 'Gated' can't be imported: No module .* or a class by its dotted name"),
+        ("Gated", "part 'Gated' can't be imported: No module .* with its module, module.Gated"),
         ("ownlab.fusio.Gated", "can't be imported: No module named 'ownlab.fusio'.* PYTHONPATH"),
         ("ownlab.fusion.Gate", "module 'ownlab.fusion' has no attribute 'Gate'"),
         ("ownlab.broken", "part 'ownlab.broken' can't be imported: .*nothing_of_this_name"),

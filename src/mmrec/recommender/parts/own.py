@@ -66,10 +66,10 @@ def import_own(name: str) -> Any:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name or "." not in name:
-            example = "" if "." in name else ", or a class by its dotted name, module.Class"
+            whole = "" if "." in name else f"; a class is given with its module, module.{name}"
             raise ValueError(
                 f"part {name!r} can't be imported: {error}; the folder of a module that is not "
-                f"installed must be in PYTHONPATH{example}"
+                f"installed must be in PYTHONPATH{whole}"
             ) from error
     except (ImportError, ValueError, TypeError) as error:
         raise ValueError(f"part {name!r} can't be imported: {error}") from error
