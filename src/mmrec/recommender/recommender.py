@@ -36,7 +36,7 @@ from mmrec.recommender.hub import find_run, push
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
-from mmrec.recommender.parts import Parts, handed_over
+from mmrec.recommender.parts import Own, Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
@@ -51,7 +51,7 @@ from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.tracking import make_tracking
 from mmrec.recommender.pipeline.unused import warn_of_unused
-from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.pipeline.update import given_to_learn, update_state
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
@@ -94,6 +94,7 @@ class Recommender:
         self._parts = parts_of(state.model)
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
+        self._own: Own = ()
 
     def __repr__(self) -> str:
         return one_line(self.state)
@@ -222,6 +223,7 @@ class Recommender:
         )
         made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
+        made._own = given_to_learn(parts)
         return made
 
     @classmethod
@@ -303,7 +305,8 @@ class Recommender:
             cache: folder in which the features of frozen encoders and layers are kept.
             progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
-            **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
+            **parts: ``loss`` and ``negatives``; by default those of before, with their arguments.
+                After :meth:`load`, those from outside mmrec must be in its ``parts``, or be given.
 
         Returns:
             A new recommender, measured on the test part of the new log. ``report["before"]`` has
@@ -326,12 +329,15 @@ class Recommender:
         given = {"interactions": events, "items": items, "users": users}
         tables, unit = self._read_as_trained(given, columns, time_unit)
         rows, new, people = (tables.get(name) for name in given)
-        made = update_state(self.state, rows, new, images, parts, changes, how, unit, people)
+        own = self._own
+        made = update_state(self.state, rows, new, images, parts, changes, how, unit, people, own)
         later = {"columns": columns, "time_unit": time_unit}
         read = TableReading.of(later, self.state.about, self.state.given)
         about = {"columns": dict(read.columns), "time_unit": read.time_unit}
         kept = {name: fact for name, fact in about.items() if fact}
-        return Recommender(replace(made, about={**made.about, **kept}))
+        updated = Recommender(replace(made, about={**made.about, **kept}))
+        updated._own = [*given_to_learn(parts), *own]
+        return updated
 
     def recommend(
         self,
@@ -643,7 +649,10 @@ class Recommender:
                 outside mmrec is missing in ``parts``.
         """
         place, folder = Path(directory), None if images is None else Path(images)
-        return cls(from_run(read_run(place), place, handed_over(parts), folder))
+        own = handed_over(parts)
+        made = cls(from_run(read_run(place), place, own, folder))
+        made._own = own
+        return made
 
     def save_pretrained(
         self,

@@ -82,7 +82,8 @@ class OwnPartNeeded(ValueError):
             >>> print(OwnPartNeeded.of({"loss": PartSpec("lab.focal", {})}))
             the loss is lab.focal, which is not a part of mmrec: hand over the class, ...
         """
-        which = listed([f"the {slot} is {spec.class_path}" for slot, spec in needed.items()])
+        said_as = {slot: "are" if slot == "negatives" else "is" for slot in needed}
+        which = listed([f"the {n} {said_as[n]} {spec.class_path}" for n, spec in needed.items()])
         specs = list({spec.class_path: spec for spec in needed.values()}.values())
         names = ", ".join(spec.name for spec in specs)
         flags = " ".join(f"--part {spec.class_path}" for spec in specs)
