@@ -240,7 +240,8 @@ class Recommender:
     ) -> "Recommender":
         """Make a recommender from a model that was trained without :meth:`fit`, and measure it.
 
-        It can be saved, served, exported and compared like any other. :meth:`load` needs the parts
+        It can be saved, served, exported and compared like any other; what a part of one's own
+        needs for that is its contract, see ``docs/parts.md``. :meth:`load` needs the parts
         from outside mmrec and those that don't record their arguments.
 
         Args:
