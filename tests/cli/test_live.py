@@ -167,3 +167,12 @@ def test_wrong_settings(saved, tmp_path, monkeypatch):
         assert isinstance(error, ValueError)
         assert message in str(error)
     assert isinstance(call("serve", tmp_path / "no").exception, FileNotFoundError)
+
+
+def test_a_server_has_the_parts_of_the_flag_or_of_the_environment(tmp_path, monkeypatch):
+    served = []
+    monkeypatch.setattr("mmrec.serving.serve", lambda settings, **_: served.append(settings.parts))
+    monkeypatch.setenv("MMREC_PARTS", '["lab.fusion"]')
+    assert call("serve", tmp_path).exit_code == 0
+    assert call("serve", tmp_path, "--part", "lab.rest", "--part", "lab.One").exit_code == 0
+    assert served == [("lab.fusion",), ("lab.rest", "lab.One")]

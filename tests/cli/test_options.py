@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mmrec.cli.options import given_parts, takes_options
+from mmrec.cli.options import given_parts, own_parts, takes_options
 from mmrec.recommender import Options
 
 
@@ -131,3 +131,17 @@ def test_a_command_may_ask_what_was_stated():
     result = CliRunner().invoke(app, ["--dim", "128", "--interest", "sasrec"])
     assert result.exit_code == 0, result.output
     assert got == [({"dim", "interest"}, Options())]
+
+
+def test_own_parts_are_those_of_the_flag_or_of_the_environment(monkeypatch):
+    monkeypatch.delenv("MMREC_PARTS", raising=False)
+    assert own_parts(None) == []
+    monkeypatch.setenv("MMREC_PARTS", '["lab.fusion", "lab.rest.Mean"]')
+    assert own_parts(None) == ["lab.fusion", "lab.rest.Mean"]
+    assert own_parts(["other.Mean"]) == ["other.Mean"]
+    monkeypatch.setenv("MMREC_PARTS", "")
+    assert own_parts(None) == []
+    for wrong in ("lab.fusion", '"lab.fusion"', "[1]"):
+        monkeypatch.setenv("MMREC_PARTS", wrong)
+        with pytest.raises(ValueError, match=r"MMREC_PARTS must be a list of names in JSON"):
+            own_parts(None)

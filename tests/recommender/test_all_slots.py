@@ -1,6 +1,7 @@
 """A part of one's own for every slot, through everything that a recommender does."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from functools import partial
@@ -92,8 +93,8 @@ class FirstHalf(FullSampler):
         super().__init__(items[: max(1, int(share * len(items)))])
 
 
-def doubled(logits, target, candidates, log_q):
-    return 2 * softmax_loss(logits, target, candidates, log_q)
+def doubled(logits, target, candidates, log_q, cold=1):
+    return 2 * softmax_loss(cold * logits, target, candidates, log_q)
 
 
 SLOTS = {
@@ -101,7 +102,7 @@ SLOTS = {
     "interest": (partial(Mean, scale=0.5), [Mean]),
     "scorer": (HalfScorer, [HalfScorer]),
     "reranker": (partial(Signed, depth=2), [Signed]),
-    "loss": (doubled, []),
+    "loss": (partial(doubled, cold=3), []),
     "negatives": (partial(FirstHalf, share=0.75), []),
 }
 HISTORIES = [["i3", "i4"], [], ["i9"]]
@@ -163,12 +164,7 @@ def test_it_is_served(made, tmp_path, slot):
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_it_is_exported_or_says_why_not(made, tmp_path, slot):
-    refused = {"interest": "Mean", "fusion": None}
-    if refused.get(slot):
-        with pytest.raises(ValueError, match=f"export expects an interest .*; got {refused[slot]}"):
-            export_recommender(made(slot), tmp_path / "out", formats=["torch"])
-        return
+def test_it_is_exported(made, tmp_path, slot):
     export_recommender(made(slot), tmp_path / "out", formats=["torch"])
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["parts"]
 
@@ -203,17 +199,53 @@ def test_training_goes_on_with_the_same_part_only(
 @pytest.mark.parametrize("slot", SLOTS)
 def test_training_on_keeps_it(made, chain, slot):
     own = made(slot)
-    events = chain(users=6, seed=1)[0]
-    if slot in ("loss", "negatives"):
-        with pytest.raises(ValueError, match=f"the {slot} of the RUN is .*: give {slot}= again"):
-            own.update(events, options={"epochs": 1})
-        later = own.update(events, options={"epochs": 1}, **{slot: SLOTS[slot][0]})
-    else:
-        later = own.update(events, options={"epochs": 1})
+    later = own.update(chain(users=6, seed=1)[0], options={"epochs": 1})
+    assert later.state.recipe == own.state.recipe
+    if slot not in ("loss", "negatives"):
         assert later.state.specs == own.state.specs
         part = getattr(later.model.items if slot == "fusion" else later.model, slot)
         assert type(part) is SLOTS[slot][1][0]
-    assert later.state.recipe == own.state.recipe
+
+
+@pytest.mark.parametrize("slot", ["loss", "negatives"])
+def test_an_update_learns_by_the_part_of_the_run_with_its_arguments(
+    made, chain, tmp_path, caplog, slot
+):
+    own, events = made(slot), chain(users=6, seed=1)[0]
+    target = SLOTS[slot][0].func
+    own.save(tmp_path / "run")
+
+    def updated(parts=(), **given):
+        loaded = Recommender.load(tmp_path / "run", parts=parts)
+        return loaded.update(events, options={"epochs": 1}, **given)
+
+    expected = updated(**{slot: SLOTS[slot][0]})
+    name = target.__name__
+    with pytest.raises(
+        ValueError,
+        match=rf"the {slot} (is|are) \S+{name}, which .* --part \S+{name} .*; or give {slot}= to",
+    ):
+        updated()
+    for parts in ([target], [SLOTS[slot][0]], [__name__], {slot: target}):
+        found = updated(parts)
+        assert torch.equal(found.vectors, expected.vectors)
+        assert found.state.recipe == own.state.recipe
+        again = found.update(events, options={"epochs": 1})  # the parts are still known
+        assert again.state.recipe == own.state.recipe
+    assert torch.equal(own.update(events, options={"epochs": 1}).vectors, expected.vectors)
+    assert not caplog.messages
+    other = updated(**{slot: target})
+    assert not torch.equal(other.vectors, expected.vectors)
+    forgotten = rf"the {slot} \S+{name} is used with its default of (cold|share); that of the RUN"
+    assert re.match(forgotten, caplog.messages[-1])
+
+
+def test_an_update_without_a_name_for_its_loss(fit_own, chain):
+    events = chain(users=6, seed=1)[0]
+    made = fit_own(loss=lambda *given: doubled(*given, cold=5))
+    known = fit_own(loss=partial(doubled, cold=5))
+    later = [one.update(events, options={"epochs": 1}) for one in (made, known)]
+    assert torch.equal(later[0].vectors, later[1].vectors)
 
 
 @pytest.mark.parametrize("slot", SLOTS)
@@ -280,6 +312,19 @@ def test_a_part_that_is_given_built(fit_own, tmp_path):
     recorded = record_init_args(type("Kept", (Mean,), {"__init__": Mean.__init__}))
     fit_own(interest=recorded(16, scale=0.25)).save(tmp_path / "run")
     assert Recommender.load(tmp_path / "run", parts=[recorded]).model.interest.scale == 0.25
+
+
+def test_all_parts_that_are_missing_are_said_at_once(fit_own, tmp_path):
+    fit_own(interest=Mean, scorer=HalfScorer, loss=doubled).save(tmp_path / "run")
+    said = r"the interest is \S+Mean and the scorer is \S+HalfScorer, which are not parts of mmrec"
+    with pytest.raises(RunError, match=said + r".*an update .* needs the loss \S+doubled\)$"):
+        Recommender.load(tmp_path / "run")
+    with pytest.raises(
+        RunError, match=r"/run: the scorer is \S+HalfScorer, which is .* got \S+Mean"
+    ):
+        Recommender.load(tmp_path / "run", parts=[Mean])
+    loaded = Recommender.load(tmp_path / "run", parts=[__name__])
+    assert type(loaded.model.interest) is Mean
 
 
 def test_class_path_and_init_args(fit_own, tmp_path):

@@ -1,5 +1,8 @@
 """A file of another's runs no code: neither where it is read nor where it is used."""
 
+import sys
+from functools import partial
+
 import pytest
 
 from mmrec import Options, Recommender
@@ -55,11 +58,16 @@ def test_parts_of_mmrec_are_read(tmp_path, line):
 
 def test_own_parts_are_named(tmp_path):
     (tmp_path / "run.yaml").write_text(f"interest: {__name__}.Mine")
-    for parts in ([Mine], [f"{__name__}.Mine"]):
+    module = sys.modules[__name__]
+    for parts in ([Mine], [f"{__name__}.Mine"], [partial(Mine, layers=2)], [module], [__name__]):
         config = FitConfig.from_yaml(tmp_path / "run.yaml", parts)
         assert config.parts == {"interest": f"{__name__}.Mine"}
     with pytest.raises(ValueError, match=r"interest must be a part of mmrec.interest; got"):
         FitConfig.from_yaml(tmp_path / "run.yaml", [GRUInterest])
+    for other in ("GRUInterest", "test_own_parts_are_named", "pytest.raises", "nothing"):
+        (tmp_path / "run.yaml").write_text(f"interest: {__name__}.{other}")
+        with pytest.raises(ValueError, match=r"interest must be a part of mmrec.interest; got"):
+            FitConfig.from_yaml(tmp_path / "run.yaml", [module])
 
 
 def test_every_part_has_its_rooms():

@@ -18,7 +18,7 @@ from mmrec.cli.commands.report import report as report_page
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.commands.tune import tune
 from mmrec.cli.messages import printed_log
-from mmrec.cli.options import given_parts, import_parts
+from mmrec.cli.options import given_parts, own_parts
 from mmrec.cli.places import default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading, reading_of_run
 from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, print_json
@@ -88,7 +88,7 @@ def evaluate(
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     report = recommender.evaluate(read_folder(folder, **how).interactions)
     trained_on = recommender.report.get("fingerprint")
@@ -134,7 +134,7 @@ def update(
     from mmrec.recommender.artifact.run import check_place
 
     check_place(out)
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     _, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     dataset = read_folder(data, **how)
     images = dataset.catalog.images
@@ -221,7 +221,7 @@ def serve(
         workers=workers,
         readers=readers,
         limits=Limits(rate=rate),
-        parts=tuple(part or ()),
+        parts=tuple(own_parts(part)),
     )
     said = f"serving {run} at http://{host}:{port}, events in {settings.log}"
     run_server(settings, ready=lambda: typer.echo(said, err=True), say=_say)
@@ -262,7 +262,7 @@ def learn(
         poll=None if once else poll,
         seed=seed,
         imported=imported,
-        parts=import_parts(part),
+        parts=own_parts(part),
         say=typer.echo,
     )
     if as_json:

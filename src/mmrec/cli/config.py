@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mmrec.cli.options import merged_parts
+from mmrec.cli.options import merged_parts, own_parts
 from mmrec.recommender.config import FitConfig
 from mmrec.recommender.config_yaml import read_yaml
 
@@ -20,8 +20,9 @@ Config = Annotated[
 Named = Annotated[
     list[str] | None,
     typer.Option(
-        help="Class path from outside mmrec that the file of --config may name; may be repeated. "
-        "Its code is run."
+        help="Class from outside mmrec that the file of --config may name, as module.Class, or a "
+        "module, for all parts that it defines; may be repeated. Its code is run. By default "
+        "those of MMREC_PARTS, a list in JSON."
     ),
 ]
 
@@ -31,7 +32,7 @@ def configured(file: Path | None, own: Sequence[str] | None, given: Mapping[str,
 
     Args:
         file: the file, or None.
-        own: class paths from outside mmrec that it may name.
+        own: classes from outside mmrec that it may name, or their modules.
         given: values by key, which take precedence.
 
     Raises:
@@ -40,7 +41,7 @@ def configured(file: Path | None, own: Sequence[str] | None, given: Mapping[str,
     """
     values = {} if file is None else read_yaml(file)
     if file is not None and values:
-        FitConfig.from_yaml(file, own or ())  # checks it; an error names the file
+        FitConfig.from_yaml(file, own_parts(own))  # checks it; an error names the file
     return FitConfig.from_dict(merged_parts(values, dict(given)))
 
 

@@ -1,7 +1,8 @@
 """Command-line options for the fields of :class:`mmrec.Options` and for parts."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -20,6 +21,9 @@ PART_HELPS = {
 }
 RULES = ("targets", "negative", "shown", "ignored", "event_weights")
 """Options that are lists or maps, given as a text."""
+
+PARTS_VARIABLE = "MMREC_PARTS"
+"""The parts from outside mmrec where no ``--part`` is given."""
 
 _OWN = ' Or the class path of your own, or {"class_path": …, "init_args": {…}}.'
 
@@ -200,11 +204,25 @@ def read_parts(file: Path | None) -> dict[str, Any]:
     return parts
 
 
-def import_parts(paths: list[str] | None) -> list[Any]:
-    """Import the classes that ``--part`` names."""
-    from mmrec.recommender.parts import import_path
+def own_parts(names: Sequence[str] | None) -> list[str]:
+    """Return the parts that ``--part`` names, or else those of ``MMREC_PARTS``, a list in JSON.
 
-    return [import_path(path) for path in paths or []]
+    Raises:
+        ValueError: the variable holds no such list.
+    """
+    value = os.environ.get(PARTS_VARIABLE)
+    if names or not value:
+        return list(names or [])
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(
+            f"{PARTS_VARIABLE} must be a list of names in JSON, such as "
+            f'["my_parts.Recent"]; got {value!r}'
+        )
+    return found
 
 
 def read_option(name: str, value: Any) -> Any:

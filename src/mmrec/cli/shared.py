@@ -10,7 +10,11 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Own = Annotated[
     list[str] | None,
-    typer.Option("--part", help="Class path of a part from outside mmrec; may be repeated."),
+    typer.Option(
+        "--part",
+        help="Part from outside mmrec, as module.Class, or a module, for all parts that it "
+        "defines; may be repeated. By default those of MMREC_PARTS, a list in JSON.",
+    ),
 ]
 NoProgress = Annotated[
     bool,

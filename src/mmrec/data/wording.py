@@ -1,6 +1,6 @@
 """Words of messages: counts with their nouns, verbs that agree, and what a name may mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -41,6 +41,17 @@ def verb(number: int, one: str, many: str) -> str:
         '1 event is late'
     """
     return one if number == 1 else many
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence.
+
+    Example:
+        >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+        ('a', 'a and b', 'a, b and c')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

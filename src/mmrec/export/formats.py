@@ -1,20 +1,27 @@
 """The formats of exported parts: `torch.export` programs, and ONNX graphs in float32 and int8."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.export import Dim, ExportedProgram, ShapesCollection, export
 
 from mmrec.export.part import Part
+
+Tensors = tuple[Tensor, ...]
+
+TOLERANCE = 1e-4
 
 
 def to_exported_program(part: Part) -> ExportedProgram:
     """Return a part traced by ``torch.export``; its free axes take any size, 1 included.
 
     Raises:
-        ValueError: ``torch.export`` cannot trace the part.
+        ValueError: ``torch.export`` cannot trace the part, or the result differs from the part.
 
     Example:
         >>> from torch import nn
@@ -28,10 +35,12 @@ def to_exported_program(part: Part) -> ExportedProgram:
         shapes[tensor] = {axis: Dim(letter) for axis, letter in port.free.items()}
     try:
         with torch.no_grad():
-            return export(part.module, tensors, dynamic_shapes=shapes)
+            program = export(part.module, tensors, dynamic_shapes=shapes)
     except Exception as error:  # of many types, most of them private to torch
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"torch.export cannot trace the part {part.name!r}: {reason}") from error
+    _check_same(part, "torch", lambda tensors: flat(program.module()(*tensors)))
+    return program
 
 
 def to_onnx(part: Part, path: str | Path) -> None:
@@ -43,7 +52,7 @@ def to_onnx(part: Part, path: str | Path) -> None:
 
     Raises:
         ImportError: onnx or onnxscript is not installed.
-        ValueError: ``torch.export`` cannot trace the part.
+        ValueError: ``torch.export`` cannot trace the part, or the graph differs from the part.
     """
     import_onnx()
     program = torch.onnx.export(
@@ -55,6 +64,42 @@ def to_onnx(part: Part, path: str | Path) -> None:
     )
     assert program is not None  # only the older exporter returns None
     program.save(path)
+    if part.examples:
+        _check_same(part, "ONNX", _runner(path))
+
+
+def _runner(path: str | Path) -> Callable[[Tensors], Tensors]:
+    """Return a function that runs an ONNX graph."""
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(path)
+    names = [port.name for port in session.get_inputs()]
+
+    def run(tensors: Tensors) -> Tensors:
+        given = {name: one.numpy() for name, one in zip(names, tensors, strict=True)}
+        return tuple(map(torch.from_numpy, session.run(None, given)))
+
+    return run
+
+
+def _check_same(part: Part, what: str, run: Callable[[Tensors], Tensors]) -> None:
+    """Raise a ``ValueError`` if what was exported gives other outputs for the examples."""
+    for tensors in part.examples:
+        with torch.no_grad():
+            found, expected = run(tensors), flat(part(*tensors))
+        for port, one, other in zip(part.outputs, found, expected, strict=True):
+            if not torch.allclose(
+                one.double(), other.double(), rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
+            ):
+                raise ValueError(
+                    f"the part {part.name!r} exported to {what} must give what it gives itself; "
+                    f"{port.name} differs for {len(tensors[0])} users"
+                )
+
+
+def flat(outputs: Any) -> Tensors:
+    """Return the outputs of a part as a tuple."""
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
 
 
 def to_int8(source: str | Path, path: str | Path) -> None:

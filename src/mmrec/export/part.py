@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 _TRACED = {"B": 2, "N": 3, "K": 4}
-_DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
+DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 
 
 class Port(NamedTuple):
@@ -31,7 +31,12 @@ class Port(NamedTuple):
     def example(self) -> Tensor:
         """Return zeros to trace with; each letter has a different size."""
         sizes = [_TRACED[size] if isinstance(size, str) else size for size in self.shape]
-        return torch.zeros(sizes, dtype=_DTYPES[self.dtype])
+        return torch.zeros(sizes, dtype=DTYPES[self.dtype])
+
+    def zeros(self, users: int) -> Tensor:
+        """Return zeros for a number of users."""
+        sizes = [users if size == "B" else int(size) for size in self.shape]
+        return torch.zeros(sizes, dtype=DTYPES[self.dtype])
 
     def describe(self) -> dict[str, Any]:
         """Return name, shape and dtype as values for JSON."""
@@ -47,6 +52,9 @@ class Part:
         inputs: the input tensors.
         outputs: the output tensors.
 
+    Attributes:
+        examples: inputs of the module; what is exported must give the same outputs for them.
+
     Example:
         >>> part = Part("twice", nn.Linear(4, 2), [Port("x", ("B", 4))], [Port("y", ("B", 2))])
         >>> part(torch.zeros(5, 4)).shape
@@ -57,6 +65,7 @@ class Part:
         self, name: str, module: nn.Module, inputs: list[Port], outputs: list[Port]
     ) -> None:
         self.name, self.inputs, self.outputs = name, inputs, outputs
+        self.examples: list[tuple[Tensor, ...]] = []
         self.module = deepcopy(module).cpu().eval()
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ from mmrec.affinities import AffinityInterest
 from mmrec.export.additive import AdditiveReadout, AdditiveStep
 from mmrec.export.affinity import AffinityReadout, AffinityStep
 from mmrec.export.mean import MeanReadout, MeanStep
+from mmrec.export.own import own_step, with_examples
 from mmrec.export.part import Part, Port
 from mmrec.export.recurrent import GRUStep, LinearStep
 from mmrec.export.tower import tower_part
@@ -30,16 +31,6 @@ from mmrec.models import SequentialModel
 
 WINDOWED: tuple[type, ...] = (SelfAttentionInterest, HSTUInterest, LiGRInterest, NRMSInterest)
 """Classes whose state is the window of their last events."""
-
-EXPORTED = (
-    GRUInterest,
-    LinearRecurrentInterest,
-    MeanInterest,
-    AdditiveAttentionInterest,
-    NARMInterest,
-    *WINDOWED,
-)
-"""Classes of interest models that can be exported."""
 
 
 def model_parts(model: SequentialModel) -> dict[str, Part]:
@@ -88,7 +79,7 @@ def step_parts(interest: Interest) -> list[Part]:
     by its imaginary parts.
 
     Raises:
-        ValueError: the interest model is of another class, subclasses included.
+        ValueError: the interest model is not one of ours, and its step can't be exported as it is.
 
     Example:
         >>> import torch
@@ -105,7 +96,11 @@ def step_parts(interest: Interest) -> list[Part]:
     ]
     after = [port._replace(name=f"next_{port.name}") for port in state]
     out = Port("interest", ("B", interest.interest_dim))
-    return [Part("step", step, event + state, after), Part("readout", readout, state, [out])]
+    parts = (
+        Part("step", step, event + state, after),
+        Part("readout", readout, state, [out]),
+    )
+    return with_examples(*parts, interest.dim)
 
 
 def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
@@ -136,11 +131,7 @@ def _modules(interest: Interest) -> tuple[nn.Module, nn.Module, list[Port]]:
     if isinstance(interest, WindowedInterest) and type(interest) in WINDOWED:
         events = Port("events", ("B", interest.window, interest.kept))
         return WindowStep(interest), WindowReadout(interest), [events, length]
-    names = ", ".join(kind.__name__ for kind in EXPORTED)
-    raise ValueError(
-        f"export expects an interest of exactly one of the classes {names}, because it rewrites "
-        f"their steps for export; got {type(interest).__name__}"
-    )
+    return own_step(interest)
 
 
 class _LastLayer(nn.Module):

@@ -109,8 +109,9 @@ class FitConfig:
 
         Args:
             file: the file.
-            parts: classes from outside mmrec that it may name, or their class paths. Others are
-                refused, since the file may be another's, and ``fit`` would run their code.
+            parts: classes from outside mmrec that it may name, modules that define them, or the
+                names of these. Others are refused, since the file may be another's, and ``fit``
+                would run their code.
 
         Raises:
             FileNotFoundError: there is no such file.

@@ -37,7 +37,7 @@ from mmrec.recommender.hub import find_run, push
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
-from mmrec.recommender.parts import Parts, handed_over
+from mmrec.recommender.parts import Own, Parts, handed_over
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
@@ -52,7 +52,7 @@ from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.tracking import make_tracking
 from mmrec.recommender.pipeline.unused import warn_of_unused
-from mmrec.recommender.pipeline.update import update_state
+from mmrec.recommender.pipeline.update import given_to_learn, update_state
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
@@ -95,6 +95,7 @@ class Recommender:
         self._parts = parts_of(state.model)
         self._log: Interactions | None = None
         self._checkpoints: Path | None = None
+        self._own: Own = ()
 
     def __repr__(self) -> str:
         return one_line(self.state)
@@ -223,6 +224,7 @@ class Recommender:
         )
         made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
+        made._own = given_to_learn(parts)
         return made
 
     @classmethod
@@ -239,7 +241,8 @@ class Recommender:
     ) -> "Recommender":
         """Make a recommender from a model that was trained without :meth:`fit`, and measure it.
 
-        It can be saved, served, exported and compared like any other. :meth:`load` needs the parts
+        It can be saved, served, exported and compared like any other; what a part of one's own
+        needs for that is its contract, see ``docs/parts.md``. :meth:`load` needs the parts
         from outside mmrec and those that don't record their arguments.
 
         Args:
@@ -304,7 +307,8 @@ class Recommender:
             cache: folder in which the features of frozen encoders and layers are kept.
             progress: as for :meth:`fit`.
             options: options that change, such as ``{"epochs": 5, "lr": 1e-3}``.
-            **parts: ``loss`` and ``negatives``; must be given again if they are from outside mmrec.
+            **parts: ``loss`` and ``negatives``; by default those of before, with their arguments.
+                After :meth:`load`, those from outside mmrec must be in its ``parts``, or be given.
 
         Returns:
             A new recommender, measured on the test part of the new log. ``report["before"]`` has
@@ -327,12 +331,15 @@ class Recommender:
         given = {"interactions": events, "items": items, "users": users}
         tables, unit = self._read_as_trained(given, columns, time_unit)
         rows, new, people = (tables.get(name) for name in given)
-        made = update_state(self.state, rows, new, images, parts, changes, how, unit, people)
+        own = self._own
+        made = update_state(self.state, rows, new, images, parts, changes, how, unit, people, own)
         later = {"columns": columns, "time_unit": time_unit}
         read = TableReading.of(later, self.state.about, self.state.given)
         about = {"columns": dict(read.columns), "time_unit": read.time_unit}
         kept = {name: fact for name, fact in about.items() if fact}
-        return Recommender(replace(made, about={**made.about, **kept}))
+        updated = Recommender(replace(made, about={**made.about, **kept}))
+        updated._own = [*given_to_learn(parts), *own]
+        return updated
 
     def recommend(
         self,
@@ -634,8 +641,9 @@ class Recommender:
 
         Args:
             directory: the RUN.
-            parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, or objects if
-                the RUN doesn't hold their arguments.
+            parts: the classes of parts from outside mmrec, such as ``[FadingMean]``, partials of
+                them, modules that define them, or the names of these, such as ``["my_parts"]``.
+                Objects if the RUN doesn't hold their arguments.
             images: folder of the images; by default the one that the RUN names, or one that was
                 moved together with the RUN.
 
@@ -645,7 +653,10 @@ class Recommender:
                 outside mmrec is missing in ``parts``.
         """
         place, folder = Path(directory), None if images is None else Path(images)
-        return cls(from_run(read_run(place), place, handed_over(parts), folder))
+        own = handed_over(parts)
+        made = cls(from_run(read_run(place), place, own, folder))
+        made._own = own
+        return made
 
     def save_pretrained(
         self,

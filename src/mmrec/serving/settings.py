@@ -20,7 +20,6 @@ from mmrec.realtime import (
     SqliteLog,
 )
 from mmrec.recommender import Recommender
-from mmrec.recommender.parts import import_path
 from mmrec.serving.guard import Limits, check_exposure
 from mmrec.serving.schemas import refuse_unknown
 from mmrec.serving.sentences import sentences
@@ -54,7 +53,8 @@ class Settings(BaseSettings):
         readers: number of lists that a process computes at once. More than two pay off only where
             the catalogue is so large that a search takes milliseconds.
         limits: limits of sizes and rates.
-        parts: class paths of the parts of the RUN that are not ours; they are imported.
+        parts: the parts of the RUN that are not ours, or the modules that define them, by their
+            dotted names; they are imported.
         token: what clients must send. Keep it in the environment rather than in a file.
         user_key: the log then stores users as hashes with this key only, see :class:`SqliteLog`.
 
@@ -119,9 +119,8 @@ class Settings(BaseSettings):
 
     def open(self) -> RealtimeRecommender:
         """Return the live recommender. Its log is durable before an event is acknowledged."""
-        own = [import_path(path) for path in self.parts]
         # First, because without a RUN no log file is created.
-        recommender = Recommender.load(self.run, parts=own, images=self.images)
+        recommender = Recommender.load(self.run, parts=self.parts, images=self.images)
         key = None if self.user_key is None else self.user_key.encode()
         return RealtimeRecommender(
             recommender,

@@ -5,7 +5,7 @@ import pytest
 
 from mmrec.interest import GRUInterest
 from mmrec.losses import softmax_loss
-from mmrec.recommender.parts.remake import handed_over, is_ours
+from mmrec.recommender.parts.remake import is_ours
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
@@ -75,11 +75,3 @@ def test_paths_are_public_names():
     assert is_ours("mmrec.interest.GRUInterest", "mmrec.interest")
     assert not is_ours("mmrec.interest.gru.GRUInterest", "mmrec.interest")
     assert not is_ours("mmrec.interest.torch", "mmrec.interest")
-
-
-def test_own_parts_are_a_list_or_a_map(unchecked):
-    assert handed_over([Sized]) == [(None, Sized)]
-    assert handed_over({"interest": Sized}) == [("interest", Sized)]
-    for wrong in (Sized, "a.B", 3):
-        with pytest.raises(ValueError, match="parts must be a list of classes or objects, or a"):
-            handed_over(wrong)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
+from mmrec.cli.shared import Own
 from mmrec.data.wording import counted
 
 
@@ -19,9 +20,7 @@ def compact(
         Path | None,
         typer.Option(help="Folder for a RUN with the items as they are now, encoded already."),
     ] = None,
-    part: Annotated[
-        list[str] | None, typer.Option(help="Class path of a part from outside mmrec.")
-    ] = None,
+    part: Own = None,
 ) -> None:
     """Keep only the last value of each column of each item in a log; servers may use it meanwhile.
 
@@ -41,7 +40,7 @@ def compact(
     try:
         if run is not None and out is not None:
             check_place(out)
-            live = RealtimeRecommender.load(run, parts=import_parts(part), log=events)
+            live = RealtimeRecommender.load(run, parts=own_parts(part), log=events)
             live.save(out)
             typer.echo(f"RUN written to {out}")
         done = events.compact_items()

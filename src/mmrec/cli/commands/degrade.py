@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
 from mmrec.cli.reading import Columns, Unit, reading_of_run
 from mmrec.cli.shared import Data, Json, Own, print_json
 
@@ -39,7 +39,7 @@ def degrade(
 
     if plot is not None:
         check_plot(plot)
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     found = recommender.degradation(
         read_folder(folder, **how).interactions,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
 from mmrec.cli.reading import Columns, Unit, reading_of_run
 from mmrec.cli.shared import Data, Json, Own, print_json
 
@@ -50,7 +50,7 @@ def export(
     formats = [name.strip() for name in graphs.split(",") if name.strip()]
     if int8 and not formats:
         raise ValueError("--int8 needs --graphs onnx")
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     histories = None
     if users:
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)

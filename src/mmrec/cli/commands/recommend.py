@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
 from mmrec.cli.reading import Columns, Unit, reading_of_run
 from mmrec.cli.shared import Conditions, Data, Json, Many, Own, print_json
 from mmrec.data.wording import counted, verb
@@ -95,7 +95,7 @@ def recommend(
 
     of_history = {"--types": types, "--times": times, "--values": values}
     _check(history, user, all_users, out, data, of_history)
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     catalog = recommender.catalog
 
     def log_of_users() -> "Interactions":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
 from mmrec.cli.places import writing
 from mmrec.cli.reading import Columns, Unit, reading_of_run
 from mmrec.cli.shared import Data, Json, Own, print_json
@@ -50,7 +50,7 @@ def report(
     load_template("mmrec.reporting", "report.html.j2", extra="compare")  # now, not at the end
     if out.is_dir():
         raise IsADirectoryError(f"--out expects a file; got the folder {out}")
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     events, check = _data(recommender, data, columns, time_unit, run)
     with writing({"the page": out.absolute().parent}):
         write_report(

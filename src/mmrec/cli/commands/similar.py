@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrec.cli.options import import_parts
+from mmrec.cli.options import own_parts
 from mmrec.cli.shared import Conditions, Json, Many, Own, print_json
 
 
@@ -22,7 +22,7 @@ def similar(
     from mmrec.cli.tables import similar_table
     from mmrec.recommender import Recommender
 
-    recommender = Recommender.load(run, parts=import_parts(part))
+    recommender = Recommender.load(run, parts=own_parts(part))
     catalog = recommender.catalog
     [known] = catalog.parse_ids([item])
     conditions = conditions_of(where, catalog)

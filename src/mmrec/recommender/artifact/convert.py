@@ -14,6 +14,7 @@ from mmrec.affinities import ContentAffinity, Counted, counted_from, with_conten
 from mmrec.data import Catalog
 from mmrec.encoders import Encoder
 from mmrec.models import ItemEncoder
+from mmrec.recommender.artifact.needed import check_own
 from mmrec.recommender.artifact.run import (
     COUNT,
     NEIGHBOURS,
@@ -28,7 +29,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import FittedModality
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import OwnPartNeeded, PartSpec
-from mmrec.recommender.parts.remake import Own
+from mmrec.recommender.parts.own import Own
 from mmrec.recommender.pipeline.assemble import assemble
 from mmrec.recommender.users import UserFeatures, user_catalog
 from mmrec.recommender.users.fitting import user_tower
@@ -208,6 +209,7 @@ def _images_of(run: Run, directory: Path) -> Path | None:
 
 def _state(run: Run, own: Own, images: Path | None) -> RecommenderState:
     config = run.config
+    check_own(config, own)
     options = Options.from_dict(config["options"])
     modalities, people = _fitted(config["modalities"], own), _fitted(config.get("users") or {}, own)
     encoders = {name: fitted.modality.rebuild(fitted.facts) for name, fitted in modalities.items()}

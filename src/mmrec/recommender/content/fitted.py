@@ -15,7 +15,8 @@ from mmrec.encoders import FeatureEncoder
 from mmrec.models import SequentialModel, encode_with_contributions
 from mmrec.recommender.content.modality import Facts, Modality
 from mmrec.recommender.content.read import warn_of_problems
-from mmrec.recommender.parts.remake import Own, find_own, remake
+from mmrec.recommender.parts.own import Own, find_own
+from mmrec.recommender.parts.remake import remake
 from mmrec.recommender.parts.spec import PartSpec, spec_of_object
 
 log = logging.getLogger(__name__)

@@ -39,7 +39,7 @@ class GivenModality:
         """Return the encoder, which was made again or handed over."""
         if isinstance(self.encoder, nn.Module):
             return self.encoder
-        raise OwnPartNeeded("encoder", PartSpec.from_dict(self.encoder))
+        raise OwnPartNeeded.of({"encoder": PartSpec.from_dict(self.encoder)})
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
         """Return no facts: the encoder is recorded as an argument."""

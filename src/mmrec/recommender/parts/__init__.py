@@ -1,6 +1,7 @@
 """The parts of a recommender: slots, short names, and how a part is made and made again."""
 
-from mmrec.recommender.parts.remake import handed_over, remake
+from mmrec.recommender.parts.own import Own, handed_over
+from mmrec.recommender.parts.remake import remake
 from mmrec.recommender.parts.slots import SLOTS, Parts, Slot
 from mmrec.recommender.parts.spec import (
     OwnPartNeeded,
@@ -13,6 +14,7 @@ from mmrec.recommender.parts.spec import (
 
 __all__ = [
     "SLOTS",
+    "Own",
     "OwnPartNeeded",
     "PartSpec",
     "Parts",

@@ -1,64 +1,74 @@
 """Parts of a RUN made again: from mmrec itself, or from what a user hands over."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+from mmrec.recommender.parts.own import Own, find_own, said_of
 from mmrec.recommender.parts.spec import (
     OwnPartNeeded,
     PartSpec,
     import_path,
     is_importable,
-    path_of,
+    plain_json,
     spec_of_object,
+    unwrapped,
 )
-
-log = logging.getLogger(__name__)
-
-Own = Sequence[tuple[str | None, Any]]
-"""Parts that a user hands over, each with its slot if it was named."""
-
-
-def handed_over(parts: Sequence[Any] | Mapping[str, Any]) -> Own:
-    """Return the own parts that a user hands over, each with its slot if it was named.
-
-    Raises:
-        ValueError: it is neither a list nor a map.
-    """
-    if isinstance(parts, Mapping):
-        return list(parts.items())
-    if isinstance(parts, str) or not isinstance(parts, Sequence):
-        raise ValueError(
-            f"parts must be a list of classes or objects, or a map of them by slot; got {parts!r}"
-        )
-    return [(None, part) for part in parts]
 
 
 def remake(slot: str, spec: PartSpec, rooms: Sequence[str], own: Own) -> Any:
     """Make a part of a RUN again; weights are loaded later.
 
     A class is imported only if it is public in one of mmrec's ``rooms``. Any other part must be in
-    ``own``: as a class, which is called with the arguments of the RUN, or as an object, of which a
-    copy is used.
+    ``own``: as a class or a partial of one, which is called with the arguments of the RUN, or as an
+    object, of which a copy is used.
 
     Raises:
         ValueError: the part is missing in ``own``, or can't be made with its arguments.
     """
-    target = find_own(slot, spec, own)
-    if target is None:
-        target = _ours(slot, spec, rooms)
-    elif not is_importable(target):
-        return _copied(slot, spec, target)
-    if spec.init_args is None:
-        raise OwnPartNeeded(slot, spec, made=True)
+    part = find_own(slot, spec, own)
+    if part is None:
+        if not is_public(spec, rooms):
+            raise OwnPartNeeded.of({slot: spec}, said_of(own))
+        part = import_path(spec.class_path)
+    made = factory_of(slot, spec, part)
+    if not isinstance(made, partial):
+        return made
     try:
-        return target(**spec.init_args)
+        return made()
     except TypeError as error:
         raise ValueError(
-            f"the {slot} {spec.class_path} can't be made with {sorted(spec.init_args)}: {error}"
+            f"the {slot} {spec.class_path} can't be made with {sorted(made.keywords)}: {error}"
         ) from error
+
+
+def factory_of(slot: str, spec: PartSpec, part: Any) -> Any:
+    """Return a partial that makes a part of a RUN, or a copy of the object that is handed over.
+
+    Raises:
+        ValueError: the arguments are unknown, or those of a partial or an object are others.
+    """
+    target, given = unwrapped(slot, part)
+    if not is_importable(target):
+        return _copied(slot, spec, target)
+    if spec.init_args is None:
+        raise OwnPartNeeded.built(slot, spec)
+    other = [name for name, value in given.items() if not _is_kept(name, value, spec.init_args)]
+    if other:
+        raise ValueError(
+            f"the {slot} {spec.class_path} was made with {spec.init_args}; the partial handed over "
+            f"sets {given}"
+        )
+    return partial(target, **spec.init_args)
+
+
+def _is_kept(name: str, value: Any, kept: Mapping[str, Any]) -> bool:
+    try:
+        return name in kept and bool(plain_json(value) == kept[name])
+    except TypeError:  # no plain value
+        return False
 
 
 def _copied(slot: str, spec: PartSpec, part: Any) -> Any:
@@ -73,37 +83,12 @@ def _copied(slot: str, spec: PartSpec, part: Any) -> Any:
     return deepcopy(part)
 
 
-def find_own(slot: str, spec: PartSpec, own: Own) -> Any:
-    """Return the own part of a slot, or that of this name; None if there is none.
-
-    Raises:
-        ValueError: several parts have the name.
-    """
-    for name, part in own:
-        if name == slot:
-            return part
-    unnamed = {id(part): part for name, part in own if name is None}.values()
-    paths = [(path_of(part if is_importable(part) else type(part)), part) for part in unnamed]
-    found = [part for path, part in paths if path == spec.class_path]
-    if not found and not spec.class_path.startswith("mmrec."):
-        found = [part for path, part in paths if path.rpartition(".")[2] == spec.name]
-        if found:
-            log.warning("the %s %s is taken to be the %s given", slot, spec.class_path, spec.name)
-    if len(found) > 1:
-        raise ValueError(
-            f"the {slot} is one of {len(found)} parts handed over as {spec.name}: name it, "
-            f"parts={{{slot!r}: ...}}"
-        )
-    return found[0] if found else None
-
-
 def is_ours(class_path: str, room: str) -> bool:
     """Return whether a name is public in one of mmrec's rooms."""
     module, _, name = class_path.rpartition(".")
     return module == room and name in getattr(import_module(room), "__all__", ())
 
 
-def _ours(slot: str, spec: PartSpec, rooms: Sequence[str]) -> Any:
-    if any(is_ours(spec.class_path, room) for room in rooms):
-        return import_path(spec.class_path)
-    raise OwnPartNeeded(slot, spec)
+def is_public(spec: PartSpec, rooms: Sequence[str]) -> bool:
+    """Return whether a part is public in one of these rooms, so that it may be imported."""
+    return any(is_ours(spec.class_path, room) for room in rooms)

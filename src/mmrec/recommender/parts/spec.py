@@ -9,6 +9,8 @@ from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
+from mmrec.data.wording import listed, verb
+
 log = logging.getLogger(__name__)
 
 _Scalar = str | int | float | bool
@@ -66,25 +68,38 @@ class PartSpec:
 
 
 class OwnPartNeeded(ValueError):
-    """A RUN has a part from outside mmrec, and its class was not handed over.
+    """A RUN has parts from outside mmrec that were not handed over."""
 
-    Args:
-        slot: name of the slot.
-        spec: the part.
-        made: whether an object made in the same way is needed, since its arguments are unknown.
-    """
+    @classmethod
+    def of(cls, needed: Mapping[str, PartSpec], said: str = "") -> "OwnPartNeeded":
+        """Return the error for parts, by slot.
 
-    def __init__(self, slot: str, spec: PartSpec, *, made: bool = False) -> None:
-        if made:
-            super().__init__(
-                f"the {slot} {spec.class_path} was given as an object whose arguments are "
-                f"unknown: hand over an object made in the same way, parts=[{spec.name}(...)]"
-            )
-        else:
-            super().__init__(
-                f"the {slot} is {spec.class_path}, which is not a part of mmrec: hand over the "
-                f"class, parts=[{spec.name}], or --part {spec.class_path} on the command line"
-            )
+        Args:
+            needed: the parts; at least one.
+            said: a clause about what was handed over instead.
+
+        Example:
+            >>> print(OwnPartNeeded.of({"loss": PartSpec("lab.focal", {})}))
+            the loss is lab.focal, which is not a part of mmrec: hand over the class, ...
+        """
+        said_as = {slot: "are" if slot == "negatives" else "is" for slot in needed}
+        which = listed([f"the {n} {said_as[n]} {spec.class_path}" for n, spec in needed.items()])
+        specs = list({spec.class_path: spec for spec in needed.values()}.values())
+        names = ", ".join(spec.name for spec in specs)
+        flags = " ".join(f"--part {spec.class_path}" for spec in specs)
+        not_ours = verb(len(needed), "which is not a part", "which are not parts")
+        return cls(
+            f"{which}, {not_ours} of mmrec: hand over the {verb(len(specs), 'class', 'classes')}, "
+            f"parts=[{names}], or {flags} on the command line{said}"
+        )
+
+    @classmethod
+    def built(cls, slot: str, spec: PartSpec) -> "OwnPartNeeded":
+        """Return the error for a part of unknown arguments, of which the class was handed over."""
+        return cls(
+            f"the {slot} {spec.class_path} was given as an object whose arguments are unknown: "
+            f"hand over an object made in the same way, parts=[{spec.name}(...)]"
+        )
 
 
 def import_path(path: str) -> Any:
@@ -148,7 +163,7 @@ def call_factory(
         >>> called.__name__, arguments
         ('GRUInterest', {'dim': 8, 'layers': 2})
     """
-    target, given = _unwrapped(slot, factory)
+    target, given = unwrapped(slot, factory)
     if not is_importable(target):
         raise ValueError(
             f"{slot} must be made by a class, a function or a partial of one; got an object of "
@@ -197,7 +212,7 @@ def spec_of_object(part: Any) -> PartSpec:
     A function, such as a loss, is its own spec: there is nothing to make.
     """
     if isinstance(part, partial) or is_importable(part):
-        target, given = _unwrapped("part", part)
+        target, given = unwrapped("part", part)
         return PartSpec(path_of(target), _plain("part", target, given))
     args = getattr(part, "init_args", None)
     try:
@@ -207,7 +222,7 @@ def spec_of_object(part: Any) -> PartSpec:
     return PartSpec(path_of(type(part)), recorded)
 
 
-def _unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
+def unwrapped(slot: str, factory: Any) -> tuple[Any, dict[str, Any]]:
     """Return the function of a partial, and the keywords that it sets."""
     given: dict[str, Any] = {}
     while isinstance(factory, partial):

@@ -23,7 +23,7 @@ from mmrec.recommender.parts import (
     remake,
     spec_of_object,
 )
-from mmrec.recommender.parts.remake import Own
+from mmrec.recommender.parts.own import Own, said_of
 from mmrec.recommender.parts.slots import recipe_of
 
 MODEL_SLOTS = ("fusion", "reranker", "interest", "scorer", "request")
@@ -281,5 +281,5 @@ def _wire(slot: str, spec: PartSpec, own: Own, *parts: Any, **more: Any) -> Any:
     kinds = {part for name, part in own if name in (None, slot) and isinstance(part, type)}
     found = ours or [kind for kind in kinds if kind.__name__ == spec.name]
     if len(found) != 1:
-        raise OwnPartNeeded(slot, spec)
+        raise OwnPartNeeded.of({slot: spec}, said_of(own))
     return found[0](*parts, **(spec.init_args or {}), **more)

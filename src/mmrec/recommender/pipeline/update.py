@@ -15,11 +15,13 @@ from mmrec.data.said import collected
 from mmrec.data.users import match_users, read_users
 from mmrec.data.wording import counted, verb
 from mmrec.evaluation import evaluate
+from mmrec.recommender.artifact.needed import LEARNING, own_spec
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.options import Options
-from mmrec.recommender.parts import SLOTS, Parts
-from mmrec.recommender.parts.remake import is_ours
+from mmrec.recommender.parts import SLOTS, Own, OwnPartNeeded, Parts
+from mmrec.recommender.parts.own import find_own, said_of
+from mmrec.recommender.parts.remake import factory_of
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
@@ -69,6 +71,7 @@ def update_state(
     how: Execution,
     time_unit: TimeUnit | None = None,
     users: Table | None = None,
+    own: Own = (),
 ) -> RecommenderState:
     """Continue training from a state; see :meth:`mmrec.Recommender.update`."""
     options = _changed(old, changes)
@@ -78,7 +81,7 @@ def update_state(
     split = renumbered(split_log(log, options, catalog), old.event_types)
     plan = Plan(
         options,
-        _recipe(old, parts),
+        _recipe(old, parts, own),
         {name: fitted.modality for name, fitted in old.modalities.items()},
         catalog,
         split,
@@ -127,26 +130,53 @@ def _changed(old: RecommenderState, changes: Mapping[str, Any]) -> Options:
     return options
 
 
-def _recipe(old: RecommenderState, parts: Parts) -> Recipe:
-    """Return the recipe of the update: ``parts``, and by default the old loss and negatives."""
-    unknown = sorted(set(parts) - {"loss", "negatives"})
+def _recipe(old: RecommenderState, parts: Parts, own: Own) -> Recipe:
+    """Return the recipe of the update: ``parts``, and by default the old loss and negatives.
+
+    Those from outside mmrec are made of ``own``, with the arguments that the RUN holds.
+    """
+    unknown = sorted(set(parts) - set(LEARNING))
     if unknown:
         raise ValueError(
             f"an update keeps all parts of the RUN but loss and negatives; got {unknown}"
         )
-    given: dict[str, Any] = dict(parts)
-    for slot in ("loss", "negatives"):
-        kept = old.recipe[slot]
-        if slot in given or kept is None:
-            continue
-        ours = not isinstance(kept, str) and is_ours(kept["class_path"], SLOTS[slot].room)
-        if not isinstance(kept, str) and not ours:
-            raise ValueError(
-                f"the {slot} of the RUN is {kept['class_path']}, which is not a part of mmrec: "
-                f"give {slot}= again"
-            )
-        given[slot] = kept
-    return Recipe(cast(Parts, given))
+    kept = {slot: old.recipe[slot] for slot in LEARNING if parts.get(slot) is None}
+    theirs = {slot: spec for slot in kept if (spec := own_spec(old.recipe, slot))}
+    found = {slot: find_own(slot, spec, own) for slot, spec in theirs.items()}
+    if missing := {slot: spec for slot, spec in theirs.items() if found[slot] is None}:
+        other = " and ".join(f"{slot}=" for slot in missing)
+        more = f", when the RUN is loaded; or give {other} to the update{said_of(own)}"
+        raise OwnPartNeeded.of(missing, more)
+    made = {slot: factory_of(slot, spec, found[slot]) for slot, spec in theirs.items()}
+    recipe = Recipe(cast(Parts, {**parts, **kept, **made}))
+    for slot in parts:
+        _say_forgotten(slot, old.recipe[slot], recipe.to_dict()[slot])
+    return recipe
+
+
+def given_to_learn(parts: Parts) -> Own:
+    """Return the loss and the negatives that were given, for a later update."""
+    given: Mapping[str, Any] = parts
+    return [
+        (slot, SLOTS[slot].factory(given[slot])) for slot in LEARNING if given.get(slot) is not None
+    ]
+
+
+def _say_forgotten(slot: str, before: Any, now: Any) -> None:
+    """Warn of arguments that a part of the RUN was given and its successor isn't."""
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return
+    lost = set(before["init_args"] or {}) - set(now["init_args"] or {})
+    if before["class_path"] == now["class_path"] and lost:
+        logger.warning(
+            "the %s %s is used with its default of %s; that of the RUN has %s: an update without "
+            "%s= keeps it",
+            slot,
+            now["class_path"],
+            ", ".join(sorted(lost)),
+            before["init_args"],
+            slot,
+        )
 
 
 def _users(old: RecommenderState, users: Table | None, log: Interactions) -> UserTable | None:
