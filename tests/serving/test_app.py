@@ -51,6 +51,23 @@ def test_an_event_is_in_the_log_as_it_was_sent(client, live):
     assert (event.user, event.item, event.event_type, event.time) == ("ann", "i7", "cart", 12.5)
 
 
+def test_fields_may_have_the_names_of_a_training(client, live):
+    item, other = live.catalog.ids[:2]
+    event = {"item_id": item, "event": "cart", "timestamp": 5.0}
+    assert client.post("/observe", json={"user_id": "ann", **event}).status_code == 200
+    assert client.post("/events", json={"events": [{"user_id": "ann", **event}]}).status_code == 200
+    observed = [(one.item, one.event_type, one.time) for one in live.history("ann")]
+    assert observed == [(item, "cart", 5.0)] * 2
+    ours = {"item": item, "event_type": "cart", "time": 5.0}
+    lists = [
+        client.post("/recommend", json={"history": [one], "at": 9.0}).json()
+        for one in (event, ours)
+    ]
+    assert lists[0] == lists[1]
+    both = {"user": "ann", "item": item, "item_id": other}
+    assert client.post("/observe", json=both).status_code == 422
+
+
 def test_many_events_are_one_request(client, live):
     observe(client, "ann", "i7", id="e1")
     events = [

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -82,6 +83,12 @@ Values = Annotated[
 ]
 
 
+TYPE, TIME = AliasChoices("event_type", "event"), AliasChoices("time", "timestamp")
+"""Fields of events, which may have the names of the columns of a training."""
+
+GivenItem = Annotated[Item, Field(validation_alias=AliasChoices("item", "item_id"))]
+
+
 class _Strict(BaseModel):
     """A request in which unknown fields are refused."""
 
@@ -91,13 +98,15 @@ class _Strict(BaseModel):
 class Observation(_Strict):
     """An event to observe."""
 
-    user: User
-    item: Item
-    event_type: Annotated[Text, Field(description="What happened.")] = "view"
+    user: Annotated[User, Field(validation_alias=AliasChoices("user", "user_id"))]
+    item: GivenItem
+    event_type: Annotated[Text, Field(description="What happened.", validation_alias=TYPE)] = "view"
     id: Annotated[
         Text | None, Field(description="A name for the event: sent twice, it counts once.")
     ] = None
-    time: Annotated[Time | None, Field(description="Unix seconds; now by default.")] = None
+    time: Annotated[
+        Time | None, Field(description="Unix seconds; now by default.", validation_alias=TIME)
+    ] = None
     values: Values = {}
 
 
@@ -140,12 +149,18 @@ class Offset(BaseModel):
 class PastEvent(_Strict):
     """An event of a history."""
 
-    item: Item
+    item: GivenItem
     event_type: Annotated[
         Text | None,
-        Field(description="What happened; an event of unknown type is read, and never as a no."),
+        Field(
+            description="What happened; an event of unknown type is read, and never as a no.",
+            validation_alias=TYPE,
+        ),
     ] = None
-    time: Annotated[Time | None, Field(description="Unix seconds; all or none have one.")] = None
+    time: Annotated[
+        Time | None,
+        Field(description="Unix seconds; all or none have one.", validation_alias=TIME),
+    ] = None
     values: Values = {}
 
 
