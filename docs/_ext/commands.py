@@ -117,7 +117,7 @@ def _facts(parameter: Any) -> Iterator[str]:
         yield f"Default: ``{(parameter.opts if default else parameter.secondary_opts)[0]}``"
     elif not flag and default is not None and _shown(default):
         yield f"Default: ``{_shown(default)}``"
-    values = field_values(parameter.name) if field else _range(parameter.min, parameter.max)
+    values = field_values(parameter.name) if field else _range(*_bounds(parameter))
     if any(character.isdigit() for character in values) and not parameter.metavar and not flag:
         yield f"Values: {values}"
     if parameter.multiple:
@@ -212,6 +212,11 @@ def _values(schema: dict[str, Any]) -> str:
     }.get(schema["type"], "text")
     limits = _range(low, high)
     return f"{word}, {limits}" if limits else word
+
+
+def _bounds(parameter: Any) -> tuple[float | None, float | None]:
+    """Return the least and the largest value; not all versions of Typer give an argument some."""
+    return getattr(parameter, "min", None), getattr(parameter, "max", None)
 
 
 def _range(low: float | None, high: float | None) -> str:

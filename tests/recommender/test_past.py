@@ -20,7 +20,7 @@ def test_an_empty_history_may_be_a_table_too():
     for history in (empty, pl.DataFrame(empty), pd.DataFrame(empty), {"item_id": np.array([])}):
         assert past_of_history(history, CATALOG) == []
     with pytest.raises(ValueError, match="a history must have the columns"):
-        past_of_history({"item": ["a"]}, CATALOG)
+        past_of_history({"name": ["a"]}, CATALOG)
 
 
 def test_events_are_sorted_by_time_and_ties_keep_their_order():
@@ -41,7 +41,7 @@ def test_the_rows_of_a_user_in_a_log():
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        ({"item": ["a"]}, r"a history must have the columns \['item_id'\]"),
+        ({"name": ["a"]}, r"a history must have the columns \['item_id'\]"),
         ({"item_id": ["a"], "price": [3]}, r"got also \['price'\]"),
         ({"item_id": ["a"], "timestamp": ["soon"]}, "timestamp must be a finite number"),
         ({"item_id": ["x"]}, "not in the catalogue"),
@@ -66,3 +66,22 @@ def test_events_that_had_no_such_columns_in_training_are_passed_over():
     reader = EventReader(EventRules(targets=("rating >= 4",)), ("view", "review:target"))
     assert reader.warn_of_unread([("view", [])]) is None
     assert reader.warn_of_unread([("view", []), ("review", [])]).startswith("1 event has none")
+
+
+def test_events_may_have_the_names_of_live_events():
+    catalog = Catalog({"item_id": ["a", "b"]})
+    rows = [
+        {"item": "b", "event_type": "buy", "time": 9},
+        {"item": "a", "event_type": "", "time": 5},
+    ]
+    expected = [PastEvent(1, None, 5.0), PastEvent(2, "buy", 9.0)]
+    assert past_of_history(rows, catalog) == expected
+    assert past_of_history({"item_id": [*"ba"], "event": ["buy", ""], "time": [9, 5]}, catalog) == (
+        expected
+    )
+    with pytest.raises(ValueError, match=r"got also \['item'\]"):
+        past_of_history({"item_id": ["a"], "item": ["b"]}, catalog)
+    with pytest.raises(
+        ValueError, match=r"holds \('a', 'view'\): .* {'item_id': ..., 'event': ...,"
+    ):
+        past_of_history([("a", "view")], catalog)

@@ -51,6 +51,23 @@ def test_an_event_is_in_the_log_as_it_was_sent(client, live):
     assert (event.user, event.item, event.event_type, event.time) == ("ann", "i7", "cart", 12.5)
 
 
+def test_fields_may_have_the_names_of_a_training(client, live):
+    item, other = live.catalog.ids[:2]
+    event = {"item_id": item, "event": "cart", "timestamp": 5.0}
+    assert client.post("/observe", json={"user_id": "ann", **event}).status_code == 200
+    assert client.post("/events", json={"events": [{"user_id": "ann", **event}]}).status_code == 200
+    observed = [(one.item, one.event_type, one.time) for one in live.history("ann")]
+    assert observed == [(item, "cart", 5.0)] * 2
+    ours = {"item": item, "event_type": "cart", "time": 5.0}
+    lists = [
+        client.post("/recommend", json={"history": [one], "at": 9.0}).json()
+        for one in (event, ours)
+    ]
+    assert lists[0] == lists[1]
+    both = {"user": "ann", "item": item, "item_id": other}
+    assert client.post("/observe", json=both).status_code == 422
+
+
 def test_many_events_are_one_request(client, live):
     observe(client, "ann", "i7", id="e1")
     events = [
@@ -504,9 +521,9 @@ REFUSALS = {
 JSON = {"Content-Type": "application/json"}
 SAID = {
     "a field of another name": (
-        {"json": {"user": "ann", "item": "i1", "event": "cart"}},
-        "expected the fields user, item, event_type, id, time, values; got 'event' (did you mean "
-        "'event_type'?)",
+        {"json": {"user": "ann", "item": "i1", "event_typ": "cart"}},
+        "expected the fields user, item, event_type, id, time, values; got 'event_typ' (did you "
+        "mean 'event_type'?)",
     ),
     "no field": ({"json": {"item": "i1"}}, "user: expected a value; got none"),
     "two fields": (
@@ -563,11 +580,11 @@ def test_what_is_wrong_with_an_address_is_one_sentence(client, method, path, sta
 
 
 def test_an_event_of_a_history_or_a_batch_names_the_field_that_may_be_meant(client):
-    past = {"item": "i1", "event": "cart"}
+    past = {"item": "i1", "event_typ": "cart"}
     answer = client.post("/recommend", json={"history": [past]})
     assert answer.json()["detail"] == (
-        "history.0: expected the fields item, event_type, time, values; got 'event' (did you mean "
-        "'event_type'?)"
+        "history.0: expected the fields item, event_type, time, values; got 'event_typ' (did you "
+        "mean 'event_type'?)"
     )
     answer = client.post("/events", json={"events": [past | {"user": "ann"}]})
     assert answer.json()["events"][0]["reason"].endswith("(did you mean 'event_type'?)")

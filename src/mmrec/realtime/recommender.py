@@ -263,7 +263,8 @@ class RealtimeRecommender:
         Args:
             rows: a table or a list of mappings with ``user`` and ``item``, optionally
                 ``event_type``, ``time``, ``id`` and ``values``, as for :meth:`observe`. An integer
-                user is its text.
+                user is its text. The names ``user_id``, ``item_id``, ``event`` and ``timestamp`` of
+                a training are taken too.
 
         Returns:
             The offset of each event; an event whose ``id`` is known keeps its offset.

@@ -13,6 +13,9 @@ from mmrec.recommender.requests import as_history
 COLUMNS = ("item_id", "event", "timestamp")
 """Columns of a history with types and times; the last two are optional."""
 
+LIVE = {"item": "item_id", "event_type": "event", "time": "timestamp"}
+"""Our names by those of live events."""
+
 
 def past_of_history(
     history: Any, catalog: Catalog, reader: EventReader | None = None
@@ -22,9 +25,10 @@ def past_of_history(
     Args:
         history: item ids, oldest first; or events, as a table or a list of mappings with
             ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
-            user in a log. Events with times are sorted by time; those of one time keep their order.
-            Columns that conditions of rules read give events the types that they have then; an
-            event without a type has the only one of the training.
+            user in a log, or with the names of live events, see ``LIVE``. Events with times are
+            sorted by time; those of one time keep their order. Columns that conditions of rules
+            read give events the types that they have then; an event without a type has the only one
+            of the training.
         catalog: the items.
         reader: has the rules, and the types of the training.
 
@@ -43,13 +47,16 @@ def past_of_history(
         history = _columns(history)
     if _is_empty(history):
         return []
+    rules = EventRules() if reader is None else reader.rules
     frame = read_table(history, "a history")
+    live = {ours: theirs for ours, theirs in LIVE.items() if theirs not in frame.columns}
+    read = set(frame.columns) - rules.columns
+    frame = frame.rename({name: live[name] for name in live if name in read})
     require_columns(frame, ["item_id"], "a history")
     if "user_id" in frame.columns:  # a part of a log, of one user
         if (users := frame["user_id"].n_unique()) > 1:
             raise ValueError(f"a history is of one user; got events of {users} users")
         frame = frame.drop("user_id")
-    rules = EventRules() if reader is None else reader.rules
     known = [*COLUMNS, *sorted(rules.columns - set(COLUMNS))]
     if unknown := sorted(set(frame.columns) - set(known)):
         raise ValueError(f"a history must have columns among {known}; got also {unknown}")

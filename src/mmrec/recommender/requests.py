@@ -35,8 +35,15 @@ History = Any
 """Item ids, oldest first: a list, tuple, NumPy array, pandas or polars series, or a generator.
 
 Or events, as a table, a mapping of columns or a list of mappings, with the columns ``item_id`` and,
-if they are known, ``event`` and ``timestamp``.
+if they are known, ``event`` and ``timestamp``. The names of live events, ``item``, ``event_type``
+and ``time``, are taken too.
 """
+
+
+_OTHERWISE = (
+    "recommend_many takes many histories, and an event with a type or time is a mapping, "
+    "{'item_id': ..., 'event': ..., 'timestamp': ...}"
+)
 
 
 def check_count(k: object) -> int:
@@ -117,7 +124,7 @@ def as_history(history: Any, what: str = "a history") -> list[GivenId]:
     items = list(history)
     for item in items:
         if not isinstance(item, Hashable) or isinstance(item, tuple):
-            many = ": recommend_many takes many histories" if what == "a history" else ""
+            many = f": {_OTHERWISE}" if what == "a history" else ""
             raise ValueError(f"{what} must be a list of item ids; it holds {item!r}{many}")
     return [item.item() if isinstance(item, np.generic) else item for item in items]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -87,6 +88,12 @@ Values = Annotated[
 ]
 
 
+TYPE, TIME = AliasChoices("event_type", "event"), AliasChoices("time", "timestamp")
+"""Fields of events, which may have the names of the columns of a training."""
+
+GivenItem = Annotated[Item, Field(validation_alias=AliasChoices("item", "item_id"))]
+
+
 def refuse_unknown(model: type[BaseModel], values: object) -> None:
     """Refuse fields that a model doesn't have, and name the one that may be meant.
 
@@ -96,10 +103,14 @@ def refuse_unknown(model: type[BaseModel], values: object) -> None:
         ...
         ValueError: expected the fields user; got 'usr' (did you mean 'user'?)
     """
-    known = model.model_fields
+    fields = model.model_fields
+    known = {*fields}
+    for field in fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            known |= {*map(str, field.validation_alias.choices)}
     unknown = [name for name in values if name not in known] if isinstance(values, dict) else []
     if unknown:
-        raise ValueError(names_expected("fields", unknown, [*known]))
+        raise ValueError(names_expected("fields", unknown, [*fields]))
 
 
 class _Strict(BaseModel):
@@ -117,13 +128,15 @@ class _Strict(BaseModel):
 class Observation(_Strict):
     """An event to observe."""
 
-    user: User
-    item: Item
-    event_type: Annotated[Text, Field(description="What happened.")] = "view"
+    user: Annotated[User, Field(validation_alias=AliasChoices("user", "user_id"))]
+    item: GivenItem
+    event_type: Annotated[Text, Field(description="What happened.", validation_alias=TYPE)] = "view"
     id: Annotated[
         Text | None, Field(description="A name for the event: sent twice, it counts once.")
     ] = None
-    time: Annotated[Time | None, Field(description="Unix seconds; now by default.")] = None
+    time: Annotated[
+        Time | None, Field(description="Unix seconds; now by default.", validation_alias=TIME)
+    ] = None
     values: Values = {}
 
 
@@ -166,12 +179,18 @@ class Offset(BaseModel):
 class PastEvent(_Strict):
     """An event of a history."""
 
-    item: Item
+    item: GivenItem
     event_type: Annotated[
         Text | None,
-        Field(description="What happened; an event of unknown type is read, and never as a no."),
+        Field(
+            description="What happened; an event of unknown type is read, and never as a no.",
+            validation_alias=TYPE,
+        ),
     ] = None
-    time: Annotated[Time | None, Field(description="Unix seconds; all or none have one.")] = None
+    time: Annotated[
+        Time | None,
+        Field(description="Unix seconds; all or none have one.", validation_alias=TIME),
+    ] = None
     values: Values = {}
 
 

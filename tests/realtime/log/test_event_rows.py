@@ -62,3 +62,13 @@ def test_all_invalid_events_are_named():
     assert "event 4: item: expected an item of the catalogue; got 104" in said
     assert "also events 6, 8, 10" in said
     assert said.endswith("204 and 47 more")
+
+
+def test_fields_may_have_the_names_of_a_training():
+    table = {"user_id": ["ann"], "item_id": ["lamp"], "event": ["buy"], "timestamp": [5.0]}
+    expected = [NewEvent("ann", "lamp", "buy", 5.0)]
+    for rows in (table, [{name: values[0] for name, values in table.items()}]):
+        assert read_events(rows, lambda item: True) == expected
+    both = [{"user": "ann", "item": "lamp", "item_id": "chair"}]
+    with pytest.raises(InvalidEvents, match=r"got \['item', 'item_id', 'user'\]"):
+        read_events(both, lambda item: True)

@@ -1,6 +1,6 @@
 """Rows of events, as a client sends many at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mmrec.data import ItemId, Table
@@ -11,6 +11,9 @@ from mmrec.realtime.log.events import NewEvent, check_event
 
 EventRows = Table | Sequence[Mapping[str, Any]]
 """A table, or a list of mappings, with the fields of :class:`NewEvent`."""
+
+OF_TABLES = {"user_id": "user", "item_id": "item", "event": "event_type", "timestamp": "time"}
+"""Our names of fields by the columns of a training."""
 
 TypeOf = Callable[[str, Mapping[str, Any]], str]
 """Returns the type of an event, given its type and its columns that conditions read."""
@@ -51,7 +54,8 @@ def read_events(
     """Return the events of rows, all of which are checked.
 
     Args:
-        rows: the events; optional fields may be None. An integer user is its text.
+        rows: the events; optional fields may be None. An integer user is its text. Fields may have
+            the names of the columns of a training, see ``OF_TABLES``.
         is_known: whether an item is in the catalogue.
         type_of: gives an event its type by its ``values``; without it, rows have no ``values``.
 
@@ -89,19 +93,26 @@ def read_events(
 
 def _rows_of(table: Table) -> list[dict[str, Any]]:
     frame = read_table(table, "events")
+    frame = frame.rename({name: _named(name, frame.columns) for name in frame.columns})
     if "time" in frame.columns and not frame["time"].dtype.is_numeric():  # texts or datetimes
         frame = frame.with_columns(to_seconds(frame["time"], "events"))
     return frame.to_dicts()
 
 
+def _named(name: str, given: Collection[str]) -> str:
+    """Return our name of a field, which may be given as a table of a training has it."""
+    ours = OF_TABLES.get(name, name)
+    return name if ours in given else ours
+
+
 def _read(row: object, type_of: TypeOf | None) -> NewEvent:
     if not isinstance(row, Mapping):
         raise ValueError(f"expected an event with user and item; got {type(row).__name__}")
-    fields = {name: value for name, value in row.items() if value is not None}
+    fields = {_named(name, row): value for name, value in row.items() if value is not None}
     values = None if type_of is None else fields.pop("values", None)
     known = [*NewEvent._fields, *([] if type_of is None else ["values"])]
     lacking = [name for name in ("user", "item") if name not in fields]
-    unknown = [name for name in row if name not in known]
+    unknown = [name for name in row if _named(name, row) not in known]
     if lacking or unknown:
         want = f"expected user and item, and optionally {', '.join(known[2:-1])} and {known[-1]}"
         meant = did_you_mean(str(unknown[0]), known) if unknown else ""
