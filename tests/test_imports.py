@@ -28,6 +28,15 @@ def test_importing_mmrec_loads_nothing_heavy():
     heavy = ("torch", "transformers", "timm", "lightning", "polars", "torchmetrics")
     assert loaded("import mmrec; mmrec.__version__; mmrec.__all__", *heavy) == []
     assert loaded("import mmrec; mmrec.Options(dim=8)", *heavy) == []
+    assert loaded("import mmrec; hasattr(mmrec, 'nothing')", *heavy) == []
+
+
+def test_packages_are_there_after_importing_mmrec():
+    names = loaded("import mmrec; mmrec.recommender.Parts, mmrec.data", "mmrec.data", "mmrec.demo")
+    assert names == ["mmrec.data"]
+    for name in ("nothing", "_cli"):
+        with pytest.raises(AttributeError, match=f"module 'mmrec' has no attribute '{name}'"):
+            getattr(mmrec, name)
 
 
 @pytest.mark.parametrize(

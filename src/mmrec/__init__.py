@@ -6,6 +6,7 @@
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +17,12 @@ __all__ = ["Options", "Recommendation", "Recommender", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used, so that ``import mmrec`` is quick."""
+    """Load a public name or package when it is first used, so that ``import mmrec`` is quick."""
     if name in __all__:
         return getattr(import_module("mmrec.recommender"), name)
+    # A package such as mmrec.recommender, which help(...) and docstrings name.
+    if not name.startswith("_") and find_spec(f"mmrec.{name}") is not None:
+        return import_module(f"mmrec.{name}")
     raise AttributeError(f"module 'mmrec' has no attribute {name!r}")
 
 

@@ -74,10 +74,12 @@ def test_killed_and_resumed_gives_the_same_bytes(start, command, arguments, tmp_
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "run").exists()
-    status, _, err = command(*arguments("--resume"))
+    status, out, err = command(*arguments("--resume"))
     assert status == 0, err
     assert "training continues after epoch" in err
-    status, _, err = command(*arguments(out="whole"))
+    assert "no checkpoint" not in out
+    status, out, err = command(*arguments("--resume", out="whole"))
+    assert "note: --resume found no checkpoint, so this training started from the" in out
     assert status == 0, err
     models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "run")]
     assert models[0] == models[1]

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.data import EventReader, EventRules, Histories
+from mmrec.affinities import SteppingAffinityInterest
+from mmrec.data import EventReader, EventRules, Histories, PastEvent
 from mmrec.interest import (
     AdditiveAttentionInterest,
     GRUInterest,
@@ -142,3 +143,19 @@ def test_an_interest_that_takes_no_steps_is_refused():
 
     with pytest.raises(ValueError, match=r"readout; Mean lacks initial_state and step$"):
         make(Mean())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"last": torch.zeros(1, 8)}, (torch.zeros(1, 8), torch.zeros(1)), PastEvent(1, "view", 5.0)],
+)
+@pytest.mark.parametrize("affine", [False, True])
+def test_a_state_that_a_session_cannot_hold_is_refused(state, affine):
+    class Odd(GRUInterest):
+        def initial_state(self, batch_size, **_):
+            return state
+
+    interest = SteppingAffinityInterest(Odd(8), [2]) if affine else Odd(8)
+    said = f"a tensor or a named tuple of tensors; that of Odd is a {type(state).__name__}$"
+    with pytest.raises(ValueError, match=said):
+        make(interest)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmrec.export.part import DTYPES, Part, Port
 from mmrec.interest import Interest, SteppingInterest
+from mmrec.interest.protocol import is_state
 
 RESERVED = ("vectors", "gap", "event_type", "interest")
 """Names of other inputs and outputs."""
@@ -131,8 +132,7 @@ def _check_fold(interest: Any) -> None:
 
 def _ports(name: str, two: Any, three: Any) -> list[Port]:
     """Return the tensors of a state, of which one is of two users, the other of three."""
-    named = isinstance(two, tuple) and hasattr(two, "_fields")
-    if not isinstance(two, Tensor) and not (named and all(isinstance(t, Tensor) for t in two)):
+    if not is_state(two):
         raise ValueError(
             f"export expects a state that is a tensor or a named tuple of tensors; that of {name} "
             f"is a {type(two).__name__}"

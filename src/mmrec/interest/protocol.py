@@ -94,6 +94,15 @@ class SteppingInterest(Protocol):
         ...
 
 
+def is_state(value: object) -> bool:
+    """Return whether a value may be a state: a tensor or a named tuple of tensors."""
+    if isinstance(value, Tensor):
+        return True
+    if not isinstance(value, tuple) or not hasattr(value, "_fields"):
+        return False
+    return all(isinstance(one, Tensor) for one in value)
+
+
 @runtime_checkable
 class TargetAwareInterest(Protocol):
     """An ``nn.Module`` whose interest depends on the candidate that it is compared with.

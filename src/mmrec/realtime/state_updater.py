@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.affinities import LAST
+from mmrec.affinities import LAST, AffinityInterest
 from mmrec.data import EventReader, Histories, ItemId, PastEvent
 from mmrec.interest import SteppingInterest
+from mmrec.interest.protocol import is_state
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.sessions import Session
 from mmrec.recommender.users import UserFeatures
@@ -33,7 +34,8 @@ class StateUpdater:
         users: features of users, from which their states start; None without them.
 
     Raises:
-        ValueError: the interest model has no ``step`` for single events.
+        ValueError: the interest model has no ``step`` for single events, or its state is neither a
+            tensor nor a named tuple of tensors.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class StateUpdater:
                 f"a live recommender needs an interest with initial_state, step and readout; "
                 f"{type(interest).__name__} lacks {' and '.join(lacking)}"
             )
+        _check_state(interest)
         self.interest, self.version = interest, version
         self.reader = EventReader() if reader is None else reader
         self._start, self.users = interest.initial_state(1), users
@@ -137,6 +140,17 @@ class StateUpdater:
             recent=(*session.recent, (past.item, number))[-LAST:],
             time=max(event.time, session.time) if session.events else event.time,
             events=session.events + 1,
+        )
+
+
+def _check_state(interest: SteppingInterest) -> None:
+    """Raise a ``ValueError`` for a state that a session can't hold."""
+    own: Any = interest.interest if isinstance(interest, AffinityInterest) else interest
+    state = own.initial_state(1)
+    if not is_state(state):
+        raise ValueError(
+            f"a live recommender needs a state that is a tensor or a named tuple of tensors; that "
+            f"of {type(own).__name__} is a {type(state).__name__}"
         )
 
 

@@ -170,6 +170,23 @@ def test_nothing_to_resume(fit, caplog):
     assert "training starts from the beginning" in caplog.text
 
 
+def test_what_differs_from_a_start_without_a_checkpoint_is_said(fit, tmp_path, monkeypatch, caplog):
+    def stop(*arguments, **more):
+        raise RuntimeError("stop")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mmrec.recommender.recommender.carry_out", stop)
+        for _ in range(2):  # the second start differs in nothing
+            with pytest.raises(RuntimeError, match="stop"):
+                fit(epochs=1, resume=True)
+    assert names(tmp_path / "kept") == ["training.json"]
+    assert "what is given now" not in caplog.text
+    fit(epochs=1, resume=True, loss="bpr", lr=1e-9)
+    [*_, said] = [one for one in caplog.messages if "no checkpoint in" in one]
+    assert "from the beginning, with what is given now: lr was " in said
+    assert said.endswith("and is 1e-09; loss was 'softmax' and is 'bpr'")
+
+
 def test_resume_needs_a_folder(chain, options):
     with pytest.raises(ValueError, match="resume needs checkpoints"):
         Recommender.fit(*chain(), options=options(), resume=True)

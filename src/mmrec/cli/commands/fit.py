@@ -125,6 +125,7 @@ def fit(
     # A checkpoint of a private training would have to be kept secret, too.
     kept = checkpoints if config.options.epsilon is None else None
     given = {"cache": DEFAULT_CACHE, **config.arguments()}
+    anew = resume and not any(checkpoints.glob("epoch-*.ckpt"))
     try:
         with writing({"checkpoints": checkpoints, "features": Path(given["cache"])}):
             recommender = Recommender.fit(
@@ -148,6 +149,10 @@ def fit(
     if not is_main_process():
         return
     typer.echo(metrics_table(recommender.report))
+    if anew:
+        typer.echo(
+            "note: --resume found no checkpoint, so this training started from the beginning"
+        )
     typer.echo(f"RUN written to {out}")
     if as_json:
         print_json(recommender.report)

@@ -65,7 +65,11 @@ def open_folder(directory: Path, started: dict[str, Any], *, resume: bool) -> No
         _check_same(directory, started)
         return
     if resume:
-        log.warning("there is no checkpoint in %s; training starts from the beginning", directory)
+        log.warning(
+            "there is no checkpoint in %s; training starts from the beginning%s",
+            directory,
+            _changes_said(directory, started),
+        )
     if is_main_process():
         remove_folder(directory)
         directory.mkdir(parents=True)
@@ -141,6 +145,16 @@ def _check_same(directory: Path, started: dict[str, Any]) -> None:
             f"the training in {directory} can't be resumed: {'; '.join(changes)}; give what it was "
             f"started with, or start anew, without resume"
         )
+
+
+def _changes_said(directory: Path, started: dict[str, Any]) -> str:
+    """Return a clause about what an earlier start in the folder had, if it is known and differs."""
+    try:
+        before = json.loads((directory / STARTED).read_text(encoding="utf-8"))
+        changes = differences(before, started, free=FREE)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError):
+        return ""
+    return f", with what is given now: {'; '.join(changes)}" if changes else ""
 
 
 def differences(
