@@ -69,6 +69,19 @@ def test_a_new_item_without_a_date_is_said(made):
     assert bare.without_content(bare.add_items({"item_id": ["new"]}, features={})) is None
 
 
+def test_what_is_no_time_is_refused_before_it_is_stored(made):
+    dated = made.state.catalog.frame.with_columns(created_at=pl.lit(5.0))
+    live = RealtimeRecommender(Recommender(replace(made.state, catalog=Catalog(dated))))
+    first, before = live.catalog.ids[0], live.catalog.frame
+    for change in (
+        lambda: live.update_items({"item_id": [first], "created_at": [-1.0]}),
+        lambda: live.add_items({"item_id": ["new"], "created_at": [-1.0]}, features={}),
+    ):
+        with pytest.raises(ValueError, match="created_at"):
+            change()
+    assert live.catalog.frame.equals(before)
+
+
 def test_new_items_are_counted_and_kept(made, tmp_path):
     live = RealtimeRecommender(made)
     live.add_items({"item_id": ["new"]}, features={})

@@ -66,6 +66,11 @@ def test_fields_may_have_the_names_of_a_training(client, live):
     assert lists[0] == lists[1]
     both = {"user": "ann", "item": item, "item_id": other}
     assert client.post("/observe", json=both).status_code == 422
+    said = [
+        client.post("/events", json={"events": [{"user": "ann", name: 7}]}).json()["events"]
+        for name in ("item", "item_id")
+    ]
+    assert said[0] == said[1]
 
 
 def test_many_events_are_one_request(client, live):
@@ -588,6 +593,21 @@ def test_an_event_of_a_history_or_a_batch_names_the_field_that_may_be_meant(clie
     )
     answer = client.post("/events", json={"events": [past | {"user": "ann"}]})
     assert answer.json()["events"][0]["reason"].endswith("(did you mean 'event_type'?)")
+
+
+def test_a_field_of_an_event_of_a_history_has_its_place(client):
+    answer = client.post("/recommend", json={"history": [{"time": 5}]})
+    assert answer.json()["detail"] == "history.0.item: expected a value; got none"
+
+
+def test_two_names_of_one_field_are_refused(client):
+    event = {"user": "ann", "item": "i1", "event": "cart", "event_type": "view"}
+    said = "expected one of the fields event_type, event; got 2"
+    assert client.post("/observe", json=event).json()["detail"] == said
+    past = {name: value for name, value in event.items() if name != "user"}
+    answer = client.post("/recommend", json={"history": [past]})
+    assert answer.json()["detail"] == f"history.0: {said}"
+    assert client.post("/events", json={"events": [event]}).status_code == 400
 
 
 @pytest.mark.parametrize(

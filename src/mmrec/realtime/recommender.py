@@ -443,7 +443,7 @@ class RealtimeRecommender:
             ValueError: an id is in the catalogue already, or the rows or features don't fit.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
+        frame, files = with_images(self._typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
     def without_content(self, items: Sequence[GivenId]) -> str | None:
@@ -510,8 +510,15 @@ class RealtimeRecommender:
             ValueError: an id or a column is unknown, or a value doesn't fit the type of its column.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
-        frame, files = with_images(self.catalog.typed(rows, strict=True), images, self.catalog)
+        frame, files = with_images(self._typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("update", frame, dict(features or {})), files)
+
+    def _typed(self, rows: Table) -> pl.DataFrame:
+        """Return rows with the types of the catalogue, before anything of them is stored."""
+        frame = self.catalog.typed(rows, strict=True)
+        if self.snapshots.now.state.trend is not None:
+            undated(frame)  # refuses what is no time
+        return frame
 
     def remove_items(self, items: Sequence[GivenId]) -> None:
         """Stop recommending items, until :meth:`restore_items`: they are sold out, for example.

@@ -103,12 +103,16 @@ def refuse_unknown(model: type[BaseModel], values: object) -> None:
         ...
         ValueError: expected the fields user; got 'usr' (did you mean 'user'?)
     """
-    fields = model.model_fields
-    known = {*fields}
-    for field in fields.values():
-        if isinstance(field.validation_alias, AliasChoices):
-            known |= {*map(str, field.validation_alias.choices)}
-    unknown = [name for name in values if name not in known] if isinstance(values, dict) else []
+    if not isinstance(values, dict):
+        return
+    fields, known = model.model_fields, set[str]()
+    for name, field in fields.items():
+        alias = field.validation_alias
+        names = [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [name]
+        if len(given := [one for one in names if one in values]) > 1:
+            raise ValueError(f"expected one of the fields {', '.join(names)}; got {len(given)}")
+        known.update(names)
+    unknown = [name for name in values if name not in known]
     if unknown:
         raise ValueError(names_expected("fields", unknown, [*fields]))
 

@@ -62,10 +62,11 @@ def names_expected(what: str, unknown: Sequence[str], known: Sequence[str]) -> s
 
 def _place(error: Mapping[str, Any], sent: object) -> str:
     """Return the place of a value, without the names of the alternatives that were tried."""
-    parts, value = [], sent
-    for name in error["loc"]:
+    parts, value, last = [], sent, len(error["loc"]) - 1
+    for number, name in enumerate(error["loc"]):
         if isinstance(value, Mapping):
-            if name not in value and error["type"] not in ("missing", "extra_forbidden"):
+            here = number == last and error["type"] in ("missing", "extra_forbidden")
+            if name not in value and not here:
                 continue
             value = value.get(name)
         elif isinstance(name, int) and isinstance(value, Sequence):

@@ -54,6 +54,15 @@ def test_items_without_a_date_are_counted_before_the_training(log, options, tren
     assert said == [f"{text} counts as new"] * trend
 
 
+def test_without_a_trend_a_date_may_be_anything(log, options):
+    events, items = log
+    dates = ["spring"] * len(items["item_id"])
+    given = events, items | {"created_at": dates}
+    with pytest.raises(ValueError, match="created_at"):
+        Recommender.fit(*given, options=options(epochs=1, refit="none"))
+    Recommender.fit(*given, options=options(epochs=1, trend=False, refit="none"))
+
+
 def test_an_item_of_test_events_alone_has_an_id_and_is_on_lists_of_the_run(made, tmp_path):
     index = int(made["all"].catalog.indices_of([LAST])[0])
     assert {name: int(one.state.counts[index]) for name, one in made.items()} == {

@@ -99,6 +99,16 @@ def _rows_of(table: Table) -> list[dict[str, Any]]:
     return frame.to_dicts()
 
 
+def with_our_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event whose fields have our names.
+
+    Example:
+        >>> with_our_names({"user_id": "ann", "item": "b", "event": "cart"})
+        {'user': 'ann', 'item': 'b', 'event_type': 'cart'}
+    """
+    return {_named(name, row): value for name, value in row.items()}
+
+
 def _named(name: str, given: Collection[str]) -> str:
     """Return our name of a field, which may be given as a table of a training has it."""
     ours = OF_TABLES.get(name, name)

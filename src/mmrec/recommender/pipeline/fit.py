@@ -86,8 +86,9 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _warn_of_undated(plan: Plan) -> None:
     """Warn of items whose age is not told, if it may count."""
-    said = about_undated(plan.catalog.frame) if plan.split.sequences.timed else None
-    if plan.options.trend and said is not None:
+    if not (plan.options.trend and plan.split.sequences.timed):
+        return
+    if (said := about_undated(plan.catalog.frame)) is not None:
         log.warning("%s", said)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from mmrec.realtime import RealtimeRecommender
+from mmrec.realtime.log.event_rows import with_our_names
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
@@ -51,11 +52,12 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     @lane(1)
     def observe_many(batch: Observations) -> Offsets:
         """All or none; the answer comes once they are durable. One invalid event refuses all."""
-        events = live.read([_with_item(event, presenter) for event in batch.events])
+        rows: list[Any] = [_with_our_names(event) for event in batch.events]
+        events = live.read([_with_item(row, presenter) for row in rows])
         before = live.log.last_offset
         offsets = live.append(events)
         new = {offset for offset in offsets if offset > before}
-        given = [_given(event) for event in batch.events]
+        given = [_given(row) for row in rows]
         note = _note(live, [event.event_type for event in events], given)
         return Offsets(offsets=offsets, known=len(offsets) - len(new), note=note)
 
@@ -72,6 +74,11 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         return Forgotten(events=live.forget(request.user))
 
     return router
+
+
+def _with_our_names(event: Any) -> Any:
+    """Return an event that is yet to be checked, its fields named as in `Observation`."""
+    return with_our_names(event) if isinstance(event, dict) else event
 
 
 def _given(event: Any) -> tuple[str, dict[str, Any]]:
