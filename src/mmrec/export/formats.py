@@ -39,7 +39,8 @@ def to_exported_program(part: Part) -> ExportedProgram:
     except Exception as error:  # of many types, most of them private to torch
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"torch.export cannot trace the part {part.name!r}: {reason}") from error
-    _check_same(part, "torch", lambda tensors: flat(program.module()(*tensors)))
+    module = program.module()
+    _check_same(part, "torch", lambda tensors: flat(module(*tensors)))
     return program
 
 
@@ -51,7 +52,7 @@ def to_onnx(part: Part, path: str | Path) -> None:
         path: path of the file; weights above 2 GB are written to a file beside it.
 
     Raises:
-        ImportError: onnx or onnxscript is not installed.
+        ImportError: onnx, onnxscript or onnxruntime is not installed.
         ValueError: ``torch.export`` cannot trace the part, or the graph differs from the part.
     """
     import_onnx()
