@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmrec import Options, Recommender
+from mmrec.encoders import TextEncoder
 from mmrec.layers import record_init_args
 from mmrec.recommender.artifact import RunError
 
@@ -51,6 +52,13 @@ class Recorded(Bag):
 
 class Unhashed(Bag):
     fingerprint = None
+
+
+class Preparing(Bag):
+    """Has a method with the name of one of a modality."""
+
+    def prepare(self):
+        return self
 
 
 def fit(encoder, tuning="full"):
@@ -129,6 +137,53 @@ def test_a_frozen_encoder_is_handed_over_with_its_weights(tmp_path):
     with pytest.raises(ValueError, match=r"made anew: a RUN does not hold .* parts=\[encoder\]"):
         again.add_items(new)
     assert Recommender.load(tmp_path / "run", parts=[encoder]).add_items(new) == ["new"]
+
+
+def test_a_module_stands_for_a_frozen_encoder_of_unknown_arguments_too(tmp_path):
+    encoder = Bag().requires_grad_(False)
+    made = fit(encoder, "frozen")
+    made.save(tmp_path / "run")
+    new = {"item_id": ["new"], "title": ["red chair"]}
+    for parts in ([], [__name__], [Bag], [partial(Bag, dim=4)]):
+        again = Recommender.load(tmp_path / "run", parts=parts)
+        assert again.recommend(["i1"], k=3) == made.recommend(["i1"], k=3)
+        with pytest.raises(ValueError, match=r"is not in the RUN: .* parts=\[encoder\]"):
+            again.add_items(new)
+    assert Recommender.load(tmp_path / "run", parts=[encoder]).add_items(new) == ["new"]
+    fit(Bag()).save(tmp_path / "trained")
+    with pytest.raises(RunError, match=r"arguments are unknown: .* parts=\[Bag\(\.\.\.\)\]"):
+        Recommender.load(tmp_path / "trained", parts=[__name__])
+
+
+def test_a_run_keeps_the_defaults_of_a_class(tmp_path, monkeypatch):
+    made = fit(partial(Bag, dim=3))
+    assert encoder_of(made).init_args == {"dim": 3, "buckets": 26}
+    made.save(tmp_path / "run")
+    monkeypatch.setattr(Bag.__init__, "__defaults__", (7, 20))
+    again = Recommender.load(tmp_path / "run", parts=[Bag])
+    assert again.recommend(["i1"], k=3) == made.recommend(["i1"], k=3)
+
+
+def test_an_encoder_may_have_a_method_prepare():
+    assert type(encoder_of(fit(Preparing))) is Preparing
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "full"])
+def test_save_does_not_warn_of_a_text_model_that_a_run_makes_again(
+    tuning, bert_folder, tmp_path, caplog
+):
+    made = fit(TextEncoder.from_pretrained(str(bert_folder), tuning=tuning), tuning)
+    made.save(tmp_path / "run")
+    assert "given built" not in caplog.text
+    again = Recommender.load(tmp_path / "run")
+    assert again.recommend(["i1"], k=3) == made.recommend(["i1"], k=3)
+
+
+def test_save_says_that_a_frozen_encoder_is_needed_only_to_add_items(tmp_path, caplog):
+    fit(Bag().requires_grad_(False), "frozen").save(tmp_path / "run")
+    (said,) = [message for message in caplog.messages if "given built" in message]
+    assert "the frozen text encoder" in said
+    assert "the RUN loads without it; only to add items" in said
 
 
 def test_save_says_which_part_the_command_line_can_not_load(tmp_path, caplog):

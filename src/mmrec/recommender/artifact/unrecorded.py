@@ -1,10 +1,11 @@
 """Parts of a RUN whose arguments are unknown, so that they can't be made again."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content.fitted import spec_of_modality
 from mmrec.recommender.parts import PartSpec
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,16 @@ def warn_of_unrecorded(state: RecommenderState) -> None:
     """Warn of each part that was given built and does not record its arguments."""
     found = [(slot, spec) for slot, spec in state.specs.items() if spec.init_args is None]
     for name, modality in state.modalities.items():
-        found += [(f"{name} encoder", spec) for spec in _unrecorded(modality.to_dict())]
+        spec = spec_of_modality(modality.modality)
+        if spec.init_args is None:
+            found.append((f"{name} modality", spec))
+        encoders = list(_unrecorded(spec.init_args))
+        if "architecture" in modality.facts:  # a RUN makes it again from that
+            continue
+        if "feature_dim" in modality.facts:
+            _warn_of_frozen(name, encoders)
+        else:
+            found += [(f"{name} encoder", encoder) for encoder in encoders]
     for slot, spec in found:
         log.warning(
             "the %s %s was given built, and its arguments are unknown: load the RUN with an "
@@ -25,6 +35,19 @@ def warn_of_unrecorded(state: RecommenderState) -> None:
             spec.class_path,
             spec.name,
         )
+
+
+def _warn_of_frozen(name: str, encoders: Iterable[PartSpec]) -> None:
+    """Warn of the frozen encoders of a modality, which a RUN loads without."""
+    for spec in encoders:
+        if not spec.class_path.startswith("mmrec."):
+            log.warning(
+                "the frozen %s encoder %s was given built, and its arguments are unknown: the RUN "
+                "loads without it; only to add items, load the RUN with the encoder and its "
+                "weights, parts=[encoder], which the command line can't",
+                name,
+                spec.class_path,
+            )
 
 
 def _unrecorded(values: Any) -> Iterator[PartSpec]:

@@ -17,7 +17,7 @@ from mmrec.recommender.content.modality import Facts, Modality
 from mmrec.recommender.content.read import warn_of_problems
 from mmrec.recommender.parts.own import Own, find_own
 from mmrec.recommender.parts.remake import remake
-from mmrec.recommender.parts.spec import PartSpec, spec_of_object
+from mmrec.recommender.parts.spec import PartSpec, is_factory, spec_of_object
 
 log = logging.getLogger(__name__)
 
@@ -46,22 +46,31 @@ class FittedModality:
         """Make the modality of ``to_dict`` again; see :func:`mmrec.recommender.parts.remake`."""
         facts = values["facts"]
         spec = PartSpec.from_dict({k: v for k, v in values.items() if k != "facts"})
-        args = {k: _handed_over(name, v, own) for k, v in (spec.init_args or {}).items()}
+        frozen = "feature_dim" in facts
+        args = {k: _handed_over(name, v, own, frozen) for k, v in (spec.init_args or {}).items()}
         spec = PartSpec(spec.class_path, None if spec.init_args is None else args)
         return cls(remake(f"{name} modality", spec, ["mmrec.recommender.content"], own), facts)
 
 
-def _handed_over(name: str, value: Any, own: Own) -> Any:
-    """Return the encoder that an argument describes, or the description if it can't be made."""
+def _handed_over(name: str, value: Any, own: Own, frozen: bool) -> Any:
+    """Return the encoder that an argument describes, or the description if it can't be made.
+
+    A frozen encoder is needed only to add items. So its class, which a module may have brought
+    along, is no error if its arguments are unknown.
+    """
     if isinstance(value, Mapping) and "class_path" in value:
         spec = PartSpec.from_dict(value)
         if spec.init_args is not None:  # a modality that reads another has arguments in arguments
-            args = {key: _handed_over(name, inner, own) for key, inner in spec.init_args.items()}
-            spec = PartSpec(spec.class_path, args)
+            inner = spec.init_args.items()
+            spec = PartSpec(
+                spec.class_path, {key: _handed_over(name, arg, own, frozen) for key, arg in inner}
+            )
         ours = spec.class_path.rpartition(".")[0] in ENCODER_ROOMS
-        if find_own(f"{name} encoder", spec, own) is not None or (ours and spec.init_args):
+        part = find_own(f"{name} encoder", spec, own)
+        if frozen and spec.init_args is None and is_factory(part):
+            return value
+        if part is not None or (ours and spec.init_args):
             return remake(f"{name} encoder", spec, ENCODER_ROOMS, own)
-        return value  # a frozen encoder is needed only to add items
     return value
 
 

@@ -235,7 +235,7 @@ class PretrainedModality(ABC):
             check_raw(self.name, self.encoder)
         raise ValueError(
             f"the {self.name} encoder was given built and is not in the RUN: hand it over in "
-            f"parts=[...]; got {self.encoder!r}"
+            f"parts=[encoder]; got {self.encoder!r}"
         )
 
     def describe(self, encoder: RawEncoder) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mmrec.recommender.content.modality import Context, Facts, Modality
 from mmrec.recommender.content.pretrained import PretrainedModality, check_raw
 from mmrec.recommender.content.written import Written
 from mmrec.recommender.options import ContentOptions
-from mmrec.recommender.parts.spec import PartSpec, call_factory
+from mmrec.recommender.parts.spec import PartSpec, call_factory, with_defaults
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def _built(name: str, given: Any) -> Any:
     """Return what was given; an encoder in place of the class or function that makes it.
 
     It gets only what a ``functools.partial`` or ``init_args`` set. Its weights are drawn from seed
-    0, whatever else is drawn.
+    0, whatever else is drawn. A RUN keeps the defaults too, as it does for other parts.
     """
     factory = PartSpec.from_dict(given).factory() if isinstance(given, Mapping) else given
     target = factory
@@ -173,7 +173,9 @@ def _built(name: str, given: Any) -> Any:
         target = target.func
     if isinstance(target, nn.Module) and not _is_modality(target):
         check_raw(name, target)
-    if not isinstance(target, type) or hasattr(target, "prepare"):
+    if not isinstance(target, type):
+        return given
+    if hasattr(target, "prepare") and not issubclass(target, nn.Module):  # a modality
         return given
     with seeded(0):
         encoder, _, arguments = call_factory(f"{name} encoder", factory, {})
@@ -183,7 +185,7 @@ def _built(name: str, given: Any) -> Any:
             f"{target.__name__} makes no such thing"
         )
     if getattr(encoder, "init_args", None) is None:
-        encoder.init_args = arguments  # type: ignore[assignment]
+        encoder.init_args = with_defaults(target, arguments)  # type: ignore[assignment]
     check_raw(name, encoder)
     return encoder
 

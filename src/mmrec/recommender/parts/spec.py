@@ -198,12 +198,24 @@ def spec_of_call(slot: str, target: Any, arguments: Mapping[str, Any]) -> PartSp
     Raises:
         ValueError: an argument is no plain JSON value.
     """
+    return PartSpec(path_of(target), _plain(slot, target, with_defaults(target, arguments)))
+
+
+def with_defaults(target: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call, and the defaults of the others, so that those may change.
+
+    Defaults other than numbers, texts, truth values and None are left out.
+
+    Example:
+        >>> with_defaults(lambda size, scale=1.0, names=(): None, {"size": 3})
+        {'scale': 1.0, 'size': 3}
+    """
     defaults = {
         p.name: p.default
         for p in signature(target).parameters.values()
         if p.default is not Parameter.empty and isinstance(p.default, _Scalar | None)
     }
-    return PartSpec(path_of(target), _plain(slot, target, {**defaults, **arguments}))
+    return {**defaults, **arguments}
 
 
 def spec_of_object(part: Any) -> PartSpec:
@@ -211,7 +223,7 @@ def spec_of_object(part: Any) -> PartSpec:
 
     A function, such as a loss, is its own spec: there is nothing to make.
     """
-    if isinstance(part, partial) or is_importable(part):
+    if is_factory(part):
         target, given = unwrapped("part", part)
         return PartSpec(path_of(target), _plain("part", target, given))
     args = getattr(part, "init_args", None)
@@ -279,3 +291,8 @@ def _number(value: Any) -> Any:
 def is_importable(thing: Any) -> bool:
     """Return whether this is a class or a function rather than an object."""
     return callable(thing) and hasattr(thing, "__qualname__")
+
+
+def is_factory(thing: Any) -> bool:
+    """Return whether this is a class, a function or a partial of one rather than an object."""
+    return isinstance(thing, partial) or is_importable(thing)
