@@ -14,6 +14,7 @@ from mmrec.fusion import ConcatFusion
 from mmrec.interest import GRUInterest
 from mmrec.losses import softmax_loss
 from mmrec.models import ItemEncoder, SequentialModel
+from mmrec.recommender import Recommender
 from mmrec.recommender.pipeline.probe import check_loss, check_outputs, check_sampler
 from mmrec.sampling import FullSampler
 from mmrec.scoring import DotScorer, MLPScorer
@@ -283,3 +284,25 @@ def test_parts_of_a_model_are_left_as_they_are():
     check_outputs(model, torch.device("cpu"))
     assert model.items.fusion.count == 0
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+class Blank(ConcatFusion):
+    """A fusion that gives NaN until its weights are loaded or trained."""
+
+    blank = True
+
+    def __init__(self, dims, dim):
+        super().__init__(dims, dim)
+        self.register_buffer("scale", torch.tensor(float("nan") if self.blank else 1.0))
+
+    def forward(self, features, present):
+        return super().forward(features, present) * self.scale
+
+
+def test_numbers_are_checked_by_fit_and_not_when_a_run_is_loaded(fit, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="the fusion Blank must map .* to finite numbers; got NaN"):
+        fit(fusion=Blank, epochs=1)
+    monkeypatch.setattr(Blank, "blank", False)
+    fit(fusion=Blank, epochs=1).save(tmp_path / "run")
+    monkeypatch.setattr(Blank, "blank", True)
+    assert Recommender.load(tmp_path / "run", parts=[Blank]).state.model.items.fusion.scale == 1
