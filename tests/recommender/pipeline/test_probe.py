@@ -300,7 +300,9 @@ class Blank(ConcatFusion):
 
 
 def test_numbers_are_checked_by_fit_and_not_when_a_run_is_loaded(fit, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="the fusion Blank must map .* to finite numbers; got NaN"):
+    with pytest.raises(
+        ValueError, match=r"the fusion Blank must map .* to finite numbers; got NaN"
+    ):
         fit(fusion=Blank, epochs=1)
     monkeypatch.setattr(Blank, "blank", False)
     fit(fusion=Blank, epochs=1).save(tmp_path / "run")
