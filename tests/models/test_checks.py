@@ -44,26 +44,6 @@ class WideQueries(Own):
         return states @ vectors.T
 
 
-class Narrow(GRUInterest):
-    def forward(self, vectors, mask, gap=None, event_type=None):
-        return super().forward(vectors, mask, gap, event_type)[..., :5]
-
-
-class OfVectors(GRUInterest):
-    def forward(self, vectors):
-        return vectors
-
-
-class Undefined(ConcatFusion):
-    def forward(self, features, present):
-        return super().forward(features, present) * float("nan")
-
-
-class Short(ConcatFusion):
-    def forward(self, features, present):
-        return super().forward(features, present)[:, :4]
-
-
 class NoIndex(nn.Module):
     def forward(self, states, vectors):
         return states @ vectors.T
@@ -121,32 +101,19 @@ def test_an_interest_that_depends_on_the_candidate():
         build(interest=DINInterest(8))
 
 
-@pytest.mark.parametrize(
-    ("interest", "message"),
-    [
-        (
-            Narrow(8, time_gap=False),
-            r"interest Narrow must map vectors \(2, 3, 8\), mask, gap and event_type, each \(2, 3\)"
-            r" to an output of shape \(2, 3, 8\); got \(2, 3, 5\)",
-        ),
-        (OfVectors(8), r"interest OfVectors must take vectors .*; got TypeError: .*positional arg"),
-    ],
-)
-def test_an_interest_that_does_not_do_what_it_says(interest, message):
-    with pytest.raises(ValueError, match=message):
-        build(interest=interest)
+@pytest.mark.parametrize(("part", "given"), [("fusion", ({"id": 8}, 8)), ("interest", (8,))])
+def test_parts_without_weights_can_be_built(part, given):
+    kind = {"fusion": ConcatFusion, "interest": GRUInterest}[part]
+    made = kind(*given)
+    for weight in made.parameters():
+        nn.init.constant_(weight, float("nan"))
+    fusion = made if part == "fusion" else ConcatFusion({"id": 8}, 8)
+    items = ItemEncoder({"id": IdEncoder(7, 8)}, fusion)
+    SequentialModel(items, made if part == "interest" else GRUInterest(8), DotScorer())
 
 
-@pytest.mark.parametrize(
-    ("fusion", "message"),
-    [
-        (
-            Short,
-            r"fusion Short must map the features and present of 3 items, .* \(3, 8\); got \(3, 4",
-        ),
-        (Undefined, "fusion Undefined must map the features .* to finite numbers; got NaN or inf"),
-    ],
-)
-def test_a_fusion_that_does_not_do_what_it_says(fusion, message):
-    with pytest.raises(ValueError, match=message):
-        ItemEncoder({"id": IdEncoder(7, 8)}, fusion({"id": 8}, 8))
+def test_a_reranker_without_weights_can_be_built():
+    reranker = MLPScorer(8, 8)
+    for weight in reranker.parameters():
+        nn.init.constant_(weight, float("nan"))
+    assert build(reranker=reranker).reranker is reranker

@@ -36,18 +36,6 @@ def check_items(encoders: Mapping[str, Encoder], fusion: Fusion) -> None:
                 f"fusion expects {name!r} features of width {dims[name]}; got an encoder of width "
                 f"{width}"
             )
-    _probe_fusion(fusion)
-
-
-def _probe_fusion(fusion: Fusion) -> None:
-    """Raise a ValueError unless a fusion maps items, one of them without a modality, to vectors."""
-    features = {name: _inputs(fusion, 3, width) for name, width in fusion.dims.items()}
-    here = torch.arange(3, device=next(iter(features.values())).device) < 2
-    present = dict.fromkeys(features, here)
-    what = f"the features and present of 3 items, of widths {dict(fusion.dims)}"
-    with _probing(fusion):
-        name = f"fusion {type(fusion).__name__}"
-        _probe(name, fusion, (features, present), (3, fusion.dim), what)
 
 
 def widths(encoders: Mapping[str, Encoder]) -> dict[str, int]:
@@ -80,27 +68,6 @@ def check_interest(items: nn.Module, interest: Interest | TargetAwareInterest) -
     _check_module("interest", interest)
     if interest.dim != items.dim:
         raise ValueError(f"interest expects item vectors of width {interest.dim}; got {items.dim}")
-    if not isinstance(interest, TargetAwareInterest):
-        _probe_interest(interest)
-
-
-def _probe_interest(interest: Interest) -> None:
-    """Raise a ValueError unless an interest model maps two histories to interests."""
-    vectors = _inputs(interest, 2, 3, interest.dim)
-    mask = torch.tensor([[True, True, True], [True, False, False]], device=vectors.device)
-    gap, types = torch.zeros_like(mask).float(), torch.zeros_like(mask).long()
-    what = f"vectors (2, 3, {interest.dim}), mask, gap and event_type, each (2, 3)"
-
-    def call(*inputs: Tensor) -> Tensor:
-        states = interest(*inputs)
-        fits = isinstance(states, Tensor) and states.shape[:2] == mask.shape
-        # What lies in padding is never read.
-        return states.masked_fill(~mask.unsqueeze(2), 0) if fits else states
-
-    with _probing(interest):
-        shape = (2, 3, interest.interest_dim)
-        name = f"interest {type(interest).__name__}"
-        _probe(name, call, (vectors, mask, gap, types), shape, what)
 
 
 def check_history_alone(interest: Interest) -> None:
@@ -137,12 +104,12 @@ def check_scorer(scorer: RetrievalScorer, interest_dim: int, dim: int) -> None:
                 "a scorer must have index_vectors and index_queries, whose products are the "
                 f"scores, so that it can be served; {type(scorer).__name__} has no {name}"
             )
-    states, vectors = _inputs(scorer, 2, interest_dim), _inputs(scorer, 3, dim)
+    states, vectors = inputs_like(scorer, 2, interest_dim), inputs_like(scorer, 3, dim)
     with _probing(scorer):
-        scores = _probe("scorer", scorer, (states, vectors), (2, 3))
-        keys = _probe("index_vectors of the scorer", scorer.index_vectors, (vectors,), (3, "K"))
+        scores = probe("scorer", scorer, (states, vectors), (2, 3))
+        keys = probe("index_vectors of the scorer", scorer.index_vectors, (vectors,), (3, "K"))
         found = (2, keys.shape[1])
-        queries = _probe("index_queries of the scorer", scorer.index_queries, (states,), found)
+        queries = probe("index_queries of the scorer", scorer.index_queries, (states,), found)
     if not torch.allclose(queries.float() @ keys.float().T, scores.float(), rtol=1e-2, atol=1e-3):
         raise ValueError(
             "index_queries @ index_vectors.T of a scorer must equal its scores, since it is served "
@@ -157,9 +124,9 @@ def check_reranker(
     if reranker is None:
         return
     _check_module(role, reranker)
-    states, candidates = _inputs(reranker, 2, interest_dim), _inputs(reranker, 2, 3, dim)
+    states, candidates = inputs_like(reranker, 2, interest_dim), inputs_like(reranker, 2, 3, dim)
     with _probing(reranker):
-        _probe(role, reranker, (states, candidates), (2, 3))
+        probe(role, reranker, (states, candidates), (2, 3))
 
 
 def _is_width(part: object, name: str) -> bool:
@@ -171,7 +138,7 @@ def _check_module(role: str, part: object) -> None:
         raise ValueError(f"{role} must be an nn.Module; got {type(part).__name__}")
 
 
-def _inputs(part: object, *shape: int) -> Tensor:
+def inputs_like(part: object, *shape: int) -> Tensor:
     """Return inputs of the device and type of a part's parameters or buffers; nothing is drawn."""
     tensors = [*part.parameters(), *part.buffers()] if isinstance(part, nn.Module) else []
     like = next((value for value in tensors if value.is_floating_point()), torch.empty(0))
@@ -194,14 +161,14 @@ def _probing(part: object) -> Iterator[None]:
             module.training = mode
 
 
-def _probe(
+def probe(
     role: str,
     function: Callable[..., Tensor],
     inputs: Sequence[Any],
     shape: tuple[int | str, ...],
     what: str = "",
 ) -> Tensor:
-    """Call a function; raise a ValueError if it fails or does not return finite numbers of a shape.
+    """Call a function; raise a ValueError if it fails or returns another shape.
 
     ``what`` says what the inputs are; by default their shapes.
     """
@@ -215,7 +182,4 @@ def _probe(
         ) from error
     taken = what or taken.replace(" of shape", "")
     check_shape(f"{role} must map {taken} to an output", output, shape)
-    if not output.is_floating_point() or not bool(output.isfinite().all()):
-        got = "NaN or infinity" if output.is_floating_point() else output.dtype
-        raise ValueError(f"{role} must map {taken} to finite numbers; got {got}")
     return output

@@ -93,12 +93,12 @@ class _FirstStep:
     """Remembers in the first step which parts of a model gave finite numbers."""
 
     def __init__(self) -> None:
-        self.watched, self.found = False, list[tuple[str, Tensor]]()
+        self.found: list[tuple[str, Tensor]] = []
         self.hooks: list[RemovableHandle] = []
 
     def watch(self, module: nn.Module) -> None:
         """Look at the outputs of the parts of a model until the step ends."""
-        self.watched, self.found = True, []
+        self.found = []
         for path, part in module.named_modules():
             if match := _PART.fullmatch(path):
                 name = f"{match[1].replace('encoders.', 'encoder of ')} {type(part).__name__}"
@@ -114,12 +114,15 @@ class _FirstStep:
             self.hooks.pop().remove()
 
     def reason(self) -> str | None:
-        """Return what the first loss is wrong by; None if nothing was watched."""
-        if not self.watched:
+        """Return what may have spoilt the first loss; None if no part was watched."""
+        if not self.found:
             return None
         for name, finite in self.found:
             if not finite:
-                return f"the {name} gave the first numbers that are not finite"
+                return (
+                    f"the {name} gave the first numbers that are not finite, which may be the "
+                    f"reason, unless they lie in padding"
+                )
         return "the parts of the model gave finite numbers, so look at the loss"
 
 

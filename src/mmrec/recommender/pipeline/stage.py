@@ -18,6 +18,7 @@ from mmrec.recommender.pipeline.assemble import build_model, model_from
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.private import train_private
+from mmrec.recommender.pipeline.probe import check_outputs
 from mmrec.recommender.pipeline.train import Length, train, training_device
 from mmrec.recommender.users import FittedUsers, UserFeatures, fit_users
 
@@ -162,6 +163,7 @@ def _train(
     length: Length | None,
 ) -> tuple[Length | None, float, dict[str, Any]]:
     """Train the model in place; return its length, its epochs and facts for the report."""
+    check_outputs(model, training_device())
     if plan.options.epsilon is not None:
         history, privacy = train_private(
             model, plan.options, plan.recipe, plan.split, content.sources
