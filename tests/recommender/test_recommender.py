@@ -591,8 +591,9 @@ def test_arguments_of_another_kind(by_id, chain, options, tmp_path, unchecked):
     with pytest.raises(ValueError, match=r"item must be the id of one item; got \['i3'\]"):
         by_id.similar(["i3"])
     with pytest.raises(ValueError, match=r"a history must have the columns \['item_id'\]"):
-        by_id.recommend(pl.DataFrame({"item": ["i3"]}))
-    assert by_id.recommend(pl.DataFrame({"item_id": ["i3"]})) == by_id.recommend(["i3"])
+        by_id.recommend(pl.DataFrame({"thing": ["i3"]}))
+    for name in ("item_id", "item"):
+        assert by_id.recommend(pl.DataFrame({name: ["i3"]})) == by_id.recommend(["i3"])
     for folder in (tmp_path, str(tmp_path)):
         what = f"must be rows, or a file; {tmp_path} is a folder, which mmrec.data"
         with pytest.raises(ValueError, match=f"interactions {what}"):
