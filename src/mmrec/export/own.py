@@ -20,8 +20,8 @@ EXAMPLES = (1, 2, 5)
 STEPS, TOLERANCE = 3, 1e-4
 
 
-class OwnStep(nn.Module):
-    """One step of an interest model, with its state as tensors.
+class _Own(nn.Module):
+    """A part of an interest model, whose state is given as tensors.
 
     Args:
         interest: the model.
@@ -33,6 +33,10 @@ class OwnStep(nn.Module):
     def __init__(self, interest: nn.Module, state: Any) -> None:
         super().__init__()
         self.interest, self.kind = interest, _kind(state)
+
+
+class OwnStep(_Own):
+    """One step of an interest model, with its state as tensors."""
 
     def forward(self, vectors: Tensor, gap: Tensor, event_type: Tensor, *state: Tensor) -> Any:
         """Return the tensors of the state after one more event."""
@@ -42,19 +46,8 @@ class OwnStep(nn.Module):
         return flat if len(flat) > 1 else flat[0]
 
 
-class OwnReadout(nn.Module):
-    """The interest of a state that is given as tensors.
-
-    Args:
-        interest: the model.
-        state: a state of it.
-    """
-
-    interest: Any
-
-    def __init__(self, interest: nn.Module, state: Any) -> None:
-        super().__init__()
-        self.interest, self.kind = interest, _kind(state)
+class OwnReadout(_Own):
+    """The interest of a state that is given as tensors."""
 
     def forward(self, *state: Tensor) -> Tensor:
         """Return the interest after the last event."""
