@@ -38,7 +38,9 @@ def tiger(
     Example:
         >>> import torch
         >>> from mmrec.quantization import SemanticIds
-        >>> ids = SemanticIds.fit(torch.randn(9, 4), levels=2, size=3)
+        >>> three = torch.tensor([0.0, 1.0, 2.0])
+        >>> vectors = torch.cartesian_prod(10 * three, three)  # three groups of three
+        >>> ids = SemanticIds.fit(vectors, levels=2, size=3)
         >>> tiger(ItemCodes.of(ids), dim=16).sizes
         (3, 3, 3)
     """
