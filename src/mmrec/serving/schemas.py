@@ -94,6 +94,20 @@ TYPE, TIME = AliasChoices("event_type", "event"), AliasChoices("time", "timestam
 GivenItem = Annotated[Item, Field(validation_alias=AliasChoices("item", "item_id"))]
 
 
+def _names_of(name: str, model: type[BaseModel]) -> list[str]:
+    """Return the names that a field may have in a request, ours first."""
+    alias = model.model_fields[name].validation_alias
+    return [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [name]
+
+
+def _describe_names(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Say in the description of each field which other names it may have."""
+    for name, described in schema.get("properties", {}).items():
+        if others := _names_of(name, model)[1:]:
+            said = f"Also named {' or '.join(f'`{other}`' for other in others)}."
+            described["description"] = f"{described.get('description', '')} {said}".strip()
+
+
 def refuse_unknown(model: type[BaseModel], values: object) -> None:
     """Refuse fields that a model doesn't have, and name the one that may be meant.
 
@@ -106,9 +120,8 @@ def refuse_unknown(model: type[BaseModel], values: object) -> None:
     if not isinstance(values, dict):
         return
     fields, known = model.model_fields, set[str]()
-    for name, field in fields.items():
-        alias = field.validation_alias
-        names = [str(one) for one in alias.choices] if isinstance(alias, AliasChoices) else [name]
+    for name in fields:
+        names = _names_of(name, model)
         if len(given := [one for one in names if one in values]) > 1:
             raise ValueError(f"expected one of the fields {', '.join(names)}; got {len(given)}")
         known.update(names)
@@ -120,7 +133,7 @@ def refuse_unknown(model: type[BaseModel], values: object) -> None:
 class _Strict(BaseModel):
     """A request in which unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_describe_names)
 
     @model_validator(mode="before")
     @classmethod
