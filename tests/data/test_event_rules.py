@@ -1,6 +1,7 @@
 import logging
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,3 +152,57 @@ def test_values_that_no_condition_reads_may_be_anything():
         ValueError, match=r"values of an event must be numbers, texts or times; got"
     ):
         rules.resolve("review", {"rating": odd})
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([2**63, 2**70, -(2**64), 10**400]),
+    st.floats(allow_infinity=True),
+    st.sampled_from(["", " ", "3", "0.5", "true", "2024-05-01", "1995", "much", "\ud800"]),
+    st.lists(st.integers(), max_size=1),
+)
+CONDITIONS = st.sampled_from(
+    ["a < 2", "a < 0.5 * b", "b", 'a = "3"', "a = b", "a is null", "a >= 2024-05-01", "age(a) < 1h"]
+)
+
+
+@given(
+    st.lists(CONDITIONS, min_size=1, max_size=2, unique=True),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["view", "hide", "view:negative"]),
+            st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES),
+        ),
+        max_size=12,
+    ),
+)
+def test_many_events_are_resolved_as_each_is_alone(conditions, events):
+    def alone(event):
+        try:
+            return EventRules(negative=conditions).resolve(*event)
+        except ValueError as error:
+            return str(error)
+
+    found = EventRules(negative=conditions).resolve_all(events)
+    assert [kind if isinstance(kind, str) else str(kind) for kind in found] == [
+        alone(event) for event in events
+    ]
+
+
+def test_many_events_are_resolved_at_once(monkeypatch):
+    rules, asked = EventRules(negative=("rating <= 2",)), []
+    select = pl.DataFrame.select
+
+    def counted(*arguments, **more):
+        asked.append(1)
+        return select(*arguments, **more)
+
+    monkeypatch.setattr(pl.DataFrame, "select", counted)
+    ratings = [n / 100 for n in range(1_000)]
+    many = [("review", {"rating": form(n)}) for n in ratings for form in (float, str)]
+    kinds = rules.resolve_all([*many, ("review", {"rating": 1}), ("review", {})])
+    assert len(asked) < 30
+    assert kinds.count("review:negative") == 2 * 201 + 1
+    assert rules.resolve_all(many) == kinds[:-2]

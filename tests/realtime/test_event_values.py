@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from mmrec import Options, Recommender
 from mmrec.cli.app import app
+from mmrec.data import EventRules
 from mmrec.realtime import InvalidEvents, RealtimeRecommender, SqliteLog, import_history
 from mmrec.serving import create_app
 
@@ -90,6 +91,26 @@ def test_over_http_too(made):
     assert kinds == ["watch:negative", "watch:negative", "view"]
     wrong = client.post("/observe", json=sent | {"values": {"watched": "much"}})
     assert wrong.status_code == 400
+
+
+def test_many_events_of_different_values_are_read_at_once(made, monkeypatch):
+    live, asked = RealtimeRecommender(made), []
+    resolve_all = EventRules.resolve_all
+
+    def counted(rules, events):
+        asked.append(len(events))
+        return resolve_all(rules, events)
+
+    monkeypatch.setattr(EventRules, "resolve_all", counted)
+    shares = [n / 5000 for n in range(2000)]
+    rows = [{"item": ITEMS[n % 8], "values": {"watched": share}} for n, share in enumerate(shares)]
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    many = {"events": [{"user": f"u{n}", **row} for n, row in enumerate(rows)]}
+    assert client.post("/events", json=many).status_code == 200
+    assert client.post("/recommend", json={"history": rows}).status_code == 200
+    assert asked == [2000, 2000]
+    expected = ["view:negative" if share < 0.3 else "view" for share in shares]
+    assert [event.event_type for event in live.log.read()] == expected
 
 
 def test_imported_events_are_read_by_the_same_rules(made, table, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, EventReader
 from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender import Recommender
 from mmrec.serving import Limits
@@ -126,6 +127,31 @@ def test_the_events_of_a_request_are_described(client):
         "string",
         "integer",
     }
+
+
+def test_all_names_of_an_event_are_described_and_accepted(client):
+    described = client.get("/openapi.json").json()["components"]["schemas"]
+    names = {
+        field: [field, *re.findall(r"`(\w+)`", said.get("description", ""))]
+        for field, said in described["Observation"]["properties"].items()
+    }
+    assert {field: named[1:] for field, named in names.items() if named[1:]} == {
+        "user": ["user_id"],
+        "item": ["item_id"],
+        "event_type": ["event"],
+        "time": ["timestamp"],
+    }
+    past = described["PastEvent"]["properties"]
+    assert all(
+        f"`{names[field][1]}`" in past[field]["description"] for field in past if names[field][1:]
+    )
+    assert past["item"]["description"].startswith("An item's id, as in the catalogue. Also named")
+    values = {"user": "ann", "item": "i7", "event_type": "view", "time": 5.0}
+    sent = {names[field][-1]: value for field, value in values.items()}
+    assert client.post("/observe", json=sent).json()["offset"] == 1
+    assert client.post("/events", json={"events": [sent]}).json()["offsets"] == [2]
+    del sent["user_id"]
+    assert client.post("/recommend", json={"history": [sent]}).status_code == 200
 
 
 def test_an_event_without_a_time_happens_now(client, live):
@@ -294,6 +320,24 @@ def test_an_unknown_type_is_warned_of_once(by_type, caplog):
         live.recommend(history={"item_id": ["i1"], "event": ["bougth"]})
         by_type.recommend({"item_id": ["i1"], "event": ["bougth"]})
     assert len([text for text in caplog.messages if "'bougth'" in text]) == 1
+
+
+@pytest.mark.parametrize("route", ["/observe", "/events"])
+def test_each_event_is_looked_at_once_for_its_note(by_type, connect, monkeypatch, route):
+    asked = {"warn_of_unknown": 0, "warn_of_unread": 0}
+    for name in asked:
+        ask = getattr(EventReader, name)
+
+        def counted(reader, events, *, name=name, ask=ask):
+            asked[name] += 1
+            return ask(reader, events)
+
+        monkeypatch.setattr(EventReader, name, counted)
+    sent = {"user": "ann", "item": "i1", "event_type": "crat"}
+    client = connect(RealtimeRecommender(by_type))
+    answer = client.post(route, json=sent if route == "/observe" else {"events": [sent]})
+    assert "'crat'" in answer.json()["note"]
+    assert asked == {"warn_of_unknown": 1, "warn_of_unread": 1}
 
 
 def test_a_value_keeps_the_type_of_its_column(connect, by_number):

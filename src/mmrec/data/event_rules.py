@@ -5,12 +5,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import polars as pl
 
 from mmrec.data.conditions import Condition, parse_condition
+from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
 from mmrec.data.wording import did_you_mean
 
@@ -193,25 +194,62 @@ class EventRules:
             >>> EventRules(negative=("rating <= 2",)).resolve("review", {"rating": 1})
             'review:negative'
         """
-        read = {name: value for name, value in (values or {}).items() if name in self.columns}
-        key = (event_type, *((name, type(value), value) for name, value in sorted(read.items())))
-        try:
-            if key in self._kinds:
-                return self._kinds[key]
-            frame = pl.DataFrame(
-                {"event": [event_type], **{n: [value] for n, value in read.items()}}
-            )
-        except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
-            raise ValueError(
-                f"values of an event must be numbers, texts or times; got {read!r:.200}"
-            ) from error
-        if len(self._kinds) >= MOST_KINDS:
-            self._kinds.clear()
-        self._kinds[key] = kind = str(frame.select(self._resolved(frame)[0]).item())
+        kind = self.resolve_all([(event_type, values or {})])[0]
+        if isinstance(kind, ValueError):
+            raise kind
         return kind
 
+    def resolve_all(
+        self, events: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> list[str | ValueError]:
+        """Return for each of many events what :meth:`resolve` returns, or the error that it raises.
+
+        Example:
+            >>> rules = EventRules(negative=("rating <= 2",))
+            >>> rules.resolve_all([("review", {"rating": 1}), ("review", {"rating": 5})])
+            ['review:negative', 'review']
+        """
+        keys = [self._key(*event) for event in events]
+        found: dict[Kinded, str | ValueError] = {}
+        unknown: dict[Kinded, None] = {}  # in order, without repeats
+        for key in keys:
+            if isinstance(key, ValueError):
+                continue
+            if (kept := self._kinds.get(key)) is None:
+                unknown[key] = None
+            else:
+                found[key] = kept
+        for group in alike(unknown):
+            found |= self._resolve_alike(group)
+        self._keep({key: kind for key in unknown if isinstance(kind := found[key], str)})
+        return [key if isinstance(key, ValueError) else found[key] for key in keys]
+
+    def _key(self, event_type: str, values: Mapping[str, Any]) -> Kinded | ValueError:
+        try:
+            return kinded(event_type, values, self.columns)
+        except ValueError as error:
+            return error
+
+    def _resolve_alike(self, events: list[Kinded]) -> dict[Kinded, str | ValueError]:
+        """Return the types of events that conditions read alike; each error is of one event."""
+        try:
+            frame = frame_of(events)
+            kinds = frame.select(self._resolved(frame)[0]).to_series().to_list()
+        except ValueError as error:
+            if len(events) == 1:
+                return {events[0]: error}
+            return {event: self._resolve_alike([event])[event] for event in events}
+        return dict(zip(events, kinds, strict=True))
+
+    def _keep(self, kinds: Mapping[Kinded, str]) -> None:
+        """Keep types that were found, in place of all earlier ones if they become too many."""
+        if len(self._kinds) + len(kinds) > MOST_KINDS:
+            self._kinds.clear()
+        if len(kinds) <= MOST_KINDS:
+            self._kinds.update(kinds)
+
     @cached_property
-    def _kinds(self) -> dict[tuple[Any, ...], str]:
+    def _kinds(self) -> dict[Kinded, str]:
         """The types of the last events by what they have, since many live events have the same."""
         return {}
 
@@ -344,6 +382,7 @@ def _suffix(role: Role) -> str:
     return role.name.lower()
 
 
+@lru_cache(1024)  # rules are read again for each live event
 def _condition(rule: str) -> Condition | None:
     """Return the condition of a rule; None if it is the name of an event type."""
     return parse_condition(rule) if _OPERATOR.search(rule) else None

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,8 @@ from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.event_rows import EventRows, read_events
-from mmrec.realtime.log.events import LONGEST, Event, EventLog, NewEvent
+from mmrec.realtime.log.event_types import Given, types_of
+from mmrec.realtime.log.events import Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
@@ -52,6 +53,31 @@ from mmrec.trends import undated
 from mmrec.trends.age import created_column
 
 log = logging.getLogger(__name__)
+
+
+class CheckedEvents(NamedTuple):
+    """Events that :meth:`RealtimeRecommender.read` has checked.
+
+    Attributes:
+        events: the events, with the types under which they count.
+        given: type and ``values`` of each, as they were sent.
+    """
+
+    events: list[NewEvent]
+    given: list[Given]
+
+
+class Observed(NamedTuple):
+    """What became of events that were observed.
+
+    Attributes:
+        offsets: their places in the log.
+        note: how many have types that were not in training, or none of the columns that conditions
+            read; None if none has.
+    """
+
+    offsets: list[int]
+    note: str | None
 
 
 class RealtimeRecommender:
@@ -201,20 +227,33 @@ class RealtimeRecommender:
                 or the log can't store such an event.
             OSError: the log can't be written; nothing has changed.
         """
+        return self.observe_with_note(user, item, event_type, time, id=id, values=values).offsets[0]
+
+    def observe_with_note(
+        self,
+        user: str,
+        item: GivenId,
+        event_type: str = "view",
+        time: float | None = None,
+        *,
+        id: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> Observed:
+        """Do what :meth:`observe` does, and say what is odd about the event, too."""
+        values = values or {}
         index = self.catalog.find(item)
         if not index:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
-        kind = self.type_of(event_type, values or {})
+        kind = self.type_of(event_type, values)
         offset = self.log.append(user, item, event_type=kind, time=time, id=id)
-        self.warn_of_unknown([kind])
-        self.warn_of_unread([(event_type, values or {})])
+        note = self._note([kind], [(event_type, values)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
             log.warning("event %d moves the interest at the next call: %s", offset, error)
-        return offset
+        return Observed([offset], note)
 
     def type_of(self, event_type: str, values: Mapping[str, Any]) -> str:
         """Return the type under which an event counts, given the columns that conditions read.
@@ -224,38 +263,24 @@ class RealtimeRecommender:
                 condition, there is no type and events of several types were in training, or the
                 type is too long with its role.
         """
-        rules = self._reader.rules
-        if unread := sorted(map(str, set(values) - rules.columns)):
-            some = (
-                f"columns among {sorted(rules.columns)}, which the" if rules.columns else "none: no"
-            )
-            raise ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
-        if values:
-            event_type = self._reader.typed(event_type)
-        kind = rules.resolve(event_type, values) if values else event_type
-        if len(kind) > LONGEST >= len(event_type):
-            raise ValueError(
-                f"event_type: expected at most {LONGEST - len(kind) + len(event_type)} characters, "
-                f"since the role {kind[len(event_type) :]!r} follows; got {len(event_type)}"
-            )
+        kind = self.types_of([(event_type, values)])[0]
+        if isinstance(kind, ValueError):
+            raise kind
         return kind
 
-    def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
-        """Return a sentence about event types that were not in training; None if there are none.
+    def types_of(self, events: Sequence[Given]) -> list[str | ValueError]:
+        """Return for each of many events what :meth:`type_of` returns, or the error."""
+        return types_of(events, self._reader)
 
-        It is a warning, too, the first time that a type occurs.
-        """
-        return self._reader.warn_of_unknown(event_types)
-
-    def warn_of_unread(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
-        """Return a sentence about events without columns that rules read; None if there are none.
-
-        It is a warning, too, the first time that such an event has a type.
+    def _note(self, kinds: Sequence[str], given: Sequence[Given]) -> str | None:
+        """Return what is odd about events, and warn of it the first time; None if nothing is.
 
         Args:
-            events: type and ``values`` of each, as for :meth:`observe`.
+            kinds: the types under which they count; those that were not in training are odd.
+            given: what was sent; events without the columns that conditions read are odd.
         """
-        return self._reader.warn_of_unread(events)
+        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given))
+        return "; ".join(filter(None, said)) or None
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.
@@ -282,9 +307,9 @@ class RealtimeRecommender:
             >>> RealtimeRecommender(made).observe_many({"user": ["ann", "bob"], "item": ["a", "b"]})
             [1, 2]
         """
-        return self.append(self.read(rows))
+        return self.append(self.read(rows)).offsets
 
-    def read(self, rows: EventRows) -> list[NewEvent]:
+    def read(self, rows: EventRows) -> CheckedEvents:
         """Return checked events with the types under which they count, see :meth:`observe_many`.
 
         Raises:
@@ -297,21 +322,19 @@ class RealtimeRecommender:
                 self.refresh()  # another process may have added it
             return item in self.catalog
 
-        given: list[tuple[str, Mapping[str, Any]]] = []
+        given: list[Given] = []
 
-        def type_of(event_type: str, values: Mapping[str, Any]) -> str:
-            given.append((event_type, values))
-            return self.type_of(event_type, values)
+        def types(events: Sequence[Given]) -> list[str | ValueError]:
+            given.extend(events)
+            return self.types_of(events)
 
-        events = read_events(rows, is_known, type_of)
-        self.warn_of_unread(given)
-        return events
+        return CheckedEvents(read_events(rows, is_known, types), given)
 
-    def append(self, events: Sequence[NewEvent]) -> list[int]:
-        """Write events that :meth:`read` has checked to the log; return their offsets."""
-        offsets = self.log.append_many(events)
-        self.warn_of_unknown(event.event_type for event in events)
-        return offsets
+    def append(self, checked: CheckedEvents) -> Observed:
+        """Write events that :meth:`read` has checked to the log; say what is odd about them."""
+        offsets = self.log.append_many(checked.events)
+        kinds = [event.event_type for event in checked.events]
+        return Observed(offsets, self._note(kinds, checked.given))
 
     def recommend(
         self,
@@ -356,7 +379,7 @@ class RealtimeRecommender:
             seen = self._seen_by(user, now, exclude_seen)
         else:
             past = past_of_history(history, now.catalog, self._reader)
-            self.warn_of_unknown(event.event_type for event in past)
+            self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
         allowed = now.available

@@ -4,7 +4,7 @@ A column of text holds numbers, times or truth values if all of its values can b
 in a table that was read from a CSV file. Empty texts are missing values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -157,6 +157,19 @@ def unlike(frame: pl.DataFrame, name: str, kind: Kind) -> pl.Series:
     text = _text(name)
     bad = text.is_not_null() & _parsed(text, kind).is_null()
     return frame.select(text.filter(bad)).to_series()
+
+
+def readings(texts: Sequence[str]) -> list[tuple[bool, ...]]:
+    """Return as what each text can be read; texts with the same answer make a column of one kind.
+
+    Example:
+        >>> seven, year, word = readings(["7", "1995", "lamp"])
+        >>> seven == year, seven == word
+        (True, False)
+    """
+    frame, text = pl.DataFrame({"text": texts}, schema={"text": pl.String}), _text("text")
+    kinds = [_parsed(text, kind).is_null().alias(kind) for kind in DESCRIBED]
+    return frame.select(text.is_null().alias("empty"), *kinds).rows()
 
 
 def _text(name: str) -> pl.Expr:

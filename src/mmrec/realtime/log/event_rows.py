@@ -7,6 +7,7 @@ from mmrec.data import ItemId, Table
 from mmrec.data.tables import read_table
 from mmrec.data.times import to_seconds
 from mmrec.data.wording import did_you_mean
+from mmrec.realtime.log.event_types import Given
 from mmrec.realtime.log.events import NewEvent, check_event
 
 EventRows = Table | Sequence[Mapping[str, Any]]
@@ -15,8 +16,8 @@ EventRows = Table | Sequence[Mapping[str, Any]]
 OF_TABLES = {"user_id": "user", "item_id": "item", "event": "event_type", "timestamp": "time"}
 """Our names of fields by the columns of a training."""
 
-TypeOf = Callable[[str, Mapping[str, Any]], str]
-"""Returns the type of an event, given its type and its columns that conditions read."""
+TypesOf = Callable[[Sequence[Given]], list[str | ValueError]]
+"""Returns the type of each event, or why it is refused; see ``types_of``."""
 
 _SHOWN, _NUMBERED = 3, 100  # in a message: reasons, and positions of further events
 
@@ -49,7 +50,7 @@ def _shortened(numbers: Sequence[int]) -> str:
 
 
 def read_events(
-    rows: EventRows, is_known: Callable[[ItemId], bool], type_of: TypeOf | None = None
+    rows: EventRows, is_known: Callable[[ItemId], bool], types_of: TypesOf | None = None
 ) -> list[NewEvent]:
     """Return the events of rows, all of which are checked.
 
@@ -57,7 +58,8 @@ def read_events(
         rows: the events; optional fields may be None. An integer user is its text. Fields may have
             the names of the columns of a training, see ``OF_TABLES``.
         is_known: whether an item is in the catalogue.
-        type_of: gives an event its type by its ``values``; without it, rows have no ``values``.
+        types_of: gives events their types by their ``values``, all at once; without it, rows have
+            no ``values``.
 
     Raises:
         InvalidEvents: some rows are invalid; the error names all of them.
@@ -74,21 +76,28 @@ def read_events(
         'x'; event 1: user: expected a text of 1 to 256 characters; got 0 characters
     """
     mappings = list(rows) if isinstance(rows, list | tuple) else _rows_of(rows)
-    events: list[NewEvent] = []
+    events: dict[int, NewEvent] = {}
+    given: list[Given] = []
     reasons: dict[int, str] = {}
     for number, row in enumerate(mappings):
         try:
-            event = _read(row, type_of)
-            if not is_known(event.item):
-                raise ValueError(
-                    f"item: expected an item of the catalogue; got {event.item!r:.100}"
-                )
-            events.append(event)
+            event, values = _read(row, with_values=types_of is not None)
         except ValueError as error:
             reasons[number] = str(error)
+        else:
+            events[number] = event
+            given.append((event.event_type, values))
+    types = [kind for kind, _ in given] if types_of is None else types_of(given)
+    for (number, event), kind in zip(events.items(), types, strict=True):
+        if isinstance(kind, ValueError):
+            reasons[number] = str(kind)
+        elif not is_known(event.item):
+            reasons[number] = f"item: expected an item of the catalogue; got {event.item!r:.100}"
+        else:
+            events[number] = event._replace(event_type=kind)
     if reasons:
-        raise InvalidEvents(reasons, len(mappings))
-    return events
+        raise InvalidEvents(dict(sorted(reasons.items())), len(mappings))
+    return [*events.values()]
 
 
 def _rows_of(table: Table) -> list[dict[str, Any]]:
@@ -115,12 +124,13 @@ def _named(name: str, given: Collection[str]) -> str:
     return name if ours in given else ours
 
 
-def _read(row: object, type_of: TypeOf | None) -> NewEvent:
+def _read(row: object, *, with_values: bool) -> tuple[NewEvent, Mapping[str, Any]]:
+    """Return the event of a row, which was checked but for its item, and its ``values``."""
     if not isinstance(row, Mapping):
         raise ValueError(f"expected an event with user and item; got {type(row).__name__}")
     fields = {_named(name, row): value for name, value in row.items() if value is not None}
-    values = None if type_of is None else fields.pop("values", None)
-    known = [*NewEvent._fields, *([] if type_of is None else ["values"])]
+    values = fields.pop("values", {}) if with_values else {}
+    known = [*NewEvent._fields, *(["values"] if with_values else [])]
     lacking = [name for name in ("user", "item") if name not in fields]
     unknown = [name for name in row if _named(name, row) not in known]
     if lacking or unknown:
@@ -131,9 +141,6 @@ def _read(row: object, type_of: TypeOf | None) -> NewEvent:
         fields["user"] = str(fields["user"])
     event = NewEvent(**fields)
     check_event(event)
-    if type_of is None:
-        return event
-    values = {} if values is None else values
     if not isinstance(values, Mapping):
         raise ValueError(f"values: expected columns by name; got {type(values).__name__}")
-    return event._replace(event_type=type_of(event.event_type, values))
+    return event, values

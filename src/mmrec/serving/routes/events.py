@@ -39,9 +39,10 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         """The answer comes once the event is durable; the user's next list follows from it."""
         item = presenter.id_of(event.item, refresh=True)
         kind, values = event.event_type, event.values
-        offset = live.observe(event.user, item, kind, event.time, id=event.id, values=values)
-        counted_as = live.type_of(kind, values)
-        return Offset(offset=offset, note=_note(live, [counted_as], [(kind, values)]))
+        [offset], note = live.observe_with_note(
+            event.user, item, kind, event.time, id=event.id, values=values
+        )
+        return Offset(offset=offset, note=note)
 
     @router.post(
         "/events",
@@ -53,12 +54,10 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     def observe_many(batch: Observations) -> Offsets:
         """All or none; the answer comes once they are durable. One invalid event refuses all."""
         rows: list[Any] = [_with_our_names(event) for event in batch.events]
-        events = live.read([_with_item(row, presenter) for row in rows])
+        checked = live.read([_with_item(row, presenter) for row in rows])
         before = live.log.last_offset
-        offsets = live.append(events)
+        offsets, note = live.append(checked)
         new = {offset for offset in offsets if offset > before}
-        given = [_given(row) for row in rows]
-        note = _note(live, [event.event_type for event in events], given)
         return Offsets(offsets=offsets, known=len(offsets) - len(new), note=note)
 
     @router.get("/history", summary="A user's last events, oldest first", dependencies=STRICT)
@@ -79,26 +78,6 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
 def _with_our_names(event: Any) -> Any:
     """Return an event that is yet to be checked, its fields named as in `Observation`."""
     return with_our_names(event) if isinstance(event, dict) else event
-
-
-def _given(event: Any) -> tuple[str, dict[str, Any]]:
-    """Return the type and the values of an event that was checked, as they were sent."""
-    kind = event.get("event_type") or Observation.model_fields["event_type"].default
-    return kind, event.get("values") or {}
-
-
-def _note(
-    live: RealtimeRecommender, kinds: list[str], given: list[tuple[str, dict[str, Any]]]
-) -> str | None:
-    """Return what is odd about events; None if nothing is.
-
-    Args:
-        live: the recommender.
-        kinds: the types under which they count.
-        given: types and values as they were sent.
-    """
-    said = (live.warn_of_unknown(kinds), live.warn_of_unread(given))
-    return "; ".join(filter(None, said)) or None
 
 
 def _with_item(event: Any, presenter: ItemPresenter) -> Any:

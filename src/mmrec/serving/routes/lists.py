@@ -129,9 +129,12 @@ def _history(events: list[Any], presenter: ItemPresenter, live: RealtimeRecommen
         raise ValueError(f"history must have a time for all events or none; {sum(timed)} have one")
     if any(timed):
         columns["timestamp"] = [event.time for event in past]
-    types = [live.type_of(event.event_type or "", event.values) or None for event in past]
+    types = live.types_of([(event.event_type or "", event.values) for event in past])
+    for kind in types:
+        if isinstance(kind, ValueError):
+            raise kind
     if any(types):
-        columns["event"] = types
+        columns["event"] = [kind or None for kind in types]
     return columns if past else []
 
 
