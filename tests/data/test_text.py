@@ -84,7 +84,7 @@ def test_guess():
     columns = ["item_id", "Description", "category", "genres", "brand", "title", "name"]
     text = "{title}. {brand}. {category}. {genres}. {Description}"
     assert TextTemplate.guess(columns).template == text
-    with pytest.raises(ValueError, match=r"no column looks like a text .*'price'"):
+    with pytest.raises(ValueError, match=r"no column has the usual name of a text .*'price'"):
         TextTemplate.guess(["item_id", "price"])
 
 

@@ -6,7 +6,7 @@ from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
 from mmrec.data.text import TEXT_COLUMNS
 
 CODES = {"sku", "isbn", "ean", "gtin", "asin", "mpn", "size", "model", "author", "brand"}
-FREE = {*TEXT_COLUMNS, *CODES, "kind", "image", "images", "id"}
+FREE = {*TEXT_COLUMNS, *CODES, "kind", "image", "images"}
 """Columns in lower case that may hold any text, also if all texts so far are numbers."""
 
 
@@ -59,7 +59,17 @@ def is_free(name: str) -> bool:
         >>> is_free("title"), is_free("session_id"), is_free("price")
         (True, True, False)
     """
-    return name.lower() in FREE or name.endswith(("_id", "Id", "ID"))
+    return name.lower() in FREE or is_id(name)
+
+
+def is_id(name: str) -> bool:
+    """Return whether a column is an id by its name.
+
+    Example:
+        >>> is_id("id"), is_id("movielens_id"), is_id("paid")
+        (True, True, False)
+    """
+    return name.lower() == "id" or name.endswith(("_id", "Id", "ID"))
 
 
 def may_be_codes(numbers: pl.Series) -> bool:

@@ -90,7 +90,9 @@ class TextTemplate:
             for names in _GUESSES.values()
         ]
         if not any(found):
-            raise ValueError(f"no column looks like a text ({', '.join(_GUESSES)}); got {given}")
+            raise ValueError(
+                f"no column has the usual name of a text ({', '.join(_GUESSES)}); got {given}"
+            )
         return cls(". ".join(f"{{{name}}}" for name in found if name is not None))
 
     @property

@@ -42,7 +42,8 @@ def facts_of(catalog: Catalog) -> ItemFacts:
     """Return the facts in a catalogue's columns.
 
     Vectors are ``word_vectors`` of the items' texts, which depend on no model, so that the
-    lists of different models can be compared. They are None if no column looks like a text.
+    lists of different models can be compared. They are None if no column has the usual name of a
+    text.
 
     Categories are those of the first column named ``category``, ``categories``, ``genres`` or
     ``genre``. Its values are one category, several separated by bars (``Comedy|Drama``), or a list.
@@ -64,7 +65,7 @@ def facts_of(catalog: Catalog) -> ItemFacts:
     has, vectors = {}, None
     if catalog.images is not None and "image" in catalog.frame.columns:
         has["image"] = _filled(catalog.frame, ["image"])
-    with suppress(ValueError):  # no column looks like a text
+    with suppress(ValueError):  # no column has the usual name of a text
         columns = catalog.frame.schema.items()
         template = TextTemplate.guess(name for name, dtype in columns if dtype != pl.Struct)
         has["text"] = _filled(catalog.frame, template.columns)

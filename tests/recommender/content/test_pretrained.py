@@ -132,7 +132,7 @@ def facts(catalog, **how):
 def test_the_template_is_written_down(catalog):
     assert facts(catalog) == {"template": "{title}. {brand}"}
     assert facts(catalog, template="{brand}") == {"template": "{brand}"}
-    with pytest.raises(ValueError, match="no column looks like a text"):
+    with pytest.raises(ValueError, match="no column has the usual name of a text"):
         facts(Catalog({"item_id": [1]}))
 
 

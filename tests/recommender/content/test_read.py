@@ -75,7 +75,9 @@ def test_modalities_that_nobody_named_are_those_that_items_have(chain, options, 
     made = Recommender.fit(events, bare, options=chosen, negatives="full")
     assert made.options.modalities == ("id",)
     (said,) = [message for message in caplog.messages if message.startswith("modalities: ")]
-    assert said.startswith("modalities: id (text is left out: no column looks like a text")
+    assert said.startswith(
+        "modalities: id (text is left out: no column has the usual name of a text"
+    )
     assert said.endswith("image is left out: none names an image in the column image)")
     own = {"size": NumberModality("size")}
     also = Recommender.fit(events, bare, options=chosen, negatives="full", encoders=own)

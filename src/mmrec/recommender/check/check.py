@@ -21,10 +21,11 @@ from mmrec.recommender.check.pictures import (
 )
 from mmrec.recommender.check.reading import Material, read_material
 from mmrec.recommender.check.report import CheckReport
+from mmrec.recommender.check.texts import text_findings
 from mmrec.recommender.check.there import describe_data
 from mmrec.recommender.check.unused import find_unused, unused_findings
 from mmrec.recommender.check.used import Use, find_use
-from mmrec.recommender.content import modalities_of, those_of
+from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.options import Options
 
 
@@ -77,10 +78,12 @@ def check_folder(
             if material.log is not None:
                 use = find_use(material.log, catalog, modalities, options, pictures.present)
     found = _tables(material, said)
-    found += _events(material, use, now) + _items(material, options, pictures)
+    found += _events(material, use, now) + _items(material, modalities, options, pictures)
     if use is not None:
         unused = find_unused(material, use, options, columns)
         found += [*use.findings, *unused_findings(unused)]
+        if material.catalog is not None:
+            found += text_findings(material.catalog, use, options)
         found += part_findings(use.split) if use.split is not None else []
         used = use.to_dict() | {"unused": unused}
     there = describe_data(material)
@@ -123,7 +126,12 @@ def _events(material: Material, use: Use | None, now: float) -> list[Finding]:
     return found
 
 
-def _items(material: Material, options: Options, pictures: Pictures | None) -> list[Finding]:
+def _items(
+    material: Material,
+    modalities: Mapping[str, Modality],
+    options: Options,
+    pictures: Pictures | None,
+) -> list[Finding]:
     raw, catalog = material.tables.get("items"), material.catalog
     found = []
     if raw is not None and "item_id" in raw.columns:
@@ -131,5 +139,5 @@ def _items(material: Material, options: Options, pictures: Pictures | None) -> l
     if catalog is None or pictures is None:
         return found
     met = None if material.log is None else material.log.frame["item_id"]
-    found += item_findings(catalog, options.text_template, pictures.there, met)
+    found += item_findings(catalog, modalities, options.text_template, pictures.there, met)
     return found + picture_findings(pictures, catalog)

@@ -21,6 +21,7 @@ from mmrec.recommender.content.pretrained import PretrainedModality
 from mmrec.recommender.content.semantic import check_frozen
 
 _DIM = 2  # nothing is trained
+_READERS = (GraphModality, SemanticModality)  # of the vectors of another modality
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,28 @@ def uses_of(
     return uses, findings
 
 
-def texts_of(catalog: Catalog, template: str | None) -> tuple[list[str], tuple[str, ...]]:
+def texts_of(
+    catalog: Catalog, modalities: Mapping[str, Modality], template: str | None
+) -> tuple[list[str], tuple[str, ...]]:
     """Return the text of each item, and the columns that it is made of.
 
+    Args:
+        catalog: the items.
+        modalities: the modalities; the texts of several are joined.
+        template: the template if none of them is a text; None for the usual columns.
+
     Raises:
-        ValueError: no column looks like a text, or the template names one that doesn't exist.
+        ValueError: no column has the usual name of a text, or one that is named doesn't exist.
     """
-    modality = TextModality(template=template)
-    facts = modality.extra_facts(catalog, None)
-    return modality.values(catalog, facts), modality.columns_read(facts)
+    read = [one.base if isinstance(one, _READERS) else one for one in modalities.values()]
+    given = dict.fromkeys(one for one in read if isinstance(one, TextModality))
+    texts, columns = [""] * len(catalog), dict[str, None]()
+    for modality in given or [TextModality(template=template)]:
+        facts = modality.extra_facts(catalog, None)
+        values = modality.values(catalog, facts)
+        texts = [" ".join(filter(None, pair)) for pair in zip(texts, values, strict=True)]
+        columns |= dict.fromkeys(modality.columns_read(facts))
+    return texts, tuple(columns)
 
 
 def _use_of(

@@ -1,6 +1,6 @@
 """What is odd about items: no content, no events, or the content of another item."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -9,21 +9,27 @@ from mmrec.data import Catalog
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.content import texts_of
 from mmrec.recommender.check.finding import Finding, note, warning
+from mmrec.recommender.content import Modality
 
 
 def item_findings(
-    catalog: Catalog, template: str | None, pictured: np.ndarray, met: pl.Series | None
+    catalog: Catalog,
+    modalities: Mapping[str, Modality],
+    template: str | None,
+    pictured: np.ndarray,
+    met: pl.Series | None,
 ) -> list[Finding]:
     """Return what is odd about items.
 
     Args:
         catalog: the items.
+        modalities: the modalities, of which texts are looked at.
         template: the template of texts, see :class:`mmrec.data.TextTemplate`; None to guess.
         pictured: which items have a picture, ``(V,)``.
         met: the items of the events; None if there are no events.
     """
     try:
-        texts, columns = texts_of(catalog, template)
+        texts, columns = texts_of(catalog, modalities, template)
     except ValueError:  # a finding of its own, if text is a modality
         texts, columns = [""] * len(catalog), ()
     found = _empty(catalog, texts, pictured) + _rows_alike(catalog)

@@ -6,7 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.conditions.columns import Columns
 from mmrec.data.event_rules import SIGNALS
+from mmrec.data.held_kinds import is_id
+from mmrec.data.likely_texts import as_modality, looks_like_text
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
@@ -116,7 +119,7 @@ def _event_hint(events: pl.DataFrame, name: str, columns: Mapping[str, str]) -> 
         )
     if name == IMPRESSION:
         return "It groups what was shown at once, for models of clicks; fit reads no impressions."
-    if _is_id(name):
+    if is_id(name):
         return "It looks like an id of something else."
     rules = suggested_rules(events, name) if name in SIGNALS else None
     if rules is None:
@@ -139,7 +142,7 @@ def _hint(column: pl.Series, name: str) -> str:
         return "It is empty."
     if name == "image":
         return "The modality image reads it."
-    if _is_id(name):
+    if is_id(name):
         return "It looks like an id of something else."
     if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
         return f"A modality can read it: number:{name}."
@@ -148,12 +151,22 @@ def _hint(column: pl.Series, name: str) -> str:
         return f"A modality can read it: {kind}:{name}."
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):
         return ""
+    if looks_like_text(column):
+        return f"A modality can read it: {as_modality([name])}."
+    if Columns(column.to_frame()).holds(name) == "time":
+        return "It holds times as texts; conditions can read them, see mmrec recommend --where."
     few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
-    return f"A modality can read it: {'category' if few else 'text'}:{name}."
+    if not few and _is_codes(column):
+        return "It looks like codes, addresses or files, which no modality reads."
+    return f"A modality can read it: {f'category:{name}' if few else as_modality([name])}."
 
 
-def _is_id(name: str) -> bool:
-    return name.lower() == "id" or name.endswith(("_id", "Id", "ID"))
+def _is_codes(column: pl.Series) -> bool:
+    """Return whether half or more of the values have digits, ``:`` or ``@``, and no words."""
+    texts = column.cast(pl.String).filter(filled(column)).str.strip_chars()
+    worded = texts.str.contains(r"\s") & texts.str.contains(r"\p{L}{3}")
+    codes = texts.str.contains(r"[\d:@]") & ~worded
+    return 2 * int(codes.sum()) >= len(texts)
 
 
 def _is_number(column: pl.Series) -> bool:

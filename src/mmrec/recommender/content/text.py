@@ -6,6 +6,8 @@ from typing import Any
 import polars as pl
 
 from mmrec.data import Catalog, TextTemplate
+from mmrec.data.likely_texts import as_modality, likely_texts
+from mmrec.data.wording import listed
 from mmrec.encoders import RawEncoder, TextEncoder
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.columns import as_names
@@ -63,8 +65,7 @@ class TextModality(PretrainedModality):
         """Return the template, which is used for later items too."""
         if before is not None:
             return {"template": before["template"]}
-        template = self.template or TextTemplate.guess(catalog.frame.columns).template
-        return {"template": template}
+        return {"template": self.template or _guessed(catalog.frame)}
 
     def values(self, items: Catalog, facts: Facts) -> list[str]:
         """Return the text of each item; columns of the template that later items lack are empty."""
@@ -107,3 +108,22 @@ class TextModality(PretrainedModality):
     def build(self, architecture: Mapping[str, Any]) -> TextEncoder:
         """Build the Hugging Face model."""
         return TextEncoder.from_architecture(architecture, pooling=self.pooling, tuning=self.tuning)
+
+
+def _guessed(frame: pl.DataFrame) -> str:
+    """Return the template of the usual columns.
+
+    Raises:
+        ValueError: none exists; the message names the columns that look like texts.
+    """
+    try:
+        return TextTemplate.guess(frame.columns).template
+    except ValueError as error:
+        if not (found := likely_texts(frame)):
+            raise
+        one = len(found) == 1
+        looks = "looks like a text by its" if one else "look like texts by their"
+        raise ValueError(
+            f"{error}: {listed(found)} {looks} values, and --modalities {as_modality(found)} reads "
+            f"{'it' if one else 'them'}"
+        ) from None
