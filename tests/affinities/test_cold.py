@@ -44,7 +44,8 @@ def means(target, table, weights):
                     table[row, 1, UNSEEN].numpy()
                 )
             else:
-                score += np.float32(weight) * table[row, 1 + NAMES.index(name)].numpy()
+                column = NAMES.index("unseen" if name == "new" else name)
+                score += np.float32(weight) * table[row, 1 + column].numpy()
         rank = (score[1:] >= score[item]).sum()
         found[int(item > KNOWN)].append(1 / np.log2(1 + float(rank)) if rank <= 10 else 0.0)
     return np.mean(found[0]), np.mean(found[1])
@@ -55,7 +56,7 @@ def test_items_without_events_are_found_at_little_cost():
     weights, facts = chosen(target, table, {"successors": 0.5}, apart=True)
     assert weights["successors"] == 0.5
     assert weights["new:text"] > 0
-    assert facts["weights"] == {name: weights.get(name, 0.0) for name in ("new:text", "unseen")}
+    assert facts["weights"] == {name: weights.get(name, 0.0) for name in ("new:text", "new")}
     warm, cold = means(target, table, weights)
     warm_before, cold_before = means(target, table, {"successors": 0.5})
     assert warm >= (1 - COST) * warm_before
@@ -71,7 +72,7 @@ def test_content_has_the_likely_weight_for_new_items():
     weights, facts = chosen(target, table, apart=True)
     assert weights["new:text"] == pytest.approx(3.0, rel=0.1)  # of two normal densities
     assert "content:text" not in weights
-    assert facts["weights"].keys() == {"new:text", "unseen"}
+    assert facts["weights"].keys() == {"new:text", "new"}
     assert chosen(target, table)[0].keys() <= {"unseen"}
 
 
@@ -80,7 +81,7 @@ def test_the_best_balance_of_those_that_cost_little_is_chosen():
     weights, _ = chosen(target, table, apart=True)
     floor, best = (1 - COST) * means(target, table, {})[0], 0.0
     for bonus in BONUSES:
-        warm, cold = means(target, table, weights | {"unseen": bonus})
+        warm, cold = means(target, table, weights | {"new": weights["new"] + bonus})
         best = max(best, cold if warm >= floor else 0.0)
     assert means(target, table, weights)[1] == pytest.approx(best)
 
@@ -168,5 +169,48 @@ def test_new_targets_alone_are_enough():
     table[:, 0, ~UNSEEN] -= 99.0  # no item with events is near
     weights, facts = chosen(target[new], table[new], apart=True)
     assert weights["new:text"] > 0
-    assert "unseen" not in weights  # there is nothing to balance
+    assert "unseen" not in weights
     assert facts["cost"] == 0
+
+
+def with_own(target, table, share, taste=0.0, seed=0):
+    """The same requests with `learned`, of which `share` is true for new items, and `novelty`.
+
+    Users of one half take new items `taste` standard errors more often than others.
+    """
+    rng = np.random.default_rng(seed)
+    rows, cold = np.arange(len(target)), UNSEEN.numpy()
+    learned = rng.normal(size=(len(target), ITEMS + 1))
+    learned[rows, target] += share
+    table = table.clone()
+    table[:, 0, cold] = torch.from_numpy(learned[:, cold]).float()
+    likely = 1 / (1 + np.exp(-taste * np.where(cold[target], 1.0, -1.0)))
+    novelty = (rng.random(len(target)) < likely)[:, None] * cold
+    more = [torch.from_numpy(one).float() for one in (learned, novelty)]
+    return torch.stack([table[:, 0], more[0], table[:, 1], more[1], *table[:, 2:].unbind(1)], 1)
+
+
+OWN = ["learned", "content:text", "novelty", "successors", "unseen"]
+
+
+def chosen_with_own(target, table):
+    given = lambda rows: table[rows], OWN, {}, target, np.arange(len(target)), UNSEEN
+    return choose_for_cold(*given, apart=True)
+
+
+def test_new_items_have_the_likely_share_of_the_learned_score():
+    target, table = planted(content=3.0, below=0.0, requests=2000)
+    weights, _ = chosen_with_own(target, with_own(target, table, share=0.4))
+    assert weights["new:learned"] == pytest.approx(0.4, abs=0.1)  # of two normal densities
+    assert weights["new:text"] == pytest.approx(3.0, rel=0.1)
+    weights, _ = chosen_with_own(target, with_own(target, table, share=1.0))
+    assert "new:learned" not in weights
+
+
+def test_novelty_is_for_those_who_take_new_items():
+    target, table = planted(content=1.0, below=0.0, requests=2000)
+    weights, facts = chosen_with_own(target, with_own(target, table, share=0.0, taste=2.0))
+    assert weights["novelty"] > 1
+    assert facts["gain"] > 0
+    weights, _ = chosen_with_own(target, with_own(target, table, share=0.0, taste=0.0))
+    assert "novelty" not in weights

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from mmrec.affinities import ContentDirections, Directions
+from mmrec.affinities.content import NOVELTY, SHORTEST
 
 
 def test_products_are_cosines_of_centered_features():
@@ -41,6 +42,22 @@ def test_new_items_have_directions_of_another_length():
     content.new.fill_(2.0)
     found = content(features, present)
     torch.testing.assert_close(found, torch.stack([0.5 * known, 2.0 * known]))
+
+
+def test_two_columns_tell_new_items():
+    content = ContentDirections({"id": 2, "text": 3}, {"text": 2}, "id", novelty=True)
+    features = {"id": torch.zeros(2, 2), "text": torch.randn(2, 3)}
+    present = {"id": torch.tensor([True, False]), "text": torch.ones(2).bool()}
+    known, new = content(features, present)[:, -NOVELTY:]
+    assert new.tolist() == [1.0, 0.0]
+    assert known.tolist() == [0.0, SHORTEST]
+    assert content.dim == 4
+    assert 0 < torch.tensor(SHORTEST).half() < 1e-3
+
+
+def test_novelty_needs_the_modality_that_new_items_lack():
+    with pytest.raises(ValueError, match=r"novelty needs identity, .*; got None"):
+        ContentDirections({"text": 3}, {"text": 2}, novelty=True)
 
 
 @pytest.mark.parametrize("dim", [0, 4])

@@ -24,3 +24,19 @@ def test_the_index_holds_the_sum(more):
     torch.testing.assert_close(scorer(states, vectors), expected)
     found = scorer.index_queries(states) @ scorer.index_vectors(vectors).T
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("more", [{}, {"normalize": True, "temperature": 0.2}, {"item_bias": True}])
+def test_the_learned_score_of_new_items_has_a_share(more):
+    torch.manual_seed(0)
+    inner = DotScorer(dim=4, **more)
+    scorer, states = AffinityScorer(inner, 3, novelty=True), torch.randn(5, 7)
+    vectors = torch.cat([torch.randn(6, 5), torch.tensor([[1.0, 0.0], [0.0, 6e-5]] * 3)], 1)
+    scorer.new.fill_(0.25)
+    learned = inner(states[:, :4], vectors[:, :4])
+    learned[:, ::2] *= 0.25
+    torch.testing.assert_close(scorer.learned(states, vectors), learned)
+    expected = learned + states[:, 4:] @ vectors[:, 4:].T
+    torch.testing.assert_close(scorer(states, vectors), expected)
+    found = scorer.index_queries(states) @ scorer.index_vectors(vectors).T
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

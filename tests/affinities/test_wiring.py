@@ -15,14 +15,15 @@ from mmrec.fusion import ConcatFusion
 from mmrec.models import ItemEncoder, encode_with_contributions, gru4rec, lrurec, sasrec
 
 
+@pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize("build", [gru4rec, lrurec, sasrec])
-def test_without_weights_the_scores_are_those_of_the_model(build):
+def test_without_weights_the_scores_are_those_of_the_model(build, novelty):
     torch.manual_seed(0)
     model = build({"id": IdEncoder(9, 4), "text": FeatureEncoder(6)}, dim=4).eval()
     names = list(model.state_dict())
-    affinity = ContentAffinity({"text": 2}, decay=0.5, negative_types=(1,), identity="id")
+    affinity = ContentAffinity({"text": 2}, 0.5, (1,), identity="id", novelty=novelty)
     wide = with_content(model, affinity)
-    histories, vectors = Histories.of_items([[3, 1, 2], [5]]), torch.randn(9, 6)
+    histories, vectors = Histories.of_items([[3, 1, 2], [5]]), torch.randn(9, 6 + 2 * novelty)
     with torch.no_grad():
         expected = model.scores(histories, vectors[:, :4])
         torch.testing.assert_close(wide.scores(histories, vectors), expected)

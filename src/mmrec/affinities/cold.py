@@ -1,5 +1,7 @@
 """Weights with which items without events are found, at little cost for the others."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,16 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.affinities.choice import ERRORS, certain, compare, folds, most_likely, ndcg
+from mmrec.affinities.choice import (
+    ERRORS,
+    LEAST_ERRORS,
+    certain,
+    compare,
+    folds,
+    most_likely,
+    ndcg,
+)
+from mmrec.trends import softmax_errors
 
 CONTENT = "content:"
 """Begins the name of the affinity of a modality."""
@@ -19,9 +30,23 @@ NEW = "new:"
 UNSEEN = "unseen"
 """Name of the term that is 1 for items without events."""
 
+LEARNED = "learned"
+"""Name of the part of the model's score that was learned, of which new items may have a share."""
+
+NEW_LEARNED = NEW + LEARNED
+"""Name of the share of the learned score that new items have; 1 is all of it."""
+
+NEW_ITEM = "new"
+"""Name of what every history adds to the score of new items, where they have weights of their own.
+Otherwise it is that of :data:`UNSEEN`, which an item loses with its first event."""
+
+NOVELTY = "novelty"
+"""Name of the affinity of new items to histories with many new items."""
+
 BONUSES = (0.0, *(sign * 2.0 ** (power / 2) for power in range(-4, 15) for sign in (1, -1)))
-"""Weights of ``unseen`` that are tried, times ``unit``; below 0 if content lifts too many items. Of
-equal ones the first, which changes least, is taken."""
+"""Weights of ``unseen`` that are tried, times ``unit``, as differences from the likely one where
+there is one; below 0 if content lifts too many items. Of equal ones the first, which changes least,
+is taken."""
 
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
@@ -45,24 +70,27 @@ def choose_for_cold(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
-    With ``apart``, content may have a higher weight for items without events, such as ``new:text``:
-    the one that is most likely among these items alone, if it is more than two standard errors
-    above that of the others. It is taken or not, and ``unseen`` balances new items with the others:
-    what is best for the NDCG@10 of targets without events, among that with which the NDCG@10 of the
-    other targets falls by a share of ``cost`` at most. Where more than half of the targets are
-    without events, as in a feed, it is what is best for the NDCG@10 of all targets. The weights are
-    kept if the gain exceeds 1.5 standard errors, where each user is ranked with what is best for
-    other users. All other weights stay.
+    With ``apart``, items without events may have weights of their own: those that are most likely
+    among these items alone. Content may have a higher one, such as ``new:text``, and the learned
+    score a share, ``new:learned``; each if it is more than two standard errors from that of the
+    others. Beside these, ``novelty`` may lift them for users who often take such items, with the
+    weight that is most likely among all items. They are taken or not, and ``new`` balances new
+    items with the others, or ``unseen`` if none is taken: what is best for the NDCG@10 of targets
+    without events, among that with which the NDCG@10 of the other targets falls by a share of
+    ``cost`` at most. Where more than half of the targets are without events, as in a feed, it is
+    what is best for the NDCG@10 of all targets. The weights are kept if the gain exceeds 1.5
+    standard errors, where each user is ranked with what is best for other users. All other weights
+    stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
         names: names of the terms after the model's score, ``unseen`` among them; those of content
-            begin with ``content:``.
+            begin with ``content:``. ``learned`` is a part of the model's score.
         weights: the weights that were chosen on targets with events.
         target: the item that each request led to.
         user: the user of each request.
         unseen: the items without events.
-        apart: whether content can have another weight for items without events.
+        apart: whether items without events can have weights of their own.
         cost: share of the NDCG@10 of the other targets that items without events may cost, at most.
         unit: what a weight of 1 is, in units of the model's score.
         seed: seed of the draws.
@@ -88,20 +116,18 @@ def choose_for_cold(
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     column = {name: number for number, name in enumerate(names, 1)}
-    content = [name for name in names if apart and name.startswith(CONTENT)]
-    before, fold = ndcg(_scores(features, column, weights), offset), folds(user, seed)
+    cases = _Cases(features, offset, column, unit)
+    before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
 
     def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
         """Return the weights that rows choose."""
         own, others = rows & cold, rows & ~cold
-        some = torch.from_numpy(own)
-        apart = _among_new(features[some], offset[some], column, weights, content, unit)
         tried = list[tuple[dict[str, float], Float[np.ndarray, " N"]]]()
-        for changes in ({}, apart) if apart else ({},):
-            score = _scores(features, column, weights | changes)
-            for bonus in (unit * bonus for bonus in BONUSES):
-                gains = ndcg(score + bonus * features[..., column[UNSEEN]], offset)
-                tried.append((changes | {UNSEEN: bonus}, gains))
+        for changes in cases.variants(weights, rows, own) if apart else [{}]:
+            score, balance = cases.scores(weights | changes), NEW_ITEM if changes else UNSEEN
+            for more in (unit * bonus for bonus in BONUSES):
+                gains = ndcg(score + more * cases.term(UNSEEN), offset)
+                tried.append((changes | {balance: changes.get(balance, 0.0) + more}, gains))
         if cold.mean() > 0.5:
             return max(tried, key=lambda pair: pair[1][rows].mean())[0]
         least = (1 - cost) * _mean(before[others])
@@ -111,7 +137,7 @@ def choose_for_cold(
     after = before.copy()
     for own in np.unique(fold):
         if cold[fold != own].any():
-            score = _scores(features, column, weights | best(fold != own))
+            score = cases.scores(weights | best(fold != own))
             after[fold == own] = ndcg(score, offset)[fold == own]
     gained = compare(after[cold], before[cold], user[cold])
     lost = 1 - after[~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
@@ -120,8 +146,126 @@ def choose_for_cold(
         return weights, facts
     changes = best(np.ones(len(target), dtype=bool))
     given = weights | changes
-    kept = {name: weight for name, weight in given.items() if weight != _usual(name, given)}
+    kept = {name: weight for name, weight in given.items() if weight != usual(name, given)}
     return kept, {**facts, "weights": changes}
+
+
+def usual(name: str, weights: Mapping[str, float]) -> float:
+    """Return the weight that a term has if none is given, beside other weights.
+
+    Example:
+        >>> usual("new:text", {"content:text": 0.5}), usual("new:learned", {}), usual("unseen", {})
+        (0.5, 1.0, 0.0)
+    """
+    if name == NEW_LEARNED:
+        return 1.0
+    return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """The candidates of each request, the target first, with the terms that are weighted.
+
+    Attributes:
+        features: the terms, ``(N, C, K)``.
+        offset: what is added to each candidate's score, ``(N, C)``.
+        column: the place of each term by its name; 0 is the model's score.
+        unit: what a weight of 1 is, in units of the model's score.
+    """
+
+    features: Float[Tensor, "N C K"]
+    offset: Float[Tensor, "N C"]
+    column: Mapping[str, int]
+    unit: float
+
+    def term(self, name: str) -> Float[Tensor, "N C"]:
+        """Return a term of each candidate."""
+        # On validation, new items are those without events before.
+        return self.features[..., self.column[UNSEEN if name == NEW_ITEM else name]]
+
+    def scores(self, weights: Mapping[str, float]) -> Float[Tensor, "N C"]:
+        """Return the score of each candidate."""
+        score = self.features[..., 0]
+        for name, weight in weights.items():
+            term = self.term(_content(name) if name.startswith(NEW) else name)
+            more = weight - usual(name, weights)
+            score = score + more * (term * self.term(UNSEEN) if name.startswith(NEW) else term)
+        return score
+
+    def variants(
+        self,
+        weights: Mapping[str, float],
+        rows: Bool[np.ndarray, " N"],
+        cold: Bool[np.ndarray, " N"],
+    ) -> list[dict[str, float]]:
+        """Return weights for new items that may be better than those of the others, nothing first.
+
+        Args:
+            weights: the weights that were chosen on targets with events.
+            rows: requests on which new items are balanced with the others.
+            cold: those of them that led to an item without events.
+        """
+        found: list[dict[str, float]] = [{}]
+        changes = self._where(cold)._among_new(weights)
+        balanced = self._where(rows)._balance({**weights, **changes})
+        if changes:
+            found.append(changes | {NEW_ITEM: balanced[0]})
+        if balanced[1:]:
+            found.append(changes | dict(zip((NEW_ITEM, NOVELTY), balanced[1:], strict=True)))
+        return found
+
+    def _where(self, rows: Bool[np.ndarray, " N"]) -> "_Cases":
+        some = torch.from_numpy(rows)
+        return replace(self, features=self.features[some], offset=self.offset[some])
+
+    def _among_new(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """Return the weights that certainly are others among items without events."""
+        content = [name for name in self.column if name.startswith(CONTENT)]
+        score = self.scores(weights) / self.unit
+        fixed = (self.offset + score).masked_fill(self.term(UNSEEN) == 0, -torch.inf)
+        found = dict[str, float]()
+        if LEARNED in self.column:
+            learned = self.term(LEARNED) / self.unit
+            share = _share(learned, self._columns(content), fixed - learned, content)
+            if share < 1:
+                found[NEW_LEARNED] = share
+                fixed = fixed + (share - 1) * learned
+        kept, _ = certain(self._columns(content), fixed, content)
+        if kept:
+            more = most_likely(self._columns(kept), fixed, first=0).tolist()
+            for name, value in zip(kept, more, strict=True):
+                found[_new(name)] = weights.get(name, 0.0) + self.unit * value
+        return found
+
+    def _balance(self, weights: Mapping[str, float]) -> list[float]:
+        """Return the likely weight of new items, and that beside novelty, if that is certain."""
+        fixed = self.offset + self.scores(weights) / self.unit
+        [alone] = most_likely(self._columns([UNSEEN]), fixed, first=0).tolist()
+        found = [self.unit * alone]
+        if NOVELTY in self.column:
+            columns = self._columns([UNSEEN, NOVELTY])
+            likely = most_likely(columns, fixed, first=0)
+            if likely[1] > LEAST_ERRORS * softmax_errors(columns, fixed, likely)[1]:
+                found += (self.unit * likely).tolist()
+        return found
+
+    def _columns(self, names: Sequence[str]) -> Float[Tensor, "N C _"]:
+        return self.features[..., [self.column[name] for name in names]]
+
+
+def _share(
+    learned: Float[Tensor, "N C"],
+    content: Float[Tensor, "N C K"],
+    offset: Float[Tensor, "N C"],
+    names: list[str],
+) -> float:
+    """Return how much of the learned score is likely beside content; 1 if less is not certain."""
+    columns = torch.cat([learned.unsqueeze(-1), content], -1)
+    kept, _ = certain(columns, offset, names)
+    columns = columns[..., [0, *(1 + names.index(name) for name in kept)]]
+    likely = most_likely(columns, offset)
+    error = softmax_errors(columns, offset, likely)[0]
+    return max(float(likely[0]), 0.0) if 1 - likely[0] > LEAST_ERRORS * error else 1.0
 
 
 def _mean(values: Float[np.ndarray, " N"]) -> float:
@@ -129,53 +273,11 @@ def _mean(values: Float[np.ndarray, " N"]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-def _among_new(
-    features: Float[Tensor, "N C K"],
-    offset: Float[Tensor, "N C"],
-    column: dict[str, int],
-    weights: dict[str, float],
-    content: list[str],
-    unit: float,
-) -> dict[str, float]:
-    """Return the weights of content that certainly are higher among items without events."""
-    new = features[..., column[UNSEEN]] > 0
-    score = _scores(features, column, weights) / unit
-    fixed = (offset + score).masked_fill(~new, -torch.inf)
-    kept, _ = certain(features[..., [column[name] for name in content]], fixed, content)
-    if not kept:
-        return {}
-    more = most_likely(features[..., [column[name] for name in kept]], fixed, first=0)
-    return {
-        _new(name): weights.get(name, 0.0) + unit * value
-        for name, value in zip(kept, more.tolist(), strict=True)
-    }
-
-
-def _scores(
-    features: Float[Tensor, "N C K"], column: dict[str, int], weights: dict[str, float]
-) -> Float[Tensor, "N C"]:
-    """Return the score of each candidate."""
-    score: Tensor = features[..., 0]
-    for name, weight in weights.items():
-        more = weight - _usual(name, weights)
-        if name.startswith(NEW):
-            term = features[..., column[_content(name)]] * features[..., column[UNSEEN]]
-        else:
-            term = features[..., column[name]]
-        score = score + more * term
-    return score
-
-
 def _content(name: str) -> str:
-    """Return the name of the affinity of content whose weight for new items ``name`` is."""
-    return CONTENT + name.removeprefix(NEW)
+    """Return the name of the term whose weight for new items ``name`` is."""
+    return LEARNED if name == NEW_LEARNED else CONTENT + name.removeprefix(NEW)
 
 
 def _new(name: str) -> str:
     """Return the name of the weight for new items of an affinity of content."""
     return NEW + name.removeprefix(CONTENT)
-
-
-def _usual(name: str, weights: dict[str, float]) -> float:
-    """Return the weight that an affinity has if none is given."""
-    return weights.get(_content(name), 0.0) if name.startswith(NEW) else 0.0

@@ -8,6 +8,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+NOVELTY = 2
+"""Columns that tell new items, the first one, from known ones, the second."""
+
+SHORTEST = 2.0**-14
+"""Length of a direction that counts next to nothing: histories read it, so it can't be 0, also in
+float16."""
+
 
 class Directions(nn.Module):
     """Centers the features of one modality and rotates them to their principal axes.
@@ -62,10 +69,17 @@ class ContentDirections(nn.Module):
     trained, those of new items and of others may have different lengths: ``new`` and ``known``, one
     number for each modality. So content can count more for items of which nothing else is known.
 
+    With ``novelty``, two more columns say whether an item is new. Their affinity is that of new
+    items to a history with many new items; the direction of a known one counts next to nothing.
+
     Args:
         widths: width of each modality's features, by name.
         dims: number of axes of each, by name.
         identity: the modality that new items lack; None if there is no such modality.
+        novelty: whether there are columns that tell new items.
+
+    Raises:
+        ValueError: there is ``novelty`` without ``identity``.
 
     Example:
         >>> content = ContentDirections({"text": 4, "image": 3}, {"text": 2, "image": 2})
@@ -79,11 +93,18 @@ class ContentDirections(nn.Module):
     known: Tensor
 
     def __init__(
-        self, widths: Mapping[str, int], dims: Mapping[str, int], identity: str | None = None
+        self,
+        widths: Mapping[str, int],
+        dims: Mapping[str, int],
+        identity: str | None = None,
+        *,
+        novelty: bool = False,
     ) -> None:
         super().__init__()
+        if novelty and identity is None:
+            raise ValueError("novelty needs identity, the modality that new items lack; got None")
         self.blocks = nn.ModuleDict({name: Directions(widths[name], dims[name]) for name in dims})
-        self.dims, self.identity = dict(dims), identity
+        self.dims, self.identity, self.novelty = dict(dims), identity, novelty
         self.widths = {name: widths[name] for name in dims}
         self.register_buffer("new", torch.ones(len(dims)))
         self.register_buffer("known", torch.ones(len(dims)))
@@ -91,7 +112,7 @@ class ContentDirections(nn.Module):
     @property
     def dim(self) -> int:
         """Width of all directions together, E."""
-        return sum(self.dims.values())
+        return sum(self.dims.values()) + NOVELTY * self.novelty
 
     def fit(self, features: Mapping[str, Float[Tensor, "_ _"]]) -> "ContentDirections":
         """Compute the directions of each modality from features of items; return self."""
@@ -105,7 +126,7 @@ class ContentDirections(nn.Module):
         present: Mapping[str, Bool[Tensor, " P"]],
     ) -> Float[Tensor, "P E"]:
         """Return the directions of each item; those of an absent modality are zero."""
-        parts = []
+        parts: list[Tensor] = []
         for number, (name, block) in enumerate(self.blocks.items()):
             here = present[name].unsqueeze(-1)
             given = torch.where(here, features[name], 0.0)  # an absent slot may hold NaN
@@ -114,4 +135,7 @@ class ContentDirections(nn.Module):
                 known = present[self.identity].unsqueeze(-1)
                 direction = direction * torch.where(known, self.known[number], self.new[number])
             parts.append(direction)
+        if self.novelty and self.identity is not None:
+            known = present[self.identity].unsqueeze(-1)
+            parts.append(torch.cat([(~known).float(), known * SHORTEST], dim=-1))
         return torch.cat(parts, dim=-1)

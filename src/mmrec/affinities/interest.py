@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mmrec.affinities.content import NOVELTY
 from mmrec.interest import Interest, LastInterest, SteppingInterest
 
 UNFELT = 1e-6
@@ -33,11 +34,15 @@ class AffinityInterest(nn.Module):
     block is ``weight`` times the length of the block times the cosine of the item and the mean of
     the last items. An event that says no is subtracted.
 
+    With ``novelty``, the last block tells new items, see
+    :class:`mmrec.affinities.ContentDirections`, and every history adds ``new`` to their score.
+
     Args:
         interest: the interest model of the learned vectors.
         blocks: width of each block.
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
+        novelty: whether the last block tells new items.
 
     Example:
         >>> from mmrec.interest import GRUInterest
@@ -51,6 +56,7 @@ class AffinityInterest(nn.Module):
     """
 
     weights: Tensor
+    new: Tensor
 
     def __init__(
         self,
@@ -59,11 +65,14 @@ class AffinityInterest(nn.Module):
         *,
         decay: float = 0.8,
         negative_types: Sequence[int] = (),
+        novelty: bool = False,
     ) -> None:
         super().__init__()
-        self.interest, self.blocks = interest, list(blocks)
+        self.interest, self.blocks, self.novelty = interest, list(blocks), novelty
         self.decay, self.negative_types = decay, list(negative_types)
         self.register_buffer("weights", torch.zeros(len(self.blocks)))
+        if novelty:
+            self.register_buffer("new", torch.zeros(()))
 
     @property
     def dim(self) -> int:
@@ -156,6 +165,8 @@ class AffinityInterest(nn.Module):
     def _weighted(self, sums: Float[Tensor, "*batch E"]) -> Float[Tensor, "*batch E"]:
         parts = sums.split(self.blocks, dim=-1)
         weighted = [w * F.normalize(p, dim=-1) for w, p in zip(self.weights, parts, strict=True)]
+        if self.novelty:
+            weighted[-1] = weighted[-1] + F.pad(self.new.view(1), (0, NOVELTY - 1))
         return torch.cat(weighted, dim=-1)
 
 

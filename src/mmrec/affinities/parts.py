@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.affinities.content import NOVELTY
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.scorer import AffinityScorer
 from mmrec.models import SequentialModel
@@ -19,7 +20,8 @@ def score_parts(
         vectors: item vectors.
 
     Returns:
-        ``"learned"`` and, for a model with affinities of content, ``"content:text"`` and so on.
+        ``"learned"`` and, for a model with affinities of content, ``"content:text"`` and so on,
+        and ``"novelty"`` if it has that.
 
     Example:
         >>> import torch
@@ -37,6 +39,8 @@ def score_parts(
     parts = {"learned": scorer.learned(states, vectors)}
     for name, columns in content_columns(model).items():
         parts[f"content:{name}"] = states[..., columns] @ vectors[..., columns].T
+    if scorer.novelty:
+        parts["novelty"] = states[..., -NOVELTY:] @ vectors[..., -NOVELTY:].T
     return parts
 
 
@@ -45,8 +49,9 @@ def content_columns(model: SequentialModel) -> dict[str, slice]:
 
     They are the same in interests and in item vectors.
     """
-    fusion, found, stop = model.items.fusion, dict[str, slice](), 0
+    fusion, found = model.items.fusion, dict[str, slice]()
     if isinstance(fusion, AffinityFusion):
+        stop = -NOVELTY if fusion.content.novelty else 0
         for name, width in reversed(fusion.content.dims.items()):
             found[name] = slice(stop - width, stop or None)
             stop -= width

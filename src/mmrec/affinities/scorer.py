@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmrec.affinities.content import NOVELTY
 from mmrec.layers import at_least_float32, full_precision
 from mmrec.scoring import Reranker, RetrievalScorer
 
@@ -13,9 +14,14 @@ class AffinityScorer(nn.Module):
 
     Both are products, so an index of :meth:`index_vectors` holds the sum.
 
+    With ``novelty``, the learned score of a new item counts ``new`` times: of such items it was
+    trained on none, and content may tell more.
+
     Args:
         scorer: scores interests (H) and item vectors (D).
         width: E, the number of affinity columns at the end of interests and of item vectors.
+        novelty: whether the last two columns tell new items, see
+            :class:`mmrec.affinities.ContentDirections`.
 
     Example:
         >>> from mmrec.scoring import DotScorer
@@ -24,9 +30,13 @@ class AffinityScorer(nn.Module):
         tensor([[2.5000]])
     """
 
-    def __init__(self, scorer: RetrievalScorer, width: int) -> None:
+    new: Tensor
+
+    def __init__(self, scorer: RetrievalScorer, width: int, *, novelty: bool = False) -> None:
         super().__init__()
-        self.scorer, self.width = scorer, width
+        self.scorer, self.width, self.novelty = scorer, width, novelty
+        if novelty:
+            self.register_buffer("new", torch.ones(()))
 
     def forward(
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
@@ -39,7 +49,8 @@ class AffinityScorer(nn.Module):
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
     ) -> Float[Tensor, "N P"]:
         """Return the score of the learned columns."""
-        return self.scorer(self._learned(states), self._learned(vectors))
+        scores = self.scorer(self._learned(states), self._learned(vectors))
+        return scores * self._counted(vectors).to(scores) if self.novelty else scores
 
     def affinity(
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
@@ -56,10 +67,17 @@ class AffinityScorer(nn.Module):
     def index_vectors(self, vectors: Float[Tensor, "P D"]) -> Float[Tensor, "P K"]:
         """Return what an index stores for each item."""
         keys = self.scorer.index_vectors(self._learned(vectors))
+        if self.novelty:
+            keys = keys * self._counted(vectors).unsqueeze(-1).to(keys)
         return torch.cat([keys, self._columns(vectors).to(keys)], dim=-1)
 
     def _learned(self, values: Tensor) -> Tensor:
         return values[..., : values.shape[-1] - self.width]
+
+    def _counted(self, vectors: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
+        """Return how many times the learned score of each item counts."""
+        new = vectors[..., -NOVELTY] > 0.5
+        return torch.where(new, self.new, torch.ones_like(self.new))
 
     def _columns(self, values: Tensor) -> Tensor:
         return at_least_float32(values[..., values.shape[-1] - self.width :])

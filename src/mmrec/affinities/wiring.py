@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from mmrec.affinities.content import ContentDirections
+from mmrec.affinities.content import NOVELTY, ContentDirections
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, SteppingAffinityInterest
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
@@ -29,12 +29,19 @@ class ContentAffinity:
         decay: weight of an event relative to the one after it.
         negative_types: event types that say no.
         identity: the modality that new items lack, see :class:`mmrec.affinities.ContentDirections`.
+        novelty: whether new items are told from others, see the same.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
     decay: float = 0.8
     negative_types: tuple[int, ...] = ()
     identity: str | None = None
+    novelty: bool = False
+
+    @property
+    def blocks(self) -> list[int]:
+        """Width of each block of columns."""
+        return [*self.dims.values(), *([NOVELTY] if self.novelty else [])]
 
     @classmethod
     def of(cls, model: SequentialModel) -> "ContentAffinity | None":
@@ -43,13 +50,14 @@ class ContentAffinity:
         if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
             return None
         content, no = fusion.content, tuple(interest.negative_types)
-        return cls(content.dims, interest.decay, no, content.identity)
+        return cls(content.dims, interest.decay, no, content.identity, content.novelty)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "dims": dict(self.dims),
             "identity": self.identity,
+            "novelty": self.novelty,
             "decay": self.decay,
             "negative_types": list(self.negative_types),
         }
@@ -58,7 +66,8 @@ class ContentAffinity:
     def from_dict(cls, values: Mapping[str, Any]) -> "ContentAffinity":
         """Return what :meth:`to_dict` has written."""
         decay, no = float(values["decay"]), tuple(values["negative_types"])
-        return cls(dict(values["dims"]), decay, no, values["identity"])
+        novelty = bool(values.get("novelty", False))
+        return cls(dict(values["dims"]), decay, no, values["identity"], novelty)
 
 
 def with_content(model: SequentialModel, affinity: ContentAffinity) -> SequentialModel:
@@ -66,14 +75,14 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
 
     The parts are shared with ``model``, which stays as it is.
     """
-    width = sum(affinity.dims.values())
+    width, new = sum(affinity.blocks), affinity.novelty
     tensors = chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
     if affinity.identity is not None and affinity.identity not in model.items.encoders:
         names = sorted(model.items.encoders)
         raise ValueError(f"identity must be one of {names}, or None; got {affinity.identity!r}")
     widths = {name: cast(Encoder, part).dim for name, part in model.items.encoders.items()}
-    content = ContentDirections(widths, affinity.dims, affinity.identity).to(device)
+    content = ContentDirections(widths, affinity.dims, affinity.identity, novelty=new).to(device)
     kind = (
         SteppingAffinityInterest
         if isinstance(model.interest, SteppingInterest)
@@ -81,17 +90,19 @@ def with_content(model: SequentialModel, affinity: ContentAffinity) -> Sequentia
     )
     interest = kind(
         model.interest,
-        list(affinity.dims.values()),
+        affinity.blocks,
         decay=affinity.decay,
         negative_types=affinity.negative_types,
+        novelty=new,
     )
-    interest.weights = interest.weights.to(device)
+    for name, buffer in interest.named_buffers(recurse=False):
+        setattr(interest, name, buffer.to(device))
     reranker, request = model.reranker, model.request
     return _with(
         model,
         items=_with(model.items, fusion=AffinityFusion(model.items.fusion, content)),
         interest=interest,
-        scorer=AffinityScorer(model.scorer, width),
+        scorer=AffinityScorer(model.scorer, width, novelty=new).to(device),
         reranker=None if reranker is None else LearnedReranker(reranker, width),
         request=None if request is None else LearnedRequest(request, width),
     ).train(model.training)

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.affinities import AffinityInterest
+from mmrec.affinities.content import NOVELTY
 
 
 class AffinityStep(nn.Module):
@@ -49,17 +50,22 @@ class AffinityReadout(nn.Module):
     """
 
     weights: Tensor
+    constant: Tensor
 
     def __init__(self, interest: AffinityInterest, readout: nn.Module) -> None:
         super().__init__()
         self.readout, self.blocks = readout, interest.blocks
         self.register_buffer("weights", interest.weights)
+        constant = interest.weights.new_zeros(sum(interest.blocks))
+        if interest.novelty:
+            constant[-NOVELTY] = interest.new
+        self.register_buffer("constant", constant)
 
     def forward(self, directions: Float[Tensor, "B E"], *state: Tensor) -> Float[Tensor, "B _"]:
         """Return the interest."""
         parts = _unit(directions.split(self.blocks, dim=1))
         scaled = [self.weights[number] * part for number, part in enumerate(parts)]
-        return torch.cat([self.readout(*state), *scaled], dim=1)
+        return torch.cat([self.readout(*state), torch.cat(scaled, dim=1) + self.constant], dim=1)
 
 
 def _unit(blocks: Sequence[Tensor]) -> list[Tensor]:

@@ -14,6 +14,7 @@ from mmrec.affinities import (
     COUNTED,
     AffinityFusion,
     AffinityInterest,
+    AffinityScorer,
     ContentAffinity,
     Counted,
     Unseen,
@@ -23,7 +24,18 @@ from mmrec.affinities import (
 )
 from mmrec.affinities.candidates import Terms
 from mmrec.affinities.choice import NOTHING, choose_weights
-from mmrec.affinities.cold import CONTENT, NEW, UNSEEN, choose_for_cold
+from mmrec.affinities.cold import (
+    CONTENT,
+    LEARNED,
+    NEW,
+    NEW_ITEM,
+    NEW_LEARNED,
+    NOVELTY,
+    UNSEEN,
+    choose_for_cold,
+    usual,
+)
+from mmrec.affinities.content import SHORTEST
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import Encoder, FeatureEncoder, GivenEncoder
@@ -47,9 +59,8 @@ MOST = 5_000
 COLD = 2_000
 """The same of those that led to an item without events."""
 
-SHORTEST = 2.0**-14
-"""Length of a direction that counts next to nothing: histories read it, so it can't be 0, also in
-float16."""
+OF_NEW = (UNSEEN, NEW_ITEM, NOVELTY)
+"""Terms of new items alone, beside the weights whose names begin with ``new:``."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -93,7 +104,10 @@ def with_affinities(
     if "ease" not in before and EASE.side(split.train) > SIDE:
         del tried["ease"]
     counted = _counted(state, tried, split.train, before)
-    wide = _with_directions(state, sources, {f"{CONTENT}{n}": 1.0 for n in _frozen(state.model)})
+    tried = {f"{CONTENT}{name}": 1.0 for name in _frozen(state.model)}
+    if _identity(state) is not None:
+        tried[NOVELTY] = 1.0
+    wide = _with_directions(state, sources, tried)
     weights, facts = _chosen(state, wide, counted, requests, start)
     if start is not None and (new := [n for n in weights if n in COUNTED and n not in before]):
         log.warning(
@@ -115,15 +129,15 @@ def _chosen(
 
     With too few validation events on items with events, their weights are those of ``start``.
     """
-    usual = {} if start is None else weights_of(start)
-    usual = {n: weight for n, weight in usual.items() if n != UNSEEN and not n.startswith(NEW)}
-    names, seed = [*_weights(wide.model), *counted], state.options.seed
+    weights = {} if start is None else weights_of(start)
+    weights = {n: w for n, w in weights.items() if n not in OF_NEW and not n.startswith(NEW)}
+    names, seed = [*_content_names(wide.model), *counted], state.options.seed
     last = counted[UNSEEN]
     assert isinstance(last, Unseen)
     unseen = last.totals == 0
     new = unseen.numpy()[requests.targets]
     some = requests.where(~new).drawn(MOST, seed)
-    weights, facts = usual, dict[str, Any](NOTHING)
+    facts = dict[str, Any](NOTHING)
     if some.enough:
         weights, facts = choose_weights(
             _terms(state, wide, counted, some, left_out=unseen),
@@ -132,17 +146,16 @@ def _chosen(
             some.users,
             seed=seed,
         )
-    cold = requests.where(new).drawn(COLD, seed)
+    cold, apart = requests.where(new).drawn(COLD, seed), _identity(state) is not None
     both = some.joined(cold)
-    terms = _terms(state, wide, counted, both)
     weights, more = choose_for_cold(
-        terms,
-        names,
+        _terms(state, wide, counted, both, of_new=True),
+        [LEARNED, *names[: -len(counted)], NOVELTY, *counted] if apart else names,
         weights,
         both.targets,
         both.users,
         unseen,
-        apart=_identity(state) is not None,
+        apart=apart,
         cost=state.options.new_item_cost,
         unit=1 / facts["factor"],
         seed=seed,
@@ -156,21 +169,33 @@ def _terms(
     counted: Mapping[str, Counted],
     requests: ValidRequests,
     left_out: Bool[Tensor, " V1"] | None = None,
+    of_new: bool = False,
 ) -> Terms:
     """Return what gives the scores of a state, with its trend, and the affinities for requests.
 
-    Items that are ``left_out`` are no candidates.
+    Items that are ``left_out`` are no candidates. With ``of_new`` there are also what was learned,
+    without the trend, and novelty, if items can lack an id: of these new items have weights of
+    their own.
     """
     scorer = trending(replace(state, neighbours=()), requests.split, "valid")
+    contents = len(_content_names(wide.model))
 
     def terms(rows: np.ndarray) -> Float[Tensor, "b K V1"]:
-        scores = requests.scores(scorer, rows).masked_fill(requests.excluded(rows), -torch.inf)
+        scores = requests.scores(scorer, rows)
+        histories = requests.histories(rows)
+        content = [part.cpu() for part in _cosines(wide, histories.to(wide.vectors.device))]
+        near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]
+        found = [*content[:contents], *near]
+        if of_new and len(content) > contents:
+            learned = scores
+            if scorer.trend is not None and scorer.trend.active:
+                learned = requests.scores(state.learned_scorer, rows)
+            learned = learned.masked_fill(learned == -torch.inf, 0.0)
+            found = [learned, *content, *near]
+        scores = scores.masked_fill(requests.excluded(rows), -torch.inf)
         if left_out is not None:
             scores = scores.masked_fill(left_out, -torch.inf)
-        histories = requests.histories(rows)
-        content = _cosines(wide, histories.to(wide.vectors.device))
-        near = [one.bonus(histories, scores.shape[1] - 1) for one in counted.values()]
-        return torch.stack([scores, *(part.cpu() for part in content), *near], 1)
+        return torch.stack([scores, *found], 1)
 
     return terms
 
@@ -192,7 +217,8 @@ def attach(
     near |= {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
     counted = _counted(state, near, every, before)
-    content = {name: w for name, w in weights.items() if name.startswith((CONTENT, NEW))}
+    beside = (NEW_ITEM, NOVELTY)
+    content = {n: w for n, w in weights.items() if n.startswith((CONTENT, NEW)) or n in beside}
     if content:
         state = _with_directions(state, sources, content)
     return replace(state, neighbours=tuple(counted.values()))
@@ -255,28 +281,38 @@ def _with_directions(
     Args:
         state: a trained state without directions.
         sources: the content of its items.
-        weights: of ``content:`` for the modalities, and of ``new:`` where it is another one for new
-            items.
+        weights: of ``content:`` for the modalities, of ``new:`` where it is another one for new
+            items, ``new`` and ``novelty``.
     """
     if not weights:
         return state
     encoders = state.model.items.encoders
     widths = {name: cast(Encoder, part).dim for name, part in encoders.items()}
-    names = [name.removeprefix(CONTENT).removeprefix(NEW) for name in weights]
+    own = {NEW_ITEM, NOVELTY, NEW_LEARNED}
+    names = [n.removeprefix(CONTENT).removeprefix(NEW) for n in weights if n not in own]
     dims = {name: min(DIRECTIONS, widths[name]) for name in dict.fromkeys(names)}
-    no, identity = _negative_types(state), _identity(state)
-    affinity = ContentAffinity(dims, negative_types=no, identity=identity)
+    affinity = ContentAffinity(
+        dims,
+        negative_types=_negative_types(state),
+        identity=_identity(state),
+        novelty=not own.isdisjoint(weights),
+    )
     model = with_content(state.model, affinity)
-    fusion, interest = model.items.fusion, model.interest
+    fusion, interest, scorer = model.items.fusion, model.interest, model.scorer
     assert isinstance(fusion, AffinityFusion)
     assert isinstance(interest, AffinityInterest)
+    assert isinstance(scorer, AffinityScorer)
     device = interest.weights.device
     fusion.content.fit({n: encoders[n](_sample(sources[n]).to(device)) for n in dims})
     known = torch.tensor([weights.get(f"{CONTENT}{name}", 0.0) for name in dims])
     new = torch.tensor(
         [weights.get(f"{NEW}{name}", own) for name, own in zip(dims, known.tolist(), strict=True)]
     )
-    interest.weights.copy_(torch.maximum(known, new))
+    interest.weights[: len(dims)] = torch.maximum(known, new).to(device)
+    if affinity.novelty:
+        interest.weights[-1] = weights.get(NOVELTY, 0.0)
+        interest.new.fill_(weights.get(NEW_ITEM, 0.0))
+        scorer.new.fill_(weights.get(NEW_LEARNED, 1.0))
     lengths = torch.stack([known, new]) / torch.maximum(known, new).clamp(min=1e-9)
     for buffer, length in zip((fusion.content.known, fusion.content.new), lengths, strict=True):
         buffer.copy_(length.clamp(min=SHORTEST))
@@ -310,21 +346,37 @@ def _frozen(model: SequentialModel) -> list[str]:
     return [name for name, e in encoders if isinstance(e, FeatureEncoder | GivenEncoder)]
 
 
+def _content_names(model: SequentialModel) -> list[str]:
+    """Return the names of the affinities of content."""
+    fusion = model.items.fusion
+    dims = fusion.content.dims if isinstance(fusion, AffinityFusion) else ()
+    return [f"{CONTENT}{name}" for name in dims]
+
+
 def _weights(model: SequentialModel) -> dict[str, float]:
-    """Return the weights of content, and those for new items where they are others."""
-    fusion, interest = model.items.fusion, model.interest
-    if not isinstance(fusion, AffinityFusion) or not isinstance(interest, AffinityInterest):
+    """Return the weights of content, those for new items where they are others, and novelty."""
+    fusion, interest, scorer = model.items.fusion, model.interest, model.scorer
+    if not (
+        isinstance(fusion, AffinityFusion)
+        and isinstance(interest, AffinityInterest)
+        and isinstance(scorer, AffinityScorer)
+    ):
         return {}
     found = {}
+    weights = interest.weights.tolist()
     lengths = fusion.content.known.tolist(), fusion.content.new.tolist()
-    for name, weight, *pair in zip(
-        fusion.content.dims, interest.weights.tolist(), *lengths, strict=True
-    ):
+    for name, weight, *pair in zip(fusion.content.dims, weights, *lengths, strict=False):
         known, new = (0.0 if length <= SHORTEST else weight * length for length in pair)
         if known:
             found[f"{CONTENT}{name}"] = known
         if new != known:
             found[f"{NEW}{name}"] = new
+    if scorer.novelty:
+        more = {
+            **{NEW_ITEM: float(interest.new), NOVELTY: weights[-1]},
+            **{NEW_LEARNED: float(scorer.new)},
+        }
+        found |= {name: weight for name, weight in more.items() if weight != usual(name, {})}
     return found
 
 
