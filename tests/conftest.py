@@ -285,22 +285,27 @@ def by_content(fit):
 def add_affinities():
     """Put affinities of content, of the given dims and weights, and neighbours into a recommender.
 
-    The directions are those of features around a mean of chance.
+    The directions are those of features around a mean of chance. With ``own``, new items have these
+    weights of their own: what every history adds, novelty, and the share of the learned score.
     """
     from dataclasses import replace
 
     from mmrec import Recommender
     from mmrec.affinities import ContentAffinity, with_content
 
-    def make(made, dims=None, weights=(), neighbours=(), negative=()):
+    def make(made, dims=None, weights=(), neighbours=(), negative=(), own=()):
         state = replace(made.state, neighbours=tuple(neighbours))
         types = tuple(state.reader.number_of(name) for name in negative)
         if dims:
-            model = with_content(state.model, ContentAffinity(dims, 0.7, types)).eval()
+            affinity = ContentAffinity(dims, 0.7, types, "id" if own else None, bool(own))
+            model = with_content(state.model, affinity).eval()
             random = torch.Generator().manual_seed(0)
             for block in model.items.fusion.content.blocks.values():
                 block.mean.normal_(0, 0.3, generator=random)
-            model.interest.weights.copy_(torch.tensor(weights))
+            model.interest.weights.copy_(torch.tensor([*weights, *own[1:2]]))
+            if own:
+                model.interest.new.fill_(own[0])
+                model.scorer.new.fill_(own[2])
             state = replace(state, model=model)
             vectors, shares = state.encode(state.catalog, slots=state.slots[1:])
             state = replace(

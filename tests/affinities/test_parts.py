@@ -23,6 +23,18 @@ def test_parts_sum_to_the_score(model):
     assert torch.allclose(parts["content:text"], states[:, 4:7] @ vectors[:, 4:7].T, atol=1e-5)
 
 
+def test_novelty_is_a_part(model):
+    made = with_content(model, ContentAffinity({"text": 3}, identity="id", novelty=True))
+    made.scorer.new.fill_(0.5)
+    states, vectors = torch.randn(2, 9), torch.randn(7, 9)
+    vectors[:, 7:] = torch.tensor([1.0, 0.0])
+    parts = score_parts(made, states, vectors)
+    assert list(parts) == ["learned", "content:text", "novelty"]
+    assert torch.allclose(sum(parts.values()), made.scorer(states, vectors), atol=1e-5)
+    assert torch.allclose(parts["content:text"], states[:, 4:7] @ vectors[:, 4:7].T, atol=1e-5)
+    assert torch.allclose(parts["novelty"], states[:, 7:8].expand(2, 7))
+
+
 def test_a_model_without_affinities_has_one_part(model):
     states, vectors = torch.randn(2, 4), torch.randn(7, 4)
     [(name, part)] = score_parts(model, states, vectors).items()

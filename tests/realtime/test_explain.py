@@ -82,7 +82,8 @@ def with_all(fit, add_affinities):
     trended = Recommender(
         replace(plain.state, trend=replace(plain.state.trend, weights=TrendWeights(now=0.5)))
     )
-    return plain, add_affinities(trended, {"text": 4, "id": 2}, (1.5, 0.5), tables)
+    own = (0.5, 1.5, 0.8)
+    return plain, add_affinities(trended, {"text": 4, "id": 2}, (1.5, 0.5), tables, own=own)
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -96,7 +97,8 @@ def test_the_terms_sum_to_the_score_of_the_list(with_all, place):
         why = live.explain("ann", line.item, at=time + 500)
         assert why.score == pytest.approx(line.score, abs=1e-4)
         assert sum(why.terms.values()) == pytest.approx(why.score)
-    named = {"learned", "content:text", "content:id", "co-occurrence", "successors", "trend"}
+    named = {"learned", "content:text", "content:id", "novelty", "trend"}
+    named |= {"co-occurrence", "successors"}
     assert set(why.terms) == (named if place else {"learned"})
     assert {item for item, _ in why.history} == {"i4", "i7", "i0"}
     assert set(why.modalities) == {"id", "text"}

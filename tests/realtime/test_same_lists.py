@@ -21,7 +21,7 @@ ITEMS = [f"i{n}" for n in range(12)]
 NOW = 1_000_000.0
 
 
-AFFINITIES = ("none", "content", "neighbours", "all")
+AFFINITIES = ("none", "content", "neighbours", "all", "new")
 
 
 @pytest.fixture(scope="module", params=["gru4rec", "sasrec"])
@@ -34,7 +34,7 @@ def made(request, add_affinities):
     count = 600
     events = {
         "user_id": [f"u{n % 40}" for n in range(count)],
-        "item_id": [ITEMS[n] for n in rng.integers(len(ITEMS), size=count)],
+        "item_id": [ITEMS[n] for n in rng.integers(len(ITEMS) - 2, size=count)],  # two are new
         "timestamp": np.sort(rng.integers(0, 900_000, count)),
         "event": rng.choice(["view", "view", "purchase", "hide"], count),
     }
@@ -68,13 +68,14 @@ def made(request, add_affinities):
         "content": content,
         "neighbours": {"neighbours": tables},
         "all": content | {"neighbours": tables},
+        "new": content | {"own": (0.7, 2.0, 0.5)},
     }
     return {name: add_affinities(plain, **how, negative=["hide"]) for name, how in given.items()}
 
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(ITEMS[:6]),
+        st.sampled_from([*ITEMS[:6], ITEMS[11]]),
         st.sampled_from(["view", "purchase", "hide", "share", "impression"]),
         st.integers(0, 3),  # seconds since the event before: ties are common
     ),

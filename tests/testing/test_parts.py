@@ -181,9 +181,11 @@ ENCODERS = {
 }
 
 
-def with_weights(interest):
-    made = SteppingAffinityInterest(interest, [3, 2], negative_types=[1])
+def with_weights(interest, novelty=False):
+    made = SteppingAffinityInterest(interest, [3, 2], negative_types=[1], novelty=novelty)
     made.weights.copy_(torch.tensor([2.0, 0.5]))
+    if novelty:
+        made.new.fill_(0.7)
     return made
 
 
@@ -193,9 +195,16 @@ WITH_AFFINITIES = (
         check_fusion,
         AffinityFusion(ConcatFusion(DIMS, 4), ContentDirections(DIMS, {"text": 2})),
     ),
+    (
+        check_fusion,
+        AffinityFusion(
+            ConcatFusion(DIMS, 4), ContentDirections(DIMS, {"text": 2}, "id", novelty=True)
+        ),
+    ),
     (check_interest, with_weights(GRUInterest(6, 5, time_gap=True, num_event_types=3))),
-    (check_interest, with_weights(SelfAttentionInterest(6, window=4))),
+    (check_interest, with_weights(SelfAttentionInterest(6, window=4), novelty=True)),
     (check_scorer, AffinityScorer(DotScorer(dim=6, item_bias=True), 2)),
+    (check_scorer, AffinityScorer(DotScorer(dim=6), 3, novelty=True)),
     (check_reranker, LearnedReranker(MLPScorer(6, 6), 2)),
 )
 

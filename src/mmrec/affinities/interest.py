@@ -35,7 +35,8 @@ class AffinityInterest(nn.Module):
     the last items. An event that says no is subtracted.
 
     With ``novelty``, the last block tells new items, see
-    :class:`mmrec.affinities.ContentDirections`, and every history adds ``new`` to their score.
+    :class:`mmrec.affinities.ContentDirections`, and every history with an event adds ``new`` to
+    their score.
 
     Args:
         interest: the interest model of the learned vectors.
@@ -166,7 +167,8 @@ class AffinityInterest(nn.Module):
         parts = sums.split(self.blocks, dim=-1)
         weighted = [w * F.normalize(p, dim=-1) for w, p in zip(self.weights, parts, strict=True)]
         if self.novelty:
-            weighted[-1] = weighted[-1] + F.pad(self.new.view(1), (0, NOVELTY - 1))
+            some = (parts[-1] != 0).any(-1, keepdim=True)  # an empty history has no interest
+            weighted[-1] = weighted[-1] + F.pad(some * self.new, (0, NOVELTY - 1))
         return torch.cat(weighted, dim=-1)
 
 

@@ -56,16 +56,20 @@ class AffinityReadout(nn.Module):
         super().__init__()
         self.readout, self.blocks = readout, interest.blocks
         self.register_buffer("weights", interest.weights)
-        constant = interest.weights.new_zeros(sum(interest.blocks))
+        constant = interest.weights.new_zeros(NOVELTY)
         if interest.novelty:
-            constant[-NOVELTY] = interest.new
+            constant[0] = interest.new
+        self.novelty = interest.novelty
         self.register_buffer("constant", constant)
 
     def forward(self, directions: Float[Tensor, "B E"], *state: Tensor) -> Float[Tensor, "B _"]:
         """Return the interest."""
         parts = _unit(directions.split(self.blocks, dim=1))
         scaled = [self.weights[number] * part for number, part in enumerate(parts)]
-        return torch.cat([self.readout(*state), torch.cat(scaled, dim=1) + self.constant], dim=1)
+        if self.novelty:
+            some = (directions[:, -NOVELTY:] != 0).any(dim=1, keepdim=True)
+            scaled[-1] = scaled[-1] + some * self.constant
+        return torch.cat([self.readout(*state), *scaled], dim=1)
 
 
 def _unit(blocks: Sequence[Tensor]) -> list[Tensor]:

@@ -26,8 +26,8 @@ class Explanation:
         history: past items and how much the score falls without their events; the largest first.
         modalities: for each modality of the item, how much the score falls without it.
         terms: ``"learned"`` (``u · c``), and those that the model has of ``"content:text"`` and so
-            on, ``"co-occurrence"``, ``"successors"``, ``"ease"``, ``"popularity"``, ``"unseen"``,
-            ``"trend"`` and ``"reranker"``.
+            on, ``"novelty"``, ``"co-occurrence"``, ``"successors"``, ``"ease"``,
+            ``"popularity"``, ``"unseen"``, ``"trend"`` and ``"reranker"``.
         rule: for a user of whom nothing is known, by which rule items are recommended, see
             ``report["without_history"]``; there are no terms then. None for the others.
     """
