@@ -214,3 +214,11 @@ def test_novelty_is_for_those_who_take_new_items():
     assert facts["gain"] > 0
     weights, _ = chosen_with_own(target, with_own(target, table, share=0.0, taste=0.0))
     assert "novelty" not in weights
+
+
+def test_own_weights_are_not_taken_by_chance():
+    """With some 30 targets without events, what is likely for them is no better for others."""
+    for seed in range(8):
+        target, table = planted(content=1.5, below=4.0, requests=120, seed=seed)
+        weights, _ = chosen_with_own(target, with_own(target, table, share=1.0, seed=seed))
+        assert weights.keys() <= {"unseen"}

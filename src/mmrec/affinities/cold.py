@@ -51,6 +51,9 @@ is taken."""
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
+KINDS = 3
+"""Kinds of weights for new items: a constant alone, weights of their own, and novelty beside."""
+
 LEAST = 20
 """Users with a target without events below which nothing is concluded from them."""
 
@@ -74,13 +77,14 @@ def choose_for_cold(
     among these items alone. Content may have a higher one, such as ``new:text``, and the learned
     score a share, ``new:learned``; each if it is more than two standard errors from that of the
     others. Beside these, ``novelty`` may lift them for users who often take such items, with the
-    weight that is most likely among all items. They are taken or not, and ``new`` balances new
-    items with the others, or ``unseen`` if none is taken: what is best for the NDCG@10 of targets
+    weight that is most likely among all items. A constant balances new items with the others,
+    ``new``, or ``unseen`` if there is nothing beside it: what is best for the NDCG@10 of targets
     without events, among that with which the NDCG@10 of the other targets falls by a share of
     ``cost`` at most. Where more than half of the targets are without events, as in a feed, it is
-    what is best for the NDCG@10 of all targets. The weights are kept if the gain exceeds 1.5
-    standard errors, where each user is ranked with what is best for other users. All other weights
-    stay.
+    what is best for the NDCG@10 of all targets. Own weights, and then novelty, are taken if they
+    gain more than 1.5 standard errors beyond what is taken before them, and all are kept if they
+    gain as much over nothing. For that, each user is ranked with what is best for other users. All
+    other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -119,35 +123,53 @@ def choose_for_cold(
     cases = _Cases(features, offset, column, unit)
     before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
 
-    def best(rows: Bool[np.ndarray, " N"]) -> dict[str, float]:
-        """Return the weights that rows choose."""
-        own, others = rows & cold, rows & ~cold
-        tried = list[tuple[dict[str, float], Float[np.ndarray, " N"]]]()
-        for changes in cases.variants(weights, rows, own) if apart else [{}]:
+    def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
+        """Return the weights that rows choose, of each kind; those before where there are none."""
+        own, others, found = rows & cold, rows & ~cold, list[dict[str, float]]()
+        for changes in cases.kinds(weights, rows, own) if apart else [{}]:
+            if changes is None:
+                found.append(found[-1])
+                continue
             score, balance = cases.scores(weights | changes), NEW_ITEM if changes else UNSEEN
+            tried = list[tuple[dict[str, float], Float[np.ndarray, " N"]]]()
             for more in (unit * bonus for bonus in BONUSES):
                 gains = ndcg(score + more * cases.term(UNSEEN), offset)
                 tried.append((changes | {balance: changes.get(balance, 0.0) + more}, gains))
-        if cold.mean() > 0.5:
-            return max(tried, key=lambda pair: pair[1][rows].mean())[0]
-        least = (1 - cost) * _mean(before[others])
-        allowed = [pair for pair in tried if _mean(pair[1][others]) >= least]  # 0 changes nothing
-        return max(allowed, key=lambda pair: pair[1][own].mean())[0]
+            if cold.mean() > 0.5:
+                found.append(max(tried, key=lambda pair: pair[1][rows].mean())[0])
+                continue
+            least = (1 - cost) * _mean(before[others])
+            tried = [pair for pair in tried if _mean(pair[1][others]) >= least]
+            if tried:  # as in the first kind, where 0 changes nothing
+                found.append(max(tried, key=lambda pair: pair[1][own].mean())[0])
+            else:
+                found.append(found[-1])
+        return found
 
-    after = before.copy()
+    after = [before.copy() for _ in range(KINDS if apart else 1)]
     for own in np.unique(fold):
         if cold[fold != own].any():
-            score = cases.scores(weights | best(fold != own))
-            after[fold == own] = ndcg(score, offset)[fold == own]
-    gained = compare(after[cold], before[cold], user[cold])
-    lost = 1 - after[~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
+            for gains, changes in zip(after, best(fold != own), strict=True):
+                score = cases.scores(weights | changes)
+                gains[fold == own] = ndcg(score, offset)[fold == own]
+    kind = 0
+    for more in range(1, len(after)):
+        if _gains(compare(after[more][cold], after[kind][cold], user[cold])):
+            kind = more
+    gained = compare(after[kind][cold], before[cold], user[cold])
+    lost = 1 - after[kind][~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
     facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
-    if not gained["gain"] > ERRORS * gained["standard_error"]:
+    if not _gains(gained):
         return weights, facts
-    changes = best(np.ones(len(target), dtype=bool))
+    changes = best(np.ones(len(target), dtype=bool))[kind]
     given = weights | changes
     kept = {name: weight for name, weight in given.items() if weight != usual(name, given)}
     return kept, {**facts, "weights": changes}
+
+
+def _gains(found: Mapping[str, float]) -> bool:
+    """Whether a gain is certain enough."""
+    return found["gain"] > ERRORS * found["standard_error"]
 
 
 def usual(name: str, weights: Mapping[str, float]) -> float:
@@ -192,27 +214,29 @@ class _Cases:
             score = score + more * (term * self.term(UNSEEN) if name.startswith(NEW) else term)
         return score
 
-    def variants(
+    def kinds(
         self,
         weights: Mapping[str, float],
         rows: Bool[np.ndarray, " N"],
         cold: Bool[np.ndarray, " N"],
-    ) -> list[dict[str, float]]:
-        """Return weights for new items that may be better than those of the others, nothing first.
+    ) -> list[dict[str, float] | None]:
+        """Return what new items may have: nothing, weights of their own, and novelty beside these.
 
         Args:
             weights: the weights that were chosen on targets with events.
             rows: requests on which new items are balanced with the others.
             cold: those of them that led to an item without events.
+
+        Returns:
+            :data:`KINDS` changes; None where nothing of the kind is certain.
         """
-        found: list[dict[str, float]] = [{}]
-        changes = self._where(cold)._among_new(weights)
-        balanced = self._where(rows)._balance({**weights, **changes})
-        if changes:
-            found.append(changes | {NEW_ITEM: balanced[0]})
-        if balanced[1:]:
-            found.append(changes | dict(zip((NEW_ITEM, NOVELTY), balanced[1:], strict=True)))
-        return found
+        own = self._where(cold)._among_new(weights)
+        alone, *likely = self._where(rows)._balance({**weights, **own})
+        return [
+            {},
+            own | {NEW_ITEM: alone} if own else None,
+            own | dict(zip((NEW_ITEM, NOVELTY), likely, strict=True)) if likely else None,
+        ]
 
     def _where(self, rows: Bool[np.ndarray, " N"]) -> "_Cases":
         some = torch.from_numpy(rows)
