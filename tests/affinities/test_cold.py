@@ -193,8 +193,8 @@ def with_own(target, table, share, taste=0.0, seed=0):
 OWN = ["learned", "content:text", "novelty", "successors", "unseen"]
 
 
-def chosen_with_own(target, table):
-    given = lambda rows: table[rows], OWN, {}, target, np.arange(len(target)), UNSEEN
+def chosen_with_own(target, table, weights=None):
+    given = lambda rows: table[rows], OWN, weights or {}, target, np.arange(len(target)), UNSEEN
     return choose_for_cold(*given, apart=True)
 
 
@@ -220,5 +220,6 @@ def test_own_weights_are_not_taken_by_chance():
     """With some 30 targets without events, what is likely for them is no better for others."""
     for seed in range(8):
         target, table = planted(content=1.5, below=4.0, requests=120, seed=seed)
-        weights, _ = chosen_with_own(target, with_own(target, table, share=1.0, seed=seed))
-        assert weights.keys() <= {"unseen"}
+        table = with_own(target, table, share=1.0, seed=seed)
+        weights, _ = chosen_with_own(target, table, {"content:text": 1.5})
+        assert weights.keys() <= {"content:text", "unseen"}
