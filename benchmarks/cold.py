@@ -24,12 +24,12 @@ from trainings import all_kept, grid_line, kept, made_by, short, split_of, table
 
 import mmrec
 from mmrec.affinities import counting_once
-from mmrec.affinities.cold import CONTENT, NEW, NEW_ITEM, NEW_LEARNED, NOVELTY, UNSEEN
+from mmrec.affinities.cold import CONTENT, NEW, NEW_ITEM, NEW_LEARNED, UNSEEN
 from mmrec.data import Split, read_folder
 from mmrec.data.splits import target_users
 from mmrec.evaluation import rank_among_cold, summarize
 from mmrec.recommender import RecommenderState
-from mmrec.recommender.pipeline.affinity import attach, weights_of
+from mmrec.recommender.pipeline.affinity import OWN, attach, weights_of
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.choices import Sources, choose
 from mmrec.recommender.pipeline.clock import Clock
@@ -40,7 +40,7 @@ from mmrec.recommender.pipeline.requests import ValidRequests
 from mmrec.recommender.pipeline.scorers import scorer_at
 from mmrec.recommender.pipeline.stage import context_of, run_stage
 
-OWN, USUAL = "weights of their own", "a constant alone"
+OF_OWN, USUAL = "weights of their own", "a constant alone"
 MORE = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
 """What is added to the constant, times the unit of weights."""
 
@@ -128,7 +128,7 @@ class Cases:
         self.usual = {
             name: weight
             for name, weight in self.weights.items()
-            if name not in (NEW_ITEM, NOVELTY, UNSEEN) and not name.startswith(NEW)
+            if name not in (*OWN, UNSEEN) and not name.startswith(NEW)
         }
 
     def among_new(self) -> Iterator[tuple[str, dict[str, float]]]:
@@ -154,7 +154,7 @@ class Cases:
         """Yield points of the curves: constants, and the figures of new items and of the others."""
         curves = {USUAL: (self.usual, UNSEEN)}
         if NEW_ITEM in self.weights:
-            curves[OWN] = self.weights, NEW_ITEM
+            curves[OF_OWN] = self.weights, NEW_ITEM
         for name, (weights, balance) in curves.items():
             points = []
             for more in MORE:
@@ -262,7 +262,7 @@ def draw(rows: list[Any], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, panel = plt.subplots(figsize=(5.6, 3.4), layout="constrained")
-    for place, name in enumerate((USUAL, OWN)):
+    for place, name in enumerate((USUAL, OF_OWN)):
         curves = [row["curves"][name] for row in rows if name in row["curves"]]
         for number, points in enumerate(curves):
             others = [point["warm"]["ndcg@10"] for point in points]

@@ -304,8 +304,8 @@ def add_affinities():
                 block.mean.normal_(0, 0.3, generator=random)
             model.interest.weights.copy_(torch.tensor([*weights, *own[1:2]]))
             if own:
-                model.interest.new.fill_(own[0])
-                model.scorer.new.fill_(own[2])
+                model.interest.constant.fill_(own[0])
+                model.scorer.share.fill_(own[2])
             state = replace(state, model=model)
             vectors, shares = state.encode(state.catalog, slots=state.slots[1:])
             state = replace(

@@ -176,7 +176,7 @@ def test_new_targets_alone_are_enough():
 def with_own(target, table, share, taste=0.0, seed=0):
     """The same requests with `learned`, of which `share` is true for new items, and `novelty`.
 
-    Users of one half take new items `taste` standard errors more often than others.
+    It is 1 for some users, whose odds of a new item are higher: by `2 taste` in logarithms.
     """
     rng = np.random.default_rng(seed)
     rows, cold = np.arange(len(target)), UNSEEN.numpy()
@@ -201,17 +201,16 @@ def chosen_with_own(target, table, weights=None):
 def test_new_items_have_the_likely_share_of_the_learned_score():
     target, table = planted(content=3.0, below=0.0, requests=2000)
     weights, _ = chosen_with_own(target, with_own(target, table, share=0.4))
-    assert weights["new:learned"] == pytest.approx(0.4, abs=0.1)  # of two normal densities
+    assert weights["new.learned"] == pytest.approx(0.4, abs=0.1)  # of two normal densities
     assert weights["new:text"] == pytest.approx(3.0, rel=0.1)
     weights, _ = chosen_with_own(target, with_own(target, table, share=1.0))
-    assert "new:learned" not in weights
+    assert "new.learned" not in weights
 
 
 def test_novelty_is_for_those_who_take_new_items():
     target, table = planted(content=1.0, below=0.0, requests=2000)
-    weights, facts = chosen_with_own(target, with_own(target, table, share=0.0, taste=2.0))
+    weights, _ = chosen_with_own(target, with_own(target, table, share=0.0, taste=2.0))
     assert weights["novelty"] > 1
-    assert facts["gain"] > 0
     weights, _ = chosen_with_own(target, with_own(target, table, share=0.0, taste=0.0))
     assert "novelty" not in weights
 
@@ -223,3 +222,12 @@ def test_own_weights_are_not_taken_by_chance():
         table = with_own(target, table, share=1.0, seed=seed)
         weights, _ = chosen_with_own(target, table, {"content:text": 1.5})
         assert weights.keys() <= {"content:text", "unseen"}
+
+
+def test_what_is_drawn_more_often_counts_less():
+    """A feed, of which as many targets with events are drawn as others."""
+    target, table = planted(content=3.0, below=6.0, requests=800)
+    given = lambda rows: table[rows], NAMES, {}, target, np.arange(len(target)), UNSEEN
+    few = choose_for_cold(*given, cost=0.0)[0].get("unseen", 0.0)
+    many = choose_for_cold(*given, cost=0.0, share=0.95)[0]["unseen"]
+    assert many > few + 1

@@ -25,7 +25,7 @@ def test_parts_sum_to_the_score(model):
 
 def test_novelty_is_a_part(model):
     made = with_content(model, ContentAffinity({"text": 3}, identity="id", novelty=True))
-    made.scorer.new.fill_(0.5)
+    made.scorer.share.fill_(0.5)
     states, vectors = torch.randn(2, 9), torch.randn(7, 9)
     vectors[:, 7:] = torch.tensor([1.0, 0.0])
     parts = score_parts(made, states, vectors)

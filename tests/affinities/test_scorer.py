@@ -32,7 +32,7 @@ def test_the_learned_score_of_new_items_has_a_share(more):
     inner = DotScorer(dim=4, **more)
     scorer, states = AffinityScorer(inner, 3, novelty=True), torch.randn(5, 7)
     vectors = torch.cat([torch.randn(6, 5), torch.tensor([[1.0, 0.0], [0.0, 6e-5]] * 3)], 1)
-    scorer.new.fill_(0.25)
+    scorer.share.fill_(0.25)
     learned = inner(states[:, :4], vectors[:, :4])
     learned[:, ::2] *= 0.25
     torch.testing.assert_close(scorer.learned(states, vectors), learned)

@@ -74,7 +74,7 @@ def test_affinities_are_exported(small_model, histories, interest):
     inner = small_model(interest, time_gap=True, num_event_types=2).interest
     model = SteppingAffinityInterest(inner, [3, 2], negative_types=(2,), novelty=True).eval()
     model.weights.copy_(torch.tensor([2.0, 0.5]))
-    model.new.fill_(0.7)
+    model.constant.fill_(0.7)
     vectors = torch.randn(13, 13)
     parts = step_parts(model)
     step, readout = (to_exported_program(part).module() for part in parts)

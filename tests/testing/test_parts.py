@@ -185,7 +185,7 @@ def with_weights(interest, novelty=False):
     made = SteppingAffinityInterest(interest, [3, 2], negative_types=[1], novelty=novelty)
     made.weights.copy_(torch.tensor([2.0, 0.5]))
     if novelty:
-        made.new.fill_(0.7)
+        made.constant.fill_(0.7)
     return made
 
 

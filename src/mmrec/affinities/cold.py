@@ -33,8 +33,12 @@ UNSEEN = "unseen"
 LEARNED = "learned"
 """Name of the part of the model's score that was learned, of which new items may have a share."""
 
-NEW_LEARNED = NEW + LEARNED
-"""Name of the share of the learned score that new items have; 1 is all of it."""
+NEW_LEARNED = "new.learned"
+"""Name of the share of the learned score that new items have; 1 is all of it. The name of a
+modality has no dot."""
+
+LEAST_SHARE = 0.1
+"""The least such share: what is learned online of a new item must count."""
 
 NEW_ITEM = "new"
 """Name of what every history adds to the score of new items, where they have weights of their own.
@@ -69,13 +73,14 @@ def choose_for_cold(
     apart: bool = False,
     cost: float = COST,
     unit: float = 1.0,
+    share: float | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
 
     With ``apart``, items without events may have weights of their own: those that are most likely
     among these items alone. Content may have a higher one, such as ``new:text``, and the learned
-    score a share, ``new:learned``; each if it is more than two standard errors from that of the
+    score a share, ``new.learned``; each if it is more than two standard errors from that of the
     others. Beside these, ``novelty`` may lift them for users who often take such items, with the
     weight that is most likely among all items. A constant balances new items with the others,
     ``new``, or ``unseen`` if there is nothing beside it: what is best for the NDCG@10 of targets
@@ -97,6 +102,8 @@ def choose_for_cold(
         apart: whether items without events can have weights of their own.
         cost: share of the NDCG@10 of the other targets that items without events may cost, at most.
         unit: what a weight of 1 is, in units of the model's score.
+        share: share of all targets that are items without events, if ``target`` is a draw of them;
+            by default that of ``target``.
         seed: seed of the draws.
 
     Example:
@@ -120,7 +127,10 @@ def choose_for_cold(
         return weights, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     column = {name: number for number, name in enumerate(names, 1)}
-    cases = _Cases(features, offset, column, unit)
+    drawn = float(cold.mean())
+    share = drawn if share is None else share
+    counts = np.where(cold, share / drawn, (1 - share) / (1 - drawn) if drawn < 1 else 0.0)
+    cases = _Cases(features, offset, column, unit, _log_odds(share) - _log_odds(drawn))
     before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
 
     def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
@@ -135,8 +145,8 @@ def choose_for_cold(
             for more in (unit * bonus for bonus in BONUSES):
                 gains = ndcg(score + more * cases.term(UNSEEN), offset)
                 tried.append((changes | {balance: changes.get(balance, 0.0) + more}, gains))
-            if cold.mean() > 0.5:
-                found.append(max(tried, key=lambda pair: pair[1][rows].mean())[0])
+            if share > 0.5:
+                found.append(max(tried, key=lambda pair: (counts * pair[1])[rows].mean())[0])
                 continue
             least = (1 - cost) * _mean(before[others])
             tried = [pair for pair in tried if _mean(pair[1][others]) >= least]
@@ -176,7 +186,7 @@ def usual(name: str, weights: Mapping[str, float]) -> float:
     """Return the weight that a term has if none is given, beside other weights.
 
     Example:
-        >>> usual("new:text", {"content:text": 0.5}), usual("new:learned", {}), usual("unseen", {})
+        >>> usual("new:text", {"content:text": 0.5}), usual("new.learned", {}), usual("unseen", {})
         (0.5, 1.0, 0.0)
     """
     if name == NEW_LEARNED:
@@ -193,12 +203,14 @@ class _Cases:
         offset: what is added to each candidate's score, ``(N, C)``.
         column: the place of each term by its name; 0 is the model's score.
         unit: what a weight of 1 is, in units of the model's score.
+        shift: by how much the log odds of a target without events are higher than in these.
     """
 
     features: Float[Tensor, "N C K"]
     offset: Float[Tensor, "N C"]
     column: Mapping[str, int]
     unit: float
+    shift: float = 0.0
 
     def term(self, name: str) -> Float[Tensor, "N C"]:
         """Return a term of each candidate."""
@@ -209,9 +221,9 @@ class _Cases:
         """Return the score of each candidate."""
         score = self.features[..., 0]
         for name, weight in weights.items():
-            term = self.term(_content(name) if name.startswith(NEW) else name)
-            more = weight - usual(name, weights)
-            score = score + more * (term * self.term(UNSEEN) if name.startswith(NEW) else term)
+            own = name == NEW_LEARNED or name.startswith(NEW)
+            term = self.term(_content(name)) * self.term(UNSEEN) if own else self.term(name)
+            score = score + (weight - usual(name, weights)) * term
         return score
 
     def kinds(
@@ -265,12 +277,12 @@ class _Cases:
         """Return the likely weight of new items, and that beside novelty, if that is certain."""
         fixed = self.offset + self.scores(weights) / self.unit
         [alone] = most_likely(self._columns([UNSEEN]), fixed, first=0).tolist()
-        found = [self.unit * alone]
+        found = [self.unit * (alone + self.shift)]
         if NOVELTY in self.column:
             columns = self._columns([UNSEEN, NOVELTY])
             likely = most_likely(columns, fixed, first=0)
             if likely[1] > LEAST_ERRORS * softmax_errors(columns, fixed, likely)[1]:
-                found += (self.unit * likely).tolist()
+                found += [self.unit * (float(likely[0]) + self.shift), self.unit * float(likely[1])]
         return found
 
     def _columns(self, names: Sequence[str]) -> Float[Tensor, "N C _"]:
@@ -289,7 +301,12 @@ def _share(
     columns = columns[..., [0, *(1 + names.index(name) for name in kept)]]
     likely = most_likely(columns, offset)
     error = softmax_errors(columns, offset, likely)[0]
-    return max(float(likely[0]), 0.0) if 1 - likely[0] > LEAST_ERRORS * error else 1.0
+    return max(float(likely[0]), LEAST_SHARE) if 1 - likely[0] > LEAST_ERRORS * error else 1.0
+
+
+def _log_odds(share: float) -> float:
+    """Return the log odds of a share; 0 where there are no odds."""
+    return float(np.log(share / (1 - share))) if 0 < share < 1 else 0.0
 
 
 def _mean(values: Float[np.ndarray, " N"]) -> float:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-NOVELTY = 2
+NOVELTY_COLUMNS = 2
 """Columns that tell new items, the first one, from known ones, the second."""
 
 SHORTEST = 2.0**-14
@@ -112,7 +112,7 @@ class ContentDirections(nn.Module):
     @property
     def dim(self) -> int:
         """Width of all directions together, E."""
-        return sum(self.dims.values()) + NOVELTY * self.novelty
+        return sum(self.dims.values()) + NOVELTY_COLUMNS * self.novelty
 
     def fit(self, features: Mapping[str, Float[Tensor, "_ _"]]) -> "ContentDirections":
         """Compute the directions of each modality from features of items; return self."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mmrec.affinities.content import NOVELTY
+from mmrec.affinities.content import NOVELTY_COLUMNS
 from mmrec.interest import Interest, LastInterest, SteppingInterest
 
 UNFELT = 1e-6
@@ -35,8 +35,8 @@ class AffinityInterest(nn.Module):
     the last items. An event that says no is subtracted.
 
     With ``novelty``, the last block tells new items, see
-    :class:`mmrec.affinities.ContentDirections`, and every history with an event adds ``new`` to
-    their score.
+    :class:`mmrec.affinities.ContentDirections`, and every history with an event adds ``constant``
+    to their score.
 
     Args:
         interest: the interest model of the learned vectors.
@@ -57,7 +57,7 @@ class AffinityInterest(nn.Module):
     """
 
     weights: Tensor
-    new: Tensor
+    constant: Tensor
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class AffinityInterest(nn.Module):
         self.decay, self.negative_types = decay, list(negative_types)
         self.register_buffer("weights", torch.zeros(len(self.blocks)))
         if novelty:
-            self.register_buffer("new", torch.zeros(()))
+            self.register_buffer("constant", torch.zeros(()))
 
     @property
     def dim(self) -> int:
@@ -168,7 +168,7 @@ class AffinityInterest(nn.Module):
         weighted = [w * F.normalize(p, dim=-1) for w, p in zip(self.weights, parts, strict=True)]
         if self.novelty:
             some = (parts[-1] != 0).any(-1, keepdim=True)  # an empty history has no interest
-            weighted[-1] = weighted[-1] + F.pad(some * self.new, (0, NOVELTY - 1))
+            weighted[-1] = weighted[-1] + F.pad(some * self.constant, (0, NOVELTY_COLUMNS - 1))
         return torch.cat(weighted, dim=-1)
 
 

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.affinities.content import NOVELTY
+from mmrec.affinities.content import NOVELTY_COLUMNS
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.scorer import AffinityScorer
 from mmrec.models import SequentialModel
@@ -40,7 +40,7 @@ def score_parts(
     for name, columns in content_columns(model).items():
         parts[f"content:{name}"] = states[..., columns] @ vectors[..., columns].T
     if scorer.novelty:
-        parts["novelty"] = states[..., -NOVELTY:] @ vectors[..., -NOVELTY:].T
+        parts["novelty"] = states[..., -NOVELTY_COLUMNS:] @ vectors[..., -NOVELTY_COLUMNS:].T
     return parts
 
 
@@ -51,7 +51,7 @@ def content_columns(model: SequentialModel) -> dict[str, slice]:
     """
     fusion, found = model.items.fusion, dict[str, slice]()
     if isinstance(fusion, AffinityFusion):
-        stop = -NOVELTY if fusion.content.novelty else 0
+        stop = -NOVELTY_COLUMNS if fusion.content.novelty else 0
         for name, width in reversed(fusion.content.dims.items()):
             found[name] = slice(stop - width, stop or None)
             stop -= width

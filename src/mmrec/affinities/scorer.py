@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmrec.affinities.content import NOVELTY
+from mmrec.affinities.content import NOVELTY_COLUMNS
 from mmrec.layers import at_least_float32, full_precision
 from mmrec.scoring import Reranker, RetrievalScorer
 
@@ -14,8 +14,8 @@ class AffinityScorer(nn.Module):
 
     Both are products, so an index of :meth:`index_vectors` holds the sum.
 
-    With ``novelty``, the learned score of a new item counts ``new`` times: of such items it was
-    trained on none, and content may tell more.
+    With ``novelty``, a ``share`` of the learned score of a new item counts: it was trained on none
+    of these, and content may tell more.
 
     Args:
         scorer: scores interests (H) and item vectors (D).
@@ -30,13 +30,13 @@ class AffinityScorer(nn.Module):
         tensor([[2.5000]])
     """
 
-    new: Tensor
+    share: Tensor
 
     def __init__(self, scorer: RetrievalScorer, width: int, *, novelty: bool = False) -> None:
         super().__init__()
         self.scorer, self.width, self.novelty = scorer, width, novelty
         if novelty:
-            self.register_buffer("new", torch.ones(()))
+            self.register_buffer("share", torch.ones(()))
 
     def forward(
         self, states: Float[Tensor, "N H"], vectors: Float[Tensor, "P D"]
@@ -76,8 +76,8 @@ class AffinityScorer(nn.Module):
 
     def _counted(self, vectors: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """Return how many times the learned score of each item counts."""
-        new = vectors[..., -NOVELTY] > 0.5
-        return torch.where(new, self.new, torch.ones_like(self.new))
+        new = vectors[..., -NOVELTY_COLUMNS] > 0.5
+        return torch.where(new, self.share, torch.ones_like(self.share))
 
     def _columns(self, values: Tensor) -> Tensor:
         return at_least_float32(values[..., values.shape[-1] - self.width :])

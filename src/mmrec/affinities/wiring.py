@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from mmrec.affinities.content import NOVELTY, ContentDirections
+from mmrec.affinities.content import NOVELTY_COLUMNS, ContentDirections
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, SteppingAffinityInterest
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
@@ -41,7 +41,7 @@ class ContentAffinity:
     @property
     def blocks(self) -> list[int]:
         """Width of each block of columns."""
-        return [*self.dims.values(), *([NOVELTY] if self.novelty else [])]
+        return [*self.dims.values(), *([NOVELTY_COLUMNS] if self.novelty else [])]
 
     @classmethod
     def of(cls, model: SequentialModel) -> "ContentAffinity | None":

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mmrec.affinities import AffinityInterest
-from mmrec.affinities.content import NOVELTY
+from mmrec.affinities.content import NOVELTY_COLUMNS
 
 
 class AffinityStep(nn.Module):
@@ -56,9 +56,9 @@ class AffinityReadout(nn.Module):
         super().__init__()
         self.readout, self.blocks = readout, interest.blocks
         self.register_buffer("weights", interest.weights)
-        constant = interest.weights.new_zeros(NOVELTY)
+        constant = interest.weights.new_zeros(NOVELTY_COLUMNS)
         if interest.novelty:
-            constant[0] = interest.new
+            constant[0] = interest.constant
         self.novelty = interest.novelty
         self.register_buffer("constant", constant)
 
@@ -67,7 +67,7 @@ class AffinityReadout(nn.Module):
         parts = _unit(directions.split(self.blocks, dim=1))
         scaled = [self.weights[number] * part for number, part in enumerate(parts)]
         if self.novelty:
-            some = (directions[:, -NOVELTY:] != 0).any(dim=1, keepdim=True)
+            some = (directions[:, -NOVELTY_COLUMNS:] != 0).any(dim=1, keepdim=True)
             scaled[-1] = scaled[-1] + some * self.constant
         return torch.cat([self.readout(*state), *scaled], dim=1)
 

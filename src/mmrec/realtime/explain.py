@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.affinities import score_parts
+from mmrec.affinities import AffinityInterest, score_parts
+from mmrec.affinities.content import NOVELTY_COLUMNS
 from mmrec.data import Histories, ItemId
 from mmrec.models import SequentialModel
 from mmrec.realtime.snapshot import Snapshot
@@ -18,7 +19,7 @@ class Explanation:
     """The terms of a score, and how much it falls without a past item, or without a modality.
 
     The terms sum to the score. The differences need not, and are those of ``u · c`` and of the
-    affinities of content, without the other terms.
+    affinities of content, without the other terms. An item that loses its id does not count as new.
 
     Attributes:
         item: the item that is explained.
@@ -112,6 +113,9 @@ def explain_history(
     copies = histories.rows(torch.zeros(steps, dtype=torch.long))
     shorter = copies.map(lambda part: part[kept].view(steps, steps - 1))
     states = model.interests(Histories.cat([histories, shorter]), vectors, *more)
+    if steps == 1 and isinstance(model.interest, AffinityInterest) and model.interest.novelty:
+        # What every history adds to new items is not due to the one event.
+        states[1:, -NOVELTY_COLUMNS] = model.interest.constant
     scores: Tensor = model.scorer(states, vectors[item : item + 1])[:, 0].float()
     return float(scores[0]), scores[0] - scores[1:]
 

@@ -103,6 +103,9 @@ def recommend_all(
 def encode_items(recommender: Recommender, items: Table | None = None) -> pl.DataFrame:
     """Return the vector of each item in the columns ``item_id`` and ``vector``.
 
+    The scorer of the model gives scores of interests and vectors; their plain product need not be a
+    score, see :meth:`mmrec.scoring.RetrievalScorer.index_vectors`.
+
     Args:
         recommender: the trained recommender.
         items: rows as of :class:`mmrec.data.Catalog`, by default the recommender's own. Items

@@ -29,7 +29,8 @@ def degradation(
     """Return how good a recommender is on the test part when a share of the items loses a modality.
 
     The items that lose it are drawn at random from those that have it. Their vectors are those that
-    they would have without it, up to float16. What is counted in the log stays as it is.
+    they would have without it, up to float16, but that an item without its id does not count as
+    new. What is counted in the log stays as it is.
 
     Args:
         state: the recommender.

@@ -7,11 +7,13 @@ import torch
 from mmrec import Options, Recommender
 from mmrec.affinities import COUNTED, ContentAffinity
 from mmrec.data import Catalog, Histories, Interactions
-from mmrec.recommender.pipeline.affinity import continuing
+from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.pipeline.affinity import continuing, weights_of
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.scorers import scorer_at
 
 ITEMS = {"item_id": [f"i{n}" for n in range(40)]}
+OF_PRODUCT = ("learned", "content:look", "novelty")
 
 
 def chains(users, name, start=0.0, seed=0):
@@ -253,3 +255,76 @@ def test_affinities_are_chosen_beside_the_trend():
     assert found[True]["ndcg@10"] > 1.5 * found[False]["ndcg@10"]  # what they are added to
     assert found[True]["gain"] < 0.5 * found[False]["gain"]  # they stand in for it no more
     assert "\ntrend: popularity and age (NDCG@10 on validation +0" in str(made.report)
+
+
+def releases(users=700, start=0, seed=2, newest=True):
+    """Every other user takes what is newest of a topic; the others take old items of one."""
+    rng, rows = np.random.default_rng(seed), []
+    for user in range(start, start + users):
+        own = np.arange(rng.integers(8), 400, 8)  # the items of a topic, the oldest first
+        place = user * len(own) // 700
+        of_old = rng.choice(own[:8], 5, replace=False)
+        taken = own[max(place - 5, 0) : place] if newest and user % 2 else of_old
+        rows += [(f"u{user}", f"i{n}", 1000.0 * user + step) for step, n in enumerate(taken)]
+    names = ("user_id", "item_id", "timestamp")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def with_new(by_topic):
+    _, items, _ = by_topic
+    how = {"modalities": ("id", "look=vectors:look"), "split": "time", "epochs": 3}
+    return Recommender.fit(releases(), items, options=options(**how))
+
+
+def test_new_items_have_weights_of_their_own(with_new, tmp_path):
+    weights = with_new.report["affinities"]["weights"]
+    assert {"new.learned", "new:look", "new", "novelty"} <= set(weights)
+    assert 0.1 <= weights["new.learned"] < 1
+    assert weights["novelty"] > 0
+    assert with_new.report["test"]["cold"]["hr@10"] > 0.6
+    with_new.save(tmp_path / "run")
+    again = Recommender.load(tmp_path / "run")
+    found = weights_of(again.state)
+    assert found == pytest.approx(weights, rel=1e-5)
+    past = ["i392", "i376", "i3"]
+    assert again.recommend(past, at=2e9) == with_new.recommend(past, at=2e9)
+    live = RealtimeRecommender(again)
+    for number, item in enumerate(past):
+        live.observe("ann", item, time=1e6 + number)
+    by_item = {line.item: line.score for line in with_new.recommend(past, k=400, at=2e9)}
+    for line in live.recommend("ann", k=10, at=2e9, exclude_seen=True):
+        why = live.explain("ann", line.item, at=2e9)
+        assert why.score == pytest.approx(line.score, abs=1e-3)
+        assert why.terms["novelty"] > 0 or line.score == pytest.approx(by_item[line.item], abs=1e-3)
+
+
+def test_who_took_new_items_is_shown_more_of_them(with_new):
+    new = {f"i{n}" for n in range(400) if not with_new.state.counts[n + 1]}
+    topic = list(range(3, 400, 8))
+    took = {
+        name: [f"i{n}" for n in some] for name, some in (("new", topic[-6:-2]), ("old", topic[:4]))
+    }
+    shown = {
+        name: sum(line.item in new for line in with_new.recommend(past, at=2e9))
+        for name, past in took.items()
+    }
+    assert set(took["new"]) <= new
+    assert shown["new"] > shown["old"]
+
+
+def test_one_event_does_not_account_for_what_every_history_adds(with_new):
+    live = RealtimeRecommender(with_new)
+    live.observe("ann", "i3", time=1e6)
+    why = live.explain("ann", "i395", at=2e9)
+    constant = weights_of(with_new.state)["new"]
+    product = sum(v for name, v in why.terms.items() if name in OF_PRODUCT)
+    assert dict(why.history)["i3"] == pytest.approx(product - constant, abs=1e-3)
+
+
+def test_an_update_with_few_new_items_keeps_their_weights(with_new):
+    again = with_new.update(releases(250, start=700, seed=3, newest=False), options={"epochs": 1})
+    assert again.report["affinities"]["cold"]["requests"] == 0
+    before, after = weights_of(with_new.state), weights_of(again.state)
+    own = [name for name in before if name.startswith("new") or name == "novelty"]
+    assert {name: after[name] for name in own} == pytest.approx({n: before[n] for n in own})

@@ -46,9 +46,10 @@ class OnlineLearner:
     from ``(seed, n)``: a learner that was saved and loaded continues bit for bit on a CPU.
 
     A reranker is kept but doesn't learn, and neither do affinities of content: they are in the
-    scores of the loss, and the directions beside the vectors of items stay as they are. Trend and
-    counted affinities are not in the scores of a learner. What it gains shows beside a model
-    without them, ``recommender.state.learned_scorer``; a server adds both to either.
+    scores of the loss, and the directions beside the vectors of items stay as they are. An item
+    that was new in training stays new until the next one: of its learned score, a share may count.
+    Trend and counted affinities are not in the scores of a learner. What it gains shows beside a
+    model without them, ``recommender.state.learned_scorer``; a server adds both to either.
 
     Args:
         model: the model to start from; it is not changed.

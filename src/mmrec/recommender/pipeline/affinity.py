@@ -59,8 +59,9 @@ MOST = 5_000
 COLD = 2_000
 """The same of those that led to an item without events."""
 
-OF_NEW = (UNSEEN, NEW_ITEM, NOVELTY)
-"""Terms of new items alone, beside the weights whose names begin with ``new:``."""
+OWN = (NEW_ITEM, NOVELTY, NEW_LEARNED)
+"""Weights of new items alone that lie beside the learned vectors, and those whose names begin with
+``new:``."""
 
 LARGE = 200_000
 """Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
@@ -129,8 +130,9 @@ def _chosen(
 
     With too few validation events on items with events, their weights are those of ``start``.
     """
-    weights = {} if start is None else weights_of(start)
-    weights = {n: w for n, w in weights.items() if n not in OF_NEW and not n.startswith(NEW)}
+    before = {} if start is None else weights_of(start)
+    of_new = {n: w for n, w in before.items() if n in (UNSEEN, *OWN) or n.startswith(NEW)}
+    weights = {n: weight for n, weight in before.items() if n not in of_new}
     names, seed = [*_content_names(wide.model), *counted], state.options.seed
     last = counted[UNSEEN]
     assert isinstance(last, Unseen)
@@ -158,8 +160,11 @@ def _chosen(
         apart=apart,
         cost=state.options.new_item_cost,
         unit=1 / facts["factor"],
+        share=float(new.mean()) if len(new) else None,
         seed=seed,
     )
+    if "gain" not in more:  # too few of them: an update keeps what the RUN has
+        weights = weights | of_new
     return weights, {**facts, "weights": weights, "cold": more}
 
 
@@ -217,8 +222,7 @@ def attach(
     near |= {name: weight for name, weight in weights.items() if name in COUNTED}
     every = split.sequences.without_negatives()
     counted = _counted(state, near, every, before)
-    beside = (NEW_ITEM, NOVELTY)
-    content = {n: w for n, w in weights.items() if n.startswith((CONTENT, NEW)) or n in beside}
+    content = {n: w for n, w in weights.items() if n.startswith((CONTENT, NEW)) or n in OWN}
     if content:
         state = _with_directions(state, sources, content)
     return replace(state, neighbours=tuple(counted.values()))
@@ -288,14 +292,13 @@ def _with_directions(
         return state
     encoders = state.model.items.encoders
     widths = {name: cast(Encoder, part).dim for name, part in encoders.items()}
-    own = {NEW_ITEM, NOVELTY, NEW_LEARNED}
-    names = [n.removeprefix(CONTENT).removeprefix(NEW) for n in weights if n not in own]
+    names = [n.removeprefix(CONTENT).removeprefix(NEW) for n in weights if n not in OWN]
     dims = {name: min(DIRECTIONS, widths[name]) for name in dict.fromkeys(names)}
     affinity = ContentAffinity(
         dims,
         negative_types=_negative_types(state),
         identity=_identity(state),
-        novelty=not own.isdisjoint(weights),
+        novelty=not weights.keys().isdisjoint(OWN),
     )
     model = with_content(state.model, affinity)
     fusion, interest, scorer = model.items.fusion, model.interest, model.scorer
@@ -311,8 +314,8 @@ def _with_directions(
     interest.weights[: len(dims)] = torch.maximum(known, new).to(device)
     if affinity.novelty:
         interest.weights[-1] = weights.get(NOVELTY, 0.0)
-        interest.new.fill_(weights.get(NEW_ITEM, 0.0))
-        scorer.new.fill_(weights.get(NEW_LEARNED, 1.0))
+        interest.constant.fill_(weights.get(NEW_ITEM, 0.0))
+        scorer.share.fill_(weights.get(NEW_LEARNED, 1.0))
     lengths = torch.stack([known, new]) / torch.maximum(known, new).clamp(min=1e-9)
     for buffer, length in zip((fusion.content.known, fusion.content.new), lengths, strict=True):
         buffer.copy_(length.clamp(min=SHORTEST))
@@ -372,11 +375,8 @@ def _weights(model: SequentialModel) -> dict[str, float]:
         if new != known:
             found[f"{NEW}{name}"] = new
     if scorer.novelty:
-        more = {
-            **{NEW_ITEM: float(interest.new), NOVELTY: weights[-1]},
-            **{NEW_LEARNED: float(scorer.new)},
-        }
-        found |= {name: weight for name, weight in more.items() if weight != usual(name, {})}
+        own = (float(interest.constant), weights[-1], float(scorer.share))
+        found |= {n: w for n, w in zip(OWN, own, strict=True) if w != usual(n, {})}
     return found
 
 
