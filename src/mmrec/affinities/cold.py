@@ -243,7 +243,7 @@ class _Cases:
             :data:`KINDS` changes; None where nothing of the kind is certain.
         """
         own = self._where(cold)._among_new(weights)
-        alone, *likely = self._where(rows)._balance({**weights, **own})
+        alone, *likely = self._balance({**weights, **own}, rows)
         return [
             {},
             own | {NEW_ITEM: alone} if own else None,
@@ -273,16 +273,18 @@ class _Cases:
                 found[_new(name)] = weights.get(name, 0.0) + self.unit * value
         return found
 
-    def _balance(self, weights: Mapping[str, float]) -> list[float]:
+    def _balance(self, weights: Mapping[str, float], rows: Bool[np.ndarray, " N"]) -> list[float]:
         """Return the likely weight of new items, and that beside novelty, if that is certain."""
-        fixed = self.offset + self.scores(weights) / self.unit
-        [alone] = most_likely(self._columns([UNSEEN]), fixed, first=0).tolist()
+        some = torch.from_numpy(rows)
+        fixed = (self.offset + self.scores(weights) / self.unit)[some]
+        [alone] = most_likely(self._columns([UNSEEN])[some], fixed, first=0).tolist()
         found = [self.unit * (alone + self.shift)]
         if NOVELTY in self.column:
-            columns = self._columns([UNSEEN, NOVELTY])
+            columns = self._columns([UNSEEN, NOVELTY])[some]
             likely = most_likely(columns, fixed, first=0)
             if likely[1] > LEAST_ERRORS * softmax_errors(columns, fixed, likely)[1]:
-                found += [self.unit * (float(likely[0]) + self.shift), self.unit * float(likely[1])]
+                constant, novelty = likely.tolist()
+                found += [self.unit * (constant + self.shift), self.unit * novelty]
         return found
 
     def _columns(self, names: Sequence[str]) -> Float[Tensor, "N C _"]:
