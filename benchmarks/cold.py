@@ -24,7 +24,7 @@ from trainings import all_kept, grid_line, kept, made_by, short, split_of, table
 
 import mmrec
 from mmrec.affinities import counting_once
-from mmrec.affinities.cold import CONTENT, NEW, NEW_ITEM, NEW_LEARNED, UNSEEN
+from mmrec.affinities.new_items import CONTENT, NEW, NEW_ITEM, NEW_LEARNED, UNSEEN
 from mmrec.data import Split, read_folder
 from mmrec.data.splits import target_users
 from mmrec.evaluation import rank_among_cold, summarize

@@ -24,7 +24,9 @@ from mmrec.affinities import (
 )
 from mmrec.affinities.candidates import Terms
 from mmrec.affinities.choice import NOTHING, choose_weights
-from mmrec.affinities.cold import (
+from mmrec.affinities.cold import choose_for_cold
+from mmrec.affinities.content import SHORTEST
+from mmrec.affinities.new_items import (
     CONTENT,
     LEARNED,
     NEW,
@@ -32,10 +34,8 @@ from mmrec.affinities.cold import (
     NEW_LEARNED,
     NOVELTY,
     UNSEEN,
-    choose_for_cold,
     usual,
 )
-from mmrec.affinities.content import SHORTEST
 from mmrec.baselines import EASE
 from mmrec.data import Role, Sequences, Source, Split
 from mmrec.encoders import Encoder, FeatureEncoder, GivenEncoder
