@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -26,7 +28,7 @@ TITLES = {
     "descriptions": "<p>A lamp, 20 cm high.</p>|Of wood; see www.shop.example|Soft wool",
 }
 N = range(60)
-WORDS = "lamp chair table sofa vase carpet mirror shelf stool desk bench couch".split()
+WORDS = ["lamp", "chair", "table", "sofa", "vase", "carpet", "mirror", "shelf", "stool", "desk"]
 OTHERS = {
     "numbers": [f"{n}.50" for n in N],
     "ids": [f"B00{n}XK" for n in N],
@@ -39,8 +41,8 @@ OTHERS = {
     "mail": [f"ann{n}@shop.example" for n in N],
     "slugs": [f"red-brass-lamp-{n}" for n in N],
     "files": [f"images/red lamp {n}.jpg" for n in N],
-    "paths": [f"/srv/my files/{a} {b}.html" for a, b in zip(WORDS, WORDS[1:], strict=False)],
-    "paths without endings": [f"my files/{a} {b}" for a, b in zip(WORDS, WORDS[1:], strict=False)],
+    "paths": [f"/srv/my files/{a} {b}.html" for a, b in pairwise(WORDS)],
+    "paths without endings": [f"my files/{a} {b}" for a, b in pairwise(WORDS)],
     "paths of windows": [rf"C:\my files\{a} lamp" for a in WORDS],
     "durations": ["1 hour 20 minutes", "2 hours 5 minutes", "1 hour and 1 minute", "50 minutes"],
     "Dauern": ["1 Stunde 20 Minuten", "2 Stunden 5 Min.", "1 Stunde und 1 Minute", "3 Std. 2 Min."],
