@@ -67,6 +67,31 @@ def test_values_of_several_types_are_looked_at_one_by_one(values):
     assert made["price"].to_list() == [2.5, 3.0]
 
 
+@pytest.mark.parametrize("dtype", [pl.List(pl.Float32), pl.List(pl.Float64), pl.Null])
+def test_whole_numbers_among_floats_of_a_list_are_floats(dtype):
+    frame = pl.DataFrame({"item_id": ["a"], "look": pl.Series([None], dtype=dtype)})
+    rows = {"item_id": ["b", "c", "d"], "look": [[2, 0.5], (2.0, 0), [2**70, 1.5]]}
+    made = fitted_columns(rows, frame)["look"]
+    assert made.to_list() == [[2.0, 0.5], [2.0, 0.0], [2.0**70, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ([2.0, "x"], pl.List(pl.Float32)),
+        ([2.0, 10**400], pl.List(pl.Float32)),
+        ([2, 0.5], pl.List(pl.Int64)),
+        (["a", 1], pl.List(pl.String)),
+        ([2, 0.5], pl.Float64),
+        (10**400, pl.Int64),
+    ],
+)
+def test_lists_of_several_types_are_refused_in_our_words(value, dtype):
+    frame = pl.DataFrame({"item_id": ["a"], "look": pl.Series([None], dtype=dtype)})
+    with pytest.raises(ValueError, match=r"items: look must be .* as in the catalogue; got"):
+        fitted_columns({"item_id": ["b"], "look": [value]}, frame)
+
+
 def test_the_last_edit_of_a_row_counts_and_the_frame_stays():
     frame = pl.DataFrame({"n": [1, 2, 3], "tags": [["a"], ["b"], ["c"]]})
     first = Edit(None, np.array([0, 1]), {"n": pl.Series([7, 8])}, 1)

@@ -1,4 +1,5 @@
 import logging
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import polars as pl
@@ -158,13 +159,21 @@ VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-3, 3),
-    st.sampled_from([2**63, 2**70, -(2**64), 10**400]),
+    st.sampled_from([2**63, 2**63 + 1, 2**70, 2**70 + 1, 2**127, -(2**64), -(2**127), 10**400]),
+    st.sampled_from([1.7e9, 1.7e12, 1.7e15, 1_700_000_000, 1_700_000_000_000, "1.7e12", "1.7e15"]),
+    st.dates(),
+    st.datetimes() | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])),
+    st.timedeltas(),
+    st.text("ab 1-", max_size=3),
     st.floats(allow_infinity=True),
     st.sampled_from(["", " ", "3", "0.5", "true", "2024-05-01", "1995", "much", "\ud800"]),
     st.lists(st.integers(), max_size=1),
 )
 CONDITIONS = st.sampled_from(
-    ["a < 2", "a < 0.5 * b", "b", 'a = "3"', "a = b", "a is null", "a >= 2024-05-01", "age(a) < 1h"]
+    [
+        *("a < 2", "a < 0.5 * b", "b", 'a = "3"', "a = b", "a is null", "a >= 2024-05-01"),
+        *("age(a) < 1h", "a in (1, 3)", "b < 2 or a < 2", "a < 2 and age(b) < 1h"),
+    ]
 )
 
 
@@ -206,3 +215,48 @@ def test_many_events_are_resolved_at_once(monkeypatch):
     assert len(asked) < 30
     assert kinds.count("review:negative") == 2 * 201 + 1
     assert rules.resolve_all(many) == kinds[:-2]
+
+
+DAYS = [datetime(2024, 5, 1) + timedelta(days=n) for n in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "said"),
+    [
+        ("a <= 2", [f"bad{n}" for n in range(500)], "it holds 'bad7'"),
+        ("a <= 2", [f"bad{n}" if n == 7 else f"{n}" for n in range(500)], "it holds 'bad7'"),
+        ("a <= 2", [2**70 + n for n in range(500)], None),
+        ("a <= 2", [2**63 + n for n in range(500)], None),
+        ("a <= 2", DAYS, "a (a date) can't be compared with 2 (a number)"),
+        ("a >= 2025-05-01", DAYS, None),
+        ("a >= 2025-05-01", [day.replace(tzinfo=UTC) for day in DAYS], None),
+        ("a >= 2025-05-01", [day.date() for day in DAYS], None),
+        ("age(a) < 1h", [1.7e12 + n for n in range(500)], "got 1700000000007.0, which looks like"),
+        ("a > 1 and b > 1", [{"a": n, "b": f"x{n}"} for n in range(500)], "it holds 'x7'"),
+    ],
+)
+def test_what_is_refused_is_told_at_once_each_with_its_value(monkeypatch, condition, values, said):
+    rules, asked = EventRules(negative=(condition,)), []
+    select = pl.DataFrame.select
+
+    def counted(*arguments, **more):
+        asked.append(1)
+        return select(*arguments, **more)
+
+    monkeypatch.setattr(pl.DataFrame, "select", counted)
+    events = [("view", one if isinstance(one, dict) else {"a": one}) for one in values]
+    found = rules.resolve_all(events)
+    assert len(asked) < 40
+    if said is None:
+        assert set(found) <= {"view", "view:negative"}
+    else:
+        assert said in str(found[7])
+        with pytest.raises(ValueError, match="condition can't be used") as alone:
+            rules.resolve(*events[7])
+        assert str(found[7]) == str(alone.value)
+
+
+def test_an_integer_that_no_column_holds_is_refused():
+    for value in (2**127, -(2**127) - 1, 10**400):
+        with pytest.raises(ValueError, match="values of an event must be numbers, texts or times"):
+            EventRules(negative=("a < 2",)).resolve("view", {"a": value})

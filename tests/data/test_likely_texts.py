@@ -1,8 +1,15 @@
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mmrec.data.likely_texts import as_modality, likely_texts, looks_like_text
+from mmrec.data import TextTemplate
+from mmrec.data.likely_texts import as_modality, can_be_named, likely_texts, looks_like_text
+from mmrec.recommender import Options
+from mmrec.recommender.content.written import Written, is_file
 
 TITLES = {
     "german": "Rote Lampe aus Messing|Stuhl aus Holz|Tisch mit Glasplatte|Runder Teppich",
@@ -17,9 +24,11 @@ TITLES = {
     "thai": "โคมไฟทองเหลือง|เก้าอี้ไม้|โต๊ะกระจก|พรมกลม",
     "films": "Toy Story (1995)|Heat (1995)|Twelve Monkeys (1995)|The Matrix (1999)",
     "some of one word": "Heat|Alien|The Matrix|Toy Story",
+    "slashes": "Lamp of brass, 220V/50Hz|<b>Chair</b> of wood and/or steel, for a garden|Soft rug",
     "descriptions": "<p>A lamp, 20 cm high.</p>|Of wood; see www.shop.example|Soft wool",
 }
 N = range(60)
+WORDS = ["lamp", "chair", "table", "sofa", "vase", "carpet", "mirror", "shelf", "stool", "desk"]
 OTHERS = {
     "numbers": [f"{n}.50" for n in N],
     "ids": [f"B00{n}XK" for n in N],
@@ -32,6 +41,11 @@ OTHERS = {
     "mail": [f"ann{n}@shop.example" for n in N],
     "slugs": [f"red-brass-lamp-{n}" for n in N],
     "files": [f"images/red lamp {n}.jpg" for n in N],
+    "paths": [f"/srv/my files/{a} {b}.html" for a, b in pairwise(WORDS)],
+    "paths without endings": [f"my files/{a} {b}" for a, b in pairwise(WORDS)],
+    "paths of windows": [rf"C:\my files\{a} lamp" for a in WORDS],
+    "durations": ["1 hour 20 minutes", "2 hours 5 minutes", "1 hour and 1 minute", "50 minutes"],
+    "Dauern": ["1 Stunde 20 Minuten", "2 Stunden 5 Min.", "1 Stunde und 1 Minute", "3 Std. 2 Min."],
     "measures": [f"{n} x {n + 1} x 30 cm" for n in N],
     "categories": ["Home & Kitchen > Floor lamps", "Toys for children"] * 30,
     "colors": ["dark blue", "light green", "pale red"] * 20,
@@ -73,4 +87,18 @@ def test_ids_files_and_names_that_no_modality_can_have_are_passed_over():
     titles = TITLES["german"].split("|")
     names = ["item_id", "titel", "Images", "parentId", "a,b", "a+b", "x.titel"]
     assert likely_texts(pl.DataFrame(dict.fromkeys(names, titles))) == ["titel", "x.titel"]
+    odd = [" titel", "titel ", "", "a:b", "a!r", "a{b", "a}b"]
+    assert likely_texts(pl.DataFrame(dict.fromkeys(odd, titles))) == []
     assert as_modality(["titel", "x.titel"]) == "text=text:titel+x.titel"
+
+
+@pytest.mark.parametrize("kind", ["text", "category", "number", "vectors"])
+@given(st.text("ab .:+,!{}=/_", max_size=6) | st.sampled_from(["titel.csv", "preis.parquet"]))
+def test_a_name_that_can_be_typed_is_read_as_it_is(kind, name):
+    if can_be_named(name, kind):
+        options = Options(modalities=as_modality([name], kind))
+        written = Written.read(options.modalities[0])
+        assert written.columns == [name]
+        assert kind != "vectors" or not is_file(written.source)
+        if kind == "text":
+            assert TextTemplate(f"{{{name}}}").columns == (name,)

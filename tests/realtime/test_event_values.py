@@ -8,7 +8,14 @@ from fastapi.testclient import TestClient
 from mmrec import Options, Recommender
 from mmrec.cli.app import app
 from mmrec.data import EventRules
-from mmrec.realtime import InvalidEvents, RealtimeRecommender, SqliteLog, import_history
+from mmrec.realtime import (
+    CheckedEvents,
+    InvalidEvents,
+    Noted,
+    RealtimeRecommender,
+    SqliteLog,
+    import_history,
+)
 from mmrec.serving import create_app
 
 ITEMS = [f"i{n}" for n in range(8)]
@@ -46,6 +53,17 @@ def test_a_live_event_brings_what_conditions_read(made):
     with pytest.raises(ValueError, match="watched"):
         live.observe("ann", "i3", "watch", values={"watched": "much"})
     assert len(live.history("ann")) == 2
+
+
+def test_events_are_checked_then_written_with_a_note(made):
+    live = RealtimeRecommender(made)
+    checked = live.read([{"user": "ann", "item": "i1", "values": {"watched": 0.9}}])
+    assert isinstance(checked, CheckedEvents)
+    assert live.log.last_offset == 0
+    assert live.append(checked) == Noted([1], None)
+    written = live.observe_with_note("ann", "i2")
+    assert written.offsets == [2]
+    assert "watched" in written.note
 
 
 def test_a_value_that_no_condition_reads_is_refused(made, table):

@@ -7,6 +7,7 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
+from mmrec import Recommender
 from mmrec.recommender.check import CheckReport, Finding, Severity
 from mmrec.recommender.figures import item_positions
 from mmrec.reporting import draw_targets, worst_targets, write_report
@@ -199,6 +200,22 @@ def test_facts_and_options(page, small_shop):
     for name, value in options.items():
         assert name in said
         assert value in said
+
+
+def test_bars_of_weights_below_zero_and_of_shares(small_shop, tmp_path):
+    state = small_shop.recommender.state
+    weights = {"content:text": 1.5, "new.learned": 5.0, "new": -3.0, "unseen": -0.3}
+    facts = {"weights": weights, "gain": 0.01, "standard_error": 0.001}
+    state = replace(state, report={**state.report, "affinities": facts})
+    page = Page(write_report(Recommender(state), tmp_path / "x.html"))
+    bars = [
+        (element["style"], element.get("class", ""))
+        for element in page.all("span")
+        if element.get("style", "").startswith("width")
+    ]
+    assert bars == [("width: 50.0%", ""), ("width: 100.0%", "below"), ("width: 10.0%", "below")]
+    for weight in ("1.50", "5.00", "-3.00", "-0.30"):
+        assert weight in page.section("items")
 
 
 def test_the_map_of_pictures(page, small_shop):

@@ -18,6 +18,7 @@ from mmrec.affinities.parts import content_columns, score_parts
 from mmrec.affinities.per_item import LivePerItem, PerItem, Popularity, Unseen
 from mmrec.affinities.protocol import LAST, Counted, LiveCounts, Recent
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
+from mmrec.affinities.similarity import without_novelty
 from mmrec.affinities.wiring import ContentAffinity, learned, with_content
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "learned",
     "score_parts",
     "with_content",
+    "without_novelty",
 ]

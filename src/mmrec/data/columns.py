@@ -49,10 +49,8 @@ def fitted(column: pl.Series, like: pl.Series) -> pl.Series:
         lost |= made.is_nan().fill_null(False)
     if lost.any():
         value = column.filter(lost)[0]
-        value = repr(value.to_list() if isinstance(value, pl.Series) else value)
-        raise ValueError(
-            f"items: {column.name} must be {_said(dtype)} as in the catalogue; got {value[:100]}"
-        )
+        value = value.to_list() if isinstance(value, pl.Series) else value
+        raise _unlike(column.name, dtype, value)
     return column if made is None else made
 
 
@@ -131,8 +129,30 @@ def _column(name: str, values: Sequence[Any], like: pl.Series) -> pl.Series:
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
         column = None
     if column is None:  # values of several types
-        return pl.concat([fitted(pl.Series(name, [value]), like) for value in values])
+        return pl.concat([fitted(_single(name, value, like), like) for value in values])
     return fitted(column, like)
+
+
+def _single(name: str, value: Any, like: pl.Series) -> pl.Series:
+    """Return a column of one value; whole numbers among floats of a list are floats, too.
+
+    Raises:
+        ValueError: polars can't hold the value, such as a list of numbers and texts.
+    """
+    inner = getattr(like.dtype, "inner", None)
+    floats = like.dtype == pl.Null or (inner is not None and inner.is_float())
+    try:
+        if floats and isinstance(value, list | tuple) and {*map(type, value)} == {int, float}:
+            value = [float(number) for number in value]
+        return pl.Series(name, [value])
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise _unlike(name, like.dtype, value) from error
+
+
+def _unlike(name: str, dtype: Any, value: Any) -> ValueError:
+    return ValueError(
+        f"items: {name} must be {_said(dtype)} as in the catalogue; got {value!r:.100}"
+    )
 
 
 def _said(dtype: Any) -> str:

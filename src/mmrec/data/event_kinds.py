@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence, Set
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,13 @@ from mmrec.data.conditions.columns import readings
 Kinded = tuple[Any, ...]
 """What the type of an event depends on: its own type, then name, class and value of columns."""
 
-_PLAIN = (float, bool, type(None))
+_PLAIN = (float, bool, date, type(None))
+_INTEGERS = {  # as polars holds them
+    "Int64": range(-(2**63), 2**63),
+    "UInt64": range(2**63, 2**64),
+    "Int128": range(2**64, 2**127),
+    "negative Int128": range(-(2**127), -(2**63)),
+}
 
 
 def kinded(event_type: str, values: Mapping[str, Any], columns: Set[str]) -> Kinded:
@@ -73,15 +80,22 @@ def frame_of(events: Sequence[Kinded]) -> pl.DataFrame:
     for at, (name, *_) in enumerate(events[0][1:], 1):
         columns[name] = [event[at][2] for event in events]
     try:
-        return pl.DataFrame(columns)
+        frame = pl.DataFrame(columns)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
         raise _refused(events[0]) from error
+    if "UInt128" in map(str, frame.dtypes):  # conditions compare integers up to Int128
+        raise _refused(events[0])
+    return frame
 
 
 def _form(kind: type, value: Any, forms: Mapping[str, Any]) -> Any:
     """Return what the values of a group share: the value itself if nothing else is sure."""
-    if kind in _PLAIN or (kind is int and -(2**63) <= value < 2**63):
+    if kind in _PLAIN:
         return kind
+    if kind is int and (held := [dtype for dtype, ends in _INTEGERS.items() if value in ends]):
+        return (kind, *held)
+    if kind is datetime and (value.tzinfo is None or value.tzinfo is UTC):
+        return (kind, value.tzinfo)
     return forms.get(value, (kind, value)) if kind is str else (kind, value)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.conditions import Condition, parse_condition
+from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
 from mmrec.data.wording import did_you_mean
@@ -234,12 +235,23 @@ class EventRules:
         """Return the types of events that conditions read alike; each error is of one event."""
         try:
             frame = frame_of(events)
-            kinds = frame.select(self._resolved(frame)[0]).to_series().to_list()
         except ValueError as error:
             if len(events) == 1:
                 return {events[0]: error}
             return {event: self._resolve_alike([event])[event] for event in events}
-        return dict(zip(events, kinds, strict=True))
+        found: list[str] | list[ValueError]
+        try:
+            found = frame.select(self._resolved(frame)[0]).to_series().to_list()
+        except RefusedValues as error:
+            reasons = dict(zip(events, error.of_rows(), strict=True))
+            refused = {
+                event: ValueError(said) for event, said in reasons.items() if said is not None
+            }
+            rest = [event for event in events if event not in refused]
+            return {**refused, **(self._resolve_alike(rest) if rest else {})}
+        except ValueError as error:  # about the columns, which all of these events have
+            found = [ValueError(str(error)) for _ in events]
+        return dict(zip(events, found, strict=True))
 
     def _keep(self, kinds: Mapping[Kinded, str]) -> None:
         """Keep types that were found, in place of all earlier ones if they become too many."""

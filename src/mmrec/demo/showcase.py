@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mmrec.affinities import without_novelty
 from mmrec.data import ItemId, Split
 from mmrec.data.splits import target_users
 from mmrec.recommender import Recommender
@@ -104,7 +105,8 @@ def find_queries(recommender: Recommender, *, count: int = 4) -> list[ItemId]:
     ids, counts = recommender.catalog.ids, recommender.state.counts.float().cpu()
     allowed = torch.ones(len(ids) + 1, dtype=torch.bool)
     allowed[0] = False
-    chosen = popular_and_diverse(counts, recommender.vectors.cpu(), allowed, count).tolist()
+    vectors = without_novelty(recommender.model, recommender.vectors).cpu()
+    chosen = popular_and_diverse(counts, vectors, allowed, count).tolist()
     shown = np.array([False] + [path is not None for path in recommender.catalog.image_paths()])
     if shown.any() and not shown[1:].all() and all(shown[chosen]):
         chosen[-1] = int(counts.masked_fill(torch.from_numpy(shown), -1)[1:].argmax()) + 1

@@ -20,12 +20,13 @@ from mmrec.realtime.log import (
     SqliteLog,
     import_events,
 )
-from mmrec.realtime.recommender import RealtimeRecommender
+from mmrec.realtime.recommender import CheckedEvents, Noted, RealtimeRecommender
 from mmrec.realtime.redis_sessions import RedisSessions
 from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 from mmrec.realtime.state_updater import StateUpdater
 
 __all__ = [
+    "CheckedEvents",
     "Event",
     "EventLog",
     "ExactIndex",
@@ -40,6 +41,7 @@ __all__ = [
     "MemoryLog",
     "MemorySessions",
     "NewEvent",
+    "Noted",
     "OnlineLearner",
     "OnlineTrainer",
     "RealtimeRecommender",

@@ -67,7 +67,7 @@ class CheckedEvents(NamedTuple):
     given: list[Given]
 
 
-class Observed(NamedTuple):
+class Noted(NamedTuple):
     """What became of events that were observed.
 
     Attributes:
@@ -238,7 +238,7 @@ class RealtimeRecommender:
         *,
         id: str | None = None,
         values: Mapping[str, Any] | None = None,
-    ) -> Observed:
+    ) -> Noted:
         """Do what :meth:`observe` does, and say what is odd about the event, too."""
         values = values or {}
         index = self.catalog.find(item)
@@ -253,7 +253,7 @@ class RealtimeRecommender:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
             log.warning("event %d moves the interest at the next call: %s", offset, error)
-        return Observed([offset], note)
+        return Noted([offset], note)
 
     def type_of(self, event_type: str, values: Mapping[str, Any]) -> str:
         """Return the type under which an event counts, given the columns that conditions read.
@@ -330,11 +330,11 @@ class RealtimeRecommender:
 
         return CheckedEvents(read_events(rows, is_known, types), given)
 
-    def append(self, checked: CheckedEvents) -> Observed:
+    def append(self, checked: CheckedEvents) -> Noted:
         """Write events that :meth:`read` has checked to the log; say what is odd about them."""
         offsets = self.log.append_many(checked.events)
         kinds = [event.event_type for event in checked.events]
-        return Observed(offsets, self._note(kinds, checked.given))
+        return Noted(offsets, self._note(kinds, checked.given))
 
     def recommend(
         self,

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mmrec.affinities import without_novelty
 from mmrec.realtime.index.index import SummingIndex
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines
@@ -30,7 +31,8 @@ def popular_list(
         share: of each item in what happens now; by default the events of the training count.
     """
     popularity = now.counts if share is None else share * (len(share) - 1)
-    return lines(now.catalog, *popular_items(popularity, now.vectors, allowed, k), "popularity")
+    vectors = without_novelty(now.model, now.vectors)
+    return lines(now.catalog, *popular_items(popularity, vectors, allowed, k), "popularity")
 
 
 @torch.inference_mode()

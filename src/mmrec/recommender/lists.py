@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from mmrec.affinities import without_novelty
 from mmrec.data import Catalog, Histories, ItemId, PastEvent
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
@@ -90,13 +91,14 @@ def recommend_lists(
     """Return the list of each request, ``k`` lines at most."""
     scorer = scorer.with_users(asked.users)
     scores = final_scores(scorer, asked)
+    vectors = without_novelty(scorer.model, scorer.vectors)
     known, lists = scorer.knows(asked.histories).tolist(), []
     for row, line in enumerate(scores):
         if known[row]:
             lists.append(top_list(catalog, line, k, "interest"))
             continue
         popularity = scorer.popular(float(asked.histories.at[row]))
-        popular = popular_items(popularity, scorer.vectors, line > -torch.inf, k)
+        popular = popular_items(popularity, vectors, line > -torch.inf, k)
         lists.append(lines(catalog, *popular, "popularity"))
     return lists
 

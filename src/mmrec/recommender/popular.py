@@ -68,7 +68,8 @@ def popular_and_diverse(
 
     Maximal marginal relevance (Carbonell and Goldstein, 1998) over the ``5 k`` most popular: each
     pick has the highest popularity (on a log scale from 0 to 1) minus ``diversity`` times the
-    highest cosine similarity to an item that was picked before.
+    highest cosine similarity to an item that was picked before. Give ``vectors`` without columns
+    that say whether an item is new, see :func:`mmrec.affinities.without_novelty`.
 
     Example:
         >>> vectors = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])

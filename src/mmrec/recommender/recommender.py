@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmrec.affinities import without_novelty
 from mmrec.data import (
     Catalog,
     GivenId,
@@ -442,6 +443,8 @@ class Recommender:
     ) -> list[Recommendation]:
         """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
+        Columns that say whether an item is new don't count.
+
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
         """
@@ -450,7 +453,8 @@ class Recommender:
         index = int(self.catalog.indices_of([item])[0])
         allowed = self._allowed(where)
         allowed[index] = False
-        scores = F.normalize(self.vectors, dim=1) @ F.normalize(self.vectors[index], dim=0)
+        directions = F.normalize(without_novelty(self.model, self.vectors), dim=1)
+        scores = directions @ directions[index]
         scores = scores.masked_fill(~allowed, -torch.inf)
         return RecommendationList(top_list(self.catalog, scores, k, "similarity"), self.catalog)
 

@@ -1,6 +1,6 @@
 """The report as a page: figures, tables and examples with pictures, in one file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ Values = dict[str, Any]
 
 WIDTH = 5.2
 """Width of a figure in inches: two lie side by side, and one fills a phone."""
+
+SHARE = "new.learned"
+"""Among the weights of affinities: the share of the learned score that new items have."""
 
 
 def write_report(
@@ -261,9 +264,19 @@ def _row(name: str, metrics: Any, kind: str) -> Values:
     return {"name": name, "kind": kind, "values": [*(metrics.get(n) for n in names), cold]}
 
 
-def _affinities(state: RecommenderState) -> Sequence[tuple[str, float, float]]:
-    """Return name, weight and share of the highest weight of each affinity, and for new items."""
+def _affinities(state: RecommenderState) -> list[Values]:
+    """Return name, weight and length of the bar of each affinity, in percent of the longest bar.
+
+    A share is no weight and has no bar.
+    """
     facts = state.report.get("affinities") or {}
     weights = dict(facts.get("weights", {}))
-    top = max(weights.values(), default=1.0) or 1.0
-    return [(name, weight, 100 * weight / top) for name, weight in weights.items()]
+    longest = max((abs(one) for name, one in weights.items() if name != SHARE), default=0.0) or 1.0
+    return [
+        {
+            "name": name,
+            "weight": weight,
+            "length": None if name == SHARE else 100 * abs(weight) / longest,
+        }
+        for name, weight in weights.items()
+    ]

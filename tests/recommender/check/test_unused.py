@@ -23,6 +23,24 @@ def test_each_hint_is_a_modality_that_fit_would_take(data):
     assert {one["column"] for one in report.used["unused"]["items"]} == {"title", "image"}
 
 
+def test_hints_for_names_that_need_care(data):
+    data.items = data.items.with_columns(
+        pl.Series("preis.netto", [f"{n}.50" for n in range(40)]),
+        pl.Series(" size", ["small", "large"] * 20),
+        pl.Series("v.npy", [[0.5, 1.0]] * 40),
+        pl.Series("place", [f"/srv/my files/red lamp {chr(97 + n)}.html" for n in range(40)]),
+    )
+    hints = {one["column"]: one["hint"] for one in data.check().used["unused"]["items"]}
+    read = "A modality can read it: preis_netto=number:preis.netto."
+    assert hints["preis.netto"] == read
+    assert " size" in hints[" size"]
+    assert hints[" size"].startswith("A modality, category, can read it under another name")
+    assert hints["v.npy"].startswith("A modality, vectors, can read it under another name")
+    assert hints["place"].startswith("It looks like codes, addresses or files, of which each item")
+    modality = read.removeprefix("A modality can read it: ").removesuffix(".")
+    assert data.check(options=Options(modalities=("id", modality))).fits
+
+
 def test_a_session_is_told_how_it_is_used(data):
     sessions = data.events.with_columns(session_id=pl.lit("s1"), device_id=pl.lit(7))
     data.events = sessions

@@ -4,7 +4,7 @@ A column of text holds numbers, times or truth values if all of its values can b
 in a table that was read from a CSV file. Empty texts are missing values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -32,6 +32,32 @@ def kind_of(dtype: Any) -> Kind | None:
     if dtype == pl.Boolean:
         return "boolean"
     return "text" if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null) else None
+
+
+class RefusedValues(ValueError):
+    """Some rows have values that a condition can't read.
+
+    Args:
+        message: about the first of them.
+        of_rows: returns the message about each row; None for rows that can be read so far.
+
+    Example:
+        >>> error = RefusedValues("got 'x'", lambda: ["got 'x'", None, "got 'y'"])
+        >>> error.map(str.upper).of_rows()
+        ["GOT 'X'", None, "GOT 'Y'"]
+    """
+
+    def __init__(self, message: str, of_rows: Callable[[], list[str | None]]) -> None:
+        super().__init__(message)
+        self.of_rows = of_rows
+
+    def map(self, change: Callable[[str], str]) -> "RefusedValues":
+        """Return this error with other messages."""
+
+        def of_rows() -> list[str | None]:
+            return [None if said is None else change(said) for said in self.of_rows()]
+
+        return RefusedValues(change(str(self)), of_rows)
 
 
 class Columns:
@@ -141,9 +167,18 @@ class Columns:
         bad = self.first_unlike(name, kind)
         if bad is not None:
             hint = "; in quotes, a number is compared as text" if kind == "number" else ""
-            raise ValueError(
-                f"{name!r} can't be compared with {DESCRIBED[kind]}: it holds {bad!r}{hint}"
-            )
+
+            def said(value: str) -> str:
+                return (
+                    f"{name!r} can't be compared with {DESCRIBED[kind]}: it holds {value!r}{hint}"
+                )
+
+            def of_rows() -> list[str | None]:
+                values = frame.select(_unlike(name, kind)).to_series().to_list()
+                return [None if value is None else said(value) for value in values]
+
+            frame = self.frame
+            raise RefusedValues(said(bad), of_rows)
         return _parsed(_text(name), kind)
 
 
@@ -154,9 +189,13 @@ def unlike(frame: pl.DataFrame, name: str, kind: Kind) -> pl.Series:
         >>> unlike(pl.DataFrame({"price": ["9.50", "", "n/a"]}), "price", "number").to_list()
         ['n/a']
     """
+    return frame.select(_unlike(name, kind).drop_nulls()).to_series()
+
+
+def _unlike(name: str, kind: Kind) -> pl.Expr:
+    """Return a column of text with null where it can be read as a kind."""
     text = _text(name)
-    bad = text.is_not_null() & _parsed(text, kind).is_null()
-    return frame.select(text.filter(bad)).to_series()
+    return pl.when(_parsed(text, kind).is_null()).then(text).alias(name)
 
 
 def readings(texts: Sequence[str]) -> list[tuple[bool, ...]]:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import polars as pl
 
-from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
+from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind, RefusedValues
 from mmrec.data.conditions.nodes import (
     Age,
     Arithmetic,
@@ -152,11 +152,19 @@ class Values:
         known = self.columns.select(seconds.max())
         latest = None if known is None else known.item()
         if latest is not None and latest >= LATEST:
-            unit = other_unit(latest)
-            raise self.wrong(
-                f"the times in {column.name!r} must be seconds since 1970; got {latest}{unit}",
-                column,
-            )
+
+            def said(time: float) -> str:
+                reason = f"must be seconds since 1970; got {time}{other_unit(time)}"
+                return misread(f"the times in {column.name!r} {reason}", self.text, column.at)
+
+            def of_rows() -> list[str | None]:
+                found = self.columns.select(seconds)
+                times = [] if found is None else found.to_series().to_list()
+                return [
+                    said(time) if time is not None and time >= LATEST else None for time in times
+                ]
+
+            raise RefusedValues(said(latest), of_rows)
         return seconds
 
     def check_bare(self, node: Value) -> None:
@@ -178,5 +186,7 @@ class Values:
         """Add the place of a node to an error about a column."""
         try:
             yield
+        except RefusedValues as error:
+            raise error.map(lambda said: misread(said, self.text, node.at)) from None
         except ValueError as error:
             raise self.wrong(str(error), node) from None

@@ -9,7 +9,7 @@ import polars as pl
 from mmrec.data.conditions.columns import Columns
 from mmrec.data.event_rules import SIGNALS
 from mmrec.data.held_kinds import is_id
-from mmrec.data.likely_texts import as_modality, looks_like_text
+from mmrec.data.likely_texts import as_modality, can_be_named, looks_like_paths, looks_like_text
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
@@ -145,20 +145,30 @@ def _hint(column: pl.Series, name: str) -> str:
     if is_id(name):
         return "It looks like an id of something else."
     if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
-        return f"A modality can read it: number:{name}."
+        return _modality(name, "number")
     if isinstance(dtype, pl.List | pl.Array):
         kind = "vectors" if dtype.inner.is_float() else "category"
-        return f"A modality can read it: {kind}:{name}."
+        return _modality(name, kind)
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Time):
         return ""
     if looks_like_text(column):
-        return f"A modality can read it: {as_modality([name])}."
+        return _modality(name, "text")
     if Columns(column.to_frame()).holds(name) == "time":
         return "It holds times as texts; conditions can read them, see mmrec recommend --where."
     few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
-    if not few and _is_codes(column):
-        return "It looks like codes, addresses or files, which no modality reads."
-    return f"A modality can read it: {f'category:{name}' if few else as_modality([name])}."
+    if not few and (_is_codes(column) or looks_like_paths(column)):
+        return (
+            "It looks like codes, addresses or files, of which each item has another; a modality "
+            "learns little from them."
+        )
+    return _modality(name, "category" if few else "text")
+
+
+def _modality(name: str, kind: str) -> str:
+    """Return the modality that reads a column, or that its name stands in the way."""
+    if not can_be_named(name, kind):
+        return f"A modality, {kind}, can read it under another name: {name!r} can't be typed."
+    return f"A modality can read it: {as_modality([name], kind)}."
 
 
 def _is_codes(column: pl.Series) -> bool:

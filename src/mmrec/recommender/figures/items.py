@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 
+from mmrec.affinities import without_novelty
 from mmrec.data import Catalog
 from mmrec.display.plots import BASELINE, COLORS, WIDTH, color_of, new_figure, styled
 from mmrec.recommender.artifact.state import RecommenderState
@@ -45,7 +46,8 @@ def item_positions(state: RecommenderState, projection: Projection | None = None
     """Return a map of the items.
 
     The directions of the vectors are projected, since the cosine says which items are alike.
-    Removed items and those with an empty vector are left out.
+    Columns that say whether an item is new don't count. Removed items and those with an empty
+    vector are left out.
 
     Args:
         state: the recommender.
@@ -64,7 +66,7 @@ def item_positions(state: RecommenderState, projection: Projection | None = None
     if projection not in (None, "pca", "umap"):
         raise ValueError(f"projection must be 'pca' or 'umap'; got {projection!r}")
     made: Projection = projection or ("umap" if find_spec("umap") else "pca")
-    vectors = state.vectors.detach().cpu().double()
+    vectors = without_novelty(state.model, state.vectors).detach().cpu().double()
     indices = torch.nonzero(state.available & vectors.any(1)).flatten().numpy()
     if len(indices) < 3:
         raise ValueError(f"a map expects three items or more; got {len(indices)}")
