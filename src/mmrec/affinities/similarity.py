@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from mmrec.affinities.content import NOVELTY_COLUMNS
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.models import SequentialModel
 
@@ -24,7 +25,6 @@ def without_novelty(model: SequentialModel, vectors: Float[Tensor, "N _"]) -> Fl
         torch.Size([3, 6])
     """
     fusion = model.items.fusion
-    if not isinstance(fusion, AffinityFusion):
-        return vectors
-    content = fusion.content
-    return vectors[:, : vectors.shape[1] - (content.dim - sum(content.dims.values()))]
+    if isinstance(fusion, AffinityFusion) and fusion.content.novelty:
+        return vectors[:, :-NOVELTY_COLUMNS]
+    return vectors
