@@ -107,3 +107,17 @@ def test_a_target_that_is_not_recommended_has_no_say():
     _, offset = candidates_of(lambda rows: blocked[rows], target, seed=0)
     assert torch.isinf(offset[:10, 1:]).all()
     assert torch.isfinite(offset[10:, 1:]).any(1).all()
+
+
+def test_usual_weights_stay_unless_others_are_better():
+    few, terms = planted((1.0, 2.5), requests=30)
+    assert choose_weights(terms, ["near"], few, np.arange(30), usual={"near": 2.0})[0] == {
+        "near": 2.0
+    }
+    target, terms = planted((1.0, 2.5), requests=600)
+    alone, _ = choose_weights(terms, ["near"], target, np.arange(600))
+    weights, facts = choose_weights(terms, ["near"], target, np.arange(600), usual={"near": -1.0})
+    assert weights == pytest.approx(alone)
+    assert facts["gain"] > 0.2
+    nothing = np.zeros(0, dtype=int)
+    assert choose_weights(terms, ["near"], nothing, nothing, usual={"gone": 1.0})[0] == {}

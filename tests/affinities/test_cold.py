@@ -231,3 +231,18 @@ def test_what_is_drawn_more_often_counts_less():
     few = choose_for_cold(*given, cost=0.0)[0].get("unseen", 0.0)
     many = choose_for_cold(*given, cost=0.0, share=0.95)[0]["unseen"]
     assert many > few + 1
+
+
+def test_weights_of_new_items_stay_unless_others_are_better():
+    target, table = planted(content=0.0, below=0.0, requests=200)
+    given = NAMES, {}, target, np.arange(len(target)), UNSEEN
+    kept = {"new": 1.0}
+    weights, facts = choose_for_cold(lambda rows: table[rows], *given, apart=True, of_new=kept)
+    assert weights == kept
+    assert facts["weights"] == kept
+    target, table = planted(content=3.0, below=6.0)
+    given = NAMES, {}, target, np.arange(len(target)), UNSEEN
+    bad = {"new": -9.0}
+    weights, facts = choose_for_cold(lambda rows: table[rows], *given, apart=True, of_new=bad)
+    assert weights["new:text"] > 0
+    assert weights["new"] > bad["new"]

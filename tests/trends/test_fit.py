@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from mmrec.trends import (
     ItemEvents,
     Requests,
     TrendHistory,
+    TrendWeights,
+    as_before,
     fit_trend,
 )
 
@@ -155,3 +158,23 @@ def test_errors(unchecked):
         fitted(events, requests, torch.zeros(300, 10))
     with pytest.raises(ValueError, match="with 3840 NaN"):
         fitted(events, requests, torch.full((300, V + 1), torch.nan))
+
+
+def test_the_usual_trend_stays_unless_another_is_better():
+    events, still = fashions(), fashions(share=0.0)
+    noise = torch.randn(300, V + 1, generator=torch.Generator().manual_seed(0))
+    usual, _ = fitted(events, late(events))
+    created, train = np.full(V + 1, np.nan), still.before(480 * HOUR)
+    kept, facts = fit_trend(noise, late(still), still, train, created, usual=usual)
+    again = as_before(usual, still, train, created)
+    assert (kept.half_life, kept.weights) == (usual.half_life, usual.weights)
+    assert torch.equal(kept.bonus(torch.tensor([9e6])), again.bonus(torch.tensor([9e6])))
+    assert facts["chosen"] == "as before"
+    json.dumps(facts)
+    bad = replace(usual, weights=TrendWeights(now=-5.0))
+    train = events.before(480 * HOUR)
+    better, facts = fit_trend(
+        torch.zeros(300, V + 1), late(events), events, train, created, usual=bad
+    )
+    assert better.weights.now > 0
+    assert facts["chosen"] != "as before"

@@ -37,6 +37,7 @@ def choose_weights(
     target: Int[np.ndarray, " N"],
     user: Shaped[np.ndarray, " N"],
     *,
+    usual: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the most likely weights of terms, if these lift NDCG@10, and facts for the report.
@@ -47,13 +48,15 @@ def choose_weights(
     more than 1.5 standard errors of the paired difference. For that, users are divided into five
     folds; each is ranked with weights that are most likely for the others. Weights are given in
     units of the model's score: divided by its factor, which is .1 at least. In the facts,
-    ``"terms"`` has the weights before that, when each term was kept or left out.
+    ``"terms"`` has the weights before that, when each term was kept or left out. ``usual`` weights,
+    those of a recommender that is updated, stay unless others gain as much beyond them.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
         names: names of the terms after the model's score.
         target: the item that each request led to.
         user: the user of each request.
+        usual: weights that stay if no others are better; by default none.
         seed: seed of the draws.
 
     Example:
@@ -65,10 +68,15 @@ def choose_weights(
         >>> list(weights), facts["gain"] > 0.2
         (['near'], True)
     """
+    usual = {name: weight for name, weight in (usual or {}).items() if name in names}
     if not len(target):
-        return {}, dict(NOTHING)
+        return usual, dict(NOTHING)
     features, offset = candidates_of(terms, target, seed)
     fold, before = folds(user, seed), ndcg(features[..., 0], offset)
+    with_usual = features[..., 0]
+    for name, weight in usual.items():
+        with_usual = with_usual + weight * features[..., 1 + names.index(name)]
+    stays = ndcg(with_usual, offset)
     kept, tried = certain(features, offset, names)
     features = features[..., [0, *(1 + names.index(name) for name in kept)]]
     after = before.copy()
@@ -78,11 +86,16 @@ def choose_weights(
             weights, _ = _in_units(features[rest], offset[rest])
             score = features[rows][..., 0] + features[rows][..., 1:] @ weights.float()
             after[fold == own] = ndcg(score, offset[rows])
-    gained = compare(after, before, user)
-    found, factor = dict[str, float](), 1.0
+    gained = compare(after, stays, user)
     if gained["gain"] > ERRORS * gained["standard_error"]:
         weights, factor = _in_units(features, offset)
         found = dict(zip(kept, weights.tolist(), strict=True))
+    else:
+        after, found, factor = stays, usual, 1.0
+        if usual:
+            factor = max(float(most_likely(with_usual.unsqueeze(-1), offset)[0]), LEAST_SCALE)
+    if usual:
+        gained = compare(after, before, user)
     facts = {"requests": len(target), "ndcg@10": float(before.mean()), **gained, "factor": factor}
     return found, {**facts, "terms": tried, "weights": found}
 

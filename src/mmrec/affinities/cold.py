@@ -35,6 +35,7 @@ def choose_for_cold(
     cost: float = COST,
     unit: float = 1.0,
     share: float | None = None,
+    of_new: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the weights with which targets without events are found, and what they gained.
@@ -65,6 +66,8 @@ def choose_for_cold(
         unit: what a weight of 1 is, in units of the model's score.
         share: share of all targets that are items without events, if ``target`` is a draw of them;
             by default that of ``target``.
+        of_new: weights that items without events have and keep if no others are better, as when a
+            recommender is updated; by default none.
         seed: seed of the draws.
 
     Example:
@@ -84,8 +87,9 @@ def choose_for_cold(
     """
     cold = unseen.numpy()[target]
     facts: dict[str, Any] = {"requests": int(cold.sum()), "weights": {}}
+    of_new = {} if of_new is None else dict(of_new)
     if len(np.unique(user[cold])) < LEAST:
-        return weights, facts
+        return weights | of_new, facts
     features, offset = candidates_of(terms, target, seed, unseen)
     column = {name: number for number, name in enumerate(names, 1)}
     drawn = float(cold.mean())
@@ -93,6 +97,7 @@ def choose_for_cold(
     counts = np.where(cold, share / drawn, (1 - share) / (1 - drawn) if drawn < 1 else 0.0)
     cases = Cases(features, offset, column, unit, _log_odds(share) - _log_odds(drawn))
     before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
+    stays = ndcg(cases.scores(weights | of_new), offset)
 
     def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
         """Return the weights that rows choose, of each kind; those before where there are none."""
@@ -127,12 +132,17 @@ def choose_for_cold(
     for more in range(1, len(after)):
         if _gains(compare(after[more][cold], after[kind][cold], user[cold])):
             kind = more
-    gained = compare(after[kind][cold], before[cold], user[cold])
-    lost = 1 - after[kind][~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
+    gained = compare(after[kind][cold], stays[cold], user[cold])
+    if better := _gains(gained):
+        changes, found = best(np.ones(len(target), dtype=bool))[kind], after[kind]
+    else:
+        changes, found = of_new, stays if of_new else after[kind]
+    if of_new:
+        gained = compare(found[cold], before[cold], user[cold])
+    lost = 1 - found[~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
     facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
-    if not _gains(gained):
+    if not better and not of_new:
         return weights, facts
-    changes = best(np.ones(len(target), dtype=bool))[kind]
     given = weights | changes
     kept = {name: weight for name, weight in given.items() if weight != usual(name, given)}
     return kept, {**facts, "weights": changes}

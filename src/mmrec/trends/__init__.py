@@ -7,7 +7,7 @@ events as they come, and :func:`fit_trend` finds half-life and weights on valida
 
 from mmrec.trends.age import AGE_KNOTS, about_undated, ages, created_times, undated
 from mmrec.trends.events import ItemEvents
-from mmrec.trends.fit import fit_trend
+from mmrec.trends.fit import as_before, fit_trend
 from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.history import PopularityHistory
 from mmrec.trends.live import LiveTrend
@@ -32,6 +32,7 @@ __all__ = [
     "TrendWeights",
     "about_undated",
     "ages",
+    "as_before",
     "choose_half_life",
     "clustered_error",
     "created_times",

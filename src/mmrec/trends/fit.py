@@ -12,11 +12,15 @@ from torch import Tensor
 from mmrec.trends.events import ItemEvents
 from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.requests import Requests, Scores
-from mmrec.trends.terms import choose_terms
+from mmrec.trends.terms import ERRORS, choose_terms, compare, finite, gains_of
 from mmrec.trends.trend import Trend
 from mmrec.trends.trend_history import TrendHistory
+from mmrec.trends.weights import TrendWeights
 
 MOST_ROWS = 2000
+
+AS_BEFORE = "as before"
+"""In the facts of an update, the name of the terms that the recommender had."""
 
 
 def fit_trend(
@@ -26,6 +30,7 @@ def fit_trend(
     train: ItemEvents,
     created: Float[np.ndarray, " V1"],
     *,
+    usual: Trend | None = None,
     seed: int = 0,
 ) -> tuple[Trend, dict[str, Any]]:
     """Fit a trend to requests, and leave out what does not lift their NDCG@10.
@@ -34,7 +39,9 @@ def fit_trend(
     over the catalogue, in which the model's scores are fixed up to one factor. Popularity, age and
     both are tried: the users are divided into two halves, and each half is ranked with weights
     that were fitted on the other. The best set of terms is used if its mean gain in NDCG@10 is
-    greater than two standard errors (by user); otherwise all weights are 0.
+    greater than two standard errors (by user); otherwise all weights are 0. The half-life and the
+    weights of a ``usual`` trend, that of a recommender that is updated, stay unless the new ones
+    gain as much beyond them.
 
     Args:
         scores: the model's scores for each request, or a function that returns those of some rows.
@@ -42,6 +49,7 @@ def fit_trend(
         events: all events that a request may know of; those before its time count.
         train: the training events, for the long-run shares.
         created: see :func:`mmrec.trends.created_times`; first events tell where it is NaN.
+        usual: a trend that stays if no other is better.
         seed: seed of the draws.
 
     Returns:
@@ -78,9 +86,8 @@ def fit_trend(
         pseudo_count=pseudo_count(train, half_life),
         created=created,
     )
-    weights, facts = choose_terms(
-        _as_function(scores), requests, chosen, TrendHistory(trend, events), seed
-    )
+    given = _as_function(scores), requests, chosen
+    weights, facts, after = choose_terms(*given, TrendHistory(trend, events), seed)
     about = {
         "requests": len(chosen),
         "users": len(np.unique(requests.user[chosen])),
@@ -88,7 +95,47 @@ def fit_trend(
         "log_likelihood": {str(key): value for key, value in likelihood.items()},
         "pseudo_count": trend.pseudo_count,
     }
-    return replace(trend, weights=weights), about | facts
+    trend = replace(trend, weights=weights)
+    if usual is None or not usual.active:
+        return trend, about | facts
+    stays = as_before(usual, events, train, created)
+    before = gains_of(*given, TrendHistory(stays, events))
+    gained = compare(after, before, requests.user[chosen])
+    if gained["gain"] > ERRORS * gained["standard_error"]:
+        return trend, about | facts
+    none = gains_of(*given, TrendHistory(replace(stays, weights=TrendWeights()), events))
+    facts["terms"] |= {AS_BEFORE: finite(compare(before, none, requests.user[chosen]))}
+    facts |= {"chosen": AS_BEFORE, "weights": usual.weights.to_dict()}
+    about |= {"half_life": _named(usual.half_life), "pseudo_count": usual.pseudo_count}
+    return stays, about | facts
+
+
+def as_before(
+    usual: Trend, events: ItemEvents, train: ItemEvents, created: Float[np.ndarray, " V1"]
+) -> Trend:
+    """Return a trend with its half-life and weights at the end of other events.
+
+    Args:
+        usual: the trend.
+        events: all events.
+        train: the training events, for the long-run shares.
+        created: see :func:`mmrec.trends.created_times`.
+
+    Example:
+        >>> log = ItemEvents(np.array([1, 1, 2]), np.array([0.0, 10.0, 20.0]))
+        >>> trend = Trend.of(log, log.counts(2), half_life=10.0, pseudo_count=1.0)
+        >>> as_before(trend, log, log, np.full(3, np.nan)).half_life
+        10.0
+    """
+    trend = Trend.of(
+        events,
+        train.counts(len(created) - 1),
+        half_life=usual.half_life,
+        pseudo_count=usual.pseudo_count,
+        created=created,
+        weights=usual.weights,
+    )
+    return replace(trend, scale=usual.scale)
 
 
 def _drawn(number: int, seed: int) -> Int[np.ndarray, " N"]:

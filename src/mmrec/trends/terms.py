@@ -59,8 +59,11 @@ def choose_terms(
     chosen: Int[np.ndarray, " N"],
     history: TrendHistory,
     seed: int,
-) -> tuple[TrendWeights, dict[str, Any]]:
-    """Return the weights of the best terms that gain, and what each set of terms gained."""
+) -> tuple[TrendWeights, dict[str, Any], Float[np.ndarray, " N"]]:
+    """Return the weights of the best terms that gain, and what each set of terms gained.
+
+    The last value is the NDCG@10 of each request with the terms that were chosen.
+    """
     static, users = history.trend.static_feature, requests.user[chosen]
     features, offset = design(
         rows_of(scores, requests, chosen, history),
@@ -79,7 +82,7 @@ def choose_terms(
         before[place] = _gain(row, [])
         for name, weights in crossed.items():
             after[name][place] = _gain(row, _terms(row, static, weights[fold[place]]))
-    terms = {name: _compare(values, before, users) for name, values in after.items()}
+    terms = {name: compare(values, before, users) for name, values in after.items()}
     accepted = [
         name for name, facts in terms.items() if facts["gain"] > ERRORS * facts["standard_error"]
     ]
@@ -89,11 +92,38 @@ def choose_terms(
         found = _fit(features, offset, TERMS[best], np.ones(len(chosen), dtype=bool))
     facts = {
         "ndcg@10": float(before.mean()),
-        "terms": {name: _finite(facts) for name, facts in terms.items()},
+        "terms": {name: finite(facts) for name, facts in terms.items()},
         "chosen": best,
         "weights": found.to_dict(),
     }
-    return found, facts
+    return found, facts, before if best is None else after[best]
+
+
+def gains_of(
+    scores: Scores, requests: Requests, chosen: Int[np.ndarray, " N"], history: TrendHistory
+) -> Float[np.ndarray, " N"]:
+    """Return the NDCG@10 of each request with the weights of a trend."""
+    static, weights = history.trend.static_feature, history.trend.weights
+    rows = rows_of(scores, requests, chosen, history)
+    return np.array([_gain(row, _terms(row, static, weights)) for row in rows])
+
+
+def compare(
+    after: Float[np.ndarray, " N"],
+    before: Float[np.ndarray, " N"],
+    users: Shaped[np.ndarray, " N"],
+) -> dict[str, float]:
+    """Return the mean of what is compared, its gain, and the standard error of that by user."""
+    return {
+        "ndcg@10": float(after.mean()),
+        "gain": float((after - before).mean()),
+        "standard_error": clustered_error(after - before, users),
+    }
+
+
+def finite(facts: dict[str, float]) -> dict[str, float | None]:
+    """Return facts with None for infinity, which JSON lacks."""
+    return {name: value if math.isfinite(value) else None for name, value in facts.items()}
 
 
 def _fit(
@@ -122,19 +152,6 @@ def _gain(row: Row, terms: Iterable[np.ndarray]) -> float:
     total = sum(terms, start=row.scores)
     rank = int((total >= total[row.target]).sum())
     return 1 / math.log2(1 + rank) if rank <= K else 0.0
-
-
-def _compare(after: np.ndarray, before: np.ndarray, users: np.ndarray) -> dict[str, float]:
-    return {
-        "ndcg@10": float(after.mean()),
-        "gain": float((after - before).mean()),
-        "standard_error": clustered_error(after - before, users),
-    }
-
-
-def _finite(facts: dict[str, float]) -> dict[str, float | None]:
-    """Return facts with None for infinity, which JSON lacks."""
-    return {name: value if math.isfinite(value) else None for name, value in facts.items()}
 
 
 def _folds(users: Shaped[np.ndarray, " N"], seed: int) -> Int[np.ndarray, " N"]:

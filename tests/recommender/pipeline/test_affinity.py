@@ -106,11 +106,19 @@ def randomly(users, name, start, seed):
     return {**rows, "item_id": [f"i{n}" for n in rng.integers(0, 40, len(rows["item_id"]))]}
 
 
-def test_what_an_update_drops_keeps_its_counts(made, tmp_path):
-    """Validation on random events doesn't want it; a later update takes it again."""
-    dropped = made.update(randomly(60, "b", 1e6, seed=1))
-    moves = float(of_kind(dropped).counts.sum()) - float(of_kind(made).counts.sum())
+def test_weights_stay_unless_others_are_better(made):
+    """Random events say little; an update with them must not forget what all others have said."""
+    new = made.update(randomly(60, "b", 1e6, seed=1))
+    assert weights_of(new.state) == pytest.approx(weights_of(made.state))
+    moves = float(of_kind(new).counts.sum()) - float(of_kind(made).counts.sum())
     assert 0 < moves <= 60 * 5
+
+
+def test_what_has_no_weight_keeps_its_counts(made, tmp_path):
+    """A later update takes it again."""
+    counted = tuple(one.weighted(0.0) for one in made.state.neighbours)
+    dropped = Recommender(replace(made.state, neighbours=counted))
+    dropped = dropped.update(randomly(60, "b", 1e6, seed=1))
     assert of_kind(dropped).weight == 0
     assert "successors" not in dropped.report["affinities"]["weights"]
     without = Recommender(replace(dropped.state, neighbours=()))

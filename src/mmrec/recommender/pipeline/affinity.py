@@ -130,7 +130,8 @@ def _chosen(
 
     With too few validation events on items with events, their weights are those of ``start``.
     """
-    before = {} if start is None else weights_of(start)
+    given = {} if start is None else weights_of(start)
+    before = {name: weight for name, weight in given.items() if weight}
     of_new = {n: w for n, w in before.items() if n in (UNSEEN, *OWN) or n.startswith(NEW)}
     weights = {n: weight for n, weight in before.items() if n not in of_new}
     names, seed = [*_content_names(wide.model), *counted], state.options.seed
@@ -146,6 +147,7 @@ def _chosen(
             names,
             some.targets,
             some.users,
+            usual=weights,
             seed=seed,
         )
     cold, apart = requests.where(new).drawn(COLD, seed), _identity(state) is not None
@@ -161,10 +163,9 @@ def _chosen(
         cost=state.options.new_item_cost,
         unit=1 / facts["factor"],
         share=float(new.mean()) if len(new) else None,
+        of_new=of_new,
         seed=seed,
     )
-    if "gain" not in more:  # too few of them: an update keeps what the RUN has
-        weights = weights | of_new
     return weights, {**facts, "weights": weights, "cold": more}
 
 

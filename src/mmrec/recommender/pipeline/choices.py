@@ -43,7 +43,8 @@ def _keep_affinities(
 def _choose_trend(
     state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
 ) -> tuple[RecommenderState, dict[str, Any]]:
-    return with_trend(state, split, recounted(state, split.train))
+    usual = None if start is None else start.trend
+    return with_trend(state, split, recounted(state, split.train), usual)
 
 
 def _choose_reranker(

@@ -13,7 +13,15 @@ from mmrec.evaluation import known_sequences
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.requests import ValidRequests
-from mmrec.trends import ItemEvents, Requests, Trend, TrendHistory, created_times, fit_trend
+from mmrec.trends import (
+    ItemEvents,
+    Requests,
+    Trend,
+    TrendHistory,
+    as_before,
+    created_times,
+    fit_trend,
+)
 
 
 def known_events(split: Split, part: str) -> ItemEvents:
@@ -23,7 +31,10 @@ def known_events(split: Split, part: str) -> ItemEvents:
 
 
 def with_trend(
-    state: RecommenderState, split: Split, counted: Sequence[Counted] = ()
+    state: RecommenderState,
+    split: Split,
+    counted: Sequence[Counted] = (),
+    usual: Trend | None = None,
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
@@ -33,33 +44,32 @@ def with_trend(
         state: a trained state; a trend that it has is fitted anew.
         split: the events.
         counted: its counted affinities as they were after the training part.
+        usual: the trend of the recommender that was updated, which stays if no other is better.
     """
-    if not state.options.trend:
+    if not state.options.trend or not split.sequences.timed:
         return state, {}
     split = state.labelled(split)
     known = ValidRequests.of(split)
-    if not split.sequences.timed or not known.enough:
+    train, events = split.train.without_negatives(), known_events(split, "valid")
+    trained = ItemEvents(train.item, train.time.astype(np.float64))
+    created = created_times(state.catalog.frame, events)
+    if known.enough:
+        scorer = replace(state, trend=None, neighbours=tuple(counted)).scorer
+        requests = Requests(
+            known.targets,
+            split.sequences.time[known.stops].astype(np.float64),
+            known.users,
+            known.seen,
+        )
+        scores, seed = partial(known.scores, scorer), state.options.seed
+        trend, facts = fit_trend(scores, requests, events, trained, created, usual=usual, seed=seed)
+    elif usual is not None:
+        trend, facts = as_before(usual, events, trained, created), {}
+    else:
         return state, {}
-    train = split.train.without_negatives()
-    scorer = replace(state, trend=None, neighbours=tuple(counted)).scorer
-    requests = Requests(
-        known.targets,
-        split.sequences.time[known.stops].astype(np.float64),
-        known.users,
-        known.seen,
-    )
-    events = known_events(split, "valid")
-    trend, facts = fit_trend(
-        partial(known.scores, scorer),
-        requests,
-        events,
-        ItemEvents(train.item, train.time.astype(np.float64)),
-        created_times(state.catalog.frame, events),
-        seed=state.options.seed,
-    )
     every = split.sequences.without_negatives()
     trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))
-    return replace(state, trend=trend), {"trend": facts}
+    return replace(state, trend=trend), {"trend": facts} if facts else {}
 
 
 def trending(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
