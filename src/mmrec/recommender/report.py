@@ -56,7 +56,8 @@ class Report(dict[str, Any]):
 
 def notes(report: Mapping[str, Any]) -> list[str]:
     """Return what a report says besides metrics, a line each."""
-    said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
+    said = [*_worse(report), *_ahead(report), *_of_model(report), *_of_events(report)]
+    said.append(_of_split(report))
     said += _of_seen(report)
     said += [*_of_refit(report), *_of_choices(report)]
     return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
@@ -72,7 +73,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
-    first = [*_ahead(report), *_of_model(report), *_of_events(report)]
+    first = [*_worse(report), *_ahead(report), *_of_model(report), *_of_events(report)]
     return "\n".join([*first, *lines, *_of_lists(tested(report)), *_of_baselines(report)])
 
 
@@ -83,6 +84,27 @@ def _ahead(report: Mapping[str, Any]) -> list[str]:
     if name is None or own is None or value <= own:
         return []
     return [f"{name} is ahead of mmrec: {MAIN} {value:.4f} against {own:.4f}"]
+
+
+def _worse(report: Mapping[str, Any]) -> list[str]:
+    """Return a line if an update is worse than the recommender that was updated."""
+    line = worse_than_before(report)
+    return [] if line is None else [f"warning: {line}"]
+
+
+def worse_than_before(report: Mapping[str, Any]) -> str | None:
+    """Return that an update is worse than the recommender before, with both figures; else None.
+
+    Example:
+        >>> worse_than_before({"test": {"ndcg@10": 0.1}, "before": {"ndcg@10": 0.2}})
+        'this update is worse than the RUN before it: ndcg@10 0.1000 against 0.2000'
+        >>> worse_than_before({"test": {"ndcg@10": 0.2}})
+    """
+    before = report.get(BEFORE, {}).get(MAIN)
+    own = tested(report).get(MAIN) if has_metrics(report) else None
+    if before is None or own is None or own >= before:
+        return None
+    return f"this update is worse than the RUN before it: {MAIN} {own:.4f} against {before:.4f}"
 
 
 def _of_model(report: Mapping[str, Any]) -> list[str]:
@@ -318,6 +340,7 @@ def summary(state: RecommenderState) -> str:
     lines += [f"  {line.replace(': ', '  ', 1)}" for line in _of_choices(report)]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
+    lines += [f"  {line.replace(': ', '     ', 1)}" for line in _worse(report)]
     return "\n".join(lines)
 
 

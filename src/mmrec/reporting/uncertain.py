@@ -6,6 +6,7 @@ from typing import Any
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.figures import measured, measured_baselines
+from mmrec.recommender.report import worse_than_before
 
 FEW = 400
 """Below so many test events, the report says that they are few."""
@@ -35,6 +36,8 @@ def _doubts(state: RecommenderState) -> Iterator[str]:
             f"The interval of this model, {own.low:.3f} to {own.high:.3f}, contains the best "
             f"baseline, {best.name} with {best.mean:.3f}. These events don't show which is better."
         )
+    if worse := worse_than_before(report):
+        yield f"{worse[0].upper()}{worse[1:]}."
     yield _number_of_targets(state, own.targets)
     seed = report.get("seed", state.options.seed)
     yield (
