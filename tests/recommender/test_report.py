@@ -118,6 +118,26 @@ def test_a_baseline_that_is_ahead_is_said_first(by_id):
     assert "ahead" not in str(report)
 
 
+def test_what_new_items_get_is_said(by_id):
+    report = by_id.report
+    test = report["test"]
+    test |= {"cold_share@10": 0.654, "targets": 530, "cold": {**test["cold"], "targets": 292}}
+    share = "65.4% of the places in lists of ten (cold_share@10); 292 of 530 test targets"
+    assert str(report).splitlines().count(f"cold items: {share}") == 1
+    affinities = {"weights": {}, "cold": {"requests": 13, "weights": {}}}
+    report["affinities"] = affinities
+    nothing = "new items: nothing is chosen for them"
+    assert f"{nothing}; their 13 validation events are of too few users" in str(report)
+    affinities["cold"] |= {"gain": 0.0, "standard_error": 0.0, "cost": 0.0}
+    assert f"{nothing}; no lift helps within new_item_cost (13 validation events)" in str(report)
+    assert nothing in report._repr_html_()
+    affinities |= {"weights": {"new": 1.0}, "gain": 0.1, "standard_error": 0.01}
+    affinities["cold"]["weights"] = {"new": 1.0}
+    test["cold"]["targets"] = 0
+    assert nothing not in str(report)
+    assert "cold items: " not in str(report)
+
+
 def test_an_update_that_is_worse_than_what_it_replaces_is_said_first(by_id):
     report = by_id.report
     own = report["test"]["ndcg@10"]

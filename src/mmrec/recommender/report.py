@@ -21,6 +21,7 @@ LISTS = {
 }
 BEFORE = "before"
 """In a report: the metrics of the recommender that was updated, on the same test events."""
+COLD_SHARE = "cold_share@10"
 NO_TARGETS = "no targets"
 """In place of a metric where there is nothing to measure, such as without cold items."""
 MAIN = "ndcg@10"
@@ -214,14 +215,25 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     if not facts:
         return []
     weights = [f"{name} {weight:.2f}" for name, weight in facts["weights"].items()]
+    new = _nothing_for_new(facts.get("cold", {}))
     if not weights:
-        return ["affinities: none lifts validation"]
+        return ["affinities: none lifts validation", *new]
     gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
     if (cold := facts.get("cold", {})).get("weights"):
         line += f"; then on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
         line += f", at a cost of {cold['cost']:.1%} for others"
-    return [f"{line})"]
+    return [f"{line})", *new]
+
+
+def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line if validation has chosen nothing for new items."""
+    if not facts or facts["weights"]:
+        return []
+    events = counted(facts["requests"], "validation event")
+    if "gain" not in facts:
+        return [f"new items: nothing is chosen for them; their {events} are of too few users"]
+    return [f"new items: nothing is chosen for them; no lift helps within new_item_cost ({events})"]
 
 
 def _of_reranker(report: Mapping[str, Any]) -> list[str]:
@@ -295,13 +307,17 @@ def _cells(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _of_lists(test: Mapping[str, Any]) -> list[str]:
-    """Return a line about the lists of ten, if the report has such metrics."""
+    """Return lines about the lists of ten and the cold items in them, if a report has these."""
     said = [
         f"{label} {test[name]:,.{places}f}"
         for name, (label, places) in LISTS.items()
         if name in test
     ]
-    return [f"lists of ten: {', '.join(said)}"] if said else []
+    lines = [f"lists of ten: {', '.join(said)}"] if said else []
+    if (share := test.get(COLD_SHARE)) is not None and test["cold"]["targets"]:
+        of = f"{test['cold']['targets']:,} of {test['targets']:,} test targets"
+        lines.append(f"cold items: {share:.1%} of the places in lists of ten ({COLD_SHARE}); {of}")
+    return lines
 
 
 def one_line(state: RecommenderState) -> str:
