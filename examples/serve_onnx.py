@@ -74,7 +74,12 @@ def make(folder: Path) -> None:
 
 
 def serve(folder: Path) -> None:
+    parts = json.loads((folder / "manifest.json").read_text())["parts"].values()
     for files in ("onnx", "int8"):
+        if any(files not in part["files"] for part in parts):
+            option = "--graphs onnx" if files == "onnx" else "--int8"
+            print(f"{folder} has no {files} files: mmrec export with {option} writes them")
+            continue
         server = Server(folder, files)
         for second, item in enumerate(server.items["item_id"].head(4)):
             server.observe("ann", item, 60.0 * second)

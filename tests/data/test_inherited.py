@@ -55,6 +55,16 @@ def test_a_name_that_is_missing_with_ours_is_refused():
     assert lone.columns == {"who": "user_id", "film": "item_id"}
 
 
+def test_names_of_columns_of_items_are_not_asked_of_events():
+    assert TRAINED.fitted({"interactions": THEIRS}).columns == {
+        "who": "user_id",
+        "film": "item_id",
+    }
+    assert TRAINED.fitted({"interactions": OURS}).columns == {}
+    with pytest.raises(ValueError, match=r"\['film'\], or our names for them, \['item_id'\]"):
+        TRAINED.fitted({"interactions": {"who": ["u"], "movie": ["a"]}})
+
+
 def test_both_names_are_refused_and_options_replace_them():
     both = {"interactions": {**THEIRS, "user_id": ["u"]}}
     with pytest.raises(ValueError, match=r"two would be \['user_id'\].*are those of the training"):

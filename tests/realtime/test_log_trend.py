@@ -62,9 +62,14 @@ def test_a_new_item_without_a_date_is_said(made):
     live = RealtimeRecommender(recommender)
     new = {"item_id": ["new", "n2"], "created_at": [None, 7.0]}
     added = live.add_items(new, features={})
-    said = "1 of 2 items has no created_at: its age counts from when it was added"
+    said = (
+        "1 of 2 items has no created_at: its age counts from when it was added; for conditions "
+        "such as age(created_at) < 2d it is empty"
+    )
     assert live.without_content(added) == said
     assert live.without_content(["n2"]) is None
+    young = live.catalog.where("age(created_at) < 2d", at=8.0)
+    assert young[live.catalog.indices_of(["new", "n2"])].tolist() == [False, True]
     bare = RealtimeRecommender(made)
     assert bare.without_content(bare.add_items({"item_id": ["new"]}, features={})) is None
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -46,6 +48,14 @@ def test_a_log_is_measured_as_it_was_read(made, caplog):
         made.evaluate(theirs(), columns={"x": "user_id"})
     with pytest.raises(ValueError, match=r"expected the columns of the training, \['film'\], or"):
         made.evaluate(pl.DataFrame(theirs()).drop("film"))
+
+
+def test_a_log_needs_no_columns_of_items():
+    items = {"film": ITEMS, "titel": ["One", "Two", "Three", "Four"]}
+    columns = {**COLUMNS, "titel": "title"}
+    made = Recommender.fit(theirs(), items, columns=columns, time_unit="ms", options=OPTIONS)
+    made = Recommender(replace(made.state, given={"columns": columns, "time_unit": "ms"}))
+    assert made.evaluate(theirs())["events"]["test"] == 2
 
 
 def test_dates_have_no_unit(made):

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from mmrec.recommender import Recommender
 from mmrec.recommender.report import Report, metrics_table
+from mmrec.reporting.uncertain import doubts
 
 
 class Cells(HTMLParser):
@@ -88,8 +90,6 @@ def test_summaries(by_id):
 
 @pytest.mark.parametrize("report", [{}, {"seconds": 3}])
 def test_a_recommender_without_metrics(by_id, report):
-    from dataclasses import replace
-
     made = Recommender(replace(by_id.state, report=report))
     assert repr(made) == "Recommender(30 items, id, GRUInterest)"
     assert len(str(made).splitlines()) == 4
@@ -116,3 +116,38 @@ def test_a_baseline_that_is_ahead_is_said_first(by_id):
         assert said in report._repr_html_()
     report["baselines"]["item-knn"]["ndcg@10"] = own
     assert "ahead" not in str(report)
+
+
+def test_what_new_items_get_is_said(by_id):
+    report = by_id.report
+    test = report["test"]
+    test |= {"cold_share@10": 0.654, "targets": 530, "cold": {**test["cold"], "targets": 292}}
+    share = "65.4% of the places in lists of ten (cold_share@10); 292 of 530 test targets"
+    assert str(report).splitlines().count(f"cold items: {share}") == 1
+    affinities = {"weights": {}, "cold": {"requests": 13, "weights": {}}}
+    report["affinities"] = affinities
+    nothing = "new items: nothing is chosen for them"
+    assert f"{nothing}; their 13 validation events are of too few users" in str(report)
+    affinities["cold"] |= {"gain": 0.0, "standard_error": 0.0, "cost": 0.0}
+    assert f"{nothing}; no lift helps within new_item_cost (13 validation events)" in str(report)
+    assert nothing in report._repr_html_()
+    affinities |= {"weights": {"new": 1.0}, "gain": 0.1, "standard_error": 0.01}
+    affinities["cold"]["weights"] = {"new": 1.0}
+    test["cold"]["targets"] = 0
+    assert nothing not in str(report)
+    assert "cold items: " not in str(report)
+
+
+def test_an_update_that_is_worse_than_what_it_replaces_is_said_first(by_id):
+    report = by_id.report
+    own = report["test"]["ndcg@10"]
+    said = f"this update is worse than the RUN before it: ndcg@10 {own:.4f} against {own + 0.1:.4f}"
+    report["before"] = {"ndcg@10": own + 0.1}
+    assert str(report).splitlines()[0] == f"warning: {said}"
+    assert f"warning: {said}" in report._repr_html_()
+    made = Recommender(replace(by_id.state, report=report))
+    assert str(made).splitlines()[-1] == f"  warning     {said}"
+    assert any(said[1:] in one for one in doubts(made.state))
+    report["before"] = {"ndcg@10": own}
+    made = Recommender(replace(by_id.state, report=report))
+    assert "worse" not in f"{report} {made} {doubts(made.state)}"

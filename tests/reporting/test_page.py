@@ -10,6 +10,7 @@ import pytest
 from mmrec import Recommender
 from mmrec.recommender.check import CheckReport, Finding, Severity
 from mmrec.recommender.figures import item_positions
+from mmrec.recommender.pipeline.data import split_again
 from mmrec.reporting import draw_targets, worst_targets, write_report
 from mmrec.reporting.facts import changed_options, facts_of_training
 from mmrec.reporting.pictures import CELLS, pin_pictures
@@ -316,6 +317,7 @@ def test_doubts_name_what_could_mislead(small_shop):
     assert "with seed 0" in said
     cold = int((~made.targets["warm"]).sum())
     assert f"{cold:,} of the test events" in said
+    assert "content alone" not in said
     assert "has trained on the test events too" not in said
     ahead = {"baselines": {"markov": {"ndcg@10": 0.9, "targets": 9}}}
     assert doubts(with_report(made, ahead))[0].startswith("A baseline is ahead: Markov chain")
@@ -326,6 +328,26 @@ def test_doubts_name_what_could_mislead(small_shop):
     assert doubts(with_report(made, far))[0].startswith("There are")
     warm = made.targets.with_columns(warm=pl.lit(True))
     assert "No test event is of a new item" in " ".join(doubts(with_report(made, {}, targets=warm)))
+
+
+def test_doubts_say_which_new_items_the_model_has_met_in_validation(small_shop):
+    state = small_shop.recommender.state
+    cold = int((~small_shop.recommender.targets["warm"]).sum())
+    split = split_again(state, small_shop.dataset.interactions)
+    events = split.sequences
+    train, valid = ({*events.item[split.part == n].tolist()} for n in (0, 1))
+    targets = events.item[split.targets("test")].tolist()
+    met = sum(item in valid - train for item in targets)
+    assert state.report["valid_only_targets"] == split.valid_only_targets() == met
+    refit = {"refit": {"select": {}, "valid": {}}, "valid_only_targets": 1}
+    said = " ".join(doubts(with_report(small_shop.recommender, refit)))
+    assert f"1 of these {cold:,} are of items that they have met there" in said
+    assert f"The other {cold - 1:,} are of items that the model has never seen" in said
+    said = " ".join(doubts(with_report(small_shop.recommender, {"refit": {}})))
+    assert "has trained on none of these items" in said
+    older = {name: v for name, v in state.report.items() if name != "valid_only_targets"}
+    said = " ".join(doubts(replace(state, report={**older, "refit": refit["refit"]})))
+    assert "have met some of these items there" in said
 
 
 def test_a_model_that_has_trained_on_the_test_events_says_so(small_shop, tmp_path):

@@ -84,13 +84,15 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a RUN on the validation and test parts of its data set."""
+    from mmrec.cli.later import log_of_run
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-    report = recommender.evaluate(read_folder(folder, **how).interactions)
+    log = log_of_run(read_folder(folder, **how), recommender.catalog, folder)
+    report = recommender.evaluate(log)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
     typer.echo(metrics_table(report))

@@ -64,7 +64,8 @@ class TableReading:
             tables: the tables by name; the one of events is ``interactions``.
             columns: names that replace those of the training; all of them must be there.
             time_unit: a unit that replaces that of the training.
-            needed: our names that must be there, renamed or not; None for all.
+            needed: our names that must be there, renamed or not; None for all, or for those of
+                events if these are the only table and the names are those of the training.
             say: whether to log what was taken from the training.
 
         Raises:
@@ -77,6 +78,8 @@ class TableReading:
             TableReading(columns={'who': 'user_id'}, time_unit=None)
         """
         names = self.columns if columns is None else columns
+        if needed is None and columns is None and set(tables) == {"interactions"}:
+            needed = EVENT_COLUMNS  # names of columns of items are not asked of events
         if not names and self.time_unit is None:
             return TableReading({}, time_unit)
         heads = {name: read_table(table, name, HEAD) for name, table in tables.items()}

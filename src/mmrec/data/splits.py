@@ -90,6 +90,15 @@ class Split:
         _, first = np.unique(pairs, return_index=True)  # events are sorted by user and time
         return int((~np.isin(self.targets(part), first)).sum())
 
+    def valid_only_targets(self) -> int:
+        """Return how many test targets are cold items that have an event in validation.
+
+        A model that is trained on validation too has met these items, and so have the baselines.
+        """
+        met = self.sequences.item[self.part == VALID]
+        items = self.sequences.item[self.targets("test")]
+        return int((~self.warm[items] & np.isin(items, met)).sum())
+
     def until(self, part: str) -> Sequences:
         """Return the events of all parts up to and including ``part``."""
         return self.sequences.keep(self.part <= _number(part))

@@ -145,6 +145,7 @@ def describe_split(split: Split) -> dict[str, Any]:
         "candidates": len(split.candidates),
         "seen_targets": split.seen_targets("test"),
         "met_targets": split.met_targets("test"),
+        "valid_only_targets": split.valid_only_targets(),
         **({"event_roles": split.facts} if split.facts else {}),
     }
 

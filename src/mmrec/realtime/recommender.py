@@ -505,7 +505,9 @@ class RealtimeRecommender:
             of = f"{lacking:,} of {counted(len(rows), 'item')} {verb(lacking, 'has', 'have')} no "
             age = f"{verb(lacking, 'its', 'their')} age counts from when "
             then = f"{verb(lacking, 'it was', 'they were')} added"
-            said.append(f"{of}{created_column(rows.columns)}: {age}{then}")
+            column = created_column(rows.columns)
+            empty = f"for conditions such as age({column}) < 2d it is empty"
+            said.append(f"{of}{column}: {age}{then}; {empty}")
         return "; ".join(said) or None
 
     def update_items(

@@ -21,6 +21,7 @@ LISTS = {
 }
 BEFORE = "before"
 """In a report: the metrics of the recommender that was updated, on the same test events."""
+COLD_SHARE = "cold_share@10"
 NO_TARGETS = "no targets"
 """In place of a metric where there is nothing to measure, such as without cold items."""
 MAIN = "ndcg@10"
@@ -56,7 +57,8 @@ class Report(dict[str, Any]):
 
 def notes(report: Mapping[str, Any]) -> list[str]:
     """Return what a report says besides metrics, a line each."""
-    said = [*_ahead(report), *_of_model(report), *_of_events(report), _of_split(report)]
+    said = [*_worse(report), *_ahead(report), *_of_model(report), *_of_events(report)]
+    said.append(_of_split(report))
     said += _of_seen(report)
     said += [*_of_refit(report), *_of_choices(report)]
     return [*said, *_of_lists(tested(report)), *_of_baselines(report)]
@@ -72,7 +74,7 @@ def metrics_table(report: Mapping[str, Any]) -> str:
     lines += [" " * width + "".join(f"{column:>13}" for column in COLUMNS)]
     for label, values in rows.items():
         lines.append(f"{label:<{width}}" + "".join(f"{value:>13}" for value in values))
-    first = [*_ahead(report), *_of_model(report), *_of_events(report)]
+    first = [*_worse(report), *_ahead(report), *_of_model(report), *_of_events(report)]
     return "\n".join([*first, *lines, *_of_lists(tested(report)), *_of_baselines(report)])
 
 
@@ -83,6 +85,27 @@ def _ahead(report: Mapping[str, Any]) -> list[str]:
     if name is None or own is None or value <= own:
         return []
     return [f"{name} is ahead of mmrec: {MAIN} {value:.4f} against {own:.4f}"]
+
+
+def _worse(report: Mapping[str, Any]) -> list[str]:
+    """Return a line if an update is worse than the recommender that was updated."""
+    line = worse_than_before(report)
+    return [] if line is None else [f"warning: {line}"]
+
+
+def worse_than_before(report: Mapping[str, Any]) -> str | None:
+    """Return that an update is worse than the recommender before, with both figures; else None.
+
+    Example:
+        >>> worse_than_before({"test": {"ndcg@10": 0.1}, "before": {"ndcg@10": 0.2}})
+        'this update is worse than the RUN before it: ndcg@10 0.1000 against 0.2000'
+        >>> worse_than_before({"test": {"ndcg@10": 0.2}})
+    """
+    before = report.get(BEFORE, {}).get(MAIN)
+    own = tested(report).get(MAIN) if has_metrics(report) else None
+    if before is None or own is None or own >= before:
+        return None
+    return f"this update is worse than the RUN before it: {MAIN} {own:.4f} against {before:.4f}"
 
 
 def _of_model(report: Mapping[str, Any]) -> list[str]:
@@ -192,14 +215,25 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     if not facts:
         return []
     weights = [f"{name} {weight:.2f}" for name, weight in facts["weights"].items()]
+    new = _nothing_for_new(facts.get("cold", {}))
     if not weights:
-        return ["affinities: none lifts validation"]
+        return ["affinities: none lifts validation", *new]
     gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
     if (cold := facts.get("cold", {})).get("weights"):
         line += f"; then on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
         line += f", at a cost of {cold['cost']:.1%} for others"
-    return [f"{line})"]
+    return [f"{line})", *new]
+
+
+def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line if validation has chosen nothing for new items."""
+    if not facts or facts["weights"]:
+        return []
+    events = counted(facts["requests"], "validation event")
+    if "gain" not in facts:
+        return [f"new items: nothing is chosen for them; their {events} are of too few users"]
+    return [f"new items: nothing is chosen for them; no lift helps within new_item_cost ({events})"]
 
 
 def _of_reranker(report: Mapping[str, Any]) -> list[str]:
@@ -273,13 +307,17 @@ def _cells(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _of_lists(test: Mapping[str, Any]) -> list[str]:
-    """Return a line about the lists of ten, if the report has such metrics."""
+    """Return lines about the lists of ten and the cold items in them, if a report has these."""
     said = [
         f"{label} {test[name]:,.{places}f}"
         for name, (label, places) in LISTS.items()
         if name in test
     ]
-    return [f"lists of ten: {', '.join(said)}"] if said else []
+    lines = [f"lists of ten: {', '.join(said)}"] if said else []
+    if (share := test.get(COLD_SHARE)) is not None and test["cold"]["targets"]:
+        of = f"{test['cold']['targets']:,} of {test['targets']:,} test targets"
+        lines.append(f"cold items: {share:.1%} of the places in lists of ten ({COLD_SHARE}); {of}")
+    return lines
 
 
 def one_line(state: RecommenderState) -> str:
@@ -318,6 +356,7 @@ def summary(state: RecommenderState) -> str:
     lines += [f"  {line.replace(': ', '  ', 1)}" for line in _of_choices(report)]
     if MAIN in report.get("test", {}):
         lines.append(f"  test        {MAIN} {report['test'][MAIN]:.4f}{_best(report)}")
+    lines += [f"  {line.replace(': ', '     ', 1)}" for line in _worse(report)]
     return "\n".join(lines)
 
 

@@ -1,11 +1,12 @@
 """What the figures of a report don't settle, as sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.figures import measured, measured_baselines
+from mmrec.recommender.report import worse_than_before
 
 FEW = 400
 """Below so many test events, the report says that they are few."""
@@ -35,6 +36,8 @@ def _doubts(state: RecommenderState) -> Iterator[str]:
             f"The interval of this model, {own.low:.3f} to {own.high:.3f}, contains the best "
             f"baseline, {best.name} with {best.mean:.3f}. These events don't show which is better."
         )
+    if worse := worse_than_before(report):
+        yield f"{worse[0].upper()}{worse[1:]}."
     yield _number_of_targets(state, own.targets)
     seed = report.get("seed", state.options.seed)
     yield (
@@ -73,8 +76,27 @@ def _cold(state: RecommenderState) -> Iterator[str]:
     share = cold / len(state.targets)
     if cold:
         yield (
-            f"{cold:,} of the test events ({share:.0%}) are of items without an event in training. "
-            "What is said about these is said by their content alone."
+            f"{cold:,} of the test events ({share:.0%}) are of items without an event in the "
+            f"training part. {_met(state.report, cold)}"
         )
     else:
         yield "No test event is of a new item, so nothing here says how good the model is at them."
+
+
+def _met(report: Mapping[str, Any], cold: int) -> str:
+    """Return what the model that was measured, and the baselines, knew about cold targets."""
+    met = report.get("valid_only_targets")
+    known = "content, their age, and what is counted up to each request"
+    if "valid" not in report.get("refit", {}):
+        return f"The model has trained on none of these items: it ranks them by their {known}."
+    if met is None:
+        return (
+            "The model that was measured and the baselines have also read the validation events, "
+            "and so have met some of these items there."
+        )
+    return (
+        f"The model that was measured and the baselines have also read the validation events: "
+        f"{met:,} of these {cold:,} are of items that they have met there. The other "
+        f"{cold - met:,} are of items that the model has never seen: it ranks them by their "
+        f"{known}."
+    )

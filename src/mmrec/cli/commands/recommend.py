@@ -80,6 +80,7 @@ def recommend(
     Only its owner can read the file of --out, since it tells what users are interested in.
     """
     from mmrec.cli.conditions import conditions_of
+    from mmrec.cli.later import log_of_run
     from mmrec.cli.lists import (
         given_events,
         history_of,
@@ -100,7 +101,9 @@ def recommend(
 
     def log_of_users() -> "Interactions":
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        return with_types(read_folder(folder, **how).interactions, recommender)
+        dataset = read_folder(folder, **how)
+        log = dataset.interactions if out is None else log_of_run(dataset, catalog, folder)
+        return with_types(log, recommender)
 
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]

@@ -1,0 +1,41 @@
+"""Later data sets whose events are of items that a RUN doesn't have."""
+
+from pathlib import Path
+
+from mmrec.data import Catalog, Dataset, Interactions
+from mmrec.data.wording import counted, verb
+
+
+def log_of_run(dataset: Dataset, catalog: Catalog, folder: Path) -> Interactions:
+    """Return the events of a data set, whose items must all be in the catalogue of a RUN.
+
+    Args:
+        dataset: what the folder holds.
+        catalog: the catalogue of the RUN.
+        folder: the folder, for the message.
+
+    Raises:
+        ValueError: the RUN lacks items of events; the message says what adds them.
+
+    Example:
+        >>> later = Dataset(
+        ...     Interactions({"user_id": ["u"], "item_id": ["b"], "position": [0]}),
+        ...     Catalog({"item_id": ["a", "b"]}),
+        ... )
+        >>> log_of_run(later, Catalog({"item_id": ["a"]}), Path("later"))
+        Traceback (most recent call last):
+        ValueError: 1 event of later is of 1 item that is not in the catalogue of the RUN (1 item...
+    """
+    items = dataset.interactions.frame["item_id"]
+    unknown = [item for item in items.unique(maintain_order=True) if not catalog.find(item)]
+    if not unknown:
+        return dataset.interactions
+    events, many = int(items.is_in(unknown).sum()), len(unknown)
+    them = verb(many, "it", "them")
+    raise ValueError(
+        f"{counted(events, 'event')} of {folder} {verb(events, 'is', 'are')} of "
+        f"{counted(many, 'item')} that {verb(many, 'is', 'are')} not in the catalogue of the RUN "
+        f"({counted(len(catalog), 'item')}), first {unknown[:3]!r}{catalog.mistaken(unknown)}; the "
+        f"items of {folder} have {them}: mmrec update trains on with {them}, and add_items in "
+        f"Python adds {them} by content"
+    )
