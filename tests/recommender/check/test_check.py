@@ -231,10 +231,12 @@ def test_columns_of_all_types(data):
     hints = {one["column"]: one["hint"] for one in report.used["unused"]["items"]}
     assert (hints["box"], hints["raw"]) == ("", "")
     assert {name: hints[name].partition(": ")[2] for name in ("price", "size", "long")} == {
-        "price": "number:price.",
+        "price": "side:price or number:price.",
         "size": "category:size.",
-        "long": "number:long.",
+        "long": "side:long or number:long.",
     }
     assert hints["nothing"] == "It is empty."
-    named = tuple(hint.partition(": ")[2][:-1] for hint in hints.values() if ": " in hint)
-    assert data.check(options=Options(modalities=named)).fits
+    hinted = [hint.partition(": ")[2][:-1].split(" or ") for hint in hints.values() if ": " in hint]
+    for place in (0, -1):
+        named = tuple(kinds[place] for kinds in hinted)
+        assert data.check(options=Options(modalities=named)).fits

@@ -48,7 +48,7 @@ def test_columns_that_nothing_uses(data):
     data.users = pl.DataFrame({"user_id": ["u1"], "age": [3]})
     unused = data.check().used["unused"]
     assert {one["column"]: one["hint"] for one in unused["items"]} == {
-        "price": "A modality can read it: number:price.",
+        "price": "A modality can read it: side:price or number:price.",
         "size": "A modality can read it: category:size.",
         "story": "A modality can read it: text:story.",
         "clip": "A modality can read it: vectors:clip.",

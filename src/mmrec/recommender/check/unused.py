@@ -145,7 +145,7 @@ def _hint(column: pl.Series, name: str) -> str:
     if is_id(name):
         return "It looks like an id of something else."
     if dtype.is_numeric() or (dtype.is_temporal() and dtype != pl.Time) or _is_number(column):
-        return _modality(name, "number")
+        return _modality(name, "side", "number")
     if isinstance(dtype, pl.List | pl.Array):
         kind = "vectors" if dtype.inner.is_float() else "category"
         return _modality(name, kind)
@@ -164,11 +164,12 @@ def _hint(column: pl.Series, name: str) -> str:
     return _modality(name, "category" if few else "text")
 
 
-def _modality(name: str, kind: str) -> str:
-    """Return the modality that reads a column, or that its name stands in the way."""
-    if not can_be_named(name, kind):
-        return f"A modality, {kind}, can read it under another name: {name!r} can't be typed."
-    return f"A modality can read it: {as_modality([name], kind)}."
+def _modality(name: str, *kinds: str) -> str:
+    """Return the modalities that read a column, or that its name stands in the way."""
+    if not can_be_named(name, kinds[0]):
+        some = " or ".join(kinds)
+        return f"A modality, {some}, can read it under another name: {name!r} can't be typed."
+    return f"A modality can read it: {' or '.join(as_modality([name], kind) for kind in kinds)}."
 
 
 def _is_codes(column: pl.Series) -> bool:
