@@ -163,6 +163,20 @@ class EventRules:
     def _is_named(event_type: str, role: Role, rules: Sequence[str]) -> bool:
         return event_type in rules or event_type.rpartition(":")[2] == _suffix(role)
 
+    def kept_negative(self, frame: pl.DataFrame) -> list[str]:
+        """Return the rules of negative events; without ``negative``, the names that events have.
+
+        A further rule is added to them, since ``negative`` replaces the usual names.
+
+        Example:
+            >>> EventRules().kept_negative(pl.DataFrame({"event": ["watch", "skip"]}))
+            ['skip']
+        """
+        if self.negative is not None:
+            return list(self.negative)
+        types = set(frame["event"].drop_nulls().unique()) if "event" in frame.columns else set()
+        return [name for name in NEGATIVE_TYPES if name in types]
+
     def role_of(self, event_type: str) -> Role:
         """Return the role of an event by its type alone."""
         role = Role.CONTEXT if self.targets else Role.TARGET
@@ -369,11 +383,12 @@ class EventRules:
             if (found := counts(frame.filter(pl.col("role") == role)))
         }
         unused = [c for c in SIGNALS if c in raw.columns and c not in self.columns]
+        kept = "".join(f"{name!r}, " for name in self.kept_negative(raw))
         for name in unused:
             log.warning(
-                "the column %s of the events is not used; a rule such as negative=('%s < LOW',) or "
-                "targets=('%s >= HIGH',) gives it a meaning",
-                *(name, name, name),
+                "the column %s of the events is not used; a rule such as negative=(%s'%s < LOW',) "
+                "or targets=('%s >= HIGH',) gives it a meaning",
+                *(name, kept, name, name),
             )
         guessed = {
             role.name.lower(): sorted(counts(frame.filter(pl.col("role") == role)))
@@ -382,12 +397,32 @@ class EventRules:
         }
         for role_name, types in guessed.items():
             log.warning("event types %s count as %s, by their names", types, role_name)
+        predicted = self._predicted_negatives(raw, frame)
+        if predicted:
+            log.warning(
+                "event types %s are predicted, though their names say no: negative has other rules "
+                "and replaces the usual names; name them in it too, or in targets to predict them",
+                predicted,
+            )
         return {
             "roles": roles,
             "dropped_repeats": counts(repeats),
             "unused_columns": unused,
             "guessed": guessed,
+            "predicted_negatives": predicted,
         }
+
+    def _predicted_negatives(self, raw: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
+        """Return the types in ``NEGATIVE_TYPES`` of which events are targets, unless by name.
+
+        Args:
+            raw: the events with their own types.
+            frame: the same rows with their roles.
+        """
+        if "event" not in raw.columns:
+            return []
+        types = set(raw["event"].filter(frame["role"] == Role.TARGET).unique().drop_nulls())
+        return sorted(types & set(NEGATIVE_TYPES) - set(self.targets))
 
 
 def _suffix(role: Role) -> str:
