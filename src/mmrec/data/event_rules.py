@@ -134,30 +134,49 @@ class EventRules:
     @cached_property
     def columns(self) -> Set[str]:
         """The columns that conditions read."""
-        return {name for columns in self._read for name in columns}
+        return {name for _, read in self._read for columns in read for name in columns}
 
     @cached_property
-    def _read(self) -> list[set[str]]:
-        """The columns of each condition."""
-        conditions = [_condition(rule) for _, rules in self._groups for rule in rules]
-        return [set(found.columns) for found in conditions if found is not None]
+    def _read(self) -> list[tuple[Role, list[set[str]]]]:
+        """The columns of each condition, by role; later roles win."""
+        return [
+            (role, [set(one.columns) for rule in rules if (one := _condition(rule)) is not None])
+            for role, rules in self._groups
+        ]
 
-    def is_unread(self, event_type: str, columns: Collection[str]) -> bool:
-        """Return whether there are conditions, and an event has the columns of none of them.
+    def lacking(
+        self, event_type: str, columns: Collection[str], roles: Collection[Role] = tuple(Role)
+    ) -> Set[str]:
+        """Return the columns that an event lacks, and that conditions on its role read.
 
-        An event with a role by its type is read.
+        A role by the name of the type wins over conditions of the same role and of earlier ones. Of
+        several conditions of one role, an event needs the columns of one, unless it has some of
+        those of another.
+
+        Args:
+            event_type: its type, as it was sent.
+            columns: the names of the columns that it has.
+            roles: those whose conditions count.
 
         Example:
+            >>> rules = EventRules(targets=("watch",), negative=("seconds / duration < 0.1",))
+            >>> sorted(rules.lacking("watch", [])), sorted(rules.lacking("watch", ["seconds"]))
+            (['duration', 'seconds'], ['duration'])
             >>> rules = EventRules(targets=("purchase", "rating >= 4"))
-            >>> rules.is_unread("review", []), rules.is_unread("review", ["rating"])
-            (True, False)
-            >>> rules.is_unread("purchase", [])
-            False
+            >>> rules.lacking("purchase", []), rules.lacking("review", [])
+            (set(), {'rating'})
         """
-        there = {"event", *columns}
-        if not self._read or any(read <= there for read in self._read):
-            return False
-        return not any(self._is_named(event_type, role, rules) for role, rules in self._groups)
+        if event_type.rpartition(":")[2] in map(_suffix, Role):
+            return set()
+        there, lacking = {"event", *columns}, set[str]()
+        for (role, rules), (_, read) in zip(self._groups, self._read, strict=True):
+            if event_type in rules:
+                lacking = set()
+            elif role in roles:
+                whole = any(one <= there for one in read)
+                partly = [one for one in read if not whole or one & set(columns)]
+                lacking |= {name for one in partly for name in one - there}
+        return lacking
 
     @staticmethod
     def _is_named(event_type: str, role: Role, rules: Sequence[str]) -> bool:
