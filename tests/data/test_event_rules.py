@@ -121,6 +121,7 @@ def test_the_rule_that_is_said_keeps_the_names(caplog):
     [
         ({"targets": ("buy",)}, r"targets and weights name the event types \['buy'\]; got"),
         ({"targets": ("Veiw",)}, r"types \['Veiw'\] \(did you mean 'view'\?\); got"),
+        ({"negative": ("evnt < 2",)}, r"\['evnt'\] \(did you mean 'event'\?\); interactions"),
         ({"negative": ("stars < 2",)}, r"reads the columns \['stars'\]; interactions have"),
         ({"negative": ("view", "cart")}, "no event is a target"),
         ({"targets": ("view",), "ignored": ("view",)}, "no event is a target"),

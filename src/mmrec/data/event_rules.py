@@ -14,7 +14,7 @@ from mmrec.data.conditions import Condition, parse_condition
 from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
-from mmrec.data.wording import did_you_mean
+from mmrec.data.wording import did_you_mean, some_meant
 
 log = logging.getLogger(__name__)
 
@@ -384,9 +384,10 @@ class EventRules:
 
     def _check_columns(self, frame: pl.DataFrame) -> None:
         if lacking := sorted(self.columns - set(frame.columns)):
+            there = [c for c in frame.columns if c not in ("role", "weight")]
             raise ValueError(
-                f"a rule of events reads the columns {lacking}; interactions have "
-                f"{[c for c in frame.columns if c not in ('role', 'weight')]}"
+                f"a rule of events reads the columns {lacking}{some_meant(lacking, there)}; "
+                f"interactions have {there}"
             )
 
     def _facts(

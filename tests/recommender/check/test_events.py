@@ -140,6 +140,13 @@ def test_a_suggestion_keeps_the_types_that_say_no(data):
     assert "--negative 'skip, rating <= 2'" in finding.advice
 
 
+def test_a_rule_with_a_column_that_is_not_there(data):
+    data.events = data.events.with_columns(duration=pl.lit(5))
+    finding = data.found(options=Options(negative=("duratoin < 2",)))["split"]
+    assert "['duratoin'] (did you mean 'duration'?)" in finding.text
+    assert finding.advice == "Correct the name in the rules of events."
+
+
 def test_roles_and_repeats(data):
     data.set_events(100, event="hide")
     data.events = pl.concat([data.events, data.events[-1:].with_columns(pl.col("timestamp") + 1)])

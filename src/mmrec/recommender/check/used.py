@@ -88,6 +88,8 @@ def find_use(
 def _advice(log: Interactions, options: Options) -> str:
     if log.order != "timestamp" and options.split == "time":
         return "Add a column timestamp, or split with --split leave-one-out."
+    if lacking := options.event_rules.columns - set(log.frame.columns):
+        return f"Correct {verb(len(lacking), 'the name', 'the names')} in the rules of events."
     return "Change the rules of events, --split or --min-count."
 
 
