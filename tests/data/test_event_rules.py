@@ -93,10 +93,35 @@ def test_what_is_guessed_or_unused_is_said(caplog):
 
 
 @pytest.mark.parametrize(
+    ("rules", "predicted"),
+    [
+        ({}, []),
+        ({"negative": ("watched < 0.1",)}, ["dislike", "skip"]),
+        ({"negative": ("skip", "watched < 0.1")}, ["dislike"]),
+        ({"negative": ("watched < 0.1",), "targets": ("watch", "skip")}, []),
+        ({"negative": ("watched < 0.1",), "targets": ("watched > 0.5",)}, ["skip"]),
+        ({"negative": ("watched < 0.1",), "ignored": ("dislike",)}, ["skip"]),
+    ],
+)
+def test_a_type_that_is_predicted_though_its_name_says_no(rules, predicted, caplog):
+    log = log_of(["watch", "skip", "dislike", "skip"], watched=[0.9, 0.8, 0.2, 0.05])
+    with caplog.at_level(logging.WARNING):
+        _, facts = EventRules(**rules).apply(log)
+    assert facts["predicted_negatives"] == predicted
+    assert ("are predicted, though their names say no" in caplog.text) == bool(predicted)
+
+
+def test_the_rule_that_is_said_keeps_the_names(caplog):
+    EventRules().apply(log_of(["watch", "skip"], watched=[0.9, 0.8]))
+    assert "a rule such as negative=('skip', 'watched < LOW',) or targets=" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("rules", "message"),
     [
         ({"targets": ("buy",)}, r"targets and weights name the event types \['buy'\]; got"),
         ({"targets": ("Veiw",)}, r"types \['Veiw'\] \(did you mean 'view'\?\); got"),
+        ({"negative": ("evnt < 2",)}, r"\['evnt'\] \(did you mean 'event'\?\); interactions"),
         ({"negative": ("stars < 2",)}, r"reads the columns \['stars'\]; interactions have"),
         ({"negative": ("view", "cart")}, "no event is a target"),
         ({"targets": ("view",), "ignored": ("view",)}, "no event is a target"),

@@ -196,6 +196,18 @@ def test_images(store, images, tmp_path):
     assert not torch.allclose(store.encode(other, images)[:], want, atol=1e-4)
 
 
+def test_equal_broken_files_are_named_each_by_its_own_path(store, images, tmp_path):
+    encoder = ImageEncoder.from_timm("test_efficientnet", pretrained=False)
+    whole = images[5].read_bytes()
+    values = [tmp_path / "0.png", images[0], tmp_path / "2.png", whole[:60], tmp_path / "4.png"]
+    for place in (0, 2, 4):
+        values[place].write_bytes(whole[:60])
+    features = store.encode(encoder, values)
+    assert list(features.problems) == [0, 2, 3, 4]
+    for place in (0, 2, 4):
+        assert f"image {values[place]} is" in features.problems[place]
+
+
 class Multiples(nn.Module):
     """What the script below encodes with, without the pauses."""
 

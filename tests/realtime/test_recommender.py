@@ -315,7 +315,9 @@ def test_the_trained_recommender_is_not_changed(by_content):
 def test_explain(content):
     items = content.catalog.ids
     nothing = content.explain("ann", items[0])
-    assert (nothing.score, nothing.history, nothing.modalities) == (0.0, [], {})
+    shown = {x.item: x.score for x in content.recommend("ann", k=50)}
+    assert nothing.score == pytest.approx(shown[items[0]])
+    assert (nothing.terms, nothing.history, nothing.modalities) == ({}, [], {})
     assert nothing.rule == content.recommender.report["without_history"]
     observe_all(content, "ann", [items[1], items[2], items[3], items[1]])
     why = content.explain("ann", items[5])

@@ -68,6 +68,46 @@ def test_events_that_had_no_such_columns_in_training_are_passed_over():
     assert reader.warn_of_unread([("view", []), ("review", [])]).startswith("1 event has none")
 
 
+@pytest.mark.parametrize(
+    ("rules", "columns", "said"),
+    [
+        ({}, [], "1 event has none of the columns that rules of events read, ['duration', 'seen']"),
+        ({}, ["seen"], "1 event lacks the columns ['duration'] that rules of events read, first"),
+        ({}, ["seen", "duration"], None),
+        ({"negative": ("watch", "seen / duration < 0.1")}, [], None),
+        ({"negative": ("seen / duration < 0.1", "rating < 2")}, ["rating"], None),
+        (
+            {"negative": ("seen / duration < 0.1", "rating < 2")},
+            ["rating", "seen"],
+            "1 event lacks",
+        ),
+        ({"negative": ("skip",), "shown": ("seen / duration < 0.1",)}, ["seen"], "1 event lacks"),
+    ],
+)
+def test_a_target_by_its_type_needs_the_columns_that_could_make_it_negative(rules, columns, said):
+    negative = {"negative": ("seen / duration < 0.1",)}
+    reader = EventReader(
+        EventRules(targets=("watch",), **(negative | rules)), ("watch", "watch:negative")
+    )
+    found = reader.warn_of_unread([("watch", columns)])
+    assert found is None if said is None else found.startswith(said)
+    if not columns and said is not None:
+        assert found.endswith("and counts by its type alone, as targets")
+    assert reader.warn_of_unread([("watch:negative", []), ("like", [])]) is None
+
+
+def test_events_with_some_and_with_none_of_the_columns_are_told_apart():
+    rules = EventRules(targets=("watch",), negative=("seen / duration < 0.1",))
+    reader = EventReader(rules, ("watch", "watch:negative"))
+    found = reader.warn_of_unread([("watch", []), ("watch", ["seen"]), ("watch", ["duration"])])
+    assert found == (
+        "1 event has none of the columns that rules of events read, ['duration', 'seen'], first of "
+        "type 'watch', and counts by its type alone, as targets; 2 events lack the columns "
+        "['duration', 'seen'] that rules of events read, first of type 'watch', and count as if "
+        "these rules did not fit"
+    )
+
+
 def test_events_may_have_the_names_of_live_events():
     catalog = Catalog({"item_id": ["a", "b"]})
     rows = [

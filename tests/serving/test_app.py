@@ -579,6 +579,10 @@ SAID = {
         {"json": {"user": True, "item": 1.5}},
         "user: expected a text; got true. item: expected a text or a whole number; got 1.5",
     ),
+    "a time as a text": (
+        {"json": {"user": "ann", "item": "i1", "timestamp": "2024-05-01T12:00"}},
+        "timestamp: expected a number of unix seconds; got a text",
+    ),
     "an empty id": (
         {"json": {"user": "ann", "item": ""}},
         "item: expected at least 1 character; got 0 characters",
@@ -609,11 +613,19 @@ def test_what_is_wrong_with_an_event_is_one_sentence(client, name):
     assert (answer.status_code, answer.json()) == (422, {"detail": said})
 
 
+def test_a_body_of_another_encoding_is_said(client):
+    body = '{"user": "jürgen"}'.encode("latin-1")
+    answer = client.post("/observe", content=body, headers=JSON)
+    said = "expected a body in UTF-8; got one in which byte 11 is wrong"
+    assert (answer.status_code, answer.json()) == (400, {"detail": said})
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "said"),
     [
         ("GET", "/recomend", 404, "there is no path '/recomend' (did you mean '/recommend'?)"),
         ("PUT", "/observe", 405, "/observe: expected POST; got PUT"),
+        ("PUT", "/items", 405, "/items: expected DELETE or PATCH or POST; got PUT"),
         ("GET", "/recommend?user=ann&k=x", 422, "k: expected a whole number; got 'x'"),
         (
             "GET",

@@ -113,7 +113,7 @@ class EventReader:
         return said
 
     def warn_of_unread(self, events: Iterable[tuple[str, Collection[str]]]) -> str | None:
-        """Return a sentence about events without columns that rules read; None if there are none.
+        """Return what is odd about events without columns that rules read; None if nothing is.
 
         Types of which no condition made another in training are passed over. It is a warning, too,
         the first time that such an event has a type.
@@ -127,24 +127,48 @@ class EventReader:
             1 event has none of the columns that rules of events read, ['rating'], first of type
             'review', and counts by its type alone, as context
         """
-        found = Counter(
-            kind
-            for kind, columns in events
-            if self._may_have_another(kind) and self.rules.is_unread(kind, columns)
+        without, partly, lacking = Counter[str](), Counter[str](), set[str]()
+        for kind, columns in events:
+            if not (missing := self.rules.lacking(kind, columns, self._roles_made(kind))):
+                continue
+            if self.rules.columns.isdisjoint(columns):
+                without[kind] += 1
+            else:
+                partly[kind] += 1
+                lacking |= missing
+        said = "; ".join(
+            [*self._said_without(without), *self._said_partly(partly, sorted(lacking))]
         )
+        found = {*without, *partly}
+        if len(self._warned_unread) < MOST and found - self._warned_unread:
+            log.warning("%s", said)
+            self._warned_unread.update(found)
+        return said or None
+
+    def _said_without(self, found: Counter[str]) -> list[str]:
+        """Return a sentence about events that have none of the columns, if there are some."""
         if not found:
-            return None
+            return []
         total, first = sum(found.values()), next(iter(found))
-        said = (
+        role = self.rules.role_of(first)
+        return [
             f"{counted(total, 'event')} {verb(total, 'has', 'have')} none of the columns that "
             f"rules of events read, {sorted(self.rules.columns)}, first of type {first[:100]!r}, "
             f"and {verb(total, 'counts by its', 'count by their')} type alone, as "
-            f"{'context' if self.rules.targets else 'targets'}"
-        )
-        if len(self._warned_unread) < MOST and found.keys() - self._warned_unread:
-            log.warning("%s", said)
-            self._warned_unread.update(found)
-        return said
+            f"{'targets' if role == Role.TARGET else role.name.lower()}"
+        ]
+
+    @staticmethod
+    def _said_partly(found: Counter[str], lacking: Sequence[str]) -> list[str]:
+        """Return a sentence about events that have some of the columns, if there are some."""
+        if not found:
+            return []
+        total, first = sum(found.values()), next(iter(found))
+        return [
+            f"{counted(total, 'event')} {verb(total, 'lacks', 'lack')} the columns {lacking} that "
+            f"rules of events read, first of type {first[:100]!r}, and "
+            f"{verb(total, 'counts', 'count')} as if these rules did not fit"
+        ]
 
     @cached_property
     def _warned(self) -> set[str]:
@@ -171,10 +195,16 @@ class EventReader:
             )
         return plain.pop()
 
-    def _may_have_another(self, event_type: str) -> bool:
-        """Return whether conditions made another type of this one, such as ``review:negative``."""
-        made = {name.rpartition(":")[0] for name in self.event_types if ":" in name}
-        return event_type in made or set(self.event_types) <= _CONDITIONAL
+    def _roles_made(self, event_type: str) -> list[Role]:
+        """Return the roles that conditions may give to a type, see ``review:negative``.
+
+        What is shown or ignored has no type in training, so these roles are passed over only if
+        conditions made no other type of this one.
+        """
+        if set(self.event_types) <= _CONDITIONAL:
+            return list(Role)
+        made = [role for role in Role if f"{event_type}:{role.name.lower()}" in self.event_types]
+        return [*made, Role.SHOWN, Role.IGNORED] if made else []
 
     @cached_property
     def _warned_unread(self) -> set[str]:

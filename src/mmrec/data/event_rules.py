@@ -14,7 +14,7 @@ from mmrec.data.conditions import Condition, parse_condition
 from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
-from mmrec.data.wording import did_you_mean
+from mmrec.data.wording import did_you_mean, some_meant
 
 log = logging.getLogger(__name__)
 
@@ -134,34 +134,67 @@ class EventRules:
     @cached_property
     def columns(self) -> Set[str]:
         """The columns that conditions read."""
-        return {name for columns in self._read for name in columns}
+        return {name for _, read in self._read for columns in read for name in columns}
 
     @cached_property
-    def _read(self) -> list[set[str]]:
-        """The columns of each condition."""
-        conditions = [_condition(rule) for _, rules in self._groups for rule in rules]
-        return [set(found.columns) for found in conditions if found is not None]
+    def _read(self) -> list[tuple[Role, list[set[str]]]]:
+        """The columns of each condition, by role; later roles win."""
+        return [
+            (role, [set(one.columns) for rule in rules if (one := _condition(rule)) is not None])
+            for role, rules in self._groups
+        ]
 
-    def is_unread(self, event_type: str, columns: Collection[str]) -> bool:
-        """Return whether there are conditions, and an event has the columns of none of them.
+    def lacking(
+        self, event_type: str, columns: Collection[str], roles: Collection[Role] = tuple(Role)
+    ) -> Set[str]:
+        """Return the columns that an event lacks, and that conditions on its role read.
 
-        An event with a role by its type is read.
+        A role by the name of the type wins over conditions of the same role and of earlier ones. Of
+        several conditions of one role, an event needs the columns of one, unless it has some of
+        those of another.
+
+        Args:
+            event_type: its type, as it was sent.
+            columns: the names of the columns that it has.
+            roles: those whose conditions count.
 
         Example:
+            >>> rules = EventRules(targets=("watch",), negative=("seconds / duration < 0.1",))
+            >>> sorted(rules.lacking("watch", [])), sorted(rules.lacking("watch", ["seconds"]))
+            (['duration', 'seconds'], ['duration'])
             >>> rules = EventRules(targets=("purchase", "rating >= 4"))
-            >>> rules.is_unread("review", []), rules.is_unread("review", ["rating"])
-            (True, False)
-            >>> rules.is_unread("purchase", [])
-            False
+            >>> rules.lacking("purchase", []), rules.lacking("review", [])
+            (set(), {'rating'})
         """
-        there = {"event", *columns}
-        if not self._read or any(read <= there for read in self._read):
-            return False
-        return not any(self._is_named(event_type, role, rules) for role, rules in self._groups)
+        if event_type.rpartition(":")[2] in map(_suffix, Role):
+            return set()
+        there, lacking = {"event", *columns}, set[str]()
+        for (role, rules), (_, read) in zip(self._groups, self._read, strict=True):
+            if event_type in rules:
+                lacking = set()
+            elif role in roles:
+                whole = any(one <= there for one in read)
+                partly = [one for one in read if not whole or one & set(columns)]
+                lacking |= {name for one in partly for name in one - there}
+        return lacking
 
     @staticmethod
     def _is_named(event_type: str, role: Role, rules: Sequence[str]) -> bool:
         return event_type in rules or event_type.rpartition(":")[2] == _suffix(role)
+
+    def kept_negative(self, frame: pl.DataFrame) -> list[str]:
+        """Return the rules of negative events; without ``negative``, the names that events have.
+
+        A further rule is added to them, since ``negative`` replaces the usual names.
+
+        Example:
+            >>> EventRules().kept_negative(pl.DataFrame({"event": ["watch", "skip"]}))
+            ['skip']
+        """
+        if self.negative is not None:
+            return list(self.negative)
+        types = set(frame["event"].drop_nulls().unique()) if "event" in frame.columns else set()
+        return [name for name in NEGATIVE_TYPES if name in types]
 
     def role_of(self, event_type: str) -> Role:
         """Return the role of an event by its type alone."""
@@ -351,9 +384,10 @@ class EventRules:
 
     def _check_columns(self, frame: pl.DataFrame) -> None:
         if lacking := sorted(self.columns - set(frame.columns)):
+            there = [c for c in frame.columns if c not in ("role", "weight")]
             raise ValueError(
-                f"a rule of events reads the columns {lacking}; interactions have "
-                f"{[c for c in frame.columns if c not in ('role', 'weight')]}"
+                f"a rule of events reads the columns {lacking}{some_meant(lacking, there)}; "
+                f"interactions have {there}"
             )
 
     def _facts(
@@ -369,11 +403,12 @@ class EventRules:
             if (found := counts(frame.filter(pl.col("role") == role)))
         }
         unused = [c for c in SIGNALS if c in raw.columns and c not in self.columns]
+        kept = "".join(f"{name!r}, " for name in self.kept_negative(raw))
         for name in unused:
             log.warning(
-                "the column %s of the events is not used; a rule such as negative=('%s < LOW',) or "
-                "targets=('%s >= HIGH',) gives it a meaning",
-                *(name, name, name),
+                "the column %s of the events is not used; a rule such as negative=(%s'%s < LOW',) "
+                "or targets=('%s >= HIGH',) gives it a meaning",
+                *(name, kept, name, name),
             )
         guessed = {
             role.name.lower(): sorted(counts(frame.filter(pl.col("role") == role)))
@@ -382,12 +417,32 @@ class EventRules:
         }
         for role_name, types in guessed.items():
             log.warning("event types %s count as %s, by their names", types, role_name)
+        predicted = self._predicted_negatives(raw, frame)
+        if predicted:
+            log.warning(
+                "event types %s are predicted, though their names say no: negative has other rules "
+                "and replaces the usual names; name them in it too, or in targets to predict them",
+                predicted,
+            )
         return {
             "roles": roles,
             "dropped_repeats": counts(repeats),
             "unused_columns": unused,
             "guessed": guessed,
+            "predicted_negatives": predicted,
         }
+
+    def _predicted_negatives(self, raw: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
+        """Return the types in ``NEGATIVE_TYPES`` of which events are targets, unless by name.
+
+        Args:
+            raw: the events with their own types.
+            frame: the same rows with their roles.
+        """
+        if "event" not in raw.columns:
+            return []
+        types = set(raw["event"].filter(frame["role"] == Role.TARGET).unique().drop_nulls())
+        return sorted(types & set(NEGATIVE_TYPES) - set(self.targets))
 
 
 def _suffix(role: Role) -> str:

@@ -7,6 +7,7 @@ import polars as pl
 
 from mmrec.data.held_kinds import is_id
 from mmrec.data.odd_values import SAMPLE
+from mmrec.data.text import DESCRIPTIONS, TITLES
 
 NOT_TEXTS = ("image", "images", "url", "path")
 """Names, in lower case, of columns that hold files and addresses."""
@@ -109,6 +110,30 @@ def _vary(values: pl.Series) -> bool:
     """Return whether values have many words, unlike ``"Friday 5 May"`` or ``"Drama, Crime"``."""
     found = values.str.to_lowercase().str.extract_all(_LETTERS + "{2,}").explode()
     return found.n_unique() >= min(values.n_unique() / 2, _ENOUGH)
+
+
+def as_titles(frame: pl.DataFrame, texts: Sequence[str]) -> dict[str, str]:
+    """Return the names that ``--columns`` may give to texts: ``title`` and ``description``.
+
+    The shortest texts are titles, and the longest descriptions. A name is given only if no column
+    has it, or another one that is read as the same.
+
+    Example:
+        >>> frame = pl.DataFrame({"titel": ["Rote Lampe"], "inhalt": ["Sie leuchtet im Flur."]})
+        >>> as_titles(frame, ["titel", "inhalt"])
+        {'titel': 'title', 'inhalt': 'description'}
+        >>> as_titles(frame.rename({"titel": "name"}), ["inhalt"])
+        {'inhalt': 'description'}
+    """
+    there = {name.lower() for name in frame.columns}
+    lengths = [float(str(frame[name].str.len_chars().mean() or 0.0)) for name in texts]
+    left = [name for _, name in sorted(zip(lengths, texts, strict=True), key=lambda pair: pair[0])]
+    new = {}
+    if left and there.isdisjoint(TITLES):
+        new[left.pop(0)] = TITLES[0]
+    if left and there.isdisjoint(DESCRIPTIONS):
+        new[left.pop()] = DESCRIPTIONS[0]
+    return new
 
 
 def as_modality(columns: Sequence[str], kind: str = "text") -> str:

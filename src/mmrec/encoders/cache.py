@@ -155,7 +155,7 @@ class FeatureStore:
         elif wanted.keys() - log.index.keys():
             with log.locked():
                 failed = job.fill(log, wanted)
-        problems |= {i: failed[d] for i, d in enumerate(digests) if d in failed}
+        problems |= own_reasons(failed, digests, values, wanted)
         rows = [-1 if d is None else log.index.get(d, -1) for d in digests]
         problems = dict(sorted(problems.items()))
         return Features(log.table(), np.array(rows, dtype=np.int64), problems, log.path)
@@ -216,6 +216,31 @@ def content_digest(
     except OSError as error:
         problems[position] = f"image {value} cannot be read: {error.strerror}"
         return None
+
+
+def own_reasons(
+    failed: Mapping[bytes, str],
+    digests: Sequence[bytes | None],
+    values: Sequence[Raw],
+    encoded: Mapping[bytes, Raw],
+) -> dict[int, str]:
+    """Return why values failed, by position; each reason names the file of that value.
+
+    Args:
+        failed: the reasons by content; one that names a file names that of ``encoded``.
+        digests: the content of each value.
+        values: the values.
+        encoded: the value of each content that was encoded.
+    """
+    found = {}
+    for position, (digest, value) in enumerate(zip(digests, values, strict=True)):
+        if digest is None or digest not in failed:
+            continue
+        reason, other = failed[digest], encoded[digest]
+        if isinstance(value, Path) and isinstance(other, Path):
+            reason = reason.replace(str(other), str(value))
+        found[position] = reason
+    return found
 
 
 def _rank_of(digest: bytes, world: int) -> int:

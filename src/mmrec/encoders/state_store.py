@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmrec.cpu import fast_products
 from mmrec.data.images import Picture
 from mmrec.encoders.batching import raw_batches
-from mmrec.encoders.cache import Raw, content_digest, moved
+from mmrec.encoders.cache import Raw, content_digest, moved, own_reasons
 from mmrec.encoders.lower import lower_blocks
 from mmrec.encoders.modes import evaluating
 from mmrec.encoders.protocol import LayeredEncoder
@@ -102,7 +102,7 @@ class StateStore:
                 if lacking := self._lacking(wanted):  # others may have written meanwhile
                     self._check_room(list(lacking.values()))
                     failed = self._run(lacking, held, batch_size, progress)
-        problems |= {i: failed[d] for i, d in enumerate(digests) if d in failed}
+        problems |= own_reasons(failed, digests, values, wanted)
         places = {d: (n, row) for n, log in self._logs.items() for d, row in log.index.items()}
         found = [(0, -1) if d is None else places.get(d, (0, -1)) for d in digests]
         counts, rows = np.array(found, dtype=np.int64).reshape(-1, 2).T

@@ -18,8 +18,9 @@ from mmrec.realtime.snapshot import Snapshot
 class Explanation:
     """The terms of a score, and how much it falls without a past item, or without a modality.
 
-    The terms sum to the score. The differences need not, and are those of ``u · c`` and of the
-    affinities of content, without the other terms. An item that loses its id does not count as new.
+    The terms sum to the score, unless there is a ``rule``. The differences need not, and are those
+    of ``u · c`` and of the affinities of content, without the other terms. An item that loses its
+    id does not count as new.
 
     Attributes:
         item: the item that is explained.
@@ -30,7 +31,8 @@ class Explanation:
             on, ``"novelty"``, ``"co-occurrence"``, ``"successors"``, ``"ease"``,
             ``"popularity"``, ``"unseen"``, ``"trend"`` and ``"reranker"``.
         rule: for a user of whom nothing is known, by which rule items are recommended, see
-            ``report["without_history"]``; there are no terms then. None for the others.
+            ``report["without_history"]``; the score is then the item's popularity, and there are no
+            terms. None for the others.
     """
 
     item: ItemId

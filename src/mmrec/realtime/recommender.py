@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
@@ -27,7 +28,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
-from mmrec.realtime.search import interest_list, popular_list
+from mmrec.realtime.search import interest_list, popular_list, popularity_of
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
@@ -389,8 +390,7 @@ class RealtimeRecommender:
         left_out = np.concatenate([seen, more])
         if interest is None:
             allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
-            share = None if self.trend is None else self.trend.popularity(now, _or_nan(time))
-            return popular_list(now, k, allowed, share)
+            return popular_list(now, k, allowed, self._share(now, time))
         chosen = None if where is None else allowed
         bonus = self._bonus(now, recent, time)
         return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
@@ -418,8 +418,8 @@ class RealtimeRecommender:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
         The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without events
-        and features gets popular items: then ``rule`` says which, the score is 0, and there are no
-        parts.
+        and features gets popular items: then ``rule`` says which, the score is the popularity
+        that the list shows, and there are no parts.
 
         Args:
             user: a user of the log, or of the table of users of the training.
@@ -434,7 +434,8 @@ class RealtimeRecommender:
         index, time = int(now.catalog.indices_of([item])[0]), now.state.time_of(at)
         interest, recent = self._interest_of_user(user, now, time)
         if interest is None:
-            return Explanation(item, 0.0, [], {}, {}, popular_rule(now.state))
+            score = float(popularity_of(now, self._share(now, time))[index])
+            return Explanation(item, score, [], {}, {}, popular_rule(now.state))
         terms = {name: float(row[index]) for name, row in self._terms(now, recent, time).items()}
         events = [e for e in self.log.of_user(user, last=last) if now.catalog.find(e.item)]
         histories = now.updater.histories([events], now.catalog.find, at=[time])
@@ -442,6 +443,10 @@ class RealtimeRecommender:
         if features and now.state.users is not None:
             histories = replace(histories, users=torch.tensor([now.state.users.find(user)]))
         return explain_item(now, histories, index, interest, terms)
+
+    def _share(self, now: Snapshot, time: float | None) -> Float[Tensor, " V1"] | None:
+        """Return the share of each item in what happens now; None without a trend."""
+        return None if self.trend is None else self.trend.popularity(now, _or_nan(time))
 
     def add_items(
         self,

@@ -16,6 +16,11 @@ SCORED = 100_000
 the index finds."""
 
 
+def popularity_of(now: Snapshot, share: Float[Tensor, " V1"] | None = None) -> Float[Tensor, " V1"]:
+    """Return the score of each item on a list of popular ones; arguments as there."""
+    return now.counts.float() if share is None else share * (len(share) - 1)
+
+
 def popular_list(
     now: Snapshot,
     k: int,
@@ -30,7 +35,7 @@ def popular_list(
         allowed: the only items that may be on the list.
         share: of each item in what happens now; by default the events of the training count.
     """
-    popularity = now.counts if share is None else share * (len(share) - 1)
+    popularity = popularity_of(now, share)
     vectors = without_novelty(now.model, now.vectors)
     return lines(now.catalog, *popular_items(popularity, vectors, allowed, k), "popularity")
 

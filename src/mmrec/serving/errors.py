@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from mmrec.data.wording import did_you_mean
 from mmrec.realtime import InvalidEvents
@@ -82,15 +83,29 @@ def _misread(request: Request, error: RequestValidationError) -> str:
     return sentences(found, sent)
 
 
+def _methods(app: FastAPI, request: Request) -> str:
+    """Return the methods of all routes of a path; an error names those of one route alone."""
+    found = {
+        method.upper()
+        for path, methods in app.openapi()["paths"].items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in methods
+    }
+    return " or ".join(sorted(found))
+
+
 def _unanswered(app: FastAPI, request: Request, error: HTTPException) -> str:
     """Return why there is no answer; the words of Starlette and FastAPI are replaced by ours."""
     path = request.url.path[:100]
     if error.status_code == 404 and error.detail == "Not Found":
         return f"there is no path {path!r}{did_you_mean(path, app.openapi()['paths'])}"
     if error.status_code == 405:
-        methods = (error.headers or {}).get("Allow", "another method")
+        methods = _methods(app, request) or (error.headers or {}).get("Allow", "another method")
         return f"{path}: expected {methods}; got {request.method[:20]}"
     if error.detail == "There was an error parsing the body":
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            at = error.__cause__.start
+            return f"expected a body in UTF-8; got one in which byte {at} is wrong"
         return (
             "expected a body in JSON; got one that can't be read: it is nested too deeply, or a "
             "number has too many digits"

@@ -283,12 +283,17 @@ class Explained(BaseModel):
 
     item: str | int
     score: float
-    terms: Annotated[dict[str, float], Field(description="They sum to the score.")]
+    terms: Annotated[
+        dict[str, float], Field(description="They sum to the score; none where there is a rule.")
+    ]
     history: list[dict[str, Any]]
     modalities: dict[str, float]
     rule: Annotated[
         str | None,
-        Field(description="By which rule a user without events and features gets popular items."),
+        Field(
+            description="By which rule a user without events and features gets popular items; "
+            "the score is then the popularity that the list shows."
+        ),
     ] = None
 
 

@@ -18,6 +18,7 @@ _KINDS = {
     "dict": "an object",
     "model": "a JSON object",
 }
+_TIMES = ("time", "timestamp", "at")
 _BOUNDS = {
     "greater_than_equal": ("ge", "{} or more"),
     "greater_than": ("gt", "more than {}"),
@@ -45,7 +46,7 @@ def sentences(errors: Sequence[Mapping[str, Any]], sent: object = None) -> str:
     places: dict[str, list[Mapping[str, Any]]] = {}
     for error in errors:
         places.setdefault(_place(error, sent), []).append(error)
-    said = [f"{at}: {_said(ones)}" if at else _said(ones) for at, ones in places.items()]
+    said = [f"{at}: {_said(ones, at)}" if at else _said(ones) for at, ones in places.items()]
     return ". ".join(said[:MOST])
 
 
@@ -77,14 +78,19 @@ def _place(error: Mapping[str, Any], sent: object) -> str:
     return ".".join(parts)
 
 
-def _said(errors: Sequence[Mapping[str, Any]]) -> str:
-    """Return what was expected at one place, by any of its alternatives, and what arrived."""
+def _said(errors: Sequence[Mapping[str, Any]], at: str = "") -> str:
+    """Return what was expected at one place, by any of its alternatives, and what arrived.
+
+    The unit of a time is said, since its type is that of other numbers.
+    """
     right = [error for error in errors if _kind(error) is None]
     errors = right or errors  # a value of the right type has the more helpful error
     told = [error for error in errors if error["type"] in ("value_error", "assertion_error")]
     if told:
         return str(told[0]["msg"]).removeprefix("Value error, ")
     expected = list(dict.fromkeys(map(_expected, errors)))
+    if at.rpartition(".")[2] in _TIMES:
+        expected = [f"{one} of unix seconds" if one == "a number" else one for one in expected]
     either = " or ".join(filter(None, (", ".join(expected[:-1]), expected[-1])))
     return f"expected {either}; got {_got(errors[0])}"
 

@@ -125,6 +125,28 @@ def test_unused_signals_and_rules(data):
     assert found["unmatched_rule"].text == ("no event has the type 'hate' (did you mean 'hated'?)")
 
 
+def test_a_suggestion_keeps_the_types_that_say_no(data):
+    data.set_events(100, event="skip")
+    data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1)
+    report = data.check()
+    [finding] = [one for one in report.findings if one.kind == "unused_signal"]
+    assert "--negative 'skip, rating <= 2' or --targets 'rating >= 4'" in finding.advice
+    hints = {one["column"]: one["hint"] for one in report.used["unused"]["interactions"]}
+    assert "--negative 'skip, rating <= 2'" in hints["rating"]
+    rules = ("skip", "rating <= 2")
+    assert "predicted_negatives" not in data.found(options=Options(negative=rules))
+    finding = data.found(options=Options(negative=rules[1:]))["predicted_negatives"]
+    assert finding.text == ("events of the type skip are predicted, though its name says no")
+    assert "--negative 'skip, rating <= 2'" in finding.advice
+
+
+def test_a_rule_with_a_column_that_is_not_there(data):
+    data.events = data.events.with_columns(duration=pl.lit(5))
+    finding = data.found(options=Options(negative=("duratoin < 2",)))["split"]
+    assert "['duratoin'] (did you mean 'duration'?)" in finding.text
+    assert finding.advice == "Correct the name in the rules of events."
+
+
 def test_roles_and_repeats(data):
     data.set_events(100, event="hide")
     data.events = pl.concat([data.events, data.events[-1:].with_columns(pl.col("timestamp") + 1)])

@@ -38,12 +38,52 @@ def typed(finding):
     return tuple(finding.advice.split("--modalities ")[1].split(","))
 
 
+LONG = [f"{text}, gut verarbeitet und lange haltbar" for text in TITLES]
+
+
+def renamed(finding):
+    pairs = finding.advice.split("--columns ")[1].split(";")[0].split(" --")[0].split(",")
+    return dict(pair.split("=") for pair in pairs)
+
+
+def test_texts_of_other_names_get_the_usual_ones(german):
+    german.items = german.items.with_columns(inhalt=pl.Series(LONG))
+    finding = german.found()["likely_texts"]
+    assert finding.advice == (
+        "It is a guess. If they are: --columns titel=title,inhalt=description; lists then show "
+        "titles"
+    )
+    report = german.check(columns=renamed(finding))
+    assert report.used["modalities"]["text"]["columns"] == ["title", "description"]
+    assert "likely_texts" not in {finding.kind for finding in report.findings}
+
+
+def test_names_that_were_given_are_kept(german):
+    german.items = german.items.rename({"item_id": "nr"})
+    german.events = german.events.rename({"item_id": "nr"})
+    finding = german.found(columns={"nr": "item_id"})["likely_texts"]
+    assert renamed(finding) == {"nr": "item_id", "titel": "title"}
+
+
+def test_further_texts_are_named_as_a_modality(german):
+    german.items = german.items.with_columns(
+        inhalt=pl.Series(LONG), mehr=pl.Series([f"Neu: {text}" for text in TITLES])
+    )
+    finding = german.found()["likely_texts"]
+    assert renamed(finding) == {"titel": "title", "inhalt": "description"}
+    modalities = finding.advice.split("--modalities ")[1].split(";")[0]
+    assert modalities == "id,text:title+description+mehr,image"
+    options = Options(modalities=tuple(modalities.split(",")))
+    report = german.check(columns=renamed(finding), options=options)
+    assert "likely_texts" not in {finding.kind for finding in report.findings}
+
+
 def test_a_text_of_another_name_is_found_and_the_hint_reads_it(german):
     finding = german.found()["likely_texts"]
     assert finding.text == "nothing reads titel, which looks like a text by its values"
     assert finding.severity == "warning"
-    assert typed(finding) == ("id", "text:titel", "image")
-    report = german.check(options=Options(modalities=typed(finding)))
+    assert renamed(finding) == {"titel": "title"}
+    report = german.check(options=Options(modalities=("id", "text:titel", "image")))
     assert report.fits
     assert report.used["modalities"]["text:titel"] == {"items": 40, "columns": ["titel"], "cut": 0}
     assert "likely_texts" not in {finding.kind for finding in report.findings}
@@ -57,19 +97,22 @@ def test_the_refusal_of_a_text_names_it_too(german):
     report = german.check(options=Options(modalities=("text", "id")))
     assert not report.fits
     assert report.findings[0].text.endswith(
-        "titel looks like a text by its values, and --modalities text:titel reads it"
+        "titel looks like a text by its values, and --columns titel=title names it"
     )
     [finding] = [found for found in report.findings if found.kind == "likely_texts"]
-    assert typed(finding) == ("text:titel", "id")
+    assert renamed(finding) == {"titel": "title"}
     notes = [finding.text for finding in german.check().findings if finding.kind == "said"]
-    assert any("--modalities text:titel reads it" in text for text in notes)
+    assert any("--columns titel=title names it" in text for text in notes)
 
 
 def test_a_text_beside_the_usual_ones_is_a_note(german):
     german.items = german.items.with_columns(category=pl.lit("lamps"))
     finding = german.found()["likely_texts"]
     assert finding.severity == "note"
-    assert typed(finding) == ("id", "text:category+titel", "image")
+    assert renamed(finding) == {"titel": "title"}
+    german.items = german.items.with_columns(name=pl.lit("x"), desc=pl.lit("y"))
+    finding = german.found()["likely_texts"]
+    assert typed(finding) == ("id", "text:name+category+desc+titel", "image")
 
 
 @pytest.mark.parametrize("options", [{"modalities": ("id", "image")}, {"text_template": "{farbe}"}])
@@ -79,10 +122,16 @@ def test_who_has_chosen_is_not_asked(german, options):
 
 def test_names_are_written_as_the_command_takes_them(german):
     german.items = german.items.rename({"titel": "der titel.de"})
+    assert "--columns 'der titel.de=title'; lists" in german.found()["likely_texts"].advice
+    german.items = german.items.with_columns(name=pl.lit("x"), desc=pl.lit("y"))
     finding = german.found()["likely_texts"]
-    assert finding.advice.endswith("--modalities 'id,text=text:der titel.de,image'")
+    assert finding.advice.endswith("--modalities 'id,text=text:name+desc+der titel.de,image'")
     read = finding.advice.split("'")[1].split(",")
-    assert [Written.read(one).columns for one in read] == [None, ["der titel.de"], None]
+    assert [Written.read(one).columns for one in read] == [
+        None,
+        ["name", "desc", "der titel.de"],
+        None,
+    ]
     assert list(modalities_of(Options(modalities=tuple(read)))) == ["id", "text", "image"]
 
 

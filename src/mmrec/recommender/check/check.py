@@ -83,7 +83,7 @@ def check_folder(
         unused = find_unused(material, use, options, columns)
         found += [*use.findings, *unused_findings(unused)]
         if material.catalog is not None:
-            found += text_findings(material.catalog, use, options)
+            found += text_findings(material.catalog, use, options, columns)
         found += part_findings(use.split) if use.split is not None else []
         used = use.to_dict() | {"unused": unused}
     there = describe_data(material)

@@ -1,5 +1,8 @@
 """Columns of events that may say whether an event was a good one: which rules could read them."""
 
+from collections.abc import Sequence
+from shlex import quote
+
 import polars as pl
 
 from mmrec.data.conditions.columns import Columns
@@ -54,6 +57,16 @@ def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
     if not float(str(values.min())) < float(less) < float(more):
         return None
     return f"{name} < {less}", f"{name} >= {more}"
+
+
+def negative_option(rule: str, kept: Sequence[str]) -> str:
+    """Return ``--negative`` with a new rule behind those that say no already, which it keeps.
+
+    Example:
+        >>> negative_option("watched < 20", ["skip"])
+        "--negative 'skip, watched < 20'"
+    """
+    return f"--negative {quote(', '.join([*kept, rule]))}"
 
 
 def _short(number: float) -> str:

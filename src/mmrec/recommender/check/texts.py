@@ -1,9 +1,11 @@
 """Columns of items that look like texts and that nothing reads: their names are of any language."""
 
+from collections.abc import Mapping
 from shlex import quote
 
 from mmrec.data import Catalog
-from mmrec.data.likely_texts import as_modality, likely_texts
+from mmrec.data.likely_texts import as_modality, as_titles, likely_texts
+from mmrec.data.text import TextTemplate
 from mmrec.data.wording import listed, verb
 from mmrec.recommender.check.finding import Finding, note, warning
 from mmrec.recommender.check.used import Use, columns_in_use
@@ -12,8 +14,13 @@ from mmrec.recommender.options import Options
 TEXT = "text"
 
 
-def text_findings(catalog: Catalog, use: Use, options: Options) -> list[Finding]:
-    """Return which columns look like texts by their values, and the ``--modalities`` to type.
+def text_findings(
+    catalog: Catalog, use: Use, options: Options, columns: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Return which columns look like texts by their values, and the options to type.
+
+    They are ``--columns`` where the names ``title`` and ``description`` are free, since lists show
+    titles, and ``--modalities`` for the other columns.
 
     A user who has named columns, a template or modalities without the usual text has chosen.
 
@@ -21,13 +28,14 @@ def text_findings(catalog: Catalog, use: Use, options: Options) -> list[Finding]
         catalog: the items.
         use: what ``fit`` would use.
         options: its options.
+        columns: our names of columns by theirs, as they were given.
 
     Example:
         >>> items = Catalog({"item_id": [1, 2], "titel": ["Rote Lampe", "Stuhl aus Holz"]})
         >>> [found] = text_findings(items, Use(None, {}), Options())
         >>> print(found.text, "-", found.advice)
         nothing reads titel, which looks like a text by its values - It is a guess. If it is one:
-        --modalities text:titel
+        --columns titel=title; lists then show titles
     """
     named = options.modalities
     if options.text_template is not None or (named is not None and TEXT not in named):
@@ -36,20 +44,40 @@ def text_findings(catalog: Catalog, use: Use, options: Options) -> list[Finding]
     found = [name for name in likely_texts(catalog.frame) if name not in used]
     if not found:
         return []
-    columns = use.content[TEXT].columns if TEXT in use.content else ()
-    new = as_modality([*columns, *found])
-    names = [*(use.content if named is None else named)]
-    if TEXT not in names:
-        names.insert(names.index("id") + 1 if "id" in names else 0, TEXT)
-    typed = ",".join(new if name == TEXT else name for name in names)
+    read = use.content[TEXT].columns if TEXT in use.content else ()
+    titles = as_titles(catalog.frame, found)
+    rest = [name for name in found if name not in titles]
+    typed = [_columns(titles, columns or {})] if titles else []
+    if rest:
+        renamed = [titles.get(name, name) for name in catalog.frame.columns]
+        usual = _usual(renamed) if titles else [*read]
+        names = [*(use.content if named is None else named)]
+        if TEXT not in names:
+            names.insert(names.index("id") + 1 if "id" in names else 0, TEXT)
+        new = as_modality([*usual, *rest])
+        listing = ",".join(new if name == TEXT else name for name in names)
+        typed.append(f"--modalities {quote(listing)}")
+    shown = "; lists then show titles" if "title" in titles.values() else ""
     one = len(found) == 1
     return [
-        (note if columns else warning)(
+        (note if read else warning)(
             "likely_texts",
             len(found),
             f"nothing reads {listed(found)}, which {verb(len(found), 'looks', 'look')} like "
             f"{'a text by its' if one else 'texts by their'} values",
-            f"It is a guess. If {'it is one' if one else 'they are'}: --modalities {quote(typed)}",
+            f"It is a guess. If {'it is one' if one else 'they are'}: {' '.join(typed)}{shown}",
             [catalog.frame[name].drop_nulls()[0] for name in found],
         )
     ]
+
+
+def _columns(titles: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """Return ``--columns`` with new names, behind those that were given, by the names in tables."""
+    theirs = {ours: old for old, ours in given.items()}
+    pairs = {**given, **{theirs.get(name, name): new for name, new in titles.items()}}
+    return f"--columns {quote(','.join(f'{old}={new}' for old, new in pairs.items()))}"
+
+
+def _usual(names: list[str]) -> list[str]:
+    """Return the columns that a text joins if none are named."""
+    return list(TextTemplate.guess(names).columns)

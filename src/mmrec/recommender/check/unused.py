@@ -13,7 +13,7 @@ from mmrec.data.likely_texts import as_modality, can_be_named, looks_like_paths,
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
-from mmrec.recommender.check.signals import suggested_rules
+from mmrec.recommender.check.signals import negative_option, suggested_rules
 from mmrec.recommender.check.there import filled
 from mmrec.recommender.check.used import Use, columns_in_use
 from mmrec.recommender.content.written import Written
@@ -47,8 +47,9 @@ def find_unused(
     if material.log is not None:
         taken = {*_MEANT, material.log.order, *options.event_rules.columns}
         frame = material.tables["interactions"]
+        kept = options.event_rules.kept_negative(material.log.frame)
         unused["interactions"] = [
-            {"column": name, "hint": _event_hint(frame, name, columns or {})}
+            {"column": name, "hint": _event_hint(frame, name, columns or {}, kept)}
             for name in frame.columns
             if name not in taken
         ]
@@ -109,7 +110,9 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
     return ", ".join(str(name) for name in names[:most]) + more
 
 
-def _event_hint(events: pl.DataFrame, name: str, columns: Mapping[str, str]) -> str:
+def _event_hint(
+    events: pl.DataFrame, name: str, columns: Mapping[str, str], kept: Sequence[str]
+) -> str:
     """Return how a column of the events can be used."""
     if name.lower() in SESSIONS:
         return (
@@ -124,7 +127,7 @@ def _event_hint(events: pl.DataFrame, name: str, columns: Mapping[str, str]) -> 
     rules = suggested_rules(events, name) if name in SIGNALS else None
     if rules is None:
         return f"{_RULE}: --ignored '{name} …'."
-    return f"{_RULE}: --negative '{rules[0]}' or --targets '{rules[1]}'."
+    return f"{_RULE}: {negative_option(rules[0], kept)} or --targets '{rules[1]}'."
 
 
 def _with_sessions(name: str, columns: Mapping[str, str]) -> str:

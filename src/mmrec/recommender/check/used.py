@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, EventRules, Interactions, Split
-from mmrec.data.wording import counted, did_you_mean, verb
+from mmrec.data.wording import counted, did_you_mean, listed, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
-from mmrec.recommender.check.signals import suggested_rules
+from mmrec.recommender.check.signals import negative_option, suggested_rules
 from mmrec.recommender.check.there import iso
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
@@ -75,13 +76,20 @@ def find_use(
     content, refused = uses_of(catalog, modalities, trained, pictured)
     created, wrong = _created(catalog, log, counts=options.trend)
     findings += [*refused, *wrong]
-    findings += [*_signals(facts, log.frame), *_unmatched(log, options), *_unlabelled(log)]
+    findings += _signals(facts, log.frame, options.event_rules.kept_negative(log.frame))
+    findings += [
+        *_predicted_negatives(facts, options),
+        *_unmatched(log, options),
+        *_unlabelled(log),
+    ]
     return Use(split, events, content, created, tuple(findings))
 
 
 def _advice(log: Interactions, options: Options) -> str:
     if log.order != "timestamp" and options.split == "time":
         return "Add a column timestamp, or split with --split leave-one-out."
+    if lacking := options.event_rules.columns - set(log.frame.columns):
+        return f"Correct {verb(len(lacking), 'the name', 'the names')} in the rules of events."
     return "Change the rules of events, --split or --min-count."
 
 
@@ -132,7 +140,7 @@ def _created(
     return created, [note("undated_items", int(lacking.sum()), said, advice, catalog.ids_of(rows))]
 
 
-def _signals(facts: dict[str, Any], events: pl.DataFrame) -> list[Finding]:
+def _signals(facts: dict[str, Any], events: pl.DataFrame, kept: Sequence[str]) -> list[Finding]:
     found = []
     for name in facts.get("unused_columns", []):
         low, high = suggested_rules(events, name) or (f"{name} …", f"{name} …")
@@ -141,10 +149,29 @@ def _signals(facts: dict[str, Any], events: pl.DataFrame) -> list[Finding]:
                 "unused_signal",
                 None,
                 f"the column {name!r} of the events is not used: every event counts alike",
-                f"A rule gives it a meaning, such as --negative '{low}' or --targets '{high}'.",
+                f"A rule gives it a meaning, such as {negative_option(low, kept)} or "
+                f"--targets '{high}'.",
             )
         )
     return found
+
+
+def _predicted_negatives(facts: dict[str, Any], options: Options) -> list[Finding]:
+    """Find event types whose names say no, and which are predicted since rules were given."""
+    if not (types := facts.get("predicted_negatives", [])):
+        return []
+    count = len(types)
+    rules = quote(", ".join([*types, *(options.negative or ())]))
+    return [
+        warning(
+            "predicted_negatives",
+            count,
+            f"events of the {verb(count, 'type', 'types')} {listed(types)} are predicted, though "
+            f"{verb(count, 'its name says', 'their names say')} no",
+            f"--negative replaces the usual names. To keep them: --negative {rules}. If it is a "
+            f"yes, name it in --targets.",
+        )
+    ]
 
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:
