@@ -236,7 +236,7 @@ def test_what_is_drawn_more_often_counts_less():
 def test_weights_of_new_items_stay_unless_others_are_better():
     target, table = planted(content=0.0, below=0.0, requests=200)
     given = NAMES, {}, target, np.arange(len(target)), UNSEEN
-    kept = {"new": 1.0}
+    kept = {"new": 0.37}
     weights, facts = choose_for_cold(lambda rows: table[rows], *given, apart=True, of_new=kept)
     assert weights == kept
     assert facts["weights"] == kept
@@ -246,3 +246,12 @@ def test_weights_of_new_items_stay_unless_others_are_better():
     weights, facts = choose_for_cold(lambda rows: table[rows], *given, apart=True, of_new=bad)
     assert weights["new:text"] > 0
     assert weights["new"] > bad["new"]
+
+
+def test_weights_that_cost_too_much_do_not_stay():
+    target, table = planted(content=3.0, below=6.0)
+    given = NAMES, {}, target, np.arange(len(target)), UNSEEN
+    fresh, _ = choose_for_cold(lambda rows: table[rows], *given)
+    found, facts = choose_for_cold(lambda rows: table[rows], *given, of_new={"unseen": 9.0})
+    assert found == fresh
+    assert facts["cost"] < 0.1

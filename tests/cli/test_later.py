@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mmrec import Recommender
+from mmrec import Options, Recommender
 from mmrec.cli.later import log_of_run
 from mmrec.data import Catalog, Dataset, Interactions
 
@@ -26,6 +26,17 @@ def test_items_that_the_run_lacks_are_said():
     )
     with pytest.raises(ValueError, match=said):
         log_of_run(dataset([*"abc"]), Catalog({"item_id": [*"ac"]}), Path("later"))
+
+
+def test_events_that_a_split_leaves_out_are_not_asked_for():
+    events = {"user_id": [*"uuuvvv"], "item_id": [*"abcabx"], "position": [0, 1, 2] * 2}
+    events["event"] = ["view"] * 5 + ["noise"]
+    later = Dataset(Interactions(events), Catalog({"item_id": [*"abcx"]}))
+    catalog, options = Catalog({"item_id": [*"abc"]}), Options(split="leave-one-out")
+    ignored = options.replace(ignored=("noise",))
+    assert log_of_run(later, catalog, Path("later"), ignored) is later.interactions
+    with pytest.raises(ValueError, match="not in the catalogue of the RUN"):
+        log_of_run(later, catalog, Path("later"), options)
 
 
 @pytest.mark.parametrize(

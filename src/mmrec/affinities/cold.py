@@ -66,8 +66,8 @@ def choose_for_cold(
         unit: what a weight of 1 is, in units of the model's score.
         share: share of all targets that are items without events, if ``target`` is a draw of them;
             by default that of ``target``.
-        of_new: weights that items without events have and keep if no others are better, as when a
-            recommender is updated; by default none.
+        of_new: weights that items without events have and keep if they cost no more than ``cost``
+            and no others are better, as when a recommender is updated; by default none.
         seed: seed of the draws.
 
     Example:
@@ -89,7 +89,7 @@ def choose_for_cold(
     facts: dict[str, Any] = {"requests": int(cold.sum()), "weights": {}}
     of_new = {} if of_new is None else dict(of_new)
     if len(np.unique(user[cold])) < LEAST:
-        return weights | of_new, facts
+        return weights | of_new, facts | {"weights": of_new}
     features, offset = candidates_of(terms, target, seed, unseen)
     column = {name: number for number, name in enumerate(names, 1)}
     drawn = float(cold.mean())
@@ -98,6 +98,8 @@ def choose_for_cold(
     cases = Cases(features, offset, column, unit, _log_odds(share) - _log_odds(drawn))
     before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
     stays = ndcg(cases.scores(weights | of_new), offset)
+    if share <= 0.5 and _mean(stays[~cold]) < (1 - cost) * _mean(before[~cold]):
+        of_new, stays = {}, before  # they cost too much
 
     def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
         """Return the weights that rows choose, of each kind; those before where there are none."""

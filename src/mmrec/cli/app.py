@@ -91,7 +91,8 @@ def evaluate(
 
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-    log = log_of_run(read_folder(folder, **how), recommender.catalog, folder)
+    dataset, options = read_folder(folder, **how), recommender.options
+    log = log_of_run(dataset, recommender.catalog, folder, options)
     report = recommender.evaluate(log)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on

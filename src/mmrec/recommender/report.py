@@ -220,7 +220,7 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
         return ["affinities: none lifts validation", *new]
     gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
-    if (cold := facts.get("cold", {})).get("weights"):
+    if (cold := facts.get("cold", {})).get("weights") and "gain" in cold:
         line += f"; then on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
         line += f", at a cost of {cold['cost']:.1%} for others"
     return [f"{line})", *new]
@@ -228,9 +228,13 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
 
 def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:
     """Return a line if validation has chosen nothing for new items."""
-    if not facts or facts["weights"]:
+    if not facts or not facts["requests"]:
         return []
     events = counted(facts["requests"], "validation event")
+    if "gain" not in facts and facts["weights"]:
+        return [f"new items: weights as before; their {events} are of too few users"]
+    if facts["weights"]:
+        return []
     if "gain" not in facts:
         return [f"new items: nothing is chosen for them; their {events} are of too few users"]
     return [f"new items: nothing is chosen for them; no lift helps within new_item_cost ({events})"]

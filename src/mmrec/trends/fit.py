@@ -12,7 +12,7 @@ from torch import Tensor
 from mmrec.trends.events import ItemEvents
 from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
 from mmrec.trends.requests import Requests, Scores
-from mmrec.trends.terms import ERRORS, choose_terms, compare, finite, gains_of
+from mmrec.trends.terms import ERRORS, choose_terms, compare, gains_of
 from mmrec.trends.trend import Trend
 from mmrec.trends.trend_history import TrendHistory
 from mmrec.trends.weights import TrendWeights
@@ -104,7 +104,9 @@ def fit_trend(
     if gained["gain"] > ERRORS * gained["standard_error"]:
         return trend, about | facts
     none = gains_of(*given, TrendHistory(replace(stays, weights=TrendWeights()), events))
-    facts["terms"] |= {AS_BEFORE: finite(compare(before, none, requests.user[chosen]))}
+    gained = compare(before, none, requests.user[chosen])
+    gained["standard_error"] = min(gained["standard_error"], 1.0)  # it is infinite for one user
+    facts["terms"] |= {AS_BEFORE: gained}
     facts |= {"chosen": AS_BEFORE, "weights": usual.weights.to_dict()}
     about |= {"half_life": _named(usual.half_life), "pseudo_count": usual.pseudo_count}
     return stays, about | facts

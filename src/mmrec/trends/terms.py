@@ -92,7 +92,7 @@ def choose_terms(
         found = _fit(features, offset, TERMS[best], np.ones(len(chosen), dtype=bool))
     facts = {
         "ndcg@10": float(before.mean()),
-        "terms": {name: finite(facts) for name, facts in terms.items()},
+        "terms": {name: _finite(facts) for name, facts in terms.items()},
         "chosen": best,
         "weights": found.to_dict(),
     }
@@ -121,7 +121,7 @@ def compare(
     }
 
 
-def finite(facts: dict[str, float]) -> dict[str, float | None]:
+def _finite(facts: dict[str, float]) -> dict[str, float | None]:
     """Return facts with None for infinity, which JSON lacks."""
     return {name: value if math.isfinite(value) else None for name, value in facts.items()}
 

@@ -11,6 +11,8 @@ from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.pipeline.affinity import continuing, weights_of
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.scorers import scorer_at
+from mmrec.recommender.pipeline.trend import known_events
+from mmrec.trends import Trend, TrendWeights
 
 ITEMS = {"item_id": [f"i{n}" for n in range(40)]}
 OF_PRODUCT = ("learned", "content:look", "novelty")
@@ -336,3 +338,18 @@ def test_an_update_with_few_new_items_keeps_their_weights(with_new):
     before, after = weights_of(with_new.state), weights_of(again.state)
     own = [name for name in before if name.startswith("new") or name == "novelty"]
     assert {name: after[name] for name in own} == pytest.approx({n: before[n] for n in own})
+
+
+def test_an_update_with_few_users_keeps_the_trend(made):
+    """Its counts too: a few events say nothing of what is popular in the long run."""
+    weights = TrendWeights(now=1.0)
+    events = known_events(split_log(made._log, made.options, made.catalog), "test")
+    trend = Trend.of(events, events.counts(40), half_life=1e6, pseudo_count=9.0, weights=weights)
+    state = replace(made.state, trend=trend, options=made.options.replace(trend=True))
+    few = {**chains(8, "b", 1e6, seed=1)}
+    few["item_id"][0] = "later"
+    items = {"item_id": [*ITEMS["item_id"], "later"]}
+    new = Recommender(state).update(few, items)
+    at = torch.tensor([2e6])
+    assert torch.equal(new.state.trend.bonus(at)[:, :41], trend.bonus(at))
+    assert new.state.trend.catalog_size == 41

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from mmrec.affinities import Counted
 from mmrec.data import Split
@@ -18,7 +19,6 @@ from mmrec.trends import (
     Requests,
     Trend,
     TrendHistory,
-    as_before,
     created_times,
     fit_trend,
 )
@@ -38,7 +38,8 @@ def with_trend(
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
-    Without the option ``trend``, without times, or with too few validation events, there is none.
+    Without the option ``trend`` or without times there is none. With too few validation events it
+    is the usual one, with its counts, or none.
 
     Args:
         state: a trained state; a trend that it has is fitted anew.
@@ -63,13 +64,18 @@ def with_trend(
         )
         scores, seed = partial(known.scores, scorer), state.options.seed
         trend, facts = fit_trend(scores, requests, events, trained, created, usual=usual, seed=seed)
-    elif usual is not None:
-        trend, facts = as_before(usual, events, trained, created), {}
     else:
-        return state, {}
+        return replace(state, trend=_grown(usual, created)), {}
     every = split.sequences.without_negatives()
     trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))
-    return replace(state, trend=trend), {"trend": facts} if facts else {}
+    return replace(state, trend=trend), {"trend": facts}
+
+
+def _grown(usual: Trend | None, created: Float[np.ndarray, " V1"]) -> Trend | None:
+    """Return the trend of the recommender before, with the items that are new."""
+    if usual is None or len(created) <= usual.catalog_size + 1:
+        return usual
+    return usual.with_items(created[usual.catalog_size + 1 :])
 
 
 def trending(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
