@@ -11,6 +11,9 @@ from torch import Tensor
 from mmrec.affinities.candidates import Terms, candidates_of
 from mmrec.trends import clustered_error, fit_softmax, softmax_errors
 
+LARGEST = 200_000
+"""Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
+
 FOLDS = 5
 K = 10
 """Length of the lists whose NDCG must gain."""

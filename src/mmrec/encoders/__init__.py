@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mmrec.encoders.text import TextEncoder
     from mmrec.encoders.text_transform import TextTransform
     from mmrec.encoders.tuning import tune
+    from mmrec.encoders.values import value_vectors
 
 _FILES = {
     "CategoryEncoder": "category",
@@ -59,6 +60,7 @@ _FILES = {
     "quantile_edges": "number",
     "soft_bins": "number",
     "tune": "tuning",
+    "value_vectors": "values",
 }
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "quantile_edges",
     "soft_bins",
     "tune",
+    "value_vectors",
 ]
 
 

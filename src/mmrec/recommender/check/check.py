@@ -73,7 +73,7 @@ def check_folder(
         pictures = use = used = None
         if (catalog := material.catalog) is not None:
             if options.modalities is None:
-                modalities = those_of(catalog, modalities)
+                modalities = those_of(catalog, modalities, options=options)
             pictures = look_at_pictures(catalog, modalities, images)
             if material.log is not None:
                 use = find_use(material.log, catalog, modalities, options, pictures.present)

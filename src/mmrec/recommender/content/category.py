@@ -1,18 +1,17 @@
 """The categories of an item as a modality: one or more values of columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-import polars as pl
 from torch import nn
 
 from mmrec.data import Catalog, Source, TableSource
-from mmrec.data.conditions import is_not_flat
 from mmrec.encoders import CategoryEncoder
 from mmrec.layers import record_init_args
-from mmrec.recommender.content.columns import as_names, column_of, find_columns
+from mmrec.recommender.content.columns import as_names, find_columns, values_of
 from mmrec.recommender.content.modality import Context, Facts, Prepared
 
 COLUMNS = ("category", "categories", "genres", "genre", "kind", "brand")
@@ -94,23 +93,7 @@ class CategoryModality:
         return sorted({value for item in trained for value in rows[item - 1]})
 
     def _values(self, items: Catalog, name: str) -> list[list[str]]:
-        """Return the values of each item in a column, without empty ones."""
-        column = column_of(items, name)
-        dtype = column.dtype
-        listed = isinstance(dtype, pl.List | pl.Array)
-        inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
-        if is_not_flat(pl.Series(dtype=inner)):
-            raise ValueError(
-                f"modality 'category': {name} must be single values or lists of them; got {dtype}"
-            )
-        if listed:
-            texts = column.cast(pl.List(pl.String)).to_list()
-            return [_filled(text or "" for text in row or []) for row in texts]
-        if dtype.is_float():  # 1.0 is the category 1
-            whole = column.cast(pl.Int64, strict=False)
-            column = whole if (whole == column).all() else column
-        texts = column.cast(pl.String).fill_null("").to_list()
-        return [_filled(text.split(self.separator)) for text in texts]
+        return values_of("category", items, name, re.escape(self.separator))
 
     def _source(self, items: Catalog, values: Mapping[str, Sequence[str]]) -> TableSource:
         rows: list[list[int]] = [[] for _ in range(len(items))]
@@ -127,11 +110,6 @@ class CategoryModality:
         for place, row in enumerate(rows, 1):
             table[place, : len(row)] = row
         return TableSource(table, table[:, 0] > 0)
-
-
-def _filled(texts: Iterable[str]) -> list[str]:
-    """Return the texts that are not empty, each once."""
-    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
 def _bucket(value: str, buckets: int) -> int:

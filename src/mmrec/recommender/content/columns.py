@@ -1,10 +1,12 @@
 """Reading single columns of a catalogue for modalities."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from mmrec.data import Catalog
+from mmrec.data.conditions import is_not_flat
 from mmrec.data.wording import some_meant
 
 
@@ -55,3 +57,37 @@ def column_of(items: Catalog, name: str) -> pl.Series:
     if name in items.frame.columns:
         return items.frame[name]
     return pl.Series(name, [None] * len(items), dtype=pl.Null)
+
+
+def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list[str]]:
+    """Return the different values of each item in a column, without empty ones.
+
+    Args:
+        kind: kind of the modality, for the message.
+        items: the items.
+        name: the column; a text may have several values, those of a list are whole.
+        separator: a regular expression of what separates the values of a text.
+
+    Raises:
+        ValueError: the column has neither single values nor lists of them.
+    """
+    column = column_of(items, name)
+    dtype = column.dtype
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+    if is_not_flat(pl.Series(dtype=inner)):
+        raise ValueError(
+            f"modality {kind!r}: {name} must be single values or lists of them; got {dtype}"
+        )
+    if isinstance(dtype, pl.List | pl.Array):
+        texts = column.cast(pl.List(pl.String)).to_list()
+        return [_filled(text or "" for text in row or []) for row in texts]
+    if dtype.is_float():  # 1.0 is the category 1
+        whole = column.cast(pl.Int64, strict=False)
+        column = whole if (whole == column).all() else column
+    split = re.compile(separator).split
+    return [_filled(split(text)) for text in column.cast(pl.String).fill_null("").to_list()]
+
+
+def _filled(texts: Iterable[str]) -> list[str]:
+    """Return the texts that are not empty, each once."""
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))

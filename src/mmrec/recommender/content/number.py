@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import nn
 
 from mmrec.data import Catalog, Source, TableSource
@@ -88,24 +88,31 @@ class NumberModality:
 def source_of_numbers(
     items: Catalog, edges: dict[str, list[float]], encode: Callable[..., Float[np.ndarray, "V _"]]
 ) -> tuple[TableSource, dict[int, str]]:
-    """Return encoded columns of numbers, side by side, and what is no number, by row.
+    """Return :func:`encoded_numbers` as a source."""
+    table, present, problems = encoded_numbers(items, edges, encode)
+    return TableSource(np.pad(table, ((1, 0), (0, 0))), np.pad(present, (1, 0))), problems
+
+
+def encoded_numbers(
+    items: Catalog, edges: dict[str, list[float]], encode: Callable[..., Float[np.ndarray, "V _"]]
+) -> tuple[Float[np.ndarray, "V D"], Bool[np.ndarray, " V"], dict[int, str]]:
+    """Return encoded columns of numbers, side by side, who has any, and what is none, by row.
 
     Args:
         items: the items.
         edges: edges of each column.
         encode: encodes the numbers of a column, given its edges.
     """
-    blocks, problems = [], dict[int, str]()
-    present = np.zeros(len(items) + 1, dtype=bool)
+    blocks = [np.zeros((len(items), 0), dtype=np.float32)]
+    present, problems = np.zeros(len(items), dtype=bool), dict[int, str]()
     for name, found in edges.items():
         numbers, wrong = numbers_of(column_of(items, name))
         blocks.append(encode(numbers, np.array(found)))
-        present[1:] |= ~np.isnan(numbers)
+        present |= ~np.isnan(numbers)
         for row, value in wrong.items():
             said = f"{name} is {value!r}, not a number"
             problems[row] = f"{problems[row]}, {said}" if row in problems else said
-    table = np.pad(np.concatenate(blocks, axis=1), ((1, 0), (0, 0)))
-    return TableSource(table, present), problems
+    return np.concatenate(blocks, axis=1), present, problems
 
 
 def numbers_of(column: pl.Series) -> tuple[Float[np.ndarray, " V"], dict[int, Any]]:

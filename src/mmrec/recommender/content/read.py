@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from torch import nn
 
+from mmrec.affinities.choice import LARGEST
 from mmrec.data import Catalog, Source
 from mmrec.data.images import MISSING
 from mmrec.data.wording import did_you_mean
@@ -18,14 +19,18 @@ from mmrec.encoders import Encoder
 from mmrec.layers import seeded
 from mmrec.recommender.content.modality import Context, Facts, Modality
 from mmrec.recommender.content.pretrained import PretrainedModality, check_raw
+from mmrec.recommender.content.side import SideModality
 from mmrec.recommender.content.written import Written
-from mmrec.recommender.options import ContentOptions
+from mmrec.recommender.options import ContentOptions, Options
 from mmrec.recommender.parts.spec import PartSpec, call_factory, with_defaults
 
 log = logging.getLogger(__name__)
 
 DEFAULTS = ("id", "text", "image")
-"""Modalities that are used if none are named, as far as the items have them."""
+"""Modalities that are used if none are named, as far as the items have them.
+
+Beside them there is ``side:COLUMN`` for each usual column of numbers, see :func:`those_of`.
+"""
 
 READERS = ("semantic", "graph")
 """Kinds that read the frozen vectors of another modality."""
@@ -196,16 +201,21 @@ def _is_modality(given: Any) -> bool:
 
 
 def those_of(
-    catalog: Catalog, modalities: Mapping[str, Modality], given: Collection[str] = ()
+    catalog: Catalog,
+    modalities: Mapping[str, Modality],
+    given: Collection[str] = (),
+    options: Options | None = None,
 ) -> dict[str, Modality]:
     """Return the modalities that items can have, and say in one line which they are.
 
-    This is for modalities that nobody has named.
+    This is for modalities that nobody has named. Where affinities are tried, each usual column of
+    numbers is a modality of its own beside the learned vector.
 
     Args:
         catalog: the items.
         modalities: the modalities, by name.
         given: those that a user has named all the same; they are kept.
+        options: say whether affinities are tried; None for a model without affinities.
     """
     reasons = {
         name: modality.why_nobody(catalog)
@@ -214,12 +224,19 @@ def those_of(
     }
     left = {name: why for name, why in reasons.items() if why is not None}
     kept = {name: modality for name, modality in modalities.items() if name not in left}
+    if options is not None and tries_affinities(options, len(catalog)):
+        kept |= {n: m for n, m in SideModality.usual(catalog).items() if n not in kept}
     if left:
         said = "; ".join(f"{name} is left out: {why}" for name, why in left.items())
         log.warning("modalities: %s (%s)", ", ".join(kept), said)
     else:
         log.info("modalities: %s", ", ".join(kept))
     return kept
+
+
+def tries_affinities(options: Options, items: int) -> bool:
+    """Return whether validation may choose affinities for a catalogue of ``items`` items."""
+    return options.affinities and options.epsilon is None and items <= LARGEST
 
 
 def trains_encoders(modalities: Mapping[str, Modality]) -> bool:

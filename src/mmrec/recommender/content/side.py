@@ -1,40 +1,65 @@
-"""Numbers of an item that lie beside the learned vector: what finds new items."""
+"""Numbers and values of an item that lie beside the learned vector: what finds new items."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import log
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float32
 from torch import nn
 
-from mmrec.data import Catalog, Source
-from mmrec.encoders import GivenEncoder, quantile_edges, soft_bins
+from mmrec.data import Catalog, Source, TableSource
+from mmrec.data.conditions import is_not_flat
+from mmrec.encoders import GivenEncoder, quantile_edges, soft_bins, value_vectors
 from mmrec.layers import record_init_args
-from mmrec.recommender.content.columns import as_names, column_of, find_columns
+from mmrec.recommender.content.columns import as_names, column_of, find_columns, values_of
 from mmrec.recommender.content.modality import Context, Facts, Prepared
-from mmrec.recommender.content.number import COLUMNS, numbers_of, source_of_numbers
+from mmrec.recommender.content.number import COLUMNS, encoded_numbers, numbers_of
+
+VALUES = (
+    *("category", "categories", "main_category", "genres", "genre", "kind", "brand"),
+    *("director", "directors", "actors", "cast", "author", "authors", "artist", "artists"),
+    *("creator", "channel", "tags", "keywords"),
+)
+"""Columns of values that items have in common; those that exist are read."""
+
+SEPARATOR = r"[|;,]"
+"""What separates the values of a text."""
+
+WIDTH = 128
+"""Columns of the vectors of values, at most."""
 
 
 @record_init_args
 class SideModality:
-    """Numbers of columns that the fusion does not read.
+    """Numbers and values of columns that the fusion does not read.
 
     They are for affinities: how near the year or the price of an item is to those of the last
-    items, see :mod:`mmrec.affinities`. The learned vector of an item does not depend on them. What
-    makes a new film findable, for example, is mostly when it is from.
+    items, or how many categories, brands or people they have in common, see
+    :mod:`mmrec.affinities`. The learned vector of an item does not depend on them. What makes a
+    new film findable, for example, is mostly when it is from.
 
-    A column may hold what a column of :class:`NumberModality` may hold. A number is soft bins
-    between quantiles of all items (:func:`mmrec.encoders.soft_bins`).
+    A column holds numbers if most of its values can be read as numbers, as
+    :class:`NumberModality` reads them. A number is soft bins between quantiles of all items
+    (:func:`mmrec.encoders.soft_bins`). Any other column holds values: a text may have several,
+    separated by ``|``, ``;`` or commas. A value that ``n`` of ``N`` items have counts
+    ``log(1 + N / n)``, so rare ones say most; one that a single item has is left out.
 
     Args:
         columns: the columns; by default those of ``price``, ``year``, ``duration`` and ``stars``
             that exist.
-        bins: most pieces of a column.
+        bins: most pieces of a column of numbers.
 
     Example:
         >>> catalog = Catalog({"item_id": ["a", "b", "c"], "year": ["1990", "1999", ""]})
         >>> made = SideModality().prepare(catalog, Context(dim=4, trained=np.array([1])))
         >>> made.facts["edges"], made.source.present.tolist()
         ({'year': [1990.0, 1999.0]}, [False, True, True, False])
+        >>> rows = {"item_id": ["a", "b", "c"], "genres": ["Drama|War", "War, Drama", "Comedy"]}
+        >>> made = SideModality("genres").prepare(Catalog(rows), Context(4, np.array([1])))
+        >>> list(made.facts["values"]["genres"]), made.source.present.tolist()
+        (['Drama', 'War'], [False, True, True, False])
     """
 
     has_content = True
@@ -44,30 +69,42 @@ class SideModality:
             raise ValueError(f"bins must be 1 or more; got {bins}")
         self.columns, self.bins = as_names(columns), bins
 
+    @classmethod
+    def usual(cls, catalog: Catalog) -> "dict[str, SideModality]":
+        """Return modalities of the usual columns, by name: one for each number, one of all values.
+
+        Columns in which all items are alike are left out.
+
+        Example:
+            >>> rows = {"item_id": ["a", "b", "c"], "price": [9, 9, 9], "year": [1990, 1999, 1999]}
+            >>> rows |= {"brand": ["Oak", "Oak", "Elm"], "genres": ["Drama", "War", ""]}
+            >>> list(SideModality.usual(Catalog(rows)))
+            ['side:year', 'side:brand']
+        """
+        there = [name for name in (*COLUMNS, *VALUES) if name in catalog.frame.columns]
+        numbers = [name for name in there if name in COLUMNS and _varies(catalog, name)]
+        values = [name for name in there if name in VALUES and _known(catalog, name)]
+        named = {f"side:{name}": cls(name) for name in numbers}
+        return named | ({f"side:{'+'.join(values)}": cls(values)} if values else {})
+
     def columns_read(self, facts: Facts) -> tuple[str, ...]:
-        """Return the columns of the numbers."""
-        return tuple(facts["edges"])
+        """Return the columns."""
+        return (*facts["edges"], *facts["values"])
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
-        """Read the numbers of the catalogue and their quantiles.
+        """Read the catalogue: the quantiles of its numbers, and how frequent its values are.
 
-        The quantiles are those of all items, since new ones may have numbers of their own.
+        They are those of all items, since new ones may have numbers and values of their own.
         """
-        if context.before is not None:
-            edges: dict[str, list[float]] = context.before["edges"]
-        else:
-            names = find_columns("side", catalog, self.columns, COLUMNS)
-            numbers = {name: numbers_of(column_of(catalog, name))[0] for name in names}
-            edges = {n: quantile_edges(found, self.bins).tolist() for n, found in numbers.items()}
-        if empty := [name for name, found in edges.items() if not found]:
-            raise ValueError(f"modality 'side': no item has a number in {empty}")
-        source, problems = source_of_numbers(catalog, edges, soft_bins)
-        facts = {"edges": edges}
-        return Prepared(source, self.rebuild(facts), facts, problems=problems)
+        facts = context.before or self._facts(catalog)
+        source, problems = self._read(catalog, facts)
+        return Prepared(source, self.rebuild(facts), dict(facts), problems=problems)
 
     def rebuild(self, facts: Facts) -> GivenEncoder:
-        """Return what hands the soft bins on."""
-        return GivenEncoder(sum(len(edges) for edges in facts["edges"].values()))
+        """Return what hands the vectors on."""
+        widths = [len(edges) for edges in facts["edges"].values()]
+        values = sum(map(len, facts["values"].values()))
+        return GivenEncoder(sum(widths) + min(values, WIDTH))
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
         """Raise a ``ValueError``: the quantiles are not known."""
@@ -76,5 +113,68 @@ class SideModality:
     def source_of(
         self, items: Catalog, encoder: nn.Module, facts: Facts, slots: np.ndarray
     ) -> tuple[Source, dict[int, str]]:
-        """Return the soft bins of further items."""
-        return source_of_numbers(items, facts["edges"], soft_bins)
+        """Return the vectors of further items."""
+        return self._read(items, facts)
+
+    def _facts(self, catalog: Catalog) -> dict[str, Any]:
+        """Return the edges of columns of numbers, and the weights of the values of the others."""
+        edges, values = dict[str, list[float]](), dict[str, dict[str, float]]()
+        for name in find_columns("side", catalog, self.columns, COLUMNS):
+            if self.columns is None or _is_number(catalog, name):
+                numbers, _ = numbers_of(column_of(catalog, name))
+                edges[name] = quantile_edges(numbers, self.bins).tolist()
+            else:
+                values[name] = _known(catalog, name)
+        if empty := [name for name, found in edges.items() if not found]:
+            raise ValueError(f"modality 'side': no item has a number in {empty}")
+        if empty := [name for name, known in values.items() if not known]:
+            raise ValueError(f"modality 'side': no two items have a value in common in {empty}")
+        return {"edges": edges, "values": values}
+
+    def _read(self, items: Catalog, facts: Facts) -> tuple[TableSource, dict[int, str]]:
+        numbers, present, problems = encoded_numbers(items, facts["edges"], soft_bins)
+        values, some = _encoded_values(items, facts["values"])
+        table = np.pad(np.concatenate([numbers, values], axis=1), ((1, 0), (0, 0)))
+        return TableSource(table, np.pad(present | some, (1, 0))), problems
+
+
+def _is_number(catalog: Catalog, name: str) -> bool:
+    """Return whether most filled values of a column are numbers."""
+    if is_not_flat(column := column_of(catalog, name)):
+        return False
+    numbers, wrong = numbers_of(column)
+    return int((~np.isnan(numbers)).sum()) > len(wrong)
+
+
+def _varies(catalog: Catalog, name: str) -> bool:
+    """Return whether a column of numbers has two or more different ones."""
+    if not _is_number(catalog, name):
+        return False
+    numbers, _ = numbers_of(column_of(catalog, name))
+    return len(np.unique(numbers[~np.isnan(numbers)])) > 1
+
+
+def _known(catalog: Catalog, name: str) -> dict[str, float]:
+    """Return the weight of each value that two or more items have, but not all, by value."""
+    size = len(catalog)
+    counts = Counter(v for row in values_of("side", catalog, name, SEPARATOR) for v in row)
+    return {v: log(1 + size / n) for v, n in sorted(counts.items()) if 1 < n < size}
+
+
+def _encoded_values(
+    items: Catalog, known: Mapping[str, Mapping[str, float]]
+) -> tuple[Float32[np.ndarray, "V D"], Bool[np.ndarray, " V"]]:
+    """Return the sum of the weighted vectors of each item's values, and who has any."""
+    named = [f"{name}={value}" for name, weights in known.items() for value in weights]
+    weight = np.array([w for weights in known.values() for w in weights.values()], np.float32)
+    vectors = value_vectors(named, WIDTH) * weight[:, None]
+    place = {value: row for row, value in enumerate(named)}
+    table = np.zeros((len(items), vectors.shape[1]), dtype=np.float32)
+    present = np.zeros(len(items), dtype=bool)
+    for name in known:
+        for row, values in enumerate(values_of("side", items, name, SEPARATOR)):
+            rows = [place[found] for v in values if (found := f"{name}={v}") in place]
+            if rows:
+                table[row] += vectors[rows].sum(0)
+                present[row] = True
+    return table, present

@@ -23,7 +23,7 @@ from mmrec.affinities import (
     with_content,
 )
 from mmrec.affinities.candidates import Terms
-from mmrec.affinities.choice import NOTHING, choose_weights
+from mmrec.affinities.choice import LARGEST, NOTHING, choose_weights
 from mmrec.affinities.cold import choose_for_cold
 from mmrec.affinities.content import SHORTEST
 from mmrec.affinities.new_items import (
@@ -63,9 +63,6 @@ OWN = (NEW_ITEM, NOVELTY, NEW_LEARNED)
 """Weights of new items alone that lie beside the learned vectors, and those whose names begin with
 ``new:``."""
 
-LARGE = 200_000
-"""Items up to which affinities are tried: tables of 100 neighbours each are kept in memory."""
-
 SIDE = 10_000
 """Users or items with events, whichever are fewer, up to which EASE is tried."""
 
@@ -94,8 +91,8 @@ def with_affinities(
     if not state.options.affinities or not _is_product(state.model):
         _say_lost(before)
         return state, {}
-    if len(state.catalog) > LARGE:
-        log.warning("affinities are left out: there are more than %s items", f"{LARGE:,}")
+    if len(state.catalog) > LARGEST:
+        log.warning("affinities are left out: there are more than %s items", f"{LARGEST:,}")
         _say_lost(before)
         return state, {}
     if not requests.enough:

@@ -60,7 +60,7 @@ def make_plan(
     """
     catalog = data.catalog
     if options.modalities is None:
-        modalities = those_of(catalog, modalities, recipe.given.get("encoders") or ())
+        modalities = those_of(catalog, modalities, recipe.given.get("encoders") or (), options)
         options = options.replace(modalities=tuple(modalities))
     split = split_log(data.interactions, options, catalog)
     options = options.replace(lr=learning_rate(split, options))
