@@ -143,8 +143,9 @@ def age_basis(age: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S K"]:
     knots = np.arange(len(AGE_KNOTS), dtype=np.float64)
     place = age_values(age, np.append(knots, np.nan))  # which knot, and how far to the next one
     hats = 1 - abs(place[..., None] - knots)
-    basis = np.append(hats.clip(min=0), np.isnan(place)[..., None], axis=-1)
-    return np.nan_to_num(basis, copy=False)
+    basis: np.ndarray = np.append(hats.clip(min=0), np.isnan(place)[..., None], axis=-1)
+    basis[np.isnan(basis)] = 0.0
+    return basis
 
 
 def age_values(
