@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import LEAST_ERRORS, LEAST_SCALE, choose_weights
+from mmrec.affinities.choice import LEAST_ERRORS, LEAST_SCALE, choose_weights, ndcg, ndcg_with
 
 
 def planted(signal, seed=0, requests=300, items=80):
@@ -121,3 +121,18 @@ def test_usual_weights_stay_unless_others_are_better():
     assert facts["gain"] > 0.2
     nothing = np.zeros(0, dtype=int)
     assert choose_weights(terms, ["near"], nothing, nothing, usual={"gone": 1.0})[0] == {}
+
+
+def test_many_weights_at_once_are_each_alone():
+    generator = torch.Generator().manual_seed(0)
+    scores, term = torch.randn(2, 50, 30, generator=generator)
+    offset = torch.zeros(50, 30)
+    offset[:, 20:], offset[0, 1:] = -torch.inf, -torch.inf
+    weights = [-2.0, 0.0, 0.5, 4.0]
+    for weight, found in zip(weights, ndcg_with(scores, offset, term, weights), strict=True):
+        total = (scores + weight * term)[:, :20]
+        rank = 1 + (total[:, 1:] >= total[:, :1]).sum(1)
+        expected = torch.where(rank <= 10, 1 / (1 + rank.double()).log2(), 0.0)
+        expected[0] = 0.0  # its target may not be recommended
+        np.testing.assert_allclose(found, expected)
+        np.testing.assert_array_equal(found, ndcg(scores + weight * term, offset))

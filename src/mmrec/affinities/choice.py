@@ -1,11 +1,11 @@
 """Which terms lift the ranking of validation events, and their weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
@@ -156,9 +156,32 @@ def most_likely(
 
 def ndcg(scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]) -> Float[np.ndarray, " N"]:
     """Return the NDCG@10 of the first candidate of each row; ties count against it."""
-    others = scores.masked_fill(torch.isinf(offset), -torch.inf)
-    rank = (others >= scores[:, :1]).sum(1)
-    reachable = torch.isfinite(offset[:, 1:]).any(1)
+    return _first(_candidates_alone(scores, offset), _reachable(offset))
+
+
+def ndcg_with(
+    scores: Float[Tensor, "N C"],
+    offset: Float[Tensor, "N C"],
+    term: Float[Tensor, "N C"],
+    weights: Iterable[float],
+) -> list[Float[np.ndarray, " N"]]:
+    """Return the NDCG@10 of the first candidate of each row for each weight of a term."""
+    alone, reachable = _candidates_alone(scores, offset), _reachable(offset)
+    return [_first(alone + weight * term, reachable) for weight in weights]
+
+
+def _candidates_alone(
+    scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
+) -> Float[Tensor, "N C"]:
+    return scores.masked_fill(torch.isinf(offset), -torch.inf)
+
+
+def _reachable(offset: Float[Tensor, "N C"]) -> Bool[Tensor, " N"]:
+    return torch.isfinite(offset[:, 1:]).any(1)
+
+
+def _first(scores: Float[Tensor, "N C"], reachable: Bool[Tensor, " N"]) -> Float[np.ndarray, " N"]:
+    rank = (scores >= scores[:, :1]).sum(1)
     gain = torch.where((rank <= K) & reachable, 1 / (1 + rank.double()).log2(), 0.0)
     found: np.ndarray = gain.numpy()
     return found

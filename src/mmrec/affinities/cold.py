@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.affinities.choice import ERRORS, compare, folds, ndcg
+from mmrec.affinities.choice import ERRORS, compare, folds, ndcg, ndcg_with
 from mmrec.affinities.new_items import KINDS, NEW_ITEM, UNSEEN, Cases, usual
 
 BONUSES = (0.0, *(sign * 2.0 ** (power / 2) for power in range(-4, 15) for sign in (1, -1)))
@@ -100,6 +100,13 @@ def choose_for_cold(
     stays = ndcg(cases.scores(weights | of_new), offset)
     if share <= 0.5 and _mean(stays[~cold]) < (1 - cost) * _mean(before[~cold]):
         of_new, stays = {}, before  # they cost too much
+    bonuses = [unit * bonus for bonus in BONUSES]
+
+    def balanced(changes: Mapping[str, float]) -> list[Float[np.ndarray, " N"]]:
+        """Return the NDCG@10 of each request for each bonus."""
+        return ndcg_with(cases.scores(weights | changes), offset, cases.term(UNSEEN), bonuses)
+
+    plain = balanced({})  # whichever rows choose
 
     def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
         """Return the weights that rows choose, of each kind; those before where there are none."""
@@ -108,11 +115,12 @@ def choose_for_cold(
             if changes is None:
                 found.append(found[-1])
                 continue
-            score, balance = cases.scores(weights | changes), NEW_ITEM if changes else UNSEEN
-            tried = list[tuple[dict[str, float], Float[np.ndarray, " N"]]]()
-            for more in (unit * bonus for bonus in BONUSES):
-                gains = ndcg(score + more * cases.term(UNSEEN), offset)
-                tried.append((changes | {balance: changes.get(balance, 0.0) + more}, gains))
+            balance = NEW_ITEM if changes else UNSEEN
+            gained = balanced(changes) if changes else plain
+            tried = [
+                (changes | {balance: changes.get(balance, 0.0) + more}, gains)
+                for more, gains in zip(bonuses, gained, strict=True)
+            ]
             if share > 0.5:
                 found.append(max(tried, key=lambda pair: (counts * pair[1])[rows].mean())[0])
                 continue

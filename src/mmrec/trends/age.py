@@ -140,7 +140,12 @@ def age_basis(age: Float[np.ndarray, "*S"]) -> Float[np.ndarray, "*S K"]:
         array([[1., 0., 0.],
                [0., 0., 1.]])
     """
-    return np.stack([age_values(age, unit) for unit in np.eye(AGE_VALUES)], axis=-1)
+    knots = np.arange(len(AGE_KNOTS), dtype=np.float64)
+    place = age_values(age, np.append(knots, np.nan))  # which knot, and how far to the next one
+    hats = 1 - abs(place[..., None] - knots)
+    basis: np.ndarray = np.append(hats.clip(min=0), np.isnan(place)[..., None], axis=-1)
+    basis[np.isnan(basis)] = 0.0
+    return basis
 
 
 def age_values(

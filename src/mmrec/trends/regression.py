@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 STEPS = 50
-ROWS = 256
+ROWS = 64
 ENOUGH = 1e-3
 """The last step is one that gains less than this log likelihood, summed over rows."""
 

@@ -11,7 +11,7 @@ from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.pipeline.affinity import continuing, weights_of
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.scorers import scorer_at
-from mmrec.recommender.pipeline.trend import known_events
+from mmrec.recommender.pipeline.trend import known_events, with_trend
 from mmrec.trends import Trend, TrendWeights
 
 ITEMS = {"item_id": [f"i{n}" for n in range(40)]}
@@ -265,6 +265,15 @@ def test_affinities_are_chosen_beside_the_trend():
     assert found[True]["ndcg@10"] > 1.5 * found[False]["ndcg@10"]  # what they are added to
     assert found[True]["gain"] < 0.5 * found[False]["gain"]  # they stand in for it no more
     assert "\ntrend: popularity and age (NDCG@10 on validation +0" in str(made.report)
+
+
+def test_a_trend_without_affinities_is_what_it_would_be_beside_them():
+    """It is chosen once: a second choice would find the same."""
+    made = Recommender.fit(waves(), ITEMS, options=options(trend=True, affinities=False))
+    split = split_log(Interactions(waves()), made.options, made.catalog)
+    again, facts = with_trend(made.state, split)
+    assert facts["trend"] == made.report["trend"]
+    assert again.trend.weights == made.state.trend.weights
 
 
 def releases(users=700, start=0, seed=2, newest=True):

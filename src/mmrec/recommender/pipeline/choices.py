@@ -47,6 +47,14 @@ def _choose_trend(
     return with_trend(state, split, recounted(state, split.train), usual)
 
 
+def _choose_trend_beside(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+) -> tuple[RecommenderState, dict[str, Any]]:
+    if not weights_of(state):
+        return state, {}  # there is nothing beside it: it would be the same
+    return _choose_trend(state, sources, split, start)
+
+
 def _choose_reranker(
     state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
 ) -> tuple[RecommenderState, dict[str, Any]]:
@@ -69,12 +77,12 @@ def _keep_reranker(
 CHOICES: Sequence[Choice] = (
     Choice(_choose_trend, _keep_trend),
     Choice(with_affinities, _keep_affinities),
-    Choice(_choose_trend, _keep_trend),
+    Choice(_choose_trend_beside, _keep_trend),
     Choice(_choose_reranker, _keep_reranker),
 )
 """In the order in which they are made; each sees what those before it have chosen.
 
-The trend is chosen twice: first so that affinities don't stand in for it, then beside them.
+The trend is chosen before affinities, so that they don't stand in for it, and again beside them.
 """
 
 
