@@ -54,8 +54,8 @@ class HSTUInterest(WindowedInterest):
         norm after it would take the small sums of short histories for noise. Their bias for time is
         for the time from an event to the one after the attending event, the target in training.
         Here it is for the time between the two events, so that a state needs no time of a request.
-        They add learned positions to the inputs, and have no layer norm after the last unit. Here
-        the bias for place alone tells places apart.
+        They add learned positions to the inputs; here the bias alone tells places apart. The norm
+        after the last unit is ours.
 
     Example:
         >>> interest = HSTUInterest(8, window=4).eval()
