@@ -35,7 +35,12 @@ class SelfAttentionInterest(WindowedInterest):
         ValueError: a size is not positive, or ``heads`` does not divide ``dim``.
 
     References:
-        Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781).
+        Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781). There
+        histories are padded on the left, so that positions count from the newest event. Here they
+        count from the oldest, so that the interest after an event does not depend on how many
+        follow. The residuals are those of the paper, ``x + f(norm(x))``; in the authors' code they
+        are ``norm(x) + f(norm(x))``, and keys and values are made of ``x``. The projection of the
+        heads and the norm after the last block are not in the paper's formula.
 
     Example:
         >>> interest = SelfAttentionInterest(8, window=4).eval()

@@ -49,9 +49,13 @@ class HSTUInterest(WindowedInterest):
 
     References:
         Zhai et al., "Actions Speak Louder than Words: Trillion-Parameter Sequential Transducers for
-        Generative Recommendations" (arXiv 2402.17152). There the sum is divided by the longest
-        length, here by the number of events that are attended to, since the norm after it would
-        take the small sums of short histories for noise.
+        Generative Recommendations" (arXiv 2402.17152). The authors' code divides the sum by the
+        longest length. Here it is divided by the number of events that are attended to, since the
+        norm after it would take the small sums of short histories for noise. Their bias for time is
+        for the time from an event to the one after the attending event, the target in training.
+        Here it is for the time between the two events, so that a state needs no time of a request.
+        They add learned positions to the inputs; here the bias alone tells places apart. The norm
+        after the last unit is ours.
 
     Example:
         >>> interest = HSTUInterest(8, window=4).eval()

@@ -40,7 +40,9 @@ class LiGRInterest(WindowedInterest):
     References:
         Borisyuk et al., "From Features to Transformers: Redefining Ranking for Scalable Impact"
         (arXiv 2502.03417), whose layers are those of "eSASRec: Enhancing Transformer-based
-        Recommendations in a Modular Fashion" (arXiv 2508.06450). SwiGLU: Shazeer, "GLU Variants
+        Recommendations in a Modular Fashion" (arXiv 2508.06450). Here a norm follows the last
+        block, and positions count from the oldest event, as in :class:`SelfAttentionInterest`;
+        eSASRec's code has no such norm, and counts from the newest. SwiGLU: Shazeer, "GLU Variants
         Improve Transformer" (arXiv 2002.05202).
 
     Example:
