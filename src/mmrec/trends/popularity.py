@@ -158,8 +158,8 @@ def smoothed_share(
 def prior_count(recent: Float[np.ndarray, "*S"], pseudo_count: float) -> Float[np.ndarray, "*S"]:
     """Return how many events of the long run stand beside the recent ones.
 
-    There are as many as recent ones lack to their usual number, and at least the pseudo-count, which
-    is 5 % of that number. So after a pause no event has a larger share than it usually has.
+    There are as many as recent ones lack to their usual number, and at least the pseudo-count,
+    which is 5 % of that number. So after a pause no event has a larger share than it usually has.
 
     Args:
         recent: decayed number of the events of all items.

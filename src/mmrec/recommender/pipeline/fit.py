@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmrec.affinities import counting_once
+from mmrec.data.times import about_ahead
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
@@ -49,7 +50,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
-    _warn_of_undated(plan)
+    _warn_of_times(plan)
     clock = Clock()
     context = context_of(plan, how)
     first = run_stage(plan, how, context, clock)
@@ -84,12 +85,14 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")
 
 
-def _warn_of_undated(plan: Plan) -> None:
-    """Warn of items whose age is not told, if it may count."""
+def _warn_of_times(plan: Plan) -> None:
+    """Warn of items whose age is not told, and of events in the future, if times may count."""
     if not (plan.options.trend and plan.split.sequences.timed):
         return
-    if (said := about_undated(plan.catalog.frame)) is not None:
-        log.warning("%s", said)
+    times = plan.split.sequences.time.tolist()
+    for said in (about_undated(plan.catalog.frame), about_ahead(times)):
+        if said is not None:
+            log.warning("%s", said)
 
 
 def _about_users(state: RecommenderState) -> dict[str, Any]:
