@@ -19,6 +19,9 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 LATEST = 7_258_118_400
 """Seconds from 1970 to the year 2200; later times must be in another unit."""
 
+CREATED_COLUMNS = ("created_at", "released_at", "published_at")
+"""Columns of a catalogue with the time at which an item began to exist; the first is used."""
+
 AHEAD = 86_400.0
 """Seconds that the time of an event may be after the clock of this computer; clocks differ."""
 
@@ -125,6 +128,16 @@ def latest_now() -> float:
     return time.time() + AHEAD
 
 
+def iso(seconds: float) -> str:
+    """Return a time as ISO text in UTC.
+
+    Example:
+        >>> iso(0.0)
+        '1970-01-01T00:00:00Z'
+    """
+    return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def about_ahead(times: Iterable[float]) -> str | None:
     """Return how many events are more than a day after the clock, and how they count; None if none.
 
@@ -137,11 +150,11 @@ def about_ahead(times: Iterable[float]) -> str | None:
     ahead = [one for one in times if one > latest]
     if not ahead:
         return None
-    last, many = datetime.fromtimestamp(int(max(ahead)), UTC), len(ahead)
+    many = len(ahead)
     count = verb(many, "it counts", "they count")
     return (
         f"{counted(many, 'event')} {verb(many, 'is', 'are')} more than a day after the clock of "
-        f"this computer, the last at {last:%Y-%m-%dT%H:%M:%SZ}: {count} in what is popular once "
+        f"this computer, the last at {iso(max(ahead))}: {count} in what is popular once "
         "the time has come"
     )
 
