@@ -6,6 +6,7 @@ from typing import Any
 
 from mmrec.affinities import counting_once
 from mmrec.data.times import about_ahead
+from mmrec.data.wording import counted, verb
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
@@ -76,6 +77,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
             stages["train"].facts["test"] = measure_on_test(chosen, split)
         report = with_overlap(report, last_known(plan.start), split)
     clock.lap("evaluate")
+    _warn_of_nothing(served.state)
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)
     report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
@@ -93,6 +95,24 @@ def _warn_of_times(plan: Plan) -> None:
     for said in (about_undated(plan.catalog.frame), about_ahead(times)):
         if said is not None:
             log.warning("%s", said)
+
+
+def _warn_of_nothing(state: RecommenderState) -> None:
+    """Warn of items without events of which no modality reads anything."""
+    unknown = state.counts.cpu() == 0
+    unknown[0] = False
+    for name, fitted in state.modalities.items():
+        if not fitted.modality.has_content:
+            continue
+        if (added := state.modality_contributions.get(name)) is None:
+            return  # such as columns that only affinities read
+        unknown &= (added == 0).all(dim=1).cpu()
+    if many := int(unknown.sum()):
+        log.warning(
+            "%s of %s %s neither content nor events: all of them get one score, so lists may have "
+            "any of them; add content, or leave them out until they have some",
+            *(f"{many:,}", counted(len(state.catalog), "item"), verb(many, "has", "have")),
+        )
 
 
 def _about_users(state: RecommenderState) -> dict[str, Any]:
