@@ -99,7 +99,8 @@ def _texts_alike(catalog: Catalog, texts: Sequence[str], columns: Sequence[str])
 
 
 def _is_empty(texts: Sequence[str], pictured: np.ndarray) -> np.ndarray:
-    return ~(np.array([bool(text) for text in texts], dtype=bool) | pictured)
+    empty: np.ndarray = ~(np.array([bool(text) for text in texts], dtype=bool) | pictured)
+    return empty
 
 
 def _unknown(catalog: Catalog, unknown: np.ndarray) -> list[Finding]:
