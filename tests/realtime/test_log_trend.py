@@ -1,4 +1,5 @@
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -120,3 +121,88 @@ def test_popular_items_of_a_log_without_times_are_those_of_the_training():
     assert live.trend is None
     assert made.state.time_of(None) is None
     assert [line.reason for line in live.recommend("new", k=2)] == ["popularity"] * 2
+
+
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def paused():
+    """What was popular changed each week, until the log stopped two months ago."""
+    rng, now = np.random.default_rng(0), time.time()
+    count, ids = 3000, [f"v{n}" for n in range(60)]
+    times = now - 120 * DAY + np.sort(rng.uniform(0, 60 * DAY, count))
+    hits = ((times - times[0]) // (7 * DAY)).astype(int)[:, None] * 6 + rng.integers(
+        6, size=(count, 1)
+    )
+    chosen = np.where(rng.random(count) < 0.7, hits[:, 0], rng.integers(60, size=count))
+    events = {
+        "user_id": [f"u{n}" for n in rng.integers(150, size=count)],
+        "item_id": [ids[n] for n in chosen],
+        "timestamp": times,
+    }
+    options = Options(modalities=("id",), dim=4, epochs=1)
+    return events, Recommender.fit(events, {"item_id": ids}, options=options)
+
+
+def shown(live, **request):
+    return [line.item for line in live.recommend("stranger", k=10, **request)]
+
+
+def test_after_a_pause_one_event_changes_little(paused):
+    _, recommender = paused
+    assert math.isfinite(recommender.state.trend.half_life)
+    live = RealtimeRecommender(recommender)
+    before = live.trend.popularity(live.snapshots.now, time.time())
+    live.observe("ann", "v59")
+    after = live.trend.popularity(live.snapshots.now, time.time())
+    # An event counts as one of as many as there usually are.
+    usual = recommender.state.trend.pseudo_count / 0.05
+    assert usual > 50
+    assert float((after - before).max()) == pytest.approx(1 / usual, rel=0.05)
+    for number in range(int(usual)):
+        live.observe(f"u{number}", "v59")
+    assert shown(live)[0] == "v59"  # many change much
+
+
+def test_an_event_of_the_future_counts_when_its_time_has_come(paused, caplog, tmp_path):
+    _, recommender = paused
+    log = MemoryLog()
+    live = RealtimeRecommender(recommender, log=log)
+    before, soon = shown(live), time.time() + 5 * 365 * DAY
+    noted = live.observe_with_note("bob", "v59", time=soon)
+    assert noted.note.startswith(
+        "1 event is more than a day after the clock of this computer, the "
+    )
+    many = live.read([{"user": "bob", "item": "v58", "time": soon}] * 30)
+    assert live.append(many).note.startswith("30 events are more than a day after the clock")
+    assert shown(live) == before
+    assert "31 events are more than a day after the clock of this computer" in caplog.text
+    live.save(tmp_path / "RUN")  # what is kept goes on with the events that come
+    again = RealtimeRecommender.load(tmp_path / "RUN", log=log)
+    for number in range(300):
+        live.observe(f"u{number}", "v57")
+    now = live.snapshots.now
+    replayed = RealtimeRecommender(recommender, log=log)
+    for other in (again, replayed):
+        assert shown(other)[0] == shown(live)[0] == "v57"
+        share = other.trend.popularity(other.snapshots.now, time.time())
+        assert np.allclose(share, live.trend.popularity(now, time.time()), atol=1e-6)
+
+
+def test_an_event_of_the_future_in_the_training_leaves_the_others_as_they_are(paused, caplog):
+    events, recommender = paused
+    one = {
+        "user_id": [*events["user_id"], "u0"],
+        "item_id": [*events["item_id"], "v0"],
+        "timestamp": np.append(events["timestamp"], time.time() + 5 * 365 * DAY),
+    }
+    items = recommender.catalog.frame.select("item_id")
+    made = Recommender.fit(one, items, options=recommender.options)
+    assert "1 event is more than a day after the clock of this computer" in caplog.text
+    assert made.state.trend.latest == recommender.state.trend.latest
+    assert np.allclose(made.state.trend.value, recommender.state.trend.value)
+    live = RealtimeRecommender(made)
+    for number in range(300):
+        live.observe(f"u{number}", "v59")
+    assert shown(live)[0] == "v59"

@@ -46,12 +46,28 @@ def test_the_rows_of_a_user_in_a_log():
         ({"item_id": ["a"], "timestamp": ["soon"]}, "timestamp must be a finite number"),
         ({"item_id": ["x"]}, "not in the catalogue"),
         ({"item_id": ["a", "b"], "user_id": ["u", "v"]}, "of one user; got events of 2 users"),
-        ([{"item_id": "a"}, {"item_id": "b", "event": "view"}], "event 1 .counted from 0. has"),
+        ([{"item_id": "a"}, {"event": "view"}], r"event 1 .counted from 0. has \['event'\]"),
+        ([{"item_id": "a"}, {"item": "b", "time": 5}], "a time for all events or none; 1 of 2"),
+        ({"item_id": ["a", "b"], "timestamp": [5, None]}, "for all events or none; 1 of 2 have"),
     ],
 )
 def test_what_is_no_history(history, message):
     with pytest.raises(ValueError, match=message):
         past_of_history(history, CATALOG)
+
+
+def test_an_event_may_lack_what_others_have():
+    """The same as over HTTP: what is missing is unknown."""
+    rows = [{"item_id": "a"}, {"item": "b", "event_type": "view"}, {"item_id": "c", "event": None}]
+    expected = [PastEvent(1), PastEvent(2, "view"), PastEvent(3)]
+    assert past_of_history(rows, CATALOG) == expected
+    rules = EventRules(targets=("rating >= 4",), negative=("rating <= 2",))
+    reader = EventReader(rules, ("watch:negative", "watch:target"))
+    rows = [{"item_id": "a"}, {"item_id": "b", "rating": 5}, {"item_id": "c", "rating": 1.5}]
+    given = [{"item_id": "a", "event": "watch", "rating": None}, *rows[1:]]
+    assert past_of_history(rows, CATALOG, reader) == past_of_history(given, CATALOG, reader)
+    types = [event.event_type for event in past_of_history(rows, CATALOG, reader)]
+    assert types == ["watch", "watch:target", "watch:negative"]
 
 
 def test_an_event_whose_columns_rules_read_needs_a_type_where_there_are_several():

@@ -97,16 +97,28 @@ def test_other_errors():
 
 def test_shares_return_to_the_static_ones_after_a_silence():
     static = static_share(np.array([0, 6, 3, 1]))
-    share = smoothed_share(np.array([0.0, 0.0, 40.0, 0.0]), static, 10.0)
-    np.testing.assert_allclose(share, [0.0, 0.12, 0.86, 0.02])
+    usual = smoothed_share(np.array([0.0, 0.0, 190.0, 0.0]), static, 10.0)
+    np.testing.assert_allclose(usual, [0.0, 0.03, 0.965, 0.005])
+    few = smoothed_share(np.array([0.0, 0.0, 40.0, 0.0]), static, 10.0)  # 160 events are lacking
+    np.testing.assert_allclose(few, [0.0, 0.48, 0.44, 0.08])
     np.testing.assert_allclose(smoothed_share(np.zeros(4), static, 10.0), static)
 
 
 def test_one_event_after_a_silence_takes_little():
     static = static_share(np.array([0, 6, 3, 1]))
     share = smoothed_share(np.array([0.0, 0.0, 0.0, 1.0]), static, 9.0)
-    np.testing.assert_allclose(share[3], (1 + 0.9) / 10)
+    usual = 9.0 / 0.05
+    np.testing.assert_allclose(share[3], 0.1 + (1 - 0.1) / usual)
     assert share[1] > share[3]
+
+
+@pytest.mark.parametrize("before", [0.0, 1.0, 100.0, 170.0, 171.0, 400.0])
+def test_an_event_never_weighs_more_than_it_usually_does(before):
+    """Not even the first one after a pause."""
+    static = static_share(np.array([0, 6, 3, 1]))
+    recent, one = np.array([0.0, before, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    gained = smoothed_share(recent + one, static, 9.0) - smoothed_share(recent, static, 9.0)
+    assert 0 < gained[3] <= 1 / (9.0 / 0.05) + 1e-12
 
 
 def test_no_events_at_all_give_no_share():

@@ -39,7 +39,8 @@ def formula(trend, events, at):
     recent = dict.fromkeys(range(V + 1), 0.0)
     for item, time in past:
         recent[item] += 2 ** ((time - at) / trend.half_life)
-    total, m = sum(recent.values()), trend.pseudo_count
+    total = sum(recent.values())
+    m = max(trend.pseudo_count / 0.05 - total, trend.pseudo_count)
     bonus = [0.0]
     for item in range(1, V + 1):
         static = trend.counts[item] / trend.counts.sum()
@@ -103,7 +104,7 @@ def test_without_weights_there_is_no_bonus_but_popularity():
 
 def test_popular_is_popular_now_and_the_long_run_after_a_silence():
     events = ItemEvents(np.repeat([1, 2], [90, 10]), START + np.arange(100.0) * 60)
-    trend = Trend.of(events, events.counts(2), half_life=60.0, pseudo_count=0.5)
+    trend = Trend.of(events, events.counts(2), half_life=300.0, pseudo_count=0.5)
     assert int(trend.popularity().argmax()) == 2
     later = trend.popularity(START + 1e9)
     torch.testing.assert_close(later, torch.tensor([0.0, 0.9, 0.1]))

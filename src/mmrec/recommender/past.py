@@ -1,6 +1,6 @@
 """A history as a user gives it, in the one form that an event reader takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -25,10 +25,11 @@ def past_of_history(
     Args:
         history: item ids, oldest first; or events, as a table or a list of mappings with
             ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
-            user in a log, or with the names of live events, see ``LIVE``. Events with times are
-            sorted by time; those of one time keep their order. Columns that conditions of rules
-            read give events the types that they have then; an event without a type has the only one
-            of the training.
+            user in a log, or with the names of live events, see ``LIVE``. An event of a list may
+            lack what others have, except for its item and, if others have one, its time. Events
+            with times are sorted by time; those of one time keep their order. Columns that
+            conditions of rules read give events the types that they have then; an event without a
+            type has the only one of the training.
         catalog: the items.
         reader: has the rules, and the types of the training.
 
@@ -41,17 +42,15 @@ def past_of_history(
         >>> past_of_history({"item_id": ["b", "a"], "timestamp": [9, 5]}, catalog)
         [PastEvent(item=1, event_type=None, time=5.0), PastEvent(item=2, event_type=None, time=9.0)]
     """
+    rules = EventRules() if reader is None else reader.rules
     if not _has_columns(history):
         return [PastEvent(int(index)) for index in catalog.indices_of(as_history(history))]
     if isinstance(history, Sequence) and not isinstance(history, str):
-        history = _columns(history)
+        history = _columns([_with_our_names(event, rules) for event in history])
     if _is_empty(history):
         return []
-    rules = EventRules() if reader is None else reader.rules
     frame = read_table(history, "a history")
-    live = {ours: theirs for ours, theirs in LIVE.items() if theirs not in frame.columns}
-    read = set(frame.columns) - rules.columns
-    frame = frame.rename({name: live[name] for name in live if name in read})
+    frame = frame.rename(_our_names(frame.columns, rules))
     require_columns(frame, ["item_id"], "a history")
     if "user_id" in frame.columns:  # a part of a log, of one user
         if (users := frame["user_id"].n_unique()) > 1:
@@ -72,7 +71,11 @@ def past_of_history(
     if "event" in frame.columns:
         types = frame["event"].to_list()
     times: list[Any] = [None] * count
-    if "timestamp" in frame.columns:
+    if timed := frame["timestamp"].count() if "timestamp" in frame.columns else 0:
+        if timed < count:
+            raise ValueError(
+                f"a history must have a time for all events or none; {timed} of {count} have one"
+            )
         times = to_seconds(frame["timestamp"], "a history").to_list()
     past = [
         PastEvent(int(item), kind or None, time)
@@ -95,13 +98,25 @@ def _is_empty(history: Any) -> bool:
     return len(columns) > 0 and all(hasattr(c, "__len__") and len(c) == 0 for c in columns)
 
 
+def _our_names(names: Iterable[str], rules: EventRules) -> dict[str, str]:
+    """Return our names of those that are the names of live events and no columns of rules."""
+    there = set(names)
+    live = {name: ours for name, ours in LIVE.items() if ours not in there}
+    return {name: ours for name, ours in live.items() if name in there - rules.columns}
+
+
+def _with_our_names(event: Mapping[str, Any], rules: EventRules) -> dict[str, Any]:
+    ours = _our_names(event, rules)
+    return {ours.get(name, name): value for name, value in event.items()}
+
+
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Return rows as columns; all rows must have the same ones."""
-    names = list(rows[0])
+    """Return rows as columns, with None where a row lacks a name that others have."""
     for number, row in enumerate(rows):
-        if set(row) != set(names):
+        if row.get("item_id") is None:
             raise ValueError(
-                f"events of a history must have the same columns; the first has {sorted(names)}, "
-                f"event {number} (counted from 0) has {sorted(row)}"
+                f"events of a history must have an item_id; event {number} (counted from 0) has "
+                f"{sorted(map(str, row))}"
             )
-    return {name: [row[name] for row in rows] for name in names}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}

@@ -25,6 +25,7 @@ from mmrec.data import (
     read_tables,
     renamed,
 )
+from mmrec.data.given_columns import columns_given
 from mmrec.data.inherited import TableReading
 from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
@@ -52,7 +53,7 @@ from mmrec.recommender.pipeline.prepare import check_given, describe_given, make
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.tracking import make_tracking
-from mmrec.recommender.pipeline.unused import warn_of_unused
+from mmrec.recommender.pipeline.unused import warn_of_roles, warn_of_unused
 from mmrec.recommender.pipeline.update import given_to_learn, update_state
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
@@ -205,7 +206,9 @@ class Recommender:
         data = read_tables(
             events, items, users, images=images, columns=columns, time_unit=time_unit
         )
-        plan = make_plan(data, options, recipe, modalities)
+        with columns_given(columns):
+            plan = make_plan(data, options, recipe, modalities)
+            warn_of_roles(data, plan.options)
         if resolved.facts:
             plan = replace(plan, about={**plan.about, MODEL: resolved.facts})
         warn_of_unused(plan.options, recipe, plan.modalities, plan.check())
@@ -223,7 +226,8 @@ class Recommender:
             shows_progress(progress),
             tracking=tracking,
         )
-        made = cls(replace(carry_out(plan, how), given=given))
+        with columns_given(columns):
+            made = cls(replace(carry_out(plan, how), given=given))
         made._log, made._checkpoints = data.interactions, place
         made._own = given_to_learn(parts)
         return made

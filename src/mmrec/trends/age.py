@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from mmrec.data.times import LATEST, other_unit, to_seconds
+from mmrec.data.times import CREATED_COLUMNS, LATEST, other_unit, to_seconds
 from mmrec.data.wording import counted, verb
 from mmrec.trends.events import ItemEvents
 
@@ -29,9 +29,6 @@ AGE_KNOTS = (
 
 AGE_VALUES = len(AGE_KNOTS) + 1
 """Values of a function of age: one for each knot, and one for items that were not met yet."""
-
-CREATED_COLUMNS = ("created_at", "released_at", "published_at")
-"""Columns of a catalogue with the time at which an item began to exist; the first is used."""
 
 _LOG_KNOTS = np.log(AGE_KNOTS)
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mmrec.trends.events import ItemEvents
-from mmrec.trends.popularity import static_share, weight_of_age
+from mmrec.trends.popularity import PSEUDO_SHARE, prior_count, static_share, weight_of_age
 
 HOUR, DAY = 3600.0, 86_400.0
 WEEK = 7 * DAY
@@ -19,9 +19,6 @@ SHORTER = (60.0, 300.0, 900.0, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR)
 
 LEAST_SPAN = 1 / 500
 """Share of the span of a log below which a time is too short to count events in."""
-
-PSEUDO_SHARE = 0.05
-"""The pseudo-count, as a share of the usual number of recent events."""
 
 UNIFORM = 0.01
 """Share of the uniform distribution in the likelihood, so that a new item's is not 0."""
@@ -105,9 +102,10 @@ def choose_half_life(
     starts, times = _by_item(events, catalog_size)
     likelihood = {}
     for half_life in half_lives:
-        m = pseudo_count(train, half_life)
+        total = _totals(events.time, at, half_life)
+        prior = prior_count(total, pseudo_count(train, half_life))
         recent = _decayed_sums(starts, times, target, at, half_life)
-        share = (recent + m * static) / (_totals(events.time, at, half_life) + m)
+        share = (recent + prior * static) / (total + prior)
         mixed = (1 - UNIFORM) * share + UNIFORM / catalog_size
         likelihood[float(half_life)] = float(np.log(mixed).mean())
     return max(likelihood, key=likelihood.__getitem__), likelihood

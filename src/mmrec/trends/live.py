@@ -20,10 +20,10 @@ class LiveTrend:
     Example:
         >>> from mmrec.trends import ItemEvents
         >>> events = ItemEvents(np.array([1, 1]), np.array([0.0, 10.0]))
-        >>> live = LiveTrend(Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=1.0))
+        >>> live = LiveTrend(Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=0.1))
         >>> live.add(2, 20.0)
         >>> live.popularity(20.0)
-        tensor([0.0000, 0.6265, 0.3735])
+        tensor([0.0000, 0.5000, 0.5000])
     """
 
     def __init__(self, trend: Trend) -> None:

@@ -6,6 +6,9 @@ An event that is ``a`` seconds old counts ``2 ** (-a / h)``, where ``h`` is the 
 import numpy as np
 from jaxtyping import Float, Num
 
+PSEUDO_SHARE = 0.05
+"""The pseudo-count, as a share of the usual number of recent events."""
+
 ROOM = 1.5
 """Arrays of :class:`DecayedCounts` are extended by this factor, so that growth is rare."""
 
@@ -130,20 +133,44 @@ def smoothed_share(
 ) -> Float[np.ndarray, " V1"]:
     """Return each item's share of the recent events, drawn towards its long-run share.
 
-    ``(recent + m · static) / (Σ recent + m)``, where ``m`` is the pseudo-count. It doesn't decay:
-    after a long silence the shares are the long-run ones, and one event does not take everything.
+    ``(recent + p · static) / (Σ recent + p)``, where ``p`` is :func:`prior_count`. After a long
+    silence the shares are the long-run ones, and an event that ends it counts as much as it usually
+    does.
 
     Args:
         recent: decayed number of events.
         static: long-run shares, which sum to 1.
-        pseudo_count: ``m``, above 0.
+        pseudo_count: see :func:`mmrec.trends.pseudo_count`, above 0.
 
     Example:
-        >>> smoothed_share(np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.5, 0.5]), 4.0)
-        array([0. , 0.6, 0.4])
+        >>> long_run = np.array([0.0, 0.5, 0.5])
+        >>> smoothed_share(np.array([0.0, 90.0, 0.0]), long_run, 4.0).round(3)
+        array([0.   , 0.979, 0.021])
+        >>> smoothed_share(np.array([0.0, 1.0, 0.0]), long_run, 4.0).round(3)
+        array([0.   , 0.506, 0.494])
     """
-    share: np.ndarray = (recent + pseudo_count * static) / (recent.sum() + pseudo_count)
+    total = recent.sum(keepdims=True)
+    prior = prior_count(total, pseudo_count)
+    share: np.ndarray = (recent + prior * static) / (total + prior)
     return share
+
+
+def prior_count(recent: Float[np.ndarray, "*S"], pseudo_count: float) -> Float[np.ndarray, "*S"]:
+    """Return how many events of the long run stand beside the recent ones.
+
+    There are as many as recent ones lack to their usual number, and at least the pseudo-count,
+    which is 5 % of that number. So after a pause no event has a larger share than it usually has.
+
+    Args:
+        recent: decayed number of the events of all items.
+        pseudo_count: see :func:`mmrec.trends.pseudo_count`.
+
+    Example:
+        >>> prior_count(np.array([0.0, 1.0, 90.0]), 4.0)
+        array([80., 79.,  4.])
+    """
+    prior: np.ndarray = np.maximum(pseudo_count / PSEUDO_SHARE - recent, pseudo_count)
+    return prior
 
 
 def static_share(counts: Num[np.ndarray, " V1"]) -> Float[np.ndarray, " V1"]:

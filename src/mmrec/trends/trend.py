@@ -41,7 +41,8 @@ class Trend:
     Attributes:
         weights: what each term adds.
         half_life: seconds after which an event counts half; may be ``inf``.
-        pseudo_count: events by which shares are drawn towards the long-run ones.
+        pseudo_count: events by which shares are drawn towards the long-run ones, at least; see
+            :func:`mmrec.trends.smoothed_share`.
         scale: V in the formula: the number of items when the weights were fitted.
         counts: training events of each item, ``(V + 1,)``.
         created: when each item began to exist, unix seconds, NaN if unknown, ``(V + 1,)``.
@@ -57,7 +58,7 @@ class Trend:
         >>> trend = Trend.of(events, events.counts(2), half_life=10.0, pseudo_count=1.0)
         >>> trend = replace(trend, weights=TrendWeights(now=1.0))
         >>> trend.bonus(torch.tensor([20.0, 1e6], dtype=torch.float64))
-        tensor([[0.0000, 0.7082, 0.6779],
+        tensor([[0.0000, 0.8293, 0.5355],
                 [0.0000, 0.8473, 0.5108]])
     """
 

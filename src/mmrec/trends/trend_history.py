@@ -20,7 +20,7 @@ class TrendHistory:
         >>> events = ItemEvents(np.array([1, 1, 2]), np.array([0.0, 10.0, 20.0]))
         >>> trend = Trend.of(events, events.counts(2), half_life=10.0, pseudo_count=1.0)
         >>> TrendHistory(trend, events).popularity(20.0)
-        tensor([0.0000, 0.8095, 0.1905])
+        tensor([0.0000, 0.6792, 0.3208])
     """
 
     def __init__(self, trend: Trend, events: ItemEvents) -> None:

@@ -1,5 +1,7 @@
 import polars as pl
 
+from mmrec import Options, Recommender
+
 
 def test_items_without_content(data):
     data.set_items([2, 5], title=None, image=None)
@@ -56,3 +58,23 @@ def test_columns_that_nothing_uses(data):
         "movielens_id": "It looks like an id of something else.",
     }
     assert [one["column"] for one in unused["users"]] == ["age"]
+
+
+def test_items_of_which_nothing_is_known(data):
+    more = pl.DataFrame({"item_id": ["x", "y"], "title": ["", "newer"], "image": [None, None]})
+    data.items = pl.concat([data.items, more], how="vertical_relaxed")
+    data.set_items([2], title=None, image=None)  # it has events
+    found = data.found()
+    assert (found["items_of_nothing"].count, found["items_of_nothing"].examples) == (1, ("'x'",))
+    assert found["items_never_met"].count == 2
+    data.items = data.items.with_columns(tags=pl.Series([["a"]] * 42))
+    assert "items_of_nothing" not in data.found(options=Options(modalities=("id", "category:tags")))
+
+
+def test_fit_says_so_too(data, caplog):
+    more = pl.DataFrame({"item_id": ["x", "y"], "title": ["", "newer"], "image": [None, None]})
+    items = pl.concat([data.items, more], how="vertical_relaxed")
+    kinds = pl.Series([["lamp"]] * 40 + [[], ["lamp"]])
+    options = Options(modalities=("id", "category:kinds"), epochs=1, dim=4, refit="none")
+    Recommender.fit(data.events, items.with_columns(kinds=kinds), options=options)
+    assert "1 of 42 items has neither content nor events" in caplog.text

@@ -50,9 +50,14 @@ def test_on_another_log_events_that_may_have_trained_are_counted(made, refit, ca
     assert "leak" not in recommender.evaluate(later)
 
 
-def test_an_update_on_the_same_events_says_so(made, refit):
+def test_an_update_on_the_same_events_says_so(made, refit, caplog):
     recommender, events = made
     again = recommender.update(events, options={"epochs": 1, "refit": "none"})
+    until, count = recommender.state.about["trained_on"]["until"], len(events["timestamp"])
+    overlap = sum(until is not None and time <= until for time in events["timestamp"])
+    assert (f"{overlap} of {count} events of the log are not later" in caplog.text) == (overlap > 0)
+    trained = again.state.counts - recommender.state.counts
+    assert trained.sum() > 0  # what the RUN has counts twice, as it says
     assert ("leak" in again.report) == (refit == "all")
     assert ("leak" in again.evaluate(events)) == (refit == "all")
 

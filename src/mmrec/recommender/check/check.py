@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmrec.data import TimeUnit
+from mmrec.data.given_columns import columns_given
 from mmrec.data.said import Said, collected
 from mmrec.recommender.check.events import before_created, event_findings, unusable_events
 from mmrec.recommender.check.finding import ORDER, Finding, error, note, warning
@@ -21,6 +22,7 @@ from mmrec.recommender.check.pictures import (
 )
 from mmrec.recommender.check.reading import Material, read_material
 from mmrec.recommender.check.report import CheckReport
+from mmrec.recommender.check.roles import role_findings
 from mmrec.recommender.check.texts import text_findings
 from mmrec.recommender.check.there import describe_data
 from mmrec.recommender.check.unused import find_unused, unused_findings
@@ -66,10 +68,22 @@ def check_folder(
     if images is not None and images < 0:
         raise ValueError(f"images must be 0 or more, or None for all; got {images}")
     options = options or Options()
-    modalities = modalities_of(options)
     now = time.time() if now is None else now
+    with columns_given(columns):
+        return _checked(Path(folder), columns, time_unit, options, images, now)
+
+
+def _checked(
+    folder: Path,
+    columns: Mapping[str, str] | None,
+    time_unit: TimeUnit | None,
+    options: Options,
+    images: int | None,
+    now: float,
+) -> CheckReport:
+    modalities = modalities_of(options)
     with collected() as said:
-        material = read_material(Path(folder), columns, time_unit)
+        material = read_material(folder, columns, time_unit)
         pictures = use = used = None
         if (catalog := material.catalog) is not None:
             if options.modalities is None:
@@ -77,13 +91,13 @@ def check_folder(
             pictures = look_at_pictures(catalog, modalities, images)
             if material.log is not None:
                 use = find_use(material.log, catalog, modalities, options, pictures.present)
-    found = _tables(material, said)
+    found = _tables(material, said) + role_findings(material, options)
     found += _events(material, use, now) + _items(material, modalities, options, pictures)
     if use is not None:
         unused = find_unused(material, use, options, columns)
         found += [*use.findings, *unused_findings(unused)]
         if material.catalog is not None:
-            found += text_findings(material.catalog, use, options, columns)
+            found += text_findings(material.catalog, use, options)
         found += part_findings(use.split) if use.split is not None else []
         used = use.to_dict() | {"unused": unused}
     there = describe_data(material)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, Interactions
+from mmrec.data.times import iso
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import (
     Finding,
@@ -13,7 +14,7 @@ from mmrec.recommender.check.finding import (
     share_of,
     warning,
 )
-from mmrec.recommender.check.there import DAY, iso
+from mmrec.recommender.check.there import DAY
 
 EARLY = 315_532_800
 """Unix seconds of 1980; earlier times are rarely those of events."""

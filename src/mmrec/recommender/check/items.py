@@ -34,11 +34,16 @@ def item_findings(
         texts, columns = [""] * len(catalog), ()
     found = _empty(catalog, texts, pictured) + _rows_alike(catalog)
     found += _texts_alike(catalog, texts, columns)
-    return found + (_never_met(catalog, met) if met is not None else [])
+    if met is None:
+        return found
+    never = ~catalog.frame["item_id"].is_in(met.unique().implode()).to_numpy()
+    if set(modalities) <= {"id", "text", "image"}:  # others are content too
+        found += _unknown(catalog, never & _is_empty(texts, pictured))
+    return found + _never_met(catalog, never)
 
 
 def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list[Finding]:
-    empty = ~(np.array([bool(text) for text in texts], dtype=bool) | pictured)
+    empty = _is_empty(texts, pictured)
     if not empty.any():
         return []
     return [
@@ -93,8 +98,30 @@ def _texts_alike(catalog: Catalog, texts: Sequence[str], columns: Sequence[str])
     ]
 
 
-def _never_met(catalog: Catalog, met: pl.Series) -> list[Finding]:
-    never = ~catalog.frame["item_id"].is_in(met.unique().implode())
+def _is_empty(texts: Sequence[str], pictured: np.ndarray) -> np.ndarray:
+    empty: np.ndarray = ~(np.array([bool(text) for text in texts], dtype=bool) | pictured)
+    return empty
+
+
+def _unknown(catalog: Catalog, unknown: np.ndarray) -> list[Finding]:
+    """Find items of which nothing is known."""
+    if not unknown.any():
+        return []
+    many = int(unknown.sum())
+    return [
+        warning(
+            "items_of_nothing",
+            many,
+            f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'has', 'have')} neither "
+            "content nor events",
+            "All of them get one score, so lists may have any of them. Add texts or pictures, or "
+            "leave them out until they have some.",
+            _ids(catalog, unknown),
+        )
+    ]
+
+
+def _never_met(catalog: Catalog, never: np.ndarray) -> list[Finding]:
     if not never.any():
         return []
     many = int(never.sum())
@@ -105,7 +132,7 @@ def _never_met(catalog: Catalog, met: pl.Series) -> list[Finding]:
             f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'occurs', 'occur')} in no "
             "event",
             "They are recommended by their content alone.",
-            _ids(catalog, never.to_numpy()),
+            _ids(catalog, never),
         )
     ]
 

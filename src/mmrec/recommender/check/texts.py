@@ -1,9 +1,9 @@
 """Columns of items that look like texts and that nothing reads: their names are of any language."""
 
-from collections.abc import Mapping
 from shlex import quote
 
 from mmrec.data import Catalog
+from mmrec.data.given_columns import as_columns_option
 from mmrec.data.likely_texts import as_modality, as_titles, likely_texts
 from mmrec.data.text import TextTemplate
 from mmrec.data.wording import listed, verb
@@ -14,9 +14,7 @@ from mmrec.recommender.options import Options
 TEXT = "text"
 
 
-def text_findings(
-    catalog: Catalog, use: Use, options: Options, columns: Mapping[str, str] | None = None
-) -> list[Finding]:
+def text_findings(catalog: Catalog, use: Use, options: Options) -> list[Finding]:
     """Return which columns look like texts by their values, and the options to type.
 
     They are ``--columns`` where the names ``title`` and ``description`` are free, since lists show
@@ -28,7 +26,6 @@ def text_findings(
         catalog: the items.
         use: what ``fit`` would use.
         options: its options.
-        columns: our names of columns by theirs, as they were given.
 
     Example:
         >>> items = Catalog({"item_id": [1, 2], "titel": ["Rote Lampe", "Stuhl aus Holz"]})
@@ -47,7 +44,7 @@ def text_findings(
     read = use.content[TEXT].columns if TEXT in use.content else ()
     titles = as_titles(catalog.frame, found)
     rest = [name for name in found if name not in titles]
-    typed = [_columns(titles, columns or {})] if titles else []
+    typed = [as_columns_option(titles)] if titles else []
     if rest:
         renamed = [titles.get(name, name) for name in catalog.frame.columns]
         usual = _usual(renamed) if titles else [*read]
@@ -69,13 +66,6 @@ def text_findings(
             [catalog.frame[name].drop_nulls()[0] for name in found],
         )
     ]
-
-
-def _columns(titles: Mapping[str, str], given: Mapping[str, str]) -> str:
-    """Return ``--columns`` with new names, behind those that were given, by the names in tables."""
-    theirs = {ours: old for old, ours in given.items()}
-    pairs = {**given, **{theirs.get(name, name): new for name, new in titles.items()}}
-    return f"--columns {quote(','.join(f'{old}={new}' for old, new in pairs.items()))}"
 
 
 def _usual(names: list[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """What is in a data set: counts, columns, times."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mmrec.data.conditions.columns import Columns, kind_of
+from mmrec.data.times import iso
 from mmrec.recommender.check.reading import Material
 
 DAY = 86_400.0
@@ -128,13 +128,3 @@ def spread_of(counts: pl.Series) -> dict[str, float]:
     """
     values = np.percentile(counts.to_numpy(), [0, 50, 90, 100]) if len(counts) else np.zeros(4)
     return dict(zip(("min", "median", "p90", "max"), map(float, values.round(1)), strict=True))
-
-
-def iso(seconds: float) -> str:
-    """Return a time as ISO text in UTC.
-
-    Example:
-        >>> iso(0.0)
-        '1970-01-01T00:00:00Z'
-    """
-    return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"

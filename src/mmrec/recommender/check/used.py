@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, EventRules, Interactions, Split
+from mmrec.data.times import iso
 from mmrec.data.wording import counted, did_you_mean, listed, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
 from mmrec.recommender.check.signals import negative_option, suggested_rules
-from mmrec.recommender.check.there import iso
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
 from mmrec.recommender.pipeline.data import split_log

@@ -1,12 +1,12 @@
 """The text of an item as a modality."""
 
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import Any
 
 import polars as pl
 
 from mmrec.data import Catalog, TextTemplate
+from mmrec.data.given_columns import as_columns_option
 from mmrec.data.likely_texts import as_titles, likely_texts
 from mmrec.data.wording import listed
 from mmrec.encoders import RawEncoder, TextEncoder
@@ -124,9 +124,9 @@ def _guessed(frame: pl.DataFrame) -> str:
             raise
         one = len(found) == 1
         # None of the usual names exists, so that those of a title and a description are free.
-        pairs = ",".join(f"{old}={new}" for old, new in as_titles(frame, found).items())
         looks = "looks like a text by its" if one else "look like texts by their"
         raise ValueError(
-            f"{error}: {listed(found)} {looks} values, and --columns {quote(pairs)} names "
+            f"{error}: {listed(found)} {looks} values, and "
+            f"{as_columns_option(as_titles(frame, found))} names "
             f"{'it' if one else 'them'}"
         ) from None

@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from mmrec.affinities import counting_once
+from mmrec.data.times import about_ahead
+from mmrec.data.wording import counted, verb
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
@@ -49,7 +51,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
-    _warn_of_undated(plan)
+    _warn_of_times(plan)
     clock = Clock()
     context = context_of(plan, how)
     first = run_stage(plan, how, context, clock)
@@ -75,6 +77,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
             stages["train"].facts["test"] = measure_on_test(chosen, split)
         report = with_overlap(report, last_known(plan.start), split)
     clock.lap("evaluate")
+    _warn_of_nothing(served.state)
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)
     report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
@@ -84,12 +87,32 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")
 
 
-def _warn_of_undated(plan: Plan) -> None:
-    """Warn of items whose age is not told, if it may count."""
+def _warn_of_times(plan: Plan) -> None:
+    """Warn of items whose age is not told, and of events in the future, if times may count."""
     if not (plan.options.trend and plan.split.sequences.timed):
         return
-    if (said := about_undated(plan.catalog.frame)) is not None:
-        log.warning("%s", said)
+    times = plan.split.sequences.time.tolist()
+    for said in (about_undated(plan.catalog.frame), about_ahead(times)):
+        if said is not None:
+            log.warning("%s", said)
+
+
+def _warn_of_nothing(state: RecommenderState) -> None:
+    """Warn of items without events of which no modality reads anything."""
+    unknown = state.counts.cpu() == 0
+    unknown[0] = False
+    for name, fitted in state.modalities.items():
+        if not fitted.modality.has_content:
+            continue
+        if (added := state.modality_contributions.get(name)) is None:
+            return  # such as columns that only affinities read
+        unknown &= (added == 0).all(dim=1).cpu()
+    if many := int(unknown.sum()):
+        log.warning(
+            "%s of %s %s neither content nor events: all of them get one score, so lists may have "
+            "any of them; add content, or leave them out until they have some",
+            *(f"{many:,}", counted(len(state.catalog), "item"), verb(many, "has", "have")),
+        )
 
 
 def _about_users(state: RecommenderState) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from jaxtyping import Int
 
 from mmrec.data import Split
 from mmrec.data.splits import PARTS
+from mmrec.data.times import iso
+from mmrec.data.wording import counted
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.pipeline.plan import Plan
 
@@ -31,7 +33,7 @@ def describe_trained(plan: Plan, last: str) -> dict[str, Any]:
     return {
         "split": plan.split.fingerprint,
         "parts": list(PARTS)[: PARTS[last] + 1],
-        "until": float(events.time.max()) if events.timed and refitted else None,
+        "until": events.end if events.timed and refitted else None,
         "before": last_time(plan.start),
     }
 
@@ -79,6 +81,28 @@ def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> d
         f"{count:,} of {len(targets):,} test events are not later than the last event of an "
         f"earlier training; figures on events that were in it are not a test",
     )
+
+
+def warn_of_counted(state: RecommenderState, split: Split) -> None:
+    """Warn of the events of an update that are not later than the last event of the RUN.
+
+    It is unknown which of them the RUN has. Nothing is left out, since late events are new.
+
+    Args:
+        state: the recommender that is updated.
+        split: the new log.
+    """
+    until, events = last_known(state), split.sequences
+    if until is None or not events.timed:
+        return
+    count = int(np.count_nonzero(events.time <= until))
+    if count:
+        log.warning(
+            "%s of %s of the log are not later than the last event of the RUN, at %s: they are "
+            "trained on and added to the counts of items and of affinities like all others, so "
+            "those that the RUN has count twice; give the events since then",
+            *(f"{count:,}", counted(len(events.time), "event"), iso(until)),
+        )
 
 
 def with_known(split: Split, state: RecommenderState) -> Split:

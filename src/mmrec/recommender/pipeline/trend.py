@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from mmrec.affinities import Counted
 from mmrec.data import Split
+from mmrec.data.times import latest_now
 from mmrec.evaluation import known_sequences
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
@@ -39,7 +40,8 @@ def with_trend(
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend`` or without times there is none. With too few validation events it
-    is the usual one, with its counts, or none.
+    is the usual one, with its counts, or none. Events more than a day after the clock don't count:
+    beside one of a year to come, all others would be old.
 
     Args:
         state: a trained state; a trend that it has is fitted anew.
@@ -67,7 +69,8 @@ def with_trend(
     else:
         return replace(state, trend=_grown(usual, created)), {}
     every = split.sequences.without_negatives()
-    trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))
+    known_now = ItemEvents(every.item, every.time.astype(np.float64)).until(latest_now())
+    trend = trend.with_events(known_now)
     return replace(state, trend=trend), {"trend": facts}
 
 

@@ -25,7 +25,7 @@ from mmrec.recommender.parts.remake import factory_of
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import renumbered, split_log
 from mmrec.recommender.pipeline.fit import carry_out
-from mmrec.recommender.pipeline.leaks import with_earlier
+from mmrec.recommender.pipeline.leaks import warn_of_counted, with_earlier
 from mmrec.recommender.pipeline.measure import protocol_of
 from mmrec.recommender.pipeline.plan import Execution, Plan
 from mmrec.recommender.pipeline.scorers import scorer_at
@@ -79,6 +79,7 @@ def update_state(
     catalog = merged(old.catalog, items, images)
     log = read_log(events, catalog, time_unit)
     split = renumbered(split_log(log, options, catalog), old.event_types)
+    warn_of_counted(old, split)
     plan = Plan(
         options,
         _recipe(old, parts, own),
