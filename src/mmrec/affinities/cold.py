@@ -104,7 +104,7 @@ def choose_for_cold(
 
     def balanced(changes: Mapping[str, float]) -> list[Float[np.ndarray, " N"]]:
         """Return the NDCG@10 of each request for each bonus."""
-        return ndcg_with(cases.scores(weights | changes), offset, cases.term(UNSEEN), bonuses)
+        return ndcg_with(cases.scores({**weights, **changes}), offset, cases.term(UNSEEN), bonuses)
 
     plain = balanced({})  # whichever rows choose
 
