@@ -40,7 +40,7 @@ def test_ids_in_the_table_of_items(data):
 
 def test_columns_that_nothing_uses(data):
     data.items = data.items.with_columns(
-        price=pl.int_range(40) / 4,
+        weight=pl.int_range(40) / 4,
         size=pl.lit("small"),
         story=pl.format("once {}", pl.int_range(40)),
         clip=pl.Series([[0.5, 1.0]] * 40),
@@ -50,7 +50,7 @@ def test_columns_that_nothing_uses(data):
     data.users = pl.DataFrame({"user_id": ["u1"], "age": [3]})
     unused = data.check().used["unused"]
     assert {one["column"]: one["hint"] for one in unused["items"]} == {
-        "price": "A modality can read it: side:price or number:price.",
+        "weight": "A modality can read it: side:weight or number:weight.",
         "size": "A modality can read it: category:size.",
         "story": "A modality can read it: text:story.",
         "clip": "A modality can read it: vectors:clip.",

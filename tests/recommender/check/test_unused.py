@@ -6,10 +6,10 @@ from mmrec.recommender import Options
 
 def test_each_hint_is_a_modality_that_fit_would_take(data):
     data.items = data.items.with_columns(
-        price=pl.Series([f"{n}.50" for n in range(40)]),
+        weight=pl.Series([f"{n}.50" for n in range(40)]),
         size=pl.lit("small"),
         clip=pl.Series([[0.5, 1.0]] * 40),
-        tags=pl.Series([["a"]] * 40),
+        labels=pl.Series([["a"]] * 40),
         born=pl.lit("2024-05-01").str.to_date(),
     )
     hints = [one["hint"] for one in data.check().used["unused"]["items"]]

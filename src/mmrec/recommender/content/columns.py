@@ -59,6 +59,13 @@ def column_of(items: Catalog, name: str) -> pl.Series:
     return pl.Series(name, [None] * len(items), dtype=pl.Null)
 
 
+def may_have_values(column: pl.Series) -> bool:
+    """Return whether a column has single values, or lists of them."""
+    dtype = column.dtype
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+    return not is_not_flat(pl.Series(dtype=inner))
+
+
 def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list[str]]:
     """Return the different values of each item in a column, without empty ones.
 
@@ -73,8 +80,7 @@ def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list
     """
     column = column_of(items, name)
     dtype = column.dtype
-    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
-    if is_not_flat(pl.Series(dtype=inner)):
+    if not may_have_values(column):
         raise ValueError(
             f"modality {kind!r}: {name} must be single values or lists of them; got {dtype}"
         )

@@ -13,7 +13,13 @@ from mmrec.data import Catalog, Source, TableSource
 from mmrec.data.conditions import is_not_flat
 from mmrec.encoders import GivenEncoder, quantile_edges, soft_bins, value_vectors
 from mmrec.layers import record_init_args
-from mmrec.recommender.content.columns import as_names, column_of, find_columns, values_of
+from mmrec.recommender.content.columns import (
+    as_names,
+    column_of,
+    find_columns,
+    may_have_values,
+    values_of,
+)
 from mmrec.recommender.content.modality import Context, Facts, Prepared
 from mmrec.recommender.content.number import COLUMNS, encoded_numbers, numbers_of
 
@@ -81,7 +87,8 @@ class SideModality:
             >>> list(SideModality.usual(Catalog(rows)))
             ['side:year', 'side:brand']
         """
-        there = [name for name in (*COLUMNS, *VALUES) if name in catalog.frame.columns]
+        frame = catalog.frame
+        there = [n for n in (*COLUMNS, *VALUES) if n in frame and may_have_values(frame[n])]
         numbers = [name for name in there if name in COLUMNS and _varies(catalog, name)]
         values = [name for name in there if name in VALUES and _known(catalog, name)]
         named = {f"side:{name}": cls(name) for name in numbers}
