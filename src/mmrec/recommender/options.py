@@ -150,8 +150,9 @@ class ContentOptions(_Group):
         None,
         description="Modalities of an item, separated by commas: id, text, image, category, "
         "number, side, vectors, semantic, graph, or with columns, such as text:title, "
-        "number:price+year, side:year, semantic:text, graph:text or "
-        "clip=vectors:clip.parquet. By default id, text and image, as far as items have them.",
+        "number:price+year, side:year, side:brand, semantic:text, graph:text or "
+        "clip=vectors:clip.parquet. By default id, text and image, as far as items have them, and "
+        "side for the usual columns of numbers and values.",
     )
     user_features: Annotated[tuple[str, ...] | None, BeforeValidator(_features)] = Field(
         None,
