@@ -3,8 +3,7 @@
     python benchmarks/sparse_sets.py SETS --data FOLDER
     python benchmarks/defaults.py SETS [--data FOLDER] [--only shop-a …] [--seeds 0 1 2] [--json]
     python benchmarks/defaults.py SETS --min-count 5
-    python benchmarks/defaults.py SETS [--data FOLDER] --without negatives
-    python benchmarks/defaults.py SETS --data FOLDER --only ml-latest-small-posters --with side
+    python benchmarks/defaults.py SETS [--data FOLDER] --without side
     python benchmarks/defaults.py SETS --no-run --page docs/defaults.md
 
 The sparse sets are split leave-one-out, by default without a k-core filter: every user and every
@@ -12,8 +11,7 @@ item stays. With ``--data`` there are also the two real sets, split as in docs/n
 of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
 Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
 on those without. A training also tells what the refit and the affinities are worth. ``--without``
-trains with another default, and ``--with`` with something that is no default, both without a refit.
-A result is kept in the work folder, so an interrupted
+trains without a default, and without a refit. A result is kept in the work folder, so an interrupted
 run continues; remove those that a later change of mmrec concerns. ``--page`` writes a page of all
 that is kept there, with the hashes of the code that made them. The folder ``results/defaults``
 holds those of the published page.
@@ -44,6 +42,7 @@ from trainings import (
 import mmrec
 from mmrec.affinities import learned
 from mmrec.data import Interactions, read_folder
+from mmrec.recommender.content import modalities_of, those_of
 from mmrec.recommender.options import PARTS
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.measure import measure_on_test
@@ -56,13 +55,9 @@ WITHIN = {"refit": "before refit", "affinities": "without affinities"}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "negatives": {"refit": "none", "negatives": "mixed", "pool_size": 512},
     "rate": {"refit": "none", "lr": 3e-3},
+    "side": {"refit": "none", "side": False},
 }
 """Trainings without a default, which are compared with the figure before the refit."""
-
-ADDITIONS: dict[str, dict[str, Any]] = {
-    "side": {"refit": "none", "modalities": "id,text,image,side:year"},
-}
-"""Trainings with what is no default, which are compared with the figures before the refit."""
 
 
 def main() -> None:
@@ -73,7 +68,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of sets; by default all")
     parser.add_argument("--min-count", type=int, default=0, help="k of the k-core filter")
     parser.add_argument("--without", choices=ABLATIONS)
-    parser.add_argument("--with", choices=ADDITIONS, dest="added")
     arguments = parser.parse_args()
     folders = {path.name: path for path in sorted(arguments.sets.iterdir())}
     if arguments.data is not None:
@@ -82,7 +76,7 @@ def main() -> None:
     for name in () if arguments.no_run else arguments.only or folders:
         changes = USUAL | split_of(name)
         changes |= {"min_count": arguments.min_count} if arguments.min_count else {}
-        changes |= ABLATIONS.get(arguments.without, {}) | ADDITIONS.get(arguments.added, {})
+        changes |= ABLATIONS.get(arguments.without, {})
         results = [
             measured(folders[name], seed, changes, arguments.work, arguments.cache)
             for seed in arguments.seeds
@@ -105,6 +99,8 @@ def trained(folder: Path, seed: int, changes: dict[str, Any], cache: Path) -> di
     data = read_folder(folder)
     parts = {name: value for name, value in changes.items() if name in PARTS}
     given = {name: value for name, value in changes.items() if name not in PARTS}
+    if not given.pop("side", True):
+        given["modalities"] = tuple(those_of(data.catalog, modalities_of(mmrec.Options())))
     options = mmrec.Options(seed=seed, **given)
     made = mmrec.Recommender.fit(
         data.interactions, data.catalog, options=options, cache=cache, **parts
@@ -249,7 +245,8 @@ def _without_defaults(here: dict[str, dict[str, list[Any]]]) -> str:
     said = (
         "What each default is worth: NDCG@10 with it minus without it, over the seeds that both "
         "have. `negatives` is against the targets of the batch and 512 draws, `rate` against a "
-        "learning rate of .003 for every log; both without a refit.\n"
+        "learning rate of .003 for every log, `side` against texts and images alone; all without a "
+        "refit.\n"
     )
     lines = []
     for name, rows in here.items():
