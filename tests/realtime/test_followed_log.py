@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmrec.data import EventReader, EventRules, times
+from mmrec.data import EventReader, EventRules
 from mmrec.realtime import MemoryLog, followed_log
 from mmrec.realtime.followed_log import FollowedLog
 
@@ -57,24 +57,3 @@ def test_few_events_wait(unchecked, monkeypatch):
     one.follow(Served("a"), 1)
     one.follow(Served("ab"), 2)
     assert counted == [3, 4]  # the older ones are not counted
-
-
-def test_an_event_of_the_future_waits_for_its_time(unchecked, monkeypatch):
-    """So a process that starts later hands over the same events."""
-    now, day = 1e9, 86_400.0
-    monkeypatch.setattr(times.time, "time", lambda: now)
-    log, counted, later = MemoryLog(), [], []
-    one = FollowedLog(log, 1, lambda event, item: counted.append(event.offset))
-    for ahead in (2 * day, 0.0, day, 3 * day):
-        log.append("ann", "a", time=1e9 + ahead)
-    one.follow(Served("a"), 1)
-    assert (counted, one.ahead, sorted(one.times_ahead())) == (
-        [2, 3],
-        2,
-        [1e9 + 2 * day, 1e9 + 3 * day],
-    )
-    now += day
-    one.follow(Served("a"), 1)
-    one.follow(Served("a"), 1)
-    FollowedLog(log, 1, lambda event, item: later.append(event.offset)).follow(Served("a"), 1)
-    assert (counted, sorted(later), one.ahead) == ([2, 3, 1], [1, 2, 3], 1)

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 from mmrec.data.catalog import Catalog
 from mmrec.data.event_labels import EventLabels, label_events
 from mmrec.data.interactions import Interactions
-from mmrec.data.times import latest_now
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,8 @@ class Sequences:
 
     @property
     def end(self) -> float:
-        """Time of the last event, 0 without events.
-
-        Events more than a day after the clock are passed over, unless all are: their times are
-        wrong.
-        """
-        told = self.time[self.time <= latest_now()]
-        times = told if len(told) else self.time
-        return float(times.max()) if len(times) else 0.0
+        """Time of the last event, 0 without events."""
+        return float(self.time.max()) if len(self.time) else 0.0
 
     def without_negatives(self) -> "Sequences":
         """Return the events that are not negative."""

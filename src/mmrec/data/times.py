@@ -1,15 +1,12 @@
 """Times of events: conversion to seconds since 1970, and checks."""
 
 import logging
-import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
 import polars as pl
 
 from mmrec.data.problems import first_rows
-from mmrec.data.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +18,6 @@ LATEST = 7_258_118_400
 
 CREATED_COLUMNS = ("created_at", "released_at", "published_at")
 """Columns of a catalogue with the time at which an item began to exist; the first is used."""
-
-AHEAD = 86_400.0
-"""Seconds that the time of an event may be after the clock of this computer; clocks differ."""
 
 _EARLIEST = 315_532_800  # 1980; a unit that gives an earlier time is unlikely
 _PARTS: dict[TimeUnit, float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -118,16 +112,6 @@ def report_guess(what: str, unit: TimeUnit) -> None:
         )
 
 
-def latest_now() -> float:
-    """Return the latest time that an event can have now: a day after the clock.
-
-    Example:
-        >>> latest_now() - AHEAD <= time.time()
-        True
-    """
-    return time.time() + AHEAD
-
-
 def iso(seconds: float) -> str:
     """Return a time as ISO text in UTC.
 
@@ -136,27 +120,6 @@ def iso(seconds: float) -> str:
         '1970-01-01T00:00:00Z'
     """
     return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def about_ahead(times: Iterable[float]) -> str | None:
-    """Return how many events are more than a day after the clock, and how they count; None if none.
-
-    Example:
-        >>> about_ahead([0.0, 4e9])
-        '1 event is more than a day after the clock of this computer, the last at
-        2096-10-02T07:06:40Z: it counts in what is popular once the time has come'
-    """
-    latest = latest_now()
-    ahead = [one for one in times if one > latest]
-    if not ahead:
-        return None
-    many = len(ahead)
-    count = verb(many, "it counts", "they count")
-    return (
-        f"{counted(many, 'event')} {verb(many, 'is', 'are')} more than a day after the clock of "
-        f"this computer, the last at {iso(max(ahead))}: {count} in what is popular once "
-        "the time has come"
-    )
 
 
 def other_unit(seconds: float) -> str:

@@ -1,11 +1,9 @@
 """The events of a log that count, one after the other."""
 
-import heapq
 from collections import deque
 from collections.abc import Callable
 
 from mmrec.data import Role
-from mmrec.data.times import latest_now
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
 
@@ -17,9 +15,7 @@ class FollowedLog:
     """Hands each event of a log that counts to a function, once its item is known.
 
     Negative, shown and ignored events don't count. An event on an item that another process has
-    added waits until this process knows the item. An event whose time is more than a day after the
-    clock waits until it no longer is, so a process that starts later hands over the same events.
-    Not safe to use from several threads at once.
+    added waits until this process knows the item. Not safe to use from several threads at once.
 
     Args:
         log: the log.
@@ -30,7 +26,6 @@ class FollowedLog:
     def __init__(self, log: EventLog, size: int, count: Callable[[Event, int], None]) -> None:
         self.log, self._size, self._count, self._offset = log, size, count, 0
         self._waiting: deque[Event] = deque(maxlen=WAITING)
-        self._ahead: list[tuple[float, int, Event]] = []  # a heap by time
 
     def follow(self, now: Snapshot, size: int) -> None:
         """Hand over the events since the last call.
@@ -48,23 +43,9 @@ class FollowedLog:
             for event in self.log.read(after=self._offset):
                 self._offset = event.offset
                 self._take(event, now)
-        while self._ahead and self._ahead[0][0] <= latest_now():
-            self._take(heapq.heappop(self._ahead)[2], now)
-
-    @property
-    def ahead(self) -> int:
-        """How many events wait because their times are more than a day after the clock."""
-        return len(self._ahead)
-
-    def times_ahead(self) -> list[float]:
-        """Return the times of these events, in no order."""
-        return [time for time, _, _ in self._ahead]
 
     def _take(self, event: Event, now: Snapshot) -> None:
         if now.updater.reader.rules.role_of(event.event_type) > Role.TARGET:
-            return
-        if event.time > latest_now():
-            heapq.heappush(self._ahead, (event.time, event.offset, event))
             return
         item = now.catalog.find(event.item)
         if 0 < item <= self._size:

@@ -1,6 +1,5 @@
 """What is popular now, by the events of a log."""
 
-import logging
 import math
 from threading import Lock
 
@@ -9,13 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mmrec.data.times import about_ahead, latest_now
 from mmrec.realtime.followed_log import FollowedLog
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.trends import LiveTrend, Trend
-
-logger = logging.getLogger(__name__)
 
 
 class LogTrend:
@@ -23,7 +19,7 @@ class LogTrend:
 
     The trend of the training goes on with the events of the log. Those up to its last event are
     passed over, because an imported log has the events of the training. Negative, shown and ignored
-    events don't count, and those that lie more than a day in the future don't yet.
+    events don't count.
 
     Args:
         trend: the trend at the end of the training.
@@ -31,8 +27,7 @@ class LogTrend:
     """
 
     def __init__(self, trend: Trend, log: EventLog) -> None:
-        # One event of a time to come in the training must not stop the counting.
-        self._start, self._live = min(trend.latest, latest_now()), LiveTrend(trend)
+        self._start, self._live = trend.latest, LiveTrend(trend)
         self._size = trend.catalog_size
         self._log, self._lock = FollowedLog(log, self._size, self._count), Lock()
 
@@ -67,10 +62,7 @@ class LogTrend:
         if created is not None and created.catalog_size > self._size:
             self._live.add_items(np.asarray(created.created[self._size + 1 :]))
             self._size = created.catalog_size
-        ahead = self._log.ahead
         self._log.follow(now, self._size)
-        if self._log.ahead > ahead:
-            logger.warning("in the log, %s", about_ahead(self._log.times_ahead()))
 
     def _count(self, event: Event, item: int) -> None:
         if event.time > self._start:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
-from mmrec.data.times import about_ahead
 from mmrec.data.wording import counted, verb
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
@@ -74,8 +73,8 @@ class Noted(NamedTuple):
 
     Attributes:
         offsets: their places in the log.
-        note: how many have types that were not in training, none of the columns that conditions
-            read, or a time in the future; None if none has.
+        note: how many have types that were not in training, or none of the columns that conditions
+            read; None if none has.
     """
 
     offsets: list[int]
@@ -215,8 +214,7 @@ class RealtimeRecommender:
             event_type: what happened; a type that was not in training counts as unknown, and a
                 warning says so once.
             time: unix seconds; now by default. An event that is older than the last event of its
-                user counts as simultaneous with it. One that is more than a day after the clock
-                counts in what is popular once its time has come.
+                user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
                 others. The event is stored under the type that it has then. Without them it counts
@@ -251,7 +249,7 @@ class RealtimeRecommender:
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         kind = self.type_of(event_type, values)
         offset = self.log.append(user, item, event_type=kind, time=time, id=id)
-        note = self._note([kind], [(event_type, values)], [time])
+        note = self._note([kind], [(event_type, values)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
@@ -275,21 +273,14 @@ class RealtimeRecommender:
         """Return for each of many events what :meth:`type_of` returns, or the error."""
         return types_of(events, self._reader)
 
-    def _note(
-        self, kinds: Sequence[str], given: Sequence[Given], times: Iterable[float | None]
-    ) -> str | None:
+    def _note(self, kinds: Sequence[str], given: Sequence[Given]) -> str | None:
         """Return what is odd about events, and warn of it the first time; None if nothing is.
 
         Args:
             kinds: the types under which they count; those that were not in training are odd.
             given: what was sent; events without the columns that conditions read are odd.
-            times: when they happened; those in the future are odd. :attr:`trend` warns of them.
         """
-        said = (
-            self._reader.warn_of_unknown(kinds),
-            self._reader.warn_of_unread(given),
-            about_ahead(time for time in times if time is not None),
-        )
+        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given))
         return "; ".join(filter(None, said)) or None
 
     def observe_many(self, rows: EventRows) -> list[int]:
@@ -344,8 +335,7 @@ class RealtimeRecommender:
         """Write events that :meth:`read` has checked to the log; say what is odd about them."""
         offsets = self.log.append_many(checked.events)
         kinds = [event.event_type for event in checked.events]
-        times = [event.time for event in checked.events]
-        return Noted(offsets, self._note(kinds, checked.given, times))
+        return Noted(offsets, self._note(kinds, checked.given))
 
     def recommend(
         self,

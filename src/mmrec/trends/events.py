@@ -55,16 +55,6 @@ class ItemEvents:
         stop = int(np.searchsorted(self.time, time, side="left"))
         return ItemEvents(self.item[:stop], self.time[:stop])
 
-    def until(self, time: float) -> "ItemEvents":
-        """Return the events up to a time; those at that very instant are among them.
-
-        Example:
-            >>> ItemEvents(np.array([1, 2]), np.array([10.0, 20.0])).until(20.0).item
-            array([1, 2])
-        """
-        stop = int(np.searchsorted(self.time, time, side="right"))
-        return ItemEvents(self.item[:stop], self.time[:stop])
-
     def counts(self, catalog_size: int) -> Float[np.ndarray, " V1"]:
         """Return the number of events of each catalogue index, ``(V + 1,)``."""
         return np.bincount(self.item, minlength=catalog_size + 1).astype(np.float64)

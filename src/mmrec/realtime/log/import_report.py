@@ -25,7 +25,6 @@ class ImportReport:
         untyped: stored ones whose event types were not in training; they count as of unknown type.
         unknown_types: the first few of these types.
         late: stored ones that are older than the last event of their user in the log.
-        ahead: stored ones that are more than a day after the clock.
         unchanged: whether this file was imported before. Then it isn't read again, and what was
             stored at that time counts as known.
     """
@@ -39,7 +38,6 @@ class ImportReport:
     untyped: int = 0
     unknown_types: tuple[str, ...] = ()
     late: int = 0
-    ahead: int = 0
     unchanged: bool = False
 
     def __str__(self) -> str:
@@ -65,18 +63,13 @@ class ImportReport:
                 f"{self.late:,} older than the last event of their user in the log, counted as "
                 "simultaneous with it"
             )
-        if self.ahead:
-            said.append(
-                f"{self.ahead:,} more than a day after the clock of this computer, counted in what "
-                "is popular once the time has come"
-            )
         if self.new:
             said.append("mmrec learn passes imported events over unless --imported is given")
         return "; ".join(said)
 
     def __add__(self, other: "ImportReport") -> "ImportReport":
         """Return the report on both of two parts, which have no user in common."""
-        names = ("new", "users", "known", "forgotten", "unknown", "untyped", "late", "ahead")
+        names = ("new", "users", "known", "forgotten", "unknown", "untyped", "late")
         lists = ("unknown_items", "unknown_types")
         sums: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in names}
         for name in lists:

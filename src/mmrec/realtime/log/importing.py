@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from mmrec.data import Catalog, EventReader, EventRules, Interactions, ItemId, Table, TimeUnit
-from mmrec.data.times import latest_now
 from mmrec.realtime.log.event_parts import events_path, read_parts
 from mmrec.realtime.log.events import EventLog, NewEvent
 from mmrec.realtime.log.import_report import NAMED, ImportReport
@@ -136,7 +135,6 @@ def _import_part(
         untyped=untyped.total(),
         unknown_types=tuple(untyped)[:NAMED],
         late=len(fresh.filter(pl.col("time") < pl.col("last"))),
-        ahead=len(fresh.filter(pl.col("time") > latest_now())),
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from mmrec.affinities import counting_once
-from mmrec.data.times import about_ahead
 from mmrec.data.wording import counted, verb
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
@@ -51,7 +50,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
-    _warn_of_times(plan)
+    _warn_of_undated(plan)
     clock = Clock()
     context = context_of(plan, how)
     first = run_stage(plan, how, context, clock)
@@ -87,14 +86,12 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")
 
 
-def _warn_of_times(plan: Plan) -> None:
-    """Warn of items whose age is not told, and of events in the future, if times may count."""
+def _warn_of_undated(plan: Plan) -> None:
+    """Warn of items whose age is not told, if it may count."""
     if not (plan.options.trend and plan.split.sequences.timed):
         return
-    times = plan.split.sequences.time.tolist()
-    for said in (about_undated(plan.catalog.frame), about_ahead(times)):
-        if said is not None:
-            log.warning("%s", said)
+    if (said := about_undated(plan.catalog.frame)) is not None:
+        log.warning("%s", said)
 
 
 def _warn_of_nothing(state: RecommenderState) -> None:

@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from mmrec.affinities import Counted
 from mmrec.data import Split
-from mmrec.data.times import latest_now
 from mmrec.evaluation import known_sequences
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
@@ -40,8 +39,7 @@ def with_trend(
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend`` or without times there is none. With too few validation events it
-    is the usual one, with its counts, or none. Events more than a day after the clock don't count:
-    beside one of a year to come, all others would be old.
+    is the usual one, with its counts, or none.
 
     Args:
         state: a trained state; a trend that it has is fitted anew.
@@ -69,8 +67,7 @@ def with_trend(
     else:
         return replace(state, trend=_grown(usual, created)), {}
     every = split.sequences.without_negatives()
-    known_now = ItemEvents(every.item, every.time.astype(np.float64)).until(latest_now())
-    trend = trend.with_events(known_now)
+    trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))
     return replace(state, trend=trend), {"trend": facts}
 
 
