@@ -118,3 +118,18 @@ def test_the_tower_is_exported_with_them(made):
 def test_a_fusion_needs_a_modality_of_its_own():
     with pytest.raises(ValueError, match="modalit"):
         fitted(modalities=("side:year",))
+
+
+def test_what_validation_does_not_take_is_nothing_that_items_lack():
+    rng = np.random.default_rng(0)
+    items = ITEMS | {"price": rng.random(len(YEARS)).tolist()}
+    modalities = ("id", "side:year", "side:price")
+    options = Options(modalities=modalities, dim=8, epochs=1, lr=1e-3, refit="none")
+    made = Recommender.fit(eras(), items, options=options)
+    assert "side:price" not in " ".join(weights_of(made.state))
+    assert list(made.state.modality_contributions) == ["id", "side:year"]
+    live = RealtimeRecommender(made)
+    whole = live.add_items({"item_id": ["a"], "year": [1990], "price": [1]})
+    assert live.without_content(whole) is None
+    lacking = live.add_items({"item_id": ["b"], "price": [1]})
+    assert live.without_content(lacking) == "1 of 1 item has no side:year"

@@ -7,11 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-CELLS = 2**23
+CELLS = 2**24
 """Cosines that are in memory at once (64 MB)."""
-
-NONE = torch.iinfo(torch.long).min
-"""Ranks what is no neighbour last."""
 
 
 class Graph(NamedTuple):
@@ -85,8 +82,8 @@ def nearest(
     """Return the rows of ``known`` that have the highest cosine to each query, best first.
 
     Vectors are centered by the mean of the known ones before. Cosines are compared as multiples of
-    ``2 ** -14``, and the lower row comes first among equal ones, so that rounding decides nothing.
-    Row 0 is for none, and is returned where fewer than ``count`` rows are present.
+    ``2 ** -14``, so that rounding hardly ever decides between rows that are equally near. Row 0 is
+    for none, and is returned where fewer than ``count`` rows are present.
 
     Args:
         queries: vectors.
@@ -104,18 +101,16 @@ def nearest(
     found = torch.zeros(len(queries), count, dtype=torch.long, device=known.device)
     if not present.any() or not len(queries):
         return found
-    place = torch.arange(len(known), device=known.device)
-    present = present & (place > 0)
+    present = present & (torch.arange(len(known), device=known.device) > 0)
     mean = known[present].mean(0)
     units = F.normalize(known - mean, dim=1)
     kept, step = min(count, len(known)), max(1, CELLS // len(known))
     for start in range(0, len(queries), step):
         rows = slice(start, start + step)
         cosine = F.normalize(queries[rows].to(known) - mean, dim=1) @ units.T
-        key = (cosine * 2**14).round().long() * len(known) - place
-        key.masked_fill_(~present, NONE)
+        cosine.mul_(2**14).round_().masked_fill_(~present, -torch.inf)
         if own is not None:
-            key.scatter_(1, own[rows].unsqueeze(1), NONE)
-        best = key.topk(kept, dim=1)
-        found[rows, :kept] = best.indices.masked_fill(best.values == NONE, 0)
+            cosine.scatter_(1, own[rows].unsqueeze(1), -torch.inf)
+        best = cosine.topk(kept, dim=1)
+        found[rows, :kept] = best.indices.masked_fill(best.values == -torch.inf, 0)
     return found

@@ -158,13 +158,14 @@ def encode_with_contributions(
         items: the item tower.
         sources: the content of the catalogue.
         catalog_size: V.
-        modalities: those whose contributions are computed; None for all.
+        modalities: those whose contributions are computed; None for all that the fusion reads.
         batch_size: number of items encoded at once.
 
     Returns:
         Vectors ``(V + 1, D)`` in float32, and contributions ``(V + 1, D)`` in float16 by modality.
     """
-    names = list(items.encoders if modalities is None else modalities)
+    read = [name for name in items.encoders if name in items.fusion.dims]
+    names = read if modalities is None else list(modalities)
     device = next(items.parameters()).device
     vectors = torch.zeros(catalog_size + 1, items.dim, device=device)
     contributions = {name: torch.zeros_like(vectors, dtype=torch.float16) for name in names}

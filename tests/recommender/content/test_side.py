@@ -1,4 +1,5 @@
 import math
+from datetime import time, timedelta
 
 import numpy as np
 import pytest
@@ -120,6 +121,39 @@ def test_they_are_used_where_affinities_are_tried(changes, monkeypatch):
     assert "side:year" not in those_of(catalog, modalities_of(options))  # a model of clicks
     monkeypatch.setattr(read, "LARGEST", 1)
     assert "side:year" not in those_of(catalog, modalities_of(options), options=options)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "usual"),
+    [
+        ("duration", [time(0, n % 5) for n in range(6)], []),
+        ("duration", [timedelta(n % 5) for n in range(6)], ["side:duration"]),
+        ("tags", [[timedelta(n % 3)] for n in range(6)], []),
+        ("category", [timedelta(n % 3) for n in range(6)], []),
+        ("category", [n % 3 for n in range(6)], ["side:category"]),
+        ("brand", ["1", "1", "2", "2", "oak", "oak"], ["side:brand"]),
+        ("kind", [True, False] * 3, ["side:kind"]),
+        ("year", [None] * 6, []),
+        ("genres", [b"a"] * 6, []),
+    ],
+)
+def test_columns_of_any_type_are_read_or_left_out(name, column, usual):
+    catalog = Catalog({"item_id": [f"i{n}" for n in range(6)], name: column})
+    found = SideModality.usual(catalog)
+    assert list(found) == usual
+    for made in found.values():
+        first = made.prepare(catalog, Context(dim=4, trained=np.array([1])))
+        assert bool(first.facts["edges"]) == (name == "duration")
+        assert not first.problems
+        assert first.source.present[1:].all()
+
+
+def test_stages_share_what_was_read_and_older_runs_have_no_values():
+    made, first = prepared()
+    context = Context(dim=4, trained=np.array([1]))
+    catalog = Catalog({"item_id": ["a", "b"], "year": [1, 2]})
+    assert made.prepare(catalog, context) is made.prepare(catalog, context)
+    assert made.rebuild({"edges": first.facts["edges"]}).dim == 3
 
 
 def test_errors():

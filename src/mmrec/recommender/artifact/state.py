@@ -46,7 +46,7 @@ class RecommenderState:
         event_types: names of the event types; number ``k`` is ``event_types[k - 1]``.
         report: how training and evaluation went.
         targets: the rank of each test target, see :func:`mmrec.evaluation.target_table`, or None.
-        modality_contributions: what each modality adds to ``vectors``, ``(V + 1, D)``.
+        modality_contributions: what each modality that is read adds to ``vectors``, ``(V + 1, D)``.
         trend: what is popular now, and how old items are; None without times.
         about: further facts for ``config.json``: where the data lies, which items were removed.
         users: features of users; None if the model reads none.
@@ -172,6 +172,7 @@ class RecommenderState:
             modality_contributions={
                 name: _written(added, count, rows, contributions[name])
                 for name, added in self.modality_contributions.items()
+                if name in contributions
             },
         )
 

@@ -63,7 +63,7 @@ def may_have_values(column: pl.Series) -> bool:
     """Return whether a column has single values, or lists of them."""
     dtype = column.dtype
     inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
-    return not is_not_flat(pl.Series(dtype=inner))
+    return inner != pl.Duration and not is_not_flat(pl.Series(dtype=inner))
 
 
 def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list[str]]:

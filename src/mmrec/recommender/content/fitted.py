@@ -124,7 +124,8 @@ def encode_rows(
             items, encoders[name], fitted.facts, slots
         )
         warn_of_problems(name, items, problems)
-    _warn_of_unknown(items, sources)
+    read = model.items.fusion.dims
+    _warn_of_unknown(items, {name: one for name, one in sources.items() if name in read})
     vectors, contributions = encode_with_contributions(model.items, sources, len(items))
     if isinstance(model.items.fusion, AffinityFusion):
         contributions = model.items.fusion.without_lengths(contributions)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 DEFAULTS = ("id", "text", "image")
 """Modalities that are used if none are named, as far as the items have them.
 
-Beside them there is ``side:COLUMN`` for each usual column of numbers, see :func:`those_of`.
+Beside them there are those of the usual columns of numbers and values, see :func:`those_of`.
 """
 
 READERS = ("semantic", "graph")
@@ -208,8 +208,8 @@ def those_of(
 ) -> dict[str, Modality]:
     """Return the modalities that items can have, and say in one line which they are.
 
-    This is for modalities that nobody has named. Where affinities are tried, each usual column of
-    numbers is a modality of its own beside the learned vector.
+    This is for modalities that nobody has named. Where affinities are tried, there are those of
+    :meth:`SideModality.usual` too, beside the learned vector.
 
     Args:
         catalog: the items.

@@ -6,6 +6,7 @@ from math import log
 from typing import Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float32
 from torch import nn
 
@@ -46,11 +47,12 @@ class SideModality:
     :mod:`mmrec.affinities`. The learned vector of an item does not depend on them. What makes a
     new film findable, for example, is mostly when it is from.
 
-    A column holds numbers if most of its values can be read as numbers, as
-    :class:`NumberModality` reads them. A number is soft bins between quantiles of all items
-    (:func:`mmrec.encoders.soft_bins`). Any other column holds values: a text may have several,
-    separated by ``|``, ``;`` or commas. A value that ``n`` of ``N`` items have counts
-    ``log(1 + N / n)``, so rare ones say most; one that a single item has is left out.
+    A column holds numbers if its name is one of ``COLUMNS``, or if most of its values can be read
+    as numbers, as :class:`NumberModality` reads them, and its name is none of ``VALUES``. A number
+    is soft bins between quantiles of all items (:func:`mmrec.encoders.soft_bins`). Any other column
+    holds values: a text may have several, separated by ``|``, ``;`` or commas. A value that ``n``
+    of ``N`` items have counts ``log(1 + N / n)``, so rare ones say most; one that a single item has
+    is left out, and so is one that all have.
 
     Args:
         columns: the columns; by default those of ``price``, ``year``, ``duration`` and ``stars``
@@ -88,29 +90,31 @@ class SideModality:
             ['side:year', 'side:brand']
         """
         frame = catalog.frame
-        there = [n for n in (*COLUMNS, *VALUES) if n in frame and may_have_values(frame[n])]
-        numbers = [name for name in there if name in COLUMNS and _varies(catalog, name)]
-        values = [name for name in there if name in VALUES and _known(catalog, name)]
+        numbers = [name for name in COLUMNS if name in frame and _varies(catalog, name)]
+        values = [name for name in VALUES if name in frame and _in_common(catalog, name)]
         named = {f"side:{name}": cls(name) for name in numbers}
         return named | ({f"side:{'+'.join(values)}": cls(values)} if values else {})
 
     def columns_read(self, facts: Facts) -> tuple[str, ...]:
         """Return the columns."""
-        return (*facts["edges"], *facts["values"])
+        return (*facts["edges"], *_values(facts))
 
     def prepare(self, catalog: Catalog, context: Context) -> Prepared:
         """Read the catalogue: the quantiles of its numbers, and how frequent its values are.
 
         They are those of all items, since new ones may have numbers and values of their own.
         """
-        facts = context.before or self._facts(catalog)
-        source, problems = self._read(catalog, facts)
-        return Prepared(source, self.rebuild(facts), dict(facts), problems=problems)
+        if self not in context.encoded:  # the same for all stages of a training
+            facts = context.before or self._facts(catalog)
+            source, problems = self._read(catalog, facts)
+            made = Prepared(source, self.rebuild(facts), dict(facts), problems=problems)
+            context.encoded[self] = made
+        return context.encoded[self]
 
     def rebuild(self, facts: Facts) -> GivenEncoder:
         """Return what hands the vectors on."""
         widths = [len(edges) for edges in facts["edges"].values()]
-        values = sum(map(len, facts["values"].values()))
+        values = sum(map(len, _values(facts).values()))
         return GivenEncoder(sum(widths) + min(values, WIDTH))
 
     def facts_of(self, catalog: Catalog, encoder: nn.Module) -> dict[str, Any]:
@@ -127,7 +131,7 @@ class SideModality:
         """Return the edges of columns of numbers, and the weights of the values of the others."""
         edges, values = dict[str, list[float]](), dict[str, dict[str, float]]()
         for name in find_columns("side", catalog, self.columns, COLUMNS):
-            if self.columns is None or _is_number(catalog, name):
+            if _is_number(catalog, name):
                 numbers, _ = numbers_of(column_of(catalog, name))
                 edges[name] = quantile_edges(numbers, self.bins).tolist()
             else:
@@ -140,14 +144,26 @@ class SideModality:
 
     def _read(self, items: Catalog, facts: Facts) -> tuple[TableSource, dict[int, str]]:
         numbers, present, problems = encoded_numbers(items, facts["edges"], soft_bins)
-        values, some = _encoded_values(items, facts["values"])
+        values, some = _encoded_values(items, _values(facts))
         table = np.pad(np.concatenate([numbers, values], axis=1), ((1, 0), (0, 0)))
         return TableSource(table, np.pad(present | some, (1, 0))), problems
 
 
+def _values(facts: Facts) -> Mapping[str, Mapping[str, float]]:
+    """Return the weights of values by column; older RUNs have none."""
+    found: Mapping[str, Mapping[str, float]] = facts.get("values", {})
+    return found
+
+
 def _is_number(catalog: Catalog, name: str) -> bool:
+    """Return whether a column holds numbers rather than values, by its name or its values."""
+    return name in COLUMNS or (name not in VALUES and _mostly_numbers(catalog, name))
+
+
+def _mostly_numbers(catalog: Catalog, name: str) -> bool:
     """Return whether most filled values of a column are numbers."""
-    if is_not_flat(column := column_of(catalog, name)):
+    column = column_of(catalog, name)
+    if is_not_flat(column) or column.dtype == pl.Time:
         return False
     numbers, wrong = numbers_of(column)
     return int((~np.isnan(numbers)).sum()) > len(wrong)
@@ -155,10 +171,15 @@ def _is_number(catalog: Catalog, name: str) -> bool:
 
 def _varies(catalog: Catalog, name: str) -> bool:
     """Return whether a column of numbers has two or more different ones."""
-    if not _is_number(catalog, name):
+    if not _mostly_numbers(catalog, name):
         return False
     numbers, _ = numbers_of(column_of(catalog, name))
     return len(np.unique(numbers[~np.isnan(numbers)])) > 1
+
+
+def _in_common(catalog: Catalog, name: str) -> bool:
+    """Return whether two or more items, but not all, have a value of a column."""
+    return may_have_values(column_of(catalog, name)) and bool(_known(catalog, name))
 
 
 def _known(catalog: Catalog, name: str) -> dict[str, float]:
@@ -171,17 +192,26 @@ def _known(catalog: Catalog, name: str) -> dict[str, float]:
 def _encoded_values(
     items: Catalog, known: Mapping[str, Mapping[str, float]]
 ) -> tuple[Float32[np.ndarray, "V D"], Bool[np.ndarray, " V"]]:
-    """Return the sum of the weighted vectors of each item's values, and who has any."""
-    named = [f"{name}={value}" for name, weights in known.items() for value in weights]
-    weight = np.array([w for weights in known.values() for w in weights.values()], np.float32)
-    vectors = value_vectors(named, WIDTH) * weight[:, None]
-    place = {value: row for row, value in enumerate(named)}
-    table = np.zeros((len(items), vectors.shape[1]), dtype=np.float32)
-    present = np.zeros(len(items), dtype=bool)
-    for name in known:
+    """Return the sum of the weighted vectors of each item's values, and who has any.
+
+    Each value has a column of its own if there are no more than ``WIDTH``.
+    """
+    rows: list[tuple[int, str, float]] = []
+    for name, weights in known.items():
         for row, values in enumerate(values_of("side", items, name, SEPARATOR)):
-            rows = [place[found] for v in values if (found := f"{name}={v}") in place]
-            if rows:
-                table[row] += vectors[rows].sum(0)
-                present[row] = True
+            rows += [(row, f"{name}={v}", weights[v]) for v in values if v in weights]
+    size = sum(map(len, known.values()))
+    used = list(dict.fromkeys(value for _, value, _ in rows))
+    if size <= WIDTH:
+        every = [f"{name}={value}" for name, weights in known.items() for value in weights]
+        place = {value: number for number, value in enumerate(every)}
+        vectors = np.eye(size, dtype=np.float32)
+    else:
+        place = {value: number for number, value in enumerate(used)}
+        vectors = value_vectors(used, WIDTH)
+    table = np.zeros((len(items), min(size, WIDTH)), dtype=np.float32)
+    present = np.zeros(len(items), dtype=bool)
+    for row, value, weight in rows:
+        table[row] += np.float32(weight) * vectors[place[value]]
+        present[row] = True
     return table, present
