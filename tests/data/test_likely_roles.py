@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from mmrec.data.given_columns import columns_given
-from mmrec.data.likely_roles import how_given_roles, likely_roles, said_roles
+from mmrec.data.likely_roles import MOST_EVENTS, how_given_roles, likely_roles, said_roles
 
 COUNT, DAY = 600, 86_400.0
 
@@ -122,3 +122,42 @@ def test_dates_after_the_events_are_no_beginnings(log):
     assert found(log, items) == [("ab", "created_at"), ("ab_s", "created_at")]
     assert found(log, items.with_columns(released_at=pl.lit("2020-01-01"))) == []
     assert found(log.rename({"timestamp": "position"}), items) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("price", "unit_price", "Verkaufspreis", "hour", "month", "page", "qty", "bestellMenge"),
+        *("weekday", "lat", "longitude", "item_count", "product_ids"),
+    ],
+)
+@pytest.mark.parametrize("values", [np.arange(1, 6), np.linspace(0, 1, 50), np.arange(3000)])
+def test_numbers_whose_name_says_what_they_are(log, name, values):
+    assert found(log.with_columns(column(values).alias(name))) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["country", "Device", "weekday", "user_browser", "os", "platform", "sprache", "city"]
+)
+def test_texts_whose_name_says_what_they_are(log, name):
+    assert found(log.with_columns(column(["mobile", "desktop"]).alias(name))) == []
+
+
+def test_of_a_long_log_some_events_are_looked_at():
+    """Most users have one or two of them, and most events are of one type."""
+    count, rng = 2_000_000, np.random.default_rng(0)
+    user, item = rng.integers(100_000, size=count), rng.integers(20_000, size=count)
+    events = pl.DataFrame(
+        {
+            "user_id": user,
+            "item_id": item,
+            "timestamp": np.arange(count) + 1.7e9,
+            "ereignis": np.where(rng.random(count) < 0.95, "ansehen", "kaufen"),
+            "gesehen_s": rng.integers(900, size=count),
+            "herkunft": np.where(user % 2 == 0, "Wien", "Bern"),
+            "sparte": np.where(item % 2 == 0, "Krimi", "Musik"),
+        }
+    )
+    assert count > 10 * MOST_EVENTS
+    assert found(events) == [("ereignis", "event"), ("gesehen_s", "watch_seconds")]
+    assert likely_roles(events) == likely_roles(events.gather_every(count // MOST_EVENTS))

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.trends import DecayedCounts, ItemEvents, PopularityHistory, smoothed_share
+from mmrec.trends import (
+    DecayedCounts,
+    ItemEvents,
+    PopularityHistory,
+    pseudo_count,
+    smoothed_share,
+)
 from mmrec.trends.popularity import popularity_feature, static_share
 
 V = 4
@@ -119,6 +125,18 @@ def test_an_event_never_weighs_more_than_it_usually_does(before):
     recent, one = np.array([0.0, before, 0.0, 0.0]), np.array([0.0, 0.0, 0.0, 1.0])
     gained = smoothed_share(recent + one, static, 9.0) - smoothed_share(recent, static, 9.0)
     assert 0 < gained[3] <= 1 / (9.0 / 0.05) + 1e-12
+
+
+def test_a_log_with_few_recent_events_at_any_time_keeps_its_trend():
+    """With an event an hour and a half-life of an hour, the usual number is 1."""
+    hourly = ItemEvents(np.tile([1, 2, 3], 300), np.arange(900) * 3600.0)
+    quiet = pseudo_count(hourly, 3600.0)
+    assert quiet == 0.5
+    recent, static = np.array([0.0, 1.0, 0.0, 0.0]), static_share(hourly.counts(3))
+    share = smoothed_share(recent, static, quiet)
+    np.testing.assert_allclose(share, [0.0, 7 / 9, 1 / 9, 1 / 9])  # (1 + .5 / 3) / 1.5
+    share = smoothed_share(recent, static, 0.51)  # usually 10.2 events, of which 9.2 are lacking
+    np.testing.assert_allclose(share[1], (1 + 9.2 / 3) / 10.2)
 
 
 def test_no_events_at_all_give_no_share():

@@ -10,7 +10,11 @@ from mmrec.data.conditions.columns import Columns, kind_of
 from mmrec.data.event_rules import SIGNALS
 from mmrec.data.given_columns import as_columns_option
 from mmrec.data.held_kinds import is_id
+from mmrec.data.plain_names import NUMBERS, TEXTS, has_word
 from mmrec.data.times import CREATED_COLUMNS, LATEST
+
+MOST_EVENTS = 100_000
+"""Events that are looked at, at most, spread evenly over the log."""
 
 MOST_TYPES = 12
 """Different texts of a column of event types, at most."""
@@ -48,7 +52,9 @@ def likely_roles(
     Among events, few texts that differ for the same user and the same item may be event types, and
     numbers that do so a watch time, a part that was watched, or a rating. A column that is the same
     for all events of a user, or of an item, is a property of these. Among items, dates that come
-    before the events may be ``created_at``. What has our name already is not looked for.
+    before the events may be ``created_at``. What has our name already is not looked for, nor are
+    columns whose name says something else, such as ``price`` or ``country``. Of a long log, some
+    events are looked at.
 
     Args:
         events: the log, with ``user_id`` and ``item_id``.
@@ -61,9 +67,10 @@ def likely_roles(
         >>> [(role.column, role.ours) for role in likely_roles(frame)]
         [('ereignis', 'event')]
     """
-    left = [name for name in events.columns if name not in read]
-    found = [role for name in left if (role := _of_event(events, name)) is not None]
-    return found + ([] if items is None else _dates(items, events))
+    some = events.gather_every(max(1, -(-len(events) // MOST_EVENTS)))
+    left = [name for name in some.columns if name not in read]
+    found = [role for name in left if (role := _of_event(some, name)) is not None]
+    return found + ([] if items is None else _dates(items, some))
 
 
 def said_roles(roles: Sequence[Role]) -> str:
@@ -97,9 +104,10 @@ def _of_event(events: pl.DataFrame, name: str) -> Role | None:
     if name in _OURS or is_id(name) or kind_of(events.schema[name]) is None:
         return None
     kind = columns.holds(name)
-    if kind == "text" and "event" not in events.columns:
+    if kind == "text" and "event" not in events.columns and not has_word(name, TEXTS):
         return _as_types(events, name)
-    if kind == "number" and not set(SIGNALS) & set(events.columns):
+    signal = set(SIGNALS) & set(events.columns)
+    if kind == "number" and not signal and not has_word(name, NUMBERS):
         values = events.with_columns(columns.read(name, "number").cast(pl.Float64).alias(name))
         return _as_signal(values, name)
     return None
@@ -137,12 +145,19 @@ def _as_signal(events: pl.DataFrame, name: str) -> Role | None:
 
 
 def _differs(events: pl.DataFrame, name: str) -> bool:
-    """Return whether half or more of the users, and of the items, have several values."""
+    """Return whether users, and items, have several values about as often as by chance.
+
+    Of a long log, most users have few events among those that are looked at. So the bar is half of
+    how many have several values if the values are shuffled.
+    """
+    values = events.select("user_id", "item_id", found=name)
+    values = values.with_columns(chance=pl.col("found").shuffle(seed=0))
 
     def usual(of: str) -> bool:
-        counts = events.group_by(of).agg(several=pl.col(name).n_unique() > 1, many=pl.len() > 1)
-        several = counts.filter("many")["several"]
-        return len(several) > 0 and several.sum() >= _USUAL * len(several)
+        both = pl.col("found", "chance")
+        several = values.group_by(of).agg(both.min() != both.max())  # faster than n_unique
+        found, chance = int(several["found"].sum()), int(several["chance"].sum())
+        return found > 0 and found >= _USUAL * chance
 
     return usual("user_id") and usual("item_id")
 

@@ -53,7 +53,7 @@ from mmrec.recommender.pipeline.prepare import check_given, describe_given, make
 from mmrec.recommender.pipeline.private import check_private
 from mmrec.recommender.pipeline.resume import describe_start, open_folder, remove_folder
 from mmrec.recommender.pipeline.tracking import make_tracking
-from mmrec.recommender.pipeline.unused import warn_of_roles, warn_of_unused
+from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import given_to_learn, update_state
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
@@ -208,7 +208,6 @@ class Recommender:
         )
         with columns_given(columns):
             plan = make_plan(data, options, recipe, modalities)
-            warn_of_roles(data, plan.options)
         if resolved.facts:
             plan = replace(plan, about={**plan.about, MODEL: resolved.facts})
         warn_of_unused(plan.options, recipe, plan.modalities, plan.check())

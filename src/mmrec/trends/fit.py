@@ -67,7 +67,7 @@ def fit_trend(
         >>> created = np.full(51, np.nan)
         >>> trend, facts = fit_trend(torch.zeros(500, 51), requests, log, train, created)
         >>> trend.half_life, trend.active, facts["terms"]["popularity"]["gain"] > 0.5
-        (900.0, True, True)
+        (300.0, True, True)
     """
     chosen = _drawn(len(requests), seed)
     size = len(created) - 1

@@ -7,7 +7,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mmrec.trends.events import ItemEvents
-from mmrec.trends.popularity import PSEUDO_SHARE, prior_count, static_share, weight_of_age
+from mmrec.trends.popularity import (
+    LEAST_PSEUDO_COUNT,
+    PSEUDO_SHARE,
+    prior_count,
+    static_share,
+    weight_of_age,
+)
 
 HOUR, DAY = 3600.0, 86_400.0
 WEEK = 7 * DAY
@@ -55,10 +61,10 @@ def pseudo_count(train: ItemEvents, half_life: float) -> float:
         2.5
     """
     if not len(train):
-        return 0.5
+        return LEAST_PSEUDO_COUNT
     at = np.linspace(0, len(train) - 1, min(len(train), SAMPLED_TIMES)).round().astype(int)
     usual = float(np.median(_totals(train.time, train.time[at], half_life)))
-    return max(PSEUDO_SHARE * usual, 0.5)
+    return max(PSEUDO_SHARE * usual, LEAST_PSEUDO_COUNT)
 
 
 def choose_half_life(

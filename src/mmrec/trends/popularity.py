@@ -9,6 +9,9 @@ from jaxtyping import Float, Num
 PSEUDO_SHARE = 0.05
 """The pseudo-count, as a share of the usual number of recent events."""
 
+LEAST_PSEUDO_COUNT = 0.5
+"""The pseudo-count of a log whose usual number of recent events is 10 or less."""
+
 ROOM = 1.5
 """Arrays of :class:`DecayedCounts` are extended by this factor, so that growth is rare."""
 
@@ -134,8 +137,8 @@ def smoothed_share(
     """Return each item's share of the recent events, drawn towards its long-run share.
 
     ``(recent + p · static) / (Σ recent + p)``, where ``p`` is :func:`prior_count`. After a long
-    silence the shares are the long-run ones, and an event that ends it counts as much as it usually
-    does.
+    silence the shares are the long-run ones. An event that ends it counts as much as it usually
+    does, if the usual number of recent events is above 10.
 
     Args:
         recent: decayed number of events.
@@ -161,6 +164,9 @@ def prior_count(recent: Float[np.ndarray, "*S"], pseudo_count: float) -> Float[n
     There are as many as recent ones lack to their usual number, and at least the pseudo-count,
     which is 5 % of that number. So after a pause no event has a larger share than it usually has.
 
+    If the pseudo-count is at its least, 0.5, the usual number is 10 or less. Such a log has few
+    recent events at any time, so the pseudo-count alone stands beside them.
+
     Args:
         recent: decayed number of the events of all items.
         pseudo_count: see :func:`mmrec.trends.pseudo_count`.
@@ -168,7 +174,11 @@ def prior_count(recent: Float[np.ndarray, "*S"], pseudo_count: float) -> Float[n
     Example:
         >>> prior_count(np.array([0.0, 1.0, 90.0]), 4.0)
         array([80., 79.,  4.])
+        >>> prior_count(np.array([0.0, 1.0, 90.0]), 0.5)
+        array([0.5, 0.5, 0.5])
     """
+    if pseudo_count <= LEAST_PSEUDO_COUNT:
+        return np.full_like(recent, pseudo_count)
     prior: np.ndarray = np.maximum(pseudo_count / PSEUDO_SHARE - recent, pseudo_count)
     return prior
 

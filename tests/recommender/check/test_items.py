@@ -71,6 +71,32 @@ def test_items_of_which_nothing_is_known(data):
     assert "items_of_nothing" not in data.found(options=Options(modalities=("id", "category:tags")))
 
 
+def with_usual_columns(data):
+    """The items, and three without events: one without any value, two with a value each."""
+    more = pl.DataFrame({"item_id": ["x", "y", "z"], "title": "", "image": None})
+    items = pl.concat([data.items, more], how="vertical_relaxed")
+    return items.with_columns(
+        price=pl.Series([*range(40), None, 7, None]),
+        category=pl.Series(["lamp", "sofa"] * 20 + ["", None, "lamp"]),
+        brand=pl.Series(["Oak", "Elm"] * 20 + [" ", None, None]),
+    )
+
+
+def test_a_value_in_any_column_that_is_read_is_content(data):
+    data.items = with_usual_columns(data)
+    report = data.check()
+    assert {"side:price", "side:category+brand"} <= set(report.used["modalities"])
+    [found] = [finding for finding in report.findings if finding.kind == "items_of_nothing"]
+    assert (found.count, found.examples) == (1, ("'x'",))
+
+
+def test_fit_counts_the_same_items_whatever_validation_chooses(data, caplog):
+    options = Options(modalities=("id", "side:price", "side:category+brand"), epochs=1, dim=4)
+    fitted = Recommender.fit(data.events, with_usual_columns(data), options=options)
+    assert "1 of 43 items has neither content nor events" in caplog.text
+    assert {"side:price", "side:category+brand"} <= set(fitted.report["items_with"])
+
+
 def test_fit_says_so_too(data, caplog):
     more = pl.DataFrame({"item_id": ["x", "y"], "title": ["", "newer"], "image": [None, None]})
     items = pl.concat([data.items, more], how="vertical_relaxed")

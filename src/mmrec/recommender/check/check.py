@@ -92,7 +92,7 @@ def _checked(
             if material.log is not None:
                 use = find_use(material.log, catalog, modalities, options, pictures.present)
     found = _tables(material, said) + role_findings(material, options)
-    found += _events(material, use, now) + _items(material, modalities, options, pictures)
+    found += _events(material, use, now) + _items(material, modalities, options, pictures, use)
     if use is not None:
         unused = find_unused(material, use, options, columns)
         found += [*use.findings, *unused_findings(unused)]
@@ -145,6 +145,7 @@ def _items(
     modalities: Mapping[str, Modality],
     options: Options,
     pictures: Pictures | None,
+    use: Use | None,
 ) -> list[Finding]:
     raw, catalog = material.tables.get("items"), material.catalog
     found = []
@@ -153,5 +154,6 @@ def _items(
     if catalog is None or pictures is None:
         return found
     met = None if material.log is None else material.log.frame["item_id"]
-    found += item_findings(catalog, modalities, options.text_template, pictures.there, met)
+    read = {} if use is None else {name: one.present for name, one in use.content.items()}
+    found += item_findings(catalog, modalities, options.text_template, pictures.there, met, read)
     return found + picture_findings(pictures, catalog)

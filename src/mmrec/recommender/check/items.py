@@ -18,6 +18,7 @@ def item_findings(
     template: str | None,
     pictured: np.ndarray,
     met: pl.Series | None,
+    read: Mapping[str, np.ndarray],
 ) -> list[Finding]:
     """Return what is odd about items.
 
@@ -27,6 +28,7 @@ def item_findings(
         template: the template of texts, see :class:`mmrec.data.TextTemplate`; None to guess.
         pictured: which items have a picture, ``(V,)``.
         met: the items of the events; None if there are no events.
+        read: which items each modality reads something of, ``(V,)``, by its name.
     """
     try:
         texts, columns = texts_of(catalog, modalities, template)
@@ -37,8 +39,8 @@ def item_findings(
     if met is None:
         return found
     never = ~catalog.frame["item_id"].is_in(met.unique().implode()).to_numpy()
-    if set(modalities) <= {"id", "text", "image"}:  # others are content too
-        found += _unknown(catalog, never & _is_empty(texts, pictured))
+    known = [there for name, there in read.items() if modalities[name].has_content]
+    found += _unknown(catalog, never & ~np.any([np.zeros_like(never), *known], axis=0))
     return found + _never_met(catalog, never)
 
 

@@ -76,7 +76,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
             stages["train"].facts["test"] = measure_on_test(chosen, split)
         report = with_overlap(report, last_known(plan.start), split)
     clock.lap("evaluate")
-    _warn_of_nothing(served.state)
+    _warn_of_nothing(served)
     report |= facts | first.history | _about_users(served.state)
     report |= describe_content(plan.catalog, served.content)
     report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
@@ -94,16 +94,17 @@ def _warn_of_undated(plan: Plan) -> None:
         log.warning("%s", said)
 
 
-def _warn_of_nothing(state: RecommenderState) -> None:
-    """Warn of items without events of which no modality reads anything."""
-    unknown = state.counts.cpu() == 0
+def _warn_of_nothing(stage: Stage) -> None:
+    """Warn of items without events of which no modality reads anything.
+
+    A modality may read an item and yet add nothing to its vector, as columns beside it do.
+    """
+    state = stage.state
+    unknown = state.counts.cpu().numpy() == 0
     unknown[0] = False
-    for name, fitted in state.modalities.items():
-        if not fitted.modality.has_content:
-            continue
-        if (added := state.modality_contributions.get(name)) is None:
-            return  # such as columns that only affinities read
-        unknown &= (added == 0).all(dim=1).cpu()
+    for name, source in stage.content.sources.items():
+        if state.modalities[name].modality.has_content:
+            unknown &= ~source.present
     if many := int(unknown.sum()):
         log.warning(
             "%s of %s %s neither content nor events: all of them get one score, so lists may have "

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Mapping
 
-from mmrec.data import Dataset
-from mmrec.data.likely_roles import how_given_roles, likely_roles, said_roles
 from mmrec.recommender.content import (
     CategoryModality,
     GraphModality,
@@ -106,12 +104,3 @@ def warn_of_unused(
         for name, modality in modalities.items():
             if isinstance(modality, SideModality):
                 log.warning("modality %s has no effect: affinities are not used", name)
-
-
-def warn_of_roles(data: Dataset, options: Options) -> None:
-    """Warn of columns that look like event types, watch times and so on under other names."""
-    if options.epsilon is not None:
-        return
-    read = options.event_rules.columns
-    if roles := likely_roles(data.interactions.frame, data.catalog.frame, read):
-        log.warning("%s: if so, give %s (columns=)", said_roles(roles), how_given_roles(roles))
