@@ -11,10 +11,10 @@ item stays. With ``--data`` there are also the two real sets, split as in docs/n
 of the table is a set: NDCG@10 on test of mmrec (mean over seeds, with the 95 % interval by
 Student's t), of the best baseline, the ratio, NDCG@10 on targets with a training event, and HR@10
 on those without. A training also tells what the refit and the affinities are worth. ``--without``
-trains without a default, and without a refit. A result is kept in the work folder, so an interrupted
-run continues; remove those that a later change of mmrec concerns. ``--page`` writes a page of all
-that is kept there, with the hashes of the code that made them. The folder ``results/defaults``
-holds those of the published page.
+trains without a default, and without a refit. A result is kept in the work folder, so an
+interrupted run continues; remove those that a later change of mmrec concerns. ``--page`` writes a
+page of all that is kept there, with the hashes of the code that made them. The folder
+``results/defaults`` holds those of the published page.
 """
 
 import json

@@ -23,7 +23,7 @@ class LiveTrend:
         >>> live = LiveTrend(Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=0.1))
         >>> live.add(2, 20.0)
         >>> live.popularity(20.0)
-        tensor([0.0000, 0.5000, 0.5000])
+        tensor([0.0000, 0.4373, 0.5627])
     """
 
     def __init__(self, trend: Trend) -> None:
