@@ -177,6 +177,7 @@ ENCODERS = {
     "piecewise_linear": NO_PART,
     "quantile_edges": NO_PART,
     "soft_bins": NO_PART,
+    "value_vectors": NO_PART,
     "tune": NO_PART,
 }
 

@@ -146,7 +146,7 @@ def test_shares_of_modalities(small_shop):
     assert new["share"].to_list() == [0.0]  # an item without events has no id
     axes = made.plot_modalities().axes[0]
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in axes.containers}
-    assert widths["text"] == table.filter(modality="text")["share"].to_list()
+    assert widths["text"] == pytest.approx(table.filter(modality="text")["share"].to_list())
 
 
 def test_a_map_keeps_what_is_alike_together(small_shop):
