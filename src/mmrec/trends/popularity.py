@@ -136,9 +136,10 @@ def smoothed_share(
 ) -> Float[np.ndarray, " V1"]:
     """Return each item's share of the recent events, drawn towards its long-run share.
 
-    ``(recent + p · static) / (Σ recent + p)``, where ``p`` is :func:`prior_count`. After a long
-    silence the shares are the long-run ones. An event that ends it counts as much as it usually
-    does, if the usual number of recent events is above 10.
+    ``(recent + p · static) / (Σ recent + p)``, where ``p`` counts events of the long run: as many
+    as recent ones lack to their usual number, at least the pseudo-count, and the pseudo-count alone
+    if the usual number is 10 or less. After a long silence the shares are the long-run ones. An
+    event that ends it counts as much as it usually does, if the usual number is above 10.
 
     Args:
         recent: decayed number of events.
