@@ -16,6 +16,7 @@ from torch import Tensor
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.data.wording import counted, verb
+from mmrec.realtime.clock import ahead_of_clock
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -73,8 +74,8 @@ class Noted(NamedTuple):
 
     Attributes:
         offsets: their places in the log.
-        note: how many have types that were not in training, or none of the columns that conditions
-            read; None if none has.
+        note: how many have types that were not in training, lack the columns that conditions read,
+            or are later than this machine's clock; None if none is.
     """
 
     offsets: list[int]
@@ -126,6 +127,7 @@ class RealtimeRecommender:
     ) -> None:
         self.recommender = recommender
         self._reader = recommender.state.reader
+        self._warned_of_clock = False
         self.log = MemoryLog() if log is None else log
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
@@ -249,7 +251,7 @@ class RealtimeRecommender:
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         kind = self.type_of(event_type, values)
         offset = self.log.append(user, item, event_type=kind, time=time, id=id)
-        note = self._note([kind], [(event_type, values)])
+        note = self._note([kind], [(event_type, values)], [None if time is None else float(time)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
         except OSError as error:  # an error would claim that the event was not stored
@@ -273,14 +275,21 @@ class RealtimeRecommender:
         """Return for each of many events what :meth:`type_of` returns, or the error."""
         return types_of(events, self._reader)
 
-    def _note(self, kinds: Sequence[str], given: Sequence[Given]) -> str | None:
+    def _note(
+        self, kinds: Sequence[str], given: Sequence[Given], times: Sequence[float | None]
+    ) -> str | None:
         """Return what is odd about events, and warn of it the first time; None if nothing is.
 
         Args:
             kinds: the types under which they count; those that were not in training are odd.
             given: what was sent; events without the columns that conditions read are odd.
+            times: when they were, unix seconds; those that are later than now are odd.
         """
-        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given))
+        ahead = ahead_of_clock(times)
+        if ahead is not None and not self._warned_of_clock:
+            self._warned_of_clock = True
+            log.warning("%s", ahead)
+        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given), ahead)
         return "; ".join(filter(None, said)) or None
 
     def observe_many(self, rows: EventRows) -> list[int]:
@@ -335,7 +344,8 @@ class RealtimeRecommender:
         """Write events that :meth:`read` has checked to the log; say what is odd about them."""
         offsets = self.log.append_many(checked.events)
         kinds = [event.event_type for event in checked.events]
-        return Noted(offsets, self._note(kinds, checked.given))
+        times = [None if event.time is None else float(event.time) for event in checked.events]
+        return Noted(offsets, self._note(kinds, checked.given, times))
 
     def recommend(
         self,

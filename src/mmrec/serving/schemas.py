@@ -71,8 +71,8 @@ Text = Annotated[StrictStr, Field(min_length=1, max_length=256)]
 Note = Annotated[
     str | None,
     Field(
-        description="How many events have types that were not in training, or none of the columns "
-        "that conditions on events read; and which."
+        description="How many events have types that were not in training, lack the columns that "
+        "conditions on events read, or are later than the clock of the service; and which."
     ),
 ]
 Time = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(checked_time)]
