@@ -5,8 +5,12 @@
 The Python blocks of a page share a namespace, its shell blocks a folder. A block after a line
 ``<!-- not run: reason -->`` is left out. Without pages, all guides are run; the exit status is 1 if
 one fails.
+
+A ``text`` block that follows code shows what it prints; ``…`` in it stands for anything. Lines that
+were not printed are named. They are no failure: numbers differ between machines.
 """
 
+import io
 import os
 import re
 import signal
@@ -14,25 +18,35 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 DOCS = Path(__file__).parent
 FENCE = re.compile(
-    r"(?P<note><!-- not run: [^\n]+ -->\n)?^```(?P<language>python|bash)\n(?P<code>.*?)^```$",
+    r"(?P<note><!-- not run: [^\n]+ -->\n)?^```(?P<language>python|bash)\n(?P<code>.*?)^```$"
+    r"(?:\n+```text\n(?P<shown>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 
 
 class Block(NamedTuple):
-    """Code of a page: its language, its text, the line before it, and whether it is run."""
+    """Code of a page.
+
+    Attributes:
+        language: ``"python"`` or ``"bash"``.
+        code: its text.
+        line: the line before it.
+        runs: whether it is run.
+        shown: what it prints, as the page says; empty where the page doesn't.
+    """
 
     language: str
     code: str
     line: int
     runs: bool
+    shown: str
 
 
 def guides() -> list[Path]:
@@ -46,11 +60,27 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for found in FENCE.finditer(text):
         line = text[: found.start("code")].count("\n")
-        yield Block(found["language"], found["code"], line, found["note"] is None)
+        runs, shown = found["note"] is None, found["shown"] or ""
+        yield Block(found["language"], found["code"], line, runs, shown)
 
 
-def run_page(page: Path) -> None:
-    """Run a page in the present folder.
+def not_printed(shown: str, printed: str) -> list[str]:
+    """Return the lines of a page that were not printed; ``…`` stands for any text.
+
+    Spaces are not compared.
+    """
+    lines = ["".join(line.split()) for line in printed.splitlines()]
+    lacking = []
+    for line in shown.splitlines():
+        parts = "".join(line.split()).split("…")
+        matches = re.compile(".*".join(map(re.escape, parts))).fullmatch
+        if any(parts) and not any(map(matches, lines)):
+            lacking.append(line)
+    return lacking
+
+
+def run_page(page: Path) -> list[str]:
+    """Run a page in the present folder; return the lines that it shows and that weren't printed.
 
     Raises:
         subprocess.CalledProcessError: a shell block failed. A Python block raises its own error.
@@ -58,23 +88,43 @@ def run_page(page: Path) -> None:
     module = ModuleType("guide")
     sys.modules["guide"] = module  # classes of the page are found by their module
     groups: list[int] = []
+    lacking: list[str] = []
     try:
         for block in blocks(page):
             if not block.runs:
                 continue
             if block.language == "python":
                 code = compile("\n" * block.line + block.code, str(page), "exec")
-                exec(code, vars(module))
-                continue
-            command = ["bash", "-euo", "pipefail", "-c", block.code]
-            shell = subprocess.Popen(command, start_new_session=True)
-            groups.append(shell.pid)
-            if status := shell.wait():
-                raise subprocess.CalledProcessError(status, f"{page}, line {block.line}")
+                with redirect_stdout(io.StringIO()) as output:
+                    exec(code, vars(module))
+                printed = output.getvalue()
+            else:
+                printed = _run_shell(block, page, groups)
+            sys.stdout.write(printed)
+            lacking += not_printed(block.shown, printed)
     finally:
         for group in groups:  # what a block has left running in the background
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGTERM)
+    return lacking
+
+
+def _run_shell(block: Block, page: Path, groups: list[int]) -> str:
+    """Return what a shell block prints; its process group is added to ``groups``."""
+    command = ["bash", "-euo", "pipefail", "-c", block.code]
+    # Not a pipe: what is left running in the background would keep it open.
+    with tempfile.TemporaryFile() as output:
+        shell = subprocess.Popen(
+            command, start_new_session=True, stdout=output, stderr=subprocess.STDOUT
+        )
+        groups.append(shell.pid)
+        status = shell.wait()
+        output.seek(0)
+        printed = output.read().decode("utf-8", "replace")
+    if status:
+        sys.stdout.write(printed)
+        raise subprocess.CalledProcessError(status, f"{page}, line {block.line}")
+    return printed
 
 
 def main(pages: list[Path]) -> int:
@@ -82,8 +132,10 @@ def main(pages: list[Path]) -> int:
     if len(pages) == 1:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            run_page(pages[0])
+            lacking = run_page(pages[0])
             os.chdir(DOCS)
+        for line in lacking:
+            sys.stderr.write(f"{pages[0].relative_to(DOCS)} shows what was not printed: {line}\n")
         return 0
     failed = []
     for page in pages:

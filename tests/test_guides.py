@@ -52,10 +52,21 @@ def test_fences_are_closed_and_code_is_code(page):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_page_runs(name, tmp_path, monkeypatch):
+def test_a_page_runs_and_prints_what_it_shows(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "guide", None)
-    TOOLS["run_page"](DOCS / f"{name}.md")
+    assert TOOLS["run_page"](DOCS / f"{name}.md") == []
+
+
+def test_lines_that_a_page_shows_and_that_were_not_printed_are_named(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```bash\necho a  1.5; echo b 2\n```\n\n```text\na 1.…\nb 3\n…\n```\n\n"
+        "```python\nprint('c')\n```\n\n```text\nc\nd\n```\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "guide", None)
+    assert TOOLS["run_page"](page) == ["b 3", "d"]
 
 
 def test_a_shell_block_that_fails_is_an_error(tmp_path):
