@@ -104,3 +104,11 @@ def test_fit_says_so_too(data, caplog):
     options = Options(modalities=("id", "category:kinds"), epochs=1, dim=4, refit="none")
     Recommender.fit(data.events, items.with_columns(kinds=kinds), options=options)
     assert "1 of 42 items has neither content nor events" in caplog.text
+
+
+def test_ids_alone_are_not_said_to_lack_content(data, caplog):
+    more = pl.DataFrame({"item_id": ["x"], "title": [""], "image": [None]})
+    items = pl.concat([data.items, more], how="vertical_relaxed")
+    options = Options(modalities=("id",), epochs=1, dim=4, refit="none")
+    Recommender.fit(data.events, items, options=options)
+    assert "neither content" not in caplog.text

@@ -95,16 +95,18 @@ def _warn_of_undated(plan: Plan) -> None:
 
 
 def _warn_of_nothing(stage: Stage) -> None:
-    """Warn of items without events of which no modality reads anything.
+    """Warn of items without events of which no modality reads anything, if one reads content.
 
     A modality may read an item and yet add nothing to its vector, as columns beside it do.
     """
     state = stage.state
+    read = [name for name, one in state.modalities.items() if one.modality.has_content]
+    if not read:  # whoever names ids alone knows that such items have nothing
+        return
     unknown = state.counts.cpu().numpy() == 0
     unknown[0] = False
-    for name, source in stage.content.sources.items():
-        if state.modalities[name].modality.has_content:
-            unknown &= ~source.present
+    for name in read:
+        unknown &= ~stage.content.sources[name].present
     if many := int(unknown.sum()):
         log.warning(
             "%s of %s %s neither content nor events: all of them get one score, so lists may have "
