@@ -65,16 +65,16 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def not_printed(shown: str, printed: str) -> list[str]:
-    """Return the lines of a page that were not printed; ``…`` stands for any text.
+    """Return the lines of a page that were not printed, not even as a part of a line.
 
-    Spaces are not compared.
+    ``…`` stands for any text. Spaces are not compared.
     """
     lines = ["".join(line.split()) for line in printed.splitlines()]
     lacking = []
     for line in shown.splitlines():
         parts = "".join(line.split()).split("…")
-        matches = re.compile(".*".join(map(re.escape, parts))).fullmatch
-        if any(parts) and not any(map(matches, lines)):
+        found = re.compile(".*".join(map(re.escape, parts))).search
+        if any(parts) and not any(map(found, lines)):
             lacking.append(line)
     return lacking
 

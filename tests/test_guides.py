@@ -61,7 +61,7 @@ def test_a_page_runs_and_prints_what_it_shows(name, tmp_path, monkeypatch):
 def test_lines_that_a_page_shows_and_that_were_not_printed_are_named(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(
-        "```bash\necho a  1.5; echo b 2\n```\n\n```text\na 1.…\nb 3\n…\n```\n\n"
+        "```bash\necho -n a  1.5; echo b 2\n```\n\n```text\na 1.…\nb 3\n…\n```\n\n"
         "```python\nprint('c')\n```\n\n```text\nc\nd\n```\n"
     )
     monkeypatch.chdir(tmp_path)

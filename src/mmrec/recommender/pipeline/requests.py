@@ -68,6 +68,13 @@ class ValidRequests:
         blocked[torch.from_numpy(self.split.candidates)] = False
         return blocked
 
+    def reachable(self) -> "ValidRequests":
+        """Return those whose item may be recommended: a candidate that the user has not seen."""
+        rows, items = self.seen
+        blocked = self.blocked.numpy()[self.targets]
+        blocked[rows[items == self.targets[rows]]] = True
+        return self.where(~blocked)
+
     def excluded(self, rows: Int[np.ndarray, " b"]) -> Bool[Tensor, "b V1"]:
         """Return what is not ranked for some rows that follow one another: seen or no candidate."""
         excluded = self.blocked.repeat(len(rows), 1)

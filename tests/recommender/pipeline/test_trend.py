@@ -1,0 +1,47 @@
+"""What the choice of a half-life counts."""
+
+import numpy as np
+
+from mmrec import Options, Recommender
+from mmrec.data import Interactions
+from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.requests import ValidRequests
+
+DAY = 86_400
+
+
+def carts_after_views(users=120, items=60, days=100):
+    """A log in which what is popular never changes, and each view leads to a cart in minutes."""
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(1, items + 1)
+    rows = {"user_id": [], "item_id": [], "event": [], "timestamp": []}
+    for user in range(users):
+        for start in np.sort(rng.uniform(0, days * DAY, 12)):
+            item = rng.choice(items, p=share / share.sum())
+            for kind, minutes in (("view", 0), ("cart", 5)):
+                rows["user_id"].append(f"u{user}")
+                rows["item_id"].append(f"i{item}")
+                rows["event"].append(kind)
+                rows["timestamp"].append(1.7e9 + start + 60 * minutes)
+    return rows, {"item_id": [f"i{item}" for item in range(items)]}
+
+
+def test_events_on_items_that_their_user_has_seen_do_not_choose_the_half_life():
+    events, items = carts_after_views()
+    options = Options(modalities=("id",), epochs=1, dim=4, refit="none")
+    made = Recommender.fit(events, items, options=options)
+    half_life = made.report["trend"]["half_life"]
+    assert half_life is None or half_life >= 30 * DAY
+
+
+def test_reachable_requests_lead_to_candidates_that_the_user_has_not_seen():
+    events, items = carts_after_views(users=30)
+    options = Options(modalities=("id",))
+    made = Recommender.fit(events, items, options=Options(modalities=("id",), epochs=1, dim=4))
+    split = split_log(Interactions(events), options, made.catalog)
+    requests = ValidRequests.of(split)
+    left = requests.reachable()
+    assert 0 < len(left.stops) < len(requests.stops)
+    for row, stop in enumerate(requests.stops):
+        excluded = requests.excluded(np.array([row]))[0, requests.targets[row]]
+        assert bool(excluded) == (stop not in left.stops)
