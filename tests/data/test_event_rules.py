@@ -93,27 +93,36 @@ def test_what_is_guessed_or_unused_is_said(caplog):
 
 
 @pytest.mark.parametrize(
-    ("rules", "predicted"),
+    ("rules", "says_no", "guessed"),
     [
-        ({}, []),
-        ({"negative": ("watched < 0.1",)}, ["dislike", "skip"]),
-        ({"negative": ("skip", "watched < 0.1")}, ["dislike"]),
-        ({"negative": ("watched < 0.1",), "targets": ("watch", "skip")}, []),
-        ({"negative": ("watched < 0.1",), "targets": ("watched > 0.5",)}, ["skip"]),
-        ({"negative": ("watched < 0.1",), "ignored": ("dislike",)}, ["skip"]),
+        ({}, ["dislike", "skip"], ["dislike", "skip"]),
+        ({"negative": ("watched < 0.1",)}, ["dislike", "skip"], ["dislike", "skip"]),
+        ({"negative": ("skip", "watched < 0.1")}, ["dislike", "skip"], ["dislike"]),
+        ({"negative": ("watched < 0.1",), "targets": ("watch", "skip")}, ["dislike"], ["dislike"]),
+        (
+            {"negative": ("watched < 0.1",), "targets": ("watched > 0.5",)},
+            ["dislike", "skip"],
+            None,
+        ),
+        ({"negative": ("watched < 0.1",), "ignored": ("dislike",)}, ["skip"], ["skip"]),
+        ({"negative": ()}, [], []),
     ],
 )
-def test_a_type_that_is_predicted_though_its_name_says_no(rules, predicted, caplog):
-    log = log_of(["watch", "skip", "dislike", "skip"], watched=[0.9, 0.8, 0.2, 0.05])
+def test_types_whose_names_say_no_do_so_unless_a_rule_names_them(rules, says_no, guessed, caplog):
+    log = log_of(["watch", "skip", "dislike", "skip"], watched=[0.9, 0.8, 0.2, 0.5])
     with caplog.at_level(logging.WARNING):
         _, facts = EventRules(**rules).apply(log)
-    assert facts["predicted_negatives"] == predicted
-    assert ("are predicted, though their names say no" in caplog.text) == bool(predicted)
+    assert sorted(facts["roles"].get("negative", {})) == says_no
+    assert facts["guessed"].get("negative", []) == (says_no if guessed is None else guessed)
+    made = EventRules(**rules)
+    roles = [name for name in ("dislike", "skip") if made.role_of(name) == Role.NEGATIVE]
+    assert roles == says_no
 
 
-def test_the_rule_that_is_said_keeps_the_names(caplog):
-    EventRules().apply(log_of(["watch", "skip"], watched=[0.9, 0.8]))
-    assert "a rule such as negative=('skip', 'watched < LOW',) or targets=" in caplog.text
+def test_the_rule_that_is_said_keeps_those_that_were_given(caplog):
+    rules = EventRules(negative=("skip", "speed < 1"))
+    rules.apply(log_of(["watch", "skip"], watched=[0.9, 0.8], speed=[1, 2]))
+    assert "negative=('skip', 'speed < 1', 'watched < LOW',) or targets=" in caplog.text
 
 
 @pytest.mark.parametrize(

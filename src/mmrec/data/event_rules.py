@@ -89,8 +89,9 @@ class EventRules:
     Args:
         targets: what is predicted; by default every event that no other rule fits. With
             ``targets``, events that no rule fits are context.
-        negative: what says no; None for ``NEGATIVE_TYPES``.
-        shown: what was shown and not chosen; None for ``SHOWN_TYPES``.
+        negative: what says no, beside the types in ``NEGATIVE_TYPES`` that no other rule names;
+            empty if nothing says no.
+        shown: what was shown and not chosen, beside ``SHOWN_TYPES`` in the same way.
         ignored: what is left out.
         weights: weight in the loss by event type; 1 for targets and 0 for context by default. A
             context type with a weight is learned from, but not measured.
@@ -104,6 +105,10 @@ class EventRules:
         >>> rules = EventRules(targets=("purchase",))
         >>> rules.role_of("purchase").name, rules.role_of("view").name, rules.role_of("hide").name
         ('TARGET', 'CONTEXT', 'NEGATIVE')
+        >>> EventRules(negative=("rating <= 2",)).role_of("hide").name
+        'NEGATIVE'
+        >>> EventRules(negative=()).role_of("hide").name, EventRules(("hide",)).role_of("hide").name
+        ('TARGET', 'TARGET')
     """
 
     targets: Sequence[str] = ()
@@ -121,15 +126,34 @@ class EventRules:
         if wrong:
             raise ValueError(f"weights must be numbers of 0 or more; got {wrong}")
 
-    @property
+    @cached_property
     def _groups(self) -> list[tuple[Role, Sequence[str]]]:
         """The rules by role; later ones win."""
+        usual = self.usual_types
         return [
             (Role.TARGET, self.targets),
-            (Role.NEGATIVE, NEGATIVE_TYPES if self.negative is None else self.negative),
-            (Role.SHOWN, SHOWN_TYPES if self.shown is None else self.shown),
+            (Role.NEGATIVE, [*(self.negative or ()), *usual[Role.NEGATIVE]]),
+            (Role.SHOWN, [*(self.shown or ()), *usual[Role.SHOWN]]),
             (Role.IGNORED, self.ignored),
         ]
+
+    @property
+    def usual_types(self) -> dict[Role, list[str]]:
+        """The event types that have a role by their names, since no rule names them.
+
+        Example:
+            >>> EventRules(targets=("click",), ignored=("impression",)).usual_types[Role.SHOWN]
+            ['not_clicked']
+        """
+        said = {*self.targets, *(self.negative or ()), *(self.shown or ()), *self.ignored}
+        given = (
+            (Role.NEGATIVE, NEGATIVE_TYPES, self.negative),
+            (Role.SHOWN, SHOWN_TYPES, self.shown),
+        )
+        return {
+            role: [] if rules is not None and not rules else [n for n in names if n not in said]
+            for role, names, rules in given
+        }
 
     @cached_property
     def columns(self) -> Set[str]:
@@ -181,20 +205,6 @@ class EventRules:
     @staticmethod
     def _is_named(event_type: str, role: Role, rules: Sequence[str]) -> bool:
         return event_type in rules or event_type.rpartition(":")[2] == _suffix(role)
-
-    def kept_negative(self, frame: pl.DataFrame) -> list[str]:
-        """Return the rules of negative events; without ``negative``, the names that events have.
-
-        A further rule is added to them, since ``negative`` replaces the usual names.
-
-        Example:
-            >>> EventRules().kept_negative(pl.DataFrame({"event": ["watch", "skip"]}))
-            ['skip']
-        """
-        if self.negative is not None:
-            return list(self.negative)
-        types = set(frame["event"].drop_nulls().unique()) if "event" in frame.columns else set()
-        return [name for name in NEGATIVE_TYPES if name in types]
 
     def role_of(self, event_type: str) -> Role:
         """Return the role of an event by its type alone."""
@@ -403,46 +413,26 @@ class EventRules:
             if (found := counts(frame.filter(pl.col("role") == role)))
         }
         unused = [c for c in SIGNALS if c in raw.columns and c not in self.columns]
-        kept = "".join(f"{name!r}, " for name in self.kept_negative(raw))
+        given = "".join(f"{name!r}, " for name in self.negative or ())
         for name in unused:
             log.warning(
                 "the column %s of the events is not used; a rule such as negative=(%s'%s < LOW',) "
                 "or targets=('%s >= HIGH',) gives it a meaning",
-                *(name, kept, name, name),
+                *(name, given, name, name),
             )
         guessed = {
-            role.name.lower(): sorted(counts(frame.filter(pl.col("role") == role)))
-            for role, rules in ((Role.NEGATIVE, self.negative), (Role.SHOWN, self.shown))
-            if rules is None and (frame["role"] == role).any()
+            role.name.lower(): types
+            for role, names in self.usual_types.items()
+            if (types := sorted({*names} & {*counts(frame.filter(pl.col("role") == role))}))
         }
         for role_name, types in guessed.items():
             log.warning("event types %s count as %s, by their names", types, role_name)
-        predicted = self._predicted_negatives(raw, frame)
-        if predicted:
-            log.warning(
-                "event types %s are predicted, though their names say no: negative has other rules "
-                "and replaces the usual names; name them in it too, or in targets to predict them",
-                predicted,
-            )
         return {
             "roles": roles,
             "dropped_repeats": counts(repeats),
             "unused_columns": unused,
             "guessed": guessed,
-            "predicted_negatives": predicted,
         }
-
-    def _predicted_negatives(self, raw: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
-        """Return the types in ``NEGATIVE_TYPES`` of which events are targets, unless by name.
-
-        Args:
-            raw: the events with their own types.
-            frame: the same rows with their roles.
-        """
-        if "event" not in raw.columns:
-            return []
-        types = set(raw["event"].filter(frame["role"] == Role.TARGET).unique().drop_nulls())
-        return sorted(types & set(NEGATIVE_TYPES) - set(self.targets))
 
 
 def _suffix(role: Role) -> str:

@@ -110,11 +110,11 @@ class DataOptions(_Group):
     )
     negative: Rules | None = Field(
         None,
-        description="What says no, as for targets; by default hide, skip, dislike and the like.",
+        description="What says no, as for targets, beside hide, skip, dislike and the like.",
     )
     shown: Rules | None = Field(
         None,
-        description="What was shown and not chosen, as for targets; by default impression and "
+        description="What was shown and not chosen, as for targets, beside impression and "
         "not_clicked.",
     )
     ignored: Rules = Field((), description="Events that are left out, as for targets.")

@@ -125,19 +125,16 @@ def test_unused_signals_and_rules(data):
     assert found["unmatched_rule"].text == ("no event has the type 'hate' (did you mean 'hated'?)")
 
 
-def test_a_suggestion_keeps_the_types_that_say_no(data):
+def test_a_suggestion_keeps_the_rules_that_were_given(data):
     data.set_events(100, event="skip")
     data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1)
-    report = data.check()
+    report = data.check(options=Options(negative=("skip",)))
     [finding] = [one for one in report.findings if one.kind == "unused_signal"]
     assert "--negative 'skip, rating <= 2' or --targets 'rating >= 4'" in finding.advice
     hints = {one["column"]: one["hint"] for one in report.used["unused"]["interactions"]}
     assert "--negative 'skip, rating <= 2'" in hints["rating"]
-    rules = ("skip", "rating <= 2")
-    assert "predicted_negatives" not in data.found(options=Options(negative=rules))
-    finding = data.found(options=Options(negative=rules[1:]))["predicted_negatives"]
-    assert finding.text == ("events of the type skip are predicted, though its name says no")
-    assert "--negative 'skip, rating <= 2'" in finding.advice
+    report = data.check(options=Options(negative=("rating <= 2",)))
+    assert report.used["events"]["roles"]["negative"]["skip"] == 100
 
 
 def test_a_rule_with_a_column_that_is_not_there(data):

@@ -59,14 +59,14 @@ def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
     return f"{name} < {less}", f"{name} >= {more}"
 
 
-def negative_option(rule: str, kept: Sequence[str]) -> str:
-    """Return ``--negative`` with a new rule behind those that say no already, which it keeps.
+def negative_option(rule: str, given: Sequence[str]) -> str:
+    """Return ``--negative`` with a new rule behind those that were given.
 
     Example:
         >>> negative_option("watched < 20", ["skip"])
         "--negative 'skip, watched < 20'"
     """
-    return f"--negative {quote(', '.join([*kept, rule]))}"
+    return f"--negative {quote(', '.join([*given, rule]))}"
 
 
 def _short(number: float) -> str:

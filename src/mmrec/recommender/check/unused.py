@@ -47,9 +47,11 @@ def find_unused(
     if material.log is not None:
         taken = {*_MEANT, material.log.order, *options.event_rules.columns}
         frame = material.tables["interactions"]
-        kept = options.event_rules.kept_negative(material.log.frame)
         unused["interactions"] = [
-            {"column": name, "hint": _event_hint(frame, name, columns or {}, kept)}
+            {
+                "column": name,
+                "hint": _event_hint(frame, name, columns or {}, options.negative or ()),
+            }
             for name in frame.columns
             if name not in taken
         ]
@@ -111,7 +113,7 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
 
 
 def _event_hint(
-    events: pl.DataFrame, name: str, columns: Mapping[str, str], kept: Sequence[str]
+    events: pl.DataFrame, name: str, columns: Mapping[str, str], given: Sequence[str]
 ) -> str:
     """Return how a column of the events can be used."""
     if name.lower() in SESSIONS:
@@ -127,7 +129,7 @@ def _event_hint(
     rules = suggested_rules(events, name) if name in SIGNALS else None
     if rules is None:
         return f"{_RULE}: --ignored '{name} …'."
-    return f"{_RULE}: {negative_option(rules[0], kept)} or --targets '{rules[1]}'."
+    return f"{_RULE}: {negative_option(rules[0], given)} or --targets '{rules[1]}'."
 
 
 def _with_sessions(name: str, columns: Mapping[str, str]) -> str:

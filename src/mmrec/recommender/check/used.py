@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import polars as pl
 
 from mmrec.data import Catalog, EventRules, Interactions, Split
 from mmrec.data.times import iso
-from mmrec.data.wording import counted, did_you_mean, listed, verb
+from mmrec.data.wording import counted, did_you_mean, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
 from mmrec.recommender.check.signals import negative_option, suggested_rules
@@ -76,9 +75,8 @@ def find_use(
     content, refused = uses_of(catalog, modalities, trained, pictured)
     created, wrong = _created(catalog, log, counts=options.trend)
     findings += [*refused, *wrong]
-    findings += _signals(facts, log.frame, options.event_rules.kept_negative(log.frame))
     findings += [
-        *_predicted_negatives(facts, options),
+        *_signals(facts, log.frame, options.negative or ()),
         *_unmatched(log, options),
         *_unlabelled(log),
     ]
@@ -140,7 +138,7 @@ def _created(
     return created, [note("undated_items", int(lacking.sum()), said, advice, catalog.ids_of(rows))]
 
 
-def _signals(facts: dict[str, Any], events: pl.DataFrame, kept: Sequence[str]) -> list[Finding]:
+def _signals(facts: dict[str, Any], events: pl.DataFrame, given: Sequence[str]) -> list[Finding]:
     found = []
     for name in facts.get("unused_columns", []):
         low, high = suggested_rules(events, name) or (f"{name} …", f"{name} …")
@@ -149,29 +147,11 @@ def _signals(facts: dict[str, Any], events: pl.DataFrame, kept: Sequence[str]) -
                 "unused_signal",
                 None,
                 f"the column {name!r} of the events is not used: every event counts alike",
-                f"A rule gives it a meaning, such as {negative_option(low, kept)} or "
+                f"A rule gives it a meaning, such as {negative_option(low, given)} or "
                 f"--targets '{high}'.",
             )
         )
     return found
-
-
-def _predicted_negatives(facts: dict[str, Any], options: Options) -> list[Finding]:
-    """Find event types whose names say no, and which are predicted since rules were given."""
-    if not (types := facts.get("predicted_negatives", [])):
-        return []
-    count = len(types)
-    rules = quote(", ".join([*types, *(options.negative or ())]))
-    return [
-        warning(
-            "predicted_negatives",
-            count,
-            f"events of the {verb(count, 'type', 'types')} {listed(types)} are predicted, though "
-            f"{verb(count, 'its name says', 'their names say')} no",
-            f"--negative replaces the usual names. To keep them: --negative {rules}. If it is a "
-            f"yes, name it in --targets.",
-        )
-    ]
 
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:
