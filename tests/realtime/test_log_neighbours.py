@@ -108,6 +108,57 @@ def test_negative_shown_and_trained_events_do_not_count(made, events):
     assert not bool((successors.items[1] == 10).any())
 
 
+def equal(one, two):
+    """Whether affinities have the same counts."""
+    return all(
+        torch.equal(value, b.tensors()[name])
+        for a, b in zip(one, two, strict=True)
+        for name, value in a.tensors().items()
+    )
+
+
+def test_repeats_count_once_as_in_training(made):
+    def counts(*events, recommender=made):
+        """The counts after events of a user, an item and a type; a restart has the same."""
+        live = RealtimeRecommender(recommender)
+        for user, item, kind in events:
+            live.observe(user, item, kind, LATER)
+            found = live.to_state().neighbours
+        again = RealtimeRecommender(recommender, log=live.log)
+        assert equal(again.to_state().neighbours, found)
+        return found
+
+    like, other, view = ("ann", "i9", "like"), ("ann", "i8", "like"), ("ann", "i9", "view")
+    hide, shown = ("ann", "i9", "hide"), ("ann", "i8", "impression")
+    users, successors = counts(like, other)
+    assert users.totals[10] == 1
+    for events in (
+        [*[like] * 60, other],
+        [like, shown, like, other],  # what was shown is no event of the user
+        [like, other, other],
+    ):
+        assert equal(counts(*events), (users, successors))
+    assert counts(like, ("bob", "i9", "like"))[0].totals[10] == 2
+    assert counts(like, other, like)[1].totals[10] > successors.totals[10]
+    assert counts(like, view, like, other)[1].totals[10] > successors.totals[10]
+    assert counts(like, hide, like, other)[1].totals[10] > successors.totals[10]
+    options = made.options.replace(drop_repeats=False)
+    keeping = Recommender(replace(made.state, options=options))
+    kept = counts(*[like] * 60, other, recommender=keeping)
+    assert kept[1].totals[10] > successors.totals[10]
+
+
+def test_a_log_of_the_training_has_the_counts_of_the_run(made, events):
+    """If a user views one item again and again at the end of the training, too."""
+    last = {user: n for n, user in enumerate(events["user_id"])}
+    row = next(n for n in last.values() if events["event"][n] == "view")
+    rows = {name: [*column, *[column[row]] * 5] for name, column in events.items()}
+    rows["timestamp"][-5:] = 1e6 + np.arange(5)
+    live = RealtimeRecommender(made)
+    assert import_events(rows, live.log, live.catalog).new == 605
+    assert equal(live.to_state().neighbours, made.state.neighbours)
+
+
 def test_a_hidden_item_is_passed_over(made):
     live = RealtimeRecommender(made)
     live.observe("ann", "i0", "view", LATER)

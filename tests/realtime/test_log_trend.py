@@ -7,22 +7,29 @@ import pytest
 
 from mmrec import Options, Recommender
 from mmrec.data import Catalog
-from mmrec.realtime import MemoryLog, RealtimeRecommender
+from mmrec.realtime import MemoryLog, RealtimeRecommender, SqliteLog, import_history
 from mmrec.trends import LiveTrend
 
 ITEMS = [f"i{n}" for n in range(10)]
 
 
 @pytest.fixture(scope="module")
-def made():
+def events():
+    """Views in the order of time; the last user views one item again and again at the end."""
     rng = np.random.default_rng(0)
-    count = 800
-    events = {
-        "user_id": [f"u{n % 50}" for n in range(count)],
-        "item_id": [ITEMS[n] for n in rng.integers(9, size=count)],
-        "timestamp": np.sort(rng.uniform(0, 1e6, count)),
-        "event": ["view"] * count,
+    count, again = 800, 40
+    items = [ITEMS[n] for n in rng.integers(9, size=count)]
+    times = np.sort(rng.uniform(0, 1e6, count))
+    return {
+        "user_id": [*(f"u{n % 50}" for n in range(count)), *["u49"] * again],
+        "item_id": [*items, *items[-1:] * again],
+        "timestamp": [*times, *(times[-1] + 1.0 + np.arange(again))],
+        "event": ["view"] * (count + again),
     }
+
+
+@pytest.fixture(scope="module")
+def made(events):
     options = Options(modalities=("id",), split="time", dim=4, epochs=1)
     return Recommender.fit(events, {"item_id": ITEMS}, options=options)
 
@@ -53,6 +60,50 @@ def test_it_counts_what_a_live_trend_counts(made):
     assert share.sum() == pytest.approx(1.0, abs=1e-5)
     other = RealtimeRecommender(made, log=log)  # a process that starts later reads the log
     assert np.allclose(other.trend.popularity(now, 1.2e6), share)
+
+
+def share_of_i9(live):
+    """The share of an item that nobody views in the training, after the events of a log."""
+    return float(live.trend.popularity(live.snapshots.now, 1.3e6)[10])
+
+
+def test_repeats_count_once_as_in_training(made):
+    once = RealtimeRecommender(made)
+    once.observe("ann", "i9", "like", 1.2e6)
+    log = MemoryLog()
+    live = RealtimeRecommender(made, log=log)
+    for _ in range(20):  # read one by one, and many at once
+        live.observe("ann", "i9", "like", 1.2e6)
+        share_of_i9(live)
+    rows = {"user": ["ann"] * 40, "item": ["i9"] * 40, "event_type": ["like"] * 40}
+    live.observe_many(rows | {"time": [1.2e6] * 40})
+    assert share_of_i9(live) == share_of_i9(once)
+    assert share_of_i9(RealtimeRecommender(made, log=log)) == share_of_i9(once)
+    for user, kind in [("ann", "view"), ("bob", "view"), ("ann", "like")]:  # another type or user
+        before = share_of_i9(live)
+        live.observe(user, "i9", kind, 1.2e6)
+        assert share_of_i9(live) > before
+    before = share_of_i9(live)
+    live.forget("ann")
+    live.observe("ann", "i9", "like", 1.2e6)  # the first event of someone unknown
+    assert share_of_i9(live) > before
+    state = replace(made.state, options=made.options.replace(drop_repeats=False))
+    keeping = RealtimeRecommender(Recommender(state))
+    for _ in range(3):
+        before = share_of_i9(keeping)
+        keeping.observe("ann", "i9", "like", 1.2e6)
+        assert share_of_i9(keeping) > before
+
+
+def test_a_log_of_the_training_has_the_counts_of_the_run(made, events, tmp_path):
+    made.save(tmp_path / "RUN")
+    assert import_history(tmp_path / "RUN", events, tmp_path / "events.db").new == 840
+    log = SqliteLog(tmp_path / "events.db")
+    live = RealtimeRecommender.load(tmp_path / "RUN", log=log)
+    found, trend = live.trend.trend(live.snapshots.now), made.state.trend
+    assert found.latest == trend.latest < max(events["timestamp"])
+    assert np.array_equal(found.value, trend.value)
+    log.close()
 
 
 def test_a_new_item_without_a_date_is_said(made):

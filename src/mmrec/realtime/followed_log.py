@@ -1,6 +1,6 @@
 """The events of a log that count, one after the other."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from mmrec.data import Role
@@ -9,13 +9,17 @@ from mmrec.realtime.snapshot import Snapshot
 
 WAITING = 10_000
 """Events that wait for their items at most; older ones are not counted."""
+USERS = 100_000
+"""Users who are remembered; of one who was quiet for longer, the next event is as the first one."""
 
 
 class FollowedLog:
     """Hands each event of a log that counts to a function, once its item is known.
 
-    Negative, shown and ignored events don't count. An event on an item that another process has
-    added waits until this process knows the item. Not safe to use from several threads at once.
+    Negative, shown and ignored events don't count. Neither do repeats, if the rules of the RUN drop
+    them: events on the item, and of the type, of their user's event before in the log, see
+    ``mmrec.data.interactions.is_repeat``. An event on an item that another process has added
+    waits until this process knows the item. Not safe to use from several threads at once.
 
     Args:
         log: the log.
@@ -26,6 +30,7 @@ class FollowedLog:
     def __init__(self, log: EventLog, size: int, count: Callable[[Event, int], None]) -> None:
         self.log, self._size, self._count, self._offset = log, size, count, 0
         self._waiting: deque[Event] = deque(maxlen=WAITING)
+        self._last: OrderedDict[str, Event] = OrderedDict()
 
     def follow(self, now: Snapshot, size: int) -> None:
         """Hand over the events since the last call.
@@ -42,11 +47,41 @@ class FollowedLog:
         if self.log.last_offset > self._offset:
             for event in self.log.read(after=self._offset):
                 self._offset = event.offset
-                self._take(event, now)
+                if self._counts(event, now):
+                    self._take(event, now)
+
+    def forget(self, user: str) -> None:
+        """Drop the last event of a user.
+
+        Args:
+            user: the name of the user in the log.
+        """
+        self._last.pop(user, None)
+
+    def _counts(self, event: Event, now: Snapshot) -> bool:
+        """Return whether the next event of the log counts."""
+        rules = now.updater.reader.rules
+        role = rules.role_of(event.event_type)
+        if role >= Role.SHOWN:  # no event of the user: it doesn't separate two of them
+            return False
+        repeated = rules.drop_repeats and self._is_repeat(event, now)
+        return role <= Role.TARGET and not repeated
+
+    def _is_repeat(self, event: Event, now: Snapshot) -> bool:
+        """Return whether an event is as its user's event before, in place of which it is kept."""
+        before = self._last.pop(event.user, None)
+        self._last[event.user] = event
+        if len(self._last) > USERS:
+            self._last.popitem(last=False)
+        if before is None or before.event_type != event.event_type:
+            return False
+        if before.item == event.item:
+            return True
+        item = now.catalog.find(event.item)  # one item may be written as 7 and as "7"
+        return item > 0 and item == now.catalog.find(before.item)
 
     def _take(self, event: Event, now: Snapshot) -> None:
-        if now.updater.reader.rules.role_of(event.event_type) > Role.TARGET:
-            return
+        """Hand over an event that counts, or let it wait for its item."""
         item = now.catalog.find(event.item)
         if 0 < item <= self._size:
             self._count(event, item)

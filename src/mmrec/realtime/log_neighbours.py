@@ -11,12 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.affinities import LAST, Counted, Recent
-from mmrec.realtime.followed_log import FollowedLog
+from mmrec.realtime.followed_log import USERS, FollowedLog
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
-
-USERS = 100_000
-"""Users whose last items are kept; of one who was quiet for longer, the next event has no pairs."""
 
 
 class LogNeighbours:
@@ -24,7 +21,8 @@ class LogNeighbours:
 
     The counts of the training go on with the events of the log. Those up to its last event are
     passed over, because an imported log has the events of the training: they are only what a user
-    took before. Negative, shown and ignored events don't count.
+    took before. Which of the others count is decided by ``FollowedLog``: repeats don't, as in
+    training. The last items of ``USERS`` users are kept; of others, the next event has no pairs.
 
     A process that starts reads the log and has the same counts, less those of forgotten users,
     whose events are no longer in the log. In this process, what was counted stays.
@@ -70,13 +68,14 @@ class LogNeighbours:
         return {kind: term[: len(now.vectors)] for kind, term in terms.items()}
 
     def forget(self, user: str) -> None:
-        """Drop the last items of a user.
+        """Drop the last items, and the last event, of a user.
 
         Args:
             user: the name of the user in the log.
         """
         with self._lock:
             self._last.pop(user, None)
+            self._log.forget(user)
 
     def _follow(self, now: Snapshot) -> None:
         """Take over items that were added, and count the events since the last call."""

@@ -18,8 +18,8 @@ class LogTrend:
     """A trend that counts the events of a log; several threads may use it.
 
     The trend of the training goes on with the events of the log. Those up to its last event are
-    passed over, because an imported log has the events of the training. Negative, shown and ignored
-    events don't count.
+    passed over, because an imported log has the events of the training. Which of the others count
+    is decided by ``FollowedLog``: repeats don't, as in training.
 
     Args:
         trend: the trend at the end of the training.
@@ -55,6 +55,15 @@ class LogTrend:
             self._follow(now)
             share = self._live.popularity(at)
         return share[: len(now.vectors)]
+
+    def forget(self, user: str) -> None:
+        """Drop the last event of a user.
+
+        Args:
+            user: the name of the user in the log.
+        """
+        with self._lock:
+            self._log.forget(user)
 
     def _follow(self, now: Snapshot) -> None:
         """Take over items that were added, and count the events since the last call."""

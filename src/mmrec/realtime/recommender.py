@@ -419,8 +419,9 @@ class RealtimeRecommender:
         try:
             return self._user_sessions.forget(user)
         finally:  # also if the file of the log couldn't be rewritten at once
-            if self.neighbours is not None:
-                self.neighbours.forget(self.log.name_of(user))
+            for counts in (self.trend, self.neighbours):
+                if counts is not None:
+                    counts.forget(self.log.name_of(user))
 
     def explain(
         self, user: str, item: ItemId, last: int = 50, *, at: When | None = None
