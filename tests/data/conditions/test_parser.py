@@ -140,9 +140,9 @@ def test_columns_in_the_order_of_their_use():
         ("a in (1", "expected , or ); got the end"),
         (
             "a in (SKU-1,SKU-2)",
-            "expected , or ); got '-'; a text with - needs quotes: \"SKU-1\": a",
+            "expected , or ); got '-'; a text with - needs quotes: \"SKU-1\"",
         ),
-        ("a in ['x', A-B-1]", "expected , or ]; got '-'; a text with - needs quotes: \"A-B-1\": a"),
+        ("a in ['x', A-B-1]", "expected , or ]; got '-'; a text with - needs quotes: \"A-B-1\""),
         ("a contains x/y", "got '/'; a text with / needs quotes: \"x/y\": a"),
         ("a = NEW-01a", "got '01a'; a text with - needs quotes: \"NEW-01a\": a = NEW-[here]01a"),
         ("a is 3", "expected null; got '3'"),

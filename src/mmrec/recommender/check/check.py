@@ -94,7 +94,8 @@ def _checked(
     found = _tables(material, said) + role_findings(material, options)
     found += _events(material, use, now) + _items(material, modalities, options, pictures, use)
     if use is not None:
-        unused = find_unused(material, use, options, columns)
+        named = None if pictures is None else pictures.column
+        unused = find_unused(material, use, options, columns, named)
         found += [*use.findings, *unused_findings(unused)]
         if material.catalog is not None:
             found += text_findings(material.catalog, use, options)
