@@ -9,7 +9,7 @@ from mmrec.data import Catalog
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.content import texts_of
 from mmrec.recommender.check.finding import Finding, note, warning
-from mmrec.recommender.content import Modality
+from mmrec.recommender.content import Modality, unread_numbers
 
 
 def item_findings(
@@ -42,6 +42,14 @@ def item_findings(
     known = [there for name, there in read.items() if modalities[name].has_content]
     found += _unknown(catalog, never & ~np.any([np.zeros_like(never), *known], axis=0))
     return found + _never_met(catalog, never)
+
+
+def number_findings(catalog: Catalog) -> list[Finding]:
+    """Return which usual columns of numbers hold mostly none, see :func:`unread_numbers`."""
+    return [
+        warning("unread_numbers", many, why, "Write them without a unit, and with a point.")
+        for many, why in unread_numbers(catalog).values()
+    ]
 
 
 def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list[Finding]:
