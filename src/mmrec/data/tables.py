@@ -32,6 +32,8 @@ SUFFIXES = (
 )
 """Ends of the names of files that are tables."""
 
+_SEPARATORS = ";\t,|"
+
 
 def read_table(source: Table, what: str, rows: int | None = None) -> pl.DataFrame:
     """Return ``source`` as a polars frame.
@@ -218,7 +220,10 @@ def _read_csv(path: Path, separator: str, rows: int | None) -> pl.DataFrame:
 
 
 def check_header(path: Path, separator: str = ",") -> None:
-    """Raise if a CSV file has a column twice; polars would rename the second one."""
+    """Raise if a CSV file has a column twice, or one column whose name has other separators.
+
+    Polars would rename the second one.
+    """
     first = pl.read_csv(
         path, has_header=False, n_rows=1, infer_schema=False, glob=False, separator=separator
     )
@@ -226,6 +231,8 @@ def check_header(path: Path, separator: str = ",") -> None:
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
         raise ValueError(f"its header has {again} more than once")
+    if len(names) == 1 and (other := max(_SEPARATORS, key=names[0].count)) in names[0]:
+        raise ValueError(f"it seems to be separated by {other!r}; expected {separator!r}")
 
 
 def _read_json(path: Path) -> pl.DataFrame:
