@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.given_columns import renamed
 from mmrec.data.wording import did_you_mean, some_meant
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
@@ -169,7 +170,8 @@ def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> N
     """Raise a ``ValueError`` with the names of the missing columns if ``frame`` lacks some."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        meant = some_meant(missing, [name for name in frame.columns if name not in columns])
+        meant = "".join(renamed(name, frame.columns) for name in missing[:1])
+        meant = meant or some_meant(missing, [one for one in frame.columns if one not in columns])
         raise ValueError(f"{what} must have the columns {missing}{meant}; got {frame.columns}")
 
 
