@@ -56,12 +56,13 @@ def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list
     empty = _is_empty(texts, pictured)
     if not empty.any():
         return []
+    many = int(empty.sum())
     return [
         warning(
             "items_without_content",
-            int(empty.sum()),
-            f"{counted(int(empty.sum()), 'item')} of {len(catalog):,} have neither a text nor a "
-            "picture",
+            many,
+            f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'has', 'have')} neither a "
+            "text nor a picture",
             "Add texts or pictures; without events, such items can't be recommended sensibly.",
             _ids(catalog, empty),
         )
