@@ -3,6 +3,7 @@ import csv
 import gzip
 import io
 import json
+import re
 
 import pandas as pd
 import polars as pl
@@ -310,3 +311,22 @@ def test_columns_of_other_lengths():
     with pytest.raises(ValueError, match=r"columns differ in length: {'a': 2, 'b': 1}"):
         read_table({"a": [1, 2], "b": ["x"], "c": 5}, "items")
     assert read_table({"a": [1, 2], "c": 5}, "items")["c"].to_list() == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "expected"),
+    [("events.csv", ";", ","), ("events.csv", "\t", ","), ("events.tsv", ",", "\t")],
+)
+def test_other_separators_are_named(tmp_path, name, used, expected):
+    path = tmp_path / name
+    path.write_text(used.join(["user_id", "item_id", "note"]) + "\n" + used.join("uix"))
+    said = f"events: {name} can't be read as a table: it seems to be separated by {used!r}; "
+    with pytest.raises(ValueError, match=re.escape(f"{said}expected {expected!r}") + "$"):
+        read_table(path, "events")
+
+
+def test_one_column_and_other_signs_in_names_are_no_other_separator(tmp_path):
+    path = tmp_path / "items.csv"
+    for header in ("item_id", "item_id,size;colour"):
+        path.write_text(f"{header}\n" + ",".join("ab"[: header.count(",") + 1]) + "\n")
+        assert read_table(path, "items").columns == header.split(",")

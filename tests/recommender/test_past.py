@@ -70,6 +70,17 @@ def test_an_event_may_lack_what_others_have():
     assert types == ["watch", "watch:target", "watch:negative"]
 
 
+def test_ids_and_events_may_be_in_one_list():
+    """The same as over HTTP."""
+    rows = ["a", {"item": "b", "event_type": "view"}, np.str_("c")]
+    expected = [PastEvent(1), PastEvent(2, "view"), PastEvent(3)]
+    assert past_of_history(rows, CATALOG) == past_of_history(tuple(rows), CATALOG) == expected
+    with pytest.raises(ValueError, match="a time for all events or none; 1 of 2"):
+        past_of_history(["a", {"item_id": "b", "timestamp": 5}], CATALOG)
+    with pytest.raises(ValueError, match=r"list of item ids; it holds \['a'\]: recommend_many"):
+        past_of_history([{"item_id": "b"}, ["a"]], CATALOG)
+
+
 def test_an_event_whose_columns_rules_read_needs_a_type_where_there_are_several():
     reader = EventReader(EventRules(targets=("rating >= 4",)), ("read", "watch:target"))
     with pytest.raises(ValueError, match=r"must have a type, one of \['read', 'watch'\]"):

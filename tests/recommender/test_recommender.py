@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 from dataclasses import replace
 from inspect import unwrap
 
@@ -128,6 +129,18 @@ def test_a_recurrence_reads_all_events_and_all_are_left_out(by_id):
     with torch.no_grad():
         scores = by_id.model.eval().scores(histories, by_id.vectors)[0]
     assert open_list[0].score == pytest.approx(float(scores[1:].max()), abs=1e-5)
+
+
+def test_a_condition_with_the_name_of_a_column_before_it_was_renamed(by_id):
+    about = {**by_id.state.about, "columns": {"topic": "kind"}}
+    own = Recommender(replace(by_id.state, about=about))
+    said = "'topic' (it was renamed: here it is 'kind') among"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        own.recommend(["i3"], where="topic = even")
+    with pytest.raises(ValueError, match="it was renamed: here it is 'kind'"):
+        own.recommend(["i3"], where={"topic": "even"})
+    with pytest.raises(ValueError, match="there is no column 'topic' among"):
+        by_id.recommend(["i3"], where="topic = even")
 
 
 def test_where(by_id):

@@ -1,6 +1,6 @@
 """The option ``--columns`` in messages: new names, behind those that were given already."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from shlex import quote
@@ -20,6 +20,18 @@ def columns_given(columns: Mapping[str, str] | None) -> Iterator[None]:
         yield
     finally:
         _GIVEN.reset(token)
+
+
+def renamed(name: str, known: Collection[str]) -> str:
+    """Return which known name a column was given, to follow its own one; empty if none was.
+
+    Example:
+        >>> with columns_given({"topic": "category"}):
+        ...     renamed("topic", ["item_id", "category"])
+        " (it was renamed: here it is 'category')"
+    """
+    ours = _GIVEN.get({}).get(name)
+    return f" (it was renamed: here it is {ours!r})" if ours is not None and ours in known else ""
 
 
 def as_columns_option(new: Mapping[str, str]) -> str:

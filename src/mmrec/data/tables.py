@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.given_columns import renamed
 from mmrec.data.wording import did_you_mean, some_meant
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
@@ -31,6 +32,8 @@ SUFFIXES = (
     ".ndjson.gz",
 )
 """Ends of the names of files that are tables."""
+
+_SEPARATORS = ";\t,|"
 
 
 def read_table(source: Table, what: str, rows: int | None = None) -> pl.DataFrame:
@@ -167,7 +170,8 @@ def require_columns(frame: pl.DataFrame, columns: Sequence[str], what: str) -> N
     """Raise a ``ValueError`` with the names of the missing columns if ``frame`` lacks some."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        meant = some_meant(missing, [name for name in frame.columns if name not in columns])
+        meant = "".join(renamed(name, frame.columns) for name in missing[:1])
+        meant = meant or some_meant(missing, [one for one in frame.columns if one not in columns])
         raise ValueError(f"{what} must have the columns {missing}{meant}; got {frame.columns}")
 
 
@@ -218,7 +222,10 @@ def _read_csv(path: Path, separator: str, rows: int | None) -> pl.DataFrame:
 
 
 def check_header(path: Path, separator: str = ",") -> None:
-    """Raise if a CSV file has a column twice; polars would rename the second one."""
+    """Raise if a CSV file has a column twice, or one column whose name has other separators.
+
+    Polars would rename the second one.
+    """
     first = pl.read_csv(
         path, has_header=False, n_rows=1, infer_schema=False, glob=False, separator=separator
     )
@@ -226,6 +233,8 @@ def check_header(path: Path, separator: str = ",") -> None:
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
         raise ValueError(f"its header has {again} more than once")
+    if len(names) == 1 and (other := max(_SEPARATORS, key=names[0].count)) in names[0]:
+        raise ValueError(f"it seems to be separated by {other!r}; expected {separator!r}")
 
 
 def _read_json(path: Path) -> pl.DataFrame:

@@ -395,7 +395,7 @@ class RealtimeRecommender:
             seen = now.updater.reader.seen(past, exclude_seen)
         allowed = now.available
         if where is not None:
-            allowed = torch.from_numpy(now.catalog.where(where, time)) & allowed
+            allowed = torch.from_numpy(now.state.where(where, time, now.catalog)) & allowed
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:

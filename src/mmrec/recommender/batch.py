@@ -83,7 +83,7 @@ def recommend_all(
     time = state.time_of(at)  # one for all users
     pasts = pasts_of(frame, recommender.catalog)
     lengths = np.array([len(past) for past in pasts], dtype=np.int64)
-    mask = recommender.catalog.where({} if where is None else where, time)
+    mask = state.where(where, time)
     mask[recommender.catalog.indices_of(as_history(exclude, "exclude"))] = False
     allowed = torch.from_numpy(mask) & state.available
     parts: list[pl.DataFrame] = []

@@ -26,7 +26,8 @@ def past_of_history(
         history: item ids, oldest first; or events, as a table or a list of mappings with
             ``item_id`` and, if they are known, ``event`` and ``timestamp``, such as the rows of one
             user in a log, or with the names of live events, see ``LIVE``. An event of a list may
-            lack what others have, except for its item and, if others have one, its time. Events
+            lack what others have, except for its item and, if others have one, its time; one that
+            has an item alone may be its id. Events
             with times are sorted by time; those of one time keep their order. Columns that
             conditions of rules read give events the types that they have then; an event without a
             type has the only one of the training.
@@ -46,7 +47,7 @@ def past_of_history(
     if not _has_columns(history):
         return [PastEvent(int(index)) for index in catalog.indices_of(as_history(history))]
     if isinstance(history, Sequence) and not isinstance(history, str):
-        history = _columns([_with_our_names(event, rules) for event in history])
+        history = _columns([_with_our_names(event, rules) for event in map(_as_event, history)])
     if _is_empty(history):
         return []
     frame = read_table(history, "a history")
@@ -88,7 +89,7 @@ def _has_columns(history: Any) -> bool:
     if isinstance(history, Mapping) or hasattr(type(history), "columns"):
         return True
     if isinstance(history, list | tuple) and history:
-        return all(isinstance(event, Mapping) for event in history)
+        return any(isinstance(event, Mapping) for event in history)
     return False
 
 
@@ -103,6 +104,11 @@ def _our_names(names: Iterable[str], rules: EventRules) -> dict[str, str]:
     there = set(names)
     live = {name: ours for name, ours in LIVE.items() if ours not in there}
     return {name: ours for name, ours in live.items() if name in there - rules.columns}
+
+
+def _as_event(given: Any) -> Mapping[str, Any]:
+    """Return an event of a list as a mapping; some may be ids alone."""
+    return given if isinstance(given, Mapping) else {"item_id": as_history([given])[0]}
 
 
 def _with_our_names(event: Mapping[str, Any], rules: EventRules) -> dict[str, Any]:

@@ -864,6 +864,6 @@ class Recommender:
     def _allowed(
         self, where: Where | None, exclude: Iterable[ItemId] = (), at: float | None = None
     ) -> Tensor:
-        mask = self.catalog.where({} if where is None else where, at)
+        mask = self.state.where(where, at)
         mask[self.catalog.indices_of(as_history(exclude, "exclude"))] = False
         return (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)

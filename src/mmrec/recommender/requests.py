@@ -36,7 +36,7 @@ History = Any
 
 Or events, as a table, a mapping of columns or a list of mappings, with the columns ``item_id`` and,
 if they are known, ``event`` and ``timestamp``. The names of live events, ``item``, ``event_type``
-and ``time``, are taken too.
+and ``time``, are taken too. A list may have ids and mappings.
 """
 
 

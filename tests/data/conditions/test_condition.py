@@ -302,6 +302,10 @@ def test_columns_of_all_types(text, rows):
     [
         ("prise < 3", "there is no column 'prise' (did you mean 'price'?) among ['price',"),
         ("PRICE < 3", "(did you mean 'price'?)"),
+        ("code = NEW-1", '; a text with - needs quotes: "NEW-1": code = NEW[here]-1'),
+        ("code != A-B-lamp", '; a text with - needs quotes: "A-B-lamp": code'),
+        ("lamp = NEW-1", "there is no column 'NEW' among"),
+        ("code = NEW - 1", "and others: code = NEW [here]- 1"),
         ("zzzzz < 3", "there is no column 'zzzzz' among"),
         ("lamp > 1 and xx is null", "lamp > 1 and [here]xx is null"),
         ("code < 3", "'code' can't be compared with a number: it holds 'x'; in quotes, a number"),

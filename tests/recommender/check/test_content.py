@@ -1,6 +1,7 @@
 import polars as pl
+import pytest
 
-from mmrec.recommender import Options
+from mmrec import Options, Recommender
 
 
 def test_values_that_a_modality_leaves_out(data):
@@ -20,6 +21,34 @@ def test_the_default_leaves_out_what_no_item_has(data):
     assert "image is left out: none names an image" in said.text
     assert said.severity == "note"
     assert report.fits
+
+
+@pytest.mark.parametrize("written", ["{},27", "EUR {}.27", "{} min"])
+def test_usual_numbers_that_are_none(data, written, caplog):
+    prices = [written.format(n) for n in range(38)]
+    data.items = data.items.with_columns(price=pl.Series([*prices, "38.27", ""]))
+    report = data.check()
+    [found] = [finding for finding in report.findings if finding.kind == "unread_numbers"]
+    assert (found.severity, found.count) == ("warning", 38)
+    assert found.text == (
+        f"price is left out: 38 of 39 values are no numbers, the first is {prices[0]!r}; "
+        "expected numbers such as 24.27"
+    )
+    assert "side:price" not in report.used["modalities"]
+    caplog.clear()
+    options = Options(epochs=1, dim=4, refit="none", affinities=False)
+    Recommender.fit(data.events, data.items.select("item_id", "price"), options=options)
+    assert caplog.messages.count(f"items: {found.text}") == 1
+    data.items = data.items.with_columns(price=pl.Series([f"{n}.27" for n in range(40)]))
+    report = data.check()
+    assert "unread_numbers" not in {finding.kind for finding in report.findings}
+    assert "side:price" in report.used["modalities"]
+
+
+@pytest.mark.parametrize("values", [["Ann Lee", "Bo Ek"] * 20, [["3", "x"]] * 40, [""] * 40])
+def test_other_values_under_the_names_of_numbers(data, values):
+    data.items = data.items.with_columns(stars=pl.Series(values))
+    assert "unread_numbers" not in data.found()
 
 
 def test_a_modality_that_was_named_and_no_item_has(data):

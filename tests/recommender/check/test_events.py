@@ -41,6 +41,9 @@ def test_times_before_1980_and_in_the_future(data):
     found = data.found(now=latest - 86_400.0 - 90.0)
     assert found["early_times"].count == 5
     assert found["future_times"].count == 2
+    assert "2 events of 1,200 are in the future" in found["future_times"].text
+    found = data.found(now=latest - 86_400.0 - 30.0)
+    assert "1 event of 1,200 is in the future" in found["future_times"].text
 
 
 def test_spellings_of_event_types(data):

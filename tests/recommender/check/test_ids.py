@@ -22,6 +22,11 @@ def test_what_is_alike(ids, count):
     assert found.get("alike_item_ids", 0) == count
 
 
+def test_one_id_with_a_space():
+    [found] = alike_ids(pl.Series(["a", "b "]), "item", shown=True)
+    assert found.text == "1 item has a space at the start or the end of the id"
+
+
 def test_integers_are_never_alike():
     assert alike_ids(pl.Series([7, 70]), "item", shown=True) == []
 

@@ -14,7 +14,9 @@ def test_items_without_content(data):
 
 def test_an_item_whose_picture_is_missing_has_no_content(data):
     data.set_items([2], title=None, image="nowhere.png")
-    assert data.found()["items_without_content"].count == 1
+    finding = data.found()["items_without_content"]
+    assert finding.count == 1
+    assert finding.text == "1 item of 40 has neither a text nor a picture"
 
 
 def test_items_that_are_never_met(data):

@@ -69,6 +69,32 @@ def test_pictures_of_no_item(data):
     assert data.found()["unnamed_pictures"].count == 1
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_pictures_that_a_column_of_another_name_names(data, several):
+    data.items = data.items.rename({"image": "media"})
+    data.set_items(range(9), media=None)
+    if several:
+        data.items = data.items.with_columns(pl.concat_list("media"))
+    report = data.check(columns={"title": "name"})
+    found = {finding.kind: finding for finding in report.findings}
+    assert "unnamed_pictures" not in found
+    finding = found["likely_pictures"]
+    assert (finding.severity, finding.count) == ("warning", 40)
+    assert finding.text.endswith("are read for no item, and media names files there")
+    option = "--columns title=name,media=image"
+    assert finding.advice == f"If they are the pictures of items: {option}"
+    [unused] = report.used["unused"]["items"]
+    assert unused["hint"] == f"It names files of the folder images: {option}."
+    report = data.check(columns={"media": "image"})
+    assert report.used["modalities"]["image"]["items"] == 31
+
+
+def test_pictures_beside_a_column_image_are_only_counted(data):
+    data.items = data.items.with_columns(media="image", image=pl.lit("0.png"))
+    assert "likely_pictures" not in data.found()
+    assert data.found()["unnamed_pictures"].count == 39
+
+
 def test_a_linked_folder_of_images(data):
     shutil.move(data.images, data.folder / "real")
     data.images.symlink_to(data.folder / "real")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from mmrec.data.given_columns import renamed
 from mmrec.data.wording import did_you_mean
 
 Kind = Literal["number", "time", "boolean", "text"]
@@ -86,7 +87,7 @@ class Columns:
             ValueError: there is no such column; the message has the name that is nearest.
         """
         if name not in self.schema:
-            meant = did_you_mean(name, self.schema)
+            meant = renamed(name, self.schema) or did_you_mean(name, self.schema)
             shown = f"{list(self.schema)[:20]}{' and others' if len(self.schema) > 20 else ''}"
             raise ValueError(f"there is no column {name!r}{meant} among {shown}")
         return self.schema[name]

@@ -28,7 +28,7 @@ from mmrec.data.conditions.nodes import (
     Time,
     Value,
 )
-from mmrec.data.conditions.tokens import Token, misread, tokens_of
+from mmrec.data.conditions.tokens import Token, misread, tokens_of, unquoted
 
 DEEPEST = 15
 """Parentheses, signs and ``not`` in each other, at most."""
@@ -201,8 +201,8 @@ class Parser:
         closing, choices = {"(": ")", "[": "]"}[opening], []
         while not self._took(closing):
             choices.append(self._literal())
-            if not self._is(closing):
-                self._expect(",")
+            if not (self._is(closing) or self._took(",")):
+                raise self._unexpected(f", or {closing}")
         return tuple(choices)
 
     def _literal(self) -> Literal:
@@ -279,7 +279,8 @@ class Parser:
             raise self._unexpected(value)
 
     def _unexpected(self, wanted: str) -> ValueError:
-        return self._wrong(f"expected {wanted}; got {self._now}", self._now)
+        advice = unquoted(self.text, self._now.at) if self._now.value in "+-*/" else ""
+        return self._wrong(f"expected {wanted}; got {self._now}{advice}", self._now)
 
     def _wrong(self, reason: str, token: Token) -> ValueError:
         return ValueError(misread(reason, self.text, token.at))

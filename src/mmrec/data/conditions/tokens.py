@@ -26,6 +26,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_SIGNED = re.compile(r"(?<![\w.])\w[\w.]*([+*/-])[\w.+*/-]*(?<=\w)")
+
 
 class Token(NamedTuple):
     """A word of a condition.
@@ -69,7 +71,8 @@ def tokens_of(text: str) -> Iterator[Token]:
         unit = found["unit"] or ""
         if unit and unit not in UNITS:
             advice = f"a unit must be one of {', '.join(UNITS)}, and a text needs quotes"
-            raise ValueError(misread(f"{advice}; got {shortened(value + unit)}", text, at))
+            got = f"{advice}; got {shortened(value + unit)}{unquoted(text, at)}"
+            raise ValueError(misread(got, text, at))
         if kind in ("text", "name"):
             value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
         if kind == "word" and value.lower() in KEYWORDS:
@@ -81,6 +84,23 @@ def tokens_of(text: str) -> Iterator[Token]:
 def shortened(text: str) -> str:
     """Return a text in quotes, cut if it is long."""
     return repr(text if len(text) <= AROUND else text[:AROUND] + "…")
+
+
+def unquoted(text: str, at: int | None) -> str:
+    """Return advice on a text that has a sign and no quotes, to follow a reason; empty if none.
+
+    Args:
+        text: the condition.
+        at: the place of the sign, or where a word of the text begins.
+
+    Example:
+        >>> unquoted("item_id = NEW-1", 13), unquoted("price = cost - 1", 13)
+        ('; a text with - needs quotes: "NEW-1"', '')
+    """
+    for found in _SIGNED.finditer(text):
+        if at is not None and found.start() <= at < found.end():
+            return f'; a text with {found[1]} needs quotes: "{found[0]}"'
+    return ""
 
 
 def misread(reason: str, text: str, at: int | None) -> str:

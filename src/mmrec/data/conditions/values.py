@@ -18,8 +18,9 @@ from mmrec.data.conditions.nodes import (
     Text,
     Time,
     Value,
+    columns_of,
 )
-from mmrec.data.conditions.tokens import misread
+from mmrec.data.conditions.tokens import misread, unquoted
 from mmrec.data.times import LATEST, other_unit
 
 
@@ -58,8 +59,9 @@ class Values:
         Raises:
             ValueError: they can't be compared.
         """
-        self.check_bare(left)
-        self.check_bare(right)
+        for node in (left, right):
+            self.check_bare(node)
+            self._check_unquoted(node)
         kind = self._fitting(left, right) or self._fitting(right, left)
         if kind is None:
             raise self.wrong(f"{self._said(left)} can't be compared with {self._said(right)}", at)
@@ -172,6 +174,15 @@ class Values:
         if isinstance(node, Text) and node.bare and node.value in self.columns.schema:
             column = Column(node.value).quoted()
             raise self.wrong(f"{node.value} must be {node} (a text) or {column} (a column)", node)
+
+    def _check_unquoted(self, node: Value) -> None:
+        """Refuse arithmetic that may be meant as a text, such as ``NEW-1``: a column is unknown."""
+        if isinstance(node, Arithmetic):
+            for name in columns_of(node):
+                try:
+                    self.columns.dtype(name)
+                except ValueError as error:
+                    raise self.wrong(f"{error}{unquoted(self.text, node.at)}", node) from None
 
     def _said(self, node: Value) -> str:
         kind = DESCRIBED[self.kind(node)].removesuffix(" such as 2024-05-01")

@@ -10,10 +10,13 @@ import numpy as np
 import polars as pl
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool
 from torch import Tensor
 
 from mmrec.affinities import Counted
-from mmrec.data import Catalog, EventReader, Split
+from mmrec.data import Catalog, EventReader, Split, Where
+from mmrec.data.given_columns import columns_given
+from mmrec.data.inherited import TableReading
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
@@ -91,6 +94,22 @@ class RecommenderState:
         if not self.timed:
             return None
         return time.time() if at is None else as_seconds(at)
+
+    def where(
+        self, conditions: Where | None, at: float | None, catalog: Catalog | None = None
+    ) -> Bool[np.ndarray, " V1"]:
+        """Return which items satisfy conditions, see :meth:`mmrec.data.Catalog.where`.
+
+        An error names our name of a column if the condition has that of the tables of the training.
+
+        Args:
+            conditions: the conditions; None for all items.
+            at: the time that ages refer to, in unix seconds; now by default.
+            catalog: the items; those of this state by default.
+        """
+        items = self.catalog if catalog is None else catalog
+        with columns_given(TableReading.of(self.about, self.given).columns):
+            return items.where({} if conditions is None else conditions, at)
 
     @cached_property
     def reader(self) -> EventReader:

@@ -11,7 +11,7 @@ from mmrec.data.said import Said, collected
 from mmrec.recommender.check.events import before_created, event_findings, unusable_events
 from mmrec.recommender.check.finding import ORDER, Finding, error, note, warning
 from mmrec.recommender.check.ids import alike_ids
-from mmrec.recommender.check.items import item_findings
+from mmrec.recommender.check.items import item_findings, number_findings
 from mmrec.recommender.check.leaks import leak_findings
 from mmrec.recommender.check.parts import part_findings
 from mmrec.recommender.check.pictures import (
@@ -94,7 +94,8 @@ def _checked(
     found = _tables(material, said) + role_findings(material, options)
     found += _events(material, use, now) + _items(material, modalities, options, pictures, use)
     if use is not None:
-        unused = find_unused(material, use, options, columns)
+        named = None if pictures is None else pictures.column
+        unused = find_unused(material, use, options, columns, named)
         found += [*use.findings, *unused_findings(unused)]
         if material.catalog is not None:
             found += text_findings(material.catalog, use, options)
@@ -156,4 +157,5 @@ def _items(
     met = None if material.log is None else material.log.frame["item_id"]
     read = {} if use is None else {name: one.present for name, one in use.content.items()}
     found += item_findings(catalog, modalities, options.text_template, pictures.there, met, read)
+    found += number_findings(catalog) if options.modalities is None else []
     return found + picture_findings(pictures, catalog)

@@ -7,7 +7,7 @@ import polars as pl
 
 from mmrec.data import Catalog, Interactions
 from mmrec.data.times import iso
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import (
     Finding,
     note,
@@ -99,7 +99,7 @@ def _copies(frame: pl.DataFrame) -> list[Finding]:
             "copied_events",
             copies,
             f"{counted(copies, 'event')} of {len(frame):,} "
-            f"{'equals' if copies == 1 else 'equal'} an earlier one in every column",
+            f"{verb(copies, 'equals', 'equal')} an earlier one in every column",
             "An export that was run twice? Remove the copies, or they count several times.",
         )
     ]
@@ -160,8 +160,8 @@ def _future(frame: pl.DataFrame, now: float) -> list[Finding]:
         warning(
             "future_times",
             late,
-            f"{counted(late, 'event')} of {len(frame):,} are in the future, the last at "
-            f"{iso(frame['timestamp'][-1])}",
+            f"{counted(late, 'event')} of {len(frame):,} {verb(late, 'is', 'are')} in the "
+            f"future, the last at {iso(frame['timestamp'][-1])}",
             "Check the clock or the unit: events in the future move the cuts of the split.",
         )
     ]

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import Finding, warning
 
 _ADVICE = "If they are the same, write them in one way: they count as different ones."
@@ -50,7 +50,8 @@ def alike_ids(ids: pl.Series, what: str, *, shown: bool) -> list[Finding]:
             warning(
                 f"spaces_in_{what}_ids",
                 len(padded),
-                f"{counted(len(padded), what)} have ids that begin or end with a space",
+                f"{counted(len(padded), what)} {verb(len(padded), 'has', 'have')} a space at the "
+                "start or the end of the id",
                 "Remove the spaces in all tables.",
                 padded.to_list() if shown else (),
             )

@@ -9,7 +9,7 @@ from mmrec.data import Catalog
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.content import texts_of
 from mmrec.recommender.check.finding import Finding, note, warning
-from mmrec.recommender.content import Modality
+from mmrec.recommender.content import Modality, unread_numbers
 
 
 def item_findings(
@@ -44,16 +44,25 @@ def item_findings(
     return found + _never_met(catalog, never)
 
 
+def number_findings(catalog: Catalog) -> list[Finding]:
+    """Return which usual columns of numbers hold mostly none, see :func:`unread_numbers`."""
+    return [
+        warning("unread_numbers", many, why, "Write them without a unit, and with a point.")
+        for many, why in unread_numbers(catalog).values()
+    ]
+
+
 def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list[Finding]:
     empty = _is_empty(texts, pictured)
     if not empty.any():
         return []
+    many = int(empty.sum())
     return [
         warning(
             "items_without_content",
-            int(empty.sum()),
-            f"{counted(int(empty.sum()), 'item')} of {len(catalog):,} have neither a text nor a "
-            "picture",
+            many,
+            f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'has', 'have')} neither a "
+            "text nor a picture",
             "Add texts or pictures; without events, such items can't be recommended sensibly.",
             _ids(catalog, empty),
         )

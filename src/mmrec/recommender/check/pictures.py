@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import Catalog, check_images
+from mmrec.data.given_columns import as_columns_option
 from mmrec.data.images import Picture
-from mmrec.data.pictures import SUFFIXES
+from mmrec.data.pictures import SUFFIXES, first_name
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import FEW, Finding, note, warning
 from mmrec.recommender.content import ImageModality, Modality
@@ -34,6 +35,7 @@ class Pictures:
         unreadable: why pictures can't be read, by position in ``files``.
         alike: rows of the items that share a picture, byte for byte, for each such picture.
         unnamed: number of files in the folder that are read for no item.
+        column: a column of another name that mostly names such files; None without one.
         present: which items have a picture that isn't known to be unreadable, ``(V,)``, by the name
             of the modality.
     """
@@ -46,6 +48,7 @@ class Pictures:
     unreadable: Mapping[int, str]
     alike: Sequence[Sequence[int]]
     unnamed: int
+    column: str | None
     present: Mapping[str, np.ndarray]
 
     @property
@@ -96,6 +99,7 @@ def look_at_pictures(
     present = {name: np.zeros(len(catalog), dtype=bool) for name in places}
     for name, pairs in places.items():
         present[name][[pair[1] for pair in pairs if pair not in bad]] = True
+    unnamed = _unnamed(catalog.images, {str(picture) for picture, _ in files})
     return Pictures(
         folder=catalog.images is not None and catalog.images.is_dir(),
         items=len({row for _, row in files}),
@@ -104,7 +108,8 @@ def look_at_pictures(
         opened=len(drawn),
         unreadable=unreadable,
         alike=_alike([files[place] for place in drawn if place not in unreadable]),
-        unnamed=_unnamed(catalog.images, {str(picture) for picture, _ in files}),
+        unnamed=len(unnamed),
+        column=_naming(catalog, unnamed),
         present=present,
     )
 
@@ -186,13 +191,24 @@ def _same(pictures: Pictures, catalog: Catalog) -> list[Finding]:
 
 
 def _nameless(pictures: Pictures, catalog: Catalog) -> list[Finding]:
-    if not pictures.unnamed:
+    many = pictures.unnamed
+    if not many:
         return []
+    said = f"{counted(many, 'picture')} in the folder images {verb(many, 'is', 'are')} read for no"
+    if (column := pictures.column) is not None:
+        return [
+            (note if pictures.files else warning)(
+                "likely_pictures",
+                many,
+                f"{said} item, and {column} names files there",
+                f"If they are the pictures of items: {as_columns_option({column: 'image'})}",
+            )
+        ]
     return [
         note(
             "unnamed_pictures",
-            pictures.unnamed,
-            f"{counted(pictures.unnamed, 'picture')} in the folder images are read for no item",
+            many,
+            f"{said} item",
             "The column image of the items names the file of each picture.",
         )
     ]
@@ -215,12 +231,27 @@ def _alike(files: Sequence[tuple[Picture, int]]) -> list[list[int]]:
     return [sorted(group) for group in rows.values() if len(group) > 1]
 
 
-def _unnamed(folder: Path | None, named: set[str]) -> int:
-    """Return how many pictures in a folder are not among the named ones."""
+def _unnamed(folder: Path | None, named: set[str]) -> set[str]:
+    """Return the pictures in a folder that are not among the named ones, as a table names them."""
     if folder is None or not folder.is_dir():
-        return 0
-    return sum(
-        name.lower().endswith(SUFFIXES) and str(Path(root, name)) not in named
-        for root, _, names in os.walk(os.path.realpath(folder))
+        return set()
+    top = os.path.realpath(folder)
+    return {
+        os.path.relpath(os.path.join(root, name), top)  # noqa: PTH118
+        for root, _, names in os.walk(top)
         for name in names
-    )
+        if name.lower().endswith(SUFFIXES) and str(Path(root, name)) not in named
+    }
+
+
+def _naming(catalog: Catalog, files: set[str]) -> str | None:
+    """Return the first column of which half or more of the values name such files."""
+    if not files or "image" in catalog.columns:
+        return None
+    for name in catalog.columns:
+        if name != "item_id":
+            firsts = map(first_name, catalog.frame[name].head(SAMPLE).to_list())
+            values = [value for value in firsts if value]
+            if values and 2 * sum(value in files for value in values) >= len(values):
+                return name
+    return None

@@ -8,6 +8,7 @@ import polars as pl
 
 from mmrec.data.conditions.columns import Columns
 from mmrec.data.event_rules import SIGNALS
+from mmrec.data.given_columns import as_columns_option
 from mmrec.data.held_kinds import is_id
 from mmrec.data.likely_texts import as_modality, can_be_named, looks_like_paths, looks_like_text
 from mmrec.data.wording import counted
@@ -33,7 +34,11 @@ _MEANT = ("user_id", "item_id", "event")
 
 
 def find_unused(
-    material: Material, use: Use, options: Options, columns: Mapping[str, str] | None = None
+    material: Material,
+    use: Use,
+    options: Options,
+    columns: Mapping[str, str] | None = None,
+    pictures: str | None = None,
 ) -> dict[str, list[dict[str, str]]]:
     """Return the columns that ``fit`` would not use, each with a hint, by table.
 
@@ -42,6 +47,7 @@ def find_unused(
         use: what ``fit`` would use.
         options: its options.
         columns: our names of columns by theirs, as they were given.
+        pictures: a column of the items that names files of the folder images.
     """
     unused: dict[str, list[dict[str, str]]] = {}
     if material.log is not None:
@@ -59,7 +65,10 @@ def find_unused(
         frame = material.catalog.frame
         taken = {"item_id", *columns_in_use(frame, use, options)}
         unused["items"] = [
-            {"column": name, "hint": _hint(frame[name], name)}
+            {
+                "column": name,
+                "hint": _of_pictures(name) if name == pictures else _hint(frame[name], name),
+            }
             for name in frame.columns
             if name not in taken
         ]
@@ -138,6 +147,10 @@ def _with_sessions(name: str, columns: Mapping[str, str]) -> str:
     changed = {theirs.get("user_id", "user_id"): "person", theirs.get(name, name): "user_id"}
     pairs = {**changed, **{old: ours for old, ours in columns.items() if old not in changed}}
     return f"--columns {quote(','.join(f'{old}={ours}' for old, ours in pairs.items()))}"
+
+
+def _of_pictures(name: str) -> str:
+    return f"It names files of the folder images: {as_columns_option({name: 'image'})}."
 
 
 def _hint(column: pl.Series, name: str) -> str:

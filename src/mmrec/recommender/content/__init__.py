@@ -16,7 +16,7 @@ from mmrec.recommender.content.read import (
     trains_encoders,
 )
 from mmrec.recommender.content.semantic import SemanticModality
-from mmrec.recommender.content.side import SideModality
+from mmrec.recommender.content.side import SideModality, unread_numbers
 from mmrec.recommender.content.text import DEFAULT_TEXT_ENCODER, TextModality
 from mmrec.recommender.content.vectors import VectorsModality
 
@@ -43,4 +43,5 @@ __all__ = [
     "read_content",
     "those_of",
     "trains_encoders",
+    "unread_numbers",
 ]

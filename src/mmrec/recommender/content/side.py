@@ -12,6 +12,7 @@ from torch import nn
 
 from mmrec.data import Catalog, Source, TableSource
 from mmrec.data.conditions import is_not_flat
+from mmrec.data.wording import counted, verb
 from mmrec.encoders import GivenEncoder, quantile_edges, soft_bins, value_vectors
 from mmrec.layers import record_init_args
 from mmrec.recommender.content.columns import (
@@ -167,6 +168,35 @@ def _mostly_numbers(catalog: Catalog, name: str) -> bool:
         return False
     numbers, wrong = numbers_of(column)
     return int((~np.isnan(numbers)).sum()) > len(wrong)
+
+
+def unread_numbers(catalog: Catalog) -> dict[str, tuple[int, str]]:
+    """Return usual columns of numbers that mostly hold none: how many values are none, and why.
+
+    Values without digits, such as names of persons, are not meant as numbers.
+
+    Example:
+        >>> unread_numbers(Catalog({"item_id": ["a", "b"], "price": ["24,27", "EUR 3"]}))["price"]
+        (2, "price is left out: 2 of 2 values are no numbers, the first is '24,27'; expected ...")
+    """
+    found = {}
+    for name in COLUMNS:
+        if name not in catalog.columns or _mostly_numbers(catalog, name):
+            continue
+        column = column_of(catalog, name)
+        if is_not_flat(column) or column.dtype == pl.Time:
+            continue
+        numbers, wrong = numbers_of(column)
+        digits = [any(map(str.isdecimal, str(value))) for value in wrong.values()]
+        if 2 * sum(digits) > len(digits):
+            there = len(wrong) + int((~np.isnan(numbers)).sum())
+            found[name] = (
+                len(wrong),
+                f"{name} is left out: {len(wrong):,} of {counted(there, 'value')} "
+                f"{verb(len(wrong), 'is no number', 'are no numbers')}, the first is "
+                f"{next(iter(wrong.values()))!r}; expected numbers such as 24.27",
+            )
+    return found
 
 
 def _varies(catalog: Catalog, name: str) -> bool:

@@ -1,5 +1,6 @@
 """From tables, options and parts to a plan of a training with new weights."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from mmrec.data import Dataset
 from mmrec.layers import seeded
 from mmrec.recommender.config import plain_given
-from mmrec.recommender.content import Modality, modalities_of, those_of
+from mmrec.recommender.content import Modality, modalities_of, those_of, unread_numbers
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Parts
 from mmrec.recommender.pipeline.assemble import Recipe
@@ -16,6 +17,8 @@ from mmrec.recommender.pipeline.learning_rate import learning_rate
 from mmrec.recommender.pipeline.plan import Plan
 from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.pipeline.users import plan_users
+
+log = logging.getLogger(__name__)
 
 
 def check_given(options: Options | None, recipe: Recipe) -> tuple[Options, dict[str, Modality]]:
@@ -62,6 +65,8 @@ def make_plan(
     if options.modalities is None:
         modalities = those_of(catalog, modalities, recipe.given.get("encoders") or (), options)
         options = options.replace(modalities=tuple(modalities))
+        for _, why in unread_numbers(catalog).values():
+            log.warning("items: %s", why)
     split = split_log(data.interactions, options, catalog)
     options = options.replace(lr=learning_rate(split, options))
     # With privacy, which items have events is secret too: features are scaled over all items.
