@@ -6,8 +6,9 @@ The Python blocks of a page share a namespace, its shell blocks a folder. A bloc
 ``<!-- not run: reason -->`` is left out. Without pages, all guides are run; the exit status is 1 if
 one fails.
 
-A ``text`` block that follows code shows what it prints; ``…`` in it stands for anything. Lines that
-were not printed are named. They are no failure: numbers differ between machines.
+A ``text`` block that follows code, with or without prose between, shows what it prints; ``…`` in it
+stands for anything. Lines that were not printed are named. They are no failure: numbers differ
+between machines.
 """
 
 import io
@@ -26,7 +27,7 @@ from typing import NamedTuple
 DOCS = Path(__file__).parent
 FENCE = re.compile(
     r"(?P<note><!-- not run: [^\n]+ -->\n)?^```(?P<language>python|bash)\n(?P<code>.*?)^```$"
-    r"(?:\n+```text\n(?P<shown>.*?)^```$)?",
+    r"(?:\n(?:(?!```|<!--)[^\n]*\n)*?```text\n(?P<shown>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -95,12 +96,15 @@ def run_page(page: Path) -> list[str]:
                 continue
             if block.language == "python":
                 code = compile("\n" * block.line + block.code, str(page), "exec")
-                with redirect_stdout(io.StringIO()) as output:
-                    exec(code, vars(module))
-                printed = output.getvalue()
+                try:
+                    with redirect_stdout(io.StringIO()) as output:
+                        exec(code, vars(module))
+                finally:
+                    printed = output.getvalue()
+                    sys.stdout.write(printed)
             else:
                 printed = _run_shell(block, page, groups)
-            sys.stdout.write(printed)
+                sys.stdout.write(printed)
             lacking += not_printed(block.shown, printed)
     finally:
         for group in groups:  # what a block has left running in the background
@@ -113,14 +117,14 @@ def _run_shell(block: Block, page: Path, groups: list[int]) -> str:
     """Return what a shell block prints; its process group is added to ``groups``."""
     command = ["bash", "-euo", "pipefail", "-c", block.code]
     # Not a pipe: what is left running in the background would keep it open.
-    with tempfile.TemporaryFile() as output:
+    with tempfile.NamedTemporaryFile() as output:
         shell = subprocess.Popen(
             command, start_new_session=True, stdout=output, stderr=subprocess.STDOUT
         )
         groups.append(shell.pid)
         status = shell.wait()
-        output.seek(0)
-        printed = output.read().decode("utf-8", "replace")
+        # Opened anew: what is left running goes on to write where this file is at.
+        printed = Path(output.name).read_text(encoding="utf-8", errors="replace")
     if status:
         sys.stdout.write(printed)
         raise subprocess.CalledProcessError(status, f"{page}, line {block.line}")

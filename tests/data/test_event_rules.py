@@ -106,6 +106,7 @@ def test_what_is_guessed_or_unused_is_said(caplog):
         ),
         ({"negative": ("watched < 0.1",), "ignored": ("dislike",)}, ["skip"], ["skip"]),
         ({"negative": ()}, [], []),
+        ({"targets": ("watch",), "weights": {"skip": 0.5}}, ["dislike"], ["dislike"]),
     ],
 )
 def test_types_whose_names_say_no_do_so_unless_a_rule_names_them(rules, says_no, guessed, caplog):
@@ -117,6 +118,13 @@ def test_types_whose_names_say_no_do_so_unless_a_rule_names_them(rules, says_no,
     made = EventRules(**rules)
     roles = [name for name in ("dislike", "skip") if made.role_of(name) == Role.NEGATIVE]
     assert roles == says_no
+
+
+def test_a_name_wins_over_a_condition_and_keeps_the_type():
+    rules = EventRules(negative=("watched < 0.1",), shown=("watched is null",))
+    assert rules.resolve("skip", {"watched": 0.05}) == "skip"
+    assert rules.resolve("watch", {"watched": 0.05}) == "watch:negative"
+    assert rules.role_of("impression") == Role.SHOWN
 
 
 def test_the_rule_that_is_said_keeps_those_that_were_given(caplog):

@@ -327,6 +327,8 @@ def test_other_separators_are_named(tmp_path, name, used, expected):
 
 def test_one_column_and_other_signs_in_names_are_no_other_separator(tmp_path):
     path = tmp_path / "items.csv"
+    path.write_text('"a,b"\nc\n')
+    assert read_table(path, "items").columns == ["a,b"]
     for header in ("item_id", "item_id,size;colour"):
         path.write_text(f"{header}\n" + ",".join("ab"[: header.count(",") + 1]) + "\n")
         assert read_table(path, "items").columns == header.split(",")

@@ -10,11 +10,11 @@ from mmrec.realtime.followed_log import FollowedLog
 class Served:
     """What a followed log reads of a snapshot: the items, and the roles of events."""
 
-    def __init__(self, items, **rules):
+    def __init__(self, items, types=("like", "share"), **rules):
         self.catalog = SimpleNamespace(
             find=lambda item: items.index(item) + 1 if item in items else 0
         )
-        reader = EventReader(EventRules(negative=("hide",), **rules))
+        reader = EventReader(EventRules(negative=("hide",), **rules), types)
         self.updater = SimpleNamespace(reader=reader)
 
 
@@ -89,6 +89,14 @@ def test_an_event_as_the_one_before_counts_once(followed, at_once):
     expected = [number[item] for _, item, counts in LIKES if counts]
     assert sorted(item for user, item in counted if user == "ann") == sorted(expected)
     assert counted.count(("bob", 2)) == 1
+
+
+def test_all_types_are_one_where_the_training_had_none(followed):
+    log, counted, one = followed
+    for kind in ("view", "cart", "purchase", "hide", "view"):
+        log.append("ann", "a", event_type=kind, time=1.0)
+    one.follow(Served("ab", types=()), 2)
+    assert counted == [("ann", 1)]
 
 
 def test_repeats_count_if_the_rules_keep_them(followed):

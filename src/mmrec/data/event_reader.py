@@ -68,6 +68,11 @@ class EventReader:
         return {name: number for number, name in enumerate(self.event_types, 1)}
 
     @cached_property
+    def untyped(self) -> bool:
+        """Whether the events of the training had no types but those that conditions give."""
+        return set(self.event_types) <= _CONDITIONAL
+
+    @cached_property
     def _left_out(self) -> dict[str, bool]:
         return {}
 
@@ -92,7 +97,7 @@ class EventReader:
             >>> dict(reader.unknown(["view", "crat", "hide", None]))
             {'crat': 1}
         """
-        if set(self.event_types) <= _CONDITIONAL:
+        if self.untyped:
             return Counter()
         given = Counter(kind for kind in event_types if kind is not None)
         for kind in list(given):
@@ -185,7 +190,7 @@ class EventReader:
             >>> reader.typed(None), reader.typed("look")
             ('watch', 'look')
         """
-        if event_type or set(self.event_types) <= _CONDITIONAL:
+        if event_type or self.untyped:
             return event_type or ""
         plain = {name.rpartition(":")[0] or name for name in self.event_types}
         if len(plain) > 1:

@@ -90,7 +90,7 @@ class EventRules:
         targets: what is predicted; by default every event that no other rule fits. With
             ``targets``, events that no rule fits are context.
         negative: what says no, beside the types in ``NEGATIVE_TYPES`` that no other rule names;
-            empty if nothing says no.
+            empty if nothing says no; with a rule in it, those names count again.
         shown: what was shown and not chosen, beside ``SHOWN_TYPES`` in the same way.
         ignored: what is left out.
         weights: weight in the loss by event type; 1 for targets and 0 for context by default. A
@@ -144,8 +144,11 @@ class EventRules:
         Example:
             >>> EventRules(targets=("click",), ignored=("impression",)).usual_types[Role.SHOWN]
             ['not_clicked']
+            >>> EventRules(targets=("buy",), weights={"report": 0.5}).role_of("report").name
+            'CONTEXT'
         """
-        said = {*self.targets, *(self.negative or ()), *(self.shown or ()), *self.ignored}
+        rules = (self.targets, self.negative or (), self.shown or (), self.ignored, self.weights)
+        said = {name for named in rules for name in named}
         given = (
             (Role.NEGATIVE, NEGATIVE_TYPES, self.negative),
             (Role.SHOWN, SHOWN_TYPES, self.shown),

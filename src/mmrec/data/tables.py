@@ -233,7 +233,8 @@ def check_header(path: Path, separator: str = ",") -> None:
     again = sorted({name for name in names if names.count(name) > 1})
     if again:
         raise ValueError(f"its header has {again} more than once")
-    if len(names) == 1 and (other := max(_SEPARATORS, key=names[0].count)) in names[0]:
+    others = [sign for sign in _SEPARATORS if sign != separator]
+    if len(names) == 1 and (other := max(others, key=names[0].count)) in names[0]:
         raise ValueError(f"it seems to be separated by {other!r}; expected {separator!r}")
 
 

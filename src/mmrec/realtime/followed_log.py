@@ -73,12 +73,17 @@ class FollowedLog:
         self._last[event.user] = event
         if len(self._last) > USERS:
             self._last.popitem(last=False)
-        if before is None or before.event_type != event.event_type:
+        if before is None or self._kind(before, now) != self._kind(event, now):
             return False
         if before.item == event.item:
             return True
         item = now.catalog.find(event.item)  # one item may be written as 7 and as "7"
         return item > 0 and item == now.catalog.find(before.item)
+
+    def _kind(self, event: Event, now: Snapshot) -> str | int:
+        """Return the type of an event, as the training of the RUN knew types."""
+        reader = now.updater.reader
+        return reader.number_of(event.event_type) if reader.untyped else event.event_type
 
     def _take(self, event: Event, now: Snapshot) -> None:
         """Hand over an event that counts, or let it wait for its item."""

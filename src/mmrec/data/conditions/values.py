@@ -59,9 +59,9 @@ class Values:
         Raises:
             ValueError: they can't be compared.
         """
-        for node in (left, right):
+        for node, other in ((left, right), (right, left)):
             self.check_bare(node)
-            self._check_unquoted(node)
+            self._check_unquoted(node, other)
         kind = self._fitting(left, right) or self._fitting(right, left)
         if kind is None:
             raise self.wrong(f"{self._said(left)} can't be compared with {self._said(right)}", at)
@@ -175,14 +175,21 @@ class Values:
             column = Column(node.value).quoted()
             raise self.wrong(f"{node.value} must be {node} (a text) or {column} (a column)", node)
 
-    def _check_unquoted(self, node: Value) -> None:
-        """Refuse arithmetic that may be meant as a text, such as ``NEW-1``: a column is unknown."""
+    def _check_unquoted(self, node: Value, other: Value) -> None:
+        """Refuse arithmetic on an unknown column; beside a text, ``NEW-1`` may be one."""
         if isinstance(node, Arithmetic):
             for name in columns_of(node):
                 try:
                     self.columns.dtype(name)
                 except ValueError as error:
-                    raise self.wrong(f"{error}{unquoted(self.text, node.at)}", node) from None
+                    meant = unquoted(self.text, node.at) if self._is_text(other) else ""
+                    raise self.wrong(f"{error}{meant}", node) from None
+
+    def _is_text(self, node: Value) -> bool:
+        """Return whether a value is a text, or a column of texts that are nothing else."""
+        if self.kind(node) != "text":
+            return False
+        return not isinstance(node, Column) or self.columns.holds(node.name) == "text"
 
     def _said(self, node: Value) -> str:
         kind = DESCRIBED[self.kind(node)].removesuffix(" such as 2024-05-01")

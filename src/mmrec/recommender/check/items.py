@@ -47,7 +47,12 @@ def item_findings(
 def number_findings(catalog: Catalog) -> list[Finding]:
     """Return which usual columns of numbers hold mostly none, see :func:`unread_numbers`."""
     return [
-        warning("unread_numbers", many, why, "Write them without a unit, and with a point.")
+        warning(
+            "unread_numbers",
+            many,
+            why,
+            "Write them as plain numbers: with a point and no unit; a year, or seconds.",
+        )
         for many, why in unread_numbers(catalog).values()
     ]
 
