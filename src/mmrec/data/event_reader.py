@@ -72,6 +72,15 @@ class EventReader:
         """Whether the events of the training had no types but those that conditions give."""
         return set(self.event_types) <= _CONDITIONAL
 
+    def kind_of(self, event_type: str) -> str | int:
+        """Return what tells event types apart: the type, or its number where training had none.
+
+        Example:
+            >>> [EventReader(EventRules(), types).kind_of("cart") for types in (("view",), ())]
+            ['cart', 0]
+        """
+        return self.number_of(event_type) if self.untyped else event_type
+
     @cached_property
     def _left_out(self) -> dict[str, bool]:
         return {}

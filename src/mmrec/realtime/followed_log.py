@@ -73,17 +73,13 @@ class FollowedLog:
         self._last[event.user] = event
         if len(self._last) > USERS:
             self._last.popitem(last=False)
-        if before is None or self._kind(before, now) != self._kind(event, now):
+        kind_of = now.updater.reader.kind_of
+        if before is None or kind_of(before.event_type) != kind_of(event.event_type):
             return False
         if before.item == event.item:
             return True
         item = now.catalog.find(event.item)  # one item may be written as 7 and as "7"
         return item > 0 and item == now.catalog.find(before.item)
-
-    def _kind(self, event: Event, now: Snapshot) -> str | int:
-        """Return the type of an event, as the training of the RUN knew types."""
-        reader = now.updater.reader
-        return reader.number_of(event.event_type) if reader.untyped else event.event_type
 
     def _take(self, event: Event, now: Snapshot) -> None:
         """Hand over an event that counts, or let it wait for its item."""

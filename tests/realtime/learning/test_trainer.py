@@ -191,9 +191,9 @@ def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):
 
 
 def imported_and_observed(items):
-    """A log whose first and third parts were imported, and its observed part alone."""
+    """A log whose first and third parts were imported; no event repeats the one before."""
     log = MemoryLog()
-    past = [NewEvent(f"u{n % 6}", items[n % 7], time=float(n)) for n in range(40)]
+    past = [NewEvent(f"u{n % 6}", items[(n + 2) % 7], time=float(n)) for n in range(40)]
     log.import_many(past[:25])
     walk(log, items, steps=4, start=100)
     log.import_many(past[25:])
@@ -239,3 +239,19 @@ def test_an_import_alone_makes_no_version(by_id, versions):
     trainer = run(OnlineTrainer(by_id, log, versions, tolerance=1.0, **options))
     assert (trainer.offset, trainer.metrics()["events"]) == (206, 6)
     assert trainer.publish()
+
+
+def test_repeats_are_left_out_as_in_training(by_id, tmp_path):
+    once, often = MemoryLog(), MemoryLog()
+    for log, times in ((once, 1), (often, 4)):
+        for step in range(12):
+            for user in range(3):
+                item = by_id.catalog.ids[(3 * user + step) % len(by_id.catalog)]
+                for _ in range(times):
+                    log.append(f"u{user}", item, time=float(step))
+    trainers = [
+        run(OnlineTrainer(by_id, log, Versions(tmp_path / name), publish_every=10**6, **SMALL))
+        for name, log in (("once", once), ("often", often))
+    ]
+    assert [trainer.metrics()["events"] for trainer in trainers] == [36, 36]
+    assert trainers[1].offset == 144

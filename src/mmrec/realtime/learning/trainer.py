@@ -113,15 +113,15 @@ class OnlineTrainer:
             return 0
         self._follow_items()  # after reading, so that every event's item is known
         self._drop_forgotten()
-        left_out = (Role.SHOWN, Role.IGNORED)
-        known = [
-            event
-            for event in batch
-            if self.catalog.find(event.item)
-            and self.recommender.options.event_rules.role_of(event.event_type) not in left_out
+        known = [event for event in batch if self._is_act(event) and self.catalog.find(event.item)]
+        pasts = [self.events.before(event.offset, last=self.learner.max_length) for event in known]
+        learned = [
+            (event, past)
+            for event, past in zip(known, pasts, strict=True)
+            if not self._is_repeat(event, past)
         ]
-        if known:
-            observed = self._observed(known)
+        if learned:
+            observed = self._observed(*map(list, zip(*learned, strict=True)))
             self._test(observed)
             self.learner.update(observed, offset=batch[-1].offset)
         else:
@@ -194,9 +194,28 @@ class OnlineTrainer:
         self.running.add("online", self.learner.catalog_scorer, observed, size)
         self.running.add("frozen", frozen, observed, size)
 
-    def _observed(self, batch: Sequence[Event]) -> Observed:
+    def _is_act(self, event: Event) -> bool:
+        """Return whether an event is one of its user: neither shown nor ignored."""
+        role = self.recommender.options.event_rules.role_of(event.event_type)
+        return role not in (Role.SHOWN, Role.IGNORED)
+
+    def _is_repeat(self, event: Event, past: Sequence[Event]) -> bool:
+        """Return whether an event is as its user's event before, and training would leave it out.
+
+        Args:
+            event: the event.
+            past: the last events of its user before it.
+        """
+        if not self.recommender.options.event_rules.drop_repeats:
+            return False
+        reader, find = self.updater.reader, self.catalog.find
+        before = next((other for other in reversed(past) if self._is_act(other)), None)
+        if before is None or find(before.item) != find(event.item):
+            return False
+        return reader.kind_of(before.event_type) == reader.kind_of(event.event_type)
+
+    def _observed(self, batch: Sequence[Event], pasts: Sequence[Sequence[Event]]) -> Observed:
         """Return events with the histories of their users before them."""
-        pasts = [self.events.before(event.offset, last=self.learner.max_length) for event in batch]
         return Observed(
             user=torch.tensor([self.events.key_at(event.offset) for event in batch]),
             item=torch.tensor([self.catalog.find(event.item) for event in batch]),
