@@ -180,7 +180,7 @@ def test_bad_logs(changes, message):
             "user_id,item_id,timestamp\nu,a,1\nu\n",
             r"item_id must not be empty; got empty ones in rows \[1\]",
         ),
-        ("user_id;item_id;timestamp\nu;a;1\n", r"must have the columns \['user_id', 'item_id'\]"),
+        ("user_id;item_id;timestamp\nu;a;1\n", "seems to be separated by ';'; expected ','"),
         ("user_id,item_id,timestamp\n", "must have at least one row"),
         ("user_id,item_id,item_id,timestamp\nu,a,b,1\n", r"its header has \['item_id'\] more"),
     ],
