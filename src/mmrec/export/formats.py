@@ -118,12 +118,17 @@ def to_int8(source: str | Path, path: str | Path) -> None:
         ImportError: onnx or onnxruntime is not installed.
     """
     import_onnx()
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with TemporaryDirectory() as folder:
-        shaped = Path(folder) / "shaped.onnx"
-        quant_pre_process(source, shaped, skip_optimization=True, skip_symbolic_shape=True)
+        plain, shaped = Path(folder) / "plain.onnx", Path(folder) / "shaped.onnx"
+        graph = onnx.load(source)
+        # Some versions of PyTorch leave shapes of weights that they have transposed since.
+        del graph.graph.value_info[:]
+        onnx.save(graph, plain)
+        quant_pre_process(plain, shaped, skip_optimization=True, skip_symbolic_shape=True)
         quantize_dynamic(
             shaped,
             path,
