@@ -138,6 +138,16 @@ def test_the_problems_of_all_tables_are_in_one_message(tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_unknown_items_are_named_although_the_items_are_refused():
+    items = {"item_id": ["a", "a", "b"]}
+    events = {"user_id": ["u", "v"], "item_id": ["b", "zz"], "timestamp": [1, 2]}
+    with pytest.raises(DataError) as error:
+        read_tables(events, items)
+    double, unknown = error.value.problems
+    assert "item_id must be unique" in double
+    assert "1 of 2 events refers to 1 item that is not in the catalogue, first ['zz']" in unknown
+
+
 def test_what_was_read_before_stays_as_it_is():
     log, catalog = Interactions(EVENTS), Catalog(ITEMS)
     data = read_tables(log, catalog, columns=None)

@@ -139,14 +139,50 @@ def test_a_damaged_parquet_file_loads_or_raises_one_sentence(folder, changes):
         ("\n\n", "can't be read as a table: empty CSV"),
         ("item_id,title\n", "must have at least one row; got none"),
         ("item_id,title\n\n\n", "must have at least one row; got none"),
-        ("item_id\na,b\n", "can't be read as a table: found more fields"),
-        ('item_id\n"open\n', "can't be read as a table"),
+        (
+            "item_id\na,b\n",
+            "a table: line 2 has 2 values, the header 1: a,b;",
+        ),
+        (
+            'id,t\n"a\nb",c\n\nd,e,f\n',
+            "line 5 has 3 values, the header 2: d,e,f; a value",
+        ),
+        ('item_id\n"open\n', 'line 2 has a quote that is not closed, .* not doubled: "open$'),
+        (
+            'id,t\na,24" wide\nb,c\n',
+            'line 2 has a quote .* not doubled: a,24" wide$',
+        ),
+        ('id,t\na,"24" wide"\nb,c\n', 'line 2 has a quote .* not doubled: a,"24" wide"$'),
+        ('id,t\na,"b\n' + "c,d\n" * 99_999, 'line 2 has a quote .* not doubled: a,"b$'),
     ],
 )
 def test_bad_csv(folder, content, message):
     (folder / "bad.csv").write_text(content)
     with pytest.raises(ValueError, match=message):
         read_table(folder / "bad.csv", "items")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_the_line_that_is_not_utf_8_is_named(folder, suffix):
+    content = "item_id,title\na,b\nb,Café\n".encode("latin-1")
+    content = gzip.compress(content) if suffix == "csv.gz" else content
+    (folder / f"latin.{suffix}").write_bytes(content)
+    with pytest.raises(ValueError, match=r"line 3 must be in UTF-8; got 'b,Caf\\xe9\\n'$"):
+        read_table(folder / f"latin.{suffix}", "items")
+
+
+def test_lines_with_too_few_values_are_counted(folder, caplog):
+    (folder / "short.csv").write_text('item_id,title,price\na,"x\ny",3\nb\nc,,\n\nd,z\ne,z,4\n')
+    frame = read_table(folder / "short.csv", "items")
+    assert frame["price"].to_list() == ["3", None, None, None, "4"]
+    assert caplog.messages == [
+        "items: 2 lines of short.csv have fewer values than its header, first line 4; the missing "
+        "ones are read as empty"
+    ]
+    caplog.clear()
+    (folder / "short.csv").write_text("item_id,title\na,\nb,c\n\n")
+    read_table(folder / "short.csv", "items")
+    assert not caplog.messages
 
 
 def test_csv_with_bom_windows_line_ends_and_blank_lines(folder):

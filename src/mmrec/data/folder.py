@@ -13,6 +13,7 @@ from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, find_optional, find_table, read_table, rename_columns
 from mmrec.data.times import TimeUnit
+from mmrec.data.usable import usable_catalog
 from mmrec.data.users import match_users, read_users
 
 
@@ -128,11 +129,12 @@ def read_tables(
     """
     given = {"interactions": events, "items": items, "users": users}
     given = renamed({name: table for name, table in given.items() if table is not None}, columns)
-    problems = Problems()
+    problems, items = Problems(), given["items"]
+    known = None
     with problems:
-        items = given["items"]
-        catalog = items if isinstance(items, Catalog) else Catalog(items, images)
-    known = None if problems.found else catalog
+        known = catalog = items if isinstance(items, Catalog) else Catalog(items, images)
+    if known is None:
+        known = usable_catalog(items, images)
     with problems:
         log = read_log(given["interactions"], known, time_unit)
     with problems:

@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
+from mmrec.data.csv_files import read_csv
 from mmrec.data.given_columns import renamed
-from mmrec.data.wording import did_you_mean, some_meant
+from mmrec.data.wording import did_you_mean, shortened, some_meant
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
 """A polars or pandas frame, a pyarrow table, a mapping of columns, or the path of a file."""
@@ -32,8 +33,6 @@ SUFFIXES = (
     ".ndjson.gz",
 )
 """Ends of the names of files that are tables."""
-
-_SEPARATORS = ";\t,|"
 
 
 def read_table(source: Table, what: str, rows: int | None = None) -> pl.DataFrame:
@@ -197,7 +196,7 @@ def _read_path(path: Path, what: str, rows: int | None) -> pl.DataFrame:
             f"reads"
         )
     if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises if a name is too long
-        raise FileNotFoundError(f"{what}: no file at {_shorten(str(path))}")
+        raise FileNotFoundError(f"{what}: no file at {shortened(str(path))}")
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if not path.name.lower().endswith(SUFFIXES):
         endings = ", ".join(SUFFIXES)
@@ -207,35 +206,11 @@ def _read_path(path: Path, what: str, rows: int | None) -> pl.DataFrame:
             return _read_parquet(path, rows)
         if "sv" not in kind:
             return _read_json(path)
-        return _read_csv(path, "\t" if kind == "tsv" else ",", rows)
+        return read_csv(path, "\t" if kind == "tsv" else ",", what, rows)
     except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
         raise ValueError(
             f"{what}: {path.name} can't be read as a table: {first_line(error)}"
         ) from error
-
-
-def _read_csv(path: Path, separator: str, rows: int | None) -> pl.DataFrame:
-    check_header(path, separator)
-    # Without `glob=False` a name with [ or * would match other files.
-    frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator, n_rows=rows)
-    return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
-
-
-def check_header(path: Path, separator: str = ",") -> None:
-    """Raise if a CSV file has a column twice, or one column whose name has other separators.
-
-    Polars would rename the second one.
-    """
-    first = pl.read_csv(
-        path, has_header=False, n_rows=1, infer_schema=False, glob=False, separator=separator
-    )
-    names = [name for name in first.row(0) if name is not None]
-    again = sorted({name for name in names if names.count(name) > 1})
-    if again:
-        raise ValueError(f"its header has {again} more than once")
-    others = [sign for sign in _SEPARATORS if sign != separator]
-    if len(names) == 1 and (other := max(others, key=names[0].count)) in names[0]:
-        raise ValueError(f"it seems to be separated by {other!r}; expected {separator!r}")
 
 
 def _read_json(path: Path) -> pl.DataFrame:
@@ -262,7 +237,7 @@ def _check_lines(content: bytes) -> None:
         except ValueError:
             fits = False
         if not fits:
-            raise ValueError(f"line {number} must be a JSON object; got {_shorten(repr(line))}")
+            raise ValueError(f"line {number} must be a JSON object; got {shortened(repr(line))}")
 
 
 def _read_parquet(path: Path, rows: int | None) -> pl.DataFrame:
@@ -325,9 +300,4 @@ def _collect(source: pl.LazyFrame, what: str) -> pl.DataFrame:
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error message, shortened, for another message."""
-    return _shorten(str(error).strip() or type(error).__name__)
-
-
-def _shorten(text: str) -> str:
-    line = (text.splitlines() or [""])[0]
-    return line if len(line) <= 200 else line[:200] + "…"
+    return shortened(str(error).strip() or type(error).__name__)

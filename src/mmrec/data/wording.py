@@ -54,6 +54,17 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def shortened(text: str) -> str:
+    """Return the first line of a text, cut after 200 characters.
+
+    Example:
+        >>> shortened("a" * 300)[198:]
+        'aa…'
+    """
+    line = (text.splitlines() or [""])[0]
+    return line if len(line) <= 200 else line[:200] + "…"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return which known name may be meant, to follow a name in a message; empty if none is near.
 

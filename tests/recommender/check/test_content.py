@@ -45,6 +45,24 @@ def test_usual_numbers_that_are_none(data, written, caplog):
     assert "side:price" in report.used["modalities"]
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "text"),
+    [
+        ("price", [-3, -1], "2 values of price are below 0, the first is -3"),
+        ("price", ["9.5", "-1"], "1 value of price is below 0, the first is -1"),
+        ("year", [99, 1999], "1 value of year is outside 1000 to 2200, the first is 99"),
+    ],
+)
+def test_numbers_that_can_not_be(data, column, values, text):
+    usual = [2000] * 38 if column == "year" else [0] * 38
+    values = [*map(str, usual), *values] if isinstance(values[0], str) else [*usual, *values]
+    data.items = data.items.with_columns(pl.Series(column, values))
+    [found] = [finding for finding in data.check().findings if finding.kind == "out_of_range"]
+    assert (found.severity, found.text) == ("warning", text)
+    data.items = data.items.with_columns(pl.Series(column, [*usual, 1000, 2200]))
+    assert "out_of_range" not in data.found()
+
+
 @pytest.mark.parametrize("values", [["Ann Lee", "Bo Ek"] * 20, [["3", "x"]] * 40, [""] * 40])
 def test_other_values_under_the_names_of_numbers(data, values):
     data.items = data.items.with_columns(stars=pl.Series(values))

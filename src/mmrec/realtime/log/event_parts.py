@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from mmrec.data import Interactions, Table, TimeUnit, renamed
+from mmrec.data.csv_files import check_header, lines_named
 from mmrec.data.inherited import EVENT_COLUMNS, HEAD
-from mmrec.data.tables import check_header, find_table, first_line, read_table
+from mmrec.data.tables import find_table, first_line, read_table
 
 PIECE = 1 << 17  # rows of a Parquet file that are read at once
 
@@ -86,8 +87,9 @@ def _count(path: Path) -> int:
         return 0
     with _reading(path):
         if path.suffix.lower() == ".csv":
-            check_header(path)
-            return int(_scan(path).select(pl.len()).collect().item())
+            with lines_named(path):
+                check_header(path)
+                return int(_scan(path).select(pl.len()).collect().item())
         from pyarrow.parquet import ParquetFile  # slow to import
 
         with ParquetFile(path) as file:
@@ -100,7 +102,8 @@ def _of_part(path: Path, belongs: pl.Expr, wanted: set[str]) -> pl.DataFrame:
         if path.suffix.lower() == ".csv":
             blank = pl.all_horizontal(pl.all().is_null())
             rows = _scan(path).filter(~blank & belongs).select(_wanted(_scan(path), wanted))
-            return rows.collect(engine="streaming")
+            with lines_named(path):
+                return rows.collect(engine="streaming")
         import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 

@@ -1,23 +1,22 @@
 """Reads the tables of a folder as ``fit`` does, and goes on with the rows that can be read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import get_args
 
 import polars as pl
 
-from mmrec.data import Catalog, Interactions, TimeUnit, pictures_in
+from mmrec.data import Catalog, Interactions, TimeUnit
 from mmrec.data.ids import check_ids, find_ids
 from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
 from mmrec.data.tables import find_optional, find_table, read_table, rename_columns
 from mmrec.data.times import LATEST
+from mmrec.data.usable import tried, usable_catalog
 from mmrec.data.users import match_users, read_users
 
 NAMES = ("interactions", "items", "users")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -103,22 +102,7 @@ def _catalog(material: Material, problems: Problems) -> Catalog | None:
         return None
     with problems:
         return Catalog(frame, images)
-    return _tried(lambda: Catalog(_usable_items(frame, images), images))
-
-
-def _usable_items(frame: pl.DataFrame, images: Path) -> pl.DataFrame:
-    """Return the first row of each id that is not empty, without images outside the folder."""
-    ids = frame["item_id"].cast(pl.String, strict=False)
-    filled = ids.str.strip_chars().fill_null("") != ""
-    frame = frame.filter(filled & ids.is_first_distinct())
-    if "image" not in frame.columns:
-        return frame
-    image = frame["image"]
-    inside = [
-        _tried(partial(pictures_in, image[row : row + 1], images)) is not None
-        for row in range(len(image))
-    ]
-    return frame.with_columns(pl.when(pl.Series(inside)).then(pl.col("image")).otherwise(None))
+    return usable_catalog(frame, images)
 
 
 def _with_log(material: Material, time_unit: TimeUnit | None, problems: Problems) -> Material:
@@ -128,14 +112,14 @@ def _with_log(material: Material, time_unit: TimeUnit | None, problems: Problems
         return material
     with problems:
         return replace(material, log=Interactions(frame, catalog, time_unit=time_unit))
-    usable = _tried(lambda: _usable_events(frame))
+    usable = tried(lambda: _usable_events(frame))
     if usable is None:
         return material
     unknown = 0
     if catalog is not None:
         there = find_ids(usable["item_id"], catalog.frame["item_id"], catalog.find).is_not_null()
         usable, unknown = usable.filter(there), int((~there).sum())
-    log = _tried(lambda: Interactions(usable, catalog, time_unit=time_unit))
+    log = tried(lambda: Interactions(usable, catalog, time_unit=time_unit))
     return replace(material, log=log, unknown=unknown)
 
 
@@ -173,11 +157,3 @@ def _check_users(material: Material, problems: Problems) -> None:
             users = read_users(frame)
             if material.log is not None:
                 match_users(users, material.log)
-
-
-def _tried(make: Callable[[], Made]) -> Made | None:
-    """Return what a function makes; None if it refuses."""
-    try:
-        return make()
-    except (ValueError, pl.exceptions.PolarsError):
-        return None
