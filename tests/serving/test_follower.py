@@ -15,7 +15,7 @@ def wait_for(condition):
     pytest.fail("it did not happen")
 
 
-def test_items_and_versions_of_other_processes_are_served(by_content, tmp_path):
+def test_items_and_versions_of_other_processes_are_served(by_content, tmp_path, caplog):
     log, versions = MemoryLog(), Versions(tmp_path)
     live, other = (RealtimeRecommender(by_content, log=log) for _ in range(2))
     follower = Follower(live, versions, every=0.01)
@@ -31,9 +31,12 @@ def test_items_and_versions_of_other_processes_are_served(by_content, tmp_path):
         trainer.publish()
         wait_for(lambda: live.version.endswith("-000000000004"))
         (tmp_path / "CURRENT").write_text("nothing")  # refused, and tried again
-        time.sleep(0.1)
+        wait_for(lambda: caplog.records)
         versions.rollback(None)
         wait_for(lambda: "-" not in live.version)
     finally:
         follower.stop()
     assert live.recommend("ann")[0].reason == "interest"
+    [record] = caplog.records  # once, in a sentence without a traceback
+    assert record.exc_info is None
+    assert "what is served stays as it is: " in record.message

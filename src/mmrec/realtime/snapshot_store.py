@@ -111,7 +111,8 @@ class SnapshotStore:
         """
         if version is not None and version.base != self._base:
             raise ValueError(
-                f"version {version.name} was learned from {version.base}; this is {self._base}"
+                f"version {version.name} was learned from the RUN {version.base}; this is the RUN "
+                f"{self._base}"
             )
         with self._writing:
             self._catch_up()

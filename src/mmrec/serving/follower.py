@@ -41,7 +41,13 @@ class Follower:
                 logged = ""
             except Exception as error:  # of any kind: the next check may succeed
                 if repr(error) != logged:
-                    log.exception("changes by other processes can't be taken over yet")
+                    said = isinstance(error, ValueError)  # a sentence, such as on another RUN
+                    log.error(
+                        "changes by other processes are not taken over yet; what is served stays "
+                        "as it is: %s",
+                        error,
+                        exc_info=None if said else error,
+                    )
                 logged = repr(error)
 
     def _check(self) -> None:
