@@ -244,6 +244,11 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"], "note": note})
     empty = {"items": [{"item_id": "n3", "title": " "}], "images": {"n3": sent_image}}
     assert client.post("/items", json=empty).json()["note"] == "1 of 1 item has no text"
+    gone = {"items": [{"item_id": "n4", "title": "red cap", "image": "gone.png"}]}
+    assert client.post("/items", json=gone).json()["note"] == (
+        "1 of 1 item has no image; 1 of 1 item names an image file that does not exist, first that "
+        "of n4"
+    )
     whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
     assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
     found = client.get("/recommend?user=ann&k=100").json()["items"]
@@ -252,7 +257,8 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     shown = client.get(line["image"])
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     assert shown.headers["x-content-type-options"] == "nosniff"
-    assert next(line for line in found if line["item"] == "n2")["image"] is None
+    for item in ("n2", "n4"):  # an address would answer 404
+        assert next(line for line in found if line["item"] == item)["image"] is None
     assert observe(client, "ann", "new") == 1
 
 

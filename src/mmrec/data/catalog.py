@@ -218,6 +218,11 @@ class Catalog:
         name = first_name(self.row(item).get("image"))
         return resolve_image(self.images, name) if name and self.images is not None else None
 
+    def lacks_image(self, item: GivenId) -> bool:
+        """Return whether an item names an image file that does not exist."""
+        path = self.image_path(item)
+        return path is not None and not path.is_file()
+
     def where(self, conditions: Where, at: float | None = None) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item satisfies all ``conditions``.
 

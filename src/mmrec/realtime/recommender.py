@@ -516,6 +516,10 @@ class RealtimeRecommender:
             if lacking:
                 of = f"{lacking:,} of {counted(len(indices), 'item')}"
                 said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        if gone := [str(item) for item in items if self.catalog.lacks_image(item)]:
+            of = f"{len(gone):,} of {counted(len(indices), 'item')}"
+            names = verb(len(gone), "names", "name")
+            said.append(f"{of} {names} an image file that does not exist, first that of {gone[0]}")
         rows = state.catalog.frame[(indices - 1).tolist()]
         if state.trend is not None and (lacking := int(undated(rows).sum())):
             of = f"{lacking:,} of {counted(len(rows), 'item')} {verb(lacking, 'has', 'have')} no "

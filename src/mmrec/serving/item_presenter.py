@@ -121,7 +121,8 @@ class ItemPresenter:
         """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
         title, name = title_in(row, self.title_column), first_name(row.get("image"))
-        if name and self.live.catalog.images is not None:
+        images = self.live.catalog.images
+        if name and images is not None and (images / name).is_file():
             # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
         return title or None, image
