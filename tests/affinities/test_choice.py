@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from mmrec.affinities.candidates import candidates_of
-from mmrec.affinities.choice import LEAST_ERRORS, LEAST_SCALE, choose_weights, ndcg, ndcg_with
+from mmrec.affinities.choice import (
+    LEAST_ERRORS,
+    LEAST_SCALE,
+    choose_weights,
+    ndcg,
+    ndcg_with,
+    whole_ndcg,
+)
 
 
 def planted(signal, seed=0, requests=300, items=80):
@@ -121,6 +128,24 @@ def test_usual_weights_stay_unless_others_are_better():
     assert facts["gain"] > 0.2
     nothing = np.zeros(0, dtype=int)
     assert choose_weights(terms, ["near"], nothing, nothing, usual={"gone": 1.0})[0] == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_term_that_lifts_targets_below_the_first_ten_places_is_chosen(seed):
+    """Few of these targets enter the first ten, so NDCG@10 alone is in doubt."""
+    target, terms = planted((0.9, 0.45), seed, requests=700, items=1000)
+    weights, facts = choose_weights(terms, ["near"], target, np.arange(len(target)), seed=seed)
+    assert weights["near"] > 0
+    whole = facts["whole"]
+    assert whole["gain"] / whole["standard_error"] > facts["gain"] / facts["standard_error"]
+
+
+def test_the_whole_ranking_counts_what_candidates_stand_for():
+    scores = torch.tensor([[1.0, 2.0, 1.0, 0.0], [1.0, 0.0, 0.0, 5.0], [3.0, 9.0, 9.0, 9.0]])
+    offset = torch.tensor([[0.0, 0.0, 4.0, 9.0], [0.0, 0.0, 0.0, -torch.inf], [-torch.inf] * 4])
+    offset[2, 0], offset[0, 1] = 0.0, np.log(6.0)
+    found = whole_ndcg(scores, offset)  # places: 1 + 6 + exp(4), 1, none
+    np.testing.assert_allclose(found, [1 / np.log2(8 + np.exp(4.0)), 1.0, 0.0])
 
 
 def test_many_weights_at_once_are_each_alone():
