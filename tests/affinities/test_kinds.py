@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrec.affinities import LAST, CoOccurrence, EaseWeights, Successors, counted_from
+from mmrec.affinities import LAST, CoOccurrence, EaseWeights, Returns, Successors, counted_from
 from mmrec.affinities.kinds import PRIOR, SHRINK
 from mmrec.baselines import EASE
 from mmrec.data import Catalog, Histories, Interactions, to_sequences
@@ -45,6 +45,7 @@ def test_scores_are_those_of_a_loop(log, history):
     for made, of, decay, relative in (
         (CoOccurrence, in_common, 0.9, True),
         (Successors, successors, 0.0, False),
+        (Returns, lambda log, i, j: float(i == j), 0.8, True),
     ):
         expected = torch.zeros(ITEMS + 1)
         for age, i in enumerate(reversed(history)):
@@ -87,7 +88,7 @@ def test_the_last_items_alone_are_read():
     assert near.bonus(Histories.of_items([[1, *[6] * (LAST - 1)]]), ITEMS).any()
 
 
-@pytest.mark.parametrize("kind", [CoOccurrence, Successors, EaseWeights])
+@pytest.mark.parametrize("kind", [CoOccurrence, Successors, EaseWeights, Returns])
 def test_what_is_written_is_read(kind):
     near = kind.of(sequences([[1, 2, 3], [1, 3]]), ITEMS, (4,)).weighted(2.5)
     again = counted_from(near.to_dict(), near.tensors())

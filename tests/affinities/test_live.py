@@ -9,6 +9,7 @@ from mmrec.affinities import (
     CoOccurrence,
     EaseWeights,
     Popularity,
+    Returns,
     Successors,
     Unseen,
     counted_from,
@@ -50,7 +51,11 @@ def rows(live):
 
 
 @settings(max_examples=60, deadline=None)
-@given(EVENTS, st.floats(0, 1), st.sampled_from([CoOccurrence, Successors, Popularity, Unseen]))
+@given(
+    EVENTS,
+    st.floats(0, 1),
+    st.sampled_from([CoOccurrence, Successors, Returns, Popularity, Unseen]),
+)
 def test_counts_of_a_part_and_the_rest_are_those_of_all(events, share, kind):
     cut = max(1, int(share * len(events)))
     live = kind.of(sequences(events[:cut]), SIZE).live()
@@ -105,6 +110,15 @@ def test_new_items_have_neighbours(kind):
     kept = live.counted.bonus(Histories.of_items([[SIZE + 1]]), SIZE + 2)[0]
     for found in (torch.from_numpy(live.bonus([(SIZE + 1, 0)])), kept):
         assert int(found.argmax()) == SIZE + 2
+
+
+def test_a_new_item_may_be_met_again():
+    live = Returns.of(sequences([(0, 1), (0, 2)]), SIZE).live()
+    live.add_items(2)
+    kept = live.counted.bonus(Histories.of_items([[1, SIZE + 1]]), SIZE + 2)[0]
+    for found in (torch.from_numpy(live.bonus([(1, 0), (SIZE + 1, 0)])), kept):
+        assert found.nonzero().flatten().tolist() == [1, SIZE + 1]
+        assert found[SIZE + 1] == 1
 
 
 def test_items_of_negative_events_are_passed_over():

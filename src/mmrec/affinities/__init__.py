@@ -17,6 +17,7 @@ from mmrec.affinities.once import counted_in, counting_once
 from mmrec.affinities.parts import content_columns, score_parts
 from mmrec.affinities.per_item import LivePerItem, PerItem, Popularity, Unseen
 from mmrec.affinities.protocol import LAST, Counted, LiveCounts, Recent
+from mmrec.affinities.returns import Returns
 from mmrec.affinities.scorer import AffinityScorer, LearnedRequest, LearnedReranker
 from mmrec.affinities.similarity import without_novelty
 from mmrec.affinities.wiring import ContentAffinity, learned, with_content
@@ -43,6 +44,7 @@ __all__ = [
     "PerItem",
     "Popularity",
     "Recent",
+    "Returns",
     "SteppingAffinityInterest",
     "Successors",
     "Unseen",

@@ -48,13 +48,14 @@ def choose_weights(
     The weights are those of a multinomial logistic regression over the catalogue, in which the
     model's score has a factor too. A term whose weight is less than two standard errors above 0 is
     left out, the one with the lowest ratio first. All together are kept if they lift NDCG of the
-    whole ranking by more than 1.5 standard errors of the paired difference, and NDCG@10 too. The
-    whole ranking, not cut after ten items, tells with fewer events which terms help: a target that
-    rises from place 60 to 20 counts. For that, users are divided into five folds; each is ranked
-    with weights that are most likely for the others. Weights are given in
-    units of the model's score: divided by its factor, which is .1 at least. In the facts,
-    ``"terms"`` has the weights before that, when each term was kept or left out, and ``"whole"`` the
-    gain of the whole ranking. ``usual`` weights, those of a recommender that is updated, stay unless others gain as much beyond them.
+    whole ranking by more than 1.5 standard errors of the paired difference, and NDCG@10 too. A
+    ranking that is not cut after ten items needs fewer events to tell whether terms help: a target
+    that rises from place 60 to 20 counts. For that, users are divided into five folds; each is
+    ranked with weights that are most likely for the others. Weights are given in units of the
+    model's score: divided by its factor, which is .1 at least. In the facts, ``"terms"`` has the
+    weights before that, when each term was kept or left out, and ``"whole"`` the gain of the whole
+    ranking. ``usual`` weights, those of a recommender that is updated, stay unless others gain as
+    much beyond them.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.

@@ -9,10 +9,11 @@ from torch import Tensor
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
 from mmrec.affinities.per_item import Popularity, Unseen
 from mmrec.affinities.protocol import LAST, Counted
+from mmrec.affinities.returns import Returns
 from mmrec.data import Sequences
 
 COUNTED: Mapping[str, type[Counted]] = {
-    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Popularity, Unseen)
+    one.kind: one for one in (CoOccurrence, Successors, EaseWeights, Returns, Popularity, Unseen)
 }
 """The class of each kind."""
 

@@ -72,6 +72,9 @@ class LiveNeighbours:
 
     def add_items(self, count: int) -> None:
         """Take items that were added at the end of the catalogue."""
+        for item in range(len(self._totals), len(self._totals) + count):
+            for other in self._start.first(item):
+                self._row(item).meet(other)
         self._totals = np.pad(self._totals, (0, count))
 
     def bonus(self, recent: Recent) -> Float[np.ndarray, " V1"]:

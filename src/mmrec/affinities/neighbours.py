@@ -45,7 +45,8 @@ class Neighbours(ABC):
     Their scale is that of :meth:`scaled`: by default the best item has 1.
 
     A subclass says what is counted: :class:`mmrec.affinities.CoOccurrence`,
-    :class:`mmrec.affinities.Successors` and :class:`mmrec.affinities.EaseWeights`.
+    :class:`mmrec.affinities.Successors` and :class:`mmrec.affinities.EaseWeights`. Items that are
+    met again are :class:`mmrec.affinities.Returns`.
 
     Attributes:
         items: neighbours of each item, 0 = none, ``(V + 1, K)``.
@@ -109,6 +110,10 @@ class Neighbours(ABC):
             again: whether the user has taken the item before.
         """
         return Met()
+
+    def first(self, item: int) -> Sequence[int]:
+        """Return the neighbours that a new item has before any event."""
+        return ()
 
     @property
     def catalog_size(self) -> int:

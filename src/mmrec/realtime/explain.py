@@ -28,7 +28,7 @@ class Explanation:
         history: past items and how much the score falls without their events; the largest first.
         modalities: for each modality of the item, how much the score falls without it.
         terms: ``"learned"`` (``u · c``), and those that the model has of ``"content:text"`` and so
-            on, ``"novelty"``, ``"co-occurrence"``, ``"successors"``, ``"ease"``,
+            on, ``"novelty"``, ``"co-occurrence"``, ``"successors"``, ``"ease"``, ``"returns"``,
             ``"popularity"``, ``"unseen"``, ``"trend"`` and ``"reranker"``.
         rule: for a user of whom nothing is known, by which rule items are recommended, see
             ``report["without_history"]``; the score is then the item's popularity, and there are no

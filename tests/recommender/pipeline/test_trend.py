@@ -31,7 +31,24 @@ def test_events_on_items_that_their_user_has_seen_do_not_choose_the_half_life():
     options = Options(modalities=("id",), epochs=1, dim=4, refit="none")
     made = Recommender.fit(events, items, options=options)
     half_life = made.report["trend"]["half_life"]
+    assert "returns" not in made.report["affinities"]["terms"]  # lists leave out what was viewed
     assert half_life is None or half_life >= 30 * DAY
+
+
+def test_a_cart_after_a_view_as_context_does_not_choose_a_trend():
+    """Where views don't exclude an item from lists, their popularity would give away each cart."""
+    events, items = carts_after_views(users=60)
+    options = Options(modalities=("id",), epochs=1, dim=4, refit="none", targets=("cart",))
+    made = Recommender.fit(events, items, options=options)
+    assert "trend" not in made.report  # no cart is on an item that its user has not viewed
+    # What gives it away is the item itself, and that holds for each user.
+    assert "returns" in made.report["affinities"]["weights"]
+    assert made.report["test"]["ndcg@10"] > 0.9 > made.report["baselines"]["markov"]["ndcg@10"]
+    [viewed] = made.recommend([{"item_id": "i7", "event": "view", "timestamp": 1.7e9}], k=1)
+    assert viewed.item == "i7"
+    requests = ValidRequests.of(split_log(Interactions(events), options, made.catalog))
+    assert len(requests.reachable().stops) > 20
+    assert not len(requests.new_to_users().stops)
 
 
 def test_reachable_requests_lead_to_candidates_that_the_user_has_not_seen():

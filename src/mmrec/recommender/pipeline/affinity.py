@@ -17,6 +17,7 @@ from mmrec.affinities import (
     AffinityScorer,
     ContentAffinity,
     Counted,
+    Returns,
     Unseen,
     counted_in,
     learned,
@@ -101,6 +102,8 @@ def with_affinities(
     tried = dict.fromkeys(COUNTED, 1.0)
     if "ease" not in before and EASE.side(split.train) > SIDE:
         del tried["ease"]
+    if Returns.kind not in before and not _keeps_met_items(split):
+        del tried[Returns.kind]
     counted = _counted(state, tried, split.train, before)
     tried = {f"{CONTENT}{name}": 1.0 for name in _frozen(state.model)}
     if _identity(state) is not None:
@@ -255,6 +258,12 @@ def continuing(state: RecommenderState, split: Split) -> RecommenderState:
         count = f"{len(events.item):,}"
         log.warning("affinities are counted in the %s events of this log alone", count)
     return replace(state, neighbours=tuple(one.updated(None) for one in state.neighbours))
+
+
+def _keeps_met_items(split: Split) -> bool:
+    """Whether lists keep items that their user has met: those of events that are context."""
+    labels = split.sequences.labels
+    return labels is not None and bool((labels.role == Role.CONTEXT).any())
 
 
 def _say_lost(before: Mapping[str, Counted | None]) -> None:

@@ -75,6 +75,13 @@ class ValidRequests:
         blocked[rows[items == self.targets[rows]]] = True
         return self.where(~blocked)
 
+    def new_to_users(self) -> "ValidRequests":
+        """Return those whose user has no event on the item before, not even as context."""
+        events = self.split.sequences
+        pairs = events.owner * (self.split.catalog_size + 1) + events.item
+        _, first, pair = np.unique(pairs, return_index=True, return_inverse=True)
+        return self.where(first[pair[self.stops]] == self.stops)
+
     def excluded(self, rows: Int[np.ndarray, " b"]) -> Bool[Tensor, "b V1"]:
         """Return what is not ranked for some rows that follow one another: seen or no candidate."""
         excluded = self.blocked.repeat(len(rows), 1)

@@ -39,9 +39,9 @@ def with_trend(
     """Return a state with a trend, fitted on the validation part, and facts for the report.
 
     Without the option ``trend`` or without times there is none. With too few validation events it
-    is the usual one, with its counts, or none. Events on items that their user has seen don't
-    count for the choice: lists leave these out, and who returns to a product within an hour says
-    nothing of what others want.
+    is the usual one, with its counts, or none. Events on items that their user has met don't
+    count for the choice, not even where a view is context and the purchase after it a target: who
+    returns to a product within an hour makes it popular, and says nothing of what others want.
 
     Args:
         state: a trained state; a trend that it has is fitted anew.
@@ -52,7 +52,7 @@ def with_trend(
     if not state.options.trend or not split.sequences.timed:
         return state, {}
     split = state.labelled(split)
-    known = ValidRequests.of(split).reachable()
+    known = ValidRequests.of(split).reachable().new_to_users()
     train, events = split.train.without_negatives(), known_events(split, "valid")
     trained = ItemEvents(train.item, train.time.astype(np.float64))
     created = created_times(state.catalog.frame, events)
