@@ -43,7 +43,8 @@ def test_a_cart_after_a_view_as_context_does_not_choose_a_trend():
     assert "trend" not in made.report  # no cart is on an item that its user has not viewed
     # What gives it away is the item itself, and that holds for each user.
     assert "returns" in made.report["affinities"]["weights"]
-    assert made.report["test"]["ndcg@10"] > 0.9 > made.report["baselines"]["markov"]["ndcg@10"]
+    best = max(one["ndcg@10"] for one in made.report["baselines"].values())
+    assert made.report["test"]["ndcg@10"] > best
     [viewed] = made.recommend([{"item_id": "i7", "event": "view", "timestamp": 1.7e9}], k=1)
     assert viewed.item == "i7"
     requests = ValidRequests.of(split_log(Interactions(events), options, made.catalog))
