@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrec.data.ids import IdIndex, check_ids, check_unique, find_ids, forms, in_form_of
+from mmrec.data.ids import (
+    IdIndex,
+    check_ids,
+    check_unique,
+    find_ids,
+    forms,
+    in_form_of,
+    read_ids,
+)
+from mmrec.data.problems import DataError
 
 NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1)
 
@@ -120,3 +129,25 @@ def test_new_ids_take_the_type_of_the_others():
     assert in_form_of(pl.Series("id", ["9"]), pl.Series([7]), "items").to_list() == [9]
     with pytest.raises(ValueError, match=r"id must be integers, .* rows \[1, 2\] .* '09', 'x'$"):
         in_form_of(pl.Series("id", ["9", "09", "x"]), pl.Series([7]), "items")
+
+
+def test_each_kind_of_wrong_id_is_named():
+    ids, wrong = read_ids(pl.Series("id", ["a", " ", "b", "a", None]), "items", unique=True)
+    assert ids.to_list() == ["a", None, "b", "a", None]
+    assert [text.split(" (counted")[0] for text in wrong] == [
+        "items: id must not be empty; got empty ones in rows [1, 4]",
+        "items: id must be unique; got 1 id more than once, first ['a'] in rows [0, 3]",
+    ]
+    ids, wrong = read_ids(pl.Series("id", [7.0, 7.5, float("nan"), 2.0**60, None]), "items")
+    assert ids.to_list() == [7, None, None, None, None]
+    assert ["[2, 4]" in wrong[0], "'7.5'" in wrong[1], "rows [3]" in wrong[2]] == [True] * 3
+    with pytest.raises(DataError, match=r"^3 problems: \(1\) items: id must not be empty"):
+        check_ids(pl.DataFrame({"id": [7.0, 7.5, None, 2.0**60]}), "id", "items")
+    ids, wrong = read_ids(pl.Series("id", [2**64 - 1, None, 7], dtype=pl.UInt64), "items")
+    assert (ids.to_list(), len(wrong)) == ([None, None, 7], 2)
+
+
+def test_an_empty_id_is_not_found():
+    known = pl.Series(["8", "7"])
+    find = IdIndex().with_ids(["8", "7"]).__getitem__
+    assert find_ids(pl.Series(["7.0", None, "9"]), known, find).to_list() == ["7", None, None]

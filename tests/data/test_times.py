@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from mmrec.data.times import LATEST, guess_unit, other_unit, to_seconds
+from mmrec.data.problems import DataError
+from mmrec.data.times import LATEST, guess_unit, other_unit, read_times, to_seconds
 
 NOW = 1_764_000_000
 
@@ -103,3 +104,41 @@ def test_of_dates_the_one_that_differs_is_named(odd):
         texts.insert(place, odd)
         with pytest.raises(ValueError, match=rf"one ISO form; rows \[{place}\] .* hold '{odd}'"):
             to_seconds(pl.Series("timestamp", texts), "events")
+
+
+def test_each_kind_of_wrong_time_is_named():
+    texts = [f"{NOW}", "soon", "-5", "", f"{NOW}000", f"{NOW}000000", "9999999999", f"{NOW + 1}"]
+    seconds, wrong = read_times(pl.Series("timestamp", texts), "events")
+    assert seconds.to_list() == [NOW, *[None] * 6, NOW + 1]
+    said = ["rows [1, 3]", "rows [2]", "milliseconds", "microseconds", "rows [6]"]
+    assert [part in text for part, text in zip(said, wrong, strict=True)] == [True] * 5
+    with pytest.raises(DataError, match=r"5 problems: \(1\) events: timestamp .* 'soon', ''; \(2"):
+        to_seconds(pl.Series("timestamp", texts), "events")
+
+
+def test_times_of_another_unit_than_most_are_named():
+    times = pl.Series("timestamp", [NOW * 1000, NOW, NOW * 1000 + 1, 9_999_999_999_999])
+    seconds, wrong = read_times(times.append(times[:1]), "events")
+    assert seconds.to_list() == [NOW, None, NOW + 0.001, None, NOW]
+    expected = "events: timestamp must be milliseconds since 1970, before the year 2200 (3 others"
+    assert [text.startswith(expected) for text in wrong] == [True, True]
+    assert wrong[0].endswith(
+        f"rows [1] (counted from 0, a header not counted) hold '{NOW}', which looks like seconds"
+    )
+    assert wrong[1].endswith("hold '9999999999999'")
+
+
+def test_a_late_date_has_no_unit():
+    dates = pl.Series("timestamp", ["2026-03-01T00:00:00Z"] * 3 + ["2926-03-01T00:00:00Z"])
+    seconds, [wrong] = read_times(dates, "events")
+    assert seconds.is_not_null().to_list() == [True] * 3 + [False]
+    assert wrong.startswith(
+        "events: timestamp must be before the year 2200 (3 others are); rows [3"
+    )
+
+
+def test_times_of_a_wrong_unit_are_read_as_what_they_seem():
+    for unit, times in (("ms", [NOW, NOW + 1]), ("s", ["2024-05-01", "2024-05-02"])):
+        seconds, wrong = read_times(pl.Series("timestamp", times), "events", unit)
+        assert (seconds.null_count(), len(wrong)) == (0, 1)
+        assert seconds[0] > 1.7e9

@@ -18,10 +18,9 @@ from mmrec.data.ids import (
     GivenId,
     IdIndex,
     ItemId,
-    check_ids,
-    check_unique,
     forms,
     in_form_of,
+    read_ids,
 )
 from mmrec.data.images import resolve_image
 from mmrec.data.other_names import require_own
@@ -355,8 +354,9 @@ def _read(source: Table, problems: Problems | None = None) -> pl.DataFrame:
         require = require_columns if problems is None else require_own  # later rows: no --columns
         require(frame, ["item_id"], "items")
         if not (len(frame) <= FEW and _are_ids(frame["item_id"])):
-            frame = check_ids(frame, "item_id", "items")
-            check_unique(frame["item_id"], "items")
+            ids, wrong = read_ids(frame["item_id"], "items", unique=True)
+            found.found += wrong
+            frame = frame.with_columns(ids)
     if problems is None:
         found.check()
     return frame

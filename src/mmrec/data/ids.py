@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 
-from mmrec.data.problems import first_rows
+from mmrec.data.problems import DataError, first_rows
 from mmrec.data.wording import counted
 
 ItemId = str | int
@@ -108,65 +108,114 @@ def check_ids(frame: pl.DataFrame, column: str, what: str) -> pl.DataFrame:
     Whole numbers in floating point become integers.
 
     Raises:
-        ValueError: an id is missing or empty, or ids are neither text nor integers.
+        DataError: an id is missing or empty, or is no whole number; the message names each kind.
+        ValueError: ids are neither text nor integers.
 
     Example:
         >>> check_ids(pl.DataFrame({"id": [7.0, 8.0]}), "id", "items")["id"].to_list()
         [7, 8]
     """
-    series = frame[column]
-    if series.dtype in (pl.Categorical, pl.Enum):
-        series = series.cast(pl.String)
-    if series.dtype.is_float() or series.dtype.is_decimal():
-        series = _whole(series, what)
-    if series.dtype.is_integer():
-        largest = series.max()
-        if isinstance(largest, int) and largest >= 2**63:
-            raise ValueError(f"{what}: {column} must be below 2**63; got {largest}")
-        series = series.cast(pl.Int64)
-    elif series.dtype != pl.String:
-        raise ValueError(f"{what}: {column} must be text or integers; got {series.dtype}")
-    bad = series.is_null()
-    if series.dtype == pl.String:
-        bad |= series.fill_null("").str.strip_chars() == ""
-    if bad.any():
-        raise ValueError(f"{what}: {column} must not be empty; got empty ones in {first_rows(bad)}")
-    return frame.with_columns(series)
+    ids, wrong = read_ids(frame[column], what)
+    if wrong:
+        raise DataError(wrong)
+    return frame.with_columns(ids)
 
 
-def _whole(series: pl.Series, what: str) -> pl.Series:
-    """Return floating-point or decimal ids as integers; NaN becomes null."""
-    name, limit = series.name, _EXACT.get(series.dtype.base_type())
+def read_ids(ids: pl.Series, what: str, *, unique: bool = False) -> tuple[pl.Series, list[str]]:
+    """Return ids as text or 64-bit integers, null where one is wrong, and what is wrong.
+
+    Args:
+        ids: the ids.
+        what: name of the rows for messages.
+        unique: whether an id must not occur twice.
+
+    Returns:
+        the ids, and a sentence for each kind of wrong ones.
+
+    Raises:
+        ValueError: ids are neither text nor integers.
+
+    Example:
+        >>> ids, wrong = read_ids(pl.Series("id", ["a", "", "a"]), "items", unique=True)
+        >>> ids.to_list(), len(wrong)
+        (['a', None, 'a'], 2)
+    """
+    wrong: list[str] = []
+    name = ids.name
+    if ids.dtype in (pl.Categorical, pl.Enum):
+        ids = ids.cast(pl.String)
+    if ids.dtype == pl.String:
+        ids = ids.set((ids.str.strip_chars() == "").fill_null(False), None)
+    elif not ids.dtype.is_numeric():
+        raise ValueError(f"{what}: {name} must be text or integers; got {ids.dtype}")
+    if (empty := ids.is_null() | _is_nan(ids)).any():
+        wrong.append(f"{what}: {name} must not be empty; got empty ones in {first_rows(empty)}")
+    if ids.dtype.is_integer():
+        given, ids = ids, ids.cast(pl.Int64, strict=False)
+        if (large := ids.is_null() & ~empty).any():
+            wrong.append(
+                f"{what}: {name} must be below 2**63; got {given.max()} in {first_rows(large)}"
+            )
+    elif ids.dtype != pl.String:
+        ids, odd = _whole(ids, empty, what)
+        wrong += odd
+    if unique:
+        wrong += _repeated(ids, what)
+    return ids, wrong
+
+
+def _is_nan(ids: pl.Series) -> pl.Series:
+    if not ids.dtype.is_float():
+        return pl.repeat(False, len(ids), eager=True)
+    return ids.is_nan().fill_null(False)
+
+
+def _whole(ids: pl.Series, empty: pl.Series, what: str) -> tuple[pl.Series, list[str]]:
+    """Return floating-point or decimal ids as integers, null where one is wrong, and the reasons.
+
+    NaN becomes null.
+    """
+    expected = f"{what}: {ids.name} must be text or integers"
+    limit, wrong = _EXACT.get(ids.dtype.base_type()), []
+    values = ids if limit is None else ids.cast(pl.Float64).fill_nan(None)
+    integers = values.cast(pl.Int64, strict=False)
+    odd = ~empty & (integers != values).fill_null(True)
+    if odd.any():
+        wrong.append(f"{expected}; {first_rows(odd, values)}")
+    large = pl.repeat(False, len(ids), eager=True)
     if limit is not None:
-        series = series.cast(pl.Float64).fill_nan(None)
-    integers = series.cast(pl.Int64, strict=False)
-    bad = series.is_not_null() & (integers != series).fill_null(True)
-    if bad.any():
-        raise ValueError(f"{what}: {name} must be text or integers; {first_rows(bad, series)}")
-    if limit is not None and (large := (series.abs() >= limit).fill_null(False)).any():
-        raise ValueError(
-            f"{what}: {name} must be text or integers: in floating point, ids from {limit:,} on "
-            f"may have lost digits; {first_rows(large, series)}"
+        large = ~odd & (values.abs() >= limit).fill_null(False)
+    if large.any():
+        wrong.append(
+            f"{expected}: in floating point, ids from {limit:,} on may have lost digits; "
+            f"{first_rows(large, values)}"
         )
-    return integers
+    return integers.set(odd | large, None), wrong
 
 
 def check_unique(ids: pl.Series, what: str) -> None:
     """Raise a ``ValueError`` if an id occurs twice; it names the first few."""
-    again = ids.is_duplicated()
-    if again.any():
-        twice = ids.filter(again).unique(maintain_order=True)
-        raise ValueError(
-            f"{what}: {ids.name} must be unique; got {counted(len(twice), 'id')} more than once, "
-            f"first {twice.head(3).to_list()} in {first_rows(again)}"
-        )
+    if wrong := _repeated(ids, what):
+        raise DataError(wrong)
+
+
+def _repeated(ids: pl.Series, what: str) -> list[str]:
+    """Return that ids occur twice, and which; empty if none does."""
+    again = ids.is_duplicated() & ids.is_not_null()
+    if not again.any():
+        return []
+    twice = ids.filter(again).unique(maintain_order=True)
+    return [
+        f"{what}: {ids.name} must be unique; got {counted(len(twice), 'id')} more than once, "
+        f"first {twice.head(3).to_list()} in {first_rows(again)}"
+    ]
 
 
 def find_ids(ids: pl.Series, known: pl.Series, find: Callable[[GivenId], int]) -> pl.Series:
     """Return ids as they are written in ``known``; null where an id is not among them.
 
     Args:
-        ids: the ids.
+        ids: the ids; one that is null is not found.
         known: all known ids; the id of number ``n`` is in row ``n - 1``.
         find: returns the number of an id, 0 if it is unknown.
 
@@ -178,11 +227,11 @@ def find_ids(ids: pl.Series, known: pl.Series, find: Callable[[GivenId], int]) -
     cast = ids.cast(known.dtype, strict=False)
     if (cast.is_in(known.implode()) & _same(cast, ids, known)).all():
         return cast
-    given = ids.unique(maintain_order=True)
+    given = ids.drop_nulls().unique(maintain_order=True)
     numbers = [find(item) for item in given.to_list()]
     rows = pl.Series([number - 1 if number else None for number in numbers], dtype=pl.Int64)
     written = known.gather(rows).alias(ids.name)
-    return ids.replace_strict(given, written, return_dtype=known.dtype)
+    return ids.replace_strict(given, written, default=None, return_dtype=known.dtype)
 
 
 def _same(cast: pl.Series, ids: pl.Series, known: pl.Series) -> pl.Series:

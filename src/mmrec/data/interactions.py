@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mmrec.data.catalog import Catalog
-from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.ids import find_ids, read_ids
 from mmrec.data.other_names import how_given, require_own
 from mmrec.data.problems import Problems, first_rows
 from mmrec.data.tables import Table, read_table, require_columns
@@ -63,9 +63,11 @@ class Interactions:
             require_own(frame, ["user_id", "item_id"], "interactions")
         for column in [name for name in ("user_id", "item_id") if name in frame.columns]:
             with problems:
-                frame = check_ids(frame, column, "interactions")
+                ids, wrong = read_ids(frame[column], "interactions")
+                problems.found += wrong
                 if column == "item_id" and catalog is not None:
-                    frame = frame.with_columns(_known_items(frame[column], catalog, rows=True))
+                    ids = _known_items(ids, catalog, rows=True)
+                frame = frame.with_columns(ids)
         with problems:
             frame, self.order = _with_order(frame, time_unit)
         with problems:
@@ -173,7 +175,7 @@ def check_known(interactions: Interactions, catalog: Catalog) -> Interactions:
 def _known_items(ids: pl.Series, catalog: Catalog, *, rows: bool = False) -> pl.Series:
     """Return the ids of items as the catalogue writes them; ``rows``: errors name rows."""
     found = find_ids(ids, catalog.frame["item_id"], catalog.find)
-    if (unknown := found.is_null()).any():
+    if (unknown := found.is_null() & ids.is_not_null()).any():
         items = ids.filter(unknown).unique(maintain_order=True).to_list()
         raise ValueError(
             f"interactions: {int(unknown.sum()):,} of {counted(len(ids), 'event')} "

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from mmrec.data.problems import first_rows
+from mmrec.data.problems import DataError, first_rows
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,10 @@ def to_seconds(times: pl.Series, what: str, unit: TimeUnit | None = None) -> pl.
             to be seconds and would lie between 1980 and 2200 in that unit; a warning says so.
 
     Raises:
-        ValueError: a value is not a finite number, is below 0, is later than the year 2200, or
-            looks like another unit than the others; the message names the first such rows. Or
-            ``unit`` is unknown, is given for dates and times, or is finer than all times look like.
+        DataError: a value is not a finite number, is below 0, is later than the year 2200, or
+            looks like another unit than the others; the message names the first rows of each kind.
+            Or ``unit`` is given for dates and times, or is finer than all times look like.
+        ValueError: ``unit`` is unknown, or the column has another type.
 
     Example:
         >>> to_seconds(pl.Series("timestamp", ["1970-01-02T00:00:01+01:00"]), "events").to_list()
@@ -54,28 +55,68 @@ def to_seconds(times: pl.Series, what: str, unit: TimeUnit | None = None) -> pl.
         >>> to_seconds(pl.Series("timestamp", [1500]), "events", "ms").to_list()
         [1.5]
     """
+    seconds, wrong = read_times(times, what, unit)
+    if wrong:
+        raise DataError(wrong)
+    return seconds
+
+
+def read_times(
+    times: pl.Series, what: str, unit: TimeUnit | None = None
+) -> tuple[pl.Series, list[str]]:
+    """Return times as seconds, null where one is wrong, and a sentence for each kind of wrong ones.
+
+    Arguments as for :func:`to_seconds`.
+
+    Raises:
+        ValueError: no time can be read: the type of the column is wrong, or ``unit`` is.
+
+    Example:
+        >>> seconds, wrong = read_times(pl.Series("timestamp", ["10", "soon", "-5"]), "events")
+        >>> seconds.to_list(), len(wrong)
+        ([10.0, None, None], 2)
+    """
     if unit is not None and unit not in _PARTS:
         raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {unit!r}")
     dated = _dates(times)
     values = _numbers(times, what) if dated is None else dated
-    bad = ~(values.is_finite() & (values >= 0)).fill_null(False)
-    if bad.any():
-        raise ValueError(
-            f"{what}: {times.name} must be a finite number of 0 or more, or dates and times in one "
-            f"ISO form; {first_rows(bad, times)}"
-        )
+    values = values.fill_nan(None)
+    wrong = []
+    unread, fine = values.is_null(), (values.is_finite() & (values >= 0)).fill_null(False)
+    for rows in (unread, ~(fine | unread)):
+        if rows.any():
+            wrong.append(
+                f"{what}: {times.name} must be a finite number of 0 or more, or dates and times in "
+                f"one ISO form; {first_rows(rows, times)}"
+            )
     if times.name == "position":
-        return values
-    if dated is not None and unit is not None:
-        raise ValueError(
-            f"{what}: {times.name} holds dates and times, which have no unit; got "
-            f"time_unit={unit!r}"
-        )
-    if dated is None:
-        unit = _checked_unit(values, times, what, unit)
-    seconds = values / _PARTS[unit or "s"]
-    _check_late(seconds, times, what, unit or "s")
-    return seconds
+        return _only(values, fine), wrong
+    expected, many = f"{what}: {times.name} must be", 1.0
+    if dated is not None:
+        fits = values < LATEST
+        if unit is not None:
+            wrong.append(
+                f"{what}: {times.name} holds dates and times, which have no unit; got "
+                f"time_unit={unit!r}"
+            )
+    else:
+        _warn_of_float32(times, what)
+        right = values.filter(fine)
+        if unit is not None and (meant := _coarser(right, unit)) is not None:
+            wrong.append(
+                f"{expected} {_NAMES[unit]} since 1970, as time_unit={unit!r} says; got "
+                f"{_NAMES[meant]}, as it seems: read so, all of them would be in 1970"
+            )
+            unit = meant
+        if unit is None:
+            unit = _usual_unit(right)
+            report_guess(what, unit)
+            fits = _like(values, unit)
+        else:
+            fits = values < LATEST * _PARTS[unit]
+        expected, many = f"{expected} {_NAMES[unit]} since 1970,", _PARTS[unit]
+    wrong += _of_other_units(values, fine, fits, times, expected)
+    return _only(values, fine & fits) / many, wrong
 
 
 def guess_unit(times: pl.Series) -> TimeUnit | None:
@@ -141,11 +182,13 @@ def _like(values: pl.Series, unit: TimeUnit) -> pl.Series:
     return (values >= earliest) & (values < LATEST * many)
 
 
-def _checked_unit(
-    values: pl.Series, times: pl.Series, what: str, unit: TimeUnit | None
-) -> TimeUnit:
-    """Return the unit of numbers, and say what was guessed; refuse one that can't be meant."""
-    if times.dtype == pl.Float32 and (coarse := (values >= _COARSE).sum()):
+def _usual_unit(values: pl.Series) -> TimeUnit:
+    """Return the unit of more than half of the values; seconds if there is none."""
+    return next((unit for unit in _PARTS if 2 * int(_like(values, unit).sum()) > len(values)), "s")
+
+
+def _warn_of_float32(times: pl.Series, what: str) -> None:
+    if times.dtype == pl.Float32 and (coarse := (times >= _COARSE).sum()):
         log.warning(
             "%s: %s is in float32, which rounds %d of the times (unix seconds to 128 s); keep them "
             "in float64 or integers",
@@ -153,29 +196,35 @@ def _checked_unit(
             times.name,
             coarse,
         )
+
+
+def _coarser(values: pl.Series, unit: TimeUnit) -> TimeUnit | None:
+    """Return the unit that is meant if all times would be in 1970 in the given one."""
     guessed = guess_unit(values)
-    if unit is None:
-        report_guess(what, guessed or "s")
-        return guessed or "s"
     finer = guessed is not None and _PARTS[unit] > _PARTS[guessed]
-    if guessed is not None and finer and (values >= _EARLIEST * _PARTS[guessed]).all():
-        raise ValueError(
-            f"{what}: {times.name} must be {_NAMES[unit]} since 1970, as time_unit={unit!r} says; "
-            f"got {_NAMES[guessed]}, as it seems: read so, all of them would be in 1970"
-        )
-    return unit
+    if guessed is None or not finer or (values < _EARLIEST * _PARTS[guessed]).any():
+        return None
+    return guessed
 
 
-def _check_late(seconds: pl.Series, times: pl.Series, what: str, unit: TimeUnit) -> None:
-    late = seconds >= LATEST
-    if not late.any():
-        return
-    others = "" if late.all() else f" ({int((~late).sum()):,} others are)"
-    value = seconds.filter(late)[0] * _PARTS[unit]
-    raise ValueError(
-        f"{what}: {times.name} must be {_NAMES[unit]} since 1970, before the year 2200{others}; "
-        f"{first_rows(late, times)}{other_unit(value)}"
-    )
+def _of_other_units(
+    values: pl.Series, fine: pl.Series, fits: pl.Series, times: pl.Series, expected: str
+) -> list[str]:
+    """Return a sentence for each other unit that times seem to be in, and one for the others."""
+    known = int((fine & fits).sum())
+    usual = f"{expected} before the year 2200{f' ({known:,} others are)' if known else ''}"
+    rest, wrong = fine & ~fits, []
+    for unit in _PARTS if _dates(times) is None else ():
+        if (alike := rest & _like(values, unit)).any():
+            seems = f", which looks like {_NAMES[unit]}"
+            wrong.append(f"{usual}; {first_rows(alike, times)}{seems}")
+            rest &= ~alike
+    return [*wrong, f"{usual}; {first_rows(rest, times)}"] if rest.any() else wrong
+
+
+def _only(values: pl.Series, right: pl.Series) -> pl.Series:
+    """Return values, null where they are wrong."""
+    return values.set(~right.fill_null(False), None)
 
 
 def _dates(times: pl.Series) -> pl.Series | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import polars as pl
 
 from mmrec.data.catalog import Catalog
+from mmrec.data.ids import read_ids
 from mmrec.data.pictures import pictures_in
 from mmrec.data.tables import Table, read_table
 
@@ -37,9 +38,8 @@ def tried(make: Callable[[], Made]) -> Made | None:
 
 
 def _usable_rows(frame: pl.DataFrame, images: Path | None) -> pl.DataFrame:
-    ids = frame["item_id"].cast(pl.String, strict=False)
-    filled = ids.str.strip_chars().fill_null("") != ""
-    frame = frame.filter(filled & ids.is_first_distinct())
+    ids, _ = read_ids(frame["item_id"], "items")
+    frame = frame.with_columns(ids).filter(ids.is_not_null() & ids.is_first_distinct())
     if images is None or "image" not in frame.columns:
         return frame
     image = frame["image"]

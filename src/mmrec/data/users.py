@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from mmrec.data.ids import IdIndex, check_ids, check_unique, find_ids, in_form_of
+from mmrec.data.ids import IdIndex, check_unique, find_ids, in_form_of, read_ids
 from mmrec.data.interactions import Interactions
 from mmrec.data.other_names import require_own
 from mmrec.data.problems import Problems
@@ -22,8 +22,9 @@ def read_users(source: Table) -> pl.DataFrame:
     frame, problems = read_table(source, "users"), Problems()
     with problems:
         require_own(frame, ["user_id"], "users")
-        frame = check_ids(frame, "user_id", "users")
-        check_unique(frame["user_id"], "users")
+        ids, wrong = read_ids(frame["user_id"], "users", unique=True)
+        problems.found += wrong
+        frame = frame.with_columns(ids)
     problems.check()
     return frame
 

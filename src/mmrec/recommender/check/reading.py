@@ -8,11 +8,11 @@ from typing import get_args
 import polars as pl
 
 from mmrec.data import Catalog, Interactions, TimeUnit
-from mmrec.data.ids import check_ids, find_ids
+from mmrec.data.ids import find_ids, read_ids
 from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
-from mmrec.data.tables import find_optional, find_table, read_table, rename_columns
-from mmrec.data.times import LATEST
+from mmrec.data.tables import IDS, find_optional, find_table, read_table, rename_columns
+from mmrec.data.times import read_times
 from mmrec.data.usable import tried, usable_catalog
 from mmrec.data.users import match_users, read_users
 
@@ -112,43 +112,28 @@ def _with_log(material: Material, time_unit: TimeUnit | None, problems: Problems
         return material
     with problems:
         return replace(material, log=Interactions(frame, catalog, time_unit=time_unit))
-    usable = tried(lambda: _usable_events(frame))
+    usable = tried(lambda: _usable_events(frame, time_unit))
     if usable is None:
         return material
     unknown = 0
     if catalog is not None:
         there = find_ids(usable["item_id"], catalog.frame["item_id"], catalog.find).is_not_null()
         usable, unknown = usable.filter(there), int((~there).sum())
-    log = tried(lambda: Interactions(usable, catalog, time_unit=time_unit))
-    return replace(material, log=log, unknown=unknown)
+    return replace(material, log=tried(lambda: Interactions(usable, catalog)), unknown=unknown)
 
 
-def _usable_events(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the events that have ids and a time.
+def _usable_events(frame: pl.DataFrame, unit: TimeUnit | None) -> pl.DataFrame:
+    """Return the events whose ids and times can be read, with times in seconds.
 
     Raises:
-        ValueError: the ids can't be read.
+        ValueError: no id, or no time, can be read.
     """
-    for name in ("user_id", "item_id"):
-        texts = pl.col(name).cast(pl.String, strict=False).str.strip_chars()
-        frame = frame.filter(texts.fill_null("") != "")
-        frame = check_ids(frame, name, "interactions")
+    columns = [read_ids(frame[name], "interactions")[0] for name in IDS]
     order = next((name for name in ("timestamp", "position") if name in frame.columns), None)
-    if order is None or frame[order].is_empty():
-        return frame
-    return frame.filter(_usable_times(frame[order]))
-
-
-def _usable_times(times: pl.Series) -> pl.Series:
-    """Return which times can be read; of numbers, those before 2200 if there are any."""
-    if not times.dtype.is_numeric() and times.dtype != pl.String:
-        return times.is_not_null()
-    numbers = times.cast(pl.Float64, strict=False)
-    if times.dtype == pl.String and not numbers.count():  # dates and times
-        return times.str.contains(r"^\d{4}-\d{2}-\d{2}([T ]|$)").fill_null(False)
-    usable = (numbers.is_finite() & (numbers >= 0)).fill_null(False)
-    in_seconds = usable & (numbers < LATEST).fill_null(False)
-    return in_seconds if times.name == "timestamp" and in_seconds.any() else usable
+    if order is not None:
+        columns.append(read_times(frame[order], "interactions", unit)[0])
+    names = [column.name for column in columns]
+    return frame.with_columns(columns).drop_nulls(names)
 
 
 def _check_users(material: Material, problems: Problems) -> None:
