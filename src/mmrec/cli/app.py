@@ -136,6 +136,8 @@ def update(
     from mmrec.recommender import Recommender
     from mmrec.recommender.artifact.run import check_place
 
+    if out.resolve() == run.resolve():
+        raise ValueError(f"--out expects another folder than that of the RUN; got {out} for both")
     check_place(out)
     recommender = Recommender.load(run, parts=own_parts(part))
     _, how = reading_of_run(recommender.state, run, data, columns, time_unit)
