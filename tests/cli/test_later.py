@@ -1,60 +1,126 @@
+import json
+import logging
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from PIL import Image
 
-from mmrec import Options, Recommender
-from mmrec.cli.later import log_of_run
+from mmrec import Recommender
+from mmrec.cli.later import log_of_run, measured_part
 from mmrec.data import Catalog, Dataset, Interactions
 
 
-def dataset(items):
-    events = {"user_id": [*"uuv"], "item_id": [*"abb"], "position": [0, 1, 0]}
-    return Dataset(Interactions(events), Catalog({"item_id": items}))
+@pytest.fixture
+def copied(by_content):
+    """The recommender of content, which a test may change."""
+    return Recommender(by_content.state)
 
 
-def test_a_log_of_known_items_is_returned():
-    data = dataset([*"abc"])
-    assert log_of_run(data, Catalog({"item_id": [*"ba"]}), Path("later")) is data.interactions
+def dataset(items, wanted, images=None):
+    events = {"user_id": ["u"] * len(wanted), "item_id": wanted, "position": range(len(wanted))}
+    return Dataset(Interactions(events), Catalog(items, images))
 
 
-def test_items_that_the_run_lacks_are_said():
-    said = (
-        r"2 events of later are of 1 item that is not in the catalogue of the RUN \(2 items\), "
-        r"first \['b'\]; the items of later have it: mmrec update trains on with it, and add_items"
+def test_a_log_of_known_items_adds_none(copied):
+    state = copied.state
+    data = dataset({"item_id": [*state.catalog.ids[:3], "not asked for"]}, state.catalog.ids[:2])
+    assert log_of_run(data, copied, Path("later")) is data.interactions
+    assert copied.state is state
+
+
+def test_items_that_the_run_lacks_are_added_by_their_content(copied, tmp_path, images, caplog):
+    (tmp_path / "images").mkdir()
+    Image.open(images[3]).transpose(Image.Transpose.ROTATE_180).save(tmp_path / "images" / "x.png")
+    known, columns = copied.catalog.ids, ["item_id", "title", "image"]
+    items = {"item_id": [known[0], "x", "y"], "title": ["changed", "red hat", "blue lamp"]}
+    items |= {"image": [None, "x.png", None], "shelf": [1, 2, 3]}
+    data = dataset(items, [known[0], "x", "x"], tmp_path / "images")
+    before = copied.vectors
+    with caplog.at_level(logging.INFO):
+        log = log_of_run(data, copied, Path("later"))
+    assert log is data.interactions
+    assert copied.catalog.ids == [*known, "x", "y"]
+    assert "shelf" not in copied.catalog.columns
+    assert copied.catalog.row(known[0])["title"] != "changed"
+    new = Catalog(data.catalog.frame.select(columns)[1:], tmp_path / "images")
+    vectors, _ = copied.state.encode(new)
+    torch.testing.assert_close(copied.vectors, torch.cat([before, vectors]))
+    assert copied.state.modality_contributions["image"][-2].any()
+    assert copied.state.counts[-2:].tolist() == [0, 0]
+    [said] = [line for line in caplog.messages if "later" in line]
+    assert said == (
+        "2 items of later that the RUN lacks are added by content for this command: lists may have "
+        "them, and they count as cold; 2 events of later are of them"
     )
-    with pytest.raises(ValueError, match=said):
-        log_of_run(dataset([*"abc"]), Catalog({"item_id": [*"ac"]}), Path("later"))
 
 
-def test_events_that_a_split_leaves_out_are_not_asked_for():
-    events = {"user_id": [*"uuuvvv"], "item_id": [*"abcabx"], "position": [0, 1, 2] * 2}
-    events["event"] = ["view"] * 5 + ["noise"]
-    later = Dataset(Interactions(events), Catalog({"item_id": [*"abcx"]}))
-    catalog, options = Catalog({"item_id": [*"abc"]}), Options(split="leave-one-out")
-    ignored = options.replace(ignored=("noise",))
-    assert log_of_run(later, catalog, Path("later"), ignored) is later.interactions
-    with pytest.raises(ValueError, match="not in the catalogue of the RUN"):
-        log_of_run(later, catalog, Path("later"), options)
+def test_ids_in_doubt_are_refused(by_id):
+    catalog = Catalog({"item_id": ["7", "8"]})
+    made = Recommender(by_id.state.__class__(**{**vars(by_id.state), "catalog": catalog}))
+    said = r"1 event of later is of 1 item that is not in the catalogue of the RUN \(2 items\), "
+    with pytest.raises(ValueError, match=said + r"first \['007'\]; '007' may be '7'"):
+        log_of_run(dataset({"item_id": ["007"]}, ["007"]), made, Path("later"))
 
 
-@pytest.mark.parametrize(
-    "arguments", [("evaluate",), ("degrade",), ("recommend", "--all-users", "--out", "lists.csv")]
-)
-def test_commands_refuse_events_of_items_that_the_run_lacks(
-    by_id, command, tmp_path, monkeypatch, arguments
-):
+@pytest.fixture
+def later(by_id, tmp_path, monkeypatch):
+    """A RUN, and a folder of later events, two of ten on an item that it lacks."""
     monkeypatch.chdir(tmp_path)
     by_id.save("RUN")
     folder = tmp_path / "later"
     folder.mkdir()
-    items = [*Recommender.load("RUN").catalog.ids[:4], "x"]
-    walk = {"user_id": np.repeat([*"uv"], 5), "item_id": items * 2, "timestamp": np.arange(10)}
+    items, start = [*by_id.catalog.ids[:4], "x"], 2_000_000_000
+    walk = {"user_id": np.repeat([*"uv"], 5), "item_id": items * 2, "timestamp": range(10)}
+    walk["timestamp"] = [start + 60 * n for n in range(10)]
     pl.DataFrame(walk).write_csv(folder / "interactions.csv")
     pl.DataFrame({"item_id": items}).write_csv(folder / "items.csv")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate",),
+        ("degrade", "--shares", "0"),
+        ("recommend", "--all-users", "--out", "lists.csv", "-k", "31"),
+        ("recommend", "--user", "u"),
+    ],
+)
+def test_commands_read_events_of_items_that_the_run_lacks(command, later, arguments):
     name, *more = arguments
-    status, _, errors = command(name, "RUN", "--data", folder, *more)
+    status, out, errors = command(name, "RUN", "--data", later, *more, "--json")
+    assert status == 0, errors
+    assert f"1 item of {later} that the RUN lacks is added by content for this command" in errors
+    found = json.loads(out.splitlines()[-1])
+    if name == "evaluate":
+        assert found["candidates"] == 31
+        assert (found["test"]["targets"], found["test"]["cold"]["targets"]) == (1, 1)
+    if "--user" in more:
+        assert found["history"][-1] == "x"
+    assert "x" not in Recommender.load("RUN").catalog
+
+
+def test_a_folder_that_lacks_an_item_is_refused(command, later):
+    pl.read_csv(later / "items.csv").head(4).write_csv(later / "items.csv")
+    status, _, errors = command("evaluate", "RUN", "--data", later)
     assert status == 2
-    assert "2 events of" in errors
-    assert "not in the catalogue of the RUN (30 items), first ['x']" in errors
+    assert "refer to 1 item that is not in the catalogue, first ['x']" in errors
+
+
+def test_evaluate_says_which_part_of_a_later_log_it_measures(command, later):
+    _, out, _ = command("evaluate", "RUN", "--data", later)
+    assert (
+        "note: 1 of 10 events is measured, those from 2033-05-18T03:42:20Z on, and 1 of them is a "
+        "target: the log is split as for training, and earlier events are history" in out
+    )
+
+
+def test_the_part_of_a_log_that_is_left_out_one_by_one():
+    log = Interactions({"user_id": [*"uuvv"], "item_id": [*"abab"], "position": [0, 1, 0, 1]})
+    report = {"split": "leave-one-out", "split_options": {}, "test": {"targets": 2}}
+    assert measured_part(report, log) == (
+        "2 of 4 events are measured, the last target of each user: the log is split as for training"
+    )

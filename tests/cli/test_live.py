@@ -118,6 +118,16 @@ def test_update(saved, tmp_path):
     assert "brand-new" in Recommender.load(out).catalog
 
 
+def test_an_update_needs_a_folder_of_its_own(saved, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(saved)
+    for out in (saved, saved.parent / "other" / ".." / saved.name, link):
+        found = call("update", saved, tmp_path / "not read", "--out", out).exception
+        assert f"--out expects another folder than that of the RUN; got {out} for both" in str(
+            found
+        )
+
+
 def test_serve_until_it_is_told_to_stop(saved, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

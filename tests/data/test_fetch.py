@@ -159,6 +159,18 @@ def test_one_url_for_several_items_is_fetched_once(data, server):
     assert server.asked == ["/red"]
 
 
+def test_several_urls_in_one_text(data, server):
+    folder = data([], [], [])
+    url = server.url
+    texts = [f"{url}/red|{url}/blue", f" {url}/blue ; {url}/red?a=1|2,3;4 ", None]
+    items = pl.read_parquet(folder / "items.parquet").with_columns(pl.Series("image_urls", texts))
+    items.write_parquet(folder / "items.parquet")
+    assert fetch(folder) == {"URLs": 3, "there already": 0, "ok": 2, "HTTP 404": 1}
+    assert sorted(server.asked) == ["/blue", "/red", "/red?a=1|2,3;4"]
+    files = [len(row) for row in pl.read_parquet(folder / "items.parquet")["images"]]
+    assert files == [2, 1, 0]
+
+
 def test_another_column_and_images_from_elsewhere(data, server):
     folder = data([], [], [], cover=[f"{server.url}/red", "", None], image=["a.jpg", "b.jpg", None])
     fetch(folder, column="cover")

@@ -42,8 +42,34 @@ def test_a_file_outside_the_folder_is_refused(tmp_path):
 
 def test_the_first_name():
     values = [" a.jpg", None, b"JPEG", [None, "b.jpg"], {"bytes": None, "path": "c.jpg"}, 7]
-    assert [*map(first_name, values)] == ["a.jpg", "", "", "b.jpg", "c.jpg", "7"]
-    assert first_name({"bytes": b"JPEG", "path": "c.jpg"}) == ""
+    names = ["a.jpg", "", "", "b.jpg", "c.jpg", "7"]
+    assert [first_name(value, None) for value in values] == names
+    assert first_name({"bytes": b"JPEG", "path": "c.jpg"}, None) == ""
+
+
+def test_several_names_in_one_text(tmp_path):
+    root = tmp_path.resolve()
+    for name in ("a.jpg", "b;c.jpg", "d, e.jpg", "f.jpg,g.jpg"):
+        (tmp_path / name).write_bytes(b"image")
+    several = {
+        "a.jpg|b.jpg": ["a.jpg", "b.jpg"],
+        " a.jpg ; 012/b.jpg;": ["a.jpg", "012/b.jpg"],
+        "x.jpg, Y.JPG": ["x.jpg", "Y.JPG"],
+        "b;c.jpg": ["b;c.jpg"],  # a file of the whole name
+        "d, e.jpg": ["d, e.jpg"],
+        "f.jpg,g.jpg": ["f.jpg,g.jpg"],
+        "Lamp, red.jpg": ["Lamp, red.jpg"],  # no file, but one name: Lamp is no image
+        "|": [],
+        "a" * 5000 + "|b.jpg": ["a" * 5000, "b.jpg"],
+    }
+    for text, names in several.items():
+        assert first_name(text, tmp_path) == (names or [""])[0]
+        if len(text) < 5000:
+            column = pl.Series("image", [text, None])
+            assert pictures_in(column, tmp_path) == [[root / name for name in names], []]
+    assert first_name("b;c.jpg", None) == "b"
+    with pytest.raises(ValueError, match="lies outside"):
+        pictures_in(pl.Series(["a.jpg|../b.jpg"]), tmp_path)
 
 
 def test_folders_of_items(tmp_path):

@@ -282,6 +282,13 @@ def test_changed_items_keep_what_a_row_leaves_out(connect, stocked, sent_image):
     assert image_of(client, "i1") != address  # browsers keep the old one
 
 
+def test_an_item_with_several_images_in_one_text_shows_the_first(connect, stocked):
+    client, first = connect(stocked), "2.png"
+    client.patch("/items", json={"items": [{"item_id": "i1", "image": f" {first} | 3.png"}]})
+    shown = client.get(image_of(client, "i1"))
+    assert shown.content == (stocked.catalog.images / first).read_bytes()
+
+
 def image_of(client, item):
     answer = client.get(
         "/recommend", params={"user": "x", "k": 100, "where": json.dumps({"item_id": item})}

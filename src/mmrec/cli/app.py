@@ -84,15 +84,14 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a RUN on the validation and test parts of its data set."""
-    from mmrec.cli.later import log_of_run
+    from mmrec.cli.later import log_of_run, measured_part
     from mmrec.cli.tables import metrics_table
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-    dataset, options = read_folder(folder, **how), recommender.options
-    log = log_of_run(dataset, recommender.catalog, folder, options)
+    log = log_of_run(read_folder(folder, **how), recommender, folder)
     report = recommender.evaluate(log)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
@@ -102,6 +101,7 @@ def evaluate(
             f"note: trained on split {trained_on}, measured on {report['fingerprint']}; cold items "
             "are those without an event that the RUN was trained on"
         )
+        typer.echo(f"note: {measured_part(report, log)}")
     if as_json:
         print_json(report)
 
@@ -136,6 +136,8 @@ def update(
     from mmrec.recommender import Recommender
     from mmrec.recommender.artifact.run import check_place
 
+    if out.resolve() == run.resolve():
+        raise ValueError(f"--out expects another folder than that of the RUN; got {out} for both")
     check_place(out)
     recommender = Recommender.load(run, parts=own_parts(part))
     _, how = reading_of_run(recommender.state, run, data, columns, time_unit)

@@ -1,55 +1,96 @@
 """Later data sets whose events are of items that a RUN doesn't have."""
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from mmrec.data import Catalog, Dataset, Interactions
+from mmrec.data.times import iso
 from mmrec.data.wording import counted, verb
-from mmrec.recommender.options import DataOptions
-from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender import Recommender
+
+log = logging.getLogger(__name__)
 
 
-def log_of_run(
-    dataset: Dataset, catalog: Catalog, folder: Path, options: DataOptions | None = None
-) -> Interactions:
-    """Return the events of a data set, whose items must all be in the catalogue of a RUN.
+def log_of_run(dataset: Dataset, recommender: Recommender, folder: Path) -> Interactions:
+    """Return the events of a data set; its items that a recommender lacks are added to it.
+
+    They are added if there are events of them, by their content, as
+    :meth:`Recommender.add_items` adds them, but with the pictures of the data set. They are cold. A
+    line says how many they are.
 
     Args:
         dataset: what the folder holds.
-        catalog: the catalogue of the RUN.
-        folder: the folder, for the message.
-        options: of a split; items of events that it leaves out are not asked for.
+        recommender: gets the items.
+        folder: the folder, for messages.
 
     Raises:
-        ValueError: the RUN lacks items of events; the message says what adds them.
+        ValueError: an id may be another form of one that the recommender has, or a row doesn't fit
+            its catalogue.
+        OSError: an encoder can't be loaded.
 
     Example:
-        >>> later = Dataset(
-        ...     Interactions({"user_id": ["u"], "item_id": ["b"], "position": [0]}),
-        ...     Catalog({"item_id": ["a", "b"]}),
+        >>> from mmrec import Options
+        >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+        >>> made = Recommender.fit(
+        ...     events,
+        ...     {"item_id": [*"abc"]},
+        ...     options=Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4),
         ... )
-        >>> log_of_run(later, Catalog({"item_id": ["a"]}), Path("later"))
-        Traceback (most recent call last):
-        ValueError: 1 event of later is of 1 item that is not in the catalogue of the RUN (1 item...
+        >>> later = {"user_id": ["w"], "item_id": ["d"], "position": [0]}
+        >>> dataset = Dataset(Interactions(later), Catalog({"item_id": [*"bd"]}))
+        >>> len(log_of_run(dataset, made, Path("later")))
+        1
+        >>> made.catalog.ids
+        ['a', 'b', 'c', 'd']
     """
-    items = dataset.interactions.frame["item_id"]
+    events, catalog = dataset.interactions, recommender.catalog
+    items = events.frame["item_id"]
     unknown = [item for item in items.unique(maintain_order=True) if not catalog.find(item)]
-    if not unknown or (options is not None and _splits(dataset.interactions, options, catalog)):
-        return dataset.interactions
-    events, many = int(items.is_in(unknown).sum()), len(unknown)
-    them = verb(many, "it", "them")
-    raise ValueError(
-        f"{counted(events, 'event')} of {folder} {verb(events, 'is', 'are')} of "
-        f"{counted(many, 'item')} that {verb(many, 'is', 'are')} not in the catalogue of the RUN "
-        f"({counted(len(catalog), 'item')}), first {unknown[:3]!r}{catalog.mistaken(unknown)}; the "
-        f"items of {folder} have {them}: mmrec update trains on with {them}, and add_items in "
-        f"Python adds {them} by content"
+    if not unknown:
+        return events
+    count, many = int(items.is_in(unknown).sum()), len(unknown)
+    said = f"{counted(count, 'event')} of {folder} {verb(count, 'is', 'are')} of"
+    if doubt := catalog.mistaken(unknown):
+        raise ValueError(
+            f"{said} {counted(many, 'item')} that {verb(many, 'is', 'are')} not in the catalogue "
+            f"of the RUN ({counted(len(catalog), 'item')}), first {unknown[:3]!r}{doubt}"
+        )
+    new = [not catalog.find(item) for item in dataset.catalog.ids]
+    rows = catalog.typed(dataset.catalog.frame.filter(pl.Series(new)))
+    vectors = recommender.state.encode(Catalog(rows, dataset.catalog.images))
+    kept = rows.select(name for name in rows.columns if name in catalog.columns)
+    recommender.state = recommender.state.with_items(kept, *vectors)
+    log.info(
+        "%s of %s that the RUN lacks %s added by content for this command: lists may have them, "
+        "and they count as cold; %s them",
+        *(counted(len(rows), "item"), folder, verb(len(rows), "is", "are"), said),
     )
+    return events
 
 
-def _splits(log: Interactions, options: DataOptions, catalog: Catalog) -> bool:
-    """Whether a log can be split: ignored events and rare items are left out before look-up."""
-    try:
-        split_log(log, options, catalog)
-    except ValueError:
-        return False
-    return True
+def measured_part(report: Mapping[str, Any], events: Interactions) -> str:
+    """Return which events of a log a report has measured.
+
+    Example:
+        >>> log = Interactions({"user_id": [*"uv"], "item_id": [*"ab"], "timestamp": [0, 60]})
+        >>> report = {"split": "time", "split_options": {"cuts": [0.0, 60.0]}}
+        >>> print(measured_part({**report, "test": {"targets": 1}}, log))
+        1 of 2 events is measured, those from 1970-01-01T00:01:00Z on, and 1 of them is a target...
+    """
+    targets, most = report["test"]["targets"], counted(len(events), "event")
+    if report["split"] != "time":
+        return (
+            f"{targets:,} of {most} {verb(targets, 'is', 'are')} measured, the last target of each "
+            f"user: the log is split as for training"
+        )
+    cut = report["split_options"]["cuts"][-1]
+    count = int((events.frame["timestamp"] >= cut).sum())
+    return (
+        f"{count:,} of {most} {verb(count, 'is', 'are')} measured, those from {iso(cut)} on, and "
+        f"{targets:,} of them {verb(targets, 'is a target', 'are targets')}: the log is split as "
+        f"for training, and earlier events are history"
+    )

@@ -214,7 +214,7 @@ class Catalog:
 
     def image_path(self, item: GivenId) -> Path | None:
         """Return the first image file of one item; None if it has none."""
-        name = first_name(self.row(item).get("image"))
+        name = first_name(self.row(item).get("image"), self.images)
         return resolve_image(self.images, name) if name and self.images is not None else None
 
     def lacks_image(self, item: GivenId) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ MANIFEST = "manifest.jsonl"
 """File in ``images/`` with a line for each URL."""
 
 OK = "ok"
+_BETWEEN = re.compile(r"[\s|;,]+(?=https?://)")
 _AHEAD = 32  # downloads that are given to each worker at a time
 
 
@@ -59,7 +61,8 @@ def fetch_images(
 
     Args:
         folder: data set folder with ``items.parquet``.
-        column: column of the items with a URL or a list of URLs, ``http`` or ``https``.
+        column: column of the items with a URL, several in one text, separated by ``|``, ``;``, a
+            comma or a space, or a list of URLs; ``http`` or ``https``.
         workers: downloads at a time.
         timeout: seconds for a connection and for each wait; a download has six times as long.
         max_bytes: size of the largest image.
@@ -106,7 +109,7 @@ def _urls(items: pl.DataFrame, column: str) -> list[list[str]]:
     require_columns(items, [column], "items")
     values = items[column]
     if values.dtype == pl.String:
-        rows = [[value] for value in values]
+        rows = [_BETWEEN.split(value.strip()) if value else [] for value in values]
     elif values.dtype == pl.List(pl.String):
         rows = [value or [] for value in values.to_list()]
     else:

@@ -162,26 +162,34 @@ def is_repeat(frame: pl.DataFrame) -> pl.Expr:
     return repeated & pl.col("item_id").shift(1).over("user_id").is_not_null()
 
 
-def check_known(interactions: Interactions, catalog: Catalog) -> Interactions:
+def check_known(interactions: Interactions, catalog: Catalog, advice: str = "") -> Interactions:
     """Return a log with its item ids as they are written in the catalogue.
+
+    Args:
+        interactions: the log.
+        catalog: the items.
+        advice: the end of the message about unknown items.
 
     Raises:
         ValueError: items are not in the catalogue; the message names the first few.
     """
-    found = _known_items(interactions.frame["item_id"], catalog)
+    found = _known_items(interactions.frame["item_id"], catalog, advice=advice)
     return interactions.with_frame(interactions.frame.with_columns(found))
 
 
-def _known_items(ids: pl.Series, catalog: Catalog, *, rows: bool = False) -> pl.Series:
+def _known_items(
+    ids: pl.Series, catalog: Catalog, *, rows: bool = False, advice: str = ""
+) -> pl.Series:
     """Return the ids of items as the catalogue writes them; ``rows``: errors name rows."""
     found = find_ids(ids, catalog.frame["item_id"], catalog.find)
     if (unknown := found.is_null() & ids.is_not_null()).any():
         items = ids.filter(unknown).unique(maintain_order=True).to_list()
+        where = f" in {first_rows(unknown)}" if rows else ""
         raise ValueError(
             f"interactions: {int(unknown.sum()):,} of {counted(len(ids), 'event')} "
             f"{verb(int(unknown.sum()), 'refers', 'refer')} to {counted(len(items), 'item')} that "
             f"{verb(len(items), 'is', 'are')} not in the catalogue, first "
-            f"{items[:3]!r}{f' in {first_rows(unknown)}' if rows else ''}{catalog.mistaken(items)}"
+            f"{items[:3]!r}{where}{catalog.mistaken(items)}{advice}"
         )
     if found.dtype != ids.dtype:
         kind = "text" if found.dtype == pl.String else "integers"

@@ -1,6 +1,7 @@
 """The images of items in the columns of a table: file names or bytes, one or several an item."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ from mmrec.data.images import Picture, resolve_image
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 """Files with other endings in an item's folder are not its images."""
 
+_BETWEEN = re.compile(r"[|;]")
+
 
 def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
     """Return the images of each row of a column.
 
-    A value is a file name inside ``images``, the bytes of an image file, a struct with the fields
-    ``bytes`` and ``path`` (as Hugging Face's datasets store images), or a list of these.
+    A value is a file name inside ``images``, several of them separated by ``|`` or ``;``, the bytes
+    of an image file, a struct with the fields ``bytes`` and ``path`` (as Hugging Face's datasets
+    store images), or a list of these. Commas separate names that all end as images do. A text that
+    is the name of a file is one name.
 
     Args:
         column: the values.
@@ -29,6 +34,8 @@ def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
     Example:
         >>> pictures_in(pl.Series("image", [["a.jpg", "b.jpg"], None]), Path("/shop"))
         [[PosixPath('/shop/a.jpg'), PosixPath('/shop/b.jpg')], []]
+        >>> pictures_in(pl.Series("image", ["a.jpg|b.jpg"]), Path("/shop"))
+        [[PosixPath('/shop/a.jpg'), PosixPath('/shop/b.jpg')]]
     """
     if not holds_pictures(column):
         raise ValueError(
@@ -53,20 +60,20 @@ def _holds_pictures(dtype: Any) -> bool:
     return bool(dtype != pl.Object)
 
 
-def first_name(value: Any) -> str:
+def first_name(value: Any, images: Path | None) -> str:
     """Return the first file name of a value, as in :func:`pictures_in`; "" if it has none.
 
     Example:
-        >>> first_name(["a.jpg", "b.jpg"]), first_name(b"JPEG")
-        ('a.jpg', '')
+        >>> first_name(["a.jpg", "b.jpg"], None), first_name("a.jpg|b.jpg", None)
+        ('a.jpg', 'a.jpg')
     """
     if value is None or isinstance(value, bytes):
         return ""
     if isinstance(value, list | tuple | pl.Series):
-        return next((name for name in map(first_name, value) if name), "")
+        return next((name for part in value if (name := first_name(part, images))), "")
     if isinstance(value, dict):
-        return "" if value.get("bytes") else first_name(value.get("path"))
-    return str(value).strip()
+        return "" if value.get("bytes") else first_name(value.get("path"), images)
+    return next(iter(_names(str(value), images)), "")
 
 
 def pictures_in_folders(ids: Sequence[Any], images: Path | None) -> list[list[Picture]]:
@@ -95,5 +102,20 @@ def _pictures(value: Any, images: Path | None) -> list[Picture]:
         return [picture for part in value for picture in _pictures(part, images)]
     if isinstance(value, dict):
         return _pictures(value.get("bytes") or value.get("path"), images)
-    name = "" if value is None else str(value).strip()
-    return [resolve_image(images, name)] if name and images is not None else []
+    if value is None or images is None:
+        return []
+    return [resolve_image(images, name) for name in _names(str(value), images)]
+
+
+def _names(text: str, images: Path | None) -> list[str]:
+    """Return the file names in a text; whole, it may be the name of a file."""
+    text = text.strip()
+    names = [name for part in _BETWEEN.split(text) if (name := part.strip())]
+    by_comma = [part.strip() for part in text.split(",")]
+    if len(by_comma) > 1 and all(part.lower().endswith(SUFFIXES) for part in by_comma):
+        names = by_comma
+    if names in ([], [text]):
+        return names
+    # A text too long for a file name is none.
+    is_file = images is not None and os.path.isfile(os.path.join(images, text))  # noqa: PTH113, PTH118
+    return [text] if is_file else names

@@ -481,7 +481,8 @@ class Recommender:
             time_unit: as for :meth:`update`.
 
         Raises:
-            ValueError: ``events`` is needed and missing, or malformed.
+            ValueError: ``events`` is needed and missing, or malformed, or an item is not in the
+                catalogue; :meth:`add_items` adds it by its content.
         """
         split = self._split("evaluate", events, columns, time_unit)
         report = measure(continuing(self.state, split), split)[0]
@@ -836,7 +837,9 @@ class Recommender:
         if events is None:
             raise ValueError(f"{what} needs the log of events: a loaded recommender holds none")
         tables, unit = self._read_as_trained({"interactions": events}, columns, time_unit)
-        return with_known(split_again(self.state, tables["interactions"], unit), self.state)
+        advice = "; add_items adds them by their content"
+        split = split_again(self.state, tables["interactions"], unit, advice)
+        return with_known(split, self.state)
 
     def _read_as_trained(
         self,

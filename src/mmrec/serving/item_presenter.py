@@ -120,8 +120,8 @@ class ItemPresenter:
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""
         row, image = self._row(item), None
-        title, name = title_in(row, self.title_column), first_name(row.get("image"))
         images = self.live.catalog.images
+        title, name = title_in(row, self.title_column), first_name(row.get("image"), images)
         if name and images is not None and (images / name).is_file():
             # Browsers cache images, so another file needs another address.
             image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"

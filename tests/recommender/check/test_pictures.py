@@ -101,6 +101,15 @@ def test_a_linked_folder_of_images(data):
     assert data.check().findings == ()
 
 
+def test_several_pictures_in_one_text(data):
+    names = [f"{n}.png" for n in range(40)]
+    data.items = data.items.with_columns(image=pl.Series(["0.png|1.png", *names[1:]]))
+    report = data.check()
+    (finding,) = report.findings
+    assert (finding.kind, finding.count) == ("pictures_alike", 2)
+    assert report.used["modalities"]["image"]["items"] == 40
+
+
 def test_bytes_and_several_pictures(data):
     content = [[(data.images / f"{n}.png").read_bytes()] for n in range(40)]
     content[0] = [b"broken", content[0][0]]

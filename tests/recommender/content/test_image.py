@@ -40,6 +40,10 @@ def test_several_images_have_the_mean_of_their_features(folder, alone, caplog):
     assert torch.allclose(found[1], alone[3], atol=1e-6)
     assert made.facts["feature_dim"] == found.shape[1]
     assert not caplog.messages
+    texts = prepare({"image": ["0.png|1.png", "3.png", "4.png|gone.png"]}, folder)
+    found = texts.source.load(np.array([1, 2, 3]))
+    assert torch.allclose(found[0], alone[:2].mean(dim=0), atol=1e-6)
+    assert torch.allclose(found[1:], alone[3:5], atol=1e-6)
 
 
 def test_the_number_of_images_is_limited_and_said(folder, alone, caplog):

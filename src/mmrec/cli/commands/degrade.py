@@ -43,7 +43,7 @@ def degrade(
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     found = recommender.degradation(
-        log_of_run(read_folder(folder, **how), recommender.catalog, folder, recommender.options),
+        log_of_run(read_folder(folder, **how), recommender, folder),
         modalities=None if modalities is None else [m.strip() for m in modalities.split(",")],
         shares=_numbers(shares),
         seed=seed,

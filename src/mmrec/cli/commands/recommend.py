@@ -97,19 +97,18 @@ def recommend(
     of_history = {"--types": types, "--times": times, "--values": values}
     _check(history, user, all_users, out, data, of_history)
     recommender = Recommender.load(run, parts=own_parts(part))
-    catalog = recommender.catalog
 
     def log_of_users() -> "Interactions":
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        dataset = read_folder(folder, **how)
-        log = dataset.interactions if out is None else log_of_run(dataset, catalog, folder)
-        return with_types(log, recommender)
+        return with_types(log_of_run(read_folder(folder, **how), recommender, folder), recommender)
 
+    # First, since items of later data are added to the catalogue.
+    log = None if user is None and out is None else log_of_users()
+    catalog = recommender.catalog
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
     conditions, left_out = conditions_of(where, catalog), ids_of(exclude, catalog)
-    if out is not None:
-        log = log_of_users()
+    if log is not None and out is not None:
         how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
         said = write_lists(recommender, log, out, k, how)
         typer.echo(f"lists of {counted(said['users'], 'user')} written to {out}")
@@ -122,10 +121,10 @@ def recommend(
     ids = ids_of(history or "", catalog)
     past: Any = given_events(ids, types, times, values or ())
     who: str | None = None
-    if user is not None:
+    if log is not None and user is not None:
         features = recommender.state.users
         known = features is not None and features.find(user) > 0
-        past = history_of(user, log_of_users(), known)
+        past = history_of(user, log, known)
         ids = past["item_id"].to_list()
         past, who = (past if ids else []), (user if known else None)
     lines = recommender.recommend(

@@ -250,8 +250,8 @@ def _naming(catalog: Catalog, files: set[str]) -> str | None:
         return None
     for name in catalog.columns:
         if name != "item_id":
-            firsts = map(first_name, catalog.frame[name].head(SAMPLE).to_list())
-            values = [value for value in firsts if value]
+            rows = catalog.frame[name].head(SAMPLE).to_list()
+            values = [value for row in rows if (value := first_name(row, catalog.images))]
             if values and 2 * sum(value in files for value in values) >= len(values):
                 return name
     return None

@@ -12,6 +12,7 @@ from mmrec.data import (
     Split,
     Table,
     TimeUnit,
+    check_known,
     leave_one_out,
     read_log,
     split_by_time,
@@ -30,10 +31,20 @@ def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Spli
 
 
 def split_again(
-    state: "RecommenderState", events: Table | Interactions, time_unit: TimeUnit | None = None
+    state: "RecommenderState",
+    events: Table | Interactions,
+    time_unit: TimeUnit | None = None,
+    advice: str = "",
 ) -> Split:
-    """Return a log, split as for the training of a recommender, with its event types."""
-    log = read_log(events, state.catalog, time_unit)
+    """Return a log, split as for the training of a recommender, with its event types.
+
+    Args:
+        state: the recommender.
+        events: the log.
+        time_unit: unit of timestamps that are numbers.
+        advice: the end of the message about items that are not in the catalogue.
+    """
+    log = check_known(read_log(events, None, time_unit), state.catalog, advice)
     return renumbered(split_log(log, state.options, state.catalog), state.event_types)
 
 
