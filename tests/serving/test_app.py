@@ -170,6 +170,19 @@ def test_seen_items_are_left_out_unless_asked_for(client, live):
     assert "i7" in ids(client.get("/recommend?user=ann&k=30&exclude_seen=false"))
 
 
+def test_a_no_is_left_out_whatever_else_is_asked_for(connect, by_type):
+    client = connect(RealtimeRecommender(by_type))
+    observe(client, "ann", "i7", event_type="view")
+    observe(client, "ann", "i8", event_type="hide")
+    for seen, again in (("true", False), ("false", True), ("cart", True), ("view,cart", False)):
+        found = ids(client.get(f"/recommend?user=ann&k=30&exclude_seen={seen}"))
+        assert ("i7" in found, "i8" in found) == (again, False)
+    for seen, again in ((True, False), (False, True), ([], True), (["view"], False)):
+        body = {"user": "ann", "k": 30, "exclude_seen": seen}
+        found = ids(client.post("/recommend", json=body))
+        assert ("i7" in found, "i8" in found) == (again, False)
+
+
 def test_conditions_hold_for_every_item(client, live):
     observe(client, "ann", "i7")
     found = ids(client.get("/recommend?user=ann&k=30&where=kind=even"))

@@ -51,7 +51,7 @@ def list_routes(
             Query(
                 max_length=1000,
                 description="true, false, or the event types after which an item is left out, "
-                "separated by commas.",
+                "separated by commas; what the user said no to is left out in any case.",
             ),
         ] = "true",
         where: Annotated[
