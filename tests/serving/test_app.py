@@ -554,6 +554,7 @@ REFUSALS = {
     "unknown parameter of an explanation": (422, "GET", "/explain?user=a&item=i1&k=3", None),
     "no k": (422, "GET", "/recommend?user=ann&k=0", None),
     "large k": (422, "GET", "/recommend?user=ann&k=1001", None),
+    "large k in a body": (422, "POST", "/recommend", {"user": "ann", "k": 1001}),
     "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
     "nobody": (422, "GET", "/recommend", None),
     "where without a comparison": (400, "GET", "/recommend?user=ann&where=kind", None),
@@ -630,6 +631,16 @@ def test_what_is_wrong_with_an_event_is_one_sentence(client, name):
     sent, said = SAID[name]
     answer = client.post("/observe", **sent)
     assert (answer.status_code, answer.json()) == (422, {"detail": said})
+
+
+def test_the_limit_of_k_is_the_same_in_a_query_and_in_a_body(client):
+    sent = client.get("/recommend?user=ann&k=1001")
+    assert (sent.status_code, sent.json()["detail"]) == (
+        422,
+        "k: expected at most 1000; got '1001'",
+    )
+    sent = client.post("/recommend", json={"user": "ann", "k": 1001})
+    assert (sent.status_code, sent.json()["detail"]) == (422, "k: expected at most 1000; got 1001")
 
 
 def test_a_body_of_another_encoding_is_said(client):
