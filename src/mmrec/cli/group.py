@@ -43,5 +43,5 @@ def said(cause: object) -> str | None:
     expected = _EXPECTED.get(first["type"])
     if expected is None:
         return None
-    sent = first["input"] if "ctx" in first else repr(first["input"])
+    sent = str(first["input"]) if "ctx" in first else repr(first["input"])
     return f"expected {expected.format(**first.get('ctx', {}))}; got {sent:.100}"
