@@ -367,6 +367,12 @@ def test_bad_requests_to_recommend(command, run, tmp_path):
     refused(command("evaluate", run, "--data", tmp_path / "no"), "no data set folder")
 
 
+@pytest.mark.parametrize("text", ["soon", "-5", "9999-01-01"])
+def test_a_time_of_a_request_that_cannot_be_read(command, run, text):
+    result = command("recommend", run, "--history", "i3", f"--at={text}")
+    refused(result, "--at must be unix seconds", f"got {text!r}")
+
+
 def test_a_run_that_does_not_say_its_data(command, run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -389,6 +395,24 @@ def test_wrong_usage(command, run):
         assert status == 2
         assert "Traceback" not in err
         assert re.search(r"Missing|Invalid|No such option", err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "RUN", "--port", "abc"], "'--port': expected a whole number; got 'abc'"),
+        (["serve", "RUN", "--port", "70000"], "'--port': expected at most 65535; got 70000"),
+        (["serve", "RUN", "--rate", "-1"], "'--rate': expected 0 or more; got -1"),
+        (["recommend", "RUN", "-k", "1.5"], "'-k': expected a whole number; got '1.5'"),
+        (["learn", "RUN", "--poll", "x"], "'--poll': expected a number; got 'x'"),
+    ],
+)
+def test_a_number_that_cannot_be_read(command, arguments, said):
+    pytest.importorskip("typer._coercion", reason="older versions of typer say it well")
+    more = ["--log", "l.db", "--versions", "v"] if arguments[0] == "learn" else []
+    status, _, err = command(*arguments, *more)
+    assert status == 2
+    assert said in " ".join(err.replace("│", " ").split())
 
 
 STOP = """

@@ -1,6 +1,8 @@
 import logging
 
-from mmrec.data import EventReader, EventRules
+import pytest
+
+from mmrec.data import EventReader, EventRules, PastEvent
 
 TYPES = ("cart", "view", "watch:negative")
 
@@ -26,3 +28,41 @@ def test_a_type_is_warned_of_once(caplog):
     assert caplog.messages == [said]
     assert "3 events have types" in str(reader.warn_of_unknown(["crat", "x", "y", "view"]))
     assert len(caplog.messages) == 2
+
+
+PLAYS = EventReader(
+    EventRules(targets=("like", "share > 0.5"), negative=("skip", "share < 0.1")),
+    ("like", "play", "play:negative", "play:target", "skip"),
+)
+KINDS = ("play", "play:target", "play:negative", "like", "skip", None)
+"""The types of events on the items 1, 2 and so on."""
+
+
+@pytest.mark.parametrize(
+    ("which", "left_out"),
+    [
+        (True, [2, 3, 4, 5, 6]),
+        (False, [3, 5]),
+        ([], [3, 5, 6]),
+        (["like"], [3, 4, 5, 6]),
+        (["play"], [1, 2, 3, 5, 6]),
+        (["play:target"], [2, 3, 5, 6]),
+        (["play", "like", "skip"], [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_a_type_has_all_its_roles_and_a_no_is_left_out(which, left_out):
+    past = [PastEvent(item, kind) for item, kind in enumerate(KINDS, 1)]
+    assert PLAYS.seen(iter(past), which).tolist() == left_out
+
+
+def test_a_later_target_takes_a_no_back():
+    past = [PastEvent(1, "skip"), PastEvent(1, "like"), PastEvent(2, "like"), PastEvent(2, "skip")]
+    assert PLAYS.seen(past, False).tolist() == [2]
+    assert PLAYS.seen([PastEvent(1, "skip"), PastEvent(1, "play")], False).tolist() == [1]
+    assert PLAYS.seen(past, True).tolist() == [1, 2]
+
+
+def test_roles_are_types_where_events_had_none():
+    reader = EventReader(EventRules(negative=("share < 0.1",)), ("negative", "target"))
+    past = [PastEvent(1, "play:target"), PastEvent(2, "play:negative"), PastEvent(3, "target")]
+    assert reader.seen(past, ["target"]).tolist() == [1, 2, 3]

@@ -65,6 +65,19 @@ def test_names_of_columns_of_items_are_not_asked_of_events():
         TRAINED.fitted({"interactions": {"who": ["u"], "movie": ["a"]}})
 
 
+def test_tables_may_name_one_thing_differently():
+    trained = TableReading({"sku": "item_id", "artikel": "item_id", "naam": "title"})
+    events, items = {"user_id": ["u"], "sku": ["a"]}, {"artikel": ["a"], "naam": ["Alien"]}
+    needed = {"user_id", "item_id"}
+    for given in (None, trained.columns):
+        made = trained.fitted({"interactions": events}, given, needed=needed)
+        assert made.columns == {"sku": "item_id"}
+    both = {"interactions": events, "items": items}
+    assert trained.fitted(both).columns == trained.columns
+    with pytest.raises(ValueError, match=r"\['sku', 'artikel'\], or our names for them"):
+        trained.fitted({"interactions": {"user_id": ["u"], "movie": ["a"]}}, needed=needed)
+
+
 def test_both_names_are_refused_and_options_replace_them():
     both = {"interactions": {**THEIRS, "user_id": ["u"]}}
     with pytest.raises(ValueError, match=r"two would be \['user_id'\].*are those of the training"):

@@ -55,6 +55,35 @@ def test_a_live_event_brings_what_conditions_read(made):
     assert len(live.history("ann")) == 2
 
 
+def test_lists_leave_out_events_by_the_type_that_was_sent(table):
+    options = Options(
+        modalities=("id",),
+        targets=("play", "skip"),
+        negative=("watched < 0.3",),
+        split="time",
+        dim=4,
+        epochs=1,
+        trend=False,
+    )
+    kinds = ["skip" if n % 7 == 0 else "play" for n in range(len(table["user_id"]))]
+    live = RealtimeRecommender(
+        Recommender.fit(table | {"event": kinds}, {"item_id": ITEMS}, options=options)
+    )
+    for item, watched in (("i1", 0.9), ("i2", 0.1)):
+        live.observe("ann", item, "play", values={"watched": watched})
+    live.observe("ann", "i3", "skip", values={"watched": 0.9})
+    assert "play:negative" in live.recommender.state.event_types
+
+    def lacks(seen):
+        found = {line.item for line in live.recommend("ann", k=8, exclude_seen=seen)}
+        return sorted({*ITEMS} - found)
+
+    assert lacks(["play"]) == lacks(["play", "play:negative"]) == ["i1", "i2"]
+    assert lacks(["skip"]) == ["i2", "i3"]
+    assert lacks([]) == lacks(False) == lacks(["play:negative"]) == ["i2"]
+    assert lacks(True) == ["i1", "i2", "i3"]
+
+
 def test_events_are_checked_then_written_with_a_note(made):
     live = RealtimeRecommender(made)
     checked = live.read([{"user": "ann", "item": "i1", "values": {"watched": 0.9}}])

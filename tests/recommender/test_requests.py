@@ -3,6 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from mmrec.data import EventReader
 from mmrec.recommender.requests import (
     as_history,
     check_count,
@@ -75,10 +76,11 @@ def test_what_is_not_many_histories(many):
 
 
 def test_the_event_type_that_may_be_meant_is_named():
-    check_seen(["view"], {"view", "cart"})
+    reader = EventReader(event_types=("cart", "view:negative", "view:target"))
+    check_seen(["view", "view:target"], reader)
     with pytest.raises(
         ValueError, match=r"among \['cart', 'view'\]; got \['crat'\] \(did you mean"
     ):
-        check_seen(["crat"], {"view", "cart"})
+        check_seen(["crat"], reader)
     with pytest.raises(ValueError, match=r"got 'view'$"):
-        check_seen("view", {"view", "cart"})
+        check_seen("view", reader)

@@ -170,6 +170,19 @@ def test_seen_items_are_left_out_unless_asked_for(client, live):
     assert "i7" in ids(client.get("/recommend?user=ann&k=30&exclude_seen=false"))
 
 
+def test_a_no_is_left_out_whatever_else_is_asked_for(connect, by_type):
+    client = connect(RealtimeRecommender(by_type))
+    observe(client, "ann", "i7", event_type="view")
+    observe(client, "ann", "i8", event_type="hide")
+    for seen, again in (("true", False), ("false", True), ("cart", True), ("view,cart", False)):
+        found = ids(client.get(f"/recommend?user=ann&k=30&exclude_seen={seen}"))
+        assert ("i7" in found, "i8" in found) == (again, False)
+    for seen, again in ((True, False), (False, True), ([], True), (["view"], False)):
+        body = {"user": "ann", "k": 30, "exclude_seen": seen}
+        found = ids(client.post("/recommend", json=body))
+        assert ("i7" in found, "i8" in found) == (again, False)
+
+
 def test_conditions_hold_for_every_item(client, live):
     observe(client, "ann", "i7")
     found = ids(client.get("/recommend?user=ann&k=30&where=kind=even"))
@@ -548,6 +561,7 @@ REFUSALS = {
     "unknown parameter of an explanation": (422, "GET", "/explain?user=a&item=i1&k=3", None),
     "no k": (422, "GET", "/recommend?user=ann&k=0", None),
     "large k": (422, "GET", "/recommend?user=ann&k=1001", None),
+    "large k in a body": (422, "POST", "/recommend", {"user": "ann", "k": 1001}),
     "k as text": (422, "GET", "/recommend?user=ann&k=x", None),
     "nobody": (422, "GET", "/recommend", None),
     "where without a comparison": (400, "GET", "/recommend?user=ann&where=kind", None),
@@ -624,6 +638,16 @@ def test_what_is_wrong_with_an_event_is_one_sentence(client, name):
     sent, said = SAID[name]
     answer = client.post("/observe", **sent)
     assert (answer.status_code, answer.json()) == (422, {"detail": said})
+
+
+def test_the_limit_of_k_is_the_same_in_a_query_and_in_a_body(client):
+    sent = client.get("/recommend?user=ann&k=1001")
+    assert (sent.status_code, sent.json()["detail"]) == (
+        422,
+        "k: expected at most 1000; got '1001'",
+    )
+    sent = client.post("/recommend", json={"user": "ann", "k": 1001})
+    assert (sent.status_code, sent.json()["detail"]) == (422, "k: expected at most 1000; got 1001")
 
 
 def test_a_body_of_another_encoding_is_said(client):

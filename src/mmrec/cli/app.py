@@ -17,6 +17,7 @@ from mmrec.cli.commands.recommend import recommend
 from mmrec.cli.commands.report import report as report_page
 from mmrec.cli.commands.similar import similar
 from mmrec.cli.commands.tune import tune
+from mmrec.cli.group import Group
 from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, own_parts
 from mmrec.cli.places import default_log, writing
@@ -26,6 +27,7 @@ from mmrec.cpu.memory import keep_freed_memory
 from mmrec.data.wording import counted
 
 app = typer.Typer(
+    cls=Group,
     help="Multimodal recommendation: texts, images and event histories to ranked lists.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

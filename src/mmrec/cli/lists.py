@@ -36,8 +36,22 @@ def history_of(user: str, log: Interactions, known: bool = False) -> pl.DataFram
 
 
 def time_of(text: str) -> float:
-    """Return a time from the command line, unix seconds or ISO, in unix seconds."""
-    return float(to_seconds(pl.Series("timestamp", [text]), "--at").item())
+    """Return a time from the command line, unix seconds or ISO, in unix seconds.
+
+    Raises:
+        ValueError: it is no time.
+
+    Example:
+        >>> time_of("1970-01-02"), time_of("5")
+        (86400.0, 5.0)
+    """
+    try:
+        return float(to_seconds(pl.Series("timestamp", [text]), "--at").item())
+    except ValueError:
+        raise ValueError(
+            "--at must be unix seconds of 0 or more, before the year 2200, or an ISO date or time "
+            f"such as 2024-05-01T12:00:00Z; got {text!r}"
+        ) from None
 
 
 def with_types(log: Interactions, recommender: Recommender) -> Interactions:

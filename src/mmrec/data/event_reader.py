@@ -2,10 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -201,13 +201,13 @@ class EventReader:
         """
         if event_type or self.untyped:
             return event_type or ""
-        plain = {name.rpartition(":")[0] or name for name in self.event_types}
+        plain = self.plain_types
         if len(plain) > 1:
             raise ValueError(
                 "an event with columns that rules read must have a type, one of "
                 f"{sorted(plain)[:20]}, since events of these types were in training; got none"
             )
-        return plain.pop()
+        return next(iter(plain))
 
     def _roles_made(self, event_type: str) -> list[Role]:
         """Return the roles that conditions may give to a type, see ``review:negative``.
@@ -285,22 +285,64 @@ class EventReader:
     ) -> Int[np.ndarray, " S"]:
         """Return the items of events after which an item is not recommended again, ascending.
 
+        What the user said no to is always among them, unless a later event on it is a target.
+
         Args:
-            past: the events of a user.
-            which: True for the rule of :meth:`mmrec.data.EventRules.is_seen`, False for no item,
-                or the event types that count. An event of unknown type always counts.
+            past: the events of a user, oldest first.
+            which: True for the rule of :meth:`mmrec.data.EventRules.is_seen`, False for no further
+                item, or the event types that count, each in all its roles: ``"play"`` stands for
+                ``"play:target"`` too. An event of unknown type counts unless this is False.
+
+        Example:
+            >>> reader = EventReader(EventRules(), ("hide", "like", "view"))
+            >>> past = [PastEvent(1, "view"), PastEvent(2, "like"), PastEvent(3, "hide")]
+            >>> [reader.seen(past, which).tolist() for which in (True, ["like"], False)]
+            [[1, 2, 3], [2, 3], [3]]
         """
-        if which is False:
-            return np.zeros(0, dtype=np.int64)
-        found = {
-            event.item
-            for event in past
-            if event.item and (event.event_type is None or self._is_seen(event.event_type, which))
-        }
+        events = [event for event in past if event.item]
+        found = set() if which is True else self._refused(events)
+        if which is not False:
+            types = which if which is True else frozenset(which)
+            found |= {event.item for event in events if self._is_seen(event.event_type, types)}
         return np.array(sorted(found), dtype=np.int64)
 
-    def _is_seen(self, event_type: str, which: bool | Collection[str]) -> bool:
-        return self.rules.is_seen(event_type) if which is True else event_type in set(which or ())
+    def _is_seen(self, event_type: str | None, which: Literal[True] | Set[str]) -> bool:
+        if event_type is None:
+            return True
+        if which is True:
+            return self.rules.is_seen(event_type)
+        return not which.isdisjoint(self._names_of(event_type))
+
+    def _refused(self, events: Iterable[PastEvent]) -> set[int]:
+        """Return the items of negative events, without those of a later target."""
+        found: set[int] = set()
+        for event in events:
+            role = None if event.event_type is None else self.rules.role_of(event.event_type)
+            if role == Role.NEGATIVE:
+                found.add(event.item)
+            elif role == Role.TARGET:
+                found.discard(event.item)
+        return found
+
+    @cached_property
+    def plain_types(self) -> set[str]:
+        """The event types of the training as they are sent: without roles that conditions give.
+
+        Example:
+            >>> sorted(EventReader(event_types=("play:negative", "skip")).plain_types)
+            ['play', 'skip']
+        """
+        return {self._names_of(name)[-1] for name in self.event_types}
+
+    def _names_of(self, event_type: str) -> list[str]:
+        """Return the names of an event type: its own, and that without a role, as it is sent.
+
+        Where events had no types in training, the role alone is a name too.
+        """
+        plain, _, role = event_type.rpartition(":")
+        if not plain or role not in _CONDITIONAL:
+            return [event_type]
+        return [event_type, role, plain] if self.untyped else [event_type, plain]
 
     def _is_left_out(self, event_type: str | None) -> bool:
         if event_type is None:

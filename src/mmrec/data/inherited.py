@@ -57,12 +57,13 @@ class TableReading:
     ) -> "TableReading":
         """Return how later tables are read, if those of the training were read like this.
 
-        A column of the training that no table has is no error if a table has our name for it. The
-        unit of the training is for timestamps that are numbers.
+        A column that no table has is no error if a table has our name for it, or another column
+        that gets this name: two tables may name one thing differently. The unit of the training is
+        for timestamps that are numbers.
 
         Args:
             tables: the tables by name; the one of events is ``interactions``.
-            columns: names that replace those of the training; all of them must be there.
+            columns: names that replace those of the training; all that are needed must be there.
             time_unit: a unit that replaces that of the training.
             needed: our names that must be there, renamed or not; None for all, or for those of
                 events if these are the only table and the names are those of the training.
@@ -89,6 +90,9 @@ class TableReading:
             for theirs, ours in names.items()
             if theirs not in known and (needed is None or ours in needed)
         }
+        if columns is None or needed is not None:
+            found = {ours for theirs, ours in names.items() if theirs in known}
+            lacking = {theirs: ours for theirs, ours in lacking.items() if ours not in found}
         if columns is None:
             _check_named({k: ours for k, ours in lacking.items() if ours not in known}, heads)
             lacking = {}

@@ -383,7 +383,7 @@ class RealtimeRecommender:
         if (user is None) == (history is None):
             raise ValueError("recommend expects a user or a history; got both or neither")
         now = self.snapshots.now
-        check_seen(exclude_seen, {*now.state.event_types})
+        check_seen(exclude_seen, self._reader)
         time = now.state.time_of(at)
         if user is not None:
             interest, recent = self._interest_of_user(user, now, time)
@@ -651,9 +651,7 @@ class RealtimeRecommender:
         return now.at_request(now.updater.interest_of(session), since), session.recent
 
     def _seen_by(self, user: str, now: Snapshot, exclude_seen: Seen) -> np.ndarray:
-        past: list[PastEvent] = []
-        if exclude_seen is not False:
-            past = past_of(self.log.of_user(user), now.catalog.find)
+        past = past_of(self.log.of_user(user), now.catalog.find)
         return now.updater.reader.seen(past, exclude_seen)
 
     def _bonus(self, now: Snapshot, recent: Recent, time: float | None) -> Tensor | None:

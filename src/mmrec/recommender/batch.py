@@ -66,7 +66,7 @@ def recommend_all(
         k: how many items.
         at: the time of the requests, see :meth:`Recommender.recommend`.
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
-        exclude_seen: whether to leave out the items of the history.
+        exclude_seen: whether to leave out items of the history, see :meth:`Recommender.recommend`.
         exclude: ids of further items to leave out.
         batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 

@@ -70,8 +70,8 @@ def asked_for(
     Raises:
         ValueError: a user is not known to the recommender.
     """
-    check_seen(exclude_seen, {*state.event_types})
     reader, time = state.reader, state.time_of(at)
+    check_seen(exclude_seen, reader)
     reader.warn_of_unknown(event.event_type for past in pasts for event in past)
     seen = [reader.seen(past, exclude_seen) for past in pasts]
     histories = reader.histories(pasts, [time] * len(pasts))

@@ -373,7 +373,8 @@ class Recommender:
                 :meth:`mmrec.data.Catalog.where`.
             exclude_seen: whether to leave out the items of the history: those of all events, or of
                 targets and negative events if ``targets`` were set in training; or the event types
-                that count, such as ``["purchase"]``.
+                that count, such as ``["purchase"]``. Whatever this is, items of negative events are
+                left out, unless a later event on them is a target.
             exclude: ids of further items to leave out.
 
         Returns:

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data import GivenId, Where
+from mmrec.data import EventReader, GivenId, Where
 from mmrec.data.times import LATEST, other_unit
 from mmrec.data.wording import did_you_mean
 
 Seen = bool | Collection[str]
-"""Whose items are not recommended again: all of a history's, none, or those of event types."""
+"""Whose items are not recommended again: all of a history's, none, or those of event types.
+
+Items that the user said no to last are left out in any case.
+"""
 
 When = float | datetime
 """A time: unix seconds, or a datetime, which is UTC if it has no zone."""
@@ -62,17 +65,18 @@ def check_item(item: object) -> None:
         raise ValueError(f"item must be the id of one item; got {item!r}")
 
 
-def check_seen(exclude_seen: Seen, event_types: Collection[str]) -> None:
+def check_seen(exclude_seen: Seen, reader: EventReader) -> None:
     """Raise a ``ValueError`` unless ``exclude_seen`` is a choice or names known event types."""
     if isinstance(exclude_seen, bool):
         return
     names = () if isinstance(exclude_seen, str) else exclude_seen
-    unknown = [name for name in names if name not in set(event_types)]
+    known = reader.plain_types
+    unknown = [name for name in names if name not in known | {*reader.event_types}]
     if isinstance(exclude_seen, str) or unknown:
-        meant = did_you_mean(str(unknown[0]), event_types) if unknown else ""
+        meant = did_you_mean(str(unknown[0]), known) if unknown else ""
         raise ValueError(
             f"exclude_seen must be True, False or a list of event types among "
-            f"{sorted(event_types)}; got {exclude_seen!r}{meant}"
+            f"{sorted(known)}; got {exclude_seen!r}{meant}"
         )
 
 

@@ -236,7 +236,10 @@ class ListRequest(_Strict):
     ] = None
     exclude_seen: Annotated[
         bool | list[Text],
-        Field(description="Whether items of the history are left out, or after which events."),
+        Field(
+            description="Whether items of the history are left out, or after which event types; "
+            "what the user said no to is left out in any case."
+        ),
     ] = True
     exclude: Annotated[list[Item], Field(max_length=MAX_EVENTS)] = []
     where: str | dict[str, Any] | list[str | dict[str, Any]] | None = None

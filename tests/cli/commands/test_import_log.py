@@ -76,3 +76,27 @@ def test_a_server_reads_its_history_so(
     assert (status, TAKEN in err) == (0, False), err
     assert stored(log) == expected
     assert "got no --history" in refusal("serve", run, "--log", log, *given)
+
+
+def test_tables_that_name_the_item_differently_are_history(
+    command, expected, made, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("uvicorn.run", lambda app, **_: None)
+    folder, run = tmp_path / "shop", tmp_path / "run"
+    folder.mkdir()
+    for name, theirs in (("interactions", "sku"), ("items", "Artikelnummer")):
+        table = pl.read_csv(data / f"{name}.csv")
+        table.rename({"item_id": theirs}).write_csv(folder / f"{name}.csv")
+    made.save(run, columns={"sku": "item_id", "Artikelnummer": "item_id"}, time_unit="s")
+    logs = [tmp_path / f"{name}.db" for name in "hij"]
+    status, _, err = command("serve", run, "--log", logs[0], "--history", folder)
+    assert status == 0, err
+    status, _, err = command("import-log", run, folder, "--log", logs[1])
+    assert (status, err) == (
+        0,
+        "read as for the training: sku is item_id, timestamps are in s\n",
+    )
+    given = ["--columns", "sku=item_id,Artikelnummer=item_id"]
+    status, _, err = command("import-log", run, folder, "--log", logs[2], *given)
+    assert status == 0, err
+    assert [stored(log) for log in logs] == [expected] * 3

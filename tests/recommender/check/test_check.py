@@ -176,6 +176,7 @@ def test_a_folder_without_tables(tmp_path):
     assert report.there == {"events": None, "items": None, "users": None, "images": None}
     assert report.used is None
     assert "must hold one table interactions" in str(report)
+    assert "see the page Data of the documentation" in str(report)  # it isn't installed
 
 
 def test_items_are_checked_without_events(data):

@@ -43,13 +43,18 @@ def recommend(
         str, typer.Option(help="Ids of items to leave out, separated by commas.")
     ] = "",
     repeat: Annotated[
-        bool, typer.Option("--repeat", help="Also recommend items of the history.")
+        bool,
+        typer.Option(
+            "--repeat",
+            help="Also recommend items of the history, but none that the user said no to.",
+        ),
     ] = False,
     seen: Annotated[
         str | None,
         typer.Option(
             help="Event types whose items aren't recommended again, separated by commas; by "
-            "default all, or targets and negative events if the RUN has targets."
+            "default all, or targets and negative events if the RUN has targets. Negative events "
+            "always count."
         ),
     ] = None,
     at: Annotated[

@@ -113,7 +113,7 @@ def _by_severity(found: list[Finding]) -> list[Finding]:
 def _tables(material: Material, said: Said) -> list[Finding]:
     """Return why the tables would be refused, and what was guessed when they were read."""
     refused = [
-        error("table", None, text, "Correct the table; docs/data.md says what it must hold.")
+        error("table", None, text, "Correct the table; see the page Data of the documentation.")
         for text in material.problems
     ]
     guessed = [

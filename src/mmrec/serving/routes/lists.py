@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import AfterValidator
 
 from mmrec.data import Where
@@ -51,7 +51,7 @@ def list_routes(
             Query(
                 max_length=1000,
                 description="true, false, or the event types after which an item is left out, "
-                "separated by commas.",
+                "separated by commas; what the user said no to is left out in any case.",
             ),
         ] = "true",
         where: Annotated[
@@ -84,7 +84,7 @@ def list_routes(
     def recommend_for(request: ListRequest) -> Recommendations:
         """The list for a history of a user's events is that of the user."""
         if request.k > longest:
-            raise ValueError(f"k must be at most {longest}; got {request.k}")
+            raise HTTPException(422, f"k: expected at most {longest}; got {request.k}")
         version = live.version
         history = None if request.history is None else _history(request.history, presenter, live)
         found = live.recommend(
