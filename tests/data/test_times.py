@@ -103,3 +103,12 @@ def test_of_dates_the_one_that_differs_is_named(odd):
         texts.insert(place, odd)
         with pytest.raises(ValueError, match=rf"one ISO form; rows \[{place}\] .* hold '{odd}'"):
             to_seconds(pl.Series("timestamp", texts), "events")
+
+
+def test_a_date_beside_times_is_that_date():
+    for place in range(3):
+        texts = ["2026-11-30T04:12:00Z", "2026-11-30T04:13:00Z"]
+        texts.insert(place, "2026-12-01")
+        seconds = to_seconds(pl.Series("timestamp", texts), "events")
+        assert seconds[place] == 1_796_083_200
+        assert seconds.null_count() == 0
