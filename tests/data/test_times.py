@@ -142,3 +142,12 @@ def test_times_of_a_wrong_unit_are_read_as_what_they_seem():
         seconds, wrong = read_times(pl.Series("timestamp", times), "events", unit)
         assert (seconds.null_count(), len(wrong)) == (0, 1)
         assert seconds[0] > 1.7e9
+
+
+def test_a_date_beside_times_is_that_date():
+    for place in range(3):
+        texts = ["2026-11-30T04:12:00Z", "2026-11-30T04:13:00Z"]
+        texts.insert(place, "2026-12-01")
+        seconds = to_seconds(pl.Series("timestamp", texts), "events")
+        assert seconds[place] == 1_796_083_200
+        assert seconds.null_count() == 0

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mmrec.data import Catalog, EventReader
-from mmrec.realtime import RealtimeRecommender
+from mmrec.realtime import RealtimeRecommender, SqliteLog
 from mmrec.recommender import Recommender
 from mmrec.serving import Limits
 
@@ -828,3 +828,35 @@ def test_items_bring_vectors_and_numbers(fit, chain, connect):
     live.observe("ann", "new")
     why = live.explain("ann", "i3").modalities
     assert set(why) == {"vectors:clip", "number:price"}
+
+
+def test_a_date_beside_times_and_a_refused_time_stop_no_server(connect, options, tmp_path):
+    rng = np.random.default_rng(0)
+    events = {
+        "user_id": [f"u{n % 50}" for n in range(800)],
+        "item_id": [f"i{n}" for n in rng.integers(10, size=800)],
+        "timestamp": np.sort(rng.uniform(1.797e9, 1.798e9, 800)),
+    }
+    items = {"item_id": [f"i{n}" for n in range(10)], "title": ["My cat"] * 10}
+    items["created_at"] = ["2026-11-30T20:44:19Z"] * 10
+    made = Recommender.fit(events, items, options=options(modalities=("id", "text"), split="time"))
+    assert made.state.trend is not None
+
+    def sent(live, method, item, created):
+        row = {"item_id": item, "title": "My cat", "created_at": created}
+        return connect(live).request(method, "/items", json={"items": [row]}).status_code
+
+    for opened, item in enumerate(("a", "b")):  # the second server reads what the first has written
+        log = SqliteLog(tmp_path / "events.db")
+        live = RealtimeRecommender(made, log=log)
+        assert log.last_change == 4 * opened
+        for method, wrong in (("POST", "1796083200"), ("PATCH", "2026-12-01T10:00:00")):
+            assert sent(live, method, f"x{item}" if method == "POST" else "i1", wrong) == 400
+        assert log.last_change == 4 * opened
+        assert sent(live, "POST", item, "2026-12-01") == 201
+        assert sent(live, "PATCH", "i1", "2020-01-01") == 200
+        assert sent(live, "POST", f"{item}2", "2026-12-01T10:00:00Z") == 201
+        assert sent(live, "PATCH", item, "2026-12-01T11:00:00Z") == 200
+        log.close()
+    created = live.catalog.frame["created_at"]
+    assert created.tail(4).str.slice(0, 13).to_list() == ["2026-12-01T11", "2026-12-01T10"] * 2

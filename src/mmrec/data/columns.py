@@ -8,6 +8,7 @@ import polars as pl
 from jaxtyping import Int
 
 from mmrec.data.conditions.columns import DESCRIBED, kind_of
+from mmrec.data.times import moments
 
 DEEPEST = 1000
 """Edits that wait for a reader; with more, the frame is rewritten at once."""
@@ -183,10 +184,20 @@ def _cast(column: pl.Series, like: pl.Series) -> pl.Series | None:
         if kind == pl.String and dtype == pl.Boolean:
             return column.replace_strict({"true": True, "false": False}, default=None)
         if kind == pl.String and isinstance(dtype, pl.Date | pl.Datetime):
-            return column.str.strptime(dtype, strict=False)
+            return _moments(column, dtype)
         alike = (kind.is_numeric(), kind.is_temporal()) == (dtype.is_numeric(), dtype.is_temporal())
         if kind in texts or dtype in texts or (alike and pl.Boolean not in (kind, dtype)):
             return column.cast(dtype, strict=False)
     except pl.exceptions.PolarsError:
         pass
     return None
+
+
+def _moments(column: pl.Series, dtype: Any) -> pl.Series:
+    """Return texts as dates or times; a time of day fits no column of dates."""
+    times = column.to_frame().select(moments(pl.col(column.name).str.strip_chars())).to_series()
+    if isinstance(dtype, pl.Datetime):
+        zone = dtype.time_zone
+        times = times.dt.convert_time_zone(zone) if zone else times.dt.replace_time_zone(None)
+        return times.cast(dtype)
+    return times.set(times != times.dt.truncate("1d"), None).cast(dtype)

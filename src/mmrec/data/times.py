@@ -34,7 +34,7 @@ _COARSE = 2**24  # from here on, float32 skips integers
 def to_seconds(times: pl.Series, what: str, unit: TimeUnit | None = None) -> pl.Series:
     """Return a column of numbers, or of dates and times, as float64 seconds.
 
-    Texts are numbers, or all of them dates and times in the same ISO form, such as
+    Texts are numbers, or dates such as ``2024-05-01`` and times in one ISO form, such as
     ``2024-05-01T10:00:00Z``. Times without a zone are UTC.
 
     Args:
@@ -175,6 +175,26 @@ def other_unit(seconds: float) -> str:
     return "".join(f", which looks like {_NAMES[unit]}" for unit in units)
 
 
+def moments(text: pl.Expr) -> pl.Expr:
+    """Return dates and times in ISO form, in any of its lengths; UTC unless they have a zone.
+
+    Example:
+        >>> times = pl.DataFrame({"since": ["2024-05-01", "2024-05-01 12:00+02:00", "soon"]})
+        >>> times.select(moments(pl.col("since")).dt.hour())["since"].to_list()
+        [0, 10, None]
+    """
+    day = r"^(\d{4}-\d{2}-\d{2})"
+    whole = (
+        text.str.replace(f"{day}$", "${1}T00:00:00")
+        .str.replace(f"{day} ", "${1}T")
+        .str.replace(r"(T\d{2}:\d{2})($|[Z+-])", "${1}:00${2}")
+        .str.replace(r"Z$", "+00:00")
+        .str.replace(r"(T[\d:.]+)$", "${1}+00:00")
+    )
+    form = "%Y-%m-%dT%H:%M:%S%.f%z"
+    return whole.str.to_datetime(form, time_unit="us", strict=False)
+
+
 def _like(values: pl.Series, unit: TimeUnit) -> pl.Series:
     """Return which values may be in a unit; each value in one of them at most."""
     many = _PARTS[unit]
@@ -235,8 +255,10 @@ def _dates(times: pl.Series) -> pl.Series | None:
     if times.dtype == pl.String and times.count():
         iso = times.str.contains(_ISO)
         if int(iso.sum()) > times.count() / 2:
-            times = times.set(~iso.fill_null(False), None)
+            days = times.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us", "UTC"))
+            times = times.set(~iso.fill_null(False) | days.is_not_null(), None)
             times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+            times = times.fill_null(days)  # a time has one form, but a date may stand beside it
     if not isinstance(times.dtype, pl.Date | pl.Datetime):
         return None
     return times.cast(pl.Datetime("us")).dt.epoch("us") / 1e6

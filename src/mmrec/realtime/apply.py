@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmrec.data import Catalog
 from mmrec.data.wording import counted
+from mmrec.realtime.created import CreatedTimes
 from mmrec.realtime.log.item_changes import Action, ItemChange
 from mmrec.recommender import RecommenderState
 from mmrec.recommender.content.fitted import check_features
@@ -57,6 +58,7 @@ class CatalogEdit:
     def __init__(self, state: RecommenderState) -> None:
         self.state, self.catalog = state, state.catalog.copy()
         self.available: dict[int, bool] = {}
+        self._created = CreatedTimes(state.catalog)
         self._readers: dict[str, list[str]] = defaultdict(list)
         for name, fitted in state.modalities.items():
             for column in fitted.columns_read:
@@ -70,8 +72,9 @@ class CatalogEdit:
 
         Raises:
             ValueError: an id to add is in the catalogue already, an id to change, remove or restore
-                isn't, a column is unknown, a value doesn't fit its type, or features don't fit the
-                encoders. Then nothing is changed.
+                isn't, a column is unknown, a value doesn't fit its type, a time can't be read
+                beside those of the catalogue, or features don't fit the encoders. Then nothing is
+                changed.
         """
         if change.action in ("remove", "restore"):
             indices = self.catalog.indices_of(change.rows["item_id"].to_list())
@@ -79,10 +82,12 @@ class CatalogEdit:
             return change
         check_features(self.state.model, change.features, len(change.rows))
         rows = self.catalog.typed(change.rows)
+        self._created.check(rows)
         if change.action == "add":
             indices = np.asarray(self.catalog.append(rows))
         else:
             indices = self.catalog.update(rows)
+        self._created.take(rows)
         outdated = {name for column in rows.columns for name in self._readers.get(column, ())}
         if change.action == "add" or outdated or change.features:
             for row, index in enumerate(indices.tolist()):
@@ -93,7 +98,7 @@ class CatalogEdit:
         return change._replace(rows=rows)
 
     def follow(self, changes: Iterable[ItemChange]) -> None:
-        """Apply changes of a log. What doesn't fit this catalogue is skipped, with a warning.
+        """Apply changes of a log. What doesn't fit this catalogue is skipped, and logged.
 
         If two processes have added an item at the same time, the second addition updates it.
         """
@@ -102,7 +107,8 @@ class CatalogEdit:
                 self.apply(part)
             except ValueError:
                 for column in _by_column(part):  # some columns may fit
-                    self._try(column)
+                    if len((fitting := self._created.readable(column)).rows):
+                        self._try(fitting)
 
     def _try(self, change: ItemChange) -> None:
         try:

@@ -560,10 +560,7 @@ class RealtimeRecommender:
 
     def _typed(self, rows: Table) -> pl.DataFrame:
         """Return rows with the types of the catalogue, before anything of them is stored."""
-        frame = self.catalog.typed(rows, strict=True)
-        if self.snapshots.now.state.trend is not None:
-            undated(frame)  # refuses what is no time
-        return frame
+        return self.catalog.typed(rows, strict=True)
 
     def remove_items(self, items: Sequence[GivenId]) -> None:
         """Stop recommending items, until :meth:`restore_items`: they are sold out, for example.

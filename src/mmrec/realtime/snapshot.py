@@ -137,14 +137,13 @@ class Snapshot:
 
 
 def apply_edit(
-    now: Snapshot, edit: CatalogEdit, encoded: Encoded, publish: Callable[[Snapshot], None]
+    now: Snapshot, after: Snapshot, edit: CatalogEdit, publish: Callable[[Snapshot], None]
 ) -> None:
     """Publish the snapshot after changes of items, and update its index.
 
     A reader must never find an item that it can't look up: what is removed leaves the index before
     the snapshot is published, and what is new enters it afterwards.
     """
-    after = now.with_edit(edit, encoded)
     count = len(after.available) - len(now.available)
     before = F.pad(now.available, (0, count), value=False)
     changed = torch.tensor([*edit.stale.tolist(), *edit.available]).long().unique()

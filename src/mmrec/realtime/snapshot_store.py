@@ -84,10 +84,11 @@ class SnapshotStore:
             edit = CatalogEdit(self._now.state)
             change = edit.apply(change)
             write_images(files or {})
-            encoded = edit.encode(self._encode)
+            # What can be refused is done before the log is written: there it would stay.
+            after = self._now.with_edit(edit, edit.encode(self._encode))
             number = self.events.change_items(change)
             if number == self._changes + 1:
-                self._apply(edit, encoded)
+                apply_edit(self._now, after, edit, self._replace)
                 self._changes = number
             else:  # another change came between, so the vectors may be outdated
                 self._catch_up()
@@ -158,12 +159,10 @@ class SnapshotStore:
         found = self.events.item_changes(after=self._changes)
         edit = CatalogEdit(self._now.state)
         edit.follow(compacted(change for _, change in found))
-        self._apply(edit, edit.encode(self._encode))
+        after = self._now.with_edit(edit, edit.encode(self._encode))
+        apply_edit(self._now, after, edit, self._replace)
         # A change that was read may be later than `last`, and the last one may be compacted away.
         self._changes = max([last, *(number for number, _ in found)])
-
-    def _apply(self, edit: CatalogEdit, encoded: Encoded) -> None:
-        apply_edit(self._now, edit, encoded, self._replace)
 
     def _compact_at_times(self, more: int) -> None:
         self._loose += more

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 
 from mmrec.data.given_columns import renamed
+from mmrec.data.times import moments
 from mmrec.data.wording import did_you_mean
 
 Kind = Literal["number", "time", "boolean", "text"]
@@ -227,19 +228,5 @@ def _parsed(text: pl.Expr, kind: Kind) -> pl.Expr:
         lower = text.str.to_lowercase()
         return pl.when(lower.is_in(["true", "false"])).then(lower == "true")
     if kind == "time":
-        return _moment(text).dt.epoch("us") / 1e6
+        return moments(text).dt.epoch("us") / 1e6
     return text
-
-
-def _moment(text: pl.Expr) -> pl.Expr:
-    """Return dates and times in ISO form, in any of its lengths; UTC unless they have a zone."""
-    day = r"^(\d{4}-\d{2}-\d{2})"
-    whole = (
-        text.str.replace(f"{day}$", "${1}T00:00:00")
-        .str.replace(f"{day} ", "${1}T")
-        .str.replace(r"(T\d{2}:\d{2})($|[Z+-])", "${1}:00${2}")
-        .str.replace(r"Z$", "+00:00")
-        .str.replace(r"(T[\d:.]+)$", "${1}+00:00")
-    )
-    form = "%Y-%m-%dT%H:%M:%S%.f%z"
-    return whole.str.to_datetime(form, time_unit="us", strict=False)

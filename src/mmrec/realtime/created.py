@@ -1,0 +1,132 @@
+"""When items began to exist: new times that can't be read beside those of the catalogue."""
+
+import logging
+
+import numpy as np
+import polars as pl
+
+from mmrec.data import Catalog
+from mmrec.data.wording import counted
+from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.trends import ItemEvents, created_times, undated
+from mmrec.trends.age import created_column
+
+log = logging.getLogger(__name__)
+
+
+class CreatedTimes:
+    """The column ``created_at`` of a catalogue, which one new value could make unreadable.
+
+    Dates can't stand beside numbers, nor seconds beside milliseconds. One time of the catalogue
+    stands for all of them, so that the time of a check doesn't grow with it.
+
+    Args:
+        catalog: the items.
+
+    Example:
+        >>> times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": [1.7e9]}))
+        >>> times.check(pl.DataFrame({"item_id": ["b"], "created_at": [1.7e12]}))
+        Traceback (most recent call last):
+        ...
+        ValueError: items: created_at must be a time as in the catalogue, such as 170...
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._found: dict[str, pl.DataFrame | None] = {}
+
+    def check(self, rows: pl.DataFrame) -> None:
+        """Refuse rows whose times can't be read beside those of the catalogue.
+
+        Raises:
+            ValueError: a value is no time, or is in another unit or form.
+        """
+        if bad := self._unreadable(rows):
+            self._refuse(rows[bad])
+
+    def take(self, rows: pl.DataFrame) -> None:
+        """Take rows that were checked as those of the catalogue."""
+        name = self._column(rows)
+        if name is not None and (one := self._one(name)) is not None and one.is_empty():
+            self._found[name] = _longest(rows, name)
+
+    def readable(self, change: ItemChange) -> ItemChange:
+        """Return a change of a log without times that can't be read; an error is logged for them.
+
+        Added items stay, without a time; changed items are left out.
+        """
+        rows, name = change.rows, self._column(change.rows)
+        bad = self._unreadable(rows)
+        if name is None or not bad:
+            return change
+        try:
+            self._refuse(rows[bad])
+        except ValueError as error:
+            first = rows["item_id"].gather(bad).head(3).to_list()
+            items = counted(len(bad), "item")
+            log.error("%s of %s is left out, first %s: %s", name, items, first, error)
+        good = np.ones(len(rows), dtype=bool)
+        good[bad] = False
+        if change.action == "add":
+            times = pl.when(pl.Series(good)).then(name).alias(name)
+            return change._replace(rows=rows.with_columns(times))
+        features = {part: values[good] for part, values in change.features.items()}
+        return change._replace(rows=rows.filter(good), features=features)
+
+    def _column(self, rows: pl.DataFrame) -> str | None:
+        """Return the column that tells when items began to exist, if the rows have it."""
+        name = created_column([*self.catalog.columns, *rows.columns])
+        return name if name in rows.columns else None
+
+    def _one(self, name: str) -> pl.DataFrame | None:
+        """Return a time of the catalogue, as one row or none; None if its column holds no times."""
+        if name not in self._found:
+            frame = self.catalog.frame
+            known = frame if name in frame.columns else pl.DataFrame({name: []})
+            try:
+                self._found[name] = _longest(known, name)
+            except ValueError:
+                self._found[name] = None
+        return self._found[name]
+
+    def _refuse(self, rows: pl.DataFrame) -> None:
+        """Raise an error about the first row, which can't be read."""
+        name = self._column(rows) or ""
+        one = self._one(name)
+        like = "times in one form, such as 2024-05-01"
+        if one is not None and not one.is_empty():
+            like = f"a time as in the catalogue, such as {one[name][0]!r}"
+        raise ValueError(f"items: {name} must be {like}; got {rows[name][0]!r}")
+
+    def _read(self, rows: pl.DataFrame) -> None:
+        """Read times beside one of the catalogue."""
+        name = self._column(rows)
+        if name is not None and (one := self._one(name)) is not None:
+            undated(pl.concat([one, rows.select(name)], how="vertical_relaxed"))
+
+    def _unreadable(self, rows: pl.DataFrame, start: int = 0) -> list[int]:
+        """Return the positions of rows that can't be read, which is tried half by half."""
+        try:
+            self._read(rows)
+        except ValueError:
+            if len(rows) == 1:
+                return [start]
+            half = len(rows) // 2
+            first = self._unreadable(rows[:half], start)
+            found = first + self._unreadable(rows[half:], start + half)
+            return found or [*range(start + half, start + len(rows))]  # not beside the first half
+        return []
+
+
+def _longest(items: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return the longest time of a column as one row: a text with a time of day, if one has it.
+
+    Raises:
+        ValueError: the column holds something else than times.
+    """
+    nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
+    times = items.select(name)
+    times = times.filter(created_times(times, nothing)[1:] > 0)  # dates before 1970 have any form
+    if times[name].dtype == pl.String:
+        times = times.sort(pl.col(name).str.len_bytes(), descending=True)
+    return times.head(1)
