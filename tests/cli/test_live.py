@@ -1,11 +1,13 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 from mmrec.cli.app import app
 from mmrec.realtime import RealtimeRecommender, SqliteLog, Versions
 from mmrec.recommender import Recommender
+from mmrec.trends import TrendWeights
 
 
 def call(*arguments):
@@ -50,6 +53,19 @@ def test_learn_and_roll_back(saved, log, tmp_path):
     refused = call("rollback", versions, "--to", "nothing")
     assert isinstance(refused.exception, ValueError)
     assert isinstance(call("rollback", tmp_path / "no").exception, FileNotFoundError)
+
+
+def test_learn_says_what_its_figures_lack(saved, log, tmp_path):
+    made = Recommender.load(saved)
+    learn = ["--log", log, "--versions", tmp_path / "versions", "--once"]
+    for weights, end in (
+        (TrendWeights(), "\n"),
+        (TrendWeights(now=1.0), "; neither has popularity\n"),
+    ):
+        trend = replace(made.state.trend, weights=weights)
+        Recommender(replace(made.state, trend=trend)).save(tmp_path / "run")
+        said = call("learn", tmp_path / "run", *learn).stdout
+        assert re.search(r"without learning 0\.\d{4}" + end, said), said
 
 
 def test_learn_from_an_empty_log(saved, tmp_path):

@@ -110,9 +110,23 @@ def test_a_feed_of_hours_is_counted_in_minutes(name):
     assert max(choices[4:]) < 5 * 3600
 
 
-def test_a_log_of_months_has_the_choices_of_days_alone():
+def test_a_log_of_months_has_the_choices_of_a_trend():
     kind = kinds_of(feed_of(hours=24 * 90), "test", None)["windowed-popularity"]
-    assert [s["window"] / 86_400 for s in kind.settings] == [7, 1, 30, 180]
+    assert [s["window"] / 86_400 for s in kind.settings] == [7, 1, 30, 180, 1 / 24, 1 / 4, 3]
+
+
+@pytest.mark.parametrize("name", sorted(TIMED))
+def test_a_feed_of_ten_days_is_counted_in_hours(name):
+    """Another item is popular every two hours."""
+    rng = np.random.default_rng(0)
+    count, hours = 4000, 240
+    share = np.sort(rng.random(count))
+    hot = 1 + (share * hours / 2).astype(int) * 7 % V
+    item = np.where(rng.random(count) < 0.8, hot, rng.integers(1, V + 1, count))
+    rows = {"user_id": rng.integers(0, count, count), "item_id": item}
+    log = Interactions(rows | {"timestamp": 1.6e9 + share * hours * 3600})
+    report = evaluate_baselines(split_by_time(log, CATALOG))[name]
+    assert list(report["chosen"].values()) == [3600]
 
 
 @pytest.mark.parametrize("name", sorted((ALWAYS | TIMED) - {"popularity", "markov"}))

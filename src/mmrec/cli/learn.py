@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from mmrec.data.wording import counted
+from mmrec.data.wording import counted, listed
 from mmrec.realtime import OnlineTrainer, SqliteLog, Versions
 from mmrec.recommender import Recommender
 
@@ -93,7 +93,8 @@ def _line(trainer: OnlineTrainer) -> str:
     now = trainer.metrics()
     if not now["events"]:
         return f"offset {trainer.offset}: no event to learn from yet"
-    return (
+    line = (
         f"offset {trainer.offset}: NDCG@10 of the last {counted(round(now['events']), 'event')} "
         f"{now['online']:.4f}, without learning {now['frozen']:.4f}"
     )
+    return f"{line}; neither has {listed(trainer.left_out)}" if trainer.left_out else line

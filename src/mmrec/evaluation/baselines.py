@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -26,7 +27,7 @@ from mmrec.evaluation.protocol import RankingProtocol
 from mmrec.evaluation.ranking import rank_targets
 from mmrec.evaluation.report import evaluate
 from mmrec.metrics import ndcg
-from mmrec.trends import shorter_times
+from mmrec.trends import HALF_LIVES, shorter_times
 
 BEFORE = {"valid": "train", "test": "valid"}
 """For each part, the last part before it, up to which baselines are fitted."""
@@ -156,7 +157,7 @@ def kinds_of(split: Split, part: str, content: ContentVectors | None) -> dict[st
     """Return the baselines that a split allows, by name."""
     kinds = {"popularity": Kind(Popularity)}
     if split.sequences.timed:
-        times = [*(days * DAY for days in (7, 1, 30, 180)), *shorter_times(split.train.time)]
+        times = _times(split.train.time)
         lives, windows = ([{name: t} for t in times] for name in ("half_life", "window"))
         kinds["recent-popularity"] = Kind(RecentPopularity, lives, timed=True)
         kinds["windowed-popularity"] = Kind(WindowedPopularity, windows, timed=True)
@@ -171,6 +172,14 @@ def kinds_of(split: Split, part: str, content: ContentVectors | None) -> dict[st
         near = partial(ContentNearest, *content)
         kinds["content-nearest"] = Kind(near, [{"decay": decay} for decay in (0.8, 0.95, 0.5)])
     return kinds
+
+
+def _times(events: Float[np.ndarray, " E"]) -> list[float]:
+    """Return half-lives and windows to choose from: days, and what a trend may have in the log."""
+    days = [number * DAY for number in (7, 1, 30, 180)]
+    span = float(np.ptp(events)) if len(events) else 0.0
+    own = [*shorter_times(events), *(time for time in HALF_LIVES if time < span)]
+    return list(dict.fromkeys([*days, *sorted(own)]))
 
 
 def _fitted(kind: Kind, events: Sequences, size: int) -> Iterator[tuple[Settings, Baseline]]:

@@ -1,28 +1,56 @@
 import numpy as np
 import pytest
 
-from mmrec.realtime.learning.monitor import Detector, LossMonitor
+from mmrec.realtime.learning.monitor import LEAST, Detector, LossMonitor
 
 
-def test_the_mean_fades():
-    monitor, mean = LossMonitor(fade=0.9), None
-    for loss in np.random.default_rng(0).random(20):
-        monitor.update(float(loss))
-        mean = loss if mean is None else 0.9 * mean + 0.1 * loss
+def test_the_mean_weighs_events_and_fades():
+    rng = np.random.default_rng(0)
+    losses, sizes = rng.random(20), rng.integers(1, 60, 20)
+    monitor = LossMonitor(fade=0.99)
+    for loss, events in zip(losses.tolist(), sizes.tolist(), strict=True):
+        monitor.update(loss, events=events)
+    own = np.repeat(losses, sizes)
+    mean = np.average(own, weights=0.99 ** np.arange(len(own))[::-1])
     assert monitor.mean == pytest.approx(mean)
 
 
 def test_health_is_measured_against_the_mark():
-    monitor = LossMonitor(fade=0.5, tolerance=1.2)
+    monitor = LossMonitor(tolerance=1.2)
     assert monitor.healthy
-    monitor.update(1.0)
-    monitor.update(9.0)
+    monitor.update(1.0, events=LEAST)
+    monitor.update(9.0, events=LEAST)
     assert monitor.healthy  # there is no mark yet
     monitor.mark()
-    monitor.update(5.5)
+    monitor.update(5.5, events=LEAST)
     assert monitor.healthy
-    monitor.update(9.0)
+    monitor.update(9.0, events=LEAST)
     assert not monitor.healthy
+    expected = f"the mean of the loss, {monitor.mean:.2f}, is above 1.2 times"
+    assert monitor.trouble.startswith(expected)
+
+
+@pytest.mark.parametrize("first", [1, LEAST - 1, LEAST])
+def test_a_small_first_batch_is_no_reference(first):
+    monitor = LossMonitor()
+    monitor.update(0.1, events=first)
+    monitor.mark()
+    for _ in range(40):
+        monitor.update(2.0, events=64)
+    assert monitor.healthy == (first < LEAST)
+    monitor.mark()
+    assert monitor.healthy
+    assert monitor.mean == pytest.approx(2.0, rel=0.02)
+
+
+def test_the_means_of_an_earlier_state_start_again():
+    monitor = LossMonitor()
+    # the reference of one batch, as a checkpoint had it before events were counted
+    earlier = {"mean": 2.19, "reference": 0.756, "drifts": 1, "refused_in_a_row": 2}
+    monitor.load_state_dict(earlier)
+    assert (monitor.mean, monitor.reference) == (None, None)
+    assert (monitor.drifts, monitor.refused_in_a_row) == (1, 2)
+    assert monitor.healthy
 
 
 def test_batches_that_are_refused_one_after_another_are_no_good_sign():
@@ -31,6 +59,7 @@ def test_batches_that_are_refused_one_after_another_are_no_good_sign():
         assert monitor.healthy
         monitor.refuse()
     assert not monitor.healthy
+    assert "the last 3 batches are not finite" in monitor.trouble
     monitor.update(1.0)
     assert monitor.healthy
 

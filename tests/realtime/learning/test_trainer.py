@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
+from mmrec.affinities import Unseen
 from mmrec.affinities import learned as learned_model
 from mmrec.realtime.learning.trainer import OnlineTrainer
 from mmrec.realtime.learning.versions import Versions
@@ -10,16 +13,19 @@ from mmrec.realtime.log.events import NewEvent
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log.sqlite_log import SqliteLog
 from mmrec.realtime.recommender import RealtimeRecommender
+from mmrec.recommender import Recommender
+from mmrec.trends import TrendWeights
+from mmrec.trends.age import AGE_VALUES
 
 SMALL = {"batch_size": 8, "replay": 50, "replay_batch": 4, "negatives": 12}
 
 
-def walk(log, items, users=6, steps=10, start=0):
+def walk(log, items, users=6, steps=10, start=0, **event):
     """Write events in which an item is followed by the one before it."""
     for step in range(steps):
         for user in range(users):
             item = items[(3 * user - step) % len(items)]
-            log.append(f"u{user}", item, time=float(start + step))
+            log.append(f"u{user}", item, time=float(start + step), **event)
 
 
 def run(trainer):
@@ -135,7 +141,51 @@ def test_a_worse_model_is_held_back(by_id, versions, caplog):
     trainer.running.gains["frozen"].extend([1.0] * 100)
     assert not trainer.publish()
     assert versions.current() is None
-    assert "is not published" in caplog.text
+    assert "offset 24 is not published: the NDCG@10 of the last 24 events, 0." in caplog.text
+    assert "is below that without learning, 0." in caplog.text
+
+
+@pytest.mark.parametrize("first", ["cart", "view"])
+def test_a_small_first_batch_does_not_stop_versions(fit, versions, first):
+    made = fit(log={"users": 60, "items": 30}, epochs=1, targets=("cart",), negative=("view",))
+    log, items = MemoryLog(), made.catalog.ids
+    trainer = OnlineTrainer(made, log, versions, publish_every=10**6, tolerance=1.0, **SMALL)
+    log.append("u1", items[0], event_type="cart", time=0.0)
+    log.append("u1", items[1], event_type=first, time=1.0)
+    run(trainer).publish()
+    assert trainer.learner.monitor.events == (first == "cart")  # a view is no target
+    assert trainer.learner.monitor.reference is None
+    walk(log, items, start=10, steps=40, event_type="cart")
+    run(trainer)
+    assert trainer.learner.healthy
+    assert trainer.publish()
+    assert trainer.learner.monitor.reference == trainer.learner.monitor.mean
+
+
+def test_the_reason_not_to_publish_is_said(by_id, versions, caplog):
+    log = MemoryLog()
+    walk(log, by_id.catalog.ids, steps=4)
+    trainer = run(OnlineTrainer(by_id, log, versions, tolerance=1.0, **SMALL))
+    monitor = trainer.learner.monitor
+    monitor.reference = monitor.mean / 2
+    assert not trainer.publish()
+    assert "is not published: the mean of the loss, " in caplog.text
+
+
+def test_terms_that_the_metrics_lack_are_named(by_id, versions):
+    def left_out(weights, neighbours=()):
+        trend = replace(by_id.state.trend, weights=weights)
+        made = Recommender(replace(by_id.state, trend=trend, neighbours=neighbours))
+        return OnlineTrainer(made, MemoryLog(), versions, **SMALL).left_out
+
+    age = (0.5,) + (0.0,) * (AGE_VALUES - 1)
+    assert left_out(TrendWeights()) == []
+    assert left_out(TrendWeights(static=0.5)) == ["popularity"]
+    assert left_out(TrendWeights(now=0.5, age=age)) == ["popularity", "age"]
+    unseen = Unseen(by_id.state.counts.float())
+    counted = (unseen, replace(unseen, weight=0.0))
+    assert left_out(TrendWeights(), counted) == ["counted affinities"]
+    assert left_out(TrendWeights(), counted[1:]) == []
 
 
 def test_new_items_and_unknown_ones(content, versions):

@@ -21,31 +21,35 @@ class Detector(Protocol):
         ...
 
 
+LEAST = 200
+"""Events whose losses must be in a mean before it can be a reference."""
+
+
 class LossMonitor:
     """The running mean of the loss, compared with its value at the last published version.
 
-    Losses are those of events that have not been learned yet, so their mean is a test.
+    Losses are those of events that have not been learned yet, so their mean is a test. Every event
+    counts alike, however many are in its batch. A mean of less than 200 events is no reference.
 
     Args:
-        fade: weight of the earlier mean when a loss is added.
+        fade: what an event counts, relative to the one after it.
         tolerance: the largest healthy ratio of the mean to the reference.
-        detector: gets each loss; None finds no drifts.
+        detector: gets the loss of each batch; None finds no drifts.
 
     Raises:
         ValueError: ``fade`` is not between 0 and 1, or ``tolerance`` is not above 1.
 
     Example:
-        >>> monitor = LossMonitor(fade=0.5)
-        >>> for loss in (2.0, 2.0):
-        ...     monitor.update(loss)
+        >>> monitor = LossMonitor()
+        >>> monitor.update(2.0, events=400)
         >>> monitor.mark()
-        >>> monitor.update(8.0)
-        >>> monitor.mean, monitor.healthy
-        (5.0, False)
+        >>> monitor.update(8.0, events=400)
+        >>> monitor.trouble
+        'the mean of the loss, 5.59, is above 1.2 times that of the last version, 2.00'
     """
 
     def __init__(
-        self, *, fade: float = 0.98, tolerance: float = 1.2, detector: Detector | None = None
+        self, *, fade: float = 0.999, tolerance: float = 1.2, detector: Detector | None = None
     ) -> None:
         if not 0 < fade < 1 or tolerance <= 1:
             raise ValueError(
@@ -54,11 +58,13 @@ class LossMonitor:
         self.fade, self.tolerance, self.detector = fade, tolerance, detector
         self.mean: float | None = None
         self.reference: float | None = None
-        self.drifts = self.refused_in_a_row = 0
+        self.events = self.drifts = self.refused_in_a_row = 0
 
-    def update(self, loss: float) -> None:
-        """Add the loss of a batch."""
-        self.mean = loss if self.mean is None else self.fade * self.mean + (1 - self.fade) * loss
+    def update(self, loss: float, *, events: int = 1) -> None:
+        """Add the mean loss of a batch of one or more events."""
+        self.events += events
+        share = (1 - self.fade**events) / (1 - self.fade**self.events)
+        self.mean = loss if self.mean is None else self.mean + share * (loss - self.mean)
         self.refused_in_a_row = 0
         if self.detector is None:
             return
@@ -72,30 +78,45 @@ class LossMonitor:
         self.refused_in_a_row += 1
 
     def mark(self) -> None:
-        """Make the mean the reference."""
-        self.reference = self.mean
+        """Make the mean the reference, if it is one of enough events."""
+        self.reference = self.mean if self.events >= LEAST else None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the learner is not healthy, in words; None if it is."""
+        if self.refused_in_a_row >= 3:
+            return "the losses or gradients of the last 3 batches are not finite"
+        if self.mean is None or self.reference is None:
+            return None
+        if self.mean <= self.tolerance * self.reference:
+            return None
+        return (
+            f"the mean of the loss, {self.mean:.2f}, is above {self.tolerance:g} times "
+            f"that of the last version, {self.reference:.2f}"
+        )
 
     @property
     def healthy(self) -> bool:
         """Whether batches can be learned, and the loss isn't far above the reference."""
-        if self.refused_in_a_row >= 3:
-            return False
-        return (
-            self.mean is None
-            or self.reference is None
-            or self.mean <= self.tolerance * self.reference
-        )
+        return self.trouble is None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, which JSON can hold; a detector starts again after a restart."""
         return {
             "mean": self.mean,
             "reference": self.reference,
+            "events": self.events,
             "drifts": self.drifts,
             "refused_in_a_row": self.refused_in_a_row,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        self.mean, self.reference = state["mean"], state["reference"]
+        """Restore what :meth:`state_dict` returned.
+
+        The means of an earlier state, which lacks its number of events, start again: one batch
+        could have set them.
+        """
         self.drifts, self.refused_in_a_row = state["drifts"], state["refused_in_a_row"]
+        self.events = state.get("events", 0)
+        means = state if self.events else {"mean": None, "reference": None}
+        self.mean, self.reference = means["mean"], means["reference"]

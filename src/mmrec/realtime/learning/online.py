@@ -147,6 +147,11 @@ class OnlineLearner:
         return self.monitor.healthy
 
     @property
+    def trouble(self) -> str | None:
+        """Why the learner is not healthy, in words; None if it is."""
+        return self.monitor.trouble
+
+    @property
     def catalog_scorer(self) -> CatalogScorer:
         """The model over the catalogue as it is now."""
         counts = self.counts.float()
@@ -197,7 +202,7 @@ class OnlineLearner:
         rng = self._rng(0)
         new = examples_of(events)
         # Events with a loss that is not finite must not enter the reservoir.
-        if all(self._learn(new, rng) for _ in range(self.steps)):
+        if all(self._learn(new, rng, first=step == 0) for step in range(self.steps)):
             counted = self.are_learned(events.event_type)
             self._count(events.item[counted].to(self.counts.device))
             self.reservoir.add(new, rng)
@@ -251,8 +256,8 @@ class OnlineLearner:
         self.skipped, self.seed = values["skipped"], values["seed"]
         self.monitor.load_state_dict(values["monitor"])
 
-    def _learn(self, new: Examples, rng: np.random.Generator) -> bool:
-        """Do one step; return False if it was skipped."""
+    def _learn(self, new: Examples, rng: np.random.Generator, *, first: bool) -> bool:
+        """Do one step; return False if it was skipped. The loss of the first step is a test."""
         new = new.to(self.vectors.device)
         old = self.reservoir.sample(self.replay_batch, rng).to(self.vectors.device)
         if not len(new):
@@ -264,7 +269,7 @@ class OnlineLearner:
         vectors = torch.cat([own, beside], dim=1)
         weights = self.weights.parameters
         learning = [*weights, own] if own.requires_grad else weights
-        test, loss = self._losses(examples, len(new), vectors, pool, rng)
+        (test, number), loss = self._losses(examples, len(new), vectors, pool, rng)
         gradients = torch.autograd.grad(loss, learning)
         norm = torch.nn.utils.get_total_norm(gradients)
         if not bool(torch.isfinite(loss.detach() + norm)):
@@ -274,7 +279,8 @@ class OnlineLearner:
             return False
         scale = (CLIP / norm.clamp(min=1e-12)).clamp(max=1.0)
         self._apply([gradient * scale for gradient in gradients], pool.items)
-        self.monitor.update(float(test))
+        if first and number:
+            self.monitor.update(float(test), events=number)
         return True
 
     def _losses(
@@ -284,8 +290,8 @@ class OnlineLearner:
         vectors: Float[Tensor, "P D"],
         pool: DrawnPool,
         rng: np.random.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss of the ``new`` examples alone, and the loss of all for the gradient.
+    ) -> tuple[tuple[Tensor, int], Tensor]:
+        """Return the loss and number of new targets, and the loss of all for the gradient.
 
         The first ``new`` examples are new, the others come from the reservoir.
         """
@@ -308,7 +314,7 @@ class OnlineLearner:
         cut = int(valid[:new].sum())
         first = softmax_loss(logits[:cut], target[:cut], pool.candidates, pool.log_q)
         second = softmax_loss(logits[cut:], target[cut:], pool.candidates, pool.log_q)
-        return first.detach(), first + second
+        return (first.detach(), cut), first + second
 
     def _apply(self, gradients: list[Tensor], items: Int[Tensor, " P"]) -> None:
         self.weights.step(gradients[: len(self.weights.parameters)])

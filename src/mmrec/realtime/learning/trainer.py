@@ -1,6 +1,5 @@
 """Follows a log with a learner, tests it on each event, and publishes versions."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from mmrec.data import Catalog, Role
+from mmrec.data.wording import counted
 from mmrec.evaluation import Observed
 from mmrec.realtime.apply import CatalogEdit, moved
 from mmrec.realtime.learning.checkpoint import Checkpoint
@@ -21,6 +21,7 @@ from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import fingerprint
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender.recommender import Recommender
+from mmrec.trends import TrendWeights
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +132,22 @@ class OnlineTrainer:
     def metrics(self) -> dict[str, float]:
         """Return the running NDCG@10 of the learner (``"online"``) and of the ``"frozen"`` model.
 
-        ``"events"`` is the number of events in the means. See ``RunningNDCG``.
+        ``"events"`` is the number of events in the means. See ``RunningNDCG``. Both are of the
+        learned score alone: they lack the terms :attr:`left_out`, which a server adds to either.
         """
         return self.running.means()
+
+    @property
+    def left_out(self) -> list[str]:
+        """The terms of the RUN that are in no metric, in words."""
+        state = self.recommender.state
+        weights = state.trend.weights if state.trend else TrendWeights()
+        terms = {
+            "popularity": bool(weights.now or weights.static),
+            "age": any(weights.age),
+            "counted affinities": any(one.weight for one in state.neighbours),
+        }
+        return [name for name, counts in terms.items() if counts]
 
     def publish(self) -> bool:
         """Write a checkpoint and a version; return whether a version was written.
@@ -147,9 +161,8 @@ class OnlineTrainer:
         if self.offset <= self._published:
             return False
         now = self.metrics()
-        worse = now["online"] < (1 - self.tolerance) * now["frozen"]
-        if worse or not self.learner.healthy:
-            log.warning("offset %d is not published: %s", self.offset, json.dumps(now))
+        if trouble := self._worse(now) or self.learner.trouble:
+            log.warning("offset %d is not published: %s", self.offset, trouble)
             return False
         scorer = self.learner.publish()
         version = Version(
@@ -166,6 +179,16 @@ class OnlineTrainer:
         self.versions.publish(version)
         self._published = self.offset
         return True
+
+    def _worse(self, now: dict[str, float]) -> str | None:
+        """Return in what the learner is below the frozen model; None if it is not."""
+        if not now["online"] < (1 - self.tolerance) * now["frozen"]:
+            return None
+        return (
+            f"the NDCG@10 of the last {counted(int(now['events']), 'event')}, "
+            f"{now['online']:.4f}, is below that without learning, {now['frozen']:.4f}, "
+            f"by more than {self.tolerance:.0%}"
+        )
 
     def _next(self) -> list[Event]:
         """Return the next micro-batch, empty at the end of the log."""
