@@ -1,4 +1,5 @@
 import json
+from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -30,7 +31,7 @@ class Cells(HTMLParser):
 
 
 def test_a_report_is_a_dictionary_that_prints_as_a_table(by_id):
-    report = by_id.report
+    report = deepcopy(by_id.report)
     assert report == dict(report) == by_id.state.report
     assert json.loads(json.dumps(report)) == report
     assert str(report) == metrics_table(by_id.state.report)
@@ -51,7 +52,7 @@ def test_the_table_of_a_notebook_has_the_same_numbers(by_id):
 
 
 def test_names_are_escaped_in_html(by_id):
-    report = by_id.report
+    report = deepcopy(by_id.report)
     report["baselines"] = {"<b>": report["baselines"]["markov"]}
     assert "<th>&lt;b&gt;</th>" in report._repr_html_()
 
@@ -96,7 +97,7 @@ def test_a_recommender_without_metrics(by_id, report):
 
 
 def test_a_baseline_that_is_ahead_is_said_first(by_id):
-    report = by_id.report
+    report = deepcopy(by_id.report)
     own = report["test"]["ndcg@10"]
     report["baselines"] = {
         "item-knn": report["baselines"]["markov"]
@@ -119,7 +120,7 @@ def test_a_baseline_that_is_ahead_is_said_first(by_id):
 
 
 def test_what_new_items_get_is_said(by_id):
-    report = by_id.report
+    report = deepcopy(by_id.report)
     test = report["test"]
     test |= {"cold_share@10": 0.654, "targets": 530, "cold": {**test["cold"], "targets": 292}}
     share = "65.4% of the places in lists of ten (cold_share@10); 292 of 530 test targets"
@@ -139,7 +140,7 @@ def test_what_new_items_get_is_said(by_id):
 
 
 def test_an_update_that_is_worse_than_what_it_replaces_is_said_first(by_id):
-    report = by_id.report
+    report = deepcopy(by_id.report)
     own = report["test"]["ndcg@10"]
     said = f"this update is worse than the RUN before it: ndcg@10 {own:.4f} against {own + 0.1:.4f}"
     report["before"] = {"ndcg@10": own + 0.1}
