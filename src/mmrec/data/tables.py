@@ -90,9 +90,11 @@ def find_table(directory: Path, stem: str) -> Path:
     """
     path = find_optional(directory, stem)
     if path is None:
+        others = sorted(one.name for one in directory.glob("*") if one.name.endswith(SUFFIXES))
+        shown = f", but {others[:10]}{' and others' if len(others) > 10 else ''}" if others else ""
         raise FileNotFoundError(
             f"{directory} must hold one table {stem}, with an ending among {list(SUFFIXES)}; got "
-            f"none"
+            f"none{shown}"
         )
     return path
 

@@ -90,7 +90,8 @@ def _checked(
                 modalities = those_of(catalog, modalities, options=options)
             pictures = look_at_pictures(catalog, modalities, images)
             if material.log is not None:
-                use = find_use(material.log, catalog, modalities, options, pictures.present)
+                rows = material.tables["interactions"]
+                use = find_use(material.log, catalog, modalities, options, pictures.present, rows)
     found = _tables(material, said) + role_findings(material, options)
     found += _events(material, use, now) + _items(material, modalities, options, pictures, use)
     if use is not None:
