@@ -17,7 +17,7 @@ def test_a_text_among_lists_is_a_list_of_one(tmp_path, caplog, texts):
     assert column.to_list() == [
         ["a", 'b"]'],
         *([one] for one in texts),
-        None,
+        [],
         None,
         ["cats"],
         ["c"],

@@ -135,6 +135,16 @@ class EventRules:
         ]
 
     @property
+    def rules(self) -> list[str]:
+        """All rules, as they were written; also the usual types.
+
+        Example:
+            >>> EventRules(("buy",), negative=("qty < 0",), shown=()).rules[:2]
+            ['buy', 'qty < 0']
+        """
+        return [rule for _, rules in self._groups for rule in rules]
+
+    @property
     def usual_types(self) -> dict[Role, list[str]]:
         """The event types that have a role by their names, since no rule names them.
 
@@ -347,7 +357,7 @@ class EventRules:
             repeats = pl.col("_row").is_in(again.implode())
         facts = self._facts(interactions.frame, frame, kept.filter(repeats))
         kept = kept.filter(~repeats).drop("_row", strict=False)
-        for rule in self.unmatched(interactions.frame):
+        for rule in unmatched_conditions(self.rules, interactions.frame):
             log.warning("no event fits the rule %r", rule)
         self._check(kept, frame)
         names = kept["event"].unique().to_list()
@@ -358,18 +368,6 @@ class EventRules:
         if (kept["role"] == Role.TARGET).all() and (kept["weight"] == 1).all():
             kept = kept.drop("role", "weight")  # nothing to tell apart
         return interactions.with_frame(kept), facts
-
-    def unmatched(self, frame: pl.DataFrame) -> list[str]:
-        """Return the rules that are conditions and fit no event, as they were written.
-
-        Raises:
-            ValueError: a condition can't compare the values of a column.
-
-        Example:
-            >>> EventRules(negative=("qty < 0",)).unmatched(pl.DataFrame({"qty": [1, 2]}))
-            ['qty < 0']
-        """
-        return unmatched_conditions([rule for _, rules in self._groups for rule in rules], frame)
 
     def _resolved(self, frame: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
         """Return expressions for the type and the role of each event."""

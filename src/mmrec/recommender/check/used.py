@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, Interactions, Split
-from mmrec.data.rule_conditions import condition_of
+from mmrec.data.rule_conditions import condition_of, unmatched_conditions
 from mmrec.data.times import iso
 from mmrec.data.usable import tried
 from mmrec.data.wording import counted, did_you_mean, verb
@@ -174,7 +174,7 @@ def _unmatched(log: Interactions, options: Options) -> list[Finding]:
     types = set(log.frame["event"].drop_nulls()) if "event" in log.frame.columns else set()
     rules = [*(options.negative or ()), *(options.shown or ()), *options.ignored]
     # A condition that can't be read from the events is an error of its own.
-    conditions = tried(lambda: options.event_rules.unmatched(log.frame)) or []
+    conditions = tried(lambda: unmatched_conditions(options.event_rules.rules, log.frame)) or []
     said = [f"no event fits the rule {rule!r}" for rule in conditions]
     said += [
         f"no event has the type {name!r}{did_you_mean(name, types)}"
