@@ -149,6 +149,14 @@ def test_rules_that_fit_no_log(rules, message):
         EventRules(**rules).apply(log_of(["view", "cart"]))
 
 
+def test_conditions_that_fit_no_event_are_named(caplog):
+    log = Interactions({"user_id": ["u"] * 3, "item_id": [*"abc"], "qty": [1, 2, 3]})
+    caplog.clear()
+    EventRules(negative=("qty < 0", "qty > 2"), ignored=("qty is null",)).apply(log)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["no event fits the rule 'qty < 0'", "no event fits the rule 'qty is null'"]
+
+
 def test_rules_that_cannot_be_read():
     with pytest.raises(ValueError, match="rating"):
         EventRules(negative=("rating <=",))

@@ -41,6 +41,10 @@ def test_missing_parts(tmp_path):
         read_folder(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"must hold one table interactions, .*; got none"):
         read_folder(tmp_path)
+    for name in ("products.csv", "events.jsonl.gz", "readme.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match=r"got none, but \['events.jsonl.gz', 'products.c"):
+        read_folder(tmp_path)
     write(tmp_path)
     with pytest.raises(FileNotFoundError, match="no data set folder"):
         read_folder(tmp_path / "items.csv")

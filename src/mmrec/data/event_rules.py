@@ -1,19 +1,18 @@
 """What events mean: which are predicted, which are context, which say no, which don't count."""
 
 import logging
-import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from mmrec.data.conditions import Condition, parse_condition
 from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
+from mmrec.data.rule_conditions import condition_of, unmatched_conditions
 from mmrec.data.wording import did_you_mean, some_meant
 
 log = logging.getLogger(__name__)
@@ -73,8 +72,6 @@ SIGNALS = (
 MOST_KINDS = 10_000
 """Events whose types are kept, at most."""
 
-_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|contains)\b")
-
 
 @dataclass(frozen=True)
 class EventRules:
@@ -121,7 +118,7 @@ class EventRules:
     def __post_init__(self) -> None:
         for _, rules in self._groups:
             for rule in rules:
-                _condition(rule)
+                condition_of(rule)
         wrong = {name: value for name, value in self.weights.items() if not 0 <= value < 1e6}
         if wrong:
             raise ValueError(f"weights must be numbers of 0 or more; got {wrong}")
@@ -136,6 +133,16 @@ class EventRules:
             (Role.SHOWN, [*(self.shown or ()), *usual[Role.SHOWN]]),
             (Role.IGNORED, self.ignored),
         ]
+
+    @property
+    def rules(self) -> list[str]:
+        """All rules, as they were written; also the usual types.
+
+        Example:
+            >>> EventRules(("buy",), negative=("qty < 0",), shown=()).rules[:2]
+            ['buy', 'qty < 0']
+        """
+        return [rule for _, rules in self._groups for rule in rules]
 
     @property
     def usual_types(self) -> dict[Role, list[str]]:
@@ -167,7 +174,7 @@ class EventRules:
     def _read(self) -> list[tuple[Role, list[set[str]]]]:
         """The columns of each condition, by role; later roles win."""
         return [
-            (role, [set(one.columns) for rule in rules if (one := _condition(rule)) is not None])
+            (role, [set(one.columns) for rule in rules if (one := condition_of(rule)) is not None])
             for role, rules in self._groups
         ]
 
@@ -350,6 +357,8 @@ class EventRules:
             repeats = pl.col("_row").is_in(again.implode())
         facts = self._facts(interactions.frame, frame, kept.filter(repeats))
         kept = kept.filter(~repeats).drop("_row", strict=False)
+        for rule in unmatched_conditions(self.rules, interactions.frame):
+            log.warning("no event fits the rule %r", rule)
         self._check(kept, frame)
         names = kept["event"].unique().to_list()
         weights = pl.DataFrame({"event": names, "weight": [self.weight_of(n) for n in names]})
@@ -366,8 +375,8 @@ class EventRules:
         name = event
         role = pl.lit(int(Role.CONTEXT if self.targets else Role.TARGET))
         for kind, rules in self._groups:
-            names = [rule for rule in rules if _condition(rule) is None]
-            conditions = [c for rule in rules if (c := _condition(rule)) is not None]
+            names = [rule for rule in rules if condition_of(rule) is None]
+            conditions = [c for rule in rules if (c := condition_of(rule)) is not None]
             by_name = event.is_in(names) | event.str.ends_with(f":{_suffix(kind)}")
             known = [c for c in conditions if set(c.columns) <= set(frame.columns)]
             fits = [c.expression(frame).fill_null(False) for c in known]
@@ -381,7 +390,7 @@ class EventRules:
     def _check(self, kept: pl.DataFrame, before: pl.DataFrame) -> None:
         self._check_columns(before)
         types = sorted(before["event"].unique().to_list())
-        named = {rule for rule in (*self.targets, *self.weights) if _condition(rule) is None}
+        named = {rule for rule in (*self.targets, *self.weights) if condition_of(rule) is None}
         if unknown := sorted(named - set(types)):
             raise ValueError(
                 f"targets and weights name the event types {unknown}"
@@ -389,7 +398,7 @@ class EventRules:
             )
         given = [*(self.negative or ()), *(self.shown or ()), *self.ignored]
         for rule in given:
-            if _condition(rule) is None and rule not in types:
+            if condition_of(rule) is None and rule not in types:
                 meant = did_you_mean(rule, types)
                 log.warning("no event has the type %r%s; the log has %s", rule, meant, types)
         if not (kept["role"] == Role.TARGET).any():
@@ -440,9 +449,3 @@ class EventRules:
 
 def _suffix(role: Role) -> str:
     return role.name.lower()
-
-
-@lru_cache(1024)  # rules are read again for each live event
-def _condition(rule: str) -> Condition | None:
-    """Return the condition of a rule; None if it is the name of an event type."""
-    return parse_condition(rule) if _OPERATOR.search(rule) else None

@@ -154,7 +154,8 @@ def read_ids(ids: pl.Series, what: str, *, unique: bool = False) -> tuple[pl.Ser
         given, ids = ids, ids.cast(pl.Int64, strict=False)
         if (large := ids.is_null() & ~empty).any():
             wrong.append(
-                f"{what}: {name} must be below 2**63; got {given.max()} in {first_rows(large)}"
+                f"{what}: {name} must be below 2**63; got {given.filter(large)[0]} in "
+                f"{first_rows(large)}"
             )
     elif ids.dtype != pl.String:
         ids, odd = _whole(ids, empty, what)

@@ -1,8 +1,5 @@
 """Reading tables from frames, mappings and files."""
 
-import codecs
-import gzip
-import io
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence, Sized
@@ -13,6 +10,7 @@ import polars as pl
 
 from mmrec.data.csv_files import read_csv
 from mmrec.data.given_columns import renamed
+from mmrec.data.json_lines import read_json_lines
 from mmrec.data.wording import did_you_mean, shortened, some_meant
 
 Table = pl.DataFrame | pl.LazyFrame | str | Path | Mapping[str, Sequence[Any]] | Any
@@ -90,9 +88,11 @@ def find_table(directory: Path, stem: str) -> Path:
     """
     path = find_optional(directory, stem)
     if path is None:
+        others = sorted(one.name for one in directory.glob("*") if one.name.endswith(SUFFIXES))
+        shown = f", but {others[:10]}{' and others' if len(others) > 10 else ''}" if others else ""
         raise FileNotFoundError(
             f"{directory} must hold one table {stem}, with an ending among {list(SUFFIXES)}; got "
-            f"none"
+            f"none{shown}"
         )
     return path
 
@@ -205,39 +205,12 @@ def _read_path(path: Path, what: str, rows: int | None) -> pl.DataFrame:
         if kind == "parquet":
             return _read_parquet(path, rows)
         if "sv" not in kind:
-            return _read_json(path)
+            return read_json_lines(path, what)
         return read_csv(path, "\t" if kind == "tsv" else ",", what, rows)
     except (Exception, pl.exceptions.PanicException) as error:  # a panic is not an Exception
         raise ValueError(
             f"{what}: {path.name} can't be read as a table: {first_line(error)}"
         ) from error
-
-
-def _read_json(path: Path) -> pl.DataFrame:
-    content = path.read_bytes()
-    if path.suffix.lower() == ".gz":
-        content = gzip.decompress(content)
-    content = content.removeprefix(codecs.BOM_UTF8)
-    try:
-        # The type of a column depends on all lines.
-        frame = pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
-    except (Exception, pl.exceptions.PanicException):
-        _check_lines(content)
-        raise
-    if not frame.columns:
-        raise ValueError("its lines must be JSON objects with fields")
-    return frame
-
-
-def _check_lines(content: bytes) -> None:
-    """Raise a ``ValueError`` that names the first line that is not a JSON object."""
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            fits = not line.strip() or isinstance(json.loads(line), dict)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(f"line {number} must be a JSON object; got {shortened(repr(line))}")
 
 
 def _read_parquet(path: Path, rows: int | None) -> pl.DataFrame:

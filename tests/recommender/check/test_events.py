@@ -128,6 +128,30 @@ def test_unused_signals_and_rules(data):
     assert found["unmatched_rule"].text == ("no event has the type 'hate' (did you mean 'hated'?)")
 
 
+def test_a_condition_that_fits_no_event_is_named_as_it_was_written(data):
+    data.events = data.events.with_columns(qty=pl.int_range(1200) % 3)
+    rules = Options(targets=("cart", "qty>5"), negative=("qty < 0", "qty = 0"))
+    said = [one.text for one in data.check(options=rules).findings if one.kind == "unmatched_rule"]
+    assert said == ["no event fits the rule 'qty>5'", "no event fits the rule 'qty < 0'"]
+    assert "unmatched_rule" not in data.found(options=Options(negative=("qty = 0",)))
+    found = data.found(options=Options(negative=("event < 3",)))  # an error that is told once
+    assert "unmatched_rule" not in found
+
+
+def test_rules_that_fit_rows_which_cannot_be_used_are_no_mistake(data):
+    data.events = data.events.with_columns(qty=pl.int_range(1200) % 1200)
+    data.set_events(3, timestamp=-1)
+    data.set_events(2, event="like")
+    rules = Options(targets=("like",), negative=("qty = 2",))
+    found = data.found(options=rules)
+    assert {"table", "unusable_events"} <= set(found)
+    assert not {"split", "unmatched_rule"} & set(found)
+    found = data.found(options=Options(targets=("like", "share")))
+    assert found["split"].text == (
+        "targets and weights name the event types ['share']; got ['cart', 'like', 'view']"
+    )
+
+
 def test_a_suggestion_keeps_the_rules_that_were_given(data):
     data.set_events(100, event="skip")
     data.events = data.events.with_columns(rating=pl.int_range(1200) % 5 + 1)

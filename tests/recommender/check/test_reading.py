@@ -91,3 +91,20 @@ def test_ids_that_are_no_whole_numbers_are_left_out(data):
         "in 30 rows, first [2, 42, 82] (counted from 0, a header not counted)",
     ]
     assert (len(material.catalog), len(material.log), material.unknown) == (39, 1168, 30)
+
+
+def test_columns_of_a_table_that_cannot_be_read_are_not_judged(data):
+    data.events = data.events.rename({"item_id": "movieId"})
+    folder = data.write()
+    (folder / "items.parquet").unlink()
+    (folder / "items.jsonl").write_text('{"movieId": "i0", "name": "a"}\n{"movieId"\n')
+    columns = {"movieId": "item_id", "name": "title", "wer": "user_id"}
+    [problem] = read_material(folder, columns, None).problems
+    assert "line 2 must be a JSON object" in problem
+    (folder / "items.jsonl").unlink()
+    [problem] = read_material(folder, columns, None).problems
+    assert "must hold one table items" in problem
+    assert problem.endswith("got none, but ['interactions.parquet']")
+    data.write()
+    said = read_material(folder, columns, None).problems[0]
+    assert said.startswith("columns must name columns of the tables; ['name', 'wer'] are not in")

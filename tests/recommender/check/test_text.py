@@ -36,3 +36,15 @@ def test_long_tables_are_cut(data):
     report = data.check()
     assert str(report).count("and 10 more, see --json") == 2  # types, and their roles
     assert len(report.to_dict()["there"]["events"]["types"]) == 40
+
+
+def test_an_event_is_in_one_row_of_the_table_of_roles(data):
+    data.set_events(1200, event="view")
+    data.events = pl.concat([data.events, data.events[:100]]).sort("timestamp", maintain_order=True)
+    report = data.check()
+    [table] = [one for one in sections(report) if one.title == "What fit would use: events"]
+    assert [row[:3] for row in table.rows[1:]] == [
+        ("predicted", "view", "1,200"),
+        ("dropped as a repeat", "view", "100"),
+    ]
+    assert report.used["events"]["roles"] == {"target": {"view": 1300}}

@@ -87,3 +87,18 @@ def test_the_hint_for_sessions_is_typed_as_it_is(data):
     assert sessions.there["events"]["users"] == report.there["events"]["users"]
     unused = [one["column"] for one in sessions.used["unused"]["interactions"]]
     assert sorted(unused) == ["person", "who"]
+
+
+def test_a_hint_says_how_many_codes_differ_and_that_commas_are_no_points(data):
+    data.items = data.items.with_columns(
+        price=pl.Series([f"{n},99" for n in range(39)] + [""]),
+        sum=pl.Series([f"1.{n + 100},5 €" for n in range(40)]),
+        sku=pl.Series([f"A-{n // 2}" if n < 8 else f"A-{n}" for n in range(40)]),
+    )
+    hints = {one["column"]: one["hint"] for one in data.check().used["unused"]["items"]}
+    comma = "It looks like numbers with a decimal comma. With a point in its place: A modality can"
+    assert hints["price"] == f"{comma} read it: side:price or number:price."
+    assert hints["sum"].startswith(comma)
+    assert hints["sku"].startswith(
+        "It looks like codes, addresses or files, of which 36 of 40 differ; a modality"
+    )

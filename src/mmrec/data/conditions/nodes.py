@@ -5,6 +5,7 @@ value is missing, neither. A column of booleans is a test too.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -245,14 +246,21 @@ def columns_of(node: Node) -> list[str]:
         >>> columns_of(Comparison(Arithmetic(Column("a"), "/", Column("b")), "<", Number(1)))
         ['a', 'b']
     """
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(one.name for one in nodes_of(node) if isinstance(one, Column)))
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """Yield a node and all nodes in it, in their order.
+
+    Example:
+        >>> [str(one) for one in nodes_of(Negative(Arithmetic(Column("a"), "/", Number(2))))]
+        ['-(a / 2)', 'a / 2', 'a', '2']
+    """
     waiting: list[object] = [node]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, Column):
-            found.setdefault(one.name)
-        elif isinstance(one, tuple):
+        if isinstance(one, tuple):
             waiting += reversed(one)
         elif isinstance(one, Node):
+            yield one
             waiting += reversed(list(vars(one).values()))
-    return list(found)

@@ -27,6 +27,7 @@ from mmrec.recommender.check.texts import text_findings
 from mmrec.recommender.check.there import describe_data
 from mmrec.recommender.check.unused import find_unused, unused_findings
 from mmrec.recommender.check.used import Use, find_use
+from mmrec.recommender.check.watching import watching_findings
 from mmrec.recommender.content import Modality, modalities_of, those_of
 from mmrec.recommender.options import Options
 
@@ -90,9 +91,12 @@ def _checked(
                 modalities = those_of(catalog, modalities, options=options)
             pictures = look_at_pictures(catalog, modalities, images)
             if material.log is not None:
-                use = find_use(material.log, catalog, modalities, options, pictures.present)
+                rows = material.tables["interactions"]
+                use = find_use(material.log, catalog, modalities, options, pictures.present, rows)
     found = _tables(material, said) + role_findings(material, options)
-    found += _events(material, use, now) + _items(material, modalities, options, pictures, use)
+    found += _events(material, use, options, now) + _items(
+        material, modalities, options, pictures, use
+    )
     if use is not None:
         named = None if pictures is None else pictures.column
         unused = find_unused(material, use, options, columns, named)
@@ -125,7 +129,7 @@ def _tables(material: Material, said: Said) -> list[Finding]:
     return refused + guessed
 
 
-def _events(material: Material, use: Use | None, now: float) -> list[Finding]:
+def _events(material: Material, use: Use | None, options: Options, now: float) -> list[Finding]:
     found = []
     if (raw := material.tables.get("interactions")) is not None:
         usable = 0 if material.log is None else len(material.log)
@@ -134,6 +138,7 @@ def _events(material: Material, use: Use | None, now: float) -> list[Finding]:
             found += alike_ids(raw["user_id"], "user", shown=False)
     if material.log is not None:
         found += event_findings(material.log, now)
+        found += watching_findings(material.log, material.catalog, options.event_rules.rules)
         if use is not None and material.catalog is not None:
             found += before_created(material.log, material.catalog, use.created)
             used = [column for modality in use.content.values() for column in modality.columns]

@@ -175,7 +175,8 @@ def _same(pictures: Pictures, catalog: Catalog) -> list[Finding]:
         return []
     rows = sorted({row for group in groups for row in group})
     most = max(map(len, groups))
-    several = f"{len(groups):,} are each shared by several items, one of them by {most:,}"
+    up_to = "2 items" if most == 2 else f"2 to {most:,} items"
+    several = f"{len(groups):,} are each shared by {up_to}"
     shared = f"one is shared by {most:,} items" if len(groups) == 1 else several
     return [
         warning(

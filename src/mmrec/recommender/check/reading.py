@@ -54,7 +54,10 @@ def read_material(
     if time_unit is not None and time_unit not in get_args(TimeUnit):
         raise ValueError(f"time_unit must be one of {list(get_args(TimeUnit))}; got {time_unit!r}")
     problems = Problems()
-    tables = _rename(_read_tables(folder, problems), columns or {}, problems)
+    tables = _read_tables(folder, problems)
+    # A column may be one of a table that can't be read.
+    given = columns or {} if not problems.found else _known_columns(tables, columns or {})
+    tables = _rename(tables, given, problems)
     for name, frame in tables.items():
         warn_of_odd_values(frame, name)
     material = Material(folder, tables)
@@ -84,15 +87,21 @@ def _rename(
     """Return tables with columns renamed, as far as that is possible."""
     with problems:
         return rename_columns(tables, columns)
-    known = {old for frame in tables.values() for old in frame.columns}
-    made = {}
+    given, made = _known_columns(tables, columns), {}
     for name, frame in tables.items():
-        given = {old: new for old, new in columns.items() if old in known}
         made[name] = frame
         with Problems():  # it was said above
             here = {old: new for old, new in given.items() if old in frame.columns}
             made |= rename_columns({name: frame}, here)
     return made
+
+
+def _known_columns(
+    tables: Mapping[str, pl.DataFrame], columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Return those of the new names of columns whose present name is that of a column."""
+    known = {old for frame in tables.values() for old in frame.columns}
+    return {old: new for old, new in columns.items() if old in known}
 
 
 def _catalog(material: Material, problems: Problems) -> Catalog | None:

@@ -156,14 +156,18 @@ def _used(used: Mapping[str, Any]) -> list[Section]:
 
 def _roles(events: Mapping[str, Any]) -> Section:
     guessed = {name for names in events["guessed"].values() for name in names}
-    rows = [
-        (_ROLES[role], name or "(none)", f"{count:,}", "by its name" if name in guessed else "")
+    repeats = events["dropped_repeats"]
+    rows = [  # an event is in one row
+        (
+            *(_ROLES[role], name or "(none)", f"{count - repeats.get(name, 0):,}"),
+            "by its name" if name in guessed else "",
+        )
         for role, counts in events["roles"].items()
         for name, count in counts.items()
     ]
     rows += [
         ("dropped as a repeat", name or "(none)", f"{count:,}", "same item as the event before")
-        for name, count in events["dropped_repeats"].items()
+        for name, count in repeats.items()
     ]
     return Section("What fit would use: events", (("role", "type", "events", ""), *rows))
 

@@ -29,6 +29,9 @@ SESSIONS = ("session_id", "sessionid", "session")
 
 IMPRESSION = "impression_id"
 
+COMMAS = 0.9
+"""Share of texts with a decimal comma from which a column looks like numbers."""
+
 _RULE = "A rule of events can read it"
 _MEANT = ("user_id", "item_id", "event")
 
@@ -173,11 +176,21 @@ def _hint(column: pl.Series, name: str) -> str:
         return _modality(name, "text")
     if Columns(column.to_frame()).holds(name) == "time":
         return "It holds times as texts; conditions can read them, see mmrec recommend --where."
-    few = column.drop_nulls().n_unique() <= min(MANY, len(column) // 2)
-    if not few and (_is_codes(column) or looks_like_paths(column)):
+    if _has_commas(column):
         return (
-            "It looks like codes, addresses or files, of which each item has another; a modality "
-            "learns little from them."
+            "It looks like numbers with a decimal comma. With a point in its place: "
+            f"{_modality(name, 'side', 'number')}"
+        )
+    texts = column.drop_nulls()
+    different = texts.n_unique()
+    few = different <= min(MANY, len(column) // 2)
+    if not few and (_is_codes(column) or looks_like_paths(column)):
+        each = "each item has another"
+        if different < len(texts):
+            each = f"{different:,} of {len(texts):,} differ"
+        return (
+            f"It looks like codes, addresses or files, of which {each}; a modality learns little "
+            "from them."
         )
     return _modality(name, "category" if few else "text")
 
@@ -188,6 +201,16 @@ def _modality(name: str, *kinds: str) -> str:
         some = " or ".join(kinds)
         return f"A modality, {some}, can read it under another name: {name!r} can't be typed."
     return f"A modality can read it: {' or '.join(as_modality([name], kind) for kind in kinds)}."
+
+
+def _has_commas(column: pl.Series) -> bool:
+    """Return whether nearly all values are numbers with a decimal comma."""
+    if column.dtype != pl.String:
+        return False
+    texts = column.filter(filled(column)).str.strip_chars()
+    return int(texts.str.contains(r"^[+-]?\d[\d.]*,\d{1,2}(\s?\D{1,4})?$").sum()) > COMMAS * len(
+        texts
+    )
 
 
 def _is_codes(column: pl.Series) -> bool:

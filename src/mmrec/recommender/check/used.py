@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mmrec.data import Catalog, EventRules, Interactions, Split
+from mmrec.data import Catalog, Interactions, Split
+from mmrec.data.rule_conditions import condition_of, unmatched_conditions
 from mmrec.data.times import iso
+from mmrec.data.usable import tried
 from mmrec.data.wording import counted, did_you_mean, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
@@ -54,8 +56,19 @@ def find_use(
     modalities: Mapping[str, Modality],
     options: Options,
     pictured: Mapping[str, np.ndarray],
+    rows: pl.DataFrame | None = None,
 ) -> Use:
-    """Return what ``fit`` would use of events and items; arguments as for :func:`uses_of`."""
+    """Return what ``fit`` would use of events and items.
+
+    Args:
+        log: the events that can be used.
+        catalog: the items.
+        modalities: the modalities, by name.
+        options: the options of ``fit``.
+        pictured: as for :func:`uses_of`.
+        rows: all events, where some can't be used: a rule that fits these alone is no mistake.
+    """
+    whole = log if rows is None or len(rows) == len(log) else _of_all_rows(log, rows)
     findings: list[Finding] = []
     split = None
     events: dict[str, Any] = {"roles": {}, "dropped_repeats": {}, "guessed": {}, "split": None}
@@ -63,8 +76,10 @@ def find_use(
         split = split_log(log, options, catalog)
         facts = split.facts
     except ValueError as problem:
-        findings.append(error("split", None, str(problem), _advice(log, options)))
-        facts = _facts(log, options)
+        facts, of_rules = _applied(log, options)
+        said = str(problem) if of_rules is None else _applied(whole, options)[1]
+        if said is not None:
+            findings.append(error("split", None, said, _advice(log, options)))
     events |= {name: facts.get(name, events[name]) for name in ("roles", "dropped_repeats")}
     events["guessed"] = facts.get("guessed", {})
     if split is not None:
@@ -77,7 +92,7 @@ def find_use(
     findings += [*refused, *wrong]
     findings += [
         *_signals(facts, log.frame, options.negative or ()),
-        *_unmatched(log, options),
+        *_unmatched(whole, options),
         *_unlabelled(log),
     ]
     return Use(split, events, content, created, tuple(findings))
@@ -91,12 +106,12 @@ def _advice(log: Interactions, options: Options) -> str:
     return "Change the rules of events, --split or --min-count."
 
 
-def _facts(log: Interactions, options: Options) -> dict[str, Any]:
-    """Return the roles of events that can't be split, if the rules fit them."""
+def _applied(log: Interactions, options: Options) -> tuple[dict[str, Any], str | None]:
+    """Return the roles of events that can't be split, and why rules refuse them, if they do."""
     try:
-        return options.event_rules.apply(log)[1]
-    except ValueError:
-        return {}
+        return options.event_rules.apply(log)[1], None
+    except ValueError as problem:
+        return {}, str(problem)
 
 
 def _parts(split: Split) -> dict[str, Any]:
@@ -155,20 +170,24 @@ def _signals(facts: dict[str, Any], events: pl.DataFrame, given: Sequence[str]) 
 
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:
-    """Find rules that name an event type which no event has."""
+    """Find rules that name an event type which no event has, and conditions that fit none."""
     types = set(log.frame["event"].drop_nulls()) if "event" in log.frame.columns else set()
     rules = [*(options.negative or ()), *(options.shown or ()), *options.ignored]
-    # A condition reads a column, a name doesn't.
-    names = [r for r in rules if r not in types and not EventRules(ignored=(r,)).columns]
-    return [
-        warning(
-            "unmatched_rule",
-            None,
-            f"no event has the type {name!r}{did_you_mean(name, types)}",
-            "Check its spelling.",
-        )
-        for name in names
+    # A condition that can't be read from the events is an error of its own.
+    conditions = tried(lambda: unmatched_conditions(options.event_rules.rules, log.frame)) or []
+    said = [f"no event fits the rule {rule!r}" for rule in conditions]
+    said += [
+        f"no event has the type {name!r}{did_you_mean(name, types)}"
+        for name in rules
+        if condition_of(name) is None and name not in types
     ]
+    advice = "Check its spelling, its numbers and what the column holds."
+    return [warning("unmatched_rule", None, text, advice) for text in said]
+
+
+def _of_all_rows(log: Interactions, rows: pl.DataFrame) -> Interactions:
+    """Return a log that has also the rows that can't be used, for rules of events alone."""
+    return log.with_frame(rows.with_columns(pl.col("^event$").cast(pl.String)))
 
 
 def _unlabelled(log: Interactions) -> list[Finding]:
