@@ -44,6 +44,21 @@ def test_what_happens_now_is_popular_now(made):
     assert live.recommend("stranger", k=3, at=later + 1)[0].item == "i9"
 
 
+def test_a_quiet_night_does_not_bring_old_hits_back(made):
+    """With a half-life of an hour, all recent events count nearly nothing after 12 hours."""
+    trend = replace(made.state.trend, half_life=3600.0, pseudo_count=5.0)
+    live = RealtimeRecommender(Recommender(replace(made.state, trend=trend)))
+    start = 2e6
+    for number in range(300):
+        live.observe(f"reader{number}", "i9", "view", start + number)
+
+    def shown(at):
+        return [(line.item, line.score) for line in live.recommend("stranger", k=5, at=at)]
+
+    assert shown(start + 300)[0][0] == "i9"
+    assert shown(start + 12 * 3600) == shown(start + 300)
+
+
 def test_it_counts_what_a_live_trend_counts(made):
     log = MemoryLog()
     live = RealtimeRecommender(made, log=log)
