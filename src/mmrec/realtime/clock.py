@@ -57,9 +57,8 @@ def created_ahead(items: pl.DataFrame, now: float | None = None) -> str | None:
     if not len(late):
         return None
     column, has = created_column(items.columns), verb(len(late), "has", "have")
-    them = verb(len(late), "it", "them")
+    of = f"{len(late):,} of {counted(len(items), 'item')} {has} a {column}"
     return (
-        f"{len(late):,} of {counted(len(items), 'item')} {has} a {column} later than this machine's "
-        f"clock, by up to {duration(float(late.max()))}: until then, conditions such as "
-        f"age({column}) < 2d let {them} through"
+        f"{of} later than this machine's clock, by up to {duration(float(late.max()))}: until then, "
+        f"conditions such as age({column}) < 2d let {verb(len(late), 'it', 'them')} through"
     )
