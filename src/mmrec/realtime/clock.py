@@ -59,6 +59,6 @@ def created_ahead(items: pl.DataFrame, now: float | None = None) -> str | None:
     column, has = created_column(items.columns), verb(len(late), "has", "have")
     of = f"{len(late):,} of {counted(len(items), 'item')} {has} a {column}"
     return (
-        f"{of} later than this machine's clock, by up to {duration(float(late.max()))}: until then, "
-        f"conditions such as age({column}) < 2d let {verb(len(late), 'it', 'them')} through"
+        f"{of} later than this machine's clock, by up to {duration(float(late.max()))}: until "
+        f"then, conditions such as age({column}) < 2d let {verb(len(late), 'it', 'them')} through"
     )
