@@ -3,9 +3,11 @@
 import logging
 import time
 
+import polars as pl
+
 from mmrec import Recommender
 from mmrec.realtime import RealtimeRecommender
-from mmrec.realtime.clock import AHEAD, ahead_of_clock
+from mmrec.realtime.clock import AHEAD, ahead_of_clock, created_ahead
 from mmrec.recommender import Options
 
 
@@ -34,3 +36,29 @@ def test_a_live_event_of_the_future_is_stored_with_a_note_and_warned_of_once(cap
     assert many.note == one.note
     assert [event.item for event in live.history("ann")] == ["a", "b"]
     assert sum("later than" in record.message for record in caplog.records) == 1
+
+
+def test_items_of_the_future_are_said():
+    now = 1.7e9
+    times = [now - 5, now + AHEAD, now + 3 * 86_400, None]
+    rows = pl.DataFrame({"item_id": [*"abcd"], "created_at": times})
+    said = created_ahead(rows, now)
+    assert said == (
+        "1 of 4 items has a created_at later than this machine's clock, by up to 3 days: "
+        "until then, conditions such as age(created_at) < 2d let it through"
+    )
+    assert created_ahead(rows[:2], now) is None
+    assert created_ahead(rows.drop("created_at"), now) is None
+    assert created_ahead(pl.DataFrame({"item_id": ["a"], "created_at": ["soon"]}), now) is None
+
+
+def test_a_live_item_of_the_future_has_a_note():
+    events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+    items = {"item_id": [*"abc"], "created_at": ["2020-01-01"] * 3}
+    options = Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+    live = RealtimeRecommender(Recommender.fit(events, items, options=options))
+    added = live.add_items({"item_id": ["d", "e"], "created_at": ["2199-01-01", "2020-01-01"]})
+    young = live.catalog.where("age(created_at) < 2d")[live.catalog.indices_of(added)]
+    assert young.tolist() == [True, False]
+    assert "1 of 2 items has a created_at later than" in live.without_content(added)
+    assert live.without_content(added[1:]) is None

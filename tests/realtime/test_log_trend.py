@@ -1,4 +1,5 @@
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +43,50 @@ def test_what_happens_now_is_popular_now(made):
     for number in range(300):
         live.observe(f"reader{number}", "i9", "view", later)
     assert live.recommend("stranger", k=3, at=later + 1)[0].item == "i9"
+
+
+def with_half_life(made, hours):
+    trend = replace(made.state.trend, half_life=hours * 3600.0, pseudo_count=1.0)
+    return Recommender(replace(made.state, trend=trend))
+
+
+def test_a_quiet_night_does_not_bring_old_hits_back(made):
+    """With a half-life of an hour, all recent events count nearly nothing after 12 hours."""
+    live = RealtimeRecommender(with_half_life(made, 1.0))
+    start = 2e6
+    for number in range(300):
+        live.observe(f"reader{number}", "i9", "view", start + number)
+
+    def shown(at):
+        return [(line.item, line.score) for line in live.recommend("stranger", k=5, at=at)]
+
+    assert shown(start + 300)[0][0] == "i9"
+    assert shown(start + 12 * 3600) == shown(start + 300)
+
+
+def test_an_event_of_the_far_future_counts_as_of_when_it_came(made):
+    now, shares = time.time(), []
+    for at in (now, 4e9):
+        live = RealtimeRecommender(with_half_life(made, 1.0))
+        live.observe("ann", "i1", "view", now)
+        live.observe("bob", "i9", "view", at)
+        shares.append(live.trend.popularity(live.snapshots.now, now + 48 * 3600))
+        assert now <= live.trend.trend(live.snapshots.now).latest < now + 60
+        assert [event.time for event in live.history("bob")] == [at]
+    assert np.allclose(*shares, rtol=0.01)
+
+
+def test_an_event_of_the_far_future_does_not_stay_after_a_restart(made):
+    log = MemoryLog()
+    first = RealtimeRecommender(with_half_life(made, 1.0), log=log)
+    first.observe("ann", "i1", "view", 2e6)
+    first.observe("bob", "i9", "view", 4e9)
+    again = RealtimeRecommender(with_half_life(made, 1.0), log=log)
+    found = again.trend.trend(again.snapshots.now)
+    assert found.latest == 2e6
+    again.observe("eve", "i2", "view", 2e6 + 48 * 3600)
+    share = again.trend.popularity(again.snapshots.now, 2e6 + 48 * 3600)
+    assert float(share[10]) < float(share[3]) / 20
 
 
 def test_it_counts_what_a_live_trend_counts(made):

@@ -49,7 +49,7 @@ def test_likelihoods_are_those_of_the_smoothed_shares():
         expected = []
         for item, now in zip(target, at, strict=True):
             past = events.before(now)
-            weights = 2.0 ** (-(now - past.time) / half_life)
+            weights = 2.0 ** (-(past.time[-1] - past.time) / half_life)  # as of the last event
             recent = np.bincount(past.item, weights, minlength=21)
             share = smoothed_share(recent, static_share(train.counts(20)), m)[item]
             expected.append(math.log(0.99 * share + 0.01 / 20))

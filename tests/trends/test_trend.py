@@ -37,8 +37,9 @@ def formula(trend, events, at):
     """The bonus of each item from its definition."""
     past = [(i, t) for i, t in zip(events.item, events.time, strict=True) if t < at]
     recent = dict.fromkeys(range(V + 1), 0.0)
+    last = max((time for _, time in past), default=at)
     for item, time in past:
-        recent[item] += 2 ** ((time - at) / trend.half_life)
+        recent[item] += 2 ** ((time - last) / trend.half_life)
     total = sum(recent.values())
     m = max(trend.pseudo_count / 0.05 - total, trend.pseudo_count)
     bonus = [0.0]
@@ -102,12 +103,28 @@ def test_without_weights_there_is_no_bonus_but_popularity():
     assert trend.popularity()[0] == 0
 
 
-def test_popular_is_popular_now_and_the_long_run_after_a_silence():
-    events = ItemEvents(np.repeat([1, 2], [90, 10]), START + np.arange(100.0) * 60)
-    trend = Trend.of(events, events.counts(2), half_life=300.0, pseudo_count=0.5)
-    assert int(trend.popularity().argmax()) == 2
-    later = trend.popularity(START + 1e9)
-    torch.testing.assert_close(later, torch.tensor([0.0, 0.9, 0.1]))
+def test_a_pause_changes_no_popularity_but_ages():
+    """A common factor says nothing of the order, so the hits of the whole log do not come back."""
+    events = ItemEvents(np.repeat([1, 2], [900, 100]), START + np.arange(1000.0) * 60)
+    hour = made(events, half_life=HOUR)
+    now, later = hour.popularity(), hour.popularity(hour.latest + 12 * HOUR)
+    assert int(now.argmax()) == 2
+    assert torch.equal(later, now)
+    assert torch.equal(LiveTrend(hour).popularity(hour.latest + 1e9), now)
+    past = TrendHistory(hour, events)
+    torch.testing.assert_close(past.popularity(hour.latest + 1e9), now)
+    popular = replace(hour, weights=TrendWeights(now=1.0))
+    at = torch.tensor([hour.latest, hour.latest + 12 * HOUR], dtype=torch.float64)
+    assert torch.equal(popular.bonus(at)[1], popular.bonus(at)[0])
+    aged = replace(hour, weights=TrendWeights(age=AGE_TABLE)).bonus(at)
+    assert aged[1, 2] < aged[0, 2]
+
+
+def test_the_first_event_after_a_pause_weighs_what_it_usually_does():
+    events = ItemEvents(np.repeat([1, 2], [900, 100]), START + np.arange(1000.0) * 60)
+    live = LiveTrend(made(events, half_life=HOUR))
+    live.add(3, float(events.time[-1]) + 12 * HOUR)
+    assert float(live.popularity()[3]) == pytest.approx(1 / 40)  # the usual number is 2 / 5 %
 
 
 def test_an_unknown_time_is_the_end_of_the_log():

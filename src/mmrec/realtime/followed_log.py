@@ -1,9 +1,12 @@
 """The events of a log that count, one after the other."""
 
+import math
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from mmrec.data import Role
+from mmrec.realtime.clock import AHEAD
 from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import Snapshot
 
@@ -19,7 +22,11 @@ class FollowedLog:
     Negative, shown and ignored events don't count. Neither do repeats, if the rules of the RUN drop
     them: events on the item, and of the type, of their user's event before in the log, see
     ``mmrec.data.interactions.is_repeat``. An event on an item that another process has added
-    waits until this process knows the item. Not safe to use from several threads at once.
+    waits until this process knows the item.
+
+    An event that is more than a minute later than the clock counts as of when it came. Of those
+    that came before this process began, this is not known: they count as of the latest of the
+    events before them in the log. Not safe to use from several threads at once.
 
     Args:
         log: the log.
@@ -29,6 +36,7 @@ class FollowedLog:
 
     def __init__(self, log: EventLog, size: int, count: Callable[[Event, int], None]) -> None:
         self.log, self._size, self._count, self._offset = log, size, count, 0
+        self._before, self._latest = log.last_offset, -math.inf
         self._waiting: deque[Event] = deque(maxlen=WAITING)
         self._last: OrderedDict[str, Event] = OrderedDict()
 
@@ -47,8 +55,9 @@ class FollowedLog:
         if self.log.last_offset > self._offset:
             for event in self.log.read(after=self._offset):
                 self._offset = event.offset
-                if self._counts(event, now):
-                    self._take(event, now)
+                came = event._replace(time=self._time_of(event))
+                if self._counts(came, now):
+                    self._take(came, now)
 
     def forget(self, user: str) -> None:
         """Drop the last event of a user.
@@ -57,6 +66,15 @@ class FollowedLog:
             user: the name of the user in the log.
         """
         self._last.pop(user, None)
+
+    def _time_of(self, event: Event) -> float:
+        """Return the time as of which the next event of the log counts."""
+        now = time.time()
+        if event.time <= now + AHEAD:
+            self._latest = max(self._latest, event.time)
+            return event.time
+        known = event.offset <= self._before and math.isfinite(self._latest)
+        return self._latest if known else now
 
     def _counts(self, event: Event, now: Snapshot) -> bool:
         """Return whether the next event of the log counts."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.data.wording import counted, verb
-from mmrec.realtime.clock import ahead_of_clock
+from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
@@ -488,8 +488,8 @@ class RealtimeRecommender:
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.
 
-        It is about modalities, and about ``created_at`` if the model has a trend. Ids are passed
-        over, since new items have none.
+        It is about modalities, about ``created_at`` if the model has a trend, and about a
+        ``created_at`` that is later than now. Ids are passed over, since new items have none.
 
         Raises:
             ValueError: an id is unknown.
@@ -528,7 +528,8 @@ class RealtimeRecommender:
             column = created_column(rows.columns)
             empty = f"for conditions such as age({column}) < 2d it is empty"
             said.append(f"{of}{column}: {age}{then}; {empty}")
-        return "; ".join(said) or None
+        said.append(created_ahead(rows) or "")
+        return "; ".join(filter(None, said)) or None
 
     def update_items(
         self,

@@ -63,7 +63,8 @@ def pseudo_count(train: ItemEvents, half_life: float) -> float:
     if not len(train):
         return LEAST_PSEUDO_COUNT
     at = np.linspace(0, len(train) - 1, min(len(train), SAMPLED_TIMES)).round().astype(int)
-    usual = float(np.median(_totals(train.time, train.time[at], half_life)))
+    stop = np.searchsorted(train.time, train.time[at], side="left")
+    usual = float(np.median(_totals(train.time, stop, train.time[at], half_life)))
     return max(PSEUDO_SHARE * usual, LEAST_PSEUDO_COUNT)
 
 
@@ -77,6 +78,8 @@ def choose_half_life(
     half_lives: Sequence[float] = HALF_LIVES,
 ) -> tuple[float, dict[float, float]]:
     """Return the half-life under whose smoothed share later events are most likely.
+
+    As in :class:`mmrec.trends.Trend`, events decay up to the last event before a time.
 
     Args:
         events: all events that a request may know of; those before its time count.
@@ -106,11 +109,13 @@ def choose_half_life(
         )
     static = static_share(train.counts(catalog_size))[target]
     starts, times = _by_item(events, catalog_size)
+    stop = np.searchsorted(events.time, at, side="left")
+    last = np.where(stop > 0, np.append(at[:1], events.time)[stop], at)  # as of the last event
     likelihood = {}
     for half_life in half_lives:
-        total = _totals(events.time, at, half_life)
+        total = _totals(events.time, stop, last, half_life)
         prior = prior_count(total, pseudo_count(train, half_life))
-        recent = _decayed_sums(starts, times, target, at, half_life)
+        recent = _decayed_sums(starts, times, target, at, last, half_life)
         share = (recent + prior * static) / (total + prior)
         mixed = (1 - UNIFORM) * share + UNIFORM / catalog_size
         likelihood[float(half_life)] = float(np.log(mixed).mean())
@@ -118,9 +123,12 @@ def choose_half_life(
 
 
 def _totals(
-    times: Float[np.ndarray, " E"], at: Float[np.ndarray, " N"], half_life: float
+    times: Float[np.ndarray, " E"],
+    stop: Int[np.ndarray, " N"],
+    at: Float[np.ndarray, " N"],
+    half_life: float,
 ) -> Float[np.ndarray, " N"]:
-    """Return the decayed number of all events before each time; the events' times ascend.
+    """Return what the first ``stop`` events count at each time; the events' times ascend.
 
     They are summed in blocks: the full blocks before a time, and the events since.
     """
@@ -132,7 +140,6 @@ def _totals(
     until = np.zeros(full + 1)  # the first 0, 1, 2, … blocks, at the end of the last of them
     for row in range(full):
         until[row + 1] = until[row] * decay[row] + own[row]
-    stop = np.searchsorted(times, at, side="left")
     number = stop // BLOCK
     since = np.where(number > 0, at - np.append(0.0, ends)[number], 0.0)
     place = number[:, None] * BLOCK + np.arange(BLOCK)
@@ -156,13 +163,14 @@ def _decayed_sums(
     starts: Int[np.ndarray, " V2"],
     times: Float[np.ndarray, " E"],
     items: Int[np.ndarray, " N"],
+    before: Float[np.ndarray, " N"],
     at: Float[np.ndarray, " N"],
     half_life: float,
 ) -> Float[np.ndarray, " N"]:
-    """Return the decayed number of the events of each item before each time."""
+    """Return what the events of each item before some times count at other times."""
     sums = np.empty(len(items))
-    for row, (item, now) in enumerate(zip(items, at, strict=True)):
+    for row, (item, until, now) in enumerate(zip(items, before, at, strict=True)):
         own = times[starts[item] : starts[item + 1]]
-        first, stop = np.searchsorted(own, [now - FORGOTTEN * half_life, now], side="left")
+        first, stop = np.searchsorted(own, [now - FORGOTTEN * half_life, until], side="left")
         sums[row] = np.exp2((own[first:stop] - now) / half_life).sum()
     return sums

@@ -50,13 +50,21 @@ class PopularityHistory:
         Raises:
             ValueError: the time is NaN.
         """
-        if np.isnan(time):
-            raise ValueError("a history of popularity needs the time of each request; got NaN")
-        stop = int(np.searchsorted(self.events.time, time, side="left"))
-        snapshot = stop // self._stride
-        start = snapshot * self._stride
-        values = self._snapshots[snapshot] * self._decay_since(start, time)
-        return self._with_events(values, start, stop, time)
+        return self._until(self._stop(time), time)
+
+    def at_last(self, time: float) -> Float[np.ndarray, " V1"]:
+        """Return :meth:`before`, but as of the last event before a time: it counts 1.
+
+        Raises:
+            ValueError: the time is NaN.
+
+        Example:
+            >>> events = ItemEvents(np.array([1, 2]), np.array([0.0, 3600.0]))
+            >>> PopularityHistory(events, 2, 3600.0).at_last(1e6)
+            array([0. , 0.5, 1. ])
+        """
+        stop = self._stop(time)
+        return self._until(stop, float(self.events.time[stop - 1]) if stop else time)
 
     def values(self, times: Float[np.ndarray, " B"]) -> Float[np.ndarray, "B V1"]:
         """Return :meth:`before` for each of many times, ``(B, V + 1)``."""
@@ -64,6 +72,19 @@ class PopularityHistory:
         for row, time in enumerate(times):
             values[row] = self.before(float(time))
         return values
+
+    def _stop(self, time: float) -> int:
+        """Return the number of events before a time."""
+        if np.isnan(time):
+            raise ValueError("a history of popularity needs the time of each request; got NaN")
+        return int(np.searchsorted(self.events.time, time, side="left"))
+
+    def _until(self, stop: int, time: float) -> Float[np.ndarray, " V1"]:
+        """Return what the first ``stop`` events of each item count at a time."""
+        snapshot = stop // self._stride
+        start = snapshot * self._stride
+        values = self._snapshots[snapshot] * self._decay_since(start, time)
+        return self._with_events(values, start, stop, time)
 
     def _take_snapshots(self) -> Float[np.ndarray, "G V1"]:
         """Return the values just after the first 0, S, 2 S, … events, at the last one's time."""

@@ -62,9 +62,12 @@ class LiveTrend:
     def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
         """Return what to add to the score of every catalogue index, see :meth:`Trend.bonus`."""
         at = known(at, self._latest)
-        return self._trend.bonus_of(at, self._counts.values, self._created)
+        return self._trend.bonus_of(at, self._recent, self._created)
 
     def popularity(self, at: float = math.nan) -> Float[Tensor, " V1"]:
         """Return the smoothed share of each item at a time: what new users are shown."""
         now = self._latest if math.isnan(at) else at
-        return self._trend.popularity_of(self._counts.values(now))
+        return self._trend.popularity_of(self._recent(now))
+
+    def _recent(self, at: float) -> Float[np.ndarray, " V1"]:
+        return self._counts.values(min(at, self._latest))

@@ -138,8 +138,8 @@ def smoothed_share(
 
     ``(recent + p · static) / (Σ recent + p)``, where ``p`` counts events of the long run: as many
     as recent ones lack to their usual number, at least the pseudo-count, and the pseudo-count alone
-    if the usual number is 10 or less. After a long silence the shares are the long-run ones. An
-    event that ends it counts as much as it usually does, if the usual number is above 10.
+    if the usual number is 10 or less. Without recent events the shares are the long-run ones. An
+    event that ends a pause counts as much as it usually does, if the usual number is above 10.
 
     Args:
         recent: decayed number of events.

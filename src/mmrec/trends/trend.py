@@ -35,8 +35,9 @@ class Trend:
 
     ``bonus = w_now · log1p(V · share(at)) + w_static · log1p(V · share_static) + f(age(at))``.
 
-    Without further events, popularity decays from the end of the log on. :class:`TrendHistory`
-    answers for earlier times, :class:`LiveTrend` counts events that come.
+    Events decay up to the last event before ``at``. From then on all would decay by one factor,
+    which says nothing of their order, so a pause changes no share; ages go on.
+    :class:`TrendHistory` answers for earlier times, :class:`LiveTrend` counts events that come.
 
     Attributes:
         weights: what each term adds.
@@ -59,7 +60,7 @@ class Trend:
         >>> trend = replace(trend, weights=TrendWeights(now=1.0))
         >>> trend.bonus(torch.tensor([20.0, 1e6], dtype=torch.float64))
         tensor([[0.0000, 0.8293, 0.5355],
-                [0.0000, 0.8473, 0.5108]])
+                [0.0000, 0.8293, 0.5355]])
     """
 
     weights: TrendWeights
@@ -134,11 +135,11 @@ class Trend:
         Args:
             at: float64 unix seconds of each request; NaN if unknown.
         """
-        return self.bonus_of(known(at, self.latest), self._counts.values, self.created)
+        return self.bonus_of(known(at, self.latest), self._recent, self.created)
 
     def popularity(self, at: float = math.nan) -> Float[Tensor, " V1"]:
         """Return the smoothed share of each item at a time: what new users are shown."""
-        return self.popularity_of(self._counts.values(self.latest if math.isnan(at) else at))
+        return self.popularity_of(self._recent(self.latest if math.isnan(at) else at))
 
     def bonus_of(
         self, at: Float[Tensor, " B"], recent: Recent, created: Float[np.ndarray, " V1"]
@@ -245,6 +246,9 @@ class Trend:
     @cached_property
     def _counts(self) -> DecayedCounts:
         return DecayedCounts.starting_at(self.half_life, self.value, self.time)
+
+    def _recent(self, at: float) -> Float[np.ndarray, " V1"]:
+        return self._counts.values(min(at, self.latest))
 
     def _row(self, recent: np.ndarray, created: np.ndarray, at: float) -> np.ndarray:
         now, age = self.features(recent, created, at)

@@ -12,6 +12,8 @@ from mmrec.trends.trend import Trend, with_first_times
 class TrendHistory:
     """A trend at times of a log, from the events before each time alone: for evaluation.
 
+    Popularity is that of the last event before a time, as in :class:`Trend`.
+
     Args:
         trend: half-life, weights and long-run counts.
         events: all events that requests may know of; those before the time of each count.
@@ -19,8 +21,8 @@ class TrendHistory:
     Example:
         >>> events = ItemEvents(np.array([1, 1, 2]), np.array([0.0, 10.0, 20.0]))
         >>> trend = Trend.of(events, events.counts(2), half_life=10.0, pseudo_count=1.0)
-        >>> TrendHistory(trend, events).popularity(20.0)
-        tensor([0.0000, 0.6792, 0.3208])
+        >>> TrendHistory(trend, events).popularity(21.0)
+        tensor([0.0000, 0.6458, 0.3542])
     """
 
     def __init__(self, trend: Trend, events: ItemEvents) -> None:
@@ -39,16 +41,16 @@ class TrendHistory:
         Raises:
             ValueError: a time is NaN, and the trend is active.
         """
-        return self.trend.bonus_of(at, self.history.before, self.created)
+        return self.trend.bonus_of(at, self.history.at_last, self.created)
 
     def popularity(self, at: float) -> Float[Tensor, " V1"]:
-        """Return the smoothed share of each item just before a time.
+        """Return the smoothed share of each item as of the last event before a time.
 
         Raises:
             ValueError: the time is NaN.
         """
-        return self.trend.popularity_of(self.history.before(at))
+        return self.trend.popularity_of(self.history.at_last(at))
 
     def features(self, at: float) -> tuple[Float[np.ndarray, " V1"], Float[np.ndarray, " V1"]]:
         """Return ``log1p(V · share)`` and the age of each item at a time."""
-        return self.trend.features(self.history.before(at), self.created, at)
+        return self.trend.features(self.history.at_last(at), self.created, at)
