@@ -9,6 +9,9 @@ FRAME = pl.DataFrame(
         "item_id": ["1", "2", "3"],
         "price": ["1.5", "", None],
         "since": ["2024-05-01", "2024-05-01T12:00", None],
+        "Bestand": ["3", "0", "3"],
+        "child_safe": ["true", "False", ""],
+        "Größe": ["38", "40", "38"],
         "zip": ["01000", "20", "30"],
         "author_id": ["1", "2", "3"],
         "Title": ["1984", "2001", "300"],
@@ -26,6 +29,8 @@ FRAME = pl.DataFrame(
         ("price", "nan", "a number"),
         ("price", "12 EUR", "a number"),
         ("since", "soon", "a date such as 2024-05-01"),
+        ("Bestand", "ausverkauft", "a number"),
+        ("child_safe", "maybe", "true or false"),
     ],
 )
 def test_another_text_is_refused_where_a_condition_reads_numbers(column, text, kind):
@@ -36,7 +41,7 @@ def test_another_text_is_refused_where_a_condition_reads_numbers(column, text, k
 
 
 def test_what_is_or_may_be_a_text_takes_any_text():
-    free = ("item_id", "zip", "author_id", "Title", "color", "nothing", "other")
+    free = ("item_id", "zip", "Größe", "author_id", "Title", "color", "nothing", "other")
     HeldKinds().check(pl.DataFrame({name: ["a text"] for name in free}), FRAME)
     HeldKinds().check(pl.DataFrame({"price": ["-2e3", "", None], "since": ["", None, None]}), FRAME)
 
@@ -47,6 +52,8 @@ def test_copies_of_a_catalogue_check_and_others_are_read_as_they_are():
         with pytest.raises(ValueError, match="price must be a number"):
             one.typed({"item_id": ["1"], "price": ["cheap"]}, strict=True)
     assert catalog.typed({"item_id": ["1"], "price": ["cheap"]})["price"].to_list() == ["cheap"]
+    with pytest.raises(ValueError, match=r"\['item_id', 'price'\]; got \['prize'\] \(did you mean"):
+        catalog.typed({"item_id": ["1"], "prize": ["2"]}, strict=True)
     # Without the flag nothing is refused: a log of changes must be read as it was written.
     catalog.update({"item_id": ["1"], "price": ["cheap"]})
     assert catalog.row("1")["price"] == "cheap"

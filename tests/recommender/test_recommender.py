@@ -343,7 +343,7 @@ def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
         "item_id": ["twin", "bare"],
         "title": [title, None],
         "image": [image, None],
-        "color": ["blue", "red"],
+        "kind": ["blue", "red"],
     }
     assert own.add_items(rows) == ["twin", "bare"]
     assert own.similar("i5", 1)[0].item == "twin"
@@ -352,14 +352,14 @@ def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     place = {item: number for number, item in enumerate(ids(lines))}
     assert abs(place["twin"] - place["i5"]) == 1
     assert "bare" in place
-    assert ids(own.recommend(["twin"], 100, where={"color": "red"})) == ["bare"]
+    assert ids(own.recommend(["twin"], 100, where={"kind": "red"})) == ["bare"]
     # Those that were there are as they were.
     known = [item for item in ids(lines) if item not in ("twin", "bare")]
     assert known == ids(by_content.recommend(["i3", "i4"], 100))
     own.save(tmp_path / "own")
     again = Recommender.load(tmp_path / "own")
     assert again.recommend(["twin", "i3"], 20) == own.recommend(["twin", "i3"], 20)
-    assert again.catalog.row("twin")["color"] == "blue"
+    assert again.catalog.row("twin")["kind"] == "blue"
 
 
 def test_new_items_may_lack_columns(own):
@@ -413,6 +413,30 @@ def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
     } == {13}
     assert own.recommend(["i3"], 20) == before
     assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
+
+
+def test_new_items_take_no_value_and_no_column_that_conditions_could_not_read(own):
+    texts = {"child_safe": ["true", "false"] * 6, "duration": ["90", "95"] * 6}
+    frame = own.catalog.frame.with_columns(
+        **{name: pl.Series(values) for name, values in texts.items()}
+    )
+    own = Recommender(replace(own.state, catalog=Catalog(frame)))
+    for column, text, said in (
+        (
+            "child_safe",
+            "maybe",
+            "child_safe must be true or false as in the catalogue; got 'maybe'",
+        ),
+        ("duration", "long", "duration must be a number as in the catalogue; got 'long'"),
+        ("titel", "lamp", r"got \['titel'\] \(did you mean 'title'\?\)"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            own.add_items({"item_id": ["new"], "title": ["lamp"], column: [text]})
+    assert own.catalog.frame.equals(frame)
+    row = {"item_id": ["new"], "title": ["lamp"], "child_safe": [True], "duration": [100]}
+    assert own.add_items(row) == ["new"]
+    found = own.recommend(["i3"], 20, where="child_safe = true and duration >= 100")
+    assert ids(found) == ["new"]
 
 
 def test_a_new_item_of_a_model_of_ids(saved):

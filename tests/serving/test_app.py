@@ -383,19 +383,34 @@ def test_a_value_keeps_the_type_of_its_column(connect, by_number):
 
 def test_a_text_column_of_numbers_takes_no_other_text(connect, by_number):
     """As in a catalogue of a CSV file, of which every column is text."""
-    columns = {"price": ["1.5", "2.5", "", None], "sold": ["true", "false", None, "true"]}
+    columns = {
+        "price": ["1.5", "2.5", "", None],
+        "sold": ["true", "false", None, "true"],
+        "Bestand": ["3", "0", "3", "1"],
+    }
     frame = by_number.catalog.frame.with_columns(
         **{name: pl.Series(values) for name, values in columns.items()}
     )
     live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=Catalog(frame))))
     client = connect(live)
-    wanted = {"price": ("cheap", "a number"), "sold": ("maybe", "true or false")}
+    wanted = {
+        "price": ("12,5", "a number"),
+        "sold": ("maybe", "true or false"),
+        "Bestand": ("ausverkauft", "a number"),
+    }
     for column, (text, kind) in wanted.items():
         said = f"items: {column} must be {kind} as in the catalogue; got {text!r}"
         sent = [{"item_id": 1, column: columns[column][1]}, {"item_id": 2, column: text}]
         for method, rows in (("PATCH", sent), ("POST", [{"item_id": 9, column: text}])):
             answer = client.request(method, "/items", json={"items": rows})
             assert (answer.status_code, answer.json()) == (400, {"detail": said})
+        for change, item in (
+            (live.update_items, 1),
+            (live.add_items, 9),
+            (live.recommender.add_items, 9),
+        ):
+            with pytest.raises(ValueError, match=said):
+                change({"item_id": [item], column: [text]})
     assert live.catalog.frame.equals(frame)
     assert live.log.last_change == 0
     sent = [{"item_id": 1, "price": 7, "title": "1984"}, {"item_id": 2, "price": "", "sold": None}]

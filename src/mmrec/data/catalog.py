@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int
 
-from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns
+from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns, require_known
 from mmrec.data.conditions import ParsedColumns, Where, matches
 from mmrec.data.held_kinds import HeldKinds
 from mmrec.data.ids import (
@@ -259,8 +259,9 @@ class Catalog:
 
         Args:
             rows: ``item_id`` and any columns.
-            strict: whether to refuse a text where a text column holds nothing but numbers, dates or
-                truth values, as a price of a CSV file, since no condition could compare it then.
+            strict: whether to refuse a column that the catalogue lacks, and a text where a text
+                column holds nothing but numbers, dates or truth values, as a price of a CSV file,
+                since no condition could compare it then.
 
         Raises:
             ValueError: an id is empty or occurs twice, an image is outside the folder, or a value
@@ -279,6 +280,7 @@ class Catalog:
             new = new.with_columns(fitted(new[name], now[name]) for name in others)
         _image_paths(new, self.images)
         if strict:
+            require_known(new.columns, now.columns)
             self._kinds.check(new, now)
         return new
 

@@ -9,6 +9,7 @@ from jaxtyping import Int
 
 from mmrec.data.conditions.columns import DESCRIBED, kind_of
 from mmrec.data.times import moments
+from mmrec.data.wording import some_meant
 
 DEEPEST = 1000
 """Edits that wait for a reader; with more, the frame is rewritten at once."""
@@ -71,6 +72,23 @@ def fitted_columns(rows: Any, frame: pl.DataFrame) -> Any:
         else values
         for name, values in rows.items()
     }
+
+
+def require_known(names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse names that are none of the catalogue's columns.
+
+    Raises:
+        ValueError: a name is unknown; the message has the column that may be meant.
+
+    Example:
+        >>> require_known(["titel"], ["item_id", "title"])
+        Traceback (most recent call last):
+        ...
+        ValueError: items have the columns ['item_id', 'title']; got ['titel'] (did you mean ...
+    """
+    if unknown := [name for name in names if name not in known]:
+        meant = some_meant(unknown[:3], known)
+        raise ValueError(f"items have the columns {[*known]}; got {unknown[:3]!r}{meant}")
 
 
 class Edit(NamedTuple):

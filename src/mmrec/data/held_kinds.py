@@ -5,21 +5,21 @@ import polars as pl
 from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
 from mmrec.data.text import TEXT_COLUMNS
 
-CODES = {"sku", "isbn", "ean", "gtin", "asin", "mpn", "size", "model", "author", "brand"}
-FREE = {*TEXT_COLUMNS, *CODES, "kind", "image", "images"}
+CODES = {"sku", "isbn", "ean", "gtin", "asin", "mpn", "model", "author", "brand"}
+SIZES = {"size", "größe", "groesse", "taille", "talla", "taglia", "maat"}
+FREE = {*TEXT_COLUMNS, *CODES, *SIZES, "kind", "image", "images"}
 """Columns in lower case that may hold any text, also if all texts so far are numbers."""
 
 
 SURE = 10
-"""Different whole numbers from which a column of texts is one of numbers."""
+"""Different whole numbers from which texts that are numbers but for some look like numbers."""
 
 
 class HeldKinds:
     """The kinds of values in the text columns of a frame: numbers, times, truth values or texts.
 
     A column is looked at once, so that the time of a later check doesn't grow with the frame. A
-    title or another usual text, an id and codes such as ``"007"`` are texts in any case, and so are
-    whole numbers of which there are less than 10 different ones.
+    title or another usual text, an id and codes such as ``"007"`` are texts in any case.
 
     Example:
         >>> held, frame = HeldKinds(), pl.DataFrame({"price": ["9.50", ""], "zip": ["01", "20"]})
@@ -81,10 +81,15 @@ def may_be_codes(numbers: pl.Series) -> bool:
     """
     texts = numbers.str.strip_chars()
     sure = texts.str.contains(r"[.eE]").any() or texts.n_unique() >= SURE
-    return not sure or bool(texts.str.contains(r"^[+-]?0\d").any())
+    return not sure or has_codes(numbers)
+
+
+def has_codes(numbers: pl.Series) -> bool:
+    """Return whether some of the texts that are numbers start with a zero, such as ``"007"``."""
+    return bool(numbers.str.strip_chars().str.contains(r"^[+-]?0\d").any())
 
 
 def _kind(frame: pl.DataFrame, name: str) -> Kind:
-    """Return what a column holds; a few whole numbers may be codes or sizes, so they are texts."""
+    """Return what a column holds; numbers that start with a zero are codes, so they are texts."""
     held = Columns(frame).holds(name)
-    return "text" if held == "number" and may_be_codes(frame[name]) else held
+    return "text" if held == "number" and has_codes(frame[name]) else held

@@ -479,7 +479,8 @@ class RealtimeRecommender:
             The ids that were added.
 
         Raises:
-            ValueError: an id is in the catalogue already, or the rows or features don't fit.
+            ValueError: an id is in the catalogue already, the catalogue lacks a column, or the rows
+                or features don't fit. Nothing is written.
             OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
         """
         frame, files = with_images(self._typed(rows), images, self.catalog)

@@ -599,11 +599,12 @@ class Recommender:
             The ids that were added.
 
         Raises:
-            ValueError: an id is in the catalogue already, or an encoder is not the one of the
-                training. Nothing is added.
+            ValueError: an id is in the catalogue already, the catalogue lacks a column, a value
+                doesn't fit its column, or an encoder is not the one of the training. Nothing is
+                added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
         """
-        new = Catalog(self.catalog.typed(rows), self.catalog.images)
+        new = Catalog(self.catalog.typed(rows, strict=True), self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")

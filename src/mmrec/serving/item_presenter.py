@@ -7,8 +7,8 @@ from zlib import crc32
 from fastapi import HTTPException
 
 from mmrec.data import ItemId
+from mmrec.data.columns import require_known
 from mmrec.data.pictures import first_name
-from mmrec.data.wording import some_meant
 from mmrec.display import title_in
 from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
@@ -53,10 +53,7 @@ class ItemPresenter:
         """
         known = self.live.catalog.columns
         sent = {name for row in rows for name in row}
-        if not sent <= set(known):
-            unknown = sorted(sent - set(known))[:3]
-            meant = some_meant(unknown, known)
-            raise ValueError(f"items have the columns {known}; got {unknown!r}{meant}")
+        require_known(sorted(sent), known)
         if any(row.get("item_id") is None for row in rows):
             raise ValueError("every item needs an item_id")
         made = [row | {"item_id": self.parsed(row["item_id"])} for row in rows]
