@@ -193,6 +193,30 @@ def test_conditions_hold_for_every_item(client, live):
     assert sorted(either) == ["i3", "i4"]
 
 
+def test_a_condition_of_the_server_holds_beside_that_of_a_request(connect, by_id):
+    live = RealtimeRecommender(by_id, where="kind = even")
+    client = connect(live)
+    observe(client, "ann", "i7")
+    even = [f"i{n}" for n in range(0, 30, 2)]
+    for user in ("ann", "nobody"):
+        assert sorted(ids(client.get(f"/recommend?user={user}&k=30"))) == sorted(even)
+        assert ids(client.get(f"/recommend?user={user}&where=item_id in (i3, i4)")) == ["i4"]
+        body = {"user": user, "where": [{"item_id": ["i5", "i6"]}]}
+        assert ids(client.post("/recommend", json=body)) == ["i6"]
+    assert sorted(ids(client.post("/recommend", json={"history": ["i7"], "k": 30}))) == sorted(even)
+    assert client.get("/explain?user=ann&item=i5").status_code == 200
+    with pytest.raises(ValueError, match="there is no column 'stock'"):
+        RealtimeRecommender(by_id, where="stock > 0")
+
+
+def test_a_condition_of_the_server_follows_changes(by_content):
+    live = RealtimeRecommender(by_content, where="kind = even")
+    live.update_items({"item_id": ["i4"], "kind": ["odd"]})
+    found = {line.item for line in live.recommend("nobody", k=30)}
+    assert "i4" not in found
+    assert "i6" in found
+
+
 @pytest.mark.parametrize(
     "where",
     [

@@ -77,6 +77,7 @@ def test_workers_get_the_same_settings(variables):
         redis="redis://r",
         workers=3,
         readers=2,
+        where="kind = even",
         columns={"who": "user_id"},
         time_unit="ms",
         limits=Limits(body=9, k=8, rate=7),
@@ -141,6 +142,29 @@ def test_ready_is_called_when_the_run_has_been_read(saved, tmp_path, monkeypatch
             ready=lambda: order.append("ready"),
         )
     assert order == ["ready", "run"]
+
+
+@pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])
+def test_what_holds_for_every_list_is_checked_before_anything_is_written(
+    saved, tmp_path, monkeypatch, more
+):
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    log = tmp_path / "events.db"
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nann,i7,5\n")
+    more |= {"history": tmp_path / "events.csv"}
+    with pytest.raises(ValueError, match=r"no column 'kid' \(did you mean 'kind'\?\)"):
+        serve(Settings(run=str(saved), log=str(log), where="kid = even", **more))
+    assert not log.exists()
+    serve(Settings(run=str(saved), log=str(log), where="kind = even", **more))
+    assert log.exists()
+
+
+def test_a_server_has_its_condition_from_the_environment(saved, tmp_path, variables):
+    variables |= {"MMREC_RUN": str(saved), "MMREC_LOG": str(tmp_path / "events.db")}
+    variables["MMREC_WHERE"] = "item_id in (i3, i4, i5)"
+    live = Settings().open()
+    assert {line.item for line in live.recommend("ann", k=30)} == {"i3", "i4", "i5"}
+    live.log.close()
 
 
 @pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])

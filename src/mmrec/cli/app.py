@@ -184,6 +184,13 @@ def serve(
         Path | None,
         typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="A condition on items that holds for every list, such as 'stock > 0', beside that "
+            "of a request."
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other than loopback, it needs MMREC_TOKEN.")
     ] = "127.0.0.1",
@@ -221,6 +228,7 @@ def serve(
         versions=versions,
         redis=redis,
         index=index,
+        where=where,
         host=host,
         port=port,
         workers=workers,

@@ -22,6 +22,7 @@ from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.list_rules import ListRules
 from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.event_types import Given, types_of
 from mmrec.realtime.log.events import Event, EventLog, NewEvent
@@ -95,6 +96,8 @@ class RealtimeRecommender:
         log: the log of events; a :class:`MemoryLog` by default, see :class:`SqliteLog` for a file.
         sessions: the store of interests; :class:`MemorySessions` by default.
         index: makes an empty item index of a given width; :class:`ExactIndex` by default.
+        where: a condition on items that holds for every list, beside that of a request, such as
+            ``"stock > 0"``; as for :meth:`mmrec.Recommender.recommend`.
 
     Attributes:
         snapshots: what is served now, and its changes.
@@ -103,7 +106,7 @@ class RealtimeRecommender:
             them.
 
     Raises:
-        ValueError: a part has the wrong type.
+        ValueError: a part has the wrong type, or ``where`` can't be applied to the catalogue.
 
     Example:
         >>> import mmrec
@@ -124,6 +127,7 @@ class RealtimeRecommender:
         log: EventLog | None = None,
         sessions: SessionStore | None = None,
         index: Callable[[int], ItemIndex] = ExactIndex,
+        where: Where | None = None,
     ) -> None:
         self.recommender = recommender
         self._reader = recommender.state.reader
@@ -132,6 +136,8 @@ class RealtimeRecommender:
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
         self.snapshots = SnapshotStore(recommender.state, self.log, index)
+        self._rules = ListRules(where)
+        self._rules.check(self.snapshots.now)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
@@ -370,7 +376,8 @@ class RealtimeRecommender:
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
             exclude_seen: as for :meth:`mmrec.Recommender.recommend`.
             exclude: ids of further items to leave out.
-            where: a condition on items, as for :meth:`mmrec.Recommender.recommend`.
+            where: a condition on items, as for :meth:`mmrec.Recommender.recommend`; that of the
+                recommender holds as well.
 
         Returns:
             The best item first; fewer than ``k`` only if fewer are allowed.
@@ -393,17 +400,15 @@ class RealtimeRecommender:
             self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
-        allowed = now.available
-        if where is not None:
-            allowed = torch.from_numpy(now.state.where(where, time, now.catalog)) & allowed
+        allowed = self._rules.allowed(now, where, time)
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:
-            allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
-            return popular_list(now, k, allowed, self._share(now, time))
-        chosen = None if where is None else allowed
+            some = now.available if allowed is None else allowed
+            some = some.index_fill(0, torch.from_numpy(left_out), False)
+            return popular_list(now, k, some, self._share(now, time))
         bonus = self._bonus(now, recent, time)
-        return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
+        return interest_list(now, interest, k, exclude=left_out, allowed=allowed, bonus=bonus)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""

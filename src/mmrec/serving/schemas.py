@@ -342,7 +342,7 @@ class Health(BaseModel):
 
     status: str
     model: str
-    items: int
+    items: Annotated[int, Field(description="Items that are not removed.")]
     offset: Annotated[int, Field(description="The last event of the log.")]
     sessions: int
 

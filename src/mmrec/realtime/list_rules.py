@@ -1,0 +1,40 @@
+"""What holds for every list of a live recommender."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from mmrec.data import Where
+from mmrec.realtime.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class ListRules:
+    """What holds for every list, beside what a request asks for.
+
+    Args:
+        where: a condition on items, see :meth:`mmrec.data.Catalog.where`.
+    """
+
+    where: Where | None = None
+
+    def check(self, now: Snapshot) -> None:
+        """Raise a ``ValueError`` unless the rules can be applied to the items."""
+        self.allowed(now, None, None)
+
+    def allowed(
+        self, now: Snapshot, where: Where | None, time: float | None
+    ) -> Bool[Tensor, " V1"] | None:
+        """Return the only items that may be on a list; None for all that are available.
+
+        Args:
+            now: what is served.
+            where: the condition of the request.
+            time: the time that ages refer to, in unix seconds; now by default.
+        """
+        conditions = [one for one in (self.where, where) if one is not None]
+        if not conditions:
+            return None
+        return torch.from_numpy(now.state.where(conditions, time, now.catalog)) & now.available
