@@ -209,6 +209,28 @@ def test_a_condition_of_the_server_holds_beside_that_of_a_request(connect, by_id
         RealtimeRecommender(by_id, where="stock > 0")
 
 
+@pytest.mark.parametrize("user", ["ann", "nobody"])
+def test_a_list_has_at_most_so_many_items_of_a_value(client, live, user):
+    observe(client, "ann", "i7")
+    kinds = dict(live.catalog.frame["item_id", "kind"].rows())
+    sent = client.get(f"/recommend?user={user}&k=30&at_most=kind:2&at_most=item_id:1")
+    body = {"user": user, "k": 30, "at_most": {"kind": 2, "item_id": 1}}
+    found = ids(sent)
+    assert ids(client.post("/recommend", json=body)) == found
+    assert sorted(kinds[item] for item in found) == ["even", "even", "odd", "odd"]
+    for wrong, status, said in (
+        ({"kid": 2}, 400, "at_most: items must have the columns ['kid'] (did you mean 'kind'?)"),
+        ({"kind": 0}, 422, "at_most.kind: expected 1 or more; got 0"),
+        ({"kind": "x"}, 422, "at_most.kind: expected a whole number; got a text"),
+    ):
+        sent = client.post("/recommend", json={"user": user, "at_most": wrong})
+        assert sent.status_code == status
+        assert sent.json()["detail"].startswith(said), sent.json()
+    sent = client.get(f"/recommend?user={user}&at_most=kind")
+    assert sent.status_code == 400
+    assert "a column and a number, such as author:2" in sent.json()["detail"]
+
+
 def test_a_condition_of_the_server_follows_changes(by_content):
     live = RealtimeRecommender(by_content, where="kind = even")
     live.update_items({"item_id": ["i4"], "kind": ["odd"]})

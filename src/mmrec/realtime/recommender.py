@@ -40,6 +40,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.popular import popular_rule
+from mmrec.recommender.quotas import AtMost
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import (
     Count,
@@ -98,6 +99,8 @@ class RealtimeRecommender:
         index: makes an empty item index of a given width; :class:`ExactIndex` by default.
         where: a condition on items that holds for every list, beside that of a request, such as
             ``"stock > 0"``; as for :meth:`mmrec.Recommender.recommend`.
+        at_most: how many items of any list may have the same value, by column, such as
+            ``{"author": 2}``; a request may set lower numbers.
 
     Attributes:
         snapshots: what is served now, and its changes.
@@ -106,7 +109,8 @@ class RealtimeRecommender:
             them.
 
     Raises:
-        ValueError: a part has the wrong type, or ``where`` can't be applied to the catalogue.
+        ValueError: a part has the wrong type, or ``where`` or ``at_most`` can't be applied to the
+            catalogue.
 
     Example:
         >>> import mmrec
@@ -128,6 +132,7 @@ class RealtimeRecommender:
         sessions: SessionStore | None = None,
         index: Callable[[int], ItemIndex] = ExactIndex,
         where: Where | None = None,
+        at_most: AtMost | None = None,
     ) -> None:
         self.recommender = recommender
         self._reader = recommender.state.reader
@@ -136,7 +141,7 @@ class RealtimeRecommender:
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
         self.snapshots = SnapshotStore(recommender.state, self.log, index)
-        self._rules = ListRules(where)
+        self._rules = ListRules(where, at_most)
         self._rules.check(self.snapshots.now)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
         trend = recommender.state.trend
@@ -363,6 +368,7 @@ class RealtimeRecommender:
         exclude_seen: Seen = True,
         exclude: Iterable[ItemId] = (),
         where: Where | None = None,
+        at_most: AtMost | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to a user, or for a history.
 
@@ -378,13 +384,16 @@ class RealtimeRecommender:
             exclude: ids of further items to leave out.
             where: a condition on items, as for :meth:`mmrec.Recommender.recommend`; that of the
                 recommender holds as well.
+            at_most: how many items of the list may have the same value, by column, as for
+                :meth:`mmrec.Recommender.recommend`.
 
         Returns:
             The best item first; fewer than ``k`` only if fewer are allowed.
 
         Raises:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
-                unknown, or ``k`` isn't positive.
+                unknown, ``at_most`` names an unknown column or a number below 1, or ``k`` isn't
+                positive.
         """
         k = check_count(k)
         if (user is None) == (history is None):
@@ -400,15 +409,22 @@ class RealtimeRecommender:
             self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
-        allowed = self._rules.allowed(now, where, time)
+        allowed, quotas = self._rules.allowed(now, where, time), self._rules.quotas(now, at_most)
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:
             some = now.available if allowed is None else allowed
             some = some.index_fill(0, torch.from_numpy(left_out), False)
-            return popular_list(now, k, some, self._share(now, time))
-        bonus = self._bonus(now, recent, time)
-        return interest_list(now, interest, k, exclude=left_out, allowed=allowed, bonus=bonus)
+            return popular_list(now, k, some, self._share(now, time), quotas)
+        return interest_list(
+            now,
+            interest,
+            k,
+            exclude=left_out,
+            allowed=allowed,
+            bonus=self._bonus(now, recent, time),
+            quotas=quotas,
+        )
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""

@@ -33,10 +33,10 @@ def serve(
 
     Raises:
         FileNotFoundError: there is no such RUN or history.
-        ValueError: the RUN, the log or the history is damaged, the condition for every list can't
-            be applied, or the port is in use.
+        ValueError: the RUN, the log or the history is damaged, what holds for every list
+            can't be applied, or the port is in use.
     """
-    if settings.workers > 1 or settings.where is not None:
+    if settings.workers > 1 or settings.where or settings.at_most:
         settings.check()  # before anything is written; and a failing worker restarts without end
     if settings.history is not None:  # once, not in each worker
         key = None if settings.user_key is None else settings.user_key.encode()
