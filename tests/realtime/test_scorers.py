@@ -54,3 +54,18 @@ def test_live_lists_are_those_of_the_recommender(by_id, stirred, slot, name, ind
     assert apart[0] == pytest.approx(apart[1], rel=1e-3, abs=1e-3)
     if slot == "scorer":
         assert got[0].score == pytest.approx(expected[0].score, rel=1e-3, abs=1e-3)
+
+
+def test_a_short_list_is_scanned_before_what_is_behind_it(by_id, stirred):
+    made = with_part(by_id, "reranker", stirred(SLOTS["reranker"].create("dcn", SIZES)))
+    made.model.shortlist = 6
+    live = RealtimeRecommender(made)
+    rows = [{"item_id": item, "event": "view", "timestamp": time} for item, time in EVENTS]
+    for most in (1, 2, 4, 9):
+        how = {"at": 40.0, "k": 6, "at_most": {"kind": most}}
+        expected = [line.item for line in made.recommend(rows, **how)]
+        found = live.recommend(history=rows, **how)
+        assert [line.item for line in found] == expected
+        assert len(expected) == min(6, 2 * most)
+        scores = [line.score for line in found]
+        assert scores == sorted(scores, reverse=True)

@@ -1,13 +1,17 @@
 """Lists with a bonus are the same over every index."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 pytest.importorskip("usearch")
 
 from mmrec import Options, Recommender
 from mmrec.affinities import CoOccurrence, EaseWeights, Successors, Unseen
-from mmrec.data import Interactions, to_sequences
+from mmrec.data import Catalog, Interactions, to_sequences
 from mmrec.realtime import ExactIndex, HnswIndex, RealtimeRecommender, search
 from mmrec.recommender.content import VectorsModality
 
@@ -128,3 +132,27 @@ def test_the_exact_index_scores_as_the_recommender_does(made):
         assert [line.item for line in found] == [line.item for line in wanted], user
         scores = [line.score for line in wanted]
         assert [line.score for line in found] == pytest.approx(scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("index", INDEXES)
+@pytest.mark.parametrize("most", [{"item_id": 1}, {"shelf": 1}, {"shelf": 2, "side": 9}])
+def test_quotas_pass_over_items_of_the_ranking(made, monkeypatch, index, most):
+    frame = made.catalog.frame.with_columns(
+        shelf=pl.Series([n // 9 % 40 for n in range(SIZE)]),
+        side=pl.Series([[n % 2, n % 5 + 2] for n in range(SIZE)]),
+    )
+    state = replace(made.state, catalog=Catalog(frame))
+    live = RealtimeRecommender(Recommender(state), index=INDEXES[index])
+    values = {row["item_id"]: row for row in frame.iter_rows(named=True)}
+    for history in ([3], [*range(30)]):
+        counts, expected = Counter(), []
+        for line in live.recommend(history=history, k=SIZE, at=NOW):
+            row = values[line.item]
+            held = [(n, v) for n in most for v in (row[n] if n == "side" else [row[n]])]
+            if all(counts[pair] < most[pair[0]] for pair in held):
+                counts.update(held)
+                expected.append(line.item)
+        found = live.recommend(history=history, k=20, at=NOW, at_most=most)
+        assert [line.item for line in found] == expected[:20]
+        scores = [line.score for line in found]
+        assert scores == sorted(scores, reverse=True)

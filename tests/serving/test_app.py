@@ -193,6 +193,52 @@ def test_conditions_hold_for_every_item(client, live):
     assert sorted(either) == ["i3", "i4"]
 
 
+def test_a_condition_of_the_server_holds_beside_that_of_a_request(connect, by_id):
+    live = RealtimeRecommender(by_id, where="kind = even")
+    client = connect(live)
+    observe(client, "ann", "i7")
+    even = [f"i{n}" for n in range(0, 30, 2)]
+    for user in ("ann", "nobody"):
+        assert sorted(ids(client.get(f"/recommend?user={user}&k=30"))) == sorted(even)
+        assert ids(client.get(f"/recommend?user={user}&where=item_id in (i3, i4)")) == ["i4"]
+        body = {"user": user, "where": [{"item_id": ["i5", "i6"]}]}
+        assert ids(client.post("/recommend", json=body)) == ["i6"]
+    assert sorted(ids(client.post("/recommend", json={"history": ["i7"], "k": 30}))) == sorted(even)
+    assert client.get("/explain?user=ann&item=i5").status_code == 200
+    with pytest.raises(ValueError, match="there is no column 'stock'"):
+        RealtimeRecommender(by_id, where="stock > 0")
+
+
+@pytest.mark.parametrize("user", ["ann", "nobody"])
+def test_a_list_has_at_most_so_many_items_of_a_value(client, live, user):
+    observe(client, "ann", "i7")
+    kinds = dict(live.catalog.frame["item_id", "kind"].rows())
+    sent = client.get(f"/recommend?user={user}&k=30&at_most=kind:2&at_most=item_id:1")
+    body = {"user": user, "k": 30, "at_most": {"kind": 2, "item_id": 1}}
+    found = ids(sent)
+    assert ids(client.post("/recommend", json=body)) == found
+    assert sorted(kinds[item] for item in found) == ["even", "even", "odd", "odd"]
+    for wrong, status, said in (
+        ({"kid": 2}, 400, "at_most: items must have the columns ['kid'] (did you mean 'kind'?)"),
+        ({"kind": 0}, 422, "at_most.kind: expected 1 or more; got 0"),
+        ({"kind": "x"}, 422, "at_most.kind: expected a whole number; got a text"),
+    ):
+        sent = client.post("/recommend", json={"user": user, "at_most": wrong})
+        assert sent.status_code == status
+        assert sent.json()["detail"].startswith(said), sent.json()
+    sent = client.get(f"/recommend?user={user}&at_most=kind")
+    assert sent.status_code == 400
+    assert "a column and a number, such as author:2" in sent.json()["detail"]
+
+
+def test_a_condition_of_the_server_follows_changes(by_content):
+    live = RealtimeRecommender(by_content, where="kind = even")
+    live.update_items({"item_id": ["i4"], "kind": ["odd"]})
+    found = {line.item for line in live.recommend("nobody", k=30)}
+    assert "i4" not in found
+    assert "i6" in found
+
+
 @pytest.mark.parametrize(
     "where",
     [

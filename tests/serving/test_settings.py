@@ -77,6 +77,8 @@ def test_workers_get_the_same_settings(variables):
         redis="redis://r",
         workers=3,
         readers=2,
+        where="kind = even",
+        at_most={"kind": 2},
         columns={"who": "user_id"},
         time_unit="ms",
         limits=Limits(body=9, k=8, rate=7),
@@ -141,6 +143,35 @@ def test_ready_is_called_when_the_run_has_been_read(saved, tmp_path, monkeypatch
             ready=lambda: order.append("ready"),
         )
     assert order == ["ready", "run"]
+
+
+@pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])
+def test_what_holds_for_every_list_is_checked_before_anything_is_written(
+    saved, tmp_path, monkeypatch, more
+):
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    log = tmp_path / "events.db"
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nann,i7,5\n")
+    more |= {"history": tmp_path / "events.csv"}
+    with pytest.raises(ValueError, match=r"no column 'kid' \(did you mean 'kind'\?\)"):
+        serve(Settings(run=str(saved), log=str(log), where="kid = even", **more))
+    with pytest.raises(ValueError, match=r"must have the columns \['kid'\]"):
+        serve(Settings(run=str(saved), log=str(log), at_most={"kid": 2}, **more))
+    assert not log.exists()
+    serve(Settings(run=str(saved), log=str(log), where="kind = even", **more))
+    assert log.exists()
+
+
+def test_a_server_has_its_condition_from_the_environment(saved, tmp_path, variables):
+    variables |= {"MMREC_RUN": str(saved), "MMREC_LOG": str(tmp_path / "events.db")}
+    variables["MMREC_WHERE"] = "item_id in (i3, i4, i6)"
+    live = Settings().open()
+    assert {line.item for line in live.recommend("ann", k=30)} == {"i3", "i4", "i6"}
+    live.log.close()
+    variables["MMREC_AT_MOST"] = '{"kind": 1}'
+    live = Settings().open()
+    assert len(live.recommend("ann", k=30)) == 2
+    live.log.close()
 
 
 @pytest.mark.parametrize("more", [{}, {"workers": 2, "redis": "redis://nowhere"}])

@@ -22,7 +22,7 @@ from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, own_parts
 from mmrec.cli.places import default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading, reading_of_run
-from mmrec.cli.shared import Cache, Data, Json, NoProgress, Own, print_json
+from mmrec.cli.shared import AtMost, Cache, Data, Json, NoProgress, Own, print_json
 from mmrec.cpu.memory import keep_freed_memory
 from mmrec.data.wording import counted
 
@@ -186,6 +186,14 @@ def serve(
         Path | None,
         typer.Option(help="Folder in which mmrec learn publishes; new versions are served."),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="A condition on items that holds for every list, such as 'stock > 0', beside that "
+            "of a request."
+        ),
+    ] = None,
+    at_most: AtMost = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other than loopback, it needs MMREC_TOKEN.")
     ] = "127.0.0.1",
@@ -208,6 +216,7 @@ def serve(
     part: Own = None,
 ) -> None:
     """Serve a RUN over HTTP, with a web page; each event changes the next list."""
+    from mmrec.recommender.quotas import read_at_most
     from mmrec.serving import Limits, Settings
     from mmrec.serving import serve as run_server
 
@@ -223,6 +232,8 @@ def serve(
         versions=versions,
         redis=redis,
         index=index,
+        where=where,
+        at_most=read_at_most(at_most) if at_most else None,
         host=host,
         port=port,
         workers=workers,

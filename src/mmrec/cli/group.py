@@ -38,7 +38,7 @@ def said(cause: object) -> str | None:
         ...     said(error)
         "expected a whole number; got 'abc'"
     """
-    errors = getattr(cause, "errors", list)()
+    errors: list[dict[str, Any]] = getattr(cause, "errors", list)()
     first = errors[0] if errors else {"type": ""}
     expected = _EXPECTED.get(first["type"])
     if expected is None:

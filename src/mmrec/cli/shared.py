@@ -33,6 +33,14 @@ Conditions = Annotated[
         "one column allows each of the values.",
     ),
 ]
+AtMost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN:NUMBER",
+        help="At most so many items of a list with the same value of a column, such as author:2; "
+        "may be repeated.",
+    ),
+]
 Data = Annotated[
     Path | None, typer.Option(help="Data set folder; by default that of the training.")
 ]

@@ -22,6 +22,7 @@ from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
+from mmrec.realtime.list_rules import ListRules
 from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.event_types import Given, types_of
 from mmrec.realtime.log.events import Event, EventLog, NewEvent
@@ -39,6 +40,7 @@ from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.popular import popular_rule
+from mmrec.recommender.quotas import AtMost
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import (
     Count,
@@ -95,6 +97,10 @@ class RealtimeRecommender:
         log: the log of events; a :class:`MemoryLog` by default, see :class:`SqliteLog` for a file.
         sessions: the store of interests; :class:`MemorySessions` by default.
         index: makes an empty item index of a given width; :class:`ExactIndex` by default.
+        where: a condition on items that holds for every list, beside that of a request, such as
+            ``"stock > 0"``; as for :meth:`mmrec.Recommender.recommend`.
+        at_most: how many items of any list may have the same value, by column, such as
+            ``{"author": 2}``; a request may set lower numbers.
 
     Attributes:
         snapshots: what is served now, and its changes.
@@ -103,7 +109,8 @@ class RealtimeRecommender:
             them.
 
     Raises:
-        ValueError: a part has the wrong type.
+        ValueError: a part has the wrong type, or ``where`` or ``at_most`` can't be applied to the
+            catalogue.
 
     Example:
         >>> import mmrec
@@ -124,6 +131,8 @@ class RealtimeRecommender:
         log: EventLog | None = None,
         sessions: SessionStore | None = None,
         index: Callable[[int], ItemIndex] = ExactIndex,
+        where: Where | None = None,
+        at_most: AtMost | None = None,
     ) -> None:
         self.recommender = recommender
         self._reader = recommender.state.reader
@@ -132,6 +141,8 @@ class RealtimeRecommender:
         self.sessions = MemorySessions() if sessions is None else sessions
         _check_parts(self.log, self.sessions, index)
         self.snapshots = SnapshotStore(recommender.state, self.log, index)
+        self._rules = ListRules(where, at_most)
+        self._rules.check(self.snapshots.now)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
@@ -357,6 +368,7 @@ class RealtimeRecommender:
         exclude_seen: Seen = True,
         exclude: Iterable[ItemId] = (),
         where: Where | None = None,
+        at_most: AtMost | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to a user, or for a history.
 
@@ -370,14 +382,18 @@ class RealtimeRecommender:
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
             exclude_seen: as for :meth:`mmrec.Recommender.recommend`.
             exclude: ids of further items to leave out.
-            where: a condition on items, as for :meth:`mmrec.Recommender.recommend`.
+            where: a condition on items, as for :meth:`mmrec.Recommender.recommend`; that of the
+                recommender holds as well.
+            at_most: how many items of the list may have the same value, by column, as for
+                :meth:`mmrec.Recommender.recommend`.
 
         Returns:
             The best item first; fewer than ``k`` only if fewer are allowed.
 
         Raises:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
-                unknown, or ``k`` isn't positive.
+                unknown, ``at_most`` names an unknown column or a number below 1, or ``k`` isn't
+                positive.
         """
         k = check_count(k)
         if (user is None) == (history is None):
@@ -393,17 +409,22 @@ class RealtimeRecommender:
             self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
-        allowed = now.available
-        if where is not None:
-            allowed = torch.from_numpy(now.state.where(where, time, now.catalog)) & allowed
+        allowed, quotas = self._rules.allowed(now, where, time), self._rules.quotas(now, at_most)
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:
-            allowed = allowed.index_fill(0, torch.from_numpy(left_out), False)
-            return popular_list(now, k, allowed, self._share(now, time))
-        chosen = None if where is None else allowed
-        bonus = self._bonus(now, recent, time)
-        return interest_list(now, interest, k, exclude=left_out, allowed=chosen, bonus=bonus)
+            some = now.available if allowed is None else allowed
+            some = some.index_fill(0, torch.from_numpy(left_out), False)
+            return popular_list(now, k, some, self._share(now, time), quotas)
+        return interest_list(
+            now,
+            interest,
+            k,
+            exclude=left_out,
+            allowed=allowed,
+            bonus=self._bonus(now, recent, time),
+            quotas=quotas,
+        )
 
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""

@@ -1,5 +1,7 @@
 """Lists of items from one snapshot: the best for an interest, or popular ones."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,10 +12,14 @@ from mmrec.realtime.index.index import SummingIndex
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines
 from mmrec.recommender.popular import popular_items
+from mmrec.recommender.quotas import Found, Quotas
 
 SCORED = 100_000
 """Items up to which all are scored if there is a bonus that the index can't add; above, those that
 the index finds."""
+
+Best = Callable[[int, Bool[Tensor, " V1"] | None], Found]
+"""Returns the best so many of the allowed items; None allows all that are available."""
 
 
 def popularity_of(now: Snapshot, share: Float[Tensor, " V1"] | None = None) -> Float[Tensor, " V1"]:
@@ -26,6 +32,7 @@ def popular_list(
     k: int,
     allowed: Bool[Tensor, " V1"],
     share: Float[Tensor, " V1"] | None = None,
+    quotas: Quotas | None = None,
 ) -> list[Recommendation]:
     """Return ``k`` popular, diverse items, the most popular first.
 
@@ -34,10 +41,12 @@ def popular_list(
         k: length of the list.
         allowed: the only items that may be on the list.
         share: of each item in what happens now; by default the events of the training count.
+        quotas: how many items may have the same value.
     """
     popularity = popularity_of(now, share)
     vectors = without_novelty(now.model, now.vectors)
-    return lines(now.catalog, *popular_items(popularity, vectors, allowed, k), "popularity")
+    found = popular_items(popularity, vectors, allowed, k, quotas)
+    return lines(now.catalog, *found, "popularity")
 
 
 @torch.inference_mode()
@@ -49,6 +58,7 @@ def interest_list(
     exclude: np.ndarray | None = None,
     allowed: Bool[Tensor, " V1"] | None = None,
     bonus: Float[Tensor, " V1"] | None = None,
+    quotas: Quotas | None = None,
 ) -> list[Recommendation]:
     """Return the ``k`` best items for an interest.
 
@@ -59,19 +69,49 @@ def interest_list(
         exclude: catalogue indices that are left out.
         allowed: the only items that may be on the list; None allows all that are available.
         bonus: what is added to the score of each item.
+        quotas: how many items may have the same value.
     """
-    reranker = now.model.reranker
-    wanted = k if reranker is None else max(k, now.model.shortlist)
     left_out = np.zeros(0, dtype=np.int64) if exclude is None else exclude[exclude > 0]
-    if bonus is None:
-        keys, scores = _found(now, interest, wanted, left_out, allowed)
-    else:
-        keys, scores = _best_with_bonus(now, interest, wanted, left_out, allowed, bonus)
-    if reranker is not None:
-        scores = scores + reranker(interest, now.vectors[keys].unsqueeze(0))[0].float()
-        order = scores.argsort(descending=True, stable=True)
-        keys, scores = keys[order], scores[order]
-    return lines(now.catalog, keys[:k], scores[:k], "interest")
+
+    def best(count: int, some: Bool[Tensor, " V1"] | None) -> Found:
+        if bonus is None:
+            return _found(now, interest, count, left_out, some)
+        return _best_with_bonus(now, interest, count, left_out, some, bonus)
+
+    find = best if now.model.reranker is None else _Reranked(now, interest, best)
+    if quotas is None:
+        keys, scores = find(k, allowed)
+        return lines(now.catalog, keys[:k], scores[:k], "interest")
+    found = quotas.fill(find, k, now.available if allowed is None else allowed)
+    return lines(now.catalog, *found, "interest")
+
+
+class _Reranked:
+    """Finds the best items; those that are found first are the short list, which is reranked.
+
+    What is found later is behind the short list, in its own order, with scores below.
+    """
+
+    def __init__(self, now: Snapshot, interest: Float[Tensor, "1 H"], best: Best) -> None:
+        self.now, self.interest, self.best = now, interest, best
+        self.lowest: Tensor | None = None
+
+    def __call__(self, count: int, some: Bool[Tensor, " V1"] | None) -> Found:
+        model = self.now.model
+        if self.lowest is not None:
+            keys, scores = self.best(count, some)
+            if len(scores):
+                scores = scores - (scores.amax() - self.lowest).clamp(min=0)
+        else:
+            keys, scores = self.best(max(count, model.shortlist), some)
+            assert model.reranker is not None
+            vectors = self.now.vectors[keys].unsqueeze(0)
+            scores = scores + model.reranker(self.interest, vectors)[0].float()
+            order = scores.argsort(descending=True, stable=True)
+            keys, scores = keys[order], scores[order]
+        if len(scores):
+            self.lowest = scores.amin()
+        return keys, scores
 
 
 def _found(

@@ -13,6 +13,7 @@ from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import encode_rows
 from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists
+from mmrec.recommender.quotas import AtMost
 from mmrec.recommender.recommender import Recommender
 from mmrec.recommender.requests import Count, Seen, When, Where, as_history, check_count
 from mmrec.recommender.users.features import AskedUser
@@ -53,6 +54,7 @@ def recommend_all(
     where: Where | None = None,
     exclude_seen: Seen = True,
     exclude: Iterable[ItemId] = (),
+    at_most: AtMost | None = None,
     batch_size: int = 256,
 ) -> pl.DataFrame:
     """Recommend ``k`` items to each user; the lists equal those of :meth:`Recommender.recommend`.
@@ -68,6 +70,8 @@ def recommend_all(
         where: condition on the recommended items, see :meth:`Recommender.recommend`.
         exclude_seen: whether to leave out items of the history, see :meth:`Recommender.recommend`.
         exclude: ids of further items to leave out.
+        at_most: how many items of a list may have the same value, by column, see
+            :meth:`Recommender.recommend`.
         batch_size: maximum number of users scored at once; fewer if the catalogue is large.
 
     Returns:
@@ -86,6 +90,7 @@ def recommend_all(
     mask = state.where(where, time)
     mask[recommender.catalog.indices_of(as_history(exclude, "exclude"))] = False
     allowed = torch.from_numpy(mask) & state.available
+    quotas = state.quotas(at_most)
     parts: list[pl.DataFrame] = []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)
     # Histories of similar length share a batch, so that there is little padding.
@@ -95,7 +100,7 @@ def recommend_all(
         who = known_users(state, frame["user_id"].gather(users).to_list())
         some = [pasts[user] for user in users]
         asked = asked_for(state, some, time, allowed, exclude_seen, who)
-        lists = recommend_lists(scorer, recommender.catalog, asked, k)
+        lists = recommend_lists(scorer, recommender.catalog, asked, k, quotas)
         parts.append(_lines(users, lists, frame, recommender.catalog))
     return pl.concat(parts).sort("user", "rank").drop("user")
 

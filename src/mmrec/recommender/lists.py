@@ -14,6 +14,7 @@ from mmrec.data import Catalog, Histories, ItemId, PastEvent
 from mmrec.models import CatalogScorer
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.popular import popular_items
+from mmrec.recommender.quotas import Found, Quotas
 from mmrec.recommender.requests import Seen, When, check_seen
 from mmrec.recommender.users.features import AskedUser
 
@@ -86,19 +87,19 @@ def asked_for(
 
 
 def recommend_lists(
-    scorer: CatalogScorer, catalog: Catalog, asked: Asked, k: int
+    scorer: CatalogScorer, catalog: Catalog, asked: Asked, k: int, quotas: Quotas | None = None
 ) -> list[list[Recommendation]]:
-    """Return the list of each request, ``k`` lines at most."""
+    """Return the list of each request, ``k`` lines at most, within the quotas if there are some."""
     scorer = scorer.with_users(asked.users)
     scores = final_scores(scorer, asked)
     vectors = without_novelty(scorer.model, scorer.vectors)
     known, lists = scorer.knows(asked.histories).tolist(), []
     for row, line in enumerate(scores):
         if known[row]:
-            lists.append(top_list(catalog, line, k, "interest"))
+            lists.append(top_list(catalog, line, k, "interest", quotas))
             continue
         popularity = scorer.popular(float(asked.histories.at[row]))
-        popular = popular_items(popularity, vectors, line > -torch.inf, k)
+        popular = popular_items(popularity, vectors, line > -torch.inf, k, quotas)
         lists.append(lines(catalog, *popular, "popularity"))
     return lists
 
@@ -116,12 +117,26 @@ def final_scores(scorer: CatalogScorer, asked: Asked) -> Float[Tensor, "B V1"]:
 
 
 def top_list(
-    catalog: Catalog, scores: Float[Tensor, " V1"], k: int, reason: str
+    catalog: Catalog,
+    scores: Float[Tensor, " V1"],
+    k: int,
+    reason: str,
+    quotas: Quotas | None = None,
 ) -> list[Recommendation]:
     """Return the ``k`` best lines; an item of score ``-inf`` is never on a list."""
-    top = scores.topk(min(k, len(scores) - 1))
+    if quotas is None:
+        return lines(catalog, *_best(scores, k), reason)
+
+    def find(count: int, allowed: Bool[Tensor, " V1"]) -> Found:
+        return _best(scores.masked_fill(~allowed, -torch.inf), count)
+
+    return lines(catalog, *quotas.fill(find, k, scores > -torch.inf), reason)
+
+
+def _best(scores: Float[Tensor, " V1"], count: int) -> Found:
+    top = scores.topk(min(count, len(scores) - 1))
     found = top.values > -torch.inf
-    return lines(catalog, top.indices[found], top.values[found], reason)
+    return top.indices[found], top.values[found]
 
 
 def lines(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from mmrec.data.wording import duration
+from mmrec.recommender.quotas import Found, Quotas
 
 if TYPE_CHECKING:
     from mmrec.recommender.artifact.state import RecommenderState
@@ -40,10 +41,11 @@ def popular_items(
     vectors: Float[Tensor, "V1 D"],
     allowed: Bool[Tensor, " V1"],
     k: int,
+    quotas: Quotas | None = None,
 ) -> tuple[Int[Tensor, " K"], Num[Tensor, " K"]]:
     """Return the indices and counts of ``k`` popular, diverse items, the most popular first.
 
-    The items are those of :func:`popular_and_diverse`.
+    The items are those of :func:`popular_and_diverse`, within the quotas if there are some.
 
     Example:
         >>> vectors = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.1], [1.0, 0.0]])
@@ -51,7 +53,12 @@ def popular_items(
         >>> popular_items(torch.tensor([0, 5, 8, 9]), vectors, allowed, 2)
         (tensor([3, 1]), tensor([9, 5]))
     """
-    chosen = popular_and_diverse(counts, vectors, allowed, k)
+
+    def find(count: int, some: Bool[Tensor, " V1"]) -> Found:
+        found = popular_and_diverse(counts, vectors, some, count)
+        return found, counts[found]
+
+    chosen, _ = find(k, allowed) if quotas is None else quotas.fill(find, k, allowed)
     chosen = chosen[counts[chosen].argsort(descending=True, stable=True)]
     return chosen, counts[chosen]
 

@@ -30,7 +30,7 @@ def recommend_all(
         parts: see :meth:`Recommender.load`.
         actors: number of actors, each of which loads the RUN once.
         block: users in a block.
-        how: ``where``, ``exclude_seen``, ``exclude`` and ``batch_size`` of
+        how: ``where``, ``exclude_seen``, ``exclude``, ``at_most`` and ``batch_size`` of
             :func:`mmrec.recommender.batch.recommend_all`.
 
     Returns:

@@ -55,6 +55,7 @@ from mmrec.recommender.pipeline.resume import describe_start, open_folder, remov
 from mmrec.recommender.pipeline.tracking import make_tracking
 from mmrec.recommender.pipeline.unused import warn_of_unused
 from mmrec.recommender.pipeline.update import given_to_learn, update_state
+from mmrec.recommender.quotas import AtMost
 from mmrec.recommender.report import Report, one_line, summary
 from mmrec.recommender.requests import (
     Count,
@@ -355,6 +356,7 @@ class Recommender:
         where: Where | None = None,
         exclude_seen: Seen = True,
         exclude: Iterable[ItemId] = (),
+        at_most: AtMost | None = None,
     ) -> list[Recommendation]:
         """Recommend ``k`` items to someone with this history.
 
@@ -376,6 +378,9 @@ class Recommender:
                 that count, such as ``["purchase"]``. Whatever this is, items of negative events are
                 left out, unless a later event on them is a target.
             exclude: ids of further items to leave out.
+            at_most: how many items of the list may have the same value, by column, such as
+                ``{"author": 2}``; items beyond that are passed over. Empty values are not limited,
+                and each value of a list counts.
 
         Returns:
             The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
@@ -385,7 +390,8 @@ class Recommender:
 
         Raises:
             ValueError: ``history`` is not a history of known items, ``where`` can't be applied to
-                the catalogue, ``at`` is no time, ``user`` is unknown, or ``k`` isn't positive.
+                the catalogue, ``at`` is no time, ``user`` is unknown, ``at_most`` names an unknown
+                column or a number below 1, or ``k`` isn't positive.
 
         Example:
             >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "timestamp": range(8)}
@@ -403,6 +409,7 @@ class Recommender:
             where=where,
             exclude_seen=exclude_seen,
             exclude=exclude,
+            at_most=at_most,
         )
         return lines
 
@@ -416,6 +423,7 @@ class Recommender:
         where: Where | None = None,
         exclude_seen: Seen = True,
         exclude: Iterable[ItemId] = (),
+        at_most: AtMost | None = None,
     ) -> list[list[Recommendation]]:
         """Recommend ``k`` items to each of many histories; arguments as for :meth:`recommend`.
 
@@ -429,6 +437,7 @@ class Recommender:
         check_many(histories)
         time = self.state.time_of(at)  # one for all
         allowed = self._allowed(where, exclude, time)
+        quotas = self.state.quotas(at_most)
         lists: list[list[Recommendation]] = []
         waiting, reader = iter(histories), self.state.reader
         while rows := list(islice(waiting, 256)):
@@ -437,7 +446,7 @@ class Recommender:
             if who is not None and len(who) < len(rows):
                 raise ValueError(f"users must be as many as histories; got {len(users or ())}")
             asked = asked_for(self.state, pasts, time, allowed, exclude_seen, who)
-            lists += recommend_lists(self.catalog_scorer, self.catalog, asked, k)
+            lists += recommend_lists(self.catalog_scorer, self.catalog, asked, k, quotas)
         if users is not None and len(users) > len(lists):
             raise ValueError(f"users must be as many as histories, {len(lists)}; got {len(users)}")
         return RecommendationLists(lists, self.catalog)

@@ -243,6 +243,13 @@ class ListRequest(_Strict):
     ] = True
     exclude: Annotated[list[Item], Field(max_length=MAX_EVENTS)] = []
     where: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    at_most: Annotated[
+        dict[str, Annotated[StrictInt, Field(ge=1, le=INT64 - 1)]] | None,
+        Field(
+            max_length=10,
+            description='How many items may have the same value, by column: {"author": 2}.',
+        ),
+    ] = None
 
 
 class Line(BaseModel):
@@ -342,7 +349,7 @@ class Health(BaseModel):
 
     status: str
     model: str
-    items: int
+    items: Annotated[int, Field(description="Items that are not removed.")]
     offset: Annotated[int, Field(description="The last event of the log.")]
     sessions: int
 

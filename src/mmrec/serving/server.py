@@ -11,7 +11,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from mmrec.realtime import Versions, import_history
-from mmrec.recommender.artifact.run import read_run
 from mmrec.serving.app import create_app
 from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings
@@ -34,8 +33,11 @@ def serve(
 
     Raises:
         FileNotFoundError: there is no such RUN or history.
-        ValueError: the RUN, the log or the history is damaged, or the port is in use.
+        ValueError: the RUN, the log or the history is damaged, what holds for every list
+            can't be applied, or the port is in use.
     """
+    if settings.workers > 1 or settings.where or settings.at_most:
+        settings.check()  # before anything is written; and a failing worker restarts without end
     if settings.history is not None:  # once, not in each worker
         key = None if settings.user_key is None else settings.user_key.encode()
         report = import_history(
@@ -54,7 +56,6 @@ def serve(
         ready()
         uvicorn.run(app, timeout_graceful_shutdown=10, **common)
         return
-    read_run(settings.run)  # uvicorn restarts a failing worker without end
     ready()
     settings.to_environment()
     uvicorn.run(

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mmrec.data import TimeUnit
+from mmrec.data import Catalog, TimeUnit
+from mmrec.data.given_columns import columns_given
+from mmrec.data.inherited import TableReading
 from mmrec.realtime import (
     ExactIndex,
     HnswIndex,
@@ -20,6 +22,8 @@ from mmrec.realtime import (
     SqliteLog,
 )
 from mmrec.recommender import Recommender
+from mmrec.recommender.artifact.run import read_run
+from mmrec.recommender.quotas import Quotas
 from mmrec.serving.guard import Limits, check_exposure
 from mmrec.serving.schemas import refuse_unknown
 from mmrec.serving.sentences import sentences
@@ -47,6 +51,10 @@ class Settings(BaseSettings):
             the RUN.
         redis: URL of the Redis server that holds the sessions; None holds them in memory.
         index: ``"exact"``, or ``"hnsw"`` for large catalogues.
+        where: a condition on items that holds for every list, such as ``"stock > 0"``; that of a
+            request holds as well.
+        at_most: how many items of any list may have the same value, by column, such as
+            ``{"author": 2}``; a request may set lower numbers.
         host: address to listen on.
         port: port to listen on; 0 picks a free one.
         workers: number of processes; two or more need Redis to share sessions.
@@ -76,6 +84,8 @@ class Settings(BaseSettings):
     versions: Path | None = None
     redis: str | None = None
     index: Literal["exact", "hnsw"] = "exact"
+    where: Annotated[str | None, Field(min_length=1)] = None
+    at_most: dict[str, Positive] | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Positive = 1
@@ -127,7 +137,22 @@ class Settings(BaseSettings):
             log=SqliteLog(self.log, durability="full", user_key=key),
             sessions=self._sessions(),
             index=self._make_index,
+            where=self.where,
+            at_most=self.at_most,
         )
+
+    def check(self) -> None:
+        """Read the RUN, and apply to its items what is to hold for every list.
+
+        Raises:
+            FileNotFoundError: there is no such RUN.
+            ValueError: the RUN is damaged, or ``where`` or ``at_most`` can't be applied.
+        """
+        found = read_run(self.run)
+        items = Catalog(found.items)
+        with columns_given(TableReading.of(found.config["about"], found.given).columns):
+            items.where(self.where or {})
+            Quotas(items, self.at_most or {})
 
     def _sessions(self) -> SessionStore:
         return MemorySessions() if self.redis is None else RedisSessions.from_url(self.redis)

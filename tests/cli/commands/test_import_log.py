@@ -100,3 +100,14 @@ def test_tables_that_name_the_item_differently_are_history(
     status, _, err = command("import-log", run, folder, "--log", logs[2], *given)
     assert status == 0, err
     assert [stored(log) for log in logs] == [expected] * 3
+
+
+def test_a_condition_of_a_server_is_checked_at_its_start(
+    command, refusal, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("uvicorn.run", lambda app, **_: None)
+    given = ["serve", run, "--log", tmp_path / "k.db", "--where"]
+    assert "there is no column 'stock'" in refusal(*given, "stock > 0")
+    assert not (tmp_path / "k.db").exists()
+    status, _, err = command(*given, "price < 3")
+    assert status == 0, err

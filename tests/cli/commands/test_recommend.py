@@ -34,6 +34,16 @@ def test_conditions_and_items_left_out(answer, run):
     assert items("--where", "title=red a") == {"i0"}  # no quotes, as an item has this title
 
 
+def test_at_most_so_many_of_a_kind(answer, refusal, run, tmp_path):
+    how = ["-k", 30, "--at-most", "kind:2"]
+    found, _ = answer("recommend", run, *how)
+    kinds = [int(line["item"][1:]) % 2 for line in found["recommendations"]]
+    assert sorted(kinds) == [0, 0, 1, 1]
+    said, _ = answer("recommend", run, "--all-users", "--out", tmp_path / "lists.csv", *how)
+    assert said["rows"] == 4 * said["users"] == 80
+    assert "such as author:2" in refusal("recommend", run, "--at-most", "kind")
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 def test_all_users(answer, made, run, log, tmp_path, suffix, monkeypatch):
     monkeypatch.setattr(lists, "BLOCK", 7)  # several blocks

@@ -7,7 +7,7 @@ import typer
 
 from mmrec.cli.options import own_parts
 from mmrec.cli.reading import Columns, Unit, reading_of_run
-from mmrec.cli.shared import Conditions, Data, Json, Many, Own, print_json
+from mmrec.cli.shared import AtMost, Conditions, Data, Json, Many, Own, print_json
 from mmrec.data.wording import counted, verb
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def recommend(
     exclude: Annotated[
         str, typer.Option(help="Ids of items to leave out, separated by commas.")
     ] = "",
+    at_most: AtMost = None,
     repeat: Annotated[
         bool,
         typer.Option(
@@ -98,6 +99,7 @@ def recommend(
     from mmrec.data import read_folder
     from mmrec.recommender import Recommender
     from mmrec.recommender.popular import popular_rule
+    from mmrec.recommender.quotas import read_at_most
 
     of_history = {"--types": types, "--times": times, "--values": values}
     _check(history, user, all_users, out, data, of_history)
@@ -112,9 +114,15 @@ def recommend(
     catalog = recommender.catalog
     time = None if at is None else time_of(at)
     excluded = not repeat if seen is None else [name.strip() for name in seen.split(",")]
-    conditions, left_out = conditions_of(where, catalog), ids_of(exclude, catalog)
+    conditions = conditions_of(where, catalog)
+    how: dict[str, Any] = {
+        "at": time,
+        "where": conditions,
+        "exclude": ids_of(exclude, catalog),
+        "exclude_seen": excluded,
+        "at_most": read_at_most(at_most) if at_most else None,
+    }
     if log is not None and out is not None:
-        how = {"at": time, "where": conditions, "exclude": left_out, "exclude_seen": excluded}
         said = write_lists(recommender, log, out, k, how)
         typer.echo(f"lists of {counted(said['users'], 'user')} written to {out}")
         if said["without"]:
@@ -132,9 +140,7 @@ def recommend(
         past = history_of(user, log, known)
         ids = past["item_id"].to_list()
         past, who = (past if ids else []), (user if known else None)
-    lines = recommender.recommend(
-        past, k, user=who, at=time, where=conditions, exclude=left_out, exclude_seen=excluded
-    )
+    lines = recommender.recommend(past, k, user=who, **how)
     popular = popular_rule(recommender.state)
     typer.echo(recommendations_table(catalog, ids, lines, where=conditions, popular=popular))
     if as_json:

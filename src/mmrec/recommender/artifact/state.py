@@ -21,6 +21,7 @@ from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.content import FittedModality, encode_rows
 from mmrec.recommender.options import Options
 from mmrec.recommender.parts import PartSpec
+from mmrec.recommender.quotas import AtMost, Quotas
 from mmrec.recommender.requests import When, as_seconds
 from mmrec.recommender.users import UserFeatures
 from mmrec.trends import ItemEvents, Trend, created_times
@@ -110,6 +111,22 @@ class RecommenderState:
         items = self.catalog if catalog is None else catalog
         with columns_given(TableReading.of(self.about, self.given).columns):
             return items.where({} if conditions is None else conditions, at)
+
+    def quotas(self, at_most: AtMost | None, catalog: Catalog | None = None) -> Quotas | None:
+        """Return how many items of a list may have the same value; None if there is no limit.
+
+        Args:
+            at_most: the number by column.
+            catalog: the items; those of this state by default.
+
+        Raises:
+            ValueError: see :class:`mmrec.recommender.quotas.Quotas`.
+        """
+        if at_most is None:
+            return None
+        with columns_given(TableReading.of(self.about, self.given).columns):
+            quotas = Quotas(self.catalog if catalog is None else catalog, at_most)
+        return quotas if at_most else None
 
     @cached_property
     def reader(self) -> EventReader:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from mmrec.data import Where
 from mmrec.realtime import RealtimeRecommender
+from mmrec.recommender.quotas import read_at_most
 from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.routes.strict import STRICT
@@ -65,6 +66,13 @@ def list_routes(
         exclude: Annotated[
             list[Text] | None, Query(max_length=1000, description="Ids of items to leave out.")
         ] = None,
+        at_most: Annotated[
+            list[Text] | None,
+            Query(
+                max_length=10,
+                description="How many items may have the same value of a column, such as author:2.",
+            ),
+        ] = None,
     ) -> Recommendations:
         """A user without events gets popular, diverse items."""
         version, left_out = live.version, [presenter.id_of(item) for item in exclude or []]
@@ -76,6 +84,7 @@ def list_routes(
             exclude_seen=_seen(exclude_seen),
             exclude=left_out,
             where=conditions or None,
+            at_most=read_at_most(at_most) if at_most else None,
         )
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
 
@@ -95,6 +104,7 @@ def list_routes(
             exclude_seen=request.exclude_seen,
             exclude=[presenter.id_of(item) for item in request.exclude],
             where=request.where or None,
+            at_most=request.at_most,
         )
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
 

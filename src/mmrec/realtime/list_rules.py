@@ -1,0 +1,53 @@
+"""What holds for every list of a live recommender."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from mmrec.data import Where
+from mmrec.realtime.snapshot import Snapshot
+from mmrec.recommender.quotas import AtMost, Quotas, check_at_most
+
+
+@dataclass(frozen=True)
+class ListRules:
+    """What holds for every list, beside what a request asks for.
+
+    Args:
+        where: a condition on items, see :meth:`mmrec.data.Catalog.where`.
+        at_most: how many items of a list may have the same value, by column.
+    """
+
+    where: Where | None = None
+    at_most: AtMost | None = None
+
+    def check(self, now: Snapshot) -> None:
+        """Raise a ``ValueError`` unless the rules can be applied to the items."""
+        self.allowed(now, None, None)
+        self.quotas(now, None)
+
+    def allowed(
+        self, now: Snapshot, where: Where | None, time: float | None
+    ) -> Bool[Tensor, " V1"] | None:
+        """Return the only items that may be on a list; None for all that are available.
+
+        Args:
+            now: what is served.
+            where: the condition of the request.
+            time: the time that ages refer to, in unix seconds; now by default.
+        """
+        conditions = [one for one in (self.where, where) if one is not None]
+        if not conditions:
+            return None
+        return torch.from_numpy(now.state.where(conditions, time, now.catalog)) & now.available
+
+    def quotas(self, now: Snapshot, at_most: AtMost | None) -> Quotas | None:
+        """Return how many items may have the same value: of two numbers, the lower one holds."""
+        if at_most is None or self.at_most is None:
+            return now.state.quotas(self.at_most if at_most is None else at_most, now.catalog)
+        check_at_most(at_most)
+        both = {**self.at_most, **at_most}
+        lower = {name: min(n, self.at_most.get(name, n)) for name, n in both.items()}
+        return now.state.quotas(lower, now.catalog)
