@@ -73,7 +73,7 @@ SIGNALS = (
 MOST_KINDS = 10_000
 """Events whose types are kept, at most."""
 
-_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|contains)\b")
+_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|has|contains)\b")
 
 
 @dataclass(frozen=True)
