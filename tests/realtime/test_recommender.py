@@ -382,3 +382,12 @@ def test_readers_and_writers_at_once(by_content):
 def test_parts_of_the_wrong_type_are_refused(by_id, parts, message):
     with pytest.raises(ValueError, match=message):
         RealtimeRecommender(by_id, **parts)
+
+
+def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):
+    live = RealtimeRecommender(by_content)
+    live.snapshots.now.catalog.images = tmp_path
+    there = pl.DataFrame({"item_id": [live.catalog.ids[0]], "title": ["red lamp"]})
+    with pytest.raises(ValueError, match="in the catalogue already"):
+        live.add_items(there, images={live.catalog.ids[0]: images[0].read_bytes()})
+    assert list(tmp_path.iterdir()) == []

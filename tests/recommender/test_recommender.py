@@ -337,6 +337,21 @@ def own(by_content, tmp_path):
     return Recommender.load(tmp_path / "own")
 
 
+@pytest.mark.parametrize("kind", ["folder", "bytes"])
+def test_images_of_new_items_are_copied(own, images, tmp_path, kind):
+    content, folder = images[5].read_bytes(), tmp_path / "new"
+    own.catalog.images = tmp_path / "shop"  # has none of them
+    for place in (own.catalog.images, folder):
+        place.mkdir()
+    (folder / "x.png").write_bytes(content)
+    rows = {"item_id": ["x"], "image": ["x.png"] if kind == "folder" else [None]}
+    assert own.add_items(rows, images=folder if kind == "folder" else {"x": content}) == ["x"]
+    assert own.catalog.image_path("x").read_bytes() == content
+    assert own.state.modality_contributions["image"][-1].any()
+    with pytest.raises(ValueError, match="are in the catalogue already"):
+        own.add_items(rows, images=folder)
+
+
 def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     title, image = own.catalog.row("i5")["title"], own.catalog.row("i5")["image"]
     rows = {

@@ -252,6 +252,19 @@ def test_a_condition_is_text_or_json(client, where):
     assert ids(client.get("/recommend", params={"user": "ann", "where": where})) == ["i4"]
 
 
+@pytest.mark.parametrize("where", ["sizes has S", '{"sizes": {"has": "S"}}'])
+def test_an_item_with_several_values_in_one_text(connect, stocked, where):
+    sizes = ["S|XL", "XS", "M ; S", *[None] * (len(stocked.catalog) - 3)]
+    frame = stocked.catalog.frame.with_columns(sizes=pl.Series(sizes))
+    state = replace(stocked.recommender.state, catalog=Catalog(frame, stocked.catalog.images))
+    client = connect(RealtimeRecommender(Recommender(state)))
+    found = ids(client.get("/recommend", params={"user": "ann", "where": where}))
+    assert sorted(found) == sorted([stocked.catalog.ids[0], stocked.catalog.ids[2]])
+    added = {"item_id": "new", "sizes": "L|S"}
+    assert client.post("/items", json={"items": [added]}).status_code == 201
+    assert "new" in ids(client.get("/recommend", params={"user": "ann", "where": where}))
+
+
 @pytest.mark.parametrize("user", ["ann", "bob"])
 def test_items_are_left_out(client, user):
     observe(client, "ann", "i7")

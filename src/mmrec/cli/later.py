@@ -61,7 +61,9 @@ def log_of_run(dataset: Dataset, recommender: Recommender, folder: Path) -> Inte
         )
     new = [not catalog.find(item) for item in dataset.catalog.ids]
     rows = catalog.typed(dataset.catalog.frame.filter(pl.Series(new)))
-    vectors = recommender.state.encode(Catalog(rows, dataset.catalog.images))
+    images = dataset.catalog.images
+    there = images is not None and images.is_dir()  # that it is not was said when it was read
+    vectors = recommender.state.encode(Catalog(rows, images if there else None))
     kept = rows.select(name for name in rows.columns if name in catalog.columns)
     recommender.state = recommender.state.with_items(kept, *vectors)
     log.info(

@@ -8,7 +8,7 @@ import polars as pl
 
 from mmrec.data.conditions import Condition, parse_condition
 
-_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|contains)\b")
+_OPERATOR = re.compile(r"[<>=!]|\b(?:in|is|between|has|contains)\b")
 
 
 @lru_cache(1024)  # rules are read again for each live event

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
+from mmrec.data.sent_images import with_images
 from mmrec.data.wording import counted, verb
 from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
-from mmrec.realtime.images import with_images
 from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.data import Catalog, ItemId
+from mmrec.data.sent_images import write_images
 from mmrec.realtime.apply import CatalogEdit, Encoded, moved
-from mmrec.realtime.images import write_images
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.log.compaction import compacted

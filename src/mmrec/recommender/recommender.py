@@ -27,6 +27,7 @@ from mmrec.data import (
 )
 from mmrec.data.given_columns import columns_given
 from mmrec.data.inherited import TableReading
+from mmrec.data.sent_images import read_images, with_images, write_images
 from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
@@ -598,25 +599,44 @@ class Recommender:
 
         return plot_modalities(self.state)
 
-    def add_items(self, rows: Table) -> list[ItemId]:
+    def add_items(
+        self, rows: Table, *, images: str | Path | Mapping[ItemId, bytes] | None = None
+    ) -> list[ItemId]:
         """Add items to the catalogue; they can be recommended at once, by their content.
 
         Args:
-            rows: as for :class:`mmrec.data.Catalog`; images must be in the catalogue's folder.
+            rows: as for :class:`mmrec.data.Catalog`.
+            images: folder of the images that the rows name, or JPEG, PNG or WebP files by item id.
+                They are copied to ``added`` in the catalogue's folder of images. By default the
+                images must be in that folder already.
 
         Returns:
             The ids that were added.
 
         Raises:
             ValueError: an id is in the catalogue already, the catalogue lacks a column, a value
-                doesn't fit its column, or an encoder is not the one of the training. Nothing is
-                added.
+                doesn't fit its column, an image is not in the folder, or an encoder is not the one
+                of the training. Nothing is added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
+
+        Example:
+            >>> log = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "look": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]}
+            >>> options = Options(
+            ...     modalities="id,look=vectors:look", split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> made = Recommender.fit(log, items, options=options)
+            >>> made.add_items({"item_id": ["d"], "look": [[0.0, 1.0]]})
+            ['d']
         """
-        new = Catalog(self.catalog.typed(rows, strict=True), self.catalog.images)
-        known = [item for item in new.ids if item in self.catalog]
+        frame = self.catalog.typed(rows, strict=True)
+        known = [item for item in frame["item_id"].to_list() if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
+        sent = read_images(frame, Path(images)) if isinstance(images, str | Path) else images
+        frame, files = with_images(frame, sent, self.catalog)
+        write_images(files)
+        new = Catalog(frame, self.catalog.images)
         self.state = self.state.with_items(new.frame, *self.state.encode(new))
         return self.catalog.ids_of(self.catalog.indices_of(new.ids))
 

@@ -21,6 +21,7 @@ from mmrec.data.conditions.nodes import (
     Column,
     Comparison,
     Contains,
+    Has,
     In,
     IsNull,
     Negative,
@@ -51,6 +52,7 @@ ROWS = st.fixed_dictionaries(
         "stock": st.none() | st.booleans(),
         "day": st.none() | st.sampled_from(DAYS),
         "tags": st.none() | st.lists(st.sampled_from(["lamp", "x"]), max_size=2),
+        "path": st.none() | st.text("lx |;>", min_size=1),
     }
 )
 SCHEMA = {
@@ -60,6 +62,7 @@ SCHEMA = {
     "stock": pl.Boolean,
     "day": pl.Date,
     "tags": pl.List(pl.String),
+    "path": pl.String,
 }
 
 
@@ -89,6 +92,7 @@ NUMERIC = st.recursive(
 WORD = later(Text, st.sampled_from(["lamp", "chair", "x"]))
 TIME = later(Time, st.sampled_from(["2024-05-01", "2024-05-01T12:00", "2024-05-02T00:00Z"]))
 KIND, DAY, STOCK, TAGS = (Column, "kind"), (Column, "day"), (Column, "stock"), (Column, "tags")
+PATH = (Column, "path")
 ATOMS = st.one_of(
     later(Comparison, NUMERIC, SIGNS, NUMERIC),
     later(Comparison, st.just(KIND), SIGNS, WORD),
@@ -100,6 +104,7 @@ ATOMS = st.one_of(
     later(In, st.just(KIND), st.lists(WORD, max_size=3)),
     later(In, st.just(DAY), st.lists(TIME, max_size=3)),
     later(Contains, st.sampled_from([KIND, TAGS]), WORD),
+    later(Has, st.sampled_from([KIND, TAGS, PATH]), later(Text, st.sampled_from(["lamp", *"lx"]))),
     later(IsNull, NUMERIC | st.sampled_from([KIND, DAY, STOCK, TAGS])),
 )
 TESTS = st.recursive(
@@ -152,6 +157,12 @@ def holds(node, row):
     if isinstance(node, In):
         found = value(node.value, row)
         return None if found is None else found in [value(choice, row) for choice in node.choices]
+    if isinstance(node, Has):
+        found = row[node.column.name]
+        found = found.strip() or None if isinstance(found, str) else found
+        texts = [found] if isinstance(found, str) else found
+        levels = [one.strip() for text in texts or [] for one in re.split(r"[|;]|\s>(?=\s)", text)]
+        return None if found is None else node.element.value in levels
     if isinstance(node, Contains):
         found = row[node.column.name]
         return None if found is None else node.element.value in found
@@ -206,6 +217,14 @@ TABLE = pl.DataFrame(
         "empty": [None] * 4,
         "same": ["20", "20", "20", "20"],
         "lamp": [1, 2, 3, 4],
+        "sizes": ["S|XL", "XS;X", " 38.0 ; S|38.5", ""],
+        "shelf": [
+            "Damen > Kleider > Mini",
+            "Damen > Kleider",
+            None,
+            "Kleider (neu)|Mini > Damenmode",
+        ],
+        "paths": [["Damen > Taschen", None], ["Herren > Taschen"], None, []],
         "an id": [1, 2, 3, 4],
         "thing": [{"a": 1}, None, {"a": 2}, None],
     },
@@ -266,6 +285,25 @@ TABLE = pl.DataFrame(
         ("not genres contains Drama", [1, 3]),
         ("genres is null", [2]),
         ("pair contains 4", [1]),
+        ("pair has 4", [1]),
+        ("genres has Drama", [0]),
+        ("not genres has Drama", [1, 3]),
+        ("sizes has S", [0, 2]),
+        ("sizes not has S", [1]),
+        ("sizes has 'X.'", []),
+        ("sizes has 38", [2]),
+        ("sizes has 3", []),
+        ("sizes has 38.5", [2]),
+        ("shelf has Damen", [0, 1]),
+        ("shelf has Kleider", [0, 1]),
+        ("shelf has Mini", [0, 3]),
+        ("shelf has 'Damen > Kleider'", [0, 1]),
+        ("shelf has 'Kleider (neu)'", [3]),
+        ("shelf has 'Damen > Mini'", []),
+        ("paths has Damen", [0]),
+        ("paths has Taschen", [0, 1]),
+        ("category has lamp2", []),
+        ("category has chair", [1]),
         ("made < 1970-01-01", [2]),
         ("made = 2024-05-01", [0]),
         ("made >= 2024-05-01T12:00", [0, 3]),
@@ -336,6 +374,10 @@ def test_columns_of_all_types(text, rows):
         ),
         ("thing = 1", "'thing' must hold single values; got Struct"),
         ("genres contains 3", "'genres' holds List(String), where 3 (a number) can't be"),
+        ("price has true", "has searches lists and texts for a text or a number"),
+        ("pair has x", "'pair' holds Array(Int64, shape=(2,)), where \"x\" (text) can't be"),
+        ("lamp has 3", "'lamp' holds Int64, and 3 is a number: lamp [here]has 3"),
+        ("shelf has lamp", "shelf has [here]lamp"),
         ("price contains 3", "contains searches lists, or texts for a text in quotes"),
         ("lamp contains '3'", "contains searches lists, or texts for a text in quotes"),
         ("category in ('a', 3)", "a list must hold values of one kind; got ['number', 'text']"),

@@ -20,6 +20,8 @@ from mmrec.data.conditions.mapping import of_operators
         ({"not in": {"x"}}, 'not c in ("x")'),
         ({"between": (1, 2)}, "c >= 1 and c <= 2"),
         ({"not between": [1, 2]}, "not (c >= 1 and c <= 2)"),
+        ({"has": 3}, "c has 3"),
+        ({"not has": "x"}, 'not c has "x"'),
         ({"contains": "x"}, 'c contains "x"'),
         ({"not contains": "x"}, 'not c contains "x"'),
         ({">": date(2024, 5, 1)}, "c > 2024-05-01"),

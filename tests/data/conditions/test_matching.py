@@ -48,6 +48,7 @@ TYPED = {
         ({"year": {"<": 2000}, "gaps": {">": 2}}, [1]),
         ({"year": {">=": 1995, "<": 1996}}, [1, 3]),
         ({"tags": {"contains": "y"}}, [2]),
+        ({"tags": {"has": "y"}}, [2]),
     ],
 )
 def test_where(conditions, found):

@@ -15,6 +15,7 @@ from mmrec.data.conditions.nodes import (
     Column,
     Comparison,
     Contains,
+    Has,
     In,
     IsNull,
     Negative,
@@ -63,6 +64,7 @@ TESTS = st.recursive(
     | later(Comparison, VALUES, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), VALUES)
     | later(In, VALUES, st.lists(LITERALS, max_size=3))
     | later(Contains, COLUMNS, LITERALS)
+    | later(Has, COLUMNS, LITERALS)
     | later(IsNull, VALUES),
     lambda inner: (
         later(Not, inner)
@@ -95,6 +97,9 @@ NODES = [
     ("a not in (b, 'c d', 1)", Not(In(Column("a"), (Text("b"), Text("c d"), Number(1))))),
     ("a in [1,]", In(Column("a"), (Number(1),))),
     ("a not contains b", Not(Contains(Column("a"), Text("b")))),
+    ("a has b", Has(Column("a"), Text("b"))),
+    ("a NOT HAS 'b > c'", Not(Has(Column("a"), Text("b > c")))),
+    ("`has` has 3", Has(Column("has"), Number(3))),
     ("a is not null", Not(IsNull(Column("a")))),
     ("a / b is null", IsNull(Arithmetic(Column("a"), "/", Column("b")))),
     ("((a))", Column("a")),
@@ -146,7 +151,8 @@ def test_columns_in_the_order_of_their_use():
         ("a contains x/y", "got '/'; a text with / needs quotes: \"x/y\": a"),
         ("a = NEW-01a", "got '01a'; a text with - needs quotes: \"NEW-01a\": a = NEW-[here]01a"),
         ("a is 3", "expected null; got '3'"),
-        ("a not 3", "expected in, between or contains; got '3'"),
+        ("a not 3", "expected in, between, has or contains; got '3'"),
+        ("a / 2 has 3", "has must follow the name of a column"),
         ("a / 2 contains 3", "contains must follow the name of a column"),
         ("a between 1 or 2", "expected and; got 'or'"),
         ("1 < a > 2", "only ranges such as 10 <= price < 20 have two comparisons"),

@@ -17,6 +17,7 @@ from mmrec.data.conditions.nodes import (
     Column,
     Comparison,
     Contains,
+    Has,
     In,
     IsNull,
     Not,
@@ -29,6 +30,8 @@ from mmrec.data.conditions.nodes import (
 from mmrec.data.conditions.values import Values
 
 DAY = 86_400
+# Between the values of a text, and between the levels of a path.
+_BETWEEN = r"[|;]|\s>\s"
 _OPERATIONS = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -51,6 +54,8 @@ def compile_test(node: Test, values: Values) -> pl.Expr:
         return _comparison(node, values)
     if isinstance(node, In):
         return _in(node, values)
+    if isinstance(node, Has):
+        return _has(node, values)
     if isinstance(node, Contains):
         return _contains(node, values)
     if isinstance(node, IsNull):
@@ -132,6 +137,28 @@ def _is_null(node: IsNull, values: Values) -> pl.Expr:
     return values.expression(node.value, values.kind(node.value)).is_null()
 
 
+def _has(node: Has, values: Values) -> pl.Expr:
+    name, element = node.column.name, node.element
+    values.check_bare(element)
+    with values.marked(node.column):
+        dtype = values.columns.dtype(name)
+    lists = isinstance(dtype, pl.List | pl.Array)
+    if lists and kind_of(dtype.inner) != "text":
+        return _list_contains(node, values.kind(element), dtype.inner, values)
+    if not (lists or kind_of(dtype) == "text") or not isinstance(element, Text | Number):
+        raise values.wrong(
+            f"has searches lists and texts for a text or a number; {name!r} holds {dtype}, and "
+            f"{element} is {DESCRIBED[values.kind(element)]}",
+            node,
+        )
+    texts = _lists(name, dtype, pl.String()).list.join("|", ignore_nulls=True)
+    texts = texts if lists else values.expression(node.column, "text")
+    value = element.value.strip() if isinstance(element, Text) else str(element.amount)
+    ends = r"(?:\.0+)?" if isinstance(element, Number) else ""  # 38 is in a text as 38 or 38.0
+    pattern = rf"(?:^|{_BETWEEN})\s*{pl.escape_regex(value)}{ends}\s*(?:$|{_BETWEEN})"
+    return texts.str.contains(pattern)
+
+
 def _contains(node: Contains, values: Values) -> pl.Expr:
     name, element = node.column.name, node.element
     values.check_bare(element)
@@ -147,7 +174,7 @@ def _contains(node: Contains, values: Values) -> pl.Expr:
     return values.expression(node.column, "text").str.contains(element.value, literal=True)
 
 
-def _list_contains(node: Contains, kind: Kind, inner: Any, values: Values) -> pl.Expr:
+def _list_contains(node: Has | Contains, kind: Kind, inner: Any, values: Values) -> pl.Expr:
     name = node.column.name
     dtype = values.columns.dtype(name)
     plain: dict[Kind, Any] = {
@@ -159,7 +186,10 @@ def _list_contains(node: Contains, kind: Kind, inner: Any, values: Values) -> pl
         raise values.wrong(
             f"{name!r} holds {dtype}, where {node.element} ({DESCRIBED[kind]}) can't be", node
         )
+    element = values.expression(node.element, kind).cast(plain[kind])
+    return _lists(name, dtype, plain[kind]).list.contains(element)
+
+
+def _lists(name: str, dtype: Any, inner: Any) -> pl.Expr:
     lists = pl.col(name).arr.to_list() if isinstance(dtype, pl.Array) else pl.col(name)
-    return lists.cast(pl.List(plain[kind])).list.contains(
-        values.expression(node.element, kind).cast(plain[kind])
-    )
+    return lists.cast(pl.List(inner))

@@ -71,10 +71,10 @@ def parse_condition(text: str) -> Condition:
         price < 20 and category in (lamp, "floor lamp")
         10 <= price < 20          price between 10 and 20       not (price > 20 or in_stock)
         watch_seconds / duration < 0.1                          title is not null
-        released >= 2024-05-01    age(created_at) < 6h          genres contains Drama
+        released >= 2024-05-01    age(created_at) < 6h          sizes has XL
 
-    A word alone after ``=``, ``!=``, ``contains`` or in a list is a text; elsewhere it is a column.
-    A name in backticks is always a column, and what is in quotes always a text.
+    A word alone after ``=``, ``!=``, ``has`` or ``contains``, or in a list, is a text; elsewhere it
+    is a column. A name in backticks is always a column, and what is in quotes always a text.
 
     Raises:
         ValueError: the text is not a condition; the message marks the place.

@@ -13,6 +13,7 @@ from mmrec.data.conditions.nodes import (
     Column,
     Comparison,
     Contains,
+    Has,
     In,
     IsNull,
     Literal,
@@ -67,6 +68,10 @@ def _between(column: Column, bounds: Any) -> Test:
     return AllOf((Comparison(column, ">=", low), Comparison(column, "<=", high)))
 
 
+def _has(column: Column, value: Any) -> Test:
+    return Has(column, _literal(column, value))
+
+
 def _contains(column: Column, value: Any) -> Test:
     return Contains(column, _literal(column, value))
 
@@ -79,6 +84,8 @@ _MAKERS: Mapping[str, Callable[[Column, Any], Test]] = {
     "not in": lambda column, values: Not(_one_of(column, values)),
     "between": _between,
     "not between": lambda column, bounds: Not(_between(column, bounds)),
+    "has": _has,
+    "not has": lambda column, value: Not(_has(column, value)),
     "contains": _contains,
     "not contains": lambda column, value: Not(_contains(column, value)),
 }

@@ -13,7 +13,7 @@ UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds of a unit of time."""
 
 KEYWORDS = frozenset(
-    ["and", "or", "not", "in", "between", "contains", "is", "null", "true", "false"]
+    ["and", "or", "not", "in", "between", "has", "contains", "is", "null", "true", "false"]
 )
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -190,6 +190,17 @@ class Contains(Node):
 
 
 @dataclass(frozen=True)
+class Has(Node):
+    """Whether a list, or a text that lists values, has a value; of a path, a level or several."""
+
+    column: Column
+    element: Literal
+
+    def __str__(self) -> str:
+        return f"{self.column} has {self.element}"
+
+
+@dataclass(frozen=True)
 class IsNull(Node):
     """Whether a value is missing."""
 
@@ -229,7 +240,7 @@ class AnyOf(Node):
         return " or ".join(map(_grouped, self.tests))
 
 
-Test = Column | Comparison | In | Contains | IsNull | Not | AllOf | AnyOf
+Test = Column | Comparison | In | Has | Contains | IsNull | Not | AllOf | AnyOf
 
 
 def _grouped(node: Node) -> str:

@@ -16,6 +16,7 @@ from mmrec.data.conditions.nodes import (
     Column,
     Comparison,
     Contains,
+    Has,
     In,
     IsNull,
     Literal,
@@ -41,7 +42,7 @@ MOST_TESTS = 100
 
 COMPARED = {sign: sign for sign in ("=", "!=", "<", "<=", ">", ">=")} | {"==": "="}
 _VALUES = (Column, Number, Text, Boolean, Time, Age, Negative, Arithmetic)
-_TESTS = (Column, Comparison, In, Contains, IsNull, Not, AllOf, AnyOf)
+_TESTS = (Column, Comparison, In, Has, Contains, IsNull, Not, AllOf, AnyOf)
 
 
 class Parser:
@@ -117,12 +118,13 @@ class Parser:
             high = self._value(self._sum())
             bounds = (_compare(value, ">=", low, token), _compare(value, "<=", high, token))
             return self._negated(AllOf(bounds, at=token.at), negated)
-        if self._took("contains"):
-            if not isinstance(left, Column):
-                raise self._wrong("contains must follow the name of a column", token)
-            return self._negated(Contains(left, self._literal(), at=token.at), negated)
+        for word, kind in (("has", Has), ("contains", Contains)):
+            if self._took(word):
+                if not isinstance(left, Column):
+                    raise self._wrong(f"{word} must follow the name of a column", token)
+                return self._negated(kind(left, self._literal(), at=token.at), negated)
         if negated:
-            raise self._unexpected("in, between or contains")
+            raise self._unexpected("in, between, has or contains")
         return left
 
     def _compared(self, left: Value) -> Node:

@@ -1,21 +1,46 @@
 """Images that are sent with items, and their files in the catalogue's folder of images."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from mmrec.data import Catalog, ItemId, load_image
+from mmrec.data.catalog import Catalog
 from mmrec.data.durable import write_whole
-from mmrec.data.images import ADDED
+from mmrec.data.ids import ItemId
+from mmrec.data.images import ADDED, load_image
+from mmrec.data.pictures import pictures_in
 
 SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
 
 
+def read_images(rows: pl.DataFrame, folder: Path) -> dict[ItemId, list[bytes]]:
+    """Return the contents of the images that items name in a folder, by item id.
+
+    Raises:
+        ValueError: an image is not in the folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"images expects a folder, or bytes by item id; got {folder}")
+    if "image" not in rows.columns:
+        return {}
+    found: dict[ItemId, list[bytes]] = {}
+    named = pictures_in(rows["image"], folder)
+    for item, pictures in zip(rows["item_id"].to_list(), named, strict=True):
+        paths = [picture for picture in pictures if isinstance(picture, Path)]
+        if missing := [path for path in paths if not path.is_file()]:
+            raise ValueError(f"the image of {item!r} must be in {folder}; got {missing[0].name!r}")
+        if paths:
+            found[item] = [path.read_bytes() for path in paths]
+    return found
+
+
 def with_images(
-    frame: pl.DataFrame, images: Mapping[ItemId, bytes] | None, catalog: Catalog
+    frame: pl.DataFrame,
+    images: Mapping[ItemId, bytes] | Mapping[ItemId, Sequence[bytes]] | None,
+    catalog: Catalog,
 ) -> tuple[pl.DataFrame, dict[Path, bytes]]:
     """Return rows whose ``image`` column names their images, and the files to write.
 
@@ -23,7 +48,7 @@ def with_images(
 
     Args:
         frame: items, with the types of the catalogue.
-        images: JPEG, PNG or WebP files by item id; an id may be written as text.
+        images: a JPEG, PNG or WebP file, or several, by item id; an id may be written as text.
         catalog: the catalogue that the rows change.
 
     Raises:
@@ -49,11 +74,12 @@ def with_images(
         names = frame["image"].cast(pl.String).to_list()
     else:
         names = [catalog.row(item).get("image") if item in catalog else None for item in ids]
-    files = {}
+    files: dict[Path, bytes] = {}
     for item, data in images.items():
-        path = folder / _name(item, data)
-        files[path] = data
-        names[row_of[str(item)]] = str(path.relative_to(folder))
+        contents = [data] if isinstance(data, bytes) else data
+        made = [_name(item, content) for content in contents]
+        files |= {folder / name: content for name, content in zip(made, contents, strict=True)}
+        names[row_of[str(item)]] = "|".join(made)
     return frame.with_columns(pl.Series("image", names, dtype=pl.String)), files
 
 

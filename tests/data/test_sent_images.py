@@ -1,10 +1,9 @@
 import polars as pl
 import pytest
 
-from mmrec.data import Catalog
+from mmrec.data import Catalog, pictures_in
 from mmrec.data.images import ADDED
-from mmrec.realtime.images import with_images, write_images
-from mmrec.realtime.recommender import RealtimeRecommender
+from mmrec.data.sent_images import read_images, with_images, write_images
 
 
 @pytest.fixture
@@ -50,10 +49,23 @@ def test_wrong_images_are_refused(catalog, images):
             with_images(rows, {3: data}, several)
 
 
-def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):
-    live = RealtimeRecommender(by_content)
-    live.snapshots.now.catalog.images = tmp_path
-    there = pl.DataFrame({"item_id": [live.catalog.ids[0]], "title": ["red lamp"]})
-    with pytest.raises(ValueError, match="in the catalogue already"):
-        live.add_items(there, images={live.catalog.ids[0]: images[0].read_bytes()})
-    assert list(tmp_path.iterdir()) == []
+def test_images_of_a_folder_are_copied(catalog, images, tmp_path):
+    folder, names = images[0].parent, ["0.png|1.png", "2.png", None]
+    rows = pl.DataFrame({"item_id": [3, 4, 5], "image": names})
+    sent = read_images(rows, folder)
+    contents = [path.read_bytes() for path in images[:3]]
+    assert sent == {3: contents[:2], 4: contents[2:]}
+    frame, files = with_images(rows, sent, catalog)
+    write_images(files)
+    found = [*map(list, pictures_in(frame["image"], tmp_path))]
+    assert [[path.read_bytes() for path in row] for row in found] == [*sent.values(), []]
+    assert {path.parent for row in found for path in row} == {tmp_path.resolve() / ADDED}
+    assert read_images(rows.drop("image"), folder) == {}
+
+
+def test_a_folder_without_the_image_is_refused(images, tmp_path):
+    rows = pl.DataFrame({"item_id": [3], "image": ["0.png|gone.png"]})
+    with pytest.raises(ValueError, match=r"image of 3 must be in .*; got 'gone\.png'"):
+        read_images(rows, images[0].parent)
+    with pytest.raises(ValueError, match=r"expects a folder, or bytes by item id; got .*none"):
+        read_images(rows, tmp_path / "none")
