@@ -98,12 +98,8 @@ def _zeros(frame: pl.DataFrame, rules: Iterable[str]) -> list[Finding]:
     """Find rules that divide by a column in which there are zeros."""
     found = []
     for rule in rules:
-        condition = condition_of(rule)
-        for node in [] if condition is None else nodes_of(condition.test):
-            divides = isinstance(node, Arithmetic) and node.operator == "/"
-            if not divides or not isinstance(node.right, Column):
-                continue
-            name, numbers = node.right.name, _numbers(frame, node.right.name)
+        for name in _divisors(rule):
+            numbers = _numbers(frame, name)
             many = 0 if numbers is None else int((numbers == 0).sum())
             if many:
                 found.append(
@@ -112,7 +108,18 @@ def _zeros(frame: pl.DataFrame, rules: Iterable[str]) -> list[Finding]:
                         many,
                         f"the rule {rule!r} divides by {name}, which is 0 in "
                         f"{counted(many, 'event')}",
-                        "The quotient counts as empty, so that the rule does not fit these events.",
+                        "The quotient counts as empty, so that the comparison fits none of these.",
                     )
                 )
     return found
+
+
+def _divisors(rule: str) -> list[str]:
+    """Return the columns by which a rule divides."""
+    if (condition := condition_of(rule)) is None:
+        return []
+    return [
+        node.right.name
+        for node in nodes_of(condition.test)
+        if isinstance(node, Arithmetic) and node.operator == "/" and isinstance(node.right, Column)
+    ]
