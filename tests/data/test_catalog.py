@@ -244,3 +244,18 @@ def test_ages_of_unix_seconds_in_a_catalogue_also_as_the_text_of_a_csv(times):
     late = Catalog({"item_id": ["a"], "created_at": ["1740000000000"]})
     with pytest.raises(ValueError, match=r"since 1970; got .* looks like milliseconds"):
         late.where("age(created_at) < 30min")
+
+
+def test_images_in_folders_and_in_the_column_images(tmp_path):
+    for name in ("1/b.png", "1/a.png", "front.png", "added/9.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"image")
+    root = tmp_path.resolve()
+    own, front = root / "1/a.png", root / "front.png"
+    catalog = Catalog({"item_id": [1, 2], "image": [None, "added/9.png"]}, tmp_path)
+    assert catalog.image_paths() == [own, root / "added/9.png"]
+    assert [catalog.image_path(item) for item in (1, 2)] == catalog.image_paths()
+    assert not catalog.lacks_image(1)
+    catalog = Catalog({"item_id": [1, 2], "images": [None, ["front.png"]]}, tmp_path)
+    assert [catalog.image_path(item) for item in (1, 2)] == catalog.image_paths() == [None, front]
+    assert Catalog({"item_id": [1]}, None).image_paths() == [None]

@@ -2,7 +2,13 @@ import polars as pl
 import pytest
 
 from mmrec.data import pictures_in
-from mmrec.data.pictures import first_name, holds_pictures, pictures_in_folders
+from mmrec.data.pictures import (
+    first_name,
+    holds_pictures,
+    in_own_folders,
+    pictures_in_folders,
+    shown_picture,
+)
 
 
 def test_names_bytes_structs_and_lists(tmp_path):
@@ -90,3 +96,35 @@ def test_a_folder_behind_a_link_is_passed_over(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "x").symlink_to(tmp_path / "secret")
     assert pictures_in_folders(["x"], tmp_path / "images") == [[]]
+    assert shown_picture("x", tmp_path / "images", folders=True) is None
+
+
+def test_the_picture_that_is_shown(tmp_path):
+    for name in ("x/2.JPG", "x/1.png", "front.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"image")
+    root = tmp_path.resolve()
+    first = root / "x/1.png"
+    assert shown_picture("x", tmp_path, folders=True) == first
+    assert shown_picture("x", tmp_path, ["front.png"], folders=True) == root / "front.png"
+    for named in ("https://shop.org/front.png", "/front.png", "../x/1.png", b"JPEG"):
+        assert shown_picture("x", tmp_path, named, folders=True) == first
+    assert shown_picture("x", tmp_path, folders=False) is None
+    for item in ("y", "..", ".", "x/", "a" * 300, "a\0b", 7):
+        assert shown_picture(item, tmp_path, folders=True) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"title": ["a"]}, True),
+        ({"image": [None], "images": [""]}, True),
+        ({"image": ["added/1.png"]}, True),
+        ({"image": ["a.png"]}, False),
+        ({"image": [None], "images": [["a.png"]]}, False),
+        ({"image": [b"JPEG"]}, False),
+        ({"image": [{"bytes": b"JPEG", "path": None}]}, False),
+    ],
+)
+def test_images_are_in_folders_where_no_column_names_one(columns, expected):
+    assert in_own_folders(pl.DataFrame(columns)) is expected

@@ -56,3 +56,11 @@ def test_aspect_is_the_usual_one_within_bounds(catalog):
     assert thumbnails.aspect == 0.66  # 0.5 would be too tall for a page
     _ = thumbnails["b"]
     assert thumbnails.aspect == 1.25  # the median of 0.5 and 2
+
+
+def test_an_image_in_the_folder_of_its_item_is_shown(tmp_path):
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (40, 20), "blue").save(tmp_path / "a" / "front.png")
+    found = Thumbnails(Catalog({"item_id": ["a", "b"]}, tmp_path))
+    assert decoded(found["a"]).size == (40, 20)
+    assert found["b"] is None

@@ -8,6 +8,8 @@ from mmrec import Options, Recommender
 from mmrec.data import Catalog
 from mmrec.realtime import MemoryLog, RealtimeRecommender, SqliteLog
 from mmrec.realtime.created import CreatedTimes
+from mmrec.realtime.learning.trainer import OnlineTrainer
+from mmrec.realtime.learning.versions import Versions
 from mmrec.realtime.log.item_changes import ItemChange
 
 ITEMS = [f"i{n}" for n in range(10)]
@@ -75,12 +77,15 @@ def test_another_unit_is_refused_also_without_a_trend(made, held, wrong):
         assert log.last_change == 1
 
 
-def test_a_log_that_holds_what_cannot_be_read_is_served_without_it(made, caplog):
+@pytest.mark.parametrize("compact", [False, True])
+def test_a_log_that_holds_what_cannot_be_read_is_served_without_it(made, caplog, compact):
     log = MemoryLog()
     log.change_items(ItemChange("add", added("x", "2026-13-01"), {}))
     both = pl.DataFrame({"item_id": ["i1", "i2"], "created_at": ["soon", "2026-12-01"]})
     log.change_items(ItemChange("update", both.with_columns(stock=pl.lit(7)), {}))
     log.change_items(ItemChange("add", added("y", "2026-12-01T00:00:00Z"), {}))
+    if compact:
+        log.compact_items()
     live = RealtimeRecommender(made, log=log)
     errors = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
     for name, time in (("x", "2026-13-01"), ("i1", "soon")):
@@ -95,6 +100,17 @@ def test_a_log_that_holds_what_cannot_be_read_is_served_without_it(made, caplog)
     live.update_items({"item_id": ["x", "i1"], "created_at": ["2026-12-01"] * 2})
     again = RealtimeRecommender(made, log=log)
     assert [again.catalog.row(item)["created_at"] for item in ("x", "i1")] == ["2026-12-01"] * 2
+
+
+def test_a_learner_starts_with_such_a_log(made, tmp_path):
+    log = MemoryLog()
+    log.change_items(ItemChange("add", added("x", "2026-13-01"), {}))
+    log.append("ann", "x", time=1.8e9)
+    learner = {"batch_size": 8, "replay": 50, "replay_batch": 4, "negatives": 5}
+    trainer = OnlineTrainer(made, log, Versions(tmp_path / "versions"), **learner)
+    while trainer.run_once():
+        pass
+    assert (trainer.offset, trainer.catalog.ids[-1]) == (1, "x")
 
 
 def test_a_catalogue_without_times_takes_the_first(caplog):

@@ -934,3 +934,27 @@ def test_a_date_beside_times_and_a_refused_time_stop_no_server(connect, options,
         log.close()
     created = live.catalog.frame["created_at"]
     assert created.tail(4).str.slice(0, 13).to_list() == ["2026-12-01T11", "2026-12-01T10"] * 2
+
+
+def test_images_in_folders_of_items_are_shown(connect, by_number, images, sent_image, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "front.png").write_bytes(images[0].read_bytes())
+    catalog = Catalog(by_number.catalog.frame, tmp_path)
+    live = RealtimeRecommender(Recommender(replace(by_number.state, catalog=catalog)))
+    client = connect(live)
+
+    def shown():
+        lines = client.get("/recommend?user=ann").json()["items"]
+        return {line["item"]: line["image"] for line in lines}
+
+    found = shown()
+    assert [item for item, image in found.items() if image] == [1]
+    answer = client.get(found[1])
+    assert (answer.status_code, answer.content) == (200, images[0].read_bytes())
+    assert client.get("/images/2").status_code == 404
+    row = {"item_id": 9, "title": "lamp"}
+    posted = client.post("/items", json={"items": [row], "images": {"9": sent_image}})
+    assert posted.status_code == 201, posted.text
+    after = shown()
+    assert after[1] == found[1]
+    assert client.get(after[9]).status_code == 200

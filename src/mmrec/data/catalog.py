@@ -24,7 +24,7 @@ from mmrec.data.ids import (
 )
 from mmrec.data.images import resolve_image
 from mmrec.data.other_names import require_own
-from mmrec.data.pictures import first_name, pictures_in
+from mmrec.data.pictures import first_name, in_own_folders, pictures_in, shown_picture
 from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table, require_columns
 from mmrec.data.wording import counted, some_meant, verb
@@ -78,6 +78,7 @@ class Catalog:
         with problems:  # refuses images outside the folder
             named = sum(path is not None for path in _image_paths(frame, self.images))
         problems.check()
+        self._folders = in_own_folders(frame)
         # One attribute, because a reader may apply the edits while another copies the catalogue.
         self._held: tuple[pl.DataFrame, Edit | None] = (frame, None)
         self._ids = frame["item_id"]
@@ -207,15 +208,31 @@ class Catalog:
     def image_paths(self) -> list[Path | None]:
         """Return the first image file of each row; None for items without one.
 
+        It is in the column ``image``, or else ``images``, or else in the folder of the item.
+
         Raises:
             ValueError: the column ``image`` can't hold images, or one is outside the folder.
         """
-        return _image_paths(self.frame, self.images)
+        frame, paths = self.frame, _image_paths(self.frame, self.images)
+        named = frame["images"] if "images" in frame.columns else [None] * len(frame)
+        return [
+            self._other_image(*row) if path is None else path
+            for path, *row in zip(paths, self._ids, named, strict=True)
+        ]
 
     def image_path(self, item: GivenId) -> Path | None:
-        """Return the first image file of one item; None if it has none."""
-        name = first_name(self.row(item).get("image"), self.images)
-        return resolve_image(self.images, name) if name and self.images is not None else None
+        """Return the first image file of one item, as :meth:`image_paths` does for all."""
+        row = self.row(item)
+        name = first_name(row.get("image"), self.images)
+        if name and self.images is not None:
+            return resolve_image(self.images, name)
+        return self._other_image(row["item_id"], row.get("images"))
+
+    def _other_image(self, item: ItemId, named: Any) -> Path | None:
+        """Return the image of an item whose column ``image`` names none."""
+        if self.images is None:
+            return None
+        return shown_picture(item, self.images, named, folders=self._folders)
 
     def lacks_image(self, item: GivenId) -> bool:
         """Return whether an item names an image file that does not exist."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data.images import Picture, resolve_image
+from mmrec.data.images import ADDED, Picture, resolve_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 """Files with other endings in an item's folder are not its images."""
@@ -88,11 +88,62 @@ def pictures_in_folders(ids: Sequence[Any], images: Path | None) -> list[list[Pi
     return [_files(images, str(item)) if str(item) in folders else [] for item in ids]
 
 
+def in_own_folders(frame: pl.DataFrame) -> bool:
+    """Return whether images are those of folders, because no column names one.
+
+    Images that were sent with live items don't count.
+
+    Example:
+        >>> rows = {"item_id": ["a", "b"], "image": [None, "added/c9.jpg"]}
+        >>> in_own_folders(pl.DataFrame(rows)), in_own_folders(pl.DataFrame({"image": ["a.jpg"]}))
+        (True, False)
+    """
+    columns = [frame[name] for name in ("image", "images") if name in frame.columns]
+    values = (value for column in columns for value in column.to_list() if value is not None)
+    return not any(
+        not name.startswith(f"{ADDED}/") if (name := first_name(value)) else _pictures(value, None)
+        for value in values
+    )
+
+
+def shown_picture(item: Any, images: Path, named: Any = None, *, folders: bool) -> Path | None:
+    """Return the file to show of an item whose column ``image`` is empty; None without one.
+
+    Args:
+        item: the item's id.
+        images: folder of the images.
+        named: the value of its column ``images``.
+        folders: whether the folder ``images/ITEM_ID`` holds its images.
+    """
+    name = first_name(named)
+    for found in [*([name] if name else []), *(_own_names(images, str(item)) if folders else [])]:
+        try:
+            path = resolve_image(images, found)
+            if path.is_file():
+                return path
+        except (OSError, ValueError):  # an address, or a link that leads elsewhere
+            continue
+    return None
+
+
+def _own_names(images: Path, item: str) -> list[str]:
+    """Return the names of the images in an item's folder, as `pictures_in_folders` finds it."""
+    try:
+        own = Path(item).name == item != ".." and not (images / item).is_symlink()
+        return _names(images, item) if own and (images / item).is_dir() else []
+    except OSError:  # an id that is too long for a name
+        return []
+
+
 def _files(images: Path, folder: str) -> list[Picture]:
+    return [resolve_image(images, name) for name in _names(images, folder)]
+
+
+def _names(images: Path, folder: str) -> list[str]:
     with os.scandir(images / folder) as entries:
         names = sorted(entry.name for entry in entries)
     shown = [n for n in names if not n.startswith(".") and n.lower().endswith(SUFFIXES)]
-    return [resolve_image(images, f"{folder}/{name}") for name in shown]
+    return [f"{folder}/{name}" for name in shown]
 
 
 def _pictures(value: Any, images: Path | None) -> list[Picture]:

@@ -21,15 +21,14 @@ class Thumbnails:
     """
 
     def __init__(self, catalog: Catalog, *, size: int = 160) -> None:
-        self.size = size
-        self._paths = dict(zip(catalog.ids, catalog.image_paths(), strict=True))
+        self.size, self._catalog = size, catalog
         self._made: dict[ItemId, str | None] = {}
         self._aspects: list[float] = []
 
     def __getitem__(self, item: ItemId) -> str | None:
         """Return the image of an item as a ``data:`` URI; None if none can be read."""
         if item not in self._made:
-            path = self._paths[item]
+            path = self._catalog.image_path(item)  # the folders of all items would take long
             self._made[item] = None if path is None else self._make(path)
         return self._made[item]
 

@@ -8,7 +8,6 @@ from fastapi import HTTPException
 
 from mmrec.data import ItemId
 from mmrec.data.columns import require_known
-from mmrec.data.pictures import first_name
 from mmrec.display import title_in
 from mmrec.realtime import Event, Explanation, RealtimeRecommender
 from mmrec.recommender.lists import Recommendation
@@ -116,13 +115,12 @@ class ItemPresenter:
 
     def _look(self, item: ItemId) -> tuple[str | None, str | None]:
         """Return an item's title and the address of its image, or None for either."""
-        row, image = self._row(item), None
-        images = self.live.catalog.images
-        title, name = title_in(row, self.title_column), first_name(row.get("image"), images)
-        if name and images is not None and (images / name).is_file():
+        catalog, image = self.live.catalog, None
+        path = catalog.image_path(item) if item in catalog else None
+        if path is not None and path.is_file():
             # Browsers cache images, so another file needs another address.
-            image = f"/images/{quote(str(item), safe='')}?v={crc32(name.encode()):08x}"
-        return title or None, image
+            image = f"/images/{quote(str(item), safe='')}?v={crc32(str(path).encode()):08x}"
+        return title_in(self._row(item), self.title_column) or None, image
 
     def parsed(self, item: Any) -> Any:
         """Return an id as the catalogue writes it: queries hold only text."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.data import parse_condition
-from mmrec.data.conditions import Condition
+from mmrec.data.conditions import Condition, matches
 from mmrec.data.conditions.nodes import (
     Age,
     AllOf,
@@ -419,3 +419,38 @@ def test_a_schema_does_for_typed_columns_alone():
 def test_a_condition_is_its_test():
     assert parse_condition("a<1") == parse_condition("a  <  1")
     assert hash(parse_condition("a<1")) == hash(parse_condition("a  <  1"))
+
+
+FLAGS = pl.DataFrame({"safe": ["true", "False", ""], "mixed": ["true", "no", ""], "none": [""] * 3})
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("safe = true", [0]),
+        ("safe = 'TRUE'", [0]),
+        ("safe != 'false'", [0]),
+        ("safe in ('true', 'false')", [0, 1]),
+        ("mixed != no", [0]),
+        ("mixed = 'true'", [0]),
+        ("none != no", []),
+    ],
+)
+def test_texts_that_are_truth_values_equal_these(condition, expected):
+    assert np.flatnonzero(matches(FLAGS, condition)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["safe = yes", "safe != no", "not safe = no", "safe in (true, no)"],
+)
+def test_another_text_equals_no_truth_value(condition):
+    said = r"'safe' can't be compared with \"(yes|no)\" \(text\): it holds true or false"
+    with pytest.raises(ValueError, match=said):
+        matches(FLAGS, condition)
+    with pytest.raises(ValueError, match="'safe' can't be compared"):
+        matches(FLAGS, {"safe": {"!=": "no"}})
+    # Of an event alone it can't be known that its column holds nothing else.
+    one = pl.DataFrame({"safe": ["true"]})
+    rows = one.select(parse_condition("safe = no").expression(one).alias("found"))
+    assert rows["found"].to_list() == [False]

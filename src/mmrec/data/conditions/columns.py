@@ -123,6 +123,13 @@ class Columns:
             self._unlike[name, kind] = bad[0] if len(bad) else None
         return self._unlike.get((name, kind))
 
+    def holds_truths(self, name: str) -> bool:
+        """Return whether a text column is known to hold truth values alone.
+
+        False here: the table may be one of a few live events, whose texts don't tell.
+        """
+        return False
+
     def read(self, name: str, kind: Kind) -> pl.Expr:
         """Return a column as an expression: numbers of 64 bits, seconds since 1970, and so on.
 

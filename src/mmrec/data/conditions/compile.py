@@ -112,8 +112,10 @@ def _in(node: In, values: Values) -> pl.Expr:
         days = [moment.seconds for moment in moments if moment.is_day]
         times = [moment.seconds for moment in moments if not moment.is_day]
         return _start_of_day(value).is_in(days) | value.is_in(times)
-    plain = [choice.value for choice in node.choices if isinstance(choice, Text | Boolean)]
-    return value.is_in(plain)
+    texts = [choice for choice in node.choices if isinstance(choice, Text | Boolean)]
+    if kind == "boolean":
+        return value.is_in([values.truth(choice) for choice in texts])
+    return value.is_in([choice.value for choice in texts])
 
 
 def _among_numbers(value: pl.Expr, node: In, values: Values) -> pl.Expr:

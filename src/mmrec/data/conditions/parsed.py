@@ -22,6 +22,11 @@ class ParsedColumns(Columns):
         self.rows = frame
         self._parsed: dict[str, pl.Series] = {}
 
+    def holds_truths(self, name: str) -> bool:
+        """Return whether a text column holds truth values alone."""
+        # Most columns hold other texts, which is found faster than what they hold.
+        return self.first_unlike(name, "boolean") is None and self.holds(name) == "boolean"
+
     def read_text(self, name: str, kind: Kind) -> pl.Expr:
         """Return a column that :meth:`select` knows."""
         key = f"{name}\0{kind}"  # no name of a column

@@ -23,6 +23,8 @@ from mmrec.data.conditions.nodes import (
 from mmrec.data.conditions.tokens import misread, unquoted
 from mmrec.data.times import LATEST, other_unit
 
+_TRUTHS = {"true": True, "false": False}
+
 
 class Values:
     """Makes expressions of values for the columns of one table.
@@ -81,18 +83,35 @@ class Values:
     def _of_texts(self, left: Value, right: Value, at: Node, ordered: bool) -> Kind:
         """Return as what a column of text is compared with another, or with a text."""
         columns = [node for node in (left, right) if isinstance(node, Column)]
+        literal = right if columns and columns[0] is left else left
         if len(columns) == 1 and not ordered:
-            return "text"
+            return self._of_truths(columns[0], literal, at)
         held = [self.columns.holds(column.name) for column in columns]
         if len(held) == 2:
             return held[0] if held[0] == held[1] else "text"
-        literal = right if columns and columns[0] is left else left
         if held == ["time"]:
             return "time"
         if held and held != ["text"]:
             said = f"{columns[0].name!r} holds values like {DESCRIBED[held[0]]}"
             raise self.wrong(f"{said}, and {literal} is text; only texts have quotes", at)
         return "text"
+
+    def _of_truths(self, column: Column, literal: Value, at: Node) -> Kind:
+        """Return as what a column of text equals a text: truth values differ from any other text.
+
+        So ``child_safe != no`` would hold for all items.
+        """
+        name = column.name
+        if not self.columns.holds_truths(name):
+            return "text"
+        if isinstance(literal, Text) and literal.value.lower() in _TRUTHS:
+            return "boolean"
+        held = f"it holds {DESCRIBED['boolean']}"
+        raise self.wrong(f"{name!r} can't be compared with {self._said(literal)}: {held}", at)
+
+    def truth(self, node: Text | Boolean) -> bool:
+        """Return a truth value that may be written as a text."""
+        return node.value if isinstance(node, Boolean) else _TRUTHS[node.value.lower()]
 
     def expression(self, node: Value, kind: Kind) -> pl.Expr:
         """Return a value as a kind: times are seconds since 1970.
@@ -103,6 +122,8 @@ class Values:
         if isinstance(node, Column):
             with self.marked(node):
                 return self.columns.read(node.name, kind)
+        if isinstance(node, Text) and kind == "boolean":
+            return pl.lit(self.truth(node))
         if isinstance(node, Text):
             return pl.lit(self.moment(node).seconds if kind == "time" else node.value)
         if isinstance(node, Number):
