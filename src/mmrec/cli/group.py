@@ -39,7 +39,7 @@ def said(cause: object) -> str | None:
         "expected a whole number; got 'abc'"
     """
     errors: list[dict[str, Any]] = getattr(cause, "errors", list)()
-    first = errors[0] if errors else {"type": ""}
+    first: dict[str, Any] = errors[0] if errors else {"type": ""}
     expected = _EXPECTED.get(first["type"])
     if expected is None:
         return None

@@ -101,7 +101,9 @@ def in_own_folders(frame: pl.DataFrame) -> bool:
     columns = [frame[name] for name in ("image", "images") if name in frame.columns]
     values = (value for column in columns for value in column.to_list() if value is not None)
     return not any(
-        not name.startswith(f"{ADDED}/") if (name := first_name(value)) else _pictures(value, None)
+        not name.startswith(f"{ADDED}/")
+        if (name := first_name(value, None))
+        else _pictures(value, None)
         for value in values
     )
 
@@ -115,7 +117,7 @@ def shown_picture(item: Any, images: Path, named: Any = None, *, folders: bool) 
         named: the value of its column ``images``.
         folders: whether the folder ``images/ITEM_ID`` holds its images.
     """
-    name = first_name(named)
+    name = first_name(named, images)
     for found in [*([name] if name else []), *(_own_names(images, str(item)) if folders else [])]:
         try:
             path = resolve_image(images, found)
@@ -130,16 +132,16 @@ def _own_names(images: Path, item: str) -> list[str]:
     """Return the names of the images in an item's folder, as `pictures_in_folders` finds it."""
     try:
         own = Path(item).name == item != ".." and not (images / item).is_symlink()
-        return _names(images, item) if own and (images / item).is_dir() else []
+        return _in_folder(images, item) if own and (images / item).is_dir() else []
     except OSError:  # an id that is too long for a name
         return []
 
 
 def _files(images: Path, folder: str) -> list[Picture]:
-    return [resolve_image(images, name) for name in _names(images, folder)]
+    return [resolve_image(images, name) for name in _in_folder(images, folder)]
 
 
-def _names(images: Path, folder: str) -> list[str]:
+def _in_folder(images: Path, folder: str) -> list[str]:
     with os.scandir(images / folder) as entries:
         names = sorted(entry.name for entry in entries)
     shown = [n for n in names if not n.startswith(".") and n.lower().endswith(SUFFIXES)]

@@ -119,7 +119,7 @@ def check_at_most(at_most: object) -> None:
         ...
         ValueError: at_most must be numbers of 1 or more by column, such as {'author': 2}; got ...
     """
-    pairs = at_most.items() if isinstance(at_most, Mapping) else [(None, None)]
+    pairs: Any = at_most.items() if isinstance(at_most, Mapping) else [(None, None)]
     for name, number in pairs:
         whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
         if not isinstance(name, str) or not whole or number < 1:
