@@ -602,7 +602,8 @@ class Recommender:
                 added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
         """
-        new = Catalog(self.catalog.typed(rows, strict=True), self.catalog.images)
+        typed = self.catalog.typed(rows, strict=True, more=self.state.columns_read)
+        new = Catalog(typed, self.catalog.images)
         known = [item for item in new.ids if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
