@@ -1,7 +1,7 @@
 """The catalogue: the items that can be recommended, with their columns and images."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -271,7 +271,9 @@ class Catalog:
         """Return a copy that can be changed without changing this catalogue."""
         return copy(self)
 
-    def typed(self, rows: Table, *, strict: bool = False) -> pl.DataFrame:
+    def typed(
+        self, rows: Table, *, strict: bool = False, more: Collection[str] = ()
+    ) -> pl.DataFrame:
         """Return rows of items, new or known, with the types of the catalogue's columns.
 
         Args:
@@ -279,6 +281,7 @@ class Catalog:
             strict: whether to refuse a column that the catalogue lacks, and a text where a text
                 column holds nothing but numbers, dates or truth values, as a price of a CSV file,
                 since no condition could compare it then.
+            more: columns that are taken nevertheless.
 
         Raises:
             ValueError: an id is empty or occurs twice, an image is outside the folder, or a value
@@ -297,7 +300,7 @@ class Catalog:
             new = new.with_columns(fitted(new[name], now[name]) for name in others)
         _image_paths(new, self.images)
         if strict:
-            require_known(new.columns, now.columns)
+            require_known(new.columns, now.columns, more)
             self._kinds.check(new, now)
         return new
 

@@ -1,6 +1,6 @@
 """New values for the columns of a frame: types stay, and a frame is rewritten when it is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,8 +74,8 @@ def fitted_columns(rows: Any, frame: pl.DataFrame) -> Any:
     }
 
 
-def require_known(names: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse names that are none of the catalogue's columns.
+def require_known(names: Sequence[str], known: Sequence[str], more: Collection[str] = ()) -> None:
+    """Refuse names that are none of the catalogue's columns, and not among ``more``.
 
     Raises:
         ValueError: a name is unknown; the message has the column that may be meant.
@@ -86,7 +86,7 @@ def require_known(names: Sequence[str], known: Sequence[str]) -> None:
         ...
         ValueError: items have the columns ['item_id', 'title']; got ['titel'] (did you mean ...
     """
-    if unknown := [name for name in names if name not in known]:
+    if unknown := [name for name in names if name not in (*known, *more)]:
         meant = some_meant(unknown[:3], known)
         raise ValueError(f"items have the columns {[*known]}; got {unknown[:3]!r}{meant}")
 

@@ -583,7 +583,8 @@ class RealtimeRecommender:
 
     def _typed(self, rows: Table) -> pl.DataFrame:
         """Return rows with the types of the catalogue, before anything of them is stored."""
-        return self.catalog.typed(rows, strict=True)
+        now = self.snapshots.now
+        return now.catalog.typed(rows, strict=True, more=now.state.columns_read)
 
     def remove_items(self, items: Sequence[GivenId]) -> None:
         """Stop recommending items, until :meth:`restore_items`: they are sold out, for example.

@@ -629,7 +629,7 @@ class Recommender:
             >>> made.add_items({"item_id": ["d"], "look": [[0.0, 1.0]]})
             ['d']
         """
-        frame = self.catalog.typed(rows, strict=True)
+        frame = self.catalog.typed(rows, strict=True, more=self.state.columns_read)
         known = [item for item in frame["item_id"].to_list() if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")

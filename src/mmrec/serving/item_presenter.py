@@ -52,11 +52,12 @@ class ItemPresenter:
         """
         known = self.live.catalog.columns
         sent = {name for row in rows for name in row}
-        require_known(sorted(sent), known)
+        require_known(sorted(sent), known, self.live.snapshots.now.state.columns_read)
         if any(row.get("item_id") is None for row in rows):
             raise ValueError("every item needs an item_id")
         made = [row | {"item_id": self.parsed(row["item_id"])} for row in rows]
-        return {name: [row.get(name) for row in made] for name in known if name in sent}
+        names = [name for name in known if name in sent] + sorted(sent - {*known})
+        return {name: [row.get(name) for row in made] for name in names}
 
     def changed(self, rows: list[Row], *, images: bool) -> dict[str, list[Any]]:
         """Return changed items as columns; values that a row leaves out stay the same.

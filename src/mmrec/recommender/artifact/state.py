@@ -86,6 +86,11 @@ class RecommenderState:
         return available
 
     @property
+    def columns_read(self) -> frozenset[str]:
+        """The columns that modalities read, also those that the catalogue lacks so far."""
+        return frozenset(c for fitted in self.modalities.values() for c in fitted.columns_read)
+
+    @property
     def timed(self) -> bool:
         """Whether the events of the training had times, rather than positions."""
         return bool(self.about.get(TIMED, True))
