@@ -153,6 +153,7 @@ def test_a_damaged_parquet_file_loads_or_raises_one_sentence(folder, changes):
             'line 2 has a quote .* not doubled: a,24" wide$',
         ),
         ('id,t\na,"24" wide"\nb,c\n', 'line 2 has a quote .* not doubled: a,"24" wide"$'),
+        (f"id,t\na,{'y' * 200_000}\nb,x,z\n", "line 3 has 3 values, the header 2: b,x,z; a value"),
         ('id,t\na,"b\n' + "c,d\n" * 99_999, 'line 2 has a quote .* not doubled: a,"b$'),
     ],
 )

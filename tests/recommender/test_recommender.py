@@ -703,7 +703,10 @@ def test_columns_and_units_of_others(chain, options):
 def test_the_problems_of_both_tables_are_in_one_message(chain, options):
     events, items = chain()
     events["timestamp"][3], items["item_id"][1] = -1, "i0"
-    with pytest.raises(ValueError, match=r"2 problems: \(1\) items: .*; \(2\) interactions: tim"):
+    with pytest.raises(
+        ValueError,
+        match=r"3 problems: \(1\) items: .*; \(2\) interactions: 40 of 480 .*; \(3\) .*: tim",
+    ):
         Recommender.fit(events, items, options=options())
 
 

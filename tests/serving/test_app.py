@@ -321,6 +321,8 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
         "1 of 1 item has no image; 1 of 1 item names an image file that does not exist, first that "
         "of n4"
     )
+    long = {"items": [{"item_id": "n4", "image": "d" * 300 + ".png"}]}
+    assert client.patch("/items", json=long).status_code == 200
     whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
     assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
     found = client.get("/recommend?user=ann&k=100").json()["items"]

@@ -7,7 +7,7 @@ items without events (:class:`Unseen`) have the same term for everyone.
 """
 
 from mmrec.affinities.content import ContentDirections, Directions
-from mmrec.affinities.counted import COUNTED, continued, counted_from
+from mmrec.affinities.counted import COUNTED, continued, counted_from, grown
 from mmrec.affinities.fusion import AffinityFusion
 from mmrec.affinities.interest import AffinityInterest, AffinityState, SteppingAffinityInterest
 from mmrec.affinities.kinds import CoOccurrence, EaseWeights, Successors
@@ -53,6 +53,7 @@ __all__ = [
     "counted_from",
     "counted_in",
     "counting_once",
+    "grown",
     "learned",
     "score_parts",
     "with_content",

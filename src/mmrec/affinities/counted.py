@@ -23,6 +23,21 @@ def counted_from(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Co
     return COUNTED[values["kind"]].from_dict(values, tensors)
 
 
+def grown(counted: Counted, catalog_size: int) -> Counted:
+    """Return counts with further items at the end of the catalogue, which have no events.
+
+    Example:
+        >>> from mmrec.data import Catalog, Histories, Interactions, to_sequences
+        >>> log = Interactions({"user_id": [*"uuv"], "item_id": [*"aba"], "position": range(3)})
+        >>> events = to_sequences(log, Catalog({"item_id": [*"ab"]}))
+        >>> grown(Returns.of(events, 2), 3).bonus(Histories.of_items([[1, 3]]), 3)
+        tensor([[0.0000, 0.8000, 0.0000, 1.0000]])
+    """
+    live = counted.live()
+    live.add_items(catalog_size - counted.catalog_size)
+    return live.counted
+
+
 def continued(counted: Counted, events: Sequences, catalog_size: int) -> Counted:
     """Return counts with further events; weights of EASE stay as they are.
 

@@ -1,6 +1,7 @@
 """The catalogue: the items that can be recommended, with their columns and images."""
 
 import logging
+import os
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from itertools import islice
@@ -237,7 +238,8 @@ class Catalog:
     def lacks_image(self, item: GivenId) -> bool:
         """Return whether an item names an image file that does not exist."""
         path = self.image_path(item)
-        return path is not None and not path.is_file()
+        # Path.is_file raises if a name is too long
+        return path is not None and not os.path.isfile(path)  # noqa: PTH113
 
     def where(self, conditions: Where, at: float | None = None) -> Bool[np.ndarray, " V1"]:
         """Return a mask of indices ``(V + 1,)``, True where an item satisfies all ``conditions``.

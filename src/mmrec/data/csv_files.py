@@ -113,6 +113,7 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None
         ValueError: a line is not in UTF-8.
     """
     lines: list[str] = []
+    csv.field_size_limit(2**31 - 1)  # of a description there may be more than 128 kB
     reader = csv.reader(_lines(path, lines), delimiter=separator, strict=True)
     while True:
         start = reader.line_num + 1

@@ -35,6 +35,7 @@ class CatalogEdit:
 
     Args:
         state: what the changes start from; it stays as it is.
+        times: keeps what is known of the times of its items, for the next edit.
 
     Attributes:
         catalog: the catalogue after the changes.
@@ -55,10 +56,12 @@ class CatalogEdit:
         (0, 0)
     """
 
-    def __init__(self, state: RecommenderState) -> None:
+    def __init__(
+        self, state: RecommenderState, times: dict[str, pl.DataFrame] | None = None
+    ) -> None:
         self.state, self.catalog = state, state.catalog.copy()
         self.available: dict[int, bool] = {}
-        self._created = CreatedTimes(state.catalog)
+        self._created = CreatedTimes(state.catalog, times)
         self._readers: dict[str, list[str]] = defaultdict(list)
         for name, fitted in state.modalities.items():
             for column in fitted.columns_read:

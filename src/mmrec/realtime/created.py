@@ -18,10 +18,11 @@ class CreatedTimes:
     """The column ``created_at`` of a catalogue, which one new value could make unreadable.
 
     Dates can't stand beside numbers, nor seconds beside milliseconds. One time of the catalogue
-    stands for all of them, so that the time of a check doesn't grow with it.
+    stands for all of them. It is looked for once.
 
     Args:
         catalog: the items.
+        found: keeps that time, by column, for later checks of the same catalogue as it grows.
 
     Example:
         >>> times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": [1.7e9]}))
@@ -31,8 +32,8 @@ class CreatedTimes:
         ValueError: items: created_at must be a time as in the catalogue, such as 170...
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
+    def __init__(self, catalog: Catalog, found: dict[str, pl.DataFrame] | None = None) -> None:
+        self.catalog, self._kept = catalog, {} if found is None else found
         self._found: dict[str, pl.DataFrame | None] = {}
 
     def check(self, rows: pl.DataFrame) -> None:
@@ -80,11 +81,15 @@ class CreatedTimes:
 
     def _one(self, name: str) -> pl.DataFrame | None:
         """Return a time of the catalogue, as one row or none; None if its column holds no times."""
+        if name in self._kept:
+            return self._kept[name]
         if name not in self._found:
             frame = self.catalog.frame
             known = frame if name in frame.columns else pl.DataFrame({name: []})
             try:
-                self._found[name] = _longest(known, name)
+                self._found[name] = one = _longest(known, name)
+                if not one.is_empty():
+                    self._kept[name] = one
             except ValueError:
                 self._found[name] = None
         return self._found[name]

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import polars as pl
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -47,6 +48,7 @@ class SnapshotStore:
         self._now = Snapshot.of(state, make_index)
         self._base = self._now.version
         self._changes = 0
+        self._times: dict[str, pl.DataFrame] = {}
         self._loose = events.loose_changes
         self._writing = Lock()
         with self._writing:
@@ -81,7 +83,7 @@ class SnapshotStore:
         """
         with self._writing:
             self._catch_up()
-            edit = CatalogEdit(self._now.state)
+            edit = CatalogEdit(self._now.state, self._times)
             change = edit.apply(change)
             write_images(files or {})
             # What can be refused is done before the log is written: there it would stay.
@@ -157,7 +159,7 @@ class SnapshotStore:
             return
         last = self.events.last_change
         found = self.events.item_changes(after=self._changes)
-        edit = CatalogEdit(self._now.state)
+        edit = CatalogEdit(self._now.state, self._times)
         edit.follow(compacted(change for _, change in found))
         after = self._now.with_edit(edit, edit.encode(self._encode))
         apply_edit(self._now, after, edit, self._replace)

@@ -76,6 +76,8 @@ class Quotas:
             if not kept:
                 break
             left, count = left - len(kept), min(2 * count, 4 * k)
+            if not left:
+                break
             allowed = allowed & ~self._full(counts).to(allowed.device)
             allowed = allowed.index_fill(0, indices[kept].to(allowed.device), False)
         return torch.cat([one for one, _ in chosen]), torch.cat([one for _, one in chosen])

@@ -22,7 +22,7 @@ from mmrec.realtime import (
     SqliteLog,
 )
 from mmrec.recommender import Recommender
-from mmrec.recommender.artifact.run import read_run
+from mmrec.recommender.artifact.run import COUNT, SLOT, VECTOR, read_run
 from mmrec.recommender.quotas import Quotas
 from mmrec.serving.guard import Limits, check_exposure
 from mmrec.serving.schemas import refuse_unknown
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
             ValueError: the RUN is damaged, or ``where`` or ``at_most`` can't be applied.
         """
         found = read_run(self.run)
-        items = Catalog(found.items)
+        items = Catalog(found.items.drop(VECTOR, COUNT, SLOT, strict=False))
         with columns_given(TableReading.of(found.config["about"], found.given).columns):
             items.where(self.where or {})
             Quotas(items, self.at_most or {})

@@ -4,6 +4,7 @@ import numpy as np
 
 from mmrec import Options, Recommender
 from mmrec.data import Interactions
+from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.pipeline.data import split_log
 from mmrec.recommender.pipeline.requests import ValidRequests
 
@@ -47,6 +48,11 @@ def test_a_cart_after_a_view_as_context_does_not_choose_a_trend():
     assert made.report["test"]["ndcg@10"] > best
     [viewed] = made.recommend([{"item_id": "i7", "event": "view", "timestamp": 1.7e9}], k=1)
     assert viewed.item == "i7"
+    made.add_items({"item_id": ["new"]})
+    live = RealtimeRecommender(made)
+    past = [{"item_id": "new", "event": "view", "timestamp": 1.7e9}]
+    for [viewed] in (made.recommend(past, k=1), live.recommend(history=past, k=1)):
+        assert viewed.item == "new"
     requests = ValidRequests.of(split_log(Interactions(events), options, made.catalog))
     assert len(requests.reachable().stops) > 20
     assert not len(requests.new_to_users().stops)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
-from mmrec.affinities import Counted
+from mmrec.affinities import Counted, grown
 from mmrec.data import Catalog, EventReader, Split, Where
 from mmrec.data.given_columns import columns_given
 from mmrec.data.inherited import TableReading
@@ -182,7 +182,9 @@ class RecommenderState:
         """
         catalog = self.catalog.copy()
         indices = np.asarray(catalog.append(rows))
-        return self.with_catalog(catalog, indices, vectors, contributions)
+        state = self.with_catalog(catalog, indices, vectors, contributions)
+        near = tuple(grown(one, len(catalog)) for one in self.neighbours)
+        return replace(state, neighbours=near)
 
     def with_catalog(
         self,

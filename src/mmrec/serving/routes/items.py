@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
@@ -56,7 +57,7 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
     @router.get("/images/{item:path}", summary="An item's image", response_class=FileResponse)
     def image(item: str) -> FileResponse:
         path = live.catalog.image_path(presenter.id_of(item))
-        if path is None or not path.is_file():
+        if path is None or not os.path.isfile(path):  # noqa: PTH113
             raise HTTPException(404, f"item {item!r} has no image")
         return FileResponse(path, headers=IMAGE_HEADERS)
 
