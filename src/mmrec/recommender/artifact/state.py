@@ -125,7 +125,7 @@ class RecommenderState:
             catalog: the items; those of this state by default.
 
         Raises:
-            ValueError: see :class:`mmrec.recommender.quotas.Quotas`.
+            ValueError: a column is missing, or a number is not a whole one of 1 or more.
         """
         if at_most is None:
             return None
