@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_items_that_the_run_lacks_are_added_by_their_content(copied, tmp_path, i
 
 def test_ids_in_doubt_are_refused(by_id):
     catalog = Catalog({"item_id": ["7", "8"]})
-    made = Recommender(by_id.state.__class__(**{**vars(by_id.state), "catalog": catalog}))
+    made = Recommender(replace(by_id.state, catalog=catalog))
     said = r"1 event of later is of 1 item that is not in the catalogue of the RUN \(2 items\), "
     with pytest.raises(ValueError, match=said + r"first \['007'\]; '007' may be '7'"):
         log_of_run(dataset({"item_id": ["007"]}, ["007"]), made, Path("later"))

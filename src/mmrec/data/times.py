@@ -257,7 +257,10 @@ def _dates(times: pl.Series) -> pl.Series | None:
         if int(iso.sum()) > times.count() / 2:
             days = times.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us", "UTC"))
             times = times.set(~iso.fill_null(False) | days.is_not_null(), None)
-            times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+            try:
+                times = times.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
+            except pl.exceptions.ComputeError:  # before polars 2, where none has a known form
+                times = times.clear(len(times)).cast(pl.Datetime("us", "UTC"))
             times = times.fill_null(days)  # a time has one form, but a date may stand beside it
     if not isinstance(times.dtype, pl.Date | pl.Datetime):
         return None
