@@ -32,8 +32,8 @@ class LiveNeighbours:
         >>> live = Successors.of(events, 3).live()
         >>> for _ in range(4):
         ...     live.add(3, after=[1], time=9.0)
-        >>> live.bonus([(1, 0)]).argmax()
-        np.int64(3)
+        >>> int(live.bonus([(1, 0)]).argmax())
+        3
     """
 
     def __init__(self, start: Neighbours) -> None:
