@@ -960,3 +960,31 @@ def test_images_in_folders_of_items_are_shown(connect, by_number, images, sent_i
     after = shown()
     assert after[1] == found[1]
     assert client.get(after[9]).status_code == 200
+
+
+def test_items_like_an_item(client, live, by_id):
+    lines = client.get("/similar", params={"item": "i3", "k": 4}).json()["items"]
+    expected = by_id.similar("i3", 4)
+    assert [line["item"] for line in lines] == [line.item for line in expected]
+    assert [line["score"] for line in lines] == pytest.approx([line.score for line in expected])
+    assert {line["reason"] for line in lines} == {"similarity"}
+    assert [line["title"] for line in lines] == [
+        live.catalog.row(line["item"])["title"] for line in lines
+    ]
+    odd = ids(client.get("/similar", params={"item": "i3", "where": '{"kind": "odd"}'}))
+    assert odd == [line.item for line in by_id.similar("i3", 10, where={"kind": "odd"})]
+    missing = client.get("/similar", params={"item": "none"})
+    assert missing.status_code == 404
+    assert missing.json()["detail"] == "there is no item 'none' in the catalogue"
+    wrong = client.get("/similar", params={"item": "i3", "where": "color = red"})
+    assert wrong.status_code == 400
+    for params in ({}, {"item": "i3", "k": 0}, {"item": "i3", "count": 3}):
+        assert client.get("/similar", params=params).status_code == 422
+
+
+def test_an_item_that_was_posted_a_moment_ago_is_like_another(stocked, connect):
+    client = connect(stocked)
+    twin = stocked.catalog.row("i4") | {"item_id": "new"}
+    assert client.post("/items", json={"items": [twin]}).status_code == 201
+    assert ids(client.get("/similar", params={"item": "i4", "k": 1})) == ["new"]
+    assert ids(client.get("/similar", params={"item": "new", "k": 1})) == ["i4"]

@@ -30,7 +30,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
-from mmrec.realtime.search import interest_list, popular_list, popularity_of
+from mmrec.realtime.search import interest_list, popular_list, popularity_of, similar_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
@@ -50,6 +50,7 @@ from mmrec.recommender.requests import (
     Where,
     as_history,
     check_count,
+    check_item,
     check_seen,
 )
 from mmrec.recommender.users import UserFeatures
@@ -376,7 +377,7 @@ class RealtimeRecommender:
 
         Args:
             user: a user of the log, or of the table of users of the training. A user without
-                events and features gets popular, diverse items.
+                features gets popular, diverse items until there is an event that is more than a no.
             history: in place of a user, as for :meth:`mmrec.Recommender.recommend`.
             k: length of the list.
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
@@ -426,6 +427,43 @@ class RealtimeRecommender:
             quotas=quotas,
         )
 
+    def similar(
+        self, item: GivenId, k: Count = 10, *, where: Where | None = None
+    ) -> list[Recommendation]:
+        """Return the ``k`` items that are most like an item, as :meth:`mmrec.Recommender.similar`.
+
+        Items that were added, and content that was changed, count at once. What holds for every
+        list of this recommender holds here too. The item itself may be one that was removed.
+
+        Args:
+            item: the item.
+            k: length of the list.
+            where: a condition on items, as for :meth:`recommend`.
+
+        Raises:
+            ValueError: the item is unknown, ``where`` can't be applied to the items, or ``k`` isn't
+                positive.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "look": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]}
+            >>> options = mmrec.Options(
+            ...     modalities="look=vectors:look", split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.add_items({"item_id": ["d"], "look": [[1.0, 0.0]]})
+            ['d']
+            >>> [line.item for line in live.similar("b", k=1)]
+            ['d']
+        """
+        k = check_count(k)
+        check_item(item)
+        now = self.snapshots.now
+        index = int(now.catalog.indices_of([item])[0])
+        allowed, quotas = self._rules.allowed(now, where, None), self._rules.quotas(now, None)
+        return similar_list(now, index, k, allowed=allowed, quotas=quotas)
+
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""
         return self.log.of_user(user, last=last)
@@ -449,9 +487,9 @@ class RealtimeRecommender:
     ) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without events
-        and features gets popular items: then ``rule`` says which, the score is the popularity
-        that the list shows, and there are no parts.
+        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without
+        features, and without events but those that say no, gets popular items: then ``rule`` says
+        which, the score is the popularity that the list shows, and there are no parts.
 
         Args:
             user: a user of the log, or of the table of users of the training.
@@ -664,9 +702,9 @@ class RealtimeRecommender:
     def _interest_of_user(
         self, user: str, now: Snapshot, time: float | None
     ) -> tuple[Tensor | None, Recent]:
-        """Return a user's interest, None if no event was read, and the last events."""
+        """Return a user's interest, None if no event says more than a no, and the last events."""
         session = self._user_sessions.latest(user, now)
-        if session.events == 0 and not self._user_sessions.has_features(user, now):
+        if not session.positive and not self._user_sessions.has_features(user, now):
             return None, session.recent
         since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
         return now.at_request(now.updater.interest_of(session), since), session.recent
@@ -696,9 +734,10 @@ class RealtimeRecommender:
 def _interest_of_history(
     past: Sequence[PastEvent], now: Snapshot, time: float | None
 ) -> tuple[Tensor | None, Recent]:
-    """Return the interest after a history, None if no event is read, and its last events."""
-    histories = now.updater.reader.histories([past], [time])
-    if not histories.mask.any():
+    """Return the interest after a history, None if no event says more than a no, and the last."""
+    reader = now.updater.reader
+    histories = reader.histories([past], [time])
+    if not histories.have_others(reader.negative_types).any():
         return None, ()
     with torch.inference_mode():
         interest = now.model.interests(histories.to(now.vectors.device), now.vectors)

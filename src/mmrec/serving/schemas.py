@@ -259,7 +259,11 @@ class Line(BaseModel):
     score: float
     title: str | None
     reason: Annotated[
-        str, Field(description="interest, or popularity for a user without events and features.")
+        str,
+        Field(
+            description="interest; popularity for a user without features who has said nothing but "
+            "no; similarity for items like one."
+        ),
     ]
     image: Annotated[str | None, Field(description="Path of its image on this server.")]
 
@@ -301,8 +305,8 @@ class Explained(BaseModel):
     rule: Annotated[
         str | None,
         Field(
-            description="By which rule a user without events and features gets popular items; "
-            "the score is then the popularity that the list shows."
+            description="By which rule a user without features, who has said nothing but no, gets "
+            "popular items; the score is then the popularity that the list shows."
         ),
     ] = None
 

@@ -149,6 +149,7 @@ class RecommenderState:
             trend=self.trend,
             users=users,
             terms=[one for one in self.neighbours if one.weight],
+            negative_types=self.reader.negative_types,
         )
 
     @property
