@@ -11,6 +11,7 @@ from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.sessions import MemorySessions
+from mmrec.recommender.content.pretrained import PretrainedModality
 
 
 @pytest.fixture
@@ -425,3 +426,24 @@ def test_what_holds_for_every_list_holds_for_similar_items(by_id):
     lines = live.similar("i3", 30)
     assert {live.catalog.row(line.item)["kind"] for line in lines} == {"odd"}
     assert lines == by_id.similar("i3", 30, where={"kind": "odd"})[:2]
+
+
+def test_warming_up_loads_what_the_first_addition_would(by_content, monkeypatch):
+    loaded, load = [], PretrainedModality.loaded
+
+    def said(self):
+        loaded.append(self.name)
+        return load(self)
+
+    monkeypatch.setattr(PretrainedModality, "loaded", said)
+    live = RealtimeRecommender(by_content)
+    before = live.snapshots.now
+    live.warm_up()
+    assert sorted(loaded) == ["image", "text"]
+    assert live.snapshots.now is before
+
+
+def test_a_model_of_ids_has_nothing_to_load(by_id, monkeypatch):
+    live = RealtimeRecommender(by_id)
+    monkeypatch.setattr("mmrec.recommender.artifact.state.encode_rows", None)
+    live.warm_up()

@@ -545,6 +545,34 @@ class RealtimeRecommender:
         frame, files = with_images(self._typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
+    def warm_up(self) -> None:
+        """Load what encodes items, so that the first addition of a process doesn't wait for it.
+
+        Encoders stay in memory from then on. Other calls don't wait, but for additions and changes
+        of content. Nothing is loaded if no modality reads columns of items.
+
+        Raises:
+            ValueError: an encoder is not the one of the training, or it is unknown how items are
+                read.
+            OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "kind": ["lamp", "lamp", "chair"]}
+            >>> options = mmrec.Options(
+            ...     modalities=("id", "category:kind"), split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.warm_up()
+        """
+        state = self.snapshots.now.state
+        if not state.columns_read:
+            return
+        added = state.modality_contributions.values()
+        first = {int((table != 0).any(dim=1).int().argmax()) for table in added} - {0}
+        state.encode(state.catalog.take(np.array(sorted(first or {1}))))
+
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.
 
