@@ -231,8 +231,9 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. The event is stored under the type that it has then. Without them it counts
-                by its type alone; a warning says so once for each type, unless a value is None.
+                others. They are stored, and so is the type that the event has then. Without them it
+                counts by its type alone; a warning says so once for each type, unless a value is
+                None.
 
         Returns:
             The offset of the event in the log.
@@ -262,7 +263,7 @@ class RealtimeRecommender:
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         kind = self.type_of(event_type, values)
-        offset = self.log.append(user, item, event_type=kind, time=time, id=id)
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=values)
         note = self._note([kind], [(event_type, values)], [None if time is None else float(time)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)

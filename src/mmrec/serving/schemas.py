@@ -280,9 +280,16 @@ class Past(BaseModel):
 
     item: str | int
     title: str | None
-    event_type: str
+    event_type: Annotated[
+        str,
+        Field(description="As it counts: watch:negative for a watch that a condition made a no."),
+    ]
     time: Annotated[float, Field(description="Unix seconds.")]
     offset: int
+    values: Annotated[
+        dict[str, Value],
+        Field(description="Columns of the event that conditions read, as they were sent."),
+    ]
     image: str | None
 
 
