@@ -260,7 +260,7 @@ def test_an_item_with_several_values_in_one_text(connect, stocked, where):
     client = connect(RealtimeRecommender(Recommender(state)))
     found = ids(client.get("/recommend", params={"user": "ann", "where": where}))
     assert sorted(found) == sorted([stocked.catalog.ids[0], stocked.catalog.ids[2]])
-    added = {"item_id": "new", "sizes": "L|S"}
+    added = {"item_id": "new", "title": "red hat", "sizes": "L|S"}
     assert client.post("/items", json={"items": [added]}).status_code == 201
     assert "new" in ids(client.get("/recommend", params={"user": "ann", "where": where}))
 
@@ -312,7 +312,10 @@ def test_an_explanation_names_past_items_and_modalities(connect, stocked):
 def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     client, rows = connect(stocked), [{"item_id": "new", "title": "red shoes"}, {"item_id": "n2"}]
     answer = client.post("/items", json={"items": rows, "images": {"new": sent_image}})
-    note = "1 of 2 items has no text; 1 of 2 items has no image"
+    note = (
+        "1 of 2 items has no text; 1 of 2 items has no image; 1 of 2 items has nothing that the "
+        "model reads: no list has it before an event or content"
+    )
     assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"], "note": note})
     empty = {"items": [{"item_id": "n3", "title": " "}], "images": {"n3": sent_image}}
     assert client.post("/items", json=empty).json()["note"] == "1 of 1 item has no text"
@@ -856,6 +859,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/events", "/recommend", "/history", "/explain", "/items", "/forget"),
+        "/similar",
         *("/items/restore", "/health", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]

@@ -30,6 +30,7 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
+from mmrec.realtime.met_items import MetItems
 from mmrec.realtime.search import interest_list, popular_list, popularity_of, similar_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
@@ -145,6 +146,7 @@ class RealtimeRecommender:
         self._rules = ListRules(where, at_most)
         self._rules.check(self.snapshots.now)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
+        self._met = MetItems(self.log)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
         counted = recommender.state.neighbours
@@ -390,7 +392,8 @@ class RealtimeRecommender:
                 :meth:`mmrec.Recommender.recommend`.
 
         Returns:
-            The best item first; fewer than ``k`` only if fewer are allowed.
+            The best item first; fewer than ``k`` only if fewer are allowed. Items of which nothing
+            is known are left out, as by :meth:`mmrec.Recommender.recommend`, until a live event.
 
         Raises:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
@@ -411,7 +414,8 @@ class RealtimeRecommender:
             self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
-        allowed, quotas = self._rules.allowed(now, where, time), self._rules.quotas(now, at_most)
+        allowed = self._rules.allowed(now, where, time, self._met.unknown(now))
+        quotas = self._rules.quotas(now, at_most)
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:
@@ -462,7 +466,8 @@ class RealtimeRecommender:
         check_item(item)
         now = self.snapshots.now
         index = int(now.catalog.indices_of([item])[0])
-        allowed, quotas = self._rules.allowed(now, where, None), self._rules.quotas(now, None)
+        allowed = self._rules.allowed(now, where, None, self._met.unknown(now))
+        quotas = self._rules.quotas(now, None)
         return similar_list(now, index, k, allowed=allowed, quotas=quotas)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
@@ -479,7 +484,7 @@ class RealtimeRecommender:
         try:
             return self._user_sessions.forget(user)
         finally:  # also if the file of the log couldn't be rewritten at once
-            for counts in (self.trend, self.neighbours):
+            for counts in (self._met, self.trend, self.neighbours):
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
@@ -592,9 +597,10 @@ class RealtimeRecommender:
             ... )
             >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
             >>> live.without_content(live.add_items({"item_id": ["d", "e"], "kind": ["lamp", ""]}))
-            '1 of 2 items has no category:kind'
+            '1 of 2 items has no category:kind; 1 of 2 items has nothing that the model reads: ...'
         """
-        state = self.snapshots.now.state
+        now = self.snapshots.now
+        state = now.state
         indices = torch.from_numpy(state.catalog.indices_of(items))
         said = []
         for name, fitted in state.modalities.items():
@@ -605,6 +611,11 @@ class RealtimeRecommender:
             if lacking:
                 of = f"{lacking:,} of {counted(len(indices), 'item')}"
                 said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        unknown = self._met.unknown(now)
+        if unknown is not None and (lacking := int(unknown[indices].sum())):
+            of = f"{lacking:,} of {counted(len(indices), 'item')} {verb(lacking, 'has', 'have')}"
+            no_list = f"no list has {verb(lacking, 'it', 'them')} before an event or content"
+            said.append(f"{of} nothing that the model reads: {no_list}")
         if gone := [str(item) for item in items if self.catalog.lacks_image(item)]:
             of = f"{len(gone):,} of {counted(len(indices), 'item')}"
             names = verb(len(gone), "names", "name")

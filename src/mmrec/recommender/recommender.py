@@ -388,7 +388,9 @@ class Recommender:
                 and each value of a list counts.
 
         Returns:
-            The best items, best first; fewer than ``k`` only if fewer are allowed. For a history
+            The best items, best first; fewer than ``k`` only if fewer are allowed. Items of which
+            nothing is known are left out: without events, and without content if the model reads
+            content. For a history
             that is empty, or has negative events alone, and without features of the user: popular
             and diverse items, whose ``reason`` is ``"popularity"``; ``report["without_history"]``
             says by which rule. A notebook shows the list with pictures and titles.
@@ -901,4 +903,5 @@ class Recommender:
     ) -> Tensor:
         mask = self.state.where(where, at)
         mask[self.catalog.indices_of(as_history(exclude, "exclude"))] = False
-        return (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)
+        allowed = (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)
+        return allowed & ~self.state.unknown

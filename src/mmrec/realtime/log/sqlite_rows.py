@@ -37,8 +37,8 @@ class Row(NamedTuple):
 
 def event_of(row: Sequence[Any]) -> Event:
     """Return the event of a row of ``SELECT``."""
-    *fields, values = row
-    return Event(*fields, values=None if values is None else json.loads(values))
+    values = row[5]
+    return Event(*row[:5], None if values is None else json.loads(values))
 
 
 def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
