@@ -328,6 +328,8 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     assert client.patch("/items", json=long).status_code == 200
     whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
     assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
+    assert "n2" not in ids(client.get("/recommend?user=ann&k=100"))
+    assert client.patch("/items", json={"items": [{"item_id": "n2", "title": "hat"}]}).json()
     found = client.get("/recommend?user=ann&k=100").json()["items"]
     line = next(line for line in found if line["item"] == "new")
     assert line["title"] == "red shoes"

@@ -37,8 +37,9 @@ class Row(NamedTuple):
 
 def event_of(row: Sequence[Any]) -> Event:
     """Return the event of a row of ``SELECT``."""
-    values = row[5]
-    return Event(*row[:5], None if values is None else json.loads(values))
+    offset, user, item, event_type, time, values = row
+    given = None if values is None else json.loads(values)
+    return Event(offset, user, item, event_type, time, given)
 
 
 def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
