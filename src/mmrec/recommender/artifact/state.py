@@ -100,10 +100,11 @@ class RecommenderState:
         unknown = (self.counts[indices] == 0) & (indices > 0)
         if self.trend is not None:  # live events are counted there
             unknown &= torch.from_numpy(self.trend.value == 0).to(unknown.device)[indices]
+        given = self.modality_contributions
         read = [
-            added
-            for name, added in self.modality_contributions.items()
-            if self.modalities[name].modality.has_content
+            given[name]
+            for name, fitted in self.modalities.items()
+            if fitted.modality.has_content and name in given
         ]
         for added in read:
             unknown &= (added[indices] == 0).all(dim=1)  # nothing is what is not there
