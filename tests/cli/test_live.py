@@ -202,3 +202,13 @@ def test_a_server_has_the_parts_of_the_flag_or_of_the_environment(tmp_path, monk
     assert call("serve", tmp_path).exit_code == 0
     assert call("serve", tmp_path, "--part", "lab.rest", "--part", "lab.One").exit_code == 0
     assert served == [("lab.fusion",), ("lab.rest", "lab.One")]
+
+
+def test_a_server_loads_encoders_ahead_unless_told_otherwise(tmp_path, monkeypatch):
+    served = []
+    monkeypatch.setattr(
+        "mmrec.serving.serve", lambda settings, **_: served.append(settings.warm_up)
+    )
+    for given in ([], ["--no-warm-up"]):
+        assert call("serve", tmp_path, *given).exit_code == 0
+    assert served == [True, False]

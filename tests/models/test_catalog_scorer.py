@@ -118,3 +118,18 @@ def test_without_a_reranker_reranking_only_excludes(model, vectors, popularity):
     exclude = torch.rand(scores.shape) < 0.5
     expected = scores.masked_fill(exclude, -torch.inf)
     assert torch.equal(reranker.rerank(scores, histories, exclude), expected)
+
+
+@pytest.mark.parametrize("max_length", [1, None])
+def test_a_history_that_only_says_no_is_ranked_by_popularity(vectors, popularity, max_length):
+    model = gru4rec({"id": IdEncoder(SIZE, DIM)}, dim=DIM, num_event_types=2)
+    items = torch.tensor([[1, 2], [1, 2], [3, 0], [0, 0]])
+    kinds = torch.tensor([[2, 2], [1, 2], [0, 0], [0, 0]])
+    histories = Histories.without_request(items, torch.zeros(4, 2), kinds)
+    made = {"max_length": max_length, "negative_types": (2,)}
+    scorer = CatalogScorer(model, vectors, popularity, **made)
+    scores = scorer.scores(histories)
+    assert scorer.knows(histories).tolist() == [False, True, True, False]
+    plain = CatalogScorer(model, vectors, popularity, max_length=max_length).scores(histories)
+    assert scores[0].tolist() == scores[3].tolist() == popularity.tolist() != plain[0].tolist()
+    assert torch.equal(scores[1:], plain[1:])  # one event that is more than a no is enough

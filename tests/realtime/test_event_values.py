@@ -14,6 +14,7 @@ from mmrec.realtime import (
     Noted,
     RealtimeRecommender,
     SqliteLog,
+    import_events,
     import_history,
 )
 from mmrec.serving import create_app
@@ -53,6 +54,25 @@ def test_a_live_event_brings_what_conditions_read(made):
     with pytest.raises(ValueError, match="watched"):
         live.observe("ann", "i3", "watch", values={"watched": "much"})
     assert len(live.history("ann")) == 2
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_a_history_says_what_was_stored(made, tmp_path, file):
+    log = SqliteLog(tmp_path / "events.db") if file else None
+    live = RealtimeRecommender(made, log=log)
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    event = {"user": "ann", "item": "i1", "event_type": "watch"}
+    one, two = event | {"values": {"watched": 0.1}}, event | {"values": {"watched": None}}
+    for path, body in (("/observe", one), ("/observe", event), ("/events", {"events": [two]})):
+        assert client.post(path, json=body).status_code == 200
+    table = {"user_id": ["ann"], "item_id": ["i2"], "timestamp": [1e6], "watched": [0.75]}
+    import_events(table, live.log, live.catalog, rules=made.options.event_rules)
+    expected = [{"watched": 0.1}, {}, {"watched": None}, {"watched": 0.75}]
+    past = client.get("/history?user=ann").json()["items"]
+    assert [event["values"] for event in past] == expected
+    assert [event["event_type"] for event in past[:2]] == ["watch:negative", "watch"]
+    assert [event.values or {} for event in live.history("ann")] == expected
+    live.log.close()
 
 
 def test_lists_leave_out_events_by_the_type_that_was_sent(table):

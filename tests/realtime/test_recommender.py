@@ -11,6 +11,7 @@ from mmrec.realtime.index.exact import ExactIndex
 from mmrec.realtime.log.events import Event
 from mmrec.realtime.recommender import RealtimeRecommender
 from mmrec.realtime.sessions import MemorySessions
+from mmrec.recommender.content.pretrained import PretrainedModality
 
 
 @pytest.fixture
@@ -391,3 +392,58 @@ def test_a_refused_change_leaves_no_file(by_content, images, tmp_path):
     with pytest.raises(ValueError, match="in the catalogue already"):
         live.add_items(there, images={live.catalog.ids[0]: images[0].read_bytes()})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_similar_items_are_those_of_the_recommender(live, by_id, unchecked):
+    for item in by_id.catalog.ids[:3]:
+        for where in (None, {"kind": "odd"}):
+            mine, theirs = (made.similar(item, 30, where=where) for made in (live, by_id))
+            assert mine == theirs
+            assert {line.reason for line in mine} == {"similarity"}
+    with pytest.raises(ValueError, match="not in the catalogue"):
+        live.similar("none")
+    with pytest.raises(ValueError, match="item must be the id of one item; got"):
+        live.similar(live.catalog.ids[:2])
+    with pytest.raises(ValueError, match="k must be 1 or more"):
+        live.similar(live.catalog.ids[0], 0)
+
+
+def test_similar_items_follow_additions_changes_and_removals(content):
+    one, two = content.catalog.ids[4], content.catalog.ids[9]
+    content.add_items([content.catalog.row(one) | {"item_id": "new"}])
+    first = content.similar(one, 1)[0]
+    assert (first.item, first.score) == ("new", pytest.approx(1.0, abs=1e-3))
+    assert ids(content.similar("new", 1)) == [one]
+    content.update_items([content.catalog.row(two) | {"item_id": "new"}])
+    assert ids(content.similar("new", 1)) == [two]
+    content.remove_items(["new"])
+    assert "new" not in ids(content.similar(two, 50))
+    assert ids(content.similar("new", 1)) == [two]  # what stands in for an item that is sold out
+
+
+def test_what_holds_for_every_list_holds_for_similar_items(by_id):
+    live = RealtimeRecommender(by_id, where={"kind": "odd"}, at_most={"kind": 2})
+    lines = live.similar("i3", 30)
+    assert {live.catalog.row(line.item)["kind"] for line in lines} == {"odd"}
+    assert lines == by_id.similar("i3", 30, where={"kind": "odd"})[:2]
+
+
+def test_warming_up_loads_what_the_first_addition_would(by_content, monkeypatch):
+    loaded, load = [], PretrainedModality.loaded
+
+    def said(self):
+        loaded.append(self.name)
+        return load(self)
+
+    monkeypatch.setattr(PretrainedModality, "loaded", said)
+    live = RealtimeRecommender(by_content)
+    before = live.snapshots.now
+    live.warm_up()
+    assert sorted(loaded) == ["image", "text"]
+    assert live.snapshots.now is before
+
+
+def test_a_model_of_ids_has_nothing_to_load(by_id, monkeypatch):
+    live = RealtimeRecommender(by_id)
+    monkeypatch.setattr("mmrec.recommender.artifact.state.encode_rows", None)
+    live.warm_up()

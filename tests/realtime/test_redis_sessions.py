@@ -52,7 +52,7 @@ def store(url):
 
 def session(offset=3):
     state = (torch.randn(2, 1, 4), torch.randn(1, 4, dtype=torch.complex64))
-    return Session("v1", offset, state, ((5, 1), (9, 0), (7, 2)), 12.5, 3)
+    return Session("v1", offset, state, ((5, 1), (9, 0), (7, 2)), 12.5, 3, True)
 
 
 def test_what_is_put_comes_back(store):

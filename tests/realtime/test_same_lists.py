@@ -133,3 +133,41 @@ def test_five_ways_give_one_list(made, affinities, events, removed, everything):
     answer = client.post("/recommend", json=body)
     assert answer.status_code == 200, answer.text
     assert [line["item"] for line in answer.json()["items"]] == expected
+
+
+@pytest.mark.parametrize("kinds", [("hide",), ("hide", "skip"), ("hide", "impression", "hide")])
+def test_who_has_only_said_no_gets_what_a_stranger_gets_without_it(made, kinds):
+    made = made["none"]
+    rows = [
+        {"item_id": item, "event": kind, "timestamp": NOW - 100 + number}
+        for number, (item, kind) in enumerate(zip(ITEMS[1:], kinds, strict=False))
+    ]
+    refused = [row["item_id"] for row in rows if row["event"] != "impression"]
+    live = RealtimeRecommender(made)
+    for row in rows:
+        live.observe("ann", row["item_id"], row["event"], row["timestamp"])
+    stranger = live.recommend("bob", k=8, at=NOW, exclude=refused)
+    assert {line.reason for line in stranger} == {"popularity"}
+    assert live.recommend("ann", k=8, at=NOW) == stranger
+    assert live.recommend(history=rows, k=8, at=NOW) == stranger
+    assert made.recommend(rows, k=8, at=NOW) == stranger
+    again = RealtimeRecommender(made, log=live.log)  # its session is made again
+    assert again.recommend("ann", k=8, at=NOW) == stranger
+    assert live.explain("ann", "i9", at=NOW).rule == live.explain("bob", "i9", at=NOW).rule
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    answer = client.get("/recommend", params={"user": "ann", "k": 8, "at": NOW}).json()
+    assert [line["item"] for line in answer["items"]] == [line.item for line in stranger]
+    past = [{"item": row["item_id"], "event_type": row["event"]} for row in rows]
+    answer = client.post("/recommend", json={"history": past, "k": 8, "at": NOW}).json()
+    assert [line["item"] for line in answer["items"]] == [line.item for line in stranger]
+
+
+def test_one_view_is_enough_for_an_interest_and_a_no_moves_it(made):
+    live = RealtimeRecommender(made["none"])
+    live.observe("ann", "i1", "hide", NOW - 3)
+    live.observe("ann", "i2", "view", NOW - 2)
+    with_no = live.recommend("ann", k=12, at=NOW, exclude_seen=False)
+    assert {line.reason for line in with_no} == {"interest"}
+    live.observe("bob", "i2", "view", NOW - 2)
+    scores = {line.item: line.score for line in live.recommend("bob", k=12, at=NOW)}
+    assert scores != {line.item: line.score for line in with_no}  # the no is read as history

@@ -6,7 +6,7 @@ from mmrec.realtime.sessions import MemorySessions, Session, SessionStore
 
 
 def session(offset=1):
-    return Session("v", offset, (), ((3, 0),), 0.0, 1)
+    return Session("v", offset, (), ((3, 0),), 0.0, 1, True)
 
 
 def test_the_longest_unused_makes_room():

@@ -366,8 +366,9 @@ def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     lines = own.recommend(["i3", "i4"], 100)
     place = {item: number for number, item in enumerate(ids(lines))}
     assert abs(place["twin"] - place["i5"]) == 1
-    assert "bare" in place
-    assert ids(own.recommend(["twin"], 100, where={"kind": "red"})) == ["bare"]
+    assert "bare" not in place  # there is nothing to recommend it by
+    assert ids(own.recommend(["i3"], 100, where={"kind": "blue"})) == ["twin"]
+    assert ids(own.recommend(["i3"], 100, where={"kind": "red"})) == []
     # Those that were there are as they were.
     known = [item for item in ids(lines) if item not in ("twin", "bare")]
     assert known == ids(by_content.recommend(["i3", "i4"], 100))

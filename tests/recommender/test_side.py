@@ -132,4 +132,7 @@ def test_what_validation_does_not_take_is_nothing_that_items_lack():
     whole = live.add_items({"item_id": ["a"], "year": [1990], "price": [1]})
     assert live.without_content(whole) is None
     lacking = live.add_items({"item_id": ["b"], "price": [1]})
-    assert live.without_content(lacking) == "1 of 1 item has no side:year"
+    assert live.without_content(lacking) == (
+        "1 of 1 item has no side:year; 1 of 1 item has nothing that the model reads: no list has "
+        "it before an event or content"
+    )

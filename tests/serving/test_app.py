@@ -260,7 +260,7 @@ def test_an_item_with_several_values_in_one_text(connect, stocked, where):
     client = connect(RealtimeRecommender(Recommender(state)))
     found = ids(client.get("/recommend", params={"user": "ann", "where": where}))
     assert sorted(found) == sorted([stocked.catalog.ids[0], stocked.catalog.ids[2]])
-    added = {"item_id": "new", "sizes": "L|S"}
+    added = {"item_id": "new", "title": "red hat", "sizes": "L|S"}
     assert client.post("/items", json={"items": [added]}).status_code == 201
     assert "new" in ids(client.get("/recommend", params={"user": "ann", "where": where}))
 
@@ -312,7 +312,10 @@ def test_an_explanation_names_past_items_and_modalities(connect, stocked):
 def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     client, rows = connect(stocked), [{"item_id": "new", "title": "red shoes"}, {"item_id": "n2"}]
     answer = client.post("/items", json={"items": rows, "images": {"new": sent_image}})
-    note = "1 of 2 items has no text; 1 of 2 items has no image"
+    note = (
+        "1 of 2 items has no text; 1 of 2 items has no image; 1 of 2 items has nothing that the "
+        "model reads: no list has it before an event or content"
+    )
     assert (answer.status_code, answer.json()) == (201, {"items": ["new", "n2"], "note": note})
     empty = {"items": [{"item_id": "n3", "title": " "}], "images": {"n3": sent_image}}
     assert client.post("/items", json=empty).json()["note"] == "1 of 1 item has no text"
@@ -325,6 +328,8 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     assert client.patch("/items", json=long).status_code == 200
     whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
     assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
+    assert "n2" not in ids(client.get("/recommend?user=ann&k=100"))
+    assert client.patch("/items", json={"items": [{"item_id": "n2", "title": "hat"}]}).json()
     found = client.get("/recommend?user=ann&k=100").json()["items"]
     line = next(line for line in found if line["item"] == "new")
     assert line["title"] == "red shoes"
@@ -856,6 +861,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/events", "/recommend", "/history", "/explain", "/items", "/forget"),
+        "/similar",
         *("/items/restore", "/health", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]
@@ -960,3 +966,31 @@ def test_images_in_folders_of_items_are_shown(connect, by_number, images, sent_i
     after = shown()
     assert after[1] == found[1]
     assert client.get(after[9]).status_code == 200
+
+
+def test_items_like_an_item(client, live, by_id):
+    lines = client.get("/similar", params={"item": "i3", "k": 4}).json()["items"]
+    expected = by_id.similar("i3", 4)
+    assert [line["item"] for line in lines] == [line.item for line in expected]
+    assert [line["score"] for line in lines] == pytest.approx([line.score for line in expected])
+    assert {line["reason"] for line in lines} == {"similarity"}
+    assert [line["title"] for line in lines] == [
+        live.catalog.row(line["item"])["title"] for line in lines
+    ]
+    odd = ids(client.get("/similar", params={"item": "i3", "where": '{"kind": "odd"}'}))
+    assert odd == [line.item for line in by_id.similar("i3", 10, where={"kind": "odd"})]
+    missing = client.get("/similar", params={"item": "none"})
+    assert missing.status_code == 404
+    assert missing.json()["detail"] == "there is no item 'none' in the catalogue"
+    wrong = client.get("/similar", params={"item": "i3", "where": "color = red"})
+    assert wrong.status_code == 400
+    for params in ({}, {"item": "i3", "k": 0}, {"item": "i3", "count": 3}):
+        assert client.get("/similar", params=params).status_code == 422
+
+
+def test_an_item_that_was_posted_a_moment_ago_is_like_another(stocked, connect):
+    client = connect(stocked)
+    twin = stocked.catalog.row("i4") | {"item_id": "new"}
+    assert client.post("/items", json={"items": [twin]}).status_code == 201
+    assert ids(client.get("/similar", params={"item": "i4", "k": 1})) == ["new"]
+    assert ids(client.get("/similar", params={"item": "new", "k": 1})) == ["i4"]

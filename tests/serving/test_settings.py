@@ -1,9 +1,11 @@
 import os
+import time
 import traceback
+from threading import Event
 
 import pytest
 
-from mmrec.realtime import ExactIndex, MemorySessions, SqliteLog
+from mmrec.realtime import ExactIndex, MemorySessions, RealtimeRecommender, SqliteLog
 from mmrec.serving import Limits, Settings
 from mmrec.serving.server import make_app, serve, worker
 
@@ -117,6 +119,39 @@ def test_a_worker_serves_the_log_and_closes_it(saved, tmp_path):
     with TestClient(make_app(settings), base_url="http://127.0.0.1") as client:
         past = client.get("/history?user=ann").json()["items"]
         assert [event["item"] for event in past] == ["i7"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_encoders_are_loaded_after_the_start_unless_told_otherwise(
+    saved, tmp_path, monkeypatch, caplog, fails
+):
+    from starlette.testclient import TestClient
+
+    begun, go, ended = Event(), Event(), Event()
+
+    def warm_up(live):
+        begun.set()
+        assert go.wait(30)
+        ended.set()
+        if fails:
+            raise OSError("no weights")
+
+    monkeypatch.setattr(RealtimeRecommender, "warm_up", warm_up)
+    given = {"run": saved, "log": tmp_path / "events.db"}
+    with TestClient(make_app(Settings(**given, warm_up=False)), base_url="http://127.0.0.1"):
+        assert not begun.is_set()
+    with TestClient(make_app(Settings(**given)), base_url="http://127.0.0.1") as client:
+        assert begun.wait(30)
+        assert client.get("/health").status_code == 200  # meanwhile
+        go.set()
+        assert ended.wait(30)
+        assert client.get("/recommend?user=ann").status_code == 200
+    for _ in range(300):
+        if fails == ("encoders of new items can't be loaded now: no weights" in caplog.text):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail(caplog.text)
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):

@@ -213,6 +213,14 @@ def serve(
             min=0, help="Requests a second from one address, for each process; 0 is no limit."
         ),
     ] = 0,
+    warm_up: Annotated[
+        bool,
+        typer.Option(
+            "--warm-up/--no-warm-up",
+            help="Load the encoders of new items after the start, in the background; else the "
+            "first new item waits for them. They stay in memory.",
+        ),
+    ] = True,
     part: Own = None,
 ) -> None:
     """Serve a RUN over HTTP, with a web page; each event changes the next list."""
@@ -239,6 +247,7 @@ def serve(
         workers=workers,
         readers=readers,
         limits=Limits(rate=rate),
+        warm_up=warm_up,
         parts=tuple(own_parts(part)),
     )
     said = f"serving {run} at http://{host}:{port}, events in {settings.log}"

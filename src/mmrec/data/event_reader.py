@@ -68,6 +68,17 @@ class EventReader:
         return {name: number for number, name in enumerate(self.event_types, 1)}
 
     @cached_property
+    def negative_types(self) -> tuple[int, ...]:
+        """The numbers of the event types that say no.
+
+        Example:
+            >>> EventReader(EventRules(), ("hide", "view", "watch:negative")).negative_types
+            (1, 3)
+        """
+        role_of, numbered = self.rules.role_of, enumerate(self.event_types, 1)
+        return tuple(number for number, name in numbered if role_of(name) == Role.NEGATIVE)
+
+    @cached_property
     def untyped(self) -> bool:
         """Whether the events of the training had no types but those that conditions give."""
         return set(self.event_types) <= _CONDITIONAL

@@ -119,6 +119,20 @@ class Histories(OnDevice):
         """True where there is an event."""
         return self.items > 0
 
+    def have_others(self, event_types: Sequence[int]) -> Bool[Tensor, " B"]:
+        """Return which histories have an event of another type than these.
+
+        Example:
+            >>> items, kinds = torch.tensor([[5, 6], [7, 0]]), torch.tensor([[2, 0], [2, 0]])
+            >>> made = Histories.without_request(items, torch.zeros(2, 2), kinds)
+            >>> made.have_others([2]), made.have_others([])
+            (tensor([ True, False]), tensor([True, True]))
+        """
+        if not len(event_types):
+            return self.mask.any(1)
+        these = torch.tensor(list(event_types), device=self.event_type.device)
+        return (self.mask & ~torch.isin(self.event_type, these)).any(1)
+
     @property
     def lengths(self) -> Int[Tensor, " B"]:
         """The number of events of each history."""

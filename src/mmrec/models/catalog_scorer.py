@@ -45,8 +45,8 @@ class ItemTerm(Protocol):
 class CatalogScorer:
     """A model together with the vectors of a catalogue.
 
-    For a user without history, items are scored by popularity, unless features of the user are
-    known.
+    For a user without history, or with events that say no alone, items are scored by popularity,
+    unless features of the user are known.
 
     With a trend, the score of an item has a bonus for what is popular at the time of the request,
     and for its age; and popularity is that of this time.
@@ -60,6 +60,7 @@ class CatalogScorer:
         trend: the bonus of items at the time of a request, see :class:`mmrec.trends.Trend`.
         users: the vectors of a table of users, ``(U + 1, D)``; None without features of users.
         terms: further terms of the score, see :class:`mmrec.affinities.Counted`.
+        negative_types: event types that say no, by their numbers.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class CatalogScorer:
         trend: ItemTrend | None = None,
         users: Float[Tensor, "U1 _"] | None = None,
         terms: Sequence[ItemTerm] = (),
+        negative_types: Sequence[int] = (),
     ) -> None:
         window = getattr(model.interest, "window", None)
         self.model, self.vectors = model, vectors
         self.max_length = window if max_length is None else max_length
         self.popularity = popularity.to(vectors)
         self.trend, self.users, self.terms = trend, users, tuple(terms)
+        self.negative_types = tuple(negative_types)
 
     @torch.no_grad()
     @fast_products()
@@ -91,7 +94,7 @@ class CatalogScorer:
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
-        for row in (~self.knows(histories)).nonzero().flatten().tolist():
+        for row in (~self.knows(asked)).nonzero().flatten().tolist():
             scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
 
@@ -102,8 +105,8 @@ class CatalogScorer:
         return made
 
     def knows(self, histories: Histories) -> Bool[Tensor, " B"]:
-        """Return whether there is an interest: for an event, or for features of the user."""
-        known = histories.mask.any(1)
+        """Return whether there is an interest: for features of the user, or an event but a no."""
+        known = histories.have_others(self.negative_types)
         if self.users is None or histories.users is None:
             return known
         return known | (histories.users > 0).to(known.device)
@@ -133,16 +136,16 @@ class CatalogScorer:
         """Return scores with excluded items at ``-inf`` and the short list of the rest reranked.
 
         Excluded items are removed first, so that they take no place on the short list. Without a
-        reranker, or for an empty history, the order of ``scores`` is kept.
+        reranker, or without an interest, the order of ``scores`` is kept.
         """
         scores = scores.masked_fill(exclude, -torch.inf)
         if self.model.reranker is None:
             return scores
-        histories = self._prepared(histories)
+        known, histories = self.knows(histories), self._prepared(histories)
         with evaluating(self.model):
             states = self.model.interests(histories, self.vectors, *self._users)
             ranked = self.model.rerank(scores, states, self.vectors)
-        return torch.where(self.knows(histories).unsqueeze(1), ranked, scores)
+        return torch.where(known.to(scores.device).unsqueeze(1), ranked, scores)
 
     @property
     def _users(self) -> tuple[Tensor, ...]:

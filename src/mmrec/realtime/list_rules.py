@@ -29,7 +29,11 @@ class ListRules:
         self.quotas(now, None)
 
     def allowed(
-        self, now: Snapshot, where: Where | None, time: float | None
+        self,
+        now: Snapshot,
+        where: Where | None,
+        time: float | None,
+        unknown: Bool[Tensor, " V1"] | None = None,
     ) -> Bool[Tensor, " V1"] | None:
         """Return the only items that may be on a list; None for all that are available.
 
@@ -37,11 +41,16 @@ class ListRules:
             now: what is served.
             where: the condition of the request.
             time: the time that ages refer to, in unix seconds; now by default.
+            unknown: items of which nothing is known; they are left out.
         """
         conditions = [one for one in (self.where, where) if one is not None]
-        if not conditions:
+        if not conditions and unknown is None:
             return None
-        return torch.from_numpy(now.state.where(conditions, time, now.catalog)) & now.available
+        allowed = now.available
+        if conditions:
+            fits = now.state.where(conditions, time, now.catalog)
+            allowed = torch.from_numpy(fits) & allowed
+        return allowed if unknown is None else allowed & ~unknown
 
     def quotas(self, now: Snapshot, at_most: AtMost | None) -> Quotas | None:
         """Return how many items may have the same value: of two numbers, the lower one holds."""

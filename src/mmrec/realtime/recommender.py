@@ -30,7 +30,8 @@ from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
-from mmrec.realtime.search import interest_list, popular_list, popularity_of
+from mmrec.realtime.met_items import MetItems
+from mmrec.realtime.search import interest_list, popular_list, popularity_of, similar_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.realtime.snapshot_store import SnapshotStore
@@ -50,6 +51,7 @@ from mmrec.recommender.requests import (
     Where,
     as_history,
     check_count,
+    check_item,
     check_seen,
 )
 from mmrec.recommender.users import UserFeatures
@@ -144,6 +146,7 @@ class RealtimeRecommender:
         self._rules = ListRules(where, at_most)
         self._rules.check(self.snapshots.now)
         self._user_sessions = UserSessions(self.log, self.sessions, self.snapshots)
+        self._met = MetItems(self.log)
         trend = recommender.state.trend
         self.trend = None if trend is None else LogTrend(trend, self.log)
         counted = recommender.state.neighbours
@@ -230,8 +233,9 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. The event is stored under the type that it has then. Without them it counts
-                by its type alone; a warning says so once for each type, unless a value is None.
+                others. They are stored, and so is the type that the event has then. Without them it
+                counts by its type alone; a warning says so once for each type, unless a value is
+                None.
 
         Returns:
             The offset of the event in the log.
@@ -261,7 +265,7 @@ class RealtimeRecommender:
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
         kind = self.type_of(event_type, values)
-        offset = self.log.append(user, item, event_type=kind, time=time, id=id)
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=values)
         note = self._note([kind], [(event_type, values)], [None if time is None else float(time)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
@@ -376,7 +380,7 @@ class RealtimeRecommender:
 
         Args:
             user: a user of the log, or of the table of users of the training. A user without
-                events and features gets popular, diverse items.
+                features gets popular, diverse items until there is an event that is more than a no.
             history: in place of a user, as for :meth:`mmrec.Recommender.recommend`.
             k: length of the list.
             at: time of the request, now by default; as for :meth:`mmrec.Recommender.recommend`.
@@ -388,7 +392,8 @@ class RealtimeRecommender:
                 :meth:`mmrec.Recommender.recommend`.
 
         Returns:
-            The best item first; fewer than ``k`` only if fewer are allowed.
+            The best item first; fewer than ``k`` only if fewer are allowed. Items of which nothing
+            is known are left out, as by :meth:`mmrec.Recommender.recommend`, until a live event.
 
         Raises:
             ValueError: both or neither of ``user`` and ``history`` are given, an item id is
@@ -409,7 +414,8 @@ class RealtimeRecommender:
             self._reader.warn_of_unknown(event.event_type for event in past)
             interest, recent = _interest_of_history(past, now, time)
             seen = now.updater.reader.seen(past, exclude_seen)
-        allowed, quotas = self._rules.allowed(now, where, time), self._rules.quotas(now, at_most)
+        allowed = self._rules.allowed(now, where, time, self._met.unknown(now))
+        quotas = self._rules.quotas(now, at_most)
         more = now.catalog.indices_of(as_history(exclude, "exclude"))
         left_out = np.concatenate([seen, more])
         if interest is None:
@@ -426,6 +432,44 @@ class RealtimeRecommender:
             quotas=quotas,
         )
 
+    def similar(
+        self, item: GivenId, k: Count = 10, *, where: Where | None = None
+    ) -> list[Recommendation]:
+        """Return the ``k`` items that are most like an item, as :meth:`mmrec.Recommender.similar`.
+
+        Items that were added, and content that was changed, count at once. What holds for every
+        list of this recommender holds here too. The item itself may be one that was removed.
+
+        Args:
+            item: the item.
+            k: length of the list.
+            where: a condition on items, as for :meth:`recommend`.
+
+        Raises:
+            ValueError: the item is unknown, ``where`` can't be applied to the items, or ``k`` isn't
+                positive.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "look": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]}
+            >>> options = mmrec.Options(
+            ...     modalities="look=vectors:look", split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.add_items({"item_id": ["d"], "look": [[1.0, 0.0]]})
+            ['d']
+            >>> [line.item for line in live.similar("b", k=1)]
+            ['d']
+        """
+        k = check_count(k)
+        check_item(item)
+        now = self.snapshots.now
+        index = int(now.catalog.indices_of([item])[0])
+        allowed = self._rules.allowed(now, where, None, self._met.unknown(now))
+        quotas = self._rules.quotas(now, None)
+        return similar_list(now, index, k, allowed=allowed, quotas=quotas)
+
     def history(self, user: str, last: int = 100) -> list[Event]:
         """Return a user's last events, oldest first."""
         return self.log.of_user(user, last=last)
@@ -440,7 +484,7 @@ class RealtimeRecommender:
         try:
             return self._user_sessions.forget(user)
         finally:  # also if the file of the log couldn't be rewritten at once
-            for counts in (self.trend, self.neighbours):
+            for counts in (self._met, self.trend, self.neighbours):
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
@@ -449,9 +493,9 @@ class RealtimeRecommender:
     ) -> Explanation:
         """Return which of a user's last events, and which modality, raise the score of an item.
 
-        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without events
-        and features gets popular items: then ``rule`` says which, the score is the popularity
-        that the list shows, and there are no parts.
+        The score is that of :meth:`recommend`, and ``terms`` are its parts. A user without
+        features, and without events but those that say no, gets popular items: then ``rule`` says
+        which, the score is the popularity that the list shows, and there are no parts.
 
         Args:
             user: a user of the log, or of the table of users of the training.
@@ -507,6 +551,34 @@ class RealtimeRecommender:
         frame, files = with_images(self._typed(rows), images, self.catalog)
         return self.snapshots.change(ItemChange("add", frame, dict(features or {})), files)
 
+    def warm_up(self) -> None:
+        """Load what encodes items, so that the first addition of a process doesn't wait for it.
+
+        Encoders stay in memory from then on. Other calls don't wait, but for additions and changes
+        of content. Nothing is loaded if no modality reads columns of items.
+
+        Raises:
+            ValueError: an encoder is not the one of the training, or it is unknown how items are
+                read.
+            OSError: an encoder of the RUN, or its tokenizer, can't be loaded.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> items = {"item_id": [*"abc"], "kind": ["lamp", "lamp", "chair"]}
+            >>> options = mmrec.Options(
+            ...     modalities=("id", "category:kind"), split="leave-one-out", epochs=1, dim=4
+            ... )
+            >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
+            >>> live.warm_up()
+        """
+        state = self.snapshots.now.state
+        if not state.columns_read:
+            return
+        added = state.modality_contributions.values()
+        first = {int((table != 0).any(dim=1).int().argmax()) for table in added} - {0}
+        state.encode(state.catalog.take(np.array(sorted(first or {1}))))
+
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.
 
@@ -525,9 +597,10 @@ class RealtimeRecommender:
             ... )
             >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
             >>> live.without_content(live.add_items({"item_id": ["d", "e"], "kind": ["lamp", ""]}))
-            '1 of 2 items has no category:kind'
+            '1 of 2 items has no category:kind; 1 of 2 items has nothing that the model reads: ...'
         """
-        state = self.snapshots.now.state
+        now = self.snapshots.now
+        state = now.state
         indices = torch.from_numpy(state.catalog.indices_of(items))
         said = []
         for name, fitted in state.modalities.items():
@@ -538,6 +611,11 @@ class RealtimeRecommender:
             if lacking:
                 of = f"{lacking:,} of {counted(len(indices), 'item')}"
                 said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
+        unknown = self._met.unknown(now)
+        if unknown is not None and (lacking := int(unknown[indices].sum())):
+            of = f"{lacking:,} of {counted(len(indices), 'item')} {verb(lacking, 'has', 'have')}"
+            no_list = f"no list has {verb(lacking, 'it', 'them')} before an event or content"
+            said.append(f"{of} nothing that the model reads: {no_list}")
         if gone := [str(item) for item in items if self.catalog.lacks_image(item)]:
             of = f"{len(gone):,} of {counted(len(indices), 'item')}"
             names = verb(len(gone), "names", "name")
@@ -664,9 +742,9 @@ class RealtimeRecommender:
     def _interest_of_user(
         self, user: str, now: Snapshot, time: float | None
     ) -> tuple[Tensor | None, Recent]:
-        """Return a user's interest, None if no event was read, and the last events."""
+        """Return a user's interest, None if no event says more than a no, and the last events."""
         session = self._user_sessions.latest(user, now)
-        if session.events == 0 and not self._user_sessions.has_features(user, now):
+        if not session.positive and not self._user_sessions.has_features(user, now):
             return None, session.recent
         since = -1.0 if time is None or not session.events else max(time - session.time, 0.0)
         return now.at_request(now.updater.interest_of(session), since), session.recent
@@ -696,9 +774,10 @@ class RealtimeRecommender:
 def _interest_of_history(
     past: Sequence[PastEvent], now: Snapshot, time: float | None
 ) -> tuple[Tensor | None, Recent]:
-    """Return the interest after a history, None if no event is read, and its last events."""
-    histories = now.updater.reader.histories([past], [time])
-    if not histories.mask.any():
+    """Return the interest after a history, None if no event says more than a no, and the last."""
+    reader = now.updater.reader
+    histories = reader.histories([past], [time])
+    if not histories.have_others(reader.negative_types).any():
         return None, ()
     with torch.inference_mode():
         interest = now.model.interests(histories.to(now.vectors.device), now.vectors)

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmrec.affinities import without_novelty
 from mmrec.realtime.index.index import SummingIndex
 from mmrec.realtime.snapshot import Snapshot
-from mmrec.recommender.lists import Recommendation, lines
+from mmrec.recommender.lists import Recommendation, lines, similar_items
 from mmrec.recommender.popular import popular_items
 from mmrec.recommender.quotas import Found, Quotas
 
@@ -47,6 +47,29 @@ def popular_list(
     vectors = without_novelty(now.model, now.vectors)
     found = popular_items(popularity, vectors, allowed, k, quotas)
     return lines(now.catalog, *found, "popularity")
+
+
+@torch.inference_mode()
+def similar_list(
+    now: Snapshot,
+    index: int,
+    k: int,
+    *,
+    allowed: Bool[Tensor, " V1"] | None = None,
+    quotas: Quotas | None = None,
+) -> list[Recommendation]:
+    """Return the ``k`` items that are most like an item.
+
+    Args:
+        now: what is served.
+        index: catalogue index of the item.
+        k: length of the list.
+        allowed: the only items that may be on the list; None allows all that are available.
+        quotas: how many items may have the same value.
+    """
+    vectors = without_novelty(now.model, now.vectors)
+    some = now.available if allowed is None else allowed
+    return similar_items(now.catalog, vectors, index, some, k, quotas)
 
 
 @torch.inference_mode()

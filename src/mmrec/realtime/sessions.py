@@ -21,6 +21,7 @@ class Session:
             event's type, 0 if it is unknown.
         time: unix seconds of the last event.
         events: number of events in the state.
+        positive: whether one of them is more than a no.
     """
 
     version: str
@@ -29,6 +30,7 @@ class Session:
     recent: tuple[tuple[int, int], ...]
     time: float
     events: int
+    positive: bool
 
     @property
     def item(self) -> int:
@@ -79,8 +81,8 @@ class MemorySessions:
 
     Example:
         >>> store = MemorySessions(capacity=1)
-        >>> store.put("ann", Session("1", 1, (), ((3, 0),), 0.0, 1))
-        >>> store.put("bob", Session("1", 2, (), ((3, 0),), 0.0, 1))
+        >>> store.put("ann", Session("1", 1, (), ((3, 0),), 0.0, 1, True))
+        >>> store.put("bob", Session("1", 2, (), ((3, 0),), 0.0, 1, True))
         >>> store.get("ann") is None, store.get("bob").offset
         (True, 2)
     """

@@ -31,6 +31,8 @@ class Snapshot:
         content: the item vectors from the encoders, ``(V + 1, D)``; those of ``state`` may have
             moved away from them by online learning.
         available: which items can be recommended, ``(V + 1,)``.
+        unknown: items without training events and without content that the model reads,
+            ``(V + 1,)``; a list has those alone that have live events.
         index: finds the best of these items.
     """
 
@@ -39,6 +41,7 @@ class Snapshot:
     updater: StateUpdater
     content: Float[Tensor, "V1 D"]
     available: Bool[Tensor, " V1"]
+    unknown: Bool[Tensor, " V1"]
     index: ItemIndex
 
     @property
@@ -79,7 +82,8 @@ class Snapshot:
         state = replace(state, model=state.model.eval(), catalog=state.catalog.copy())
         version = version or fingerprint(state.model, state.vectors)
         index = _filled(make_index, state.model, state.vectors, available)
-        return cls(version, state, _updater(state, version), state.vectors, available, index)
+        updater, unknown = _updater(state, version), state.unknown
+        return cls(version, state, updater, state.vectors, available, unknown, index)
 
     def with_model(
         self,
@@ -106,6 +110,7 @@ class Snapshot:
         (vectors, contributions), indices = encoded, edit.stale
         if not len(indices):  # no vector is copied
             state, content = replace(self.state, catalog=edit.catalog), self.content
+            unknown = self.unknown
         else:
             count = len(edit.catalog) + 1 - len(self.content)
             rows = torch.from_numpy(indices)
@@ -114,7 +119,9 @@ class Snapshot:
             learned = F.pad(self.vectors, (0, 0, 0, count))[rows]
             served = moved(learned, before[rows], vectors.to(before))
             state = self.state.with_catalog(edit.catalog, indices, served, contributions)
-        return replace(self, state=state, content=content, available=self._available(edit))
+            unknown = F.pad(self.unknown, (0, count)).index_copy(0, rows, state.unknown_among(rows))
+        available = self._available(edit)
+        return replace(self, state=state, content=content, available=available, unknown=unknown)
 
     def _available(self, edit: CatalogEdit) -> Bool[Tensor, " V1"]:
         count = len(edit.catalog) + 1 - len(self.available)

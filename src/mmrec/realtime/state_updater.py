@@ -71,7 +71,7 @@ class StateUpdater:
             unknown = torch.tensor([-1.0], device=vector.device)
             no_type = torch.tensor([0], device=vector.device)
             state = self.interest.step(state, vector, unknown, no_type)
-        return Session(self.version, 0, _parts(state), (), 0.0, 0)
+        return Session(self.version, 0, _parts(state), (), 0.0, 0, positive=False)
 
     @torch.inference_mode()
     def interest_of(self, session: Session) -> Float[Tensor, "1 H"]:
@@ -140,6 +140,7 @@ class StateUpdater:
             recent=(*session.recent, (past.item, number))[-LAST:],
             time=max(event.time, session.time) if session.events else event.time,
             events=session.events + 1,
+            positive=session.positive or number not in self.reader.negative_types,
         )
 
 

@@ -89,7 +89,7 @@ def recommend_all(
     lengths = np.array([len(past) for past in pasts], dtype=np.int64)
     mask = state.where(where, time)
     mask[recommender.catalog.indices_of(as_history(exclude, "exclude"))] = False
-    allowed = torch.from_numpy(mask) & state.available
+    allowed = torch.from_numpy(mask) & state.available & ~state.unknown.cpu()
     quotas = state.quotas(at_most)
     parts: list[pl.DataFrame] = []
     batch_size = rows_at_once(len(recommender.catalog), batch_size)

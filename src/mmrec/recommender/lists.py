@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
@@ -25,7 +26,8 @@ class Recommendation(NamedTuple):
     Attributes:
         item: the item's id.
         score: higher is better; comparable within one list only.
-        reason: ``"interest"``, or ``"popularity"`` for someone without a history.
+        reason: ``"interest"``, or ``"popularity"`` for someone without a history, or with a history
+            that says no alone; ``"similarity"`` for items like one.
     """
 
     item: ItemId
@@ -131,6 +133,25 @@ def top_list(
         return _best(scores.masked_fill(~allowed, -torch.inf), count)
 
     return lines(catalog, *quotas.fill(find, k, scores > -torch.inf), reason)
+
+
+def similar_items(
+    catalog: Catalog,
+    vectors: Float[Tensor, "V1 D"],
+    index: int,
+    allowed: Bool[Tensor, " V1"],
+    k: int,
+    quotas: Quotas | None = None,
+) -> list[Recommendation]:
+    """Return the ``k`` allowed items of the highest cosine similarity to the item ``index``.
+
+    Give ``vectors`` without columns that say whether an item is new, see
+    :func:`mmrec.affinities.without_novelty`.
+    """
+    directions = F.normalize(vectors, dim=1)
+    scores = (directions @ directions[index]).masked_fill(~allowed, -torch.inf)
+    scores[index] = -torch.inf
+    return top_list(catalog, scores, k, "similarity", quotas)
 
 
 def _best(scores: Float[Tensor, " V1"], count: int) -> Found:

@@ -9,7 +9,6 @@ from typing import Any, Unpack, cast
 
 import polars as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmrec.affinities import without_novelty
@@ -37,7 +36,12 @@ from mmrec.recommender.artifact.unrecorded import warn_of_unrecorded
 from mmrec.recommender.content import Modality
 from mmrec.recommender.degradation import SHARES, degradation
 from mmrec.recommender.hub import find_run, push
-from mmrec.recommender.lists import Recommendation, asked_for, recommend_lists, top_list
+from mmrec.recommender.lists import (
+    Recommendation,
+    asked_for,
+    recommend_lists,
+    similar_items,
+)
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Own, Parts, handed_over
@@ -384,10 +388,12 @@ class Recommender:
                 and each value of a list counts.
 
         Returns:
-            The best items, best first; fewer than ``k`` only if fewer are allowed. For an empty
-            history without features of the user, popular and diverse items, whose ``reason`` is
-            ``"popularity"``; ``report["without_history"]`` says by which rule. A notebook shows the
-            list with pictures and titles.
+            The best items, best first; fewer than ``k`` only if fewer are allowed. Items of which
+            nothing is known are left out: without events, and without content if the model reads
+            content. For a history
+            that is empty, or has negative events alone, and without features of the user: popular
+            and diverse items, whose ``reason`` is ``"popularity"``; ``report["without_history"]``
+            says by which rule. A notebook shows the list with pictures and titles.
 
         Raises:
             ValueError: ``history`` is not a history of known items, ``where`` can't be applied to
@@ -465,12 +471,9 @@ class Recommender:
         k = check_count(k)
         check_item(item)
         index = int(self.catalog.indices_of([item])[0])
-        allowed = self._allowed(where)
-        allowed[index] = False
-        directions = F.normalize(without_novelty(self.model, self.vectors), dim=1)
-        scores = directions @ directions[index]
-        scores = scores.masked_fill(~allowed, -torch.inf)
-        return RecommendationList(top_list(self.catalog, scores, k, "similarity"), self.catalog)
+        vectors = without_novelty(self.model, self.vectors)
+        lines = similar_items(self.catalog, vectors, index, self._allowed(where), k)
+        return RecommendationList(lines, self.catalog)
 
     def evaluate(
         self,
@@ -900,4 +903,5 @@ class Recommender:
     ) -> Tensor:
         mask = self.state.where(where, at)
         mask[self.catalog.indices_of(as_history(exclude, "exclude"))] = False
-        return (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)
+        allowed = (torch.from_numpy(mask) & self.state.available).to(self.vectors.device)
+        return allowed & ~self.state.unknown

@@ -37,8 +37,8 @@ def encode_users(
     """Return the vector of each user in the columns ``user_id`` and ``vector``.
 
     The product of a user's vector and an item's vector of :func:`index_items` is the item's score,
-    but for what :func:`not_in_the_product` says. A user without a history, and without features in
-    the recommender's table of users, has zeros.
+    but for what :func:`not_in_the_product` says. A user without events but negative ones, and
+    without features in the recommender's table of users, has zeros.
 
     Args:
         recommender: the trained recommender.

@@ -127,7 +127,7 @@ def read_cases(
     scorer = scorer_at(state, split, "test")
     allowed = torch.zeros_like(state.available)
     allowed[torch.from_numpy(split.candidates)] = True
-    allowed &= state.available
+    allowed &= state.available & ~state.unknown
     cases = []
     for row in targets.to_dicts():
         *history, upcoming = visits_until(recommender, split, row["position"] + 1)

@@ -97,6 +97,7 @@ class ItemPresenter:
             event_type=event.event_type,
             time=event.time,
             offset=event.offset,
+            values=dict(event.values or {}),
             image=image,
         )
 

@@ -259,7 +259,11 @@ class Line(BaseModel):
     score: float
     title: str | None
     reason: Annotated[
-        str, Field(description="interest, or popularity for a user without events and features.")
+        str,
+        Field(
+            description="interest; popularity for a user without features who has said nothing but "
+            "no; similarity for items like one."
+        ),
     ]
     image: Annotated[str | None, Field(description="Path of its image on this server.")]
 
@@ -276,9 +280,16 @@ class Past(BaseModel):
 
     item: str | int
     title: str | None
-    event_type: str
+    event_type: Annotated[
+        str,
+        Field(description="As it counts: watch:negative for a watch that a condition made a no."),
+    ]
     time: Annotated[float, Field(description="Unix seconds.")]
     offset: int
+    values: Annotated[
+        dict[str, Value],
+        Field(description="Columns of the event that conditions read, as they were sent."),
+    ]
     image: str | None
 
 
@@ -301,8 +312,8 @@ class Explained(BaseModel):
     rule: Annotated[
         str | None,
         Field(
-            description="By which rule a user without events and features gets popular items; "
-            "the score is then the popularity that the list shows."
+            description="By which rule a user without features, who has said nothing but no, gets "
+            "popular items; the score is then the popularity that the list shows."
         ),
     ] = None
 

@@ -4,13 +4,14 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from threading import Thread
 from typing import Any
 
 import torch
 import uvicorn
 from fastapi import FastAPI
 
-from mmrec.realtime import Versions, import_history
+from mmrec.realtime import RealtimeRecommender, Versions, import_history
 from mmrec.serving.app import create_app
 from mmrec.serving.follower import Follower
 from mmrec.serving.settings import Settings
@@ -101,6 +102,8 @@ def make_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         follower.start()
+        if settings.warm_up:
+            Thread(target=_warm_up, args=(live,), name="mmrec-warm-up", daemon=True).start()
         yield
         follower.stop()
         live.log.close()
@@ -113,3 +116,11 @@ def make_app(settings: Settings) -> FastAPI:
         readers=settings.readers,
         lifespan=running,
     )
+
+
+def _warm_up(live: RealtimeRecommender) -> None:
+    """Load the encoders of new items; what fails is logged, and tried again when they come."""
+    try:
+        live.warm_up()
+    except Exception as error:  # of any kind: what is served needs no encoder
+        log.warning("the encoders of new items can't be loaded now: %s", error)

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
         readers: number of lists that a process computes at once. More than two pay off only where
             the catalogue is so large that a search takes milliseconds.
         limits: limits of sizes and rates.
+        warm_up: whether the encoders of new items are loaded after the start, in the background, so
+            that the first addition is quick. Each process holds them in memory from then on.
         parts: the parts of the RUN that are not ours, or the modules that define them, by their
             dotted names; they are imported.
         token: what clients must send. Keep it in the environment rather than in a file.
@@ -91,6 +93,7 @@ class Settings(BaseSettings):
     workers: Positive = 1
     readers: Positive = 2
     limits: Limits = Limits()
+    warm_up: bool = True
     parts: tuple[str, ...] = ()
     token: Secret = None
     user_key: Secret = None

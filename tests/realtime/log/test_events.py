@@ -1,6 +1,17 @@
+import json
+from datetime import date
+
+import numpy as np
 import pytest
 
-from mmrec.realtime.log.events import Event, EventLog, NewEvent, check_event, check_text
+from mmrec.realtime.log.events import (
+    Event,
+    EventLog,
+    NewEvent,
+    check_event,
+    check_text,
+    plain_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +51,30 @@ def test_what_is_within_the_limits_passes(event):
 def test_what_is_beyond_the_limits_is_refused(event, message):
     with pytest.raises(ValueError, match=message):
         check_event(event)
+
+
+def test_values_are_kept_as_json_has_them():
+    given = {
+        "watched": np.float64(0.5),
+        "stars": np.int8(4),
+        "liked": np.bool_(True),
+        "day": date(2026, 12, 1),
+        "share": float("inf"),
+        "none": None,
+        "title": "ü",
+    }
+    kept = plain_values(given)
+    assert kept == {
+        "watched": 0.5,
+        "stars": 4,
+        "liked": True,
+        "day": "2026-12-01",
+        "share": None,
+        "none": None,
+        "title": "ü",
+    }
+    assert json.loads(json.dumps(kept, allow_nan=False)) == kept
+    assert plain_values({}) is plain_values(None) is None
 
 
 def test_an_error_doesnt_repeat_the_users_id():

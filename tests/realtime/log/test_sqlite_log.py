@@ -285,8 +285,8 @@ def test_another_database_is_left_alone(tmp_path):
 
 
 def test_a_newer_version_is_refused(log, tmp_path):
-    log._db.execute("PRAGMA user_version = 4")
-    with pytest.raises(ValueError, match="of version 1 to 3; got version 4"):
+    log._db.execute("PRAGMA user_version = 5")
+    with pytest.raises(ValueError, match="of version 1 to 4; got version 5"):
         SqliteLog(tmp_path / "events.db")
 
 
@@ -313,6 +313,28 @@ def test_a_file_of_version_1_is_upgraded_without_loss(tmp_path, column):
         assert [log.key_at(n) for n in (1, 2)] == keys
         assert log.append("ann", "i1", event_type="cart", id="e1") == 1
         log.close()
+
+
+def test_a_file_of_version_3_takes_values(tmp_path):
+    path = tmp_path / "events.db"
+    log = SqliteLog(path)
+    log.append("ann", "i1", time=1.0)
+    before = list(log.read())
+    log.close()
+    old = sqlite3.connect(path)
+    old.executescript("ALTER TABLE events DROP COLUMN given_values; PRAGMA user_version = 3;")
+    old.close()
+    log = SqliteLog(path)
+    assert list(log.read()) == before
+    assert log.append("ann", "i2", values={"watched": 0.5, "place": "secret-place"}) == 2
+    log.close()
+    log = SqliteLog(path)
+    kept = [None, {"watched": 0.5, "place": "secret-place"}]
+    for found in (log.read(), log.of_user("ann")):
+        assert [event.values for event in found] == kept
+    assert log.forget("ann") == 2
+    log.close()
+    assert files_with(tmp_path, b"secret-place") == []
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -1,4 +1,7 @@
 import logging
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -155,6 +158,24 @@ def test_a_frozen_encoder_is_loaded_once_a_process(bert_folder, monkeypatch):
             TextModality(str(bert_folder), **other).pretrained()
 
 
+def test_two_threads_load_an_encoder_once(bert_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "bert"
+    shutil.copytree(bert_folder, folder)
+    loads, load = [], TextModality.load
+
+    def slowly(self):
+        loads.append(self)
+        time.sleep(0.2)
+        return load(self)
+
+    monkeypatch.setattr(TextModality, "load", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(TextModality(str(folder)).loaded) for _ in range(2)]
+        first, second = (one.result() for one in made)
+    assert first is second
+    assert len(loads) == 1
+
+
 def test_a_seed_draws_the_same_whether_an_encoder_was_loaded_or_not(monkeypatch):
     def load(self):  # as timm does: first weights are drawn
         return ImageEncoder.from_timm(self.encoder, pretrained=False)
@@ -179,8 +200,6 @@ def test_a_seed_draws_the_same_whether_an_encoder_was_loaded_or_not(monkeypatch)
 
 
 def test_an_encoder_whose_files_have_changed_is_loaded_anew(bert_folder, tmp_path):
-    import shutil
-
     folder = tmp_path / "bert"
     shutil.copytree(bert_folder, folder)
     first = TextModality(str(folder)).pretrained()

@@ -67,7 +67,7 @@ def read_events(
 
     Example:
         >>> read_events([{"user": 7, "item": "lamp"}], lambda item: True)
-        [NewEvent(user='7', item='lamp', event_type='view', time=None, id=None)]
+        [NewEvent(user='7', item='lamp', event_type='view', time=None, id=None, values=None)]
         >>> read_events({"user": ["ann", ""], "item": ["x", "lamp"]}, lambda item: item == "lamp")
         Traceback (most recent call last):
         ...
@@ -81,12 +81,12 @@ def read_events(
     reasons: dict[int, str] = {}
     for number, row in enumerate(mappings):
         try:
-            event, values = _read(row, with_values=types_of is not None)
+            event = _read(row, with_values=types_of is not None)
         except ValueError as error:
             reasons[number] = str(error)
         else:
             events[number] = event
-            given.append((event.event_type, values))
+            given.append((event.event_type, event.values or {}))
     types = [kind for kind, _ in given] if types_of is None else types_of(given)
     for (number, event), kind in zip(events.items(), types, strict=True):
         if isinstance(kind, ValueError):
@@ -124,13 +124,13 @@ def _named(name: str, given: Collection[str]) -> str:
     return name if ours in given else ours
 
 
-def _read(row: object, *, with_values: bool) -> tuple[NewEvent, Mapping[str, Any]]:
-    """Return the event of a row, which was checked but for its item, and its ``values``."""
+def _read(row: object, *, with_values: bool) -> NewEvent:
+    """Return the event of a row, which was checked but for its item and its ``values``."""
     if not isinstance(row, Mapping):
         raise ValueError(f"expected an event with user and item; got {type(row).__name__}")
     fields = {_named(name, row): value for name, value in row.items() if value is not None}
     values = fields.pop("values", {}) if with_values else {}
-    known = [*NewEvent._fields, *(["values"] if with_values else [])]
+    known = [name for name in NewEvent._fields if name != "values" or with_values]
     lacking = [name for name in ("user", "item") if name not in fields]
     unknown = [name for name in row if _named(name, row) not in known]
     if lacking or unknown:
@@ -143,4 +143,4 @@ def _read(row: object, *, with_values: bool) -> tuple[NewEvent, Mapping[str, Any
     check_event(event)
     if not isinstance(values, Mapping):
         raise ValueError(f"values: expected columns by name; got {type(values).__name__}")
-    return event, values
+    return event._replace(values=values or None)

@@ -1,9 +1,11 @@
 """Events of users, and the contract of the log that stores them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from numbers import Real
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 from mmrec.data import ItemId
 from mmrec.data.times import LATEST, other_unit
@@ -15,6 +17,9 @@ LONGEST = 256
 
 _LONGEST_ITEM = 1024
 
+Value = str | int | float | bool | None
+"""A column of an event, as a log keeps it."""
+
 
 class Event(NamedTuple):
     """An event in a log.
@@ -25,6 +30,7 @@ class Event(NamedTuple):
         item: which item, as it was written: ``"007"`` is not ``7``.
         event_type: what happened, such as ``"view"`` or ``"cart"``.
         time: when, in seconds since 1970; the log need not be in this order.
+        values: columns of the event that conditions have read; None without any.
     """
 
     offset: int
@@ -32,6 +38,7 @@ class Event(NamedTuple):
     item: ItemId
     event_type: str
     time: float
+    values: Mapping[str, Value] | None = None
 
 
 class NewEvent(NamedTuple):
@@ -43,6 +50,8 @@ class NewEvent(NamedTuple):
         event_type: what happened: a text of 1 to 256 characters.
         time: when, in seconds since 1970; None stands for the time of writing.
         id: the sender's name for this event, 1 to 256 characters. An id counts once.
+        values: columns of the event that conditions have read, to give it its type; a log keeps
+            them as :func:`plain_values` returns them.
     """
 
     user: str
@@ -50,6 +59,7 @@ class NewEvent(NamedTuple):
     event_type: str = "view"
     time: float | None = None
     id: str | None = None
+    values: Mapping[str, Any] | None = None
 
 
 class Imported(NamedTuple):
@@ -85,6 +95,26 @@ def check_event(event: NewEvent) -> None:
     _check_item(event.item)
     if event.time is not None:
         check_time(event.time)
+
+
+def plain_values(values: Mapping[str, Any] | None) -> dict[str, Value] | None:
+    """Return columns of an event as a log keeps them; None if there are none.
+
+    What is neither a text, a finite number nor a truth value is kept as its text, and a number that
+    isn't finite as None.
+
+    Example:
+        >>> plain_values({"watched": np.float32(0.5), "rating": float("nan"), "day": None})
+        {'watched': 0.5, 'rating': None, 'day': None}
+    """
+    return {str(name): _plain(value) for name, value in values.items()} if values else None
+
+
+def _plain(value: Any) -> Value:
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def check_text(name: str, text: object, longest: int = LONGEST) -> None:
@@ -162,7 +192,7 @@ class EventLog(Protocol):
 
     **Repeated events.** A sender that doesn't know whether an event arrived sends it again with the
     same ``id`` and gets the first offset. Other content with a known id is an error. The time is
-    compared only if the repeated event has one.
+    compared only if the repeated event has one, and of ``values`` only the type that they gave.
     """
 
     def append(
@@ -173,6 +203,7 @@ class EventLog(Protocol):
         event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> int:
         """Store an event and return its offset.
 

@@ -93,7 +93,7 @@ def import_events(
     for part in read_parts(table, rows, read, columns=columns, time_unit=time_unit):
         if rules is not None:
             part = part.with_frame(rules.named(part.frame))
-        report += _import_part(part, log, catalog.frame["item_id"], reader)
+        report += _import_part(part, log, catalog.frame["item_id"], reader, sorted(read))
     if note is not None:
         log.remember(note, json.dumps(asdict(report)))
     return report
@@ -111,10 +111,10 @@ def _fingerprint(
 
 
 def _import_part(
-    part: Interactions, log: EventLog, items: pl.Series, reader: EventReader
+    part: Interactions, log: EventLog, items: pl.Series, reader: EventReader, read: Sequence[str]
 ) -> ImportReport:
-    """Import all events of some users."""
-    events = _events(part, items.dtype)
+    """Import all events of some users, with the columns that conditions read."""
+    events = _events(part, items.dtype, read)
     is_known = pl.col("item").is_in(items.implode()).fill_null(False)
     unknown = events.filter(~is_known)
     # Equal events are told apart by a number that doesn't depend on other rows.
@@ -138,8 +138,8 @@ def _import_part(
     )
 
 
-def _events(part: Interactions, item_type: Any) -> pl.DataFrame:
-    """Return events as a log stores them: ``user``, ``item``, ``event_type``, ``time``.
+def _events(part: Interactions, item_type: Any, read: Sequence[str]) -> pl.DataFrame:
+    """Return events as a log stores them: ``user``, ``item``, ``event_type``, ``time``, ``values``.
 
     An item gets the type of the catalogue's ids; it is null if its text is not that of an integer.
     ``sent`` is the item as it is in the table.
@@ -157,6 +157,7 @@ def _events(part: Interactions, item_type: Any) -> pl.DataFrame:
         event_type=kind,
         time=pl.col(part.order).cast(pl.Float64),
         sent=item,
+        values=pl.struct(read) if read else pl.lit(None),
     )
 
 
@@ -185,7 +186,8 @@ def _store(events: pl.DataFrame, log: EventLog) -> list[str]:
     states: list[str] = []
     for start in range(0, len(events), TRANSACTION):
         rows = events[start : start + TRANSACTION]
-        columns = (rows[name] for name in ("user", "item", "event_type", "time", "number"))
+        names = ("user", "item", "event_type", "time", "values", "number")
+        columns = (rows[name] for name in names)
         found = log.import_many([_new_event(*row) for row in zip(*columns, strict=True)])
         states += [
             "new" if offset in found.new else "known" if offset else "forgotten"
@@ -194,7 +196,14 @@ def _store(events: pl.DataFrame, log: EventLog) -> list[str]:
     return states
 
 
-def _new_event(user: str, item: ItemId, event_type: str, time: float, number: int) -> NewEvent:
+def _new_event(
+    user: str,
+    item: ItemId,
+    event_type: str,
+    time: float,
+    values: Mapping[str, Any] | None,
+    number: int,
+) -> NewEvent:
     same = json.dumps([user, str(item), event_type, time, number]).encode()
     id = f"import:{hashlib.blake2b(same, digest_size=16).hexdigest()}"
-    return NewEvent(user, item, event_type, time, id)
+    return NewEvent(user, item, event_type, time, id, values)

@@ -7,10 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 from threading import Lock
+from typing import Any
 
 from mmrec.data import ItemId
 from mmrec.realtime.log.compaction import Compaction, compacted, is_kept
-from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
+from mmrec.realtime.log.events import (
+    Event,
+    Imported,
+    NewEvent,
+    check_event,
+    check_text,
+    plain_values,
+)
 from mmrec.realtime.log.item_changes import ItemChange
 
 
@@ -49,9 +57,10 @@ class MemoryLog:
         event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> int:
         """Store an event and return its offset; see :meth:`EventLog.append`."""
-        return self.append_many([NewEvent(user, item, event_type, time, id)])[0]
+        return self.append_many([NewEvent(user, item, event_type, time, id, values)])[0]
 
     def append_many(self, events: Sequence[NewEvent]) -> list[int]:
         """Store events, all or none; see :meth:`EventLog.append_many`."""
@@ -207,7 +216,8 @@ class MemoryLog:
             return known.offset
         self._last += 1
         moment = clock.time() if event.time is None else float(event.time)
-        stored = Event(self._last, event.user, event.item, event.event_type, moment)
+        values = plain_values(event.values)
+        stored = Event(self._last, event.user, event.item, event.event_type, moment, values)
         self._events[self._last] = stored
         self._users[event.user].append(stored)
         if event.id is not None:

@@ -12,8 +12,9 @@ from typing import Literal
 Durability = Literal["normal", "full"]
 
 APPLICATION = int.from_bytes(b"mmre", "big")
-SCHEMA = 3
-"""Version of the tables: 1 named ``event_type`` ``kind``; 3 added imports and forgotten users."""
+SCHEMA = 4
+"""Version of the tables: 1 named ``event_type`` ``kind``; 3 added imports and forgotten users; 4
+added the values of events."""
 
 WAIT = 10.0  # seconds that a writer waits for another process
 
@@ -26,7 +27,8 @@ CREATE TABLE events (
     item NOT NULL,
     event_type TEXT NOT NULL,
     time REAL NOT NULL,
-    id TEXT
+    id TEXT,
+    given_values TEXT
 );
 CREATE UNIQUE INDEX events_by_id ON events (id) WHERE id IS NOT NULL;
 CREATE INDEX events_by_user ON events (user_key);
@@ -176,13 +178,15 @@ def _upgrade(db: sqlite3.Connection) -> None:
         return
     with transaction(db):
         version = _version(db)  # now, since another process may have done it
-        if version == 1:
-            columns = db.execute("SELECT name FROM pragma_table_info('events')").fetchall()
-            if ("kind",) in columns:
-                db.execute("ALTER TABLE events RENAME COLUMN kind TO event_type")
+        columns = db.execute("SELECT name FROM pragma_table_info('events')").fetchall()
+        if ("kind",) in columns:
+            db.execute("ALTER TABLE events RENAME COLUMN kind TO event_type")
+        if ("given_values",) not in columns:
+            db.execute("ALTER TABLE events ADD COLUMN given_values TEXT")
         if version < 3:
             for statement in _ADDED.split(";"):
                 db.execute(statement)
+        if version < SCHEMA:
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 

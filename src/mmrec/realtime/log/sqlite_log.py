@@ -5,7 +5,7 @@ import hmac
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,14 @@ from typing import Any
 from mmrec.data import ItemId
 from mmrec.realtime.log.checkpointer import Checkpointer
 from mmrec.realtime.log.compaction import Compaction
-from mmrec.realtime.log.events import Event, Imported, NewEvent, check_event, check_text
+from mmrec.realtime.log.events import (
+    Event,
+    Imported,
+    NewEvent,
+    check_event,
+    check_text,
+    plain_values,
+)
 from mmrec.realtime.log.group_commit import GroupCommit
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.sqlite_file import (
@@ -28,7 +35,15 @@ from mmrec.realtime.log.sqlite_file import (
     transaction,
 )
 from mmrec.realtime.log.sqlite_items import LAST, LOOSE, compact, read_changes
-from mmrec.realtime.log.sqlite_rows import SELECT, Row, mark_of, remove_user, store, store_imported
+from mmrec.realtime.log.sqlite_rows import (
+    SELECT,
+    Row,
+    event_of,
+    mark_of,
+    remove_user,
+    store,
+    store_imported,
+)
 
 _CHUNK = 1024  # events that are read at once; between chunks a reader holds no lock
 
@@ -104,9 +119,10 @@ class SqliteLog:
         event_type: str = "view",
         time: float | None = None,
         id: str | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> int:
         """Store an event and return its offset; see :class:`EventLog`."""
-        return self._group([self._row(NewEvent(user, item, event_type, time, id))])[0]
+        return self._group([self._row(NewEvent(user, item, event_type, time, id, values))])[0]
 
     def append_many(self, events: Sequence[NewEvent]) -> list[int]:
         """Store events, all or none, in one commit; see :class:`EventLog`."""
@@ -163,7 +179,7 @@ class SqliteLog:
             "ORDER BY offset DESC LIMIT ?",
             (self.name_of(user), after, -1 if last is None else last),
         )
-        return [Event._make(row) for row in reversed(newest)]
+        return [event_of(row) for row in reversed(newest)]
 
     def items_of(self, user: str) -> list[ItemId]:
         """Return the distinct items that a user interacted with, in no order."""
@@ -181,7 +197,7 @@ class SqliteLog:
             "AND offset < ? ORDER BY offset DESC LIMIT ?",
             (offset, offset, -1 if last is None else last),
         )
-        return [Event._make(row) for row in reversed(newest)]
+        return [event_of(row) for row in reversed(newest)]
 
     def key_at(self, offset: int) -> int:
         """Return the random number of the user of an event, 0 if the event was removed."""
@@ -294,7 +310,8 @@ class SqliteLog:
 
     def _row(self, event: NewEvent) -> Row:
         check_event(event)
-        user, item, event_type, time, id = event
+        user, item, event_type, time, id, values = event
+        kept = plain_values(values)
         return Row(
             user=self._hide(user) or user,
             item=item,
@@ -302,6 +319,7 @@ class SqliteLog:
             time=now() if time is None else float(time),
             id=id if id is None else self._hide(id) or id,
             timed=time is not None,
+            values=None if kept is None else json.dumps(kept),
         )
 
     def _commit(self, requests: list[list[Row]]) -> list[list[int] | ValueError]:
@@ -313,7 +331,7 @@ class SqliteLog:
     def _events(self, after: int, size: int) -> Iterator[Event]:
         query = f"{SELECT} WHERE offset > ? ORDER BY offset LIMIT ?"
         while rows := self._fetch(query, (after, size)):
-            yield from map(Event._make, rows)
+            yield from map(event_of, rows)
             after = rows[-1][0]
 
     @contextmanager

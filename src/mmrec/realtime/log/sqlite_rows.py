@@ -1,6 +1,7 @@
 """The rows of a :class:`SqliteLog`: insert, import, compare repeated events, remove a user."""
 
 import hmac
+import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +13,18 @@ from mmrec.realtime.log.events import Event, Imported
 _VALUES = 500  # of one query
 
 SELECT = """
-SELECT offset, user, item, event_type, time
+SELECT offset, user, item, event_type, time, given_values
 FROM events CROSS JOIN users ON users.key = events.user_key
 """  # CROSS keeps the order of the tables, so that a read follows the offsets
 
 
 class Row(NamedTuple):
-    """A checked event as it is stored; ``timed``: whether the sender gave the time."""
+    """A checked event as it is stored.
+
+    Attributes:
+        timed: whether the sender gave the time.
+        values: columns of the event as JSON; None without any.
+    """
 
     user: str
     item: ItemId
@@ -26,6 +32,14 @@ class Row(NamedTuple):
     time: float
     id: str | None
     timed: bool
+    values: str | None
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """Return the event of a row of ``SELECT``."""
+    offset, user, item, event_type, time, values = row
+    given = None if values is None else json.loads(values)
+    return Event(offset, user, item, event_type, time, given)
 
 
 def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
@@ -47,14 +61,14 @@ def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
             if row.id is not None:
                 known[row.id] = (offsets[-1], row.user, row.item, row.event_type, row.time)
         else:
-            _check_same(row, Event._make(same))
+            _check_same(row, Event(*same))
             offsets.append(same[0])
     keys = _keys_of(db, dict.fromkeys(row.user for row in new))
     db.executemany(
-        "INSERT INTO events (offset, user_key, item, event_type, time, id) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (offset, user_key, item, event_type, time, id, given_values) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (offset, keys[row.user], row.item, row.event_type, row.time, row.id)
+            (offset, keys[row.user], row.item, row.event_type, row.time, row.id, row.values)
             for offset, row in enumerate(new, last + 1)
         ],
     )

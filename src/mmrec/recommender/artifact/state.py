@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mmrec.affinities import Counted, grown
@@ -85,6 +85,31 @@ class RecommenderState:
         available[torch.from_numpy(self.catalog.indices_of(self.about.get(REMOVED, [])))] = False
         return available
 
+    @cached_property
+    def unknown(self) -> Bool[Tensor, " V1"]:
+        """Items without events, of which the model reads no content, ``(V + 1,)``.
+
+        All of them have one score, so no list has them. If the model reads no content of any item,
+        there are none: whoever names ids alone knows that new items have nothing.
+        """
+        return self.unknown_among(torch.arange(len(self.vectors)))
+
+    def unknown_among(self, indices: Int[Tensor, " N"]) -> Bool[Tensor, " N"]:
+        """Return which of some catalogue indices are :attr:`unknown`."""
+        indices = indices.to(self.vectors.device)
+        unknown = (self.counts[indices] == 0) & (indices > 0)
+        if self.trend is not None:  # live events are counted there
+            unknown &= torch.from_numpy(self.trend.value == 0).to(unknown.device)[indices]
+        given = self.modality_contributions
+        read = [
+            given[name]
+            for name, fitted in self.modalities.items()
+            if fitted.modality.has_content and name in given
+        ]
+        for added in read:
+            unknown &= (added[indices] == 0).all(dim=1)  # nothing is what is not there
+        return unknown if read else torch.zeros_like(unknown)
+
     @property
     def columns_read(self) -> frozenset[str]:
         """The columns that modalities read, also those that the catalogue lacks so far."""
@@ -149,6 +174,7 @@ class RecommenderState:
             trend=self.trend,
             users=users,
             terms=[one for one in self.neighbours if one.weight],
+            negative_types=self.reader.negative_types,
         )
 
     @property

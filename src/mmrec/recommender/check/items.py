@@ -167,8 +167,7 @@ def _unknown(catalog: Catalog, unknown: np.ndarray) -> list[Finding]:
             many,
             f"{counted(many, 'item')} of {len(catalog):,} {verb(many, 'has', 'have')} neither "
             "content nor events",
-            "All of them get one score, so lists may have any of them. Add texts or pictures, or "
-            "leave them out until they have some.",
+            "All of them get one score, so no list has them. Add texts or pictures.",
             _ids(catalog, unknown),
         )
     ]

@@ -125,25 +125,33 @@ def encode_rows(
         )
         warn_of_problems(name, items, problems)
     read = model.items.fusion.dims
-    _warn_of_unknown(items, {name: one for name, one in sources.items() if name in read})
+    has_content = any(modalities[name].modality.has_content for name in read if name in modalities)
+    _warn_of_unknown(
+        items, {name: one for name, one in sources.items() if name in read}, has_content=has_content
+    )
     vectors, contributions = encode_with_contributions(model.items, sources, len(items))
     if isinstance(model.items.fusion, AffinityFusion):
         contributions = model.items.fusion.without_lengths(contributions)
     return vectors[1:], {name: added[1:] for name, added in contributions.items()}
 
 
-def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source]) -> None:
-    """Warn of items without any modality of the model: all of them get the same vector."""
+def _warn_of_unknown(items: Catalog, sources: Mapping[str, Source], *, has_content: bool) -> None:
+    """Warn of items without any modality of the model: all of them get the same vector.
+
+    If the model reads content, no list has them, see ``RecommenderState.unknown``.
+    """
     seen = np.any([source.present[1:] for source in sources.values()], axis=0)
     unseen = items.ids_of(np.flatnonzero(~seen) + 1)
     if unseen:
         log.warning(
-            "%d of the new items %s none of the modalities of the model (%s), first %r: their "
-            "scores mean nothing",
+            "%d of the new items %s none of the modalities of the model (%s), first %r: %s",
             len(unseen),
             verb(len(unseen), "has", "have"),
             ", ".join(sources),
             unseen[:3],
+            "no list has them before they have events or content"
+            if has_content
+            else "their scores mean nothing",
         )
 
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
@@ -258,7 +259,8 @@ class PretrainedModality(ABC):
         if arguments is None:
             before = torch.get_rng_state()
             return _Loaded(self.load(), before, torch.get_rng_state())
-        return _loaded_once(type(self), arguments, _stamp(name))
+        with _one_at_a_time:  # who needs what another thread loads waits for it
+            return _loaded_once(type(self), arguments, _stamp(name))
 
     def _raw(self, values: Sequence[Any], transform: Transform) -> tuple[RawSource, dict[int, str]]:
         flat, owners = flatten(values)
@@ -296,6 +298,9 @@ class _Loaded(NamedTuple):
     encoder: RawEncoder
     before: torch.Tensor
     after: torch.Tensor
+
+
+_one_at_a_time = Lock()
 
 
 @lru_cache(maxsize=4)

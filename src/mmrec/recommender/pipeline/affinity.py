@@ -1,7 +1,7 @@
 """The affinities of a recommender: chosen on validation, and as they were at times of a log."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -277,7 +277,8 @@ def _counted(
     events: Sequences,
     before: Mapping[str, Counted | None],
 ) -> dict[str, Counted]:
-    no, size, events = _negative_types(state), len(state.catalog), events.without_negatives()
+    no, size = state.reader.negative_types, len(state.catalog)
+    events = events.without_negatives()
     counted = {}
     for name, weight in weights.items():
         counted[name] = counted_in(name, events, size, no, before.get(name)).weighted(weight)
@@ -303,7 +304,7 @@ def _with_directions(
     dims = {name: min(DIRECTIONS, widths[name]) for name in dict.fromkeys(names)}
     affinity = ContentAffinity(
         dims,
-        negative_types=_negative_types(state),
+        negative_types=state.reader.negative_types,
         identity=_identity(state),
         novelty=not weights.keys().isdisjoint(OWN),
     )
@@ -391,12 +392,6 @@ def _identity(state: RecommenderState) -> str | None:
     """Return the modality that new items lack, or None."""
     given = [name for name, one in state.modalities.items() if not one.modality.has_content]
     return given[0] if given else None
-
-
-def _negative_types(state: RecommenderState) -> tuple[int, ...]:
-    role_of = state.options.event_rules.role_of
-    numbered: Sequence[tuple[int, str]] = list(enumerate(state.event_types, 1))
-    return tuple(number for number, name in numbered if role_of(name) == Role.NEGATIVE)
 
 
 def _is_product(model: SequentialModel) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmrec.data import Role
+from mmrec.data import EventReader, Role
 from mmrec.encoders import Encoder, GivenEncoder
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.options import Options
@@ -130,8 +130,7 @@ def known_sizes(
     An option reaches a part of its own slot only: ``dropout`` is that of the interest model.
     """
     types = read_types(options, event_types)
-    rules = options.event_rules
-    says_no = [n for n, name in enumerate(types, 1) if rules.role_of(name) == Role.NEGATIVE]
+    says_no = list(EventReader(options.event_rules, tuple(types)).negative_types)
     interest: dict[str, Any] = {
         "dim": options.dim,
         "dropout": options.dropout,

@@ -109,8 +109,8 @@ def _warn_of_nothing(stage: Stage) -> None:
         unknown &= ~stage.content.sources[name].present
     if many := int(unknown.sum()):
         log.warning(
-            "%s of %s %s neither content nor events: all of them get one score, so lists may have "
-            "any of them; add content, or leave them out until they have some",
+            "%s of %s %s neither content nor events: all of them get one score, so no list has "
+            "them before they have events or content",
             *(f"{many:,}", counted(len(state.catalog), "item"), verb(many, "has", "have")),
         )
 

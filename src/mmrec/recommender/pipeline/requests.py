@@ -23,7 +23,7 @@ LENGTH = 200
 
 @dataclass(frozen=True)
 class ValidRequests:
-    """The validation events of users with a history.
+    """The validation events of users with a history that does more than say no.
 
     Attributes:
         split: labelled events.
@@ -37,8 +37,12 @@ class ValidRequests:
     def of(cls, split: Split) -> "ValidRequests":
         """Return all of them."""
         stops = split.targets("valid")
-        first = split.sequences.offsets[target_users(split, stops)]
-        return cls(split, stops[stops > first])
+        events, first = split.sequences, split.sequences.offsets[target_users(split, stops)]
+        says_no = np.zeros(len(events.item), dtype=bool)
+        if events.labels is not None:
+            says_no = events.labels.is_negative
+        before = np.concatenate([[0], np.cumsum(~says_no)])
+        return cls(split, stops[before[stops] > before[first]])
 
     @property
     def enough(self) -> bool:

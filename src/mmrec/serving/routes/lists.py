@@ -26,6 +26,14 @@ At = Annotated[
     Annotated[float, AfterValidator(checked_time)] | None,
     Query(allow_inf_nan=False, description="Time of the request in unix seconds; now by default."),
 ]
+Conditions = Annotated[
+    list[str] | None,
+    Query(
+        max_length=10,
+        description="A condition on items such as price < 20 and category in (lamp, chair),"
+        ' or a JSON object such as {"category": "lamp", "price": {"<": 20}}.',
+    ),
+]
 
 
 def list_routes(
@@ -55,14 +63,7 @@ def list_routes(
                 "separated by commas; what the user said no to is left out in any case.",
             ),
         ] = "true",
-        where: Annotated[
-            list[str] | None,
-            Query(
-                max_length=10,
-                description="A condition on items such as price < 20 and category in (lamp, chair),"
-                ' or a JSON object such as {"category": "lamp", "price": {"<": 20}}.',
-            ),
-        ] = None,
+        where: Conditions = None,
         exclude: Annotated[
             list[Text] | None, Query(max_length=1000, description="Ids of items to leave out.")
         ] = None,
@@ -74,16 +75,15 @@ def list_routes(
             ),
         ] = None,
     ) -> Recommendations:
-        """A user without events gets popular, diverse items."""
+        """A user without events, or with events that say no alone, gets popular, diverse items."""
         version, left_out = live.version, [presenter.id_of(item) for item in exclude or []]
-        conditions = [_condition(text) for text in where or []]
         found = live.recommend(
             user,
             k=k,
             at=at,
             exclude_seen=_seen(exclude_seen),
             exclude=left_out,
-            where=conditions or None,
+            where=_conditions(where),
             at_most=read_at_most(at_most) if at_most else None,
         )
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
@@ -106,6 +106,18 @@ def list_routes(
             where=request.where or None,
             at_most=request.at_most,
         )
+        return Recommendations(items=[presenter.line(line) for line in found], model=version)
+
+    @router.get("/similar", summary="Items that are most like an item", dependencies=STRICT)
+    @computing
+    def similar(
+        item: Annotated[str, Query()],
+        k: Annotated[int, Query(ge=1, le=longest)] = 10,
+        where: Conditions = None,
+    ) -> Recommendations:
+        """The score is the cosine similarity of the vectors; the item itself is left out."""
+        version = live.version
+        found = live.similar(presenter.id_of(item), k, where=_conditions(where))
         return Recommendations(items=[presenter.line(line) for line in found], model=version)
 
     @router.get("/explain", summary="Why an item is recommended to a user", dependencies=STRICT)
@@ -146,6 +158,11 @@ def _history(events: list[Any], presenter: ItemPresenter, live: RealtimeRecommen
     if any(types):
         columns["event"] = [kind or None for kind in types]
     return columns if past else []
+
+
+def _conditions(texts: list[str] | None) -> list[Where] | None:
+    """Return the conditions of a query, None if there are none."""
+    return [_condition(text) for text in texts] if texts else None
 
 
 def _condition(text: str) -> Where:

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from mmrec import Options, Recommender
+from mmrec.realtime import HnswIndex, RealtimeRecommender, SqliteLog
+from mmrec.recommender.batch import recommend_all
+from mmrec.serving import create_app
+
+ITEMS = [f"i{n}" for n in range(9)]
+BARE = ["i8", "new"]
+"""Items of which nothing is known: one of the training, and one that is added."""
+
+
+def fitted(modalities, **more):
+    rng = np.random.default_rng(0)
+    events = {
+        "user_id": [f"u{n % 20}" for n in range(240)],
+        "item_id": [ITEMS[n] for n in rng.integers(7, size=240)],
+        "timestamp": np.sort(rng.uniform(0, 1e6, 240)),
+        "event": rng.choice(["view", "view", "hide"], 240),
+    }
+    looks = [*rng.normal(size=(8, 3)).tolist(), None]  # i7 has content and no event
+    options = Options(modalities=modalities, dim=4, epochs=1, refit="none", **more)
+    return Recommender.fit(events, {"item_id": ITEMS, "look": looks}, options=options)
+
+
+@pytest.fixture(scope="module", params=[True, False])
+def made(request):
+    """Recommenders with and without a trend."""
+    return fitted("id,look=vectors:look", trend=request.param)
+
+
+def listed(live, **how):
+    """Return the items of each kind of list."""
+    ways = (
+        live.recommend(history=["i1"], k=20, at=2e6, **how),
+        live.recommend("nobody", k=20, at=2e6, **how),
+        live.similar("i1", 20, **how),
+    )
+    return [{line.item for line in lines} for lines in ways]
+
+
+def test_no_list_has_what_has_neither_content_nor_events(made, tmp_path):
+    live = RealtimeRecommender(made)
+    note = live.without_content(
+        live.add_items({"item_id": ["new", "full"], "look": [None, [1.0] * 3]})
+    )
+    assert note is not None
+    assert (
+        "1 of 2 items has nothing that the model reads: no list has it before an event or content"
+        in note
+    )
+    for items in listed(live):
+        assert not items & {*BARE}
+        assert {"i7", "full"} <= items  # one is enough
+    assert listed(live, where="item_id = new") == [set()] * 3
+    assert isinstance(live.explain("nobody", "new").score, float)  # it has a score
+    live.save(tmp_path / "run")
+    saved = Recommender.load(tmp_path / "run")
+    for lines in (saved.recommend(["i1"], 20), saved.recommend([], 20), saved.similar("i1", 20)):
+        assert not {line.item for line in lines} & {*BARE}
+    every = recommend_all(saved, {"user_id": ["u"], "history": [["i1"]]}, 20)
+    assert not {*every["item_id"]} & {*BARE}
+    again = RealtimeRecommender(saved)
+    assert again.available[1:].all()  # they are not removed
+
+
+def test_an_event_or_content_is_enough(made, tmp_path):
+    live = RealtimeRecommender(made, log=SqliteLog(tmp_path / "events.db"))
+    live.add_items({"item_id": ["new"], "look": [None]})
+    live.observe("eve", "new", "hide", 1.5e6)
+    assert all(not items & {*BARE} for items in listed(live))  # a no says nothing of it
+    live.observe("ann", "new", "view", 1.5e6)
+    assert all(items & {*BARE} == {"new"} for items in listed(live))
+    assert live.without_content(["new"]) == "1 of 1 item has no look"
+    again = RealtimeRecommender(made, log=live.log)
+    assert all(items & {*BARE} == {"new"} for items in listed(again))
+    live.update_items({"item_id": ["i8"], "look": [[0.5, 1.0, 0.0]]})
+    assert all({*BARE} <= items for items in listed(live))
+    live.forget("ann")
+    live.log.close()
+
+
+@pytest.mark.parametrize("index", [None, HnswIndex])
+def test_an_item_with_a_note_is_on_no_list_over_http(made, index):
+    live = RealtimeRecommender(made, **({} if index is None else {"index": index}))
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    answer = client.post("/items", json={"items": [{"item_id": "new"}]})
+    assert "nothing that the model reads" in answer.json()["note"]
+    assert client.get("/health").json()["items"] == 10
+    for path in ("/recommend?user=ann&k=20", "/similar?item=i1&k=20"):
+        items = [line["item"] for line in client.get(path).json()["items"]]
+        assert len(items) >= 7
+        assert not {*items} & {*BARE}
+
+
+def test_with_ids_alone_all_new_items_may_be_listed():
+    live = RealtimeRecommender(fitted("id"))
+    live.add_items({"item_id": ["new"]})
+    assert {*BARE} <= listed(live)[0]
