@@ -142,5 +142,5 @@ def test_planted_imports_are_found(copy):
 
 
 def test_optuna_is_loaded_for_a_search_alone():
-    assert loaded("import mmrec.cli, mmrec.recommender.recommender", "optuna") == []
-    assert loaded("import mmrec.tuning", "optuna") == []
+    script = "import mmrec.cli, mmrec.recommender.recommender, mmrec.tuning"
+    assert loaded(script, "optuna") == []
