@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 from importlib.util import module_from_spec, spec_from_file_location
@@ -6,6 +7,8 @@ from types import SimpleNamespace
 
 # Shapes in annotations are checked while the tests run, and only then.
 os.environ.setdefault("JAXTYPING_DISABLE", "0")
+# Processes that tests start take one thread each, as their own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import checked
 import jaxtyping
@@ -25,6 +28,19 @@ def pytest_configure(config):
     """
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep what is imported out of the garbage collector: searching it again takes a tenth of all.
+
+    Nothing is searched while tests are collected, when nearly all of it is loaded.
+    """
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
 
 
 @pytest.fixture

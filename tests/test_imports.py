@@ -40,11 +40,11 @@ def test_packages_are_there_after_importing_mmrec():
             getattr(mmrec, name)
 
 
-def test_what_serves_loads_no_trainer_and_no_pretrained_model():
+def test_what_serves_loads_no_trainer_no_pretrained_model_and_no_search():
     heavy = ("transformers", "timm", "lightning", "pytorch_lightning", "pytest", "hypothesis")
-    names = ("recommender.recommender", "evaluation", "models", "cli", "testing")
+    names = ("recommender.recommender", "evaluation", "models", "cli", "testing", "tuning")
     script = "\n".join(f"import mmrec.{name}" for name in names)
-    assert loaded(script, *heavy) == []
+    assert loaded(script, *heavy, "optuna") == []
 
 
 def test_loading_and_serving_a_run_loads_no_trainer(tmp_path):
@@ -139,8 +139,3 @@ def test_planted_imports_are_found(copy):
         for pair in re.findall(r"(\S+) -> (\S+) \(l\.", section)
     }
     assert found == wanted
-
-
-def test_optuna_is_loaded_for_a_search_alone():
-    assert loaded("import mmrec.cli, mmrec.recommender.recommender", "optuna") == []
-    assert loaded("import mmrec.tuning", "optuna") == []

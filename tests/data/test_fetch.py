@@ -59,7 +59,7 @@ def server():
         running.asked = []
         running.handle_error = lambda *_: None  # clients that go away
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
         running.shutdown()

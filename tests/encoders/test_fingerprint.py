@@ -4,16 +4,20 @@ import sys
 import torch
 from torch import nn
 
+from mmrec.encoders import TextEncoder
 from mmrec.encoders.fingerprint import fingerprint
 
 SCRIPT = """
+import sys
 import torch
 from torch import nn
+from mmrec.encoders import TextEncoder
 from mmrec.encoders.fingerprint import fingerprint
 layer = nn.Linear(2, 3)
 with torch.no_grad():
     layer.weight.fill_(0.5), layer.bias.fill_(1)
 print(fingerprint(layer, "mean", {"a": 1}))
+print(TextEncoder.from_pretrained(sys.argv[1], max_length=32).fingerprint())
 """
 
 
@@ -24,9 +28,14 @@ def layer(weight=0.5):
     return made
 
 
-def test_the_same_in_another_process():
-    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == fingerprint(layer(), "mean", {"a": 1})
+def test_the_same_in_another_process(bert_folder):
+    command = [sys.executable, "-c", SCRIPT, str(bert_folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    text = TextEncoder.from_pretrained(str(bert_folder), max_length=32)
+    assert run.stdout.split() == [
+        fingerprint(layer(), "mean", {"a": 1}),
+        text.fingerprint(),
+    ]
 
 
 def test_whatever_changes_outputs_changes_the_fingerprint():

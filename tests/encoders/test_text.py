@@ -1,6 +1,4 @@
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
@@ -131,15 +129,6 @@ def test_fingerprint(encoder, bert_folder, tmp_path):
     with torch.no_grad():
         other.backbone.embeddings.word_embeddings.weight[3, 3] += 1e-3
     assert other.fingerprint() != base
-
-
-def test_fingerprint_in_another_process(encoder, bert_folder):
-    script = (
-        "from mmrec.encoders import TextEncoder\n"
-        f"print(TextEncoder.from_pretrained({str(bert_folder)!r}, max_length=32).fingerprint())"
-    )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == encoder.fingerprint()
 
 
 def test_state_dict_round_trip(encoder, bert_folder):

@@ -4,8 +4,9 @@
 
 A distribution outside of what mmrec and the extra require, with all that these require, can't be
 imported. So an extra that lacks a package fails here, though the package is installed. A line for
-each extra is printed. Each runs in a process that is forked after mmrec's own dependencies are
-loaded. With ``--without`` a distribution counts as missing.
+each extra is printed; without names, these are all extras, and mmrec without any. Each runs in a
+process that is forked after mmrec's own dependencies are loaded. With ``--without`` a distribution
+counts as missing.
 """
 
 import argparse
@@ -150,10 +151,12 @@ def of_ray():
 
 def of_redis():
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     from mmrec.realtime import RedisSessions
 
-    client = redis.Redis(port=1, socket_timeout=0.1)
+    client = redis.Redis(port=1, socket_timeout=0.1, retry=Retry(NoBackoff(), 0))
     assert RedisSessions(client).get("nobody") is None  # no server: the session counts as lost
 
 
@@ -232,7 +235,8 @@ def main():
     import mmrec.recommender.recommender  # noqa: F401
 
     failed = []
-    for extra, names in [("nothing", set()), *needed.items()]:
+    bare = [("nothing", set())] if given.extras == extras() else []
+    for extra, names in [*bare, *needed.items()]:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:

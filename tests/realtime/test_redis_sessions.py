@@ -119,7 +119,11 @@ def test_two_servers_share_what_they_know(by_id, url, store):
 
 
 def test_without_an_answer_sessions_are_computed_from_the_log(by_id, url, caplog):
-    lost = RedisSessions(redis.Redis(port=1))
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    at_once = Retry(NoBackoff(), 0)  # it gives up; by default it tries for seconds
+    lost = RedisSessions(redis.Redis(port=1, retry=at_once))
     live = RealtimeRecommender(by_id, sessions=lost)
     for item in by_id.catalog.ids[:3]:
         live.observe("ann", item)

@@ -29,7 +29,7 @@ class Losses(Callback):
         self.found.append(float(outputs["loss"]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def train(chain, options, bert_folder, images, tiny_encoders):
     """Return the recommender and the loss of each step."""
 
@@ -47,6 +47,20 @@ def train(chain, options, bert_folder, images, tiny_encoders):
         return made, losses.found
 
     return run
+
+
+@pytest.fixture(scope="module")
+def kept(train):
+    """A training on kept states; don't change it."""
+    return train("auto")
+
+
+@pytest.fixture(scope="module")
+def without(train):
+    """A training that keeps no states; don't change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(StateStore, "encode")
+        return train("off")
 
 
 @pytest.fixture
@@ -74,25 +88,21 @@ def assert_same(found, wanted, tolerance=1e-4):
     assert one.report["training"][curve] == pytest.approx(other.report["training"][curve], abs=0.02)
 
 
-def test_the_loss_curve_is_that_of_a_training_without_it(train, tmp_path, stores):
-    without = train("off")
-    assert stores == []
+def test_the_loss_curve_is_that_of_a_training_without_it(train, without, tmp_path, stores):
     assert_same(train("auto"), without)
     assert_same(train("auto", cache=tmp_path), without)
     assert stores == [12, 12]
     assert [path.name[:7] for path in tmp_path.iterdir()] == ["states-"]
 
 
-def test_trained_layers_have_dropout_and_draw_the_same_numbers(train, bert_folder):
+def test_trained_layers_have_dropout_and_draw_the_same_numbers(train, kept, bert_folder):
     still = TextEncoder.from_pretrained(str(bert_folder), tuning="last-1")
     for part in still.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
-    made = [train(how) for how in ("auto", "off")]
-    assert_same(*made)
     plain = [train(how, encoders={"text": still}) for how in ("auto", "off")]
     assert_same(*plain)
-    assert made[0][1] != pytest.approx(plain[0][1], rel=1e-3)
+    assert kept[1] != pytest.approx(plain[0][1], rel=1e-3)
 
 
 def test_the_frozen_layers_do_not_run_in_training(train, monkeypatch):
@@ -114,8 +124,8 @@ def test_all_stages_share_the_states(train, stores):
     assert len(made.report["refit"]) == 3
 
 
-def test_half_precision_is_near(train):
-    (_, losses), (_, expected) = train("float16"), train("off")
+def test_half_precision_is_near(train, without):
+    (_, losses), (_, expected) = train("float16"), without
     np.testing.assert_allclose(losses, expected, rtol=1e-3)
     assert losses != expected
 
@@ -177,8 +187,8 @@ def test_images_that_change_at_random_are_kept_if_that_is_asked_for(train, store
 
 
 @pytest.mark.parametrize("how", ["auto", "float16"])
-def test_a_run_encodes_new_items_from_their_text(how, train, tmp_path):
-    made, _ = train(how)
+def test_a_run_encodes_new_items_from_their_text(how, train, kept, tmp_path):
+    made, _ = kept if how == "auto" else train(how)
     made.save(tmp_path / "run")
     loaded = Recommender.load(tmp_path / "run")
     live = RealtimeRecommender(loaded)
@@ -209,7 +219,7 @@ def test_an_update_starts_from_the_states_too(train, chain, tmp_path, stores):
     assert not torch.allclose(one.vectors[:13], made.vectors)
 
 
-def test_a_catalogue_that_does_not_fit_trains_as_before(train, monkeypatch, caplog, tmp_path):
+def test_a_catalogue_that_does_not_fit_trains_as_before(train, without, monkeypatch, caplog):
     monkeypatch.setattr(module, "free_memory", lambda: 3000)
     found = train("auto")
     said = (
@@ -217,7 +227,7 @@ def test_a_catalogue_that_does_not_fit_trains_as_before(train, monkeypatch, capl
         "most half of what is free in memory, 0.0 GB; they would take about 0.0 GB"
     )
     assert caplog.text.count(said) == 1
-    assert_same(found, train("off"))
+    assert_same(found, without)
 
 
 @pytest.mark.parametrize(("how", "level"), [("auto", "INFO"), ("float32", "WARNING")])
