@@ -430,6 +430,19 @@ def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
     assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
 
 
+@pytest.mark.parametrize(
+    ("held", "wrong"),
+    [(1.7e9, 1.7e12), (1.7e12, 1.7e9), ("2026-12-01", "1.7e9"), ("1.7e9", "soon")],
+)
+def test_times_of_new_items_are_in_the_unit_and_form_of_the_catalogue(own, held, wrong):
+    frame = own.catalog.frame.with_columns(created_at=pl.lit(held))
+    made = Recommender(replace(own.state, catalog=Catalog(frame)))
+    with pytest.raises(ValueError, match=r"items: created_at must be a .* as in the catalogue"):
+        made.add_items({"item_id": ["new"], "created_at": [wrong]})
+    assert len(made.catalog) == 12
+    assert made.add_items({"item_id": ["new"], "created_at": [held]}) == ["new"]
+
+
 def test_new_items_take_no_value_and_no_column_that_conditions_could_not_read(own):
     texts = {"child_safe": ["true", "false"] * 6, "duration": ["90", "95"] * 6}
     frame = own.catalog.frame.with_columns(

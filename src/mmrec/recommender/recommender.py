@@ -72,6 +72,7 @@ from mmrec.recommender.requests import (
 from mmrec.recommender.shared import save_shared
 from mmrec.recommender.users.features import AskedUser
 from mmrec.recommender.zoo import MODEL, resolve
+from mmrec.trends import CreatedTimes
 
 
 class Recommender:
@@ -615,8 +616,9 @@ class Recommender:
 
         Raises:
             ValueError: an id is in the catalogue already, the catalogue lacks a column, a value
-                doesn't fit its column, an image is not in the folder, or an encoder is not the one
-                of the training. Nothing is added.
+                doesn't fit its column, a ``created_at`` is in another unit or form than those of
+                the catalogue, an image is not in the folder, or an encoder is not the one of the
+                training. Nothing is added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
 
         Example:
@@ -630,6 +632,7 @@ class Recommender:
             ['d']
         """
         frame = self.catalog.typed(rows, strict=True, more=self.state.columns_read)
+        CreatedTimes(self.catalog).check(frame)
         known = [item for item in frame["item_id"].to_list() if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
