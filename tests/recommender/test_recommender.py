@@ -352,6 +352,20 @@ def test_images_of_new_items_are_copied(own, images, tmp_path, kind):
         own.add_items(rows, images=folder)
 
 
+def test_a_new_item_whose_image_is_missing_is_said(by_id, own, images, caplog):
+    made = Recommender(by_id.state)
+    frame = made.catalog.frame.with_columns(image=pl.lit(None, dtype=pl.String))
+    made.state = replace(by_id.state, catalog=Catalog(frame, images[0].parent))
+    said = "1 of 1 item names an image file that does not exist, first that of x"
+    made.add_items({"item_id": ["x"], "image": ["gone.png"]})
+    assert said in caplog.messages
+    caplog.clear()
+    own.catalog.images = images[0].parent
+    own.add_items({"item_id": ["x"], "title": ["hat"], "image": ["gone.png"]})
+    [line] = [line for line in caplog.messages if "missing" in line or "exist" in line]
+    assert "modality 'image': 1 of 1 items name missing files" in line
+
+
 def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     title, image = own.catalog.row("i5")["title"], own.catalog.row("i5")["image"]
     rows = {

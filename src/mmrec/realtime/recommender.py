@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
-from mmrec.data.sent_images import with_images
+from mmrec.data.sent_images import about_missing_images, with_images
 from mmrec.data.wording import counted, verb
 from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
@@ -492,7 +492,7 @@ class RealtimeRecommender:
         Args:
             rows: as for :class:`mmrec.data.Catalog`; the images that they name are in the
                 catalogue's folder.
-            images: JPEG, PNG or WebP files by item id, which are written to that folder.
+            images: JPEG, PNG, WebP or GIF files by item id, which are written to that folder.
             features: outputs of the frozen encoders for these rows, by modality, ``(N, D_m)``, if
                 they were computed before.
 
@@ -538,10 +538,7 @@ class RealtimeRecommender:
             if lacking:
                 of = f"{lacking:,} of {counted(len(indices), 'item')}"
                 said.append(f"{of} {verb(lacking, 'has', 'have')} no {name}")
-        if gone := [str(item) for item in items if self.catalog.lacks_image(item)]:
-            of = f"{len(gone):,} of {counted(len(indices), 'item')}"
-            names = verb(len(gone), "names", "name")
-            said.append(f"{of} {names} an image file that does not exist, first that of {gone[0]}")
+        said.append(about_missing_images(self.catalog, items) or "")
         rows = state.catalog.frame[(indices - 1).tolist()]
         if state.trend is not None and (lacking := int(undated(rows).sum())):
             of = f"{lacking:,} of {counted(len(rows), 'item')} {verb(lacking, 'has', 'have')} no "

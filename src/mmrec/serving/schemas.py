@@ -313,7 +313,7 @@ class Rows(_Strict):
     items: Annotated[list[Row], Field(min_length=1, max_length=10_000)]
     images: Annotated[
         dict[str, StrictStr],
-        Field(description="Base64 of a JPEG, PNG or WebP for items of this request, by id."),
+        Field(description="Base64 of a JPEG, PNG, WebP or GIF for items of this request, by id."),
     ] = {}
 
 
