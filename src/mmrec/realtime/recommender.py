@@ -444,6 +444,42 @@ class RealtimeRecommender:
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
+    def merge_users(self, source: str, target: str) -> int:
+        """Make a user's events those of another, as when a visitor logs in; return how many.
+
+        The events keep their places in the log, so they lie between those of ``target`` in the
+        order in which they came. Other processes on the log follow at the user's next call, and a
+        learner drops the examples of both from its memory. ``source`` has no events afterwards; new
+        events under this name are those of a new user. Called again, it does nothing. What is
+        popular, and which items the same users take, stays as it was counted until this process
+        ends.
+
+        Args:
+            source: the user whose events are moved, such as a visitor without an account.
+            target: the user who gets them; a new one, too.
+
+        Raises:
+            ValueError: the users are the same, or one is not a text of 1 to 256 characters.
+            OSError: the log can't be written; nothing has changed.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = mmrec.Recommender.fit(events, {"item_id": [*"abc"]}, options=options)
+            >>> live = RealtimeRecommender(made)
+            >>> _ = live.observe("ann", "a"), live.observe("visitor", "b"), live.observe("ann", "c")
+            >>> live.merge_users("visitor", "ann")
+            1
+            >>> [event.item for event in live.history("ann")], live.history("visitor")
+            (['a', 'b', 'c'], [])
+        """
+        moved = self._user_sessions.merge(source, target)
+        for counts in (self.trend, self.neighbours):
+            if counts is not None:
+                counts.forget(self.log.name_of(source))
+        return moved
+
     def explain(
         self, user: str, item: ItemId, last: int = 50, *, at: When | None = None
     ) -> Explanation:

@@ -21,6 +21,8 @@ class Session:
             event's type, 0 if it is unknown.
         time: unix seconds of the last event.
         events: number of events in the state.
+        key: the random number of the user in the log (:meth:`mmrec.realtime.EventLog.key_of`) when
+            the events were read. With another one the state is of other events.
     """
 
     version: str
@@ -29,6 +31,7 @@ class Session:
     recent: tuple[tuple[int, int], ...]
     time: float
     events: int
+    key: int = 0
 
     @property
     def item(self) -> int:

@@ -140,6 +140,7 @@ class StateUpdater:
             recent=(*session.recent, (past.item, number))[-LAST:],
             time=max(event.time, session.time) if session.events else event.time,
             events=session.events + 1,
+            key=session.key,
         )
 
 

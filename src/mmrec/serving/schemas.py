@@ -338,6 +338,19 @@ class ForgetRequest(_Strict):
     user: User
 
 
+class MergeRequest(_Strict):
+    """Two users who are one."""
+
+    source: Annotated[User, Field(description="The user whose events are moved.")]
+    target: Annotated[User, Field(description="The user who gets them.")]
+
+
+class Merged(BaseModel):
+    """How many events were moved."""
+
+    events: int
+
+
 class Forgotten(BaseModel):
     """How many events were removed."""
 

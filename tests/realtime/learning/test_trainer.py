@@ -240,6 +240,23 @@ def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):
             assert not any(needle in data for needle in needles), path
 
 
+def test_the_examples_of_merged_users_leave_replay(by_id, tmp_path):
+    log, items = MemoryLog(), by_id.catalog.ids
+    for n in range(10):
+        for user in ("visitor", "ann", "other"):
+            log.append(user, items[n], time=float(n))
+    trainer = run(OnlineTrainer(by_id, log, Versions(tmp_path / "versions"), **SMALL))
+    keys, kept = (
+        [log.key_of(user) for user in ("visitor", "ann", "other")],
+        trainer.learner.reservoir,
+    )
+    assert {*keys} <= {*kept.user[: kept.count].tolist()}
+    log.merge_users("visitor", "ann")
+    trainer.publish()
+    assert {*kept.user[: kept.count].tolist()} == {keys[2]}
+    assert trainer.run_once() == 0  # no event is learned again
+
+
 def imported_and_observed(items):
     """A log whose first and third parts were imported; no event repeats the one before."""
     log = MemoryLog()
