@@ -180,8 +180,7 @@ def test_terms_that_the_metrics_lack_are_named(by_id, versions):
 
     age = (0.5,) + (0.0,) * (AGE_VALUES - 1)
     assert left_out(TrendWeights()) == []
-    assert left_out(TrendWeights(static=0.5)) == ["popularity"]
-    assert left_out(TrendWeights(now=0.5, age=age)) == ["popularity", "age"]
+    assert left_out(TrendWeights(now=0.5, static=0.5, age=age)) == []
     unseen = Unseen(by_id.state.counts.float())
     counted = (unseen, replace(unseen, weight=0.0))
     assert left_out(TrendWeights(), counted) == ["counted affinities"]

@@ -175,7 +175,8 @@ class SqliteLog:
         """
         if last is not None and last < 0:
             raise ValueError(f"expected last of 0 or more; got {last}")
-        keys, who = "SELECT key FROM users WHERE user = ?", (self.name_of(user),)
+        keys = "SELECT key FROM users WHERE user = ?"
+        who: tuple[str | bytes, ...] = (self.name_of(user),)
         if merged:
             keys += " UNION SELECT user_key FROM merged WHERE mark = ?"
             who += (self._mark(user),)
