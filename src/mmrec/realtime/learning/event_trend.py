@@ -3,6 +3,7 @@
 import time as clock
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,5 +78,7 @@ class EventTrend:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`tensors` returned, of as many items."""
-        arrays = {name.removeprefix(PREFIX): array.numpy() for name, array in tensors.items()}
+        arrays: dict[str, Any] = {
+            name.removeprefix(PREFIX): array.numpy() for name, array in tensors.items()
+        }
         self._live = LiveTrend(replace(self._trend, **arrays))
