@@ -1,5 +1,7 @@
 """What the text columns of a catalogue hold, so that a new value doesn't spoil a condition."""
 
+import re
+
 import polars as pl
 
 from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind, kind_of, unlike_text
@@ -13,6 +15,14 @@ FREE = {*TEXT_COLUMNS, *CODES, *SIZES, "kind", "image", "images"}
 
 Unlike = tuple[pl.Series, ValueError]
 """Which rows have a text of another kind in a column, and an error about the first of them."""
+
+FEW = 100
+"""So many values of a column are looked at one by one."""
+
+_PLAIN: dict[Kind, re.Pattern[str]] = {
+    "number": re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?"),
+    "boolean": re.compile(r"(?i:true|false)"),
+}
 
 SURE = 10
 """Different whole numbers from which texts that are numbers but for some look like numbers."""
@@ -58,7 +68,7 @@ class HeldKinds:
         asked = {
             name: kind
             for name, kind in kinds.items()
-            if kind != "text" and kind_of(rows[name].dtype) is not None
+            if kind != "text" and kind_of(rows[name].dtype) and not _plainly(rows[name], kind)
         }
         if not asked:
             return {}
@@ -113,6 +123,14 @@ def may_be_codes(numbers: pl.Series) -> bool:
 def has_codes(numbers: pl.Series) -> bool:
     """Return whether some of the texts that are numbers start with a zero, such as ``"007"``."""
     return bool(numbers.str.strip_chars().str.contains(r"^[+-]?0\d").any())
+
+
+def _plainly(column: pl.Series, kind: Kind) -> bool:
+    """Return whether a few texts are plainly of a kind; for these, polars would take longer."""
+    plain = _PLAIN.get(kind)
+    if plain is None or column.dtype != pl.String or len(column) > FEW:
+        return False
+    return all(not text or plain.fullmatch(text) for text in column.to_list())
 
 
 def _refusal(texts: pl.Series, kind: Kind) -> ValueError:
