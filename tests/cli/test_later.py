@@ -125,3 +125,12 @@ def test_the_part_of_a_log_that_is_left_out_one_by_one():
     assert measured_part(report, log) == (
         "2 of 4 events are measured, the last target of each user: the log is split as for training"
     )
+
+
+def test_times_of_later_items_are_in_the_unit_of_the_run(copied):
+    frame = copied.catalog.frame.with_columns(created_at=pl.lit(1.7e9))
+    made = Recommender(replace(copied.state, catalog=Catalog(frame)))
+    data = dataset({"item_id": ["x"], "title": ["hat"], "created_at": [1.7e12]}, ["x"])
+    with pytest.raises(ValueError, match="created_at must be a time as in the catalogue"):
+        log_of_run(data, made, Path("later"))
+    assert "x" not in made.catalog

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from mmrec.affinities import Unseen
 from mmrec.cli.app import app
 from mmrec.realtime import RealtimeRecommender, SqliteLog, Versions
 from mmrec.recommender import Recommender
@@ -57,13 +58,15 @@ def test_learn_and_roll_back(saved, log, tmp_path):
 
 def test_learn_says_what_its_figures_lack(saved, log, tmp_path):
     made = Recommender.load(saved)
-    learn = ["--log", log, "--versions", tmp_path / "versions", "--once"]
-    for weights, end in (
-        (TrendWeights(), "\n"),
-        (TrendWeights(now=1.0), "; neither has popularity\n"),
+    trend = replace(made.state.trend, weights=TrendWeights(now=1.0))
+    unseen = Unseen(made.state.counts.float())
+    for name, neighbours, end in (
+        ("without", (), "\n"),
+        ("with", (unseen,), "; neither has counted affinities\n"),
     ):
-        trend = replace(made.state.trend, weights=weights)
-        Recommender(replace(made.state, trend=trend)).save(tmp_path / "run")
+        state = replace(made.state, trend=trend, neighbours=neighbours)
+        Recommender(state).save(tmp_path / "run")
+        learn = ["--log", log, "--versions", tmp_path / name, "--once"]
         said = call("learn", tmp_path / "run", *learn).stdout
         assert re.search(r"without learning 0\.\d{4}" + end, said), said
 

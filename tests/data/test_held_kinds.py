@@ -57,3 +57,18 @@ def test_copies_of_a_catalogue_check_and_others_are_read_as_they_are():
     # Without the flag nothing is refused: a log of changes must be read as it was written.
     catalog.update({"item_id": ["1"], "price": ["cheap"]})
     assert catalog.row("1")["price"] == "cheap"
+
+
+@pytest.mark.parametrize("held", ["9.50", "true", "2026-12-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "7", "-7.25", "+7", "7.", ".5", " 7", "7\n", "1e5", "1_000", "nan", "٣", "9" * 400),
+        *("TRUE", "truE", "yes", "2026-12-02", "2026-13-01", "cheap"),
+    ],
+)
+def test_a_few_values_are_read_as_many_are(held, text):
+    frame = pl.DataFrame({"price": [held]})
+    one, many = (pl.DataFrame({"price": [text] * count}) for count in (1, 200))
+    few, all_of_them = (HeldKinds().unlike(rows, frame) for rows in (one, many))
+    assert few.keys() == all_of_them.keys()

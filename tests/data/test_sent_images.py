@@ -1,9 +1,12 @@
+from io import BytesIO
+
 import polars as pl
 import pytest
+from PIL import Image
 
 from mmrec.data import Catalog, pictures_in
-from mmrec.data.images import ADDED
-from mmrec.data.sent_images import read_images, with_images, write_images
+from mmrec.data.images import ADDED, load_image
+from mmrec.data.sent_images import read_images, warn_of_missing_images, with_images, write_images
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_wrong_images_are_refused(catalog, images):
     data, rows = images[0].read_bytes(), pl.DataFrame({"item_id": [3]})
     for sent, message in (
         ({4: data}, r"must be of the items in the request; got \[4\]"),
-        ({3: b"text"}, "the image of 3 must be a JPEG, PNG or WebP file"),
+        ({3: b"text"}, "the image of 3 must be a JPEG, PNG, WebP or GIF file"),
         ({3: data[:60]}, "image of 3 is damaged"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -69,3 +72,33 @@ def test_a_folder_without_the_image_is_refused(images, tmp_path):
         read_images(rows, images[0].parent)
     with pytest.raises(ValueError, match=r"expects a folder, or bytes by item id; got .*none"):
         read_images(rows, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("GIF", "gif")]
+)
+def test_all_formats_of_a_folder_can_be_sent(catalog, kind, suffix):
+    data = BytesIO()
+    Image.new("RGB", (4, 4), "red").save(data, kind)
+    rows = pl.DataFrame({"item_id": [3], "image": [f"3.{suffix}"]})
+    frame, files = with_images(rows, {3: data.getvalue()}, catalog)
+    write_images(files)
+    assert frame["image"][0].endswith(f".{suffix}")
+    new = Catalog(frame, catalog.images)
+    assert load_image(new.image_path(3)).size == (4, 4)
+
+
+def test_the_folder_of_the_catalogue_must_be_there(catalog, images):
+    gone = Catalog(catalog.frame, catalog.images / "gone")
+    with pytest.raises(ValueError, match=r"the catalogue's folder of images; got .*gone, which is"):
+        with_images(pl.DataFrame({"item_id": [3]}), {3: images[0].read_bytes()}, gone)
+
+
+def test_items_that_name_files_that_do_not_exist_are_counted(catalog, images, caplog):
+    (catalog.images / "1.jpg").write_bytes(images[0].read_bytes())
+    catalog.append({"item_id": [3, 4], "image": ["gone.png", "also.png"]})
+    warn_of_missing_images(catalog, [1, 2])
+    warn_of_missing_images(catalog, [1, 2, 3, 4])
+    warn_of_missing_images(Catalog(catalog.frame), [3])
+    said = "2 of 4 items name an image file that does not exist, first that of 3"
+    assert caplog.messages == [said]

@@ -151,3 +151,8 @@ def test_a_date_beside_times_is_that_date():
         seconds = to_seconds(pl.Series("timestamp", texts), "events")
         assert seconds[place] == 1_796_083_200
         assert seconds.null_count() == 0
+
+
+def test_only_timestamps_have_an_option_for_their_unit(caplog):
+    to_seconds(pl.Series("created_at", [1.7e12]), "items")
+    assert caplog.messages == ["items: created_at looks like milliseconds and is read as such"]

@@ -129,6 +129,49 @@ def test_forget(live):
     assert len(live.sessions) == 0
 
 
+def test_a_merged_user_is_served_as_one_with_all_events(by_id):
+    items = by_id.catalog.ids
+    one = RealtimeRecommender(by_id)
+    other = RealtimeRecommender(by_id, log=one.log)
+    whole = RealtimeRecommender(by_id)
+    for n in range(9):  # the visitor's last event is later than that of ann
+        user = "visitor" if n % 2 == 0 else "ann"
+        one.observe(user, items[n], time=10.0 * n)
+        whole.observe("ann", items[n], time=10.0 * n)
+        for live in (one, other):
+            live.recommend(user)  # both have sessions of both
+    assert one.merge_users("visitor", "ann") == 5
+    for live in (one, other):
+        assert [event.item for event in live.history("ann")] == items[:9]
+        assert live.history("visitor") == []
+        assert live.recommend("ann", at=200.0) == whole.recommend("ann", at=200.0)
+        assert live.recommend("visitor")[0].reason == "popularity"
+    assert other.merge_users("visitor", "ann") == 0
+    one.observe("visitor", items[3])
+    assert len(one.history("visitor")) == 1
+    assert other.forget("ann") == 9
+    assert one.recommend("ann")[0].reason == "popularity"
+
+
+def test_a_session_that_was_read_during_a_merge_is_read_again(by_id, monkeypatch):
+    one = RealtimeRecommender(by_id)
+    observe_all(one, "ann", one.catalog.ids[:3])
+    observe_all(one, "visitor", one.catalog.ids[3:6])
+    before, of_user = one.recommend("ann", at=1e9), one.log.of_user
+
+    def merging(user, **more):
+        events = of_user(user, **more)
+        one.log.merge_users("visitor", "ann")
+        return events
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.log, "of_user", merging)
+        one.sessions.delete("ann")
+        one.recommend("ann", at=1e9)
+    whole = RealtimeRecommender(by_id, log=one.log)
+    assert one.recommend("ann", at=1e9) == whole.recommend("ann", at=1e9) != before
+
+
 def test_what_another_process_forgot_is_not_served(by_id):
     one = RealtimeRecommender(by_id)
     other = RealtimeRecommender(by_id, log=one.log)

@@ -352,6 +352,20 @@ def test_images_of_new_items_are_copied(own, images, tmp_path, kind):
         own.add_items(rows, images=folder)
 
 
+def test_a_new_item_whose_image_is_missing_is_said(by_id, own, images, caplog):
+    made = Recommender(by_id.state)
+    frame = made.catalog.frame.with_columns(image=pl.lit(None, dtype=pl.String))
+    made.state = replace(by_id.state, catalog=Catalog(frame, images[0].parent))
+    said = "1 of 1 item names an image file that does not exist, first that of x"
+    made.add_items({"item_id": ["x"], "image": ["gone.png"]})
+    assert said in caplog.messages
+    caplog.clear()
+    own.catalog.images = images[0].parent
+    own.add_items({"item_id": ["x"], "title": ["hat"], "image": ["gone.png"]})
+    [line] = [line for line in caplog.messages if "missing" in line or "exist" in line]
+    assert "modality 'image': 1 of 1 items name missing files" in line
+
+
 def test_a_new_item_is_recommended_by_its_content(own, by_content, tmp_path):
     title, image = own.catalog.row("i5")["title"], own.catalog.row("i5")["image"]
     rows = {
@@ -429,6 +443,19 @@ def test_items_are_added_whole_or_not_at_all(own, monkeypatch, what):
     } == {13}
     assert own.recommend(["i3"], 20) == before
     assert own.add_items({"item_id": ["new"], "title": ["lamp"]}) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("held", "wrong"),
+    [(1.7e9, 1.7e12), (1.7e12, 1.7e9), ("2026-12-01", "1.7e9"), ("1.7e9", "soon")],
+)
+def test_times_of_new_items_are_in_the_unit_and_form_of_the_catalogue(own, held, wrong):
+    frame = own.catalog.frame.with_columns(created_at=pl.lit(held))
+    made = Recommender(replace(own.state, catalog=Catalog(frame)))
+    with pytest.raises(ValueError, match=r"items: created_at must be a .* as in the catalogue"):
+        made.add_items({"item_id": ["new"], "created_at": [wrong]})
+    assert len(made.catalog) == 12
+    assert made.add_items({"item_id": ["new"], "created_at": [held]}) == ["new"]
 
 
 def test_new_items_take_no_value_and_no_column_that_conditions_could_not_read(own):

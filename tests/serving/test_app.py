@@ -294,6 +294,18 @@ def test_forgetting_leaves_nothing(client, live):
     assert client.post("/forget", json={"user": "ann"}).json() == {"events": 0}
 
 
+def test_the_events_of_a_visitor_become_those_of_a_user(client):
+    observe(client, "visitor", "i7")
+    observe(client, 7, "i3")
+    observe(client, "visitor", "i5")
+    merge = {"source": "visitor", "target": 7}
+    assert client.post("/merge", json=merge).json() == {"events": 2}
+    assert ids(client.get("/history?user=7")) == ["i7", "i3", "i5"]
+    assert ids(client.get("/history?user=visitor")) == []
+    assert client.post("/merge", json=merge).json() == {"events": 0}
+    assert client.post("/forget", json={"user": 7}).json() == {"events": 3}
+
+
 def test_an_explanation_names_past_items_and_modalities(connect, stocked):
     client = connect(stocked)
     for item in ("i7", "i3", "i7"):
@@ -668,6 +680,8 @@ REFUSALS = {
     "restoration of none": (404, "POST", "/items/restore", {"items": ["i1", "none"]}),
     "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
     "forget whom": (422, "POST", "/forget", {}),
+    "merge whom": (422, "POST", "/merge", {"source": "ann"}),
+    "merge one": (400, "POST", "/merge", {"source": "ann", "target": "ann"}),
     "no such image": (404, "GET", "/images/none", None),
     "an image elsewhere": (404, "GET", "/images/..%2F..%2Fetc%2Fpasswd", None),
     "no such path": (404, "GET", "/nothing", None),
@@ -861,7 +875,7 @@ def test_the_interface_is_described(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         *("/observe", "/events", "/recommend", "/history", "/explain", "/items", "/forget"),
-        "/similar",
+        *("/similar", "/merge"),
         *("/items/restore", "/health", "/metrics", "/images/{item}"),
     }
     problem = described["paths"]["/observe"]["post"]["responses"]["422"]

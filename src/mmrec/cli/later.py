@@ -11,6 +11,7 @@ from mmrec.data import Catalog, Dataset, Interactions
 from mmrec.data.times import iso
 from mmrec.data.wording import counted, verb
 from mmrec.recommender import Recommender
+from mmrec.trends import CreatedTimes
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def log_of_run(dataset: Dataset, recommender: Recommender, folder: Path) -> Inte
         )
     new = [not catalog.find(item) for item in dataset.catalog.ids]
     rows = catalog.typed(dataset.catalog.frame.filter(pl.Series(new)))
+    CreatedTimes(catalog).check(rows)
     images = dataset.catalog.images
     there = images is not None and images.is_dir()  # that it is not was said when it was read
     vectors = recommender.state.encode(Catalog(rows, images if there else None))

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int
 
 from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns, require_known
 from mmrec.data.conditions import ParsedColumns, Where, matches
-from mmrec.data.held_kinds import HeldKinds
+from mmrec.data.held_kinds import HeldKinds, Unlike
 from mmrec.data.ids import (
     GivenId,
     IdIndex,
@@ -305,6 +305,10 @@ class Catalog:
             require_known(new.columns, now.columns, more)
             self._kinds.check(new, now)
         return new
+
+    def unlike(self, rows: pl.DataFrame) -> dict[str, Unlike]:
+        """Return the texts that :meth:`typed` refuses if it is strict, by column."""
+        return self._kinds.unlike(rows, self._held[0])
 
     def update(self, rows: Table) -> Int[np.ndarray, " N"]:
         """Replace columns of existing items, and return the indices of these items.

@@ -5,6 +5,7 @@ import gzip
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from mmrec.data.wording import counted, shortened, verb
 log = logging.getLogger(__name__)
 
 _SEPARATORS = ";\t,|"
+_BLOCK = 2**20  # bytes
 
 
 def read_csv(path: Path, separator: str, what: str, rows: int | None = None) -> pl.DataFrame:
@@ -34,7 +36,8 @@ def read_csv(path: Path, separator: str, what: str, rows: int | None = None) -> 
         check_header(path, separator)
         # Without `glob=False` a name with [ or * would match other files.
         frame = pl.read_csv(path, infer_schema=False, glob=False, separator=separator, n_rows=rows)
-    if rows is None and len(frame) and frame[frame.columns[-1]].null_count():
+    lacking = rows is None and len(frame) and frame[frame.columns[-1]].null_count()
+    if lacking and _separators(path, separator) < (len(frame) + 1) * (frame.width - 1):
         _warn_of_short_lines(path, separator, what)
     return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
 
@@ -89,6 +92,20 @@ def _check_lines(path: Path, separator: str) -> None:
             )
 
 
+def _separators(path: Path, separator: str) -> int:
+    """Return how many separators a file has outside of quotes; their number tells of short lines.
+
+    It is quick: lines are parsed one by one only where some are short.
+    """
+    found, inside = 0, 0
+    with _opened(path) as file:
+        while block := file.read(_BLOCK):
+            parts = block.split(b'"')
+            found += sum(part.count(separator.encode()) for part in parts[inside::2])
+            inside = (inside + len(parts) - 1) % 2
+    return found
+
+
 def _warn_of_short_lines(path: Path, separator: str, what: str) -> None:
     width, short = 0, list[int]()
     for line, values, _ in _records(path, separator):
@@ -130,7 +147,7 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None
 
 def _lines(path: Path, kept: list[str]) -> Iterator[str]:
     """Yield the lines of a file, and keep each in a list."""
-    with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
+    with _opened(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 kept.append(line.decode())
@@ -138,3 +155,8 @@ def _lines(path: Path, kept: list[str]) -> Iterator[str]:
                 text = shortened(repr(line)[1:])
                 raise ValueError(f"line {number} must be in UTF-8; got {text}") from None
             yield kept[-1]
+
+
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
+    """Open a file, which may be compressed with gzip, to read bytes."""
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")

@@ -55,7 +55,7 @@ def read_folder(
         interactions.csv   user_id, item_id, timestamp or position, optionally event
         items.csv          item_id, free columns, image (a file name, or empty)
         users.csv          optional: user_id, free columns
-        images/            JPEG, PNG, WebP
+        images/            JPEG, PNG, WebP, GIF
 
     A table may also be TSV (``.tsv``), Parquet (``.parquet``) or JSON lines (``.jsonl``,
     ``.ndjson``); text formats may be compressed (``.csv.gz``).

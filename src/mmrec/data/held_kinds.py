@@ -1,8 +1,10 @@
 """What the text columns of a catalogue hold, so that a new value doesn't spoil a condition."""
 
+import re
+
 import polars as pl
 
-from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind
+from mmrec.data.conditions.columns import DESCRIBED, Columns, Kind, kind_of, unlike_text
 from mmrec.data.text import TEXT_COLUMNS
 
 CODES = {"sku", "isbn", "ean", "gtin", "asin", "mpn", "model", "author", "brand"}
@@ -10,6 +12,17 @@ SIZES = {"size", "größe", "groesse", "taille", "talla", "taglia", "maat"}
 FREE = {*TEXT_COLUMNS, *CODES, *SIZES, "kind", "image", "images"}
 """Columns in lower case that may hold any text, also if all texts so far are numbers."""
 
+
+Unlike = tuple[pl.Series, ValueError]
+"""Which rows have a text of another kind in a column, and an error about the first of them."""
+
+FEW = 100
+"""So many values of a column are looked at one by one."""
+
+_PLAIN: dict[Kind, re.Pattern[str]] = {
+    "number": re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?"),
+    "boolean": re.compile(r"(?i:true|false)"),
+}
 
 SURE = 10
 """Different whole numbers from which texts that are numbers but for some look like numbers."""
@@ -39,17 +52,40 @@ class HeldKinds:
         Raises:
             ValueError: a condition on the column could not be read any more.
         """
-        for name in rows.columns:
-            if name not in frame.columns or frame[name].dtype != pl.String or is_free(name):
-                continue
-            if name not in self._kinds:
-                self._kinds[name] = _kind(frame, name)
-            kind = self._kinds[name]
-            if kind != "text" and (bad := Columns(rows).first_unlike(name, kind)) is not None:
-                raise ValueError(
-                    f"items: {name} must be {DESCRIBED[kind]} as in the catalogue; "
-                    f"got {bad[:100]!r}"
-                )
+        for _, error in self.unlike(rows, frame).values():
+            raise error
+
+    def unlike(self, rows: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Unlike]:
+        """Return the texts that :meth:`check` refuses, by column.
+
+        Example:
+            >>> rows, frame = ({"price": [value]} for value in ("cheap", "9.50"))
+            >>> [[bad, _]] = HeldKinds().unlike(pl.DataFrame(rows), pl.DataFrame(frame)).values()
+            >>> bad.to_list()
+            [True]
+        """
+        kinds = {name: self._kind(frame, name) for name in rows.columns if name in frame.columns}
+        asked = {
+            name: kind
+            for name, kind in kinds.items()
+            if kind != "text" and kind_of(rows[name].dtype) and not _plainly(rows[name], kind)
+        }
+        if not asked:
+            return {}
+        texts = rows.select(unlike_text(name, kind) for name, kind in asked.items())
+        return {
+            text.name: (text.is_not_null(), _refusal(text, asked[text.name]))
+            for text in texts
+            if text.null_count() < len(text)
+        }
+
+    def _kind(self, frame: pl.DataFrame, name: str) -> Kind:
+        """Return what a column holds; other columns than those of texts may hold any text here."""
+        if frame[name].dtype != pl.String or is_free(name):
+            return "text"
+        if name not in self._kinds:
+            self._kinds[name] = _kind(frame, name)
+        return self._kinds[name]
 
 
 def is_free(name: str) -> bool:
@@ -87,6 +123,21 @@ def may_be_codes(numbers: pl.Series) -> bool:
 def has_codes(numbers: pl.Series) -> bool:
     """Return whether some of the texts that are numbers start with a zero, such as ``"007"``."""
     return bool(numbers.str.strip_chars().str.contains(r"^[+-]?0\d").any())
+
+
+def _plainly(column: pl.Series, kind: Kind) -> bool:
+    """Return whether a few texts are plainly of a kind; for these, polars would take longer."""
+    plain = _PLAIN.get(kind)
+    if plain is None or column.dtype != pl.String or len(column) > FEW:
+        return False
+    return all(not text or plain.fullmatch(text) for text in column.to_list())
+
+
+def _refusal(texts: pl.Series, kind: Kind) -> ValueError:
+    bad = texts.drop_nulls()[0][:100]
+    return ValueError(
+        f"items: {texts.name} must be {DESCRIBED[kind]} as in the catalogue; got {bad!r}"
+    )
 
 
 def _kind(frame: pl.DataFrame, name: str) -> Kind:

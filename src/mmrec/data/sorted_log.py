@@ -98,7 +98,7 @@ def _unit(piece: pl.DataFrame, unit: TimeUnit | None, read: int) -> TimeUnit | N
     """Return the unit of the first times, which all must have; None if they have none."""
     found = guess_unit(piece["timestamp"]) if "timestamp" in piece.columns else None
     if unit is None and found is not None:
-        report_guess("interactions", found)
+        report_guess("interactions: timestamp", found)
         return found
     if found not in (None, unit):
         raise ValueError(

@@ -110,7 +110,7 @@ def read_times(
             unit = meant
         if unit is None:
             unit = _usual_unit(right)
-            report_guess(what, unit)
+            report_guess(f"{what}: {times.name}", unit)
             fits = _like(values, unit)
         else:
             fits = values < LATEST * _PARTS[unit]
@@ -142,15 +142,16 @@ def is_dated(times: pl.Series) -> bool:
     return _dates(times) is not None
 
 
-def report_guess(what: str, unit: TimeUnit) -> None:
-    """Say that times are taken to be in a unit other than seconds."""
+def report_guess(column: str, unit: TimeUnit) -> None:
+    """Say that times are taken to be in a unit other than seconds.
+
+    Args:
+        column: of which rows, and its name; for a column ``timestamp`` the option is named, too.
+        unit: the unit.
+    """
     if unit != "s":
-        log.warning(
-            "%s: timestamp looks like %s and is read as such (time_unit=%r)",
-            what,
-            _NAMES[unit],
-            unit,
-        )
+        option = f" (time_unit={unit!r})" if column.endswith(" timestamp") else ""
+        log.warning("%s looks like %s and is read as such%s", column, _NAMES[unit], option)
 
 
 def iso(seconds: float) -> str:

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from mmrec.data import Catalog
 from mmrec.data.wording import counted
-from mmrec.realtime.created import CreatedTimes
+from mmrec.realtime.left_out import LeftOut, by_column, without_unreadable
 from mmrec.realtime.log.item_changes import Action, ItemChange
 from mmrec.recommender import RecommenderState
 from mmrec.recommender.content.fitted import check_features
+from mmrec.trends import CreatedTimes
 
 log = logging.getLogger(__name__)
 
@@ -105,13 +106,19 @@ class CatalogEdit:
 
         If two processes have added an item at the same time, the second addition updates it.
         """
+        left_out = LeftOut()
         for part in chain.from_iterable(map(self._parts, changes)):
-            try:
-                self.apply(part)
-            except ValueError:
-                for column in _by_column(part):  # some columns may fit
-                    if len((fitting := self._created.readable(column)).rows):
-                        self._try(fitting)
+            for fine in left_out.without(part, self.catalog):
+                self._follow(fine)
+        left_out.say()
+
+    def _follow(self, change: ItemChange) -> None:
+        try:
+            self.apply(change)
+        except ValueError:
+            for column in by_column(change):  # some columns may fit
+                if len((fitting := without_unreadable(column, self._created)).rows):
+                    self._try(fitting)
 
     def _try(self, change: ItemChange) -> None:
         try:
@@ -186,16 +193,6 @@ def _differ(one: pl.Series, two: pl.Series) -> np.ndarray:
         pairs = zip(one.to_list(), two.to_list(), strict=True)
         return np.array([first != second for first, second in pairs], dtype=bool)
     return one.ne_missing(two).to_numpy()
-
-
-def _by_column(change: ItemChange) -> list[ItemChange]:
-    """Return an update as one of each column and one of features; other changes as they are."""
-    names = [name for name in change.rows.columns if name != "item_id"]
-    if change.action != "update" or len(names) + bool(change.features) < 2:
-        return [change]
-    parts = [ItemChange("update", change.rows.select("item_id", name), {}) for name in names]
-    features = ItemChange("update", change.rows.select("item_id"), change.features)
-    return parts + [features] * bool(change.features)
 
 
 def moved(vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:

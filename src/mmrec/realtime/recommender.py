@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
-from mmrec.data.sent_images import with_images
+from mmrec.data.sent_images import about_missing_images, with_images
 from mmrec.data.wording import counted, verb
 from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
@@ -488,6 +488,42 @@ class RealtimeRecommender:
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
+    def merge_users(self, source: str, target: str) -> int:
+        """Make a user's events those of another, as when a visitor logs in; return how many.
+
+        The events keep their places in the log, so they lie between those of ``target`` in the
+        order in which they came. Other processes on the log follow at the user's next call, and a
+        learner drops the examples of both from its memory. ``source`` has no events afterwards; new
+        events under this name are those of a new user. Called again, it does nothing. What is
+        popular, and which items the same users take, stays as it was counted until this process
+        ends.
+
+        Args:
+            source: the user whose events are moved, such as a visitor without an account.
+            target: the user who gets them; a new one, too.
+
+        Raises:
+            ValueError: the users are the same, or one is not a text of 1 to 256 characters.
+            OSError: the log can't be written; nothing has changed.
+
+        Example:
+            >>> import mmrec
+            >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+            >>> options = mmrec.Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4)
+            >>> made = mmrec.Recommender.fit(events, {"item_id": [*"abc"]}, options=options)
+            >>> live = RealtimeRecommender(made)
+            >>> _ = live.observe("ann", "a"), live.observe("visitor", "b"), live.observe("ann", "c")
+            >>> live.merge_users("visitor", "ann")
+            1
+            >>> [event.item for event in live.history("ann")], live.history("visitor")
+            (['a', 'b', 'c'], [])
+        """
+        moved = self._user_sessions.merge(source, target)
+        for counts in (self.trend, self.neighbours):
+            if counts is not None:
+                counts.forget(self.log.name_of(source))
+        return moved
+
     def explain(
         self, user: str, item: ItemId, last: int = 50, *, at: When | None = None
     ) -> Explanation:
@@ -536,7 +572,7 @@ class RealtimeRecommender:
         Args:
             rows: as for :class:`mmrec.data.Catalog`; the images that they name are in the
                 catalogue's folder.
-            images: JPEG, PNG or WebP files by item id, which are written to that folder.
+            images: JPEG, PNG, WebP or GIF files by item id, which are written to that folder.
             features: outputs of the frozen encoders for these rows, by modality, ``(N, D_m)``, if
                 they were computed before.
 
@@ -616,10 +652,7 @@ class RealtimeRecommender:
             of = f"{lacking:,} of {counted(len(indices), 'item')} {verb(lacking, 'has', 'have')}"
             no_list = f"no list has {verb(lacking, 'it', 'them')} before an event or content"
             said.append(f"{of} nothing that the model reads: {no_list}")
-        if gone := [str(item) for item in items if self.catalog.lacks_image(item)]:
-            of = f"{len(gone):,} of {counted(len(indices), 'item')}"
-            names = verb(len(gone), "names", "name")
-            said.append(f"{of} {names} an image file that does not exist, first that of {gone[0]}")
+        said.append(about_missing_images(self.catalog, items) or "")
         rows = state.catalog.frame[(indices - 1).tolist()]
         if state.trend is not None and (lacking := int(undated(rows).sum())):
             of = f"{lacking:,} of {counted(len(rows), 'item')} {verb(lacking, 'has', 'have')} no "

@@ -115,7 +115,7 @@ class RedisSessions:
             return None
 
 
-FIELDS = ("version", "offset", "recent", "time", "events", "positive")
+FIELDS = ("version", "offset", "recent", "time", "events", "positive", "key")
 """The fields of a session that JSON holds."""
 
 

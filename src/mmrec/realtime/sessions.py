@@ -22,6 +22,8 @@ class Session:
         time: unix seconds of the last event.
         events: number of events in the state.
         positive: whether one of them is more than a no.
+        key: the random number of the user in the log (:meth:`mmrec.realtime.EventLog.key_of`) when
+            the events were read. With another one the state is of other events.
     """
 
     version: str
@@ -31,6 +33,7 @@ class Session:
     time: float
     events: int
     positive: bool
+    key: int = 0
 
     @property
     def item(self) -> int:

@@ -141,6 +141,7 @@ class StateUpdater:
             time=max(event.time, session.time) if session.events else event.time,
             events=session.events + 1,
             positive=session.positive or number not in self.reader.negative_types,
+            key=session.key,
         )
 
 

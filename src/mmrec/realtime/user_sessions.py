@@ -1,6 +1,7 @@
 """The session of each user, brought up to date with the log."""
 
 import logging
+from dataclasses import replace
 from threading import Lock
 
 from mmrec.realtime.log.events import Event, EventLog
@@ -45,6 +46,14 @@ class UserSessions:
             with self._lock_of(user):
                 self.sessions.delete(self.events.name_of(user))
 
+    def merge(self, source: str, target: str) -> int:
+        """Make a user's events those of another; return how many there were."""
+        moved = self.events.merge_users(source, target)
+        for user in (source, target):
+            with self._lock_of(user):
+                self._drop(self.events.name_of(user))
+        return moved
+
     def has_features(self, user: str, now: Snapshot) -> bool:
         """Return whether there are features of a user who was not forgotten."""
         users = now.state.users
@@ -57,29 +66,23 @@ class UserSessions:
         return self._locks[hash(user) % LOCKS]
 
     def _latest(self, user: str, now: Snapshot) -> Session:
-        name = self.events.name_of(user)
+        # The key is read before the events: a merge in between makes the session an outdated one.
+        name, key = self.events.name_of(user), self.events.key_of(user)
         kept = self.sessions.get(name)
-        if kept is None or kept.version != now.updater.version:
-            kept = self._start(user, now)
-        events = self._after(kept, user)
-        if events is None:  # the user was forgotten in between
-            kept, events = self._start(user, now), self.events.of_user(user)
+        if kept is not None and kept.key != key:  # the user was forgotten or merged
             self._drop(name)
+            kept = None
+        if kept is None or kept.version != now.updater.version:
+            kept = replace(self._start(user, now), key=key)
+        events = self.events.of_user(user, after=kept.offset)
         now, events = self._with_known_items(now, events)
         if not events:
             return kept
         session = now.updater(kept, events, now.vectors, now.catalog.find)
         self.sessions.put(name, session)
-        if self.sessions.shared and not self.events.key_at(session.offset):
-            self._drop(name)  # another process forgot the user in between
+        if self.sessions.shared and self.events.key_of(user) != key:
+            self._drop(name)  # another process forgot or merged the user in between
         return session
-
-    def _after(self, kept: Session, user: str) -> list[Event] | None:
-        """Return the events after a session; None if the last event in it was removed."""
-        if not kept.offset:
-            return self.events.of_user(user)
-        events = self.events.of_user(user, after=kept.offset - 1)
-        return events[1:] if events and events[0].offset == kept.offset else None
 
     def _with_known_items(self, now: Snapshot, events: list[Event]) -> tuple[Snapshot, list[Event]]:
         """Return a snapshot, and the events before the first item that is still to be added."""
@@ -95,5 +98,7 @@ class UserSessions:
     def _drop(self, name: str) -> None:
         try:
             self.sessions.delete(name)
-        except OSError as error:  # it is never served, since its events are gone
-            log.warning("a forgotten user's session stays until it expires: %s", error)
+        except OSError as error:  # it is never served, since its key is that of no user
+            log.warning(
+                "the session of a forgotten or merged user stays until it expires: %s", error
+            )

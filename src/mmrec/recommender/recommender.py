@@ -26,7 +26,12 @@ from mmrec.data import (
 )
 from mmrec.data.given_columns import columns_given
 from mmrec.data.inherited import TableReading
-from mmrec.data.sent_images import read_images, with_images, write_images
+from mmrec.data.sent_images import (
+    read_images,
+    warn_of_missing_images,
+    with_images,
+    write_images,
+)
 from mmrec.layers.progress import shows_progress
 from mmrec.models import CatalogScorer, SequentialModel
 from mmrec.recommender.artifact.convert import from_run, to_run
@@ -76,6 +81,7 @@ from mmrec.recommender.requests import (
 from mmrec.recommender.shared import save_shared
 from mmrec.recommender.users.features import AskedUser
 from mmrec.recommender.zoo import MODEL, resolve
+from mmrec.trends import CreatedTimes
 
 
 class Recommender:
@@ -609,17 +615,19 @@ class Recommender:
 
         Args:
             rows: as for :class:`mmrec.data.Catalog`.
-            images: folder of the images that the rows name, or JPEG, PNG or WebP files by item id.
-                They are copied to ``added`` in the catalogue's folder of images. By default the
-                images must be in that folder already.
+            images: folder of the images that the rows name, or JPEG, PNG, WebP or GIF files by item
+                id. They are copied to ``added`` in the catalogue's folder of images. By default the
+                images are in that folder already; a warning says how many items name one that isn't
+                there.
 
         Returns:
             The ids that were added.
 
         Raises:
             ValueError: an id is in the catalogue already, the catalogue lacks a column, a value
-                doesn't fit its column, an image is not in the folder, or an encoder is not the one
-                of the training. Nothing is added.
+                doesn't fit its column, a ``created_at`` is in another unit or form than those of
+                the catalogue, an image is not in the folder, that of the catalogue is not there, or
+                an encoder is not the one of the training. Nothing is added.
             OSError: an encoder or its tokenizer can't be loaded. Nothing is added.
 
         Example:
@@ -633,6 +641,7 @@ class Recommender:
             ['d']
         """
         frame = self.catalog.typed(rows, strict=True, more=self.state.columns_read)
+        CreatedTimes(self.catalog).check(frame)
         known = [item for item in frame["item_id"].to_list() if item in self.catalog]
         if known:
             raise ValueError(f"items: {known[:3]!r} are in the catalogue already")
@@ -641,6 +650,8 @@ class Recommender:
         write_images(files)
         new = Catalog(frame, self.catalog.images)
         self.state = self.state.with_items(new.frame, *self.state.encode(new))
+        if "image" not in self.state.columns_read:  # otherwise the modality has said it
+            warn_of_missing_images(self.catalog, new.ids)
         return self.catalog.ids_of(self.catalog.indices_of(new.ids))
 
     def save(self, directory: str | Path, **about: Any) -> None:

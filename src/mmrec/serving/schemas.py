@@ -324,7 +324,7 @@ class Rows(_Strict):
     items: Annotated[list[Row], Field(min_length=1, max_length=10_000)]
     images: Annotated[
         dict[str, StrictStr],
-        Field(description="Base64 of a JPEG, PNG or WebP for items of this request, by id."),
+        Field(description="Base64 of a JPEG, PNG, WebP or GIF for items of this request, by id."),
     ] = {}
 
 
@@ -347,6 +347,19 @@ class ForgetRequest(_Strict):
     """The user to forget."""
 
     user: User
+
+
+class MergeRequest(_Strict):
+    """Two users who are one."""
+
+    source: Annotated[User, Field(description="The user whose events are moved.")]
+    target: Annotated[User, Field(description="The user who gets them.")]
+
+
+class Merged(BaseModel):
+    """How many events were moved."""
+
+    events: int
 
 
 class Forgotten(BaseModel):

@@ -6,6 +6,7 @@ events as they come, and :func:`fit_trend` finds half-life and weights on valida
 """
 
 from mmrec.trends.age import AGE_KNOTS, about_undated, ages, created_times, undated
+from mmrec.trends.created import CreatedTimes
 from mmrec.trends.events import ItemEvents
 from mmrec.trends.fit import as_before, fit_trend
 from mmrec.trends.half_life import HALF_LIVES, choose_half_life, pseudo_count, shorter_times
@@ -22,6 +23,7 @@ from mmrec.trends.weights import TrendWeights
 __all__ = [
     "AGE_KNOTS",
     "HALF_LIVES",
+    "CreatedTimes",
     "DecayedCounts",
     "ItemEvents",
     "LiveTrend",

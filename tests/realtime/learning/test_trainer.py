@@ -180,8 +180,7 @@ def test_terms_that_the_metrics_lack_are_named(by_id, versions):
 
     age = (0.5,) + (0.0,) * (AGE_VALUES - 1)
     assert left_out(TrendWeights()) == []
-    assert left_out(TrendWeights(static=0.5)) == ["popularity"]
-    assert left_out(TrendWeights(now=0.5, age=age)) == ["popularity", "age"]
+    assert left_out(TrendWeights(now=0.5, static=0.5, age=age)) == []
     unseen = Unseen(by_id.state.counts.float())
     counted = (unseen, replace(unseen, weight=0.0))
     assert left_out(TrendWeights(), counted) == ["counted affinities"]
@@ -238,6 +237,23 @@ def test_a_forgotten_user_leaves_replay_and_files(by_id, tmp_path):
         if path.is_file():
             data = path.read_bytes()
             assert not any(needle in data for needle in needles), path
+
+
+def test_the_examples_of_merged_users_leave_replay(by_id, tmp_path):
+    log, items = MemoryLog(), by_id.catalog.ids
+    for n in range(10):
+        for user in ("visitor", "ann", "other"):
+            log.append(user, items[n], time=float(n))
+    trainer = run(OnlineTrainer(by_id, log, Versions(tmp_path / "versions"), **SMALL))
+    keys, kept = (
+        [log.key_of(user) for user in ("visitor", "ann", "other")],
+        trainer.learner.reservoir,
+    )
+    assert {*keys} <= {*kept.user[: kept.count].tolist()}
+    log.merge_users("visitor", "ann")
+    trainer.publish()
+    assert {*kept.user[: kept.count].tolist()} == {keys[2]}
+    assert trainer.run_once() == 0  # no event is learned again
 
 
 def imported_and_observed(items):

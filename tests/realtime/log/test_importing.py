@@ -81,6 +81,18 @@ def test_what_was_observed_and_exported_does_not_count_twice(log):
     assert log.imported == [range(2, 6)]
 
 
+def test_what_was_observed_before_a_merge_does_not_count_twice(log):
+    log.append("ann", "b", time=20.0)
+    import_events(table(ROWS[:2]), log, CATALOG)
+    log.merge_users("ann", "eve")
+    report = import_events(table(ROWS), log, CATALOG)
+    assert report.new + report.known == 5
+    assert held(log)["ann"] == []
+    assert Counter(event.item for event in log.of_user("eve")) == Counter(
+        item for item, *_ in EXPECTED["ann"]
+    )
+
+
 def test_unknown_items_are_left_out_and_named(log):
     rows = [*ROWS, ("ann", "x", 1.0, "view"), ("cleo", "y", 2.0, "view"), ("ann", "x", 3.0, "view")]
     report = import_events(table(rows), log, CATALOG)

@@ -49,6 +49,61 @@ def test_keys_stand_for_users_until_they_are_forgotten(log):
     assert log.key_at(6) != key
 
 
+def test_merged_users_are_one(log):
+    fill(log)
+    keys = [log.key_of(user) for user in "ab"]
+    assert keys == [log.key_at(1), log.key_at(3)]
+    assert log.merge_users("b", "a") == 2
+    assert [event.offset for event in log.of_user("a")] == [1, 2, 3, 4, 5]
+    assert {event.user for event in log.read()} == {"a"}
+    assert (log.of_user("b"), log.items_of("b"), log.key_of("b")) == ([], [], 0)
+    assert [event.item for event in log.before(5)] == ["v", "w", "x", "y"]
+    assert log.key_at(1) == log.key_at(3) == log.key_of("a") not in keys
+    assert log.known_keys([*keys, log.key_of("a")]) == {log.key_of("a")}
+    assert log.merge_users("b", "a") == 0  # a second call does nothing
+    assert log.append("b", "v", time=2.0) == 6  # a new user
+    assert [event.item for event in log.of_user("b")] == ["v"]
+    assert log.merge_users("b", "new") == 1
+    assert log.merge_users("new", "a") == 1
+    assert log.forget("a") == 6
+    assert [log.was_forgotten(user) for user in ("a", "b", "new")] == [True] * 3
+    assert log.import_many([NewEvent(user, "v") for user in ("a", "b", "new")]).offsets == [0] * 3
+
+
+def test_users_that_cannot_be_merged(log):
+    fill(log)
+    for source, target, said in (
+        ("a", "a", "target: expected another user than the source; got the same"),
+        ("", "a", "source: expected a text of 1 to 256 characters; got 0 characters"),
+        ("a", "u" * 257, "target: expected a text of 1 to 256 characters; got 257 characters"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            log.merge_users(source, target)
+    assert [event.user for event in log.read()] == [*"aabab"]
+
+
+def test_an_event_that_is_sent_again_after_a_merge_is_known(log):
+    assert log.append("visitor", "v", id="e", time=1.0) == 1
+    log.merge_users("visitor", "ann")
+    assert log.append("visitor", "v", id="e") == log.append("ann", "v", id="e") == 1
+    for user, item in (("visitor", "w"), ("bob", "v")):
+        with pytest.raises(ValueError, match="id"):
+            log.append(user, item, id="e")
+    assert log.merge_users("ann", "eve") == 1
+    assert log.append("visitor", "v", id="e") == 1
+    assert (log.last_offset, log.of_user("visitor")) == (1, [])
+
+
+def test_imported_events_of_a_merged_user_are_those_of_the_other(log):
+    log.append("visitor", "v", time=1.0)
+    log.merge_users("visitor", "ann")
+    log.append("visitor", "w", time=2.0)
+    assert [event.item for event in log.of_user("visitor", merged=True)] == ["v", "w"]
+    assert [event.item for event in log.of_user("visitor", merged=True, last=1)] == ["w"]
+    log.import_many([NewEvent("visitor", "x", time=0.5)])
+    assert [event.item for event in log.of_user("ann")] == ["v", "x"]
+
+
 def test_an_id_is_one_event(log):
     assert log.append("a", "v", id="e", time=1.0) == log.append("a", "v", id="e") == 1
     with pytest.raises(ValueError, match="id"):

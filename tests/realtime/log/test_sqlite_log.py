@@ -303,6 +303,7 @@ def test_a_file_of_version_1_is_upgraded_without_loss(tmp_path, column):
         old.execute(f"ALTER TABLE events RENAME COLUMN event_type TO {column}")
     old.execute("DROP TABLE imported")
     old.execute("DROP TABLE forgotten")
+    old.execute("DROP TABLE merged")
     old.execute("DELETE FROM state WHERE name = 'salt'")
     old.commit()
     old.execute("PRAGMA user_version = 1")
@@ -480,6 +481,7 @@ USERS, ITEMS = st.sampled_from(["ann", "bob", "ü"]), st.sampled_from([7, "7", "
 STEPS = st.one_of(
     st.tuples(st.just("append"), USERS, ITEMS, st.none() | st.sampled_from("xyz")),
     st.tuples(st.just("forget"), USERS),
+    st.tuples(st.just("merge"), USERS, USERS),
     st.tuples(st.just("reopen")),
 )
 
@@ -490,6 +492,7 @@ def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed
     folder = tmp_path_factory.mktemp("log")
     key = KEY if keyed else None
     log, last, events, ids = SqliteLog(folder / "e.db", user_key=key), 0, [], {}
+    merged = {}
     for step in steps:
         if step[0] == "reopen":
             log.close()
@@ -499,10 +502,27 @@ def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed
             events = [event for event in events if event not in gone]
             ids = {id: event for id, event in ids.items() if event not in gone}
             assert log.forget(step[1]) == len(gone)
+            if gone:
+                merged = {one: end for one, end in merged.items() if end != step[1]}
+        elif step[0] == "merge":
+            _, source, target = step
+            if source == target:
+                with pytest.raises(ValueError, match="another user"):
+                    log.merge_users(source, target)
+                continue
+            moved = [event for event in events if event[1] == source]
+            assert log.merge_users(source, target) == len(moved)
+            if moved:
+                to = {event: (event[0], target, event[2]) for event in moved}
+                events = [to.get(event, event) for event in events]
+                ids = {id: to.get(event, event) for id, event in ids.items()}
+                ends = {one: target if end == source else end for one, end in merged.items()}
+                merged = {one: end for one, end in {**ends, source: target}.items() if one != end}
+                merged.pop(target, None)
         else:
             _, user, item, id = step
             event = ids.get(id) if id else None
-            if event and (event[1] != user or event[2] != item):
+            if event and (event[1] not in (user, merged.get(user)) or event[2] != item):
                 with pytest.raises(ValueError, match="id"):
                     log.append(user, item, id=id)
                 continue
@@ -563,7 +583,7 @@ def test_a_log_of_version_2_takes_imports(tmp_path):
     old = sqlite3.connect(path)
     old.executescript(
         "DROP TABLE imported; DROP TABLE forgotten; DELETE FROM state WHERE name = 'salt';"
-        "PRAGMA user_version = 2;"
+        "DROP TABLE merged; PRAGMA user_version = 2;"
     )
     old.close()
     log = SqliteLog(path)
@@ -571,6 +591,76 @@ def test_a_log_of_version_2_takes_imports(tmp_path):
     assert log.forget("ann") == 1
     assert log.import_many([NewEvent("ann", 2)]).offsets == [0]
     log.close()
+
+
+def test_a_log_of_version_3_takes_merges(tmp_path):
+    path = tmp_path / "events.db"
+    log = SqliteLog(path)
+    log.append_many([NewEvent("visitor", 1), NewEvent("ann", 2), NewEvent("bob", 3)])
+    log.forget("bob")
+    log.close()
+    old = sqlite3.connect(path)
+    old.executescript("DROP TABLE merged; PRAGMA user_version = 3;")
+    old.close()
+    log = SqliteLog(path)
+    assert log.merge_users("visitor", "ann") == 1
+    assert [event.item for event in log.of_user("ann")] == [1, 2]
+    assert log.import_many([NewEvent("bob", 3)]).offsets == [0]
+    log.close()
+
+
+MERGES = """
+import os, sys
+from mmrec.realtime.log.events import NewEvent
+from mmrec.realtime.log.sqlite_log import SqliteLog
+log = SqliteLog("events.db")
+out = os.open("acks.txt", os.O_CREAT | os.O_WRONLY)
+for n in range(10**9):
+    log.append_many([NewEvent(f"visitor-{n}", item) for item in range(5)])
+    os.write(out, b"%d " % n)
+    log.merge_users(f"visitor-{n}", "ann")
+    os.write(out, b"%d " % -n)
+"""
+
+
+@pytest.mark.parametrize("after", [3, 40])
+def test_a_kill_leaves_a_merge_whole_or_undone(tmp_path, after):
+    process = subprocess.Popen(
+        [sys.executable, "-c", MERGES],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while len(numbers_in(tmp_path / "acks.txt")) < after:
+        assert process.poll() is None
+        sleep(0.001)
+    process.kill()
+    process.wait(60)
+    *_, last = numbers_in(tmp_path / "acks.txt")
+    log = SqliteLog(tmp_path / "events.db")
+    merged = log.of_user("ann")
+    assert [event.item for event in merged] == [*range(5)] * (len(merged) // 5)
+    left = {event.user for event in log.read()} - {"ann"}
+    assert len(left) <= 1  # the visitor whose events were stored last
+    assert all(len(log.of_user(user)) == 5 for user in left)
+    assert log.last_offset == len(list(log.read())) >= 5 * (abs(last) + 1)
+    if last <= 0:  # the merge was acknowledged
+        assert len(merged) >= 5 * (1 - last)
+    log.close()
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_who_forgets_a_merged_user_leaves_no_byte_of_either(tmp_path, key):
+    log = SqliteLog(tmp_path / "events.db", user_key=key)
+    names = [log.name_of(user).encode() for user in ("secret-visitor", "secret-user")]
+    log.append_many([NewEvent("secret-visitor", n) for n in range(500)])
+    log.append("secret-user", 1)
+    assert log.merge_users("secret-visitor", "secret-user") == 500
+    assert log.forget("secret-user") == 501
+    for user in ("secret-visitor", "secret-user"):
+        assert log.was_forgotten(user)
+        assert log.import_many([NewEvent(user, 1)]).offsets == [0]
+    log.close()
+    assert files_with(tmp_path, b"secret-visitor", b"secret-user", *names) == []
 
 
 def test_events_of_one_call_share_a_commit(log):

@@ -86,3 +86,17 @@ def test_a_template_with_an_unknown_column(data):
     report = data.check(options=Options(modalities=("id", "text"), text_template="{nothing}"))
     assert not report.fits
     assert "template columns ['nothing'] don't exist" in str(report)
+
+
+def test_columns_that_are_read_as_lists_are_said(data):
+    size = len(data.items)
+    data.items = data.items.with_columns(
+        director=pl.Series(["Ray, Man|Lee, Ann", "Lee, Ann"] * (size // 2)),
+        tags=pl.Series(["a, b", "b"] * (size // 2)),
+        brand=pl.Series(["Oak", "Elm"] * (size // 2)),
+    )
+    found = [one for one in data.check().findings if one.kind == "list_in_text"]
+    assert [(one.severity, one.text) for one in found] == [
+        ("note", "director is read as a list separated by '|'"),
+        ("note", "tags is read as a list separated by ','"),
+    ]

@@ -71,13 +71,39 @@ def test_values_that_items_have_in_common():
         assert cosine(first, 1, 4) == pytest.approx(known["Drama"] / both)
         assert made.rebuild(first.facts).dim == 2
         later, _ = made.source_of(
-            Catalog({"item_id": ["a", "b"], "genres": ["War, Drama", "Only me"]}),
+            Catalog({"item_id": ["a", "b"], "genres": ["War; Drama", "Only me"]}),
             first.encoder,
             first.facts,
             np.zeros(2),
         )
         np.testing.assert_array_equal(later.load(np.array([1])), first.source.load(np.array([1])))
         assert later.present.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("texts", "signs", "common"),
+    [
+        (["Ray, Man|Lee, Ann", "Lee, Ann", "Ray, Man"], "|", ["Lee, Ann", "Ray, Man"]),
+        (["Ray, Man; Lee, Ann", "Lee, Ann", "Ray, Man"], ";", ["Lee, Ann", "Ray, Man"]),
+        (["Ann, Man", "Man", "Ann"], ",", ["Ann", "Man"]),
+        (["Ann", "Man", "Ann"], "", ["Ann"]),
+    ],
+)
+def test_a_comma_is_part_of_a_name_where_something_else_separates(texts, signs, common):
+    made, first = prepared("director", {"director": [*texts, "", "", ""]})
+    assert first.facts["separators"] == {"director": signs}
+    assert list(first.facts["values"]["director"]) == common
+    later = Catalog({"item_id": ["new"], "director": [texts[1]]})  # one text has no separator
+    source, _ = made.source_of(later, first.encoder, first.facts, np.zeros(1))
+    np.testing.assert_array_equal(source.load(np.array([1])), first.source.load(np.array([2])))
+
+
+def test_a_run_from_before_splits_at_commas():
+    made, first = prepared("director", {"director": ["Ann|Man", "Ann", "Man", "", "", ""]})
+    facts = {name: value for name, value in first.facts.items() if name != "separators"}
+    later = Catalog({"item_id": ["new"], "director": ["Man, Ann"]})
+    source, _ = made.source_of(later, first.encoder, facts, np.zeros(1))
+    np.testing.assert_array_equal(source.load(np.array([1])), first.source.load(np.array([1])))
 
 
 def test_many_values_have_random_vectors_that_hardly_have_anything_in_common():

@@ -170,3 +170,14 @@ def test_before_new_items_without_a_date_exist_from_their_first_event(by_id, mon
     items = [*by_id.catalog.ids[:10], "x"]
     old.update(later(items), {"item_id": ["x"]}, options={"epochs": 1, "refit": "none"})
     assert np.isnan(given[0].trend.created[-1])
+
+
+def test_times_of_an_update_are_in_the_unit_and_form_of_those_that_stay():
+    held = Catalog({"item_id": ["a", "b"], "created_at": ["1.7e9", "1.7e9"]})
+    for item, wrong in (("a", "2026-12-01"), ("new", "1.7e12"), ("new", "soon")):
+        with pytest.raises(ValueError, match=f"time as in the catalogue, .*got '{wrong}'"):
+            merged(held, {"item_id": [item], "created_at": [wrong]}, None)
+    assert merged(held, {"item_id": ["a"], "created_at": ["1.6e9"]}, None).row("a")
+    # A catalogue whose times are all written anew may have another form.
+    dates = {"item_id": ["b", "a", "c"], "created_at": ["2026-12-01"] * 3}
+    assert merged(held, dates, None).frame["created_at"].to_list() == ["2026-12-01"] * 3

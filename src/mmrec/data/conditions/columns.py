@@ -183,7 +183,7 @@ class Columns:
                 )
 
             def of_rows() -> list[str | None]:
-                values = frame.select(_unlike(name, kind)).to_series().to_list()
+                values = frame.select(unlike_text(name, kind)).to_series().to_list()
                 return [None if value is None else said(value) for value in values]
 
             frame = self.frame
@@ -198,11 +198,17 @@ def unlike(frame: pl.DataFrame, name: str, kind: Kind) -> pl.Series:
         >>> unlike(pl.DataFrame({"price": ["9.50", "", "n/a"]}), "price", "number").to_list()
         ['n/a']
     """
-    return frame.select(_unlike(name, kind).drop_nulls()).to_series()
+    return frame.select(unlike_text(name, kind).drop_nulls()).to_series()
 
 
-def _unlike(name: str, kind: Kind) -> pl.Expr:
-    """Return a column of text with null where it can be read as a kind."""
+def unlike_text(name: str, kind: Kind) -> pl.Expr:
+    """Return a column of text with null where it can be read as a kind.
+
+    Example:
+        >>> rows = pl.DataFrame({"price": ["9.50", "n/a"]})
+        >>> rows.select(unlike_text("price", "number"))["price"].to_list()
+        [None, 'n/a']
+    """
     text = _text(name)
     return pl.when(_parsed(text, kind).is_null()).then(text).alias(name)
 

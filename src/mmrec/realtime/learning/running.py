@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mmrec.data import Histories
 from mmrec.evaluation import Observed
@@ -30,7 +32,14 @@ class RunningNDCG:
     def __init__(self, window: int) -> None:
         self.gains = {name: deque[float](maxlen=window) for name in ("online", "frozen")}
 
-    def add(self, name: str, scorer: CatalogScorer, events: Observed, size: int) -> None:
+    def add(
+        self,
+        name: str,
+        scorer: CatalogScorer,
+        events: Observed,
+        size: int,
+        bonus: Float[Tensor, "B V1"] | None = None,
+    ) -> None:
         """Rank events by a model.
 
         Args:
@@ -38,10 +47,13 @@ class RunningNDCG:
             scorer: the model. Items beyond its catalogue have the lowest rank.
             events: events with their histories.
             size: size of the whole catalogue, with padding.
+            bonus: what is added to the scores of each event; by default nothing.
         """
         scores = scorer.scores(_without_unknown(events.histories, len(scorer.vectors)))
         missing = size - scores.shape[1]
         scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
+        if bonus is not None:
+            scores = scores + bonus.to(scores)
         exclude = torch.zeros_like(scores, dtype=torch.bool)
         exclude[:, 0] = True
         exclude.scatter_(1, events.histories.items, events.histories.mask)

@@ -7,12 +7,15 @@ from itertools import takewhile
 from typing import Any
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from mmrec.data import Catalog, Role
 from mmrec.data.wording import counted
 from mmrec.evaluation import Observed
 from mmrec.realtime.apply import CatalogEdit, moved
 from mmrec.realtime.learning.checkpoint import Checkpoint
+from mmrec.realtime.learning.event_trend import PREFIX, EventTrend
 from mmrec.realtime.learning.online import OnlineLearner
 from mmrec.realtime.learning.running import RunningNDCG
 from mmrec.realtime.learning.versions import Version, Versions
@@ -21,7 +24,6 @@ from mmrec.realtime.log.events import Event, EventLog
 from mmrec.realtime.snapshot import fingerprint
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender.recommender import Recommender
-from mmrec.trends import TrendWeights
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class OnlineTrainer:
 
     Attributes:
         running: the running metrics, see :meth:`metrics`.
+        trend: what is popular as of the last event; None if the RUN has no such term.
 
     Raises:
         ValueError: the checkpoint beside the versions is damaged, or belongs to another RUN.
@@ -89,6 +92,8 @@ class OnlineTrainer:
             **learner,
         )
         self.updater = StateUpdater(recommender.model.interest, self.base, recommender.state.reader)
+        trend = recommender.state.trend
+        self.trend = EventTrend(trend) if trend is not None and trend.active else None
         self.changes = 0
         self._published = self._tried = 0
         self.running = RunningNDCG(window)
@@ -122,8 +127,9 @@ class OnlineTrainer:
             if not self._is_repeat(event, past)
         ]
         if learned:
-            observed = self._observed(*map(list, zip(*learned, strict=True)))
-            self._test(observed)
+            events, before = map(list, zip(*learned, strict=True))
+            observed = self._observed(events, before)
+            self._test(observed, torch.tensor([self._counts(event) for event in events]))
             self.learner.update(observed, offset=batch[-1].offset)
         else:
             self.learner.offset = batch[-1].offset
@@ -132,22 +138,17 @@ class OnlineTrainer:
     def metrics(self) -> dict[str, float]:
         """Return the running NDCG@10 of the learner (``"online"``) and of the ``"frozen"`` model.
 
-        ``"events"`` is the number of events in the means. See ``RunningNDCG``. Both are of the
-        learned score alone: they lack the terms :attr:`left_out`, which a server adds to either.
+        ``"events"`` is the number of events in the means. See ``RunningNDCG``. Both have what is
+        popular and how old items are as of each event, as a server adds it; they lack the terms
+        :attr:`left_out`.
         """
         return self.running.means()
 
     @property
     def left_out(self) -> list[str]:
         """The terms of the RUN that are in no metric, in words."""
-        state = self.recommender.state
-        weights = state.trend.weights if state.trend else TrendWeights()
-        terms = {
-            "popularity": bool(weights.now or weights.static),
-            "age": any(weights.age),
-            "counted affinities": any(one.weight for one in state.neighbours),
-        }
-        return [name for name, counts in terms.items() if counts]
+        counted = any(one.weight for one in self.recommender.state.neighbours)
+        return ["counted affinities"] if counted else []
 
     def publish(self) -> bool:
         """Write a checkpoint and a version; return whether a version was written.
@@ -208,14 +209,21 @@ class OnlineTrainer:
         self._published = offset if self._published == before else self._published
         self._tried = offset if self._tried == before else self._tried
 
-    def _test(self, observed: Observed) -> None:
+    def _test(self, observed: Observed, counts: Bool[Tensor, " B"]) -> None:
         frozen = self.recommender.state.learned_scorer
-        size = len(self.learner.vectors)
-        observed = observed.rows(self.learner.are_learned(observed.event_type))
+        size, bonus = len(self.learner.vectors), None
+        tested = self.learner.are_learned(observed.event_type)
+        if self.trend is not None:
+            bonus = self.trend.bonuses(observed.item, observed.time, counts, tested)
+        observed = observed.rows(tested)
         if not len(observed):
             return
-        self.running.add("online", self.learner.catalog_scorer, observed, size)
-        self.running.add("frozen", frozen, observed, size)
+        self.running.add("online", self.learner.catalog_scorer, observed, size, bonus)
+        self.running.add("frozen", frozen, observed, size, bonus)
+
+    def _counts(self, event: Event) -> bool:
+        """Return whether an event counts for what is popular."""
+        return self.recommender.options.event_rules.role_of(event.event_type) <= Role.TARGET
 
     def _is_act(self, event: Event) -> bool:
         """Return whether an event is one of its user: neither shown nor ignored."""
@@ -277,6 +285,8 @@ class OnlineTrainer:
         table[rows[old]] = moved(table[rows[old]], before[rows[old]], after[old]).to(table)
         if not bool(old.all()):
             self.learner.add_items(after[~old])
+            if self.trend is not None and self.state.trend is not None:
+                self.trend.add_items(self.state.trend.created[known:])
         self.changes = changes[-1][0]
 
     def _drop_forgotten(self) -> None:
@@ -293,7 +303,8 @@ class OnlineTrainer:
             "learner": state["values"],
             "metrics": self.running.state_dict(),
         }
-        self._checkpoint.write(state["tensors"] | {CONTENT: self.state.vectors}, values)
+        trend = {} if self.trend is None else self.trend.tensors()
+        self._checkpoint.write(state["tensors"] | {CONTENT: self.state.vectors} | trend, values)
 
     def _resume(self) -> None:
         found = self._checkpoint.read()
@@ -309,8 +320,13 @@ class OnlineTrainer:
             until=values["changes"]
         )  # so that there are as many items as at the checkpoint
         self.state = replace(self.state, vectors=tensors.pop(CONTENT))
+        # Without it the checkpoint is of an earlier mmrec, whose metrics lack the trend.
+        trend = {name: tensors.pop(name) for name in [*tensors] if name.startswith(PREFIX)}
         self.learner.load_state_dict({"tensors": tensors, "values": values["learner"]})
-        self.running.load_state_dict(values["metrics"])
+        if self.trend is None or trend:
+            self.running.load_state_dict(values["metrics"])
+        if self.trend is not None and trend:
+            self.trend.restore(trend)
         # The process may have been killed between the checkpoint and the version.
         last = self.versions.last_offset(self.base) if self.learner.updates else self.offset
         self._published = self._tried = last

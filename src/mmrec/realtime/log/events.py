@@ -140,6 +140,24 @@ def check_text(name: str, text: object, longest: int = LONGEST) -> None:
         raise ValueError(f"{want}; got one that can't be encoded as UTF-8") from None
 
 
+def check_merge(source: str, target: str) -> None:
+    """Refuse users that can't be merged.
+
+    Raises:
+        ValueError: they are the same, or one is not a text of 1 to 256 characters.
+
+    Example:
+        >>> check_merge("ann", "ann")
+        Traceback (most recent call last):
+        ...
+        ValueError: target: expected another user than the source; got the same
+    """
+    check_text("source", source)
+    check_text("target", target)
+    if source == target:
+        raise ValueError("target: expected another user than the source; got the same")
+
+
 def _check_item(item: object) -> None:
     if isinstance(item, int) and not isinstance(item, bool):
         if not -(2**63) <= item < 2**63:
@@ -256,8 +274,18 @@ class EventLog(Protocol):
         """Iterate over the events with an offset larger than ``after``, at most ``limit``."""
         ...
 
-    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
-        """Return a user's events after an offset, in log order: all, or the ``last`` ones."""
+    def of_user(
+        self, user: str, *, after: int = 0, last: int | None = None, merged: bool = False
+    ) -> list[Event]:
+        """Return a user's events after an offset, in log order: all, or the ``last`` ones.
+
+        Args:
+            user: the user.
+            after: events with a larger offset are returned.
+            last: how many of the last ones are returned; None for all.
+            merged: whether to return also those of whom the user was merged into, as an import
+                needs them.
+        """
         ...
 
     def items_of(self, user: str) -> list[ItemId]:
@@ -280,8 +308,31 @@ class EventLog(Protocol):
         """Return the random number of the user of an event, 0 if the event was removed."""
         ...
 
+    def key_of(self, user: str) -> int:
+        """Return the random number of a user, 0 without events.
+
+        It changes if the user is forgotten or merged, so what was made of the user's events before
+        can be told from what is made of them now.
+        """
+        ...
+
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return the ``keys`` whose users were not forgotten."""
+        """Return the ``keys`` whose users were neither forgotten nor merged."""
+        ...
+
+    def merge_users(self, source: str, target: str) -> int:
+        """Make the events of one user those of another; return how many there were.
+
+        It happens as a whole or not at all. Events keep their offsets, so the order of the log
+        stays. ``source`` is a new user afterwards, without events. What came before is remembered
+        in a form that doesn't show who ``source`` was: an event that is sent again under its ``id``
+        is known, imported events of ``source`` are those of ``target``, and :meth:`forget` of
+        ``target`` forgets both.
+
+        Raises:
+            ValueError: the users are the same, or one is not a text of 1 to 256 characters.
+            OSError: the log can't be written; it stays as it was.
+        """
         ...
 
     def forget(self, user: str) -> int:

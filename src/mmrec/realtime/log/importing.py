@@ -166,7 +166,7 @@ def _stored(log: EventLog, users: list[str]) -> pl.DataFrame:
     rows = [
         (user, str(event.item), event.event_type, event.time)
         for user in users
-        for event in log.of_user(user)
+        for event in log.of_user(user, merged=True)
     ]
     return pl.DataFrame(rows, schema=_STORED.schema, orient="row")
 

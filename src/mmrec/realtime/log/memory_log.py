@@ -16,6 +16,7 @@ from mmrec.realtime.log.events import (
     Imported,
     NewEvent,
     check_event,
+    check_merge,
     check_text,
     plain_values,
 )
@@ -46,6 +47,7 @@ class MemoryLog:
         self._imported: list[range] = []
         self._forgotten: set[bytes] = set()
         self._salt = secrets.token_bytes(32)
+        self._merged: dict[str, str] = {}  # users by those who were merged into them
         self._notes: dict[str, str] = {}
         self._lock = Lock()
 
@@ -74,6 +76,7 @@ class MemoryLog:
         for event in events:
             check_event(event)
         with self._lock:
+            events = [e._replace(user=self._merged.get(e.user, e.user)) for e in events]
             gone = {user for user in {e.user for e in events} if self.was_forgotten(user)}
             first = self._last + 1
             offsets = iter(self._store_all([e for e in events if e.user not in gone]))
@@ -103,9 +106,13 @@ class MemoryLog:
             events = list(later)[::-1]
         return islice(events, limit)
 
-    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
-        """Return a user's events after an offset, in log order: all, or the ``last`` ones."""
+    def of_user(
+        self, user: str, *, after: int = 0, last: int | None = None, merged: bool = False
+    ) -> list[Event]:
+        """Return a user's events after an offset, in log order; see :meth:`EventLog.of_user`."""
         events = self._users.get(user, [])
+        if merged and user in self._merged:
+            events = sorted(events + self._users.get(self._merged[user], []))
         if events and events[-1].offset <= after:
             return []
         found: list[Event] = []
@@ -139,16 +146,41 @@ class MemoryLog:
             event = self._events.get(offset)
             if event is None:
                 return 0
-            return self._keys.setdefault(event.user, secrets.randbelow(2**62) + 1)
+            return self._key(event.user)
+
+    def key_of(self, user: str) -> int:
+        """Return the random number of a user, 0 without events."""
+        with self._lock:
+            return self._key(user) if self._users.get(user) else 0
 
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return the ``keys`` whose users were not forgotten."""
+        """Return the ``keys`` whose users were neither forgotten nor merged."""
         return set(keys) & set(self._keys.values())
+
+    def merge_users(self, source: str, target: str) -> int:
+        """Make the events of one user those of another; see :meth:`EventLog.merge_users`."""
+        check_merge(source, target)
+        with self._lock:
+            moved = {e.offset: e._replace(user=target) for e in self._users.pop(source, [])}
+            if not moved:
+                return 0
+            self._events |= moved
+            self._users[target] = sorted([*self._users[target], *moved.values()])
+            self._ids = {name: moved.get(e.offset, e) for name, e in self._ids.items()}
+            for user in (source, target):
+                self._keys.pop(user, None)
+            ends = {user: target if end == source else end for user, end in self._merged.items()}
+            self._merged = {**ends, source: target}
+            self._merged.pop(target, None)
+            return len(moved)
 
     def forget(self, user: str) -> int:
         """Remove all data of a user; return the number of removed events."""
         with self._lock:
-            self._forgotten.add(self._mark(user))
+            before = [one for one, end in self._merged.items() if end == user]
+            for one in before:
+                del self._merged[one]
+            self._forgotten.update(map(self._mark, [user, *before]))
             events = self._users.pop(user, [])
             self._keys.pop(user, None)
             for event in events:
@@ -201,12 +233,18 @@ class MemoryLog:
     def close(self) -> None:
         """Do nothing: there is no file to close."""
 
+    def _key(self, user: str) -> int:
+        return self._keys.setdefault(user, secrets.randbelow(2**62) + 1)
+
     def _mark(self, user: str) -> bytes:
         return hmac.digest(self._salt, user.encode(), "sha256")
 
     def _store_all(self, events: Sequence[NewEvent]) -> list[int]:
         new: dict[str, NewEvent | Event] = {}
         for event in events:
+            known = None if event.id is None else self._ids.get(event.id)
+            if known is not None and known.user == self._merged.get(event.user):
+                event = event._replace(user=known.user)
             _check_same(event, self._ids, new)
         return [self._store(event) for event in events]
 

@@ -13,8 +13,11 @@ Durability = Literal["normal", "full"]
 
 APPLICATION = int.from_bytes(b"mmre", "big")
 SCHEMA = 4
-"""Version of the tables: 1 named ``event_type`` ``kind``; 3 added imports and forgotten users; 4
-added the values of events."""
+"""Version of the tables.
+
+1 named ``event_type`` ``kind``; 3 added imports and forgotten users; 4 merged ones, and the values
+of events.
+"""
 
 WAIT = 10.0  # seconds that a writer waits for another process
 
@@ -44,6 +47,11 @@ _ADDED = """
 CREATE TABLE imported (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE forgotten (mark BLOB PRIMARY KEY) WITHOUT ROWID;
 INSERT INTO state VALUES ('salt', randomblob(32));
+"""
+# Marks of users who were merged into others.
+_MERGED = """
+CREATE TABLE merged (mark BLOB PRIMARY KEY, user_key INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX merged_by_user ON merged (user_key);
 """
 
 
@@ -156,7 +164,7 @@ def _ensure_tables(db: sqlite3.Connection, path: Path, key_mark: str) -> None:
         _use_wal(db, path)
         with transaction(db):
             if _is_new(db, path):  # another process may have created it
-                for statement in (_TABLES + _ADDED).split(";"):
+                for statement in (_TABLES + _ADDED + _MERGED).split(";"):
                     db.execute(statement)
                 db.execute("INSERT INTO state VALUES ('purge', 0), ('key', ?)", (key_mark,))
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -186,7 +194,9 @@ def _upgrade(db: sqlite3.Connection) -> None:
         if version < 3:
             for statement in _ADDED.split(";"):
                 db.execute(statement)
-        if version < SCHEMA:
+        if version < 4:
+            for statement in _MERGED.split(";"):
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 

@@ -21,6 +21,7 @@ from mmrec.realtime.log.events import (
     Imported,
     NewEvent,
     check_event,
+    check_merge,
     check_text,
     plain_values,
 )
@@ -40,6 +41,7 @@ from mmrec.realtime.log.sqlite_rows import (
     Row,
     event_of,
     mark_of,
+    merge,
     remove_user,
     store,
     store_imported,
@@ -166,18 +168,24 @@ class SqliteLog:
             raise ValueError(f"expected after and limit of 0 or more; got {after} and {limit}")
         return islice(self._events(after, min(_CHUNK, limit or _CHUNK)), limit)
 
-    def of_user(self, user: str, *, after: int = 0, last: int | None = None) -> list[Event]:
-        """Return a user's events after an offset, in log order: all, or the ``last`` ones.
+    def of_user(
+        self, user: str, *, after: int = 0, last: int | None = None, merged: bool = False
+    ) -> list[Event]:
+        """Return a user's events after an offset, in log order; see :class:`EventLog`.
 
         Raises:
             ValueError: ``last`` is negative.
         """
         if last is not None and last < 0:
             raise ValueError(f"expected last of 0 or more; got {last}")
+        keys = "SELECT key FROM users WHERE user = ?"
+        who: tuple[str | bytes, ...] = (self.name_of(user),)
+        if merged:
+            keys += " UNION SELECT user_key FROM merged WHERE mark = ?"
+            who += (self._mark(user),)
         newest = self._fetch(
-            f"{SELECT} WHERE user_key = (SELECT key FROM users WHERE user = ?) AND offset > ? "
-            "ORDER BY offset DESC LIMIT ?",
-            (self.name_of(user), after, -1 if last is None else last),
+            f"{SELECT} WHERE user_key IN ({keys}) AND offset > ? ORDER BY offset DESC LIMIT ?",
+            (*who, after, -1 if last is None else last),
         )
         return [event_of(row) for row in reversed(newest)]
 
@@ -204,8 +212,25 @@ class SqliteLog:
         found = self._fetch("SELECT user_key FROM events WHERE offset = ?", (offset,))
         return int(found[0][0]) if found else 0
 
+    def key_of(self, user: str) -> int:
+        """Return the random number of a user, 0 without events; see :class:`EventLog`."""
+        found = self._fetch("SELECT key FROM users WHERE user = ?", (self.name_of(user),))
+        return int(found[0][0]) if found else 0
+
+    def merge_users(self, source: str, target: str) -> int:
+        """Make the events of one user those of another; see :class:`EventLog`.
+
+        One transaction does it, so that nothing is lost if the process is killed.
+        """
+        check_merge(source, target)
+        with self._writer() as db:
+            with transaction(db):
+                moved = merge(db, self.name_of(source), self.name_of(target))
+            self._checkpointer.wrote(moved)
+        return moved
+
     def known_keys(self, keys: Sequence[int]) -> set[int]:
-        """Return the ``keys`` whose users were not forgotten."""
+        """Return the ``keys`` whose users were neither forgotten nor merged."""
         found = self._fetch(
             "SELECT key FROM users WHERE key IN (SELECT value FROM json_each(?))",
             (json.dumps(list(keys)),),
@@ -275,9 +300,7 @@ class SqliteLog:
         """Return whether a user was forgotten once."""
         if not self._fetch("SELECT 1 FROM forgotten LIMIT 1"):
             return False
-        [(salt,)] = self._fetch("SELECT value FROM state WHERE name = 'salt'")
-        mark = mark_of(bytes(salt), self.name_of(user))
-        return bool(self._fetch("SELECT 1 FROM forgotten WHERE mark = ?", (mark,)))
+        return bool(self._fetch("SELECT 1 FROM forgotten WHERE mark = ?", (self._mark(user),)))
 
     @property
     def last_offset(self) -> int:
@@ -307,6 +330,10 @@ class SqliteLog:
         if self._key is None:
             return None
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+    def _mark(self, user: str) -> bytes:
+        [(salt,)] = self._fetch("SELECT value FROM state WHERE name = 'salt'")
+        return mark_of(bytes(salt), self.name_of(user))
 
     def _row(self, event: NewEvent) -> Row:
         check_event(event)

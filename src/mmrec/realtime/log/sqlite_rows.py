@@ -61,7 +61,7 @@ def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
             if row.id is not None:
                 known[row.id] = (offsets[-1], row.user, row.item, row.event_type, row.time)
         else:
-            _check_same(row, Event(*same))
+            _check_same(_as_merged(db, row, same[1]), Event(*same))
             offsets.append(same[0])
     keys = _keys_of(db, dict.fromkeys(row.user for row in new))
     db.executemany(
@@ -77,6 +77,8 @@ def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
 
 def store_imported(db: sqlite3.Connection, rows: Sequence[Row]) -> Imported:
     """Insert the rows of users who were not forgotten, and mark them as imported."""
+    merged = _merged_among(db, {row.user for row in rows})
+    rows = [row._replace(user=merged.get(row.user, row.user)) for row in rows]
     forgotten = forgotten_among(db, {row.user for row in rows})
     first = last_offset(db) + 1
     offsets = iter(store(db, [row for row in rows if row.user not in forgotten]))
@@ -113,16 +115,59 @@ def forgotten_among(db: sqlite3.Connection, users: Iterable[str]) -> set[str]:
 def remove_user(db: sqlite3.Connection, user: str) -> int:
     """Delete a user and the events, and mark the file for a purge; return their number.
 
-    What stays is a keyed hash of the user, so that no import brings the user back.
+    What stays is a keyed hash of the user, and of those who were merged into the user, so that no
+    import brings the user back.
     """
     db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (mark_of(_salt(db), user),))
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
+    db.execute("INSERT OR IGNORE INTO forgotten SELECT mark FROM merged WHERE user_key = ?", found)
+    db.execute("DELETE FROM merged WHERE user_key = ?", found)
     removed = db.execute("DELETE FROM events WHERE user_key = ?", found).rowcount
     db.execute("DELETE FROM users WHERE key = ?", found)
     db.execute("UPDATE state SET value = value + 1 WHERE name = 'purge'")
     return removed
+
+
+def merge(db: sqlite3.Connection, source: str, target: str) -> int:
+    """Make the events of one user those of another within a transaction; return their number.
+
+    The user has a new key. What stays of the source is a keyed hash, as of a forgotten user.
+    """
+    keys = dict(_select(db, "SELECT user, key FROM users", "user", [source, target]))
+    if source not in keys:
+        return 0
+    new, salt = secrets.randbits(63), _salt(db)
+    db.executemany("DELETE FROM users WHERE user = ?", [(user,) for user in keys])
+    db.execute("INSERT INTO users (key, user) VALUES (?, ?)", (new, target))
+    moved = {
+        user: db.execute("UPDATE events SET user_key = ? WHERE user_key = ?", (new, key)).rowcount
+        for user, key in keys.items()
+    }
+    db.executemany(
+        "UPDATE merged SET user_key = ? WHERE user_key = ?", [(new, key) for key in keys.values()]
+    )
+    db.execute("DELETE FROM merged WHERE mark = ?", (mark_of(salt, target),))
+    db.execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", (mark_of(salt, source), new))
+    return moved[source]
+
+
+def _merged_among(db: sqlite3.Connection, users: Iterable[str]) -> dict[str, str]:
+    """Return whom users were merged into, by their names."""
+    if not db.execute("SELECT 1 FROM merged LIMIT 1").fetchone():
+        return {}
+    salt = _salt(db)
+    marks = {mark_of(salt, user): user for user in users}
+    query = "SELECT mark, user FROM merged JOIN users ON users.key = merged.user_key"
+    return {marks[mark]: user for mark, user in _select(db, query, "mark", marks)}
+
+
+def _as_merged(db: sqlite3.Connection, row: Row, user: str) -> Row:
+    """Return a row as one of a user, if its own was merged into that one."""
+    if row.user == user or _merged_among(db, [row.user]).get(row.user) != user:
+        return row
+    return row._replace(user=user)
 
 
 def _salt(db: sqlite3.Connection) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrec.data import Catalog
 from mmrec.data.wording import counted
-from mmrec.recommender.check.finding import FEW, Finding, error, warning
+from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
 from mmrec.recommender.content import (
     Context,
     GraphModality,
@@ -33,12 +33,14 @@ class ModalityUse:
         present: which items have it, ``(V,)``.
         cut: number of values that are cut because they are too long.
         problems: why values are left out, by row.
+        separators: what separates the values of a text, as far as it was guessed, by column.
     """
 
     columns: tuple[str, ...]
     present: np.ndarray
     cut: int = 0
     problems: dict[int, str] = field(default_factory=dict)
+    separators: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -73,7 +75,7 @@ def uses_of(
             said = f"modality {name!r}: none of the {len(catalog)} items has it"
             findings.append(_refused(name, said if why is None else f"{said}: {why}"))
         findings += _left_out(name, catalog, use)
-    return uses, findings
+    return uses, findings + _separated(uses)
 
 
 def texts_of(
@@ -132,7 +134,8 @@ def _read_by(
         if kind is not None:
             check_frozen(kind, modality, made.encoder)
         columns = modality.columns_read(made.facts)
-        return ModalityUse(columns, made.source.present[1:], made.cut, made.problems)
+        signs = made.facts.get("separators", {})
+        return ModalityUse(columns, made.source.present[1:], made.cut, made.problems, signs)
     facts = modality.extra_facts(catalog, None)
     columns = tuple(c for c in modality.columns_read(facts) if c in catalog.columns)
     if isinstance(modality, ImageModality) and pictured is not None:
@@ -145,6 +148,21 @@ def _read_by(
 def _refused(name: str, said: str) -> Finding:
     advice = "Name other modalities in --modalities, or add what it reads to the items."
     return error("modality", None, said, advice)
+
+
+def _separated(uses: Mapping[str, ModalityUse]) -> list[Finding]:
+    """Say which columns are read as lists, and what separates their values."""
+    signs = {column: found for use in uses.values() for column, found in use.separators.items()}
+    return [
+        note(
+            "list_in_text",
+            None,
+            f"{column} is read as a list separated by {' and '.join(map(repr, found))}",
+            "If that cuts values in two, write | between them, or give the column as lists.",
+        )
+        for column, found in signs.items()
+        if found
+    ]
 
 
 def _left_out(name: str, catalog: Catalog, use: ModalityUse) -> list[Finding]:

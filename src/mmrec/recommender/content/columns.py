@@ -94,6 +94,36 @@ def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list
     return [_filled(split(text)) for text in column.cast(pl.String).fill_null("").to_list()]
 
 
+def separators_of(column: pl.Series) -> str:
+    """Return what separates the values of a column's texts: ``|`` and ``;``, or else commas.
+
+    Where bars or semicolons occur, a comma is part of a value, as in names of people.
+
+    Example:
+        >>> [
+        ...     separators_of(pl.Series(texts))
+        ...     for texts in (["Downey, Robert Jr.|Evans, Chris"], ["Drama, War"], ["Drama"])
+        ... ]
+        ['|', ',', '']
+    """
+    if column.dtype != pl.String:
+        return ""
+    there = [sign for sign in "|;," if column.str.contains(sign, literal=True).any()]
+    return "".join(sign for sign in there if sign != ",") or "".join(there)
+
+
+def pattern_of(separators: str) -> str:
+    """Return a regular expression of what separates values, as :func:`separators_of` found it.
+
+    Later texts of a column without bars and semicolons may have them.
+
+    Example:
+        >>> pattern_of("|"), pattern_of("")
+        ('[|]', '[|;,]')
+    """
+    return "[|;,]" if separators in ("", ",") else f"[{separators}]"
+
+
 def _filled(texts: Iterable[str]) -> list[str]:
     """Return the texts that are not empty, each once."""
     return list(dict.fromkeys(text.strip() for text in texts if text.strip()))

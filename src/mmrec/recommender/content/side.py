@@ -20,6 +20,8 @@ from mmrec.recommender.content.columns import (
     column_of,
     find_columns,
     may_have_values,
+    pattern_of,
+    separators_of,
     values_of,
 )
 from mmrec.recommender.content.modality import Context, Facts, Prepared
@@ -31,9 +33,6 @@ VALUES = (
     *("creator", "channel", "tags", "keywords"),
 )
 """Columns of values that items have in common; those that exist are read."""
-
-SEPARATOR = r"[|;,]"
-"""What separates the values of a text."""
 
 WIDTH = 128
 """Columns of the vectors of values, at most."""
@@ -51,9 +50,9 @@ class SideModality:
     A column holds numbers if its name is one of ``COLUMNS``, or if most of its values can be read
     as numbers, as :class:`NumberModality` reads them, and its name is none of ``VALUES``. A number
     is soft bins between quantiles of all items (:func:`mmrec.encoders.soft_bins`). Any other column
-    holds values: a text may have several, separated by ``|``, ``;`` or commas. A value that ``n``
-    of ``N`` items have counts ``log(1 + N / n)``, so rare ones say most; one that a single item has
-    is left out, and so is one that all have.
+    holds values: a text may have several, separated by ``|`` or ``;``, or by commas in a column
+    that has neither of these. A value that ``n`` of ``N`` items have counts ``log(1 + N / n)``, so
+    rare ones say most; one that a single item has is left out, and so is one that all have.
 
     Args:
         columns: the columns; by default those of ``price``, ``year``, ``duration`` and ``stars``
@@ -65,7 +64,7 @@ class SideModality:
         >>> made = SideModality().prepare(catalog, Context(dim=4, trained=np.array([1])))
         >>> made.facts["edges"], made.source.present.tolist()
         ({'year': [1990.0, 1999.0]}, [False, True, True, False])
-        >>> rows = {"item_id": ["a", "b", "c"], "genres": ["Drama|War", "War, Drama", "Comedy"]}
+        >>> rows = {"item_id": ["a", "b", "c"], "genres": ["Drama|War", "War|Drama", "Comedy"]}
         >>> made = SideModality("genres").prepare(Catalog(rows), Context(4, np.array([1])))
         >>> list(made.facts["values"]["genres"]), made.source.present.tolist()
         (['Drama', 'War'], [False, True, True, False])
@@ -131,21 +130,23 @@ class SideModality:
     def _facts(self, catalog: Catalog) -> dict[str, Any]:
         """Return the edges of columns of numbers, and the weights of the values of the others."""
         edges, values = dict[str, list[float]](), dict[str, dict[str, float]]()
+        separators = dict[str, str]()
         for name in find_columns("side", catalog, self.columns, COLUMNS):
             if _is_number(catalog, name):
                 numbers, _ = numbers_of(column_of(catalog, name))
                 edges[name] = quantile_edges(numbers, self.bins).tolist()
             else:
                 values[name] = _known(catalog, name)
+                separators[name] = separators_of(column_of(catalog, name))
         if empty := [name for name, found in edges.items() if not found]:
             raise ValueError(f"modality 'side': no item has a number in {empty}")
         if empty := [name for name, known in values.items() if not known]:
             raise ValueError(f"modality 'side': no two items have a value in common in {empty}")
-        return {"edges": edges, "values": values}
+        return {"edges": edges, "values": values, "separators": separators}
 
     def _read(self, items: Catalog, facts: Facts) -> tuple[TableSource, dict[int, str]]:
         numbers, present, problems = encoded_numbers(items, facts["edges"], soft_bins)
-        values, some = _encoded_values(items, _values(facts))
+        values, some = _encoded_values(items, _values(facts), facts.get("separators", {}))
         table = np.pad(np.concatenate([numbers, values], axis=1), ((1, 0), (0, 0)))
         return TableSource(table, np.pad(present | some, (1, 0))), problems
 
@@ -215,12 +216,13 @@ def _in_common(catalog: Catalog, name: str) -> bool:
 def _known(catalog: Catalog, name: str) -> dict[str, float]:
     """Return the weight of each value that two or more items have, but not all, by value."""
     size = len(catalog)
-    counts = Counter(v for row in values_of("side", catalog, name, SEPARATOR) for v in row)
+    pattern = pattern_of(separators_of(column_of(catalog, name)))
+    counts = Counter(v for row in values_of("side", catalog, name, pattern) for v in row)
     return {v: log(1 + size / n) for v, n in sorted(counts.items()) if 1 < n < size}
 
 
 def _encoded_values(
-    items: Catalog, known: Mapping[str, Mapping[str, float]]
+    items: Catalog, known: Mapping[str, Mapping[str, float]], separators: Mapping[str, str]
 ) -> tuple[Float32[np.ndarray, "V D"], Bool[np.ndarray, " V"]]:
     """Return the sum of the weighted vectors of each item's values, and who has any.
 
@@ -228,7 +230,8 @@ def _encoded_values(
     """
     rows: list[tuple[int, str, float]] = []
     for name, weights in known.items():
-        for row, values in enumerate(values_of("side", items, name, SEPARATOR)):
+        pattern = pattern_of(separators.get(name, ""))
+        for row, values in enumerate(values_of("side", items, name, pattern)):
             rows += [(row, f"{name}={v}", weights[v]) for v in values if v in weights]
     size = sum(map(len, known.values()))
     used = list(dict.fromkeys(value for _, value, _ in rows))

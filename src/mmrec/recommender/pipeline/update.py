@@ -33,7 +33,7 @@ from mmrec.recommender.pipeline.train import check_devices
 from mmrec.recommender.report import BEFORE, COLUMNS
 from mmrec.recommender.users import UserTable, user_catalog
 from mmrec.recommender.zoo import MODEL
-from mmrec.trends import ItemEvents, created_times
+from mmrec.trends import CreatedTimes, ItemEvents, created_times
 
 logger = logging.getLogger(__name__)
 
@@ -206,6 +206,7 @@ def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | Non
         catalog.images = Path(images)
     if items is not None:
         rows = items if isinstance(items, Catalog) else Catalog(items, catalog.images)
+        _check_created(catalog, rows)
         known = np.array([item in catalog for item in rows.ids], dtype=bool)
         if known.any():
             changed = rows.frame.filter(known.tolist())
@@ -216,6 +217,13 @@ def merged(old: Catalog, items: Table | Catalog | None, images: str | Path | Non
     if images is not None:
         _check_folder(old, catalog)
     return catalog
+
+
+def _check_created(catalog: Catalog, rows: Catalog) -> None:
+    """Refuse times that can't be read beside those of the items that keep theirs."""
+    kept = catalog.frame.filter([item not in rows for item in catalog.ids])
+    if len(kept):
+        CreatedTimes(Catalog(kept)).check(catalog.typed(rows.frame))
 
 
 def _say_lost(old: Catalog, catalog: Catalog, changed: Sequence[Any]) -> None:

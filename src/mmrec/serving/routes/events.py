@@ -1,4 +1,4 @@
-"""Events of users: observe, history, forget."""
+"""Events of users: observe, history, merge, forget."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,8 @@ from mmrec.serving.schemas import (
     Forgotten,
     History,
     InvalidBatch,
+    Merged,
+    MergeRequest,
     Observation,
     Observations,
     Offset,
@@ -65,6 +67,12 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
         user: Annotated[User, Query()], last: Annotated[int, Query(ge=1, le=10_000)] = 100
     ) -> History:
         return History(items=[presenter.past(event) for event in live.history(user, last=last)])
+
+    @router.post("/merge", summary="Merge a user into another")
+    @lane(1)
+    def merge(request: MergeRequest) -> Merged:
+        """Moves the events of a visitor who has logged in. Called again, it moves none."""
+        return Merged(events=live.merge_users(request.source, request.target))
 
     @router.post("/forget", summary="Forget a user")
     @lane(1)

@@ -69,4 +69,4 @@ def _decoded(images: dict[str, str]) -> dict[ItemId, bytes]:
     try:
         return {item: base64.b64decode(text, validate=True) for item, text in images.items()}
     except (binascii.Error, ValueError) as error:
-        raise ValueError("images must be base64 of JPEG, PNG or WebP files") from error
+        raise ValueError("images must be base64 of JPEG, PNG, WebP or GIF files") from error

@@ -1,17 +1,11 @@
 """When items began to exist: new times that can't be read beside those of the catalogue."""
 
-import logging
-
 import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog
-from mmrec.data.wording import counted
-from mmrec.realtime.log.item_changes import ItemChange
-from mmrec.trends import ItemEvents, created_times, undated
-from mmrec.trends.age import created_column
-
-log = logging.getLogger(__name__)
+from mmrec.trends.age import created_column, created_times, undated
+from mmrec.trends.events import ItemEvents
 
 
 class CreatedTimes:
@@ -42,39 +36,29 @@ class CreatedTimes:
         Raises:
             ValueError: a value is no time, or is in another unit or form.
         """
-        if bad := self._unreadable(rows):
-            self._refuse(rows[bad])
+        if bad := self.unreadable(rows):
+            raise self.refusal(rows[bad])
+
+    def unreadable(self, rows: pl.DataFrame) -> list[int]:
+        """Return the positions of rows whose times can't be read beside those of the catalogue."""
+        return self._unreadable(rows, 0)
+
+    def refusal(self, rows: pl.DataFrame) -> ValueError:
+        """Return an error about the first of some rows, whose time can't be read."""
+        name = self.column(rows) or ""
+        one = self._one(name)
+        like = "times in one form, such as 2024-05-01"
+        if one is not None and not one.is_empty():
+            like = f"a time as in the catalogue, such as {one[name][0]!r}"
+        return ValueError(f"items: {name} must be {like}; got {rows[name][0]!r}")
 
     def take(self, rows: pl.DataFrame) -> None:
         """Take rows that were checked as those of the catalogue."""
-        name = self._column(rows)
+        name = self.column(rows)
         if name is not None and (one := self._one(name)) is not None and one.is_empty():
             self._found[name] = _longest(rows, name)
 
-    def readable(self, change: ItemChange) -> ItemChange:
-        """Return a change of a log without times that can't be read; an error is logged for them.
-
-        Added items stay, without a time; changed items are left out.
-        """
-        rows, name = change.rows, self._column(change.rows)
-        bad = self._unreadable(rows)
-        if name is None or not bad:
-            return change
-        try:
-            self._refuse(rows[bad])
-        except ValueError as error:
-            first = rows["item_id"].gather(bad).head(3).to_list()
-            items = counted(len(bad), "item")
-            log.error("%s of %s is left out, first %s: %s", name, items, first, error)
-        good = np.ones(len(rows), dtype=bool)
-        good[bad] = False
-        if change.action == "add":
-            times = pl.when(pl.Series(good)).then(name).alias(name)
-            return change._replace(rows=rows.with_columns(times))
-        features = {part: values[good] for part, values in change.features.items()}
-        return change._replace(rows=rows.filter(good), features=features)
-
-    def _column(self, rows: pl.DataFrame) -> str | None:
+    def column(self, rows: pl.DataFrame) -> str | None:
         """Return the column that tells when items began to exist, if the rows have it."""
         name = created_column([*self.catalog.columns, *rows.columns])
         return name if name in rows.columns else None
@@ -94,23 +78,14 @@ class CreatedTimes:
                 self._found[name] = None
         return self._found[name]
 
-    def _refuse(self, rows: pl.DataFrame) -> None:
-        """Raise an error about the first row, which can't be read."""
-        name = self._column(rows) or ""
-        one = self._one(name)
-        like = "times in one form, such as 2024-05-01"
-        if one is not None and not one.is_empty():
-            like = f"a time as in the catalogue, such as {one[name][0]!r}"
-        raise ValueError(f"items: {name} must be {like}; got {rows[name][0]!r}")
-
     def _read(self, rows: pl.DataFrame) -> None:
         """Read times beside one of the catalogue."""
-        name = self._column(rows)
+        name = self.column(rows)
         if name is not None and (one := self._one(name)) is not None:
             undated(pl.concat([one, rows.select(name)], how="vertical_relaxed"))
 
-    def _unreadable(self, rows: pl.DataFrame, start: int = 0) -> list[int]:
-        """Return the positions of rows that can't be read, which is tried half by half."""
+    def _unreadable(self, rows: pl.DataFrame, start: int) -> list[int]:
+        """Return the positions of rows that can't be read, from ``start``; tried half by half."""
         try:
             self._read(rows)
         except ValueError:

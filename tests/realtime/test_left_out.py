@@ -7,10 +7,11 @@ import pytest
 from mmrec import Options, Recommender
 from mmrec.data import Catalog
 from mmrec.realtime import MemoryLog, RealtimeRecommender, SqliteLog
-from mmrec.realtime.created import CreatedTimes
 from mmrec.realtime.learning.trainer import OnlineTrainer
 from mmrec.realtime.learning.versions import Versions
+from mmrec.realtime.left_out import LeftOut, without_unreadable
 from mmrec.realtime.log.item_changes import ItemChange
+from mmrec.trends import CreatedTimes
 
 ITEMS = [f"i{n}" for n in range(10)]
 CREATED = ["2026-11-30T20:44:19Z"] * 8 + ["", None]
@@ -124,10 +125,40 @@ def test_a_catalogue_without_times_takes_the_first(caplog):
             times.check(pl.concat([added("b", "2026-12-01"), added("c", "5")]))
         times.take(added("b", "2026-12-01"))
         change = ItemChange("add", added("c", "1796083200"), {})
-        assert times.readable(change).rows["created_at"].to_list() == [None]
+        assert without_unreadable(change, times).rows["created_at"].to_list() == [None]
     assert "created_at of 1 item is left out, first ['c']" in caplog.text
 
 
-def test_a_column_that_holds_no_times_is_not_checked():
-    times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": ["last summer"]}))
-    times.check(added("b", "some time ago"))
+@pytest.mark.parametrize("compact", [False, True])
+def test_texts_of_an_old_log_leave_a_column_of_numbers_one(made, caplog, compact):
+    frame = made.catalog.frame.with_columns(price=pl.lit("9.50"), colour=pl.lit("red"))
+    served = Recommender(replace(made.state, catalog=Catalog(frame)))
+    log = MemoryLog()
+    bad = pl.DataFrame({"item_id": ["i1", "i2"], "price": ["cheap", "3.00"], "stock": [7, 8]})
+    log.change_items(ItemChange("update", bad, {}))
+    for name, price in (("x", "cheap"), ("y", "4"), ("z", "dear")):
+        log.change_items(ItemChange("add", pl.DataFrame({"item_id": [name], "price": [price]}), {}))
+    other = pl.DataFrame({"item_id": ["i3"], "colour": ["7"]})
+    log.change_items(ItemChange("update", other, {}))
+    if compact:
+        log.compact_items()
+    live = RealtimeRecommender(served, log=log)
+    said = [r.getMessage() for r in caplog.records if "is left out" in r.getMessage()]
+    [warning] = said
+    assert warning.startswith("price of 3 items is left out, first [")
+    assert "items: price must be a number as in the catalogue; got " in warning
+    rows = {item: live.catalog.row(item) for item in ("i1", "i2", "i3", "x", "y", "z")}
+    assert [row["price"] for row in rows.values()] == ["9.50", "3.00", "9.50", None, "4", None]
+    assert [rows["i1"]["stock"], rows["i2"]["stock"], rows["i3"]["colour"]] == [7, 8, "7"]
+    found = live.recommend(history=["i5"], where="price < 5", k=2)
+    assert {line.item for line in found} == {"i2", "y"}
+
+
+def test_an_old_update_keeps_its_features_beside_a_text_that_is_left_out():
+    rows = pl.DataFrame({"item_id": ["a", "b"], "price": ["cheap", "3"], "colour": ["red", "blue"]})
+    features = {"image": np.ones((2, 3), dtype=np.float32)}
+    catalog = Catalog({"item_id": ["a", "b"], "price": ["1", "2"], "colour": ["red", "red"]})
+    price, colour, last = LeftOut().without(ItemChange("update", rows, features), catalog)
+    assert price.rows.rows() == [("b", "3")]
+    assert colour.rows.rows() == [("a", "red"), ("b", "blue")]
+    assert (last.rows.columns, len(last.features["image"])) == (["item_id"], 2)
