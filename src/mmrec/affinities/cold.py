@@ -51,11 +51,11 @@ def choose_for_cold(
     ``new``, or ``unseen`` if there is nothing beside it: what is best for the NDCG@10 of targets
     without events, among that with which the NDCG@10 of the other targets falls by a share of
     ``cost`` at most, or by 2.5 times that if what new items gain makes up for it: the NDCG@10 of
-    all targets together doesn't fall. Where more than half of the targets are without events, as in a feed, it is
-    what is best for the NDCG@10 of all targets. Own weights, and then novelty, are taken if they
-    gain more than 1.5 standard errors beyond what is taken before them, and all are kept if they
-    gain as much over nothing. For that, each user is ranked with what is best for other users. All
-    other weights stay.
+    all targets together doesn't fall. Where more than half of the targets are without events, as in
+    a feed, it is what is best for the NDCG@10 of all targets. Own weights, and then novelty, are
+    taken if they gain more than 1.5 standard errors beyond what is taken before them, and all are
+    kept if they gain as much over nothing. For that, each user is ranked with what is best for
+    other users. All other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.

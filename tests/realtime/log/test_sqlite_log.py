@@ -323,7 +323,9 @@ def test_a_file_of_version_3_takes_values(tmp_path):
     before = list(log.read())
     log.close()
     old = sqlite3.connect(path)
-    old.executescript("ALTER TABLE events DROP COLUMN given_values; PRAGMA user_version = 3;")
+    old.executescript(
+        "ALTER TABLE events DROP COLUMN given_values; DROP TABLE merged; PRAGMA user_version = 3;"
+    )
     old.close()
     log = SqliteLog(path)
     assert list(log.read()) == before
