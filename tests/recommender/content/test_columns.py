@@ -1,7 +1,8 @@
+import polars as pl
 import pytest
 
 from mmrec.data import Catalog
-from mmrec.recommender.content.columns import as_names, column_of, find_columns
+from mmrec.recommender.content.columns import as_names, column_of, find_columns, separators_of
 
 
 def test_names():
@@ -30,3 +31,10 @@ def test_a_column_that_later_items_lack_is_empty():
     catalog = Catalog({"item_id": ["a", "b"], "x": [1, 2]})
     assert column_of(catalog, "x").to_list() == [1, 2]
     assert column_of(catalog, "z").to_list() == [None, None]
+
+
+def test_a_stray_sign_separates_nothing():
+    texts = [*(["Action, Comedy"] * 15), "R&amp;B, Soul", "Drama", None]
+    assert "," in separators_of(pl.Series(texts))
+    people = [*(["Downey, Robert Jr."] * 8), "Downey, Robert Jr.|Evans, Chris"]
+    assert separators_of(pl.Series(people)) == "|"

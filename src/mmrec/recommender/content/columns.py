@@ -9,6 +9,9 @@ from mmrec.data import Catalog
 from mmrec.data.conditions import is_not_flat
 from mmrec.data.wording import some_meant
 
+LEAST_SEPARATED = 0.1
+"""Share of the texts with several values in which a bar or a semicolon must be, to separate them."""
+
 
 def as_names(columns: str | Sequence[str] | None) -> list[str] | None:
     """Return names of columns as a list; None if none were given.
@@ -97,7 +100,8 @@ def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list
 def separators_of(column: pl.Series) -> str:
     """Return what separates the values of a column's texts: ``|`` and ``;``, or else commas.
 
-    Where bars or semicolons occur, a comma is part of a value, as in names of people.
+    Where bars or semicolons occur, a comma is part of a value, as in names of people. One text in
+    ten that have any of these signs must have them: a stray ``&amp;`` separates nothing.
 
     Example:
         >>> [
@@ -108,8 +112,10 @@ def separators_of(column: pl.Series) -> str:
     """
     if column.dtype != pl.String:
         return ""
-    there = [sign for sign in "|;," if column.str.contains(sign, literal=True).any()]
-    return "".join(sign for sign in there if sign != ",") or "".join(there)
+    some = column.filter(column.str.contains("[|;,]"))
+    found = {sign: some.str.contains(sign, literal=True).sum() for sign in "|;,"}
+    sure = "".join(sign for sign in "|;" if found[sign] > LEAST_SEPARATED * len(some))
+    return sure or "".join(sign for sign, count in found.items() if count)
 
 
 def pattern_of(separators: str) -> str:

@@ -51,7 +51,7 @@ class SideModality:
     as numbers, as :class:`NumberModality` reads them, and its name is none of ``VALUES``. A number
     is soft bins between quantiles of all items (:func:`mmrec.encoders.soft_bins`). Any other column
     holds values: a text may have several, separated by ``|`` or ``;``, or by commas in a column
-    that has neither of these. A value that ``n`` of ``N`` items have counts ``log(1 + N / n)``, so
+    with hardly any of these. A value that ``n`` of ``N`` items have counts ``log(1 + N / n)``, so
     rare ones say most; one that a single item has is left out, and so is one that all have.
 
     Args:
