@@ -10,7 +10,7 @@ from mmrec.data.conditions import is_not_flat
 from mmrec.data.wording import some_meant
 
 LEAST_SEPARATED = 0.1
-"""Share of the texts with several values in which a bar or a semicolon must be, to separate them."""
+"""Share of the texts with several values that must have a bar or a semicolon."""
 
 
 def as_names(columns: str | Sequence[str] | None) -> list[str] | None:
