@@ -42,3 +42,12 @@ def test_the_rows_that_cannot_be_read_are_named(held, given, wrong):
 def test_times_of_one_unit_are_refused_however_many_they_are():
     times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": [1.7e9]}))
     assert times.unreadable(rows_of(*[1.7e12] * 50)) == [*range(50)]
+
+
+def test_times_of_a_day_that_were_taken_beside_dates_bind_those_after_them():
+    times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": ["2026-12-01"]}))
+    times.check(first := rows_of("2026-12-01T10:00:00Z"))
+    times.take(first)
+    times.check(rows_of("2026-12-02", "2026-12-01T11:00:00Z"))
+    with pytest.raises(ValueError, match="such as '2026-12-01T10:00:00Z'; got '2026-12-01 10:00"):
+        times.check(rows_of("2026-12-01 10:00:00"))

@@ -55,8 +55,9 @@ class CreatedTimes:
     def take(self, rows: pl.DataFrame) -> None:
         """Take rows that were checked as those of the catalogue."""
         name = self.column(rows)
-        if name is not None and (one := self._one(name)) is not None and one.is_empty():
-            self._found[name] = _longest(rows, name)
+        if name is not None and (one := self._one(name)) is not None:
+            both = pl.concat([one, rows.select(name)], how="vertical_relaxed")
+            self._found[name] = self._kept[name] = _longest(both, name)
 
     def column(self, rows: pl.DataFrame) -> str | None:
         """Return the column that tells when items began to exist, if the rows have it."""

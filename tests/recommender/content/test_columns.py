@@ -33,8 +33,13 @@ def test_a_column_that_later_items_lack_is_empty():
     assert column_of(catalog, "z").to_list() == [None, None]
 
 
-def test_a_stray_sign_separates_nothing():
-    texts = [*(["Action, Comedy"] * 15), "R&amp;B, Soul", "Drama", None]
-    assert "," in separators_of(pl.Series(texts))
-    people = [*(["Downey, Robert Jr."] * 8), "Downey, Robert Jr.|Evans, Chris"]
-    assert separators_of(pl.Series(people)) == "|"
+def test_a_stray_semicolon_separates_nothing():
+    texts = pl.Series([*(["Action, Comedy"] * 15), "R&amp;B, Soul", "Drama", None])
+    assert separators_of(texts) == ","
+    assert separators_of(texts.str.replace(", ", "; ")) == ";"
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical])
+def test_one_bar_tells_that_commas_are_parts_of_names(dtype):
+    people = [*(["Nolan, Christopher"] * 19), "Coen, Joel|Coen, Ethan"]
+    assert separators_of(pl.Series(people).cast(dtype)) == "|"

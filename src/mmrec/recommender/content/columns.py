@@ -10,7 +10,7 @@ from mmrec.data.conditions import is_not_flat
 from mmrec.data.wording import some_meant
 
 LEAST_SEPARATED = 0.1
-"""Share of the texts with several values that must have a bar or a semicolon."""
+"""Share of the texts with several values that must have a semicolon, if it separates them."""
 
 
 def as_names(columns: str | Sequence[str] | None) -> list[str] | None:
@@ -98,10 +98,10 @@ def values_of(kind: str, items: Catalog, name: str, separator: str) -> list[list
 
 
 def separators_of(column: pl.Series) -> str:
-    """Return what separates the values of a column's texts: ``|`` and ``;``, or else commas.
+    """Return what separates the values of a column's texts: ``|``, else ``;``, or else commas.
 
-    Where bars or semicolons occur, a comma is part of a value, as in names of people. One text in
-    ten that have any of these signs must have them: a stray ``&amp;`` separates nothing.
+    Where bars or semicolons separate, a comma is part of a value, as in names of people. A
+    semicolon must be in one of ten texts that have any of these signs: ``&amp;`` separates nothing.
 
     Example:
         >>> [
@@ -110,24 +110,27 @@ def separators_of(column: pl.Series) -> str:
         ... ]
         ['|', ',', '']
     """
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype != pl.String:
         return ""
     some = column.filter(column.str.contains("[|;,]"))
     found = {sign: some.str.contains(sign, literal=True).sum() for sign in "|;,"}
-    sure = "".join(sign for sign in "|;" if found[sign] > LEAST_SEPARATED * len(some))
-    return sure or "".join(sign for sign, count in found.items() if count)
+    separates = {"|": found["|"] > 0, ";": found[";"] > LEAST_SEPARATED * len(some)}
+    sure = "".join(sign for sign, does in separates.items() if does)
+    return sure or ("," if found[","] else "")
 
 
 def pattern_of(separators: str) -> str:
     """Return a regular expression of what separates values, as :func:`separators_of` found it.
 
-    Later texts of a column without bars and semicolons may have them.
+    Where nothing is separated, later texts may have any sign.
 
     Example:
         >>> pattern_of("|"), pattern_of("")
         ('[|]', '[|;,]')
     """
-    return "[|;,]" if separators in ("", ",") else f"[{separators}]"
+    return f"[{separators}]" if separators else "[|;,]"
 
 
 def _filled(texts: Iterable[str]) -> list[str]:
