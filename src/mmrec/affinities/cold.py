@@ -19,7 +19,7 @@ is taken."""
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
-MADE_UP = 2.5
+MADE_UP = 5.0
 """How many times ``cost`` they may lose where all targets together lose nothing."""
 
 LEAST = 20
@@ -50,7 +50,7 @@ def choose_for_cold(
     weight that is most likely among all items. A constant balances new items with the others,
     ``new``, or ``unseen`` if there is nothing beside it: what is best for the NDCG@10 of targets
     without events, among that with which the NDCG@10 of the other targets falls by a share of
-    ``cost`` at most, or by 2.5 times that if what new items gain makes up for it: the NDCG@10 of
+    ``cost`` at most, or by five times that if what new items gain makes up for it: the NDCG@10 of
     all targets together doesn't fall. Where more than half of the targets are without events, as in
     a feed, it is what is best for the NDCG@10 of all targets. Own weights, and then novelty, are
     taken if they gain more than 1.5 standard errors beyond what is taken before them, and all are
@@ -66,7 +66,7 @@ def choose_for_cold(
         user: the user of each request.
         unseen: the items without events.
         apart: whether items without events can have weights of their own.
-        cost: share of the NDCG@10 of the other targets that items without events may cost; 2.5
+        cost: share of the NDCG@10 of the other targets that items without events may cost; five
             times as much if all targets together lose nothing.
         unit: what a weight of 1 is, in units of the model's score.
         share: share of all targets that are items without events, if ``target`` is a draw of them;

@@ -229,7 +229,7 @@ class ModelOptions(_Group):
     new_item_cost: Share = Field(
         0.02,
         description="Share of NDCG@10 that other items may lose, so that items without events are "
-        "found; 2.5 times as much if all items together lose nothing. Measured on validation.",
+        "found; five times as much if all items together lose nothing. Measured on validation.",
     )
     request_time: bool = Field(
         True, description="Use the time from the last event to the request as an input."
