@@ -51,7 +51,7 @@ class NewEvent(NamedTuple):
         time: when, in seconds since 1970; None stands for the time of writing.
         id: the sender's name for this event, 1 to 256 characters. An id counts once.
         values: columns of the event that conditions have read, to give it its type; a log keeps
-            them as :func:`plain_values` returns them.
+            texts, numbers and truth values as they are, and others as texts.
     """
 
     user: str
