@@ -25,6 +25,7 @@ from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.list_rules import ListRules
 from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.event_types import Given, types_of
+from mmrec.realtime.log.event_values import plain_values
 from mmrec.realtime.log.events import Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
@@ -233,9 +234,10 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. They are stored, and so is the type that the event has then. Without them it
-                counts by its type alone; a warning says so once for each type, unless a value is
-                None.
+                others. They are stored, but for those that are arguments here, such as
+                ``user_id``, and so is the type that the event has then. A text has at most 1,000
+                characters. Without them it counts by its type alone; a warning says so once for
+                each type, unless a value is None.
 
         Returns:
             The offset of the event in the log.
@@ -264,8 +266,8 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
-        kind = self.type_of(event_type, values)
-        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=values)
+        kind, kept = self.type_of(event_type, values), plain_values(values)
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=kept)
         note = self._note([kind], [(event_type, values)], [None if time is None else float(time)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
@@ -353,7 +355,8 @@ class RealtimeRecommender:
             given.extend(events)
             return self.types_of(events)
 
-        return CheckedEvents(read_events(rows, is_known, types), given)
+        events = read_events(rows, is_known, types)
+        return CheckedEvents([e._replace(values=plain_values(e.values)) for e in events], given)
 
     def append(self, checked: CheckedEvents) -> Noted:
         """Write events that :meth:`read` has checked to the log; say what is odd about them."""
