@@ -178,7 +178,8 @@ class RealtimeRecommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
 
-        The log is not part of it. Features of forgotten users are left out. Versions that were
+        The log is not part of it, but for which items have events of which nothing else is known.
+        Features of forgotten users are left out. Versions that were
         learned from the earlier RUN don't fit the new one, because its fingerprint differs.
 
         Raises:
@@ -189,13 +190,14 @@ class RealtimeRecommender:
 
     def to_state(self) -> RecommenderState:
         """Return the state that :meth:`save` writes."""
-        state = self.snapshots.to_state()
+        now = self.snapshots.now
+        state = now.to_state(self._met.unknown(now, whole=True))
         if state.users is not None:
             state = replace(state, users=state.users.without(self._forgotten(state.users)))
         if self.trend is not None:
-            state = replace(state, trend=self.trend.trend(self.snapshots.now))
+            state = replace(state, trend=self.trend.trend(now))
         if self.neighbours is not None:
-            state = replace(state, neighbours=self.neighbours.counted(self.snapshots.now))
+            state = replace(state, neighbours=self.neighbours.counted(now))
         return state
 
     @property
@@ -487,7 +489,7 @@ class RealtimeRecommender:
         try:
             return self._user_sessions.forget(user)
         finally:  # also if the file of the log couldn't be rewritten at once
-            for counts in (self._met, self.trend, self.neighbours):
+            for counts in (self.trend, self.neighbours):
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
@@ -594,7 +596,8 @@ class RealtimeRecommender:
         """Load what encodes items, so that the first addition of a process doesn't wait for it.
 
         Encoders stay in memory from then on. Other calls don't wait, but for additions and changes
-        of content. Nothing is loaded if no modality reads columns of items.
+        of content. Nothing is loaded if no modality reads columns of items. If there are items of
+        which nothing is known, all of the log is read for events on them; lists read a piece each.
 
         Raises:
             ValueError: an encoder is not the one of the training, or it is unknown how items are
@@ -611,12 +614,16 @@ class RealtimeRecommender:
             >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
             >>> live.warm_up()
         """
-        state = self.snapshots.now.state
-        if not state.columns_read:
-            return
-        added = state.modality_contributions.values()
+        now = self.snapshots.now
+        self._met.unknown(now, whole=True)
+        added = [
+            now.modality_contributions[name]
+            for name, fitted in now.state.modalities.items()
+            if fitted.modality.has_content and name in now.modality_contributions
+        ]
         first = {int((table != 0).any(dim=1).int().argmax()) for table in added} - {0}
-        state.encode(state.catalog.take(np.array(sorted(first or {1}))))
+        if first and now.state.columns_read:
+            now.state.encode(now.catalog.take(np.array(sorted(first))))
 
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.
