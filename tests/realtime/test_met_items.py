@@ -200,3 +200,40 @@ def test_what_was_met_is_saved(made, tmp_path):
         live = RealtimeRecommender(saved)
         assert all("new" in items for items in listed(live))
     assert saved.state.counts[saved.catalog.find("new")] == 0  # no event of the training
+
+
+def test_nothing_is_like_an_item_of_which_nothing_is_known(made):
+    live = RealtimeRecommender(made)
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    live.add_items({"item_id": ["new"], "look": [None]})
+    assert live.similar("new") == made.similar("i8") == []
+    answer = client.get("/similar?item=new").json()
+    assert answer["items"] == []
+    assert "1 of 1 item has nothing that the model reads" in answer["note"]
+    assert client.get("/similar?item=i1").json()["note"] is None
+    for similar in (
+        lambda **how: live.similar("new", **how),
+        lambda **how: made.similar("i8", **how),
+    ):
+        with pytest.raises(ValueError, match="colour"):
+            similar(where="colour = red")
+    assert client.get("/similar?item=new&where=colour=red").status_code == 400
+    assert client.get("/similar?item=new&where=item_id=i1").json()["items"] == []
+    live.observe("ann", "new", time=1.5e6)
+    assert len(live.similar("new", 20)) == len(live.similar("i7", 20)) > 0
+
+
+def test_what_is_stored_is_answered_where_the_log_cannot_be_read(made, monkeypatch, caplog):
+    live = RealtimeRecommender(made)
+    live.observe("ann", "i1")
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+
+    def fails(*given, **more):
+        raise OSError("disk")
+
+    monkeypatch.setattr(live.log, "read", fails)
+    answer = client.post("/items", json={"items": [{"item_id": "new"}]})
+    assert answer.status_code == 201
+    assert answer.json() == {"items": ["new"]}
+    assert "new" in live.catalog
+    assert "items ['new'] are stored; what they lack is not known: disk" in caplog.text

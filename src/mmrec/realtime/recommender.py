@@ -443,7 +443,8 @@ class RealtimeRecommender:
         """Return the ``k`` items that are most like an item, as :meth:`mmrec.Recommender.similar`.
 
         Items that were added, and content that was changed, count at once. What holds for every
-        list of this recommender holds here too. The item itself may be one that was removed.
+        list of this recommender holds here too. The item itself may be one that was removed. The
+        list of one of which nothing is known is empty, see :meth:`without_content`.
 
         Args:
             item: the item.
@@ -471,8 +472,13 @@ class RealtimeRecommender:
         check_item(item)
         now = self.snapshots.now
         index = int(now.catalog.indices_of([item])[0])
-        allowed = self._rules.allowed(now, where, None, self._met.unknown(now))
-        quotas = self._rules.quotas(now, None)
+        unknown = self._met.unknown(now)
+        allowed, quotas = (
+            self._rules.allowed(now, where, None, unknown),
+            self._rules.quotas(now, None),
+        )
+        if unknown is not None and unknown[index]:
+            return []
         return similar_list(now, index, k, allowed=allowed, quotas=quotas)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
