@@ -309,3 +309,35 @@ def test_the_command_reads_a_history_by_the_same_rules(made, table, tmp_path, ca
             command("--history", "i1,i2", "--values", values)
     with pytest.raises(ValueError, match="--types, --times and --values are of a --history"):
         command("--values", "watched=1")
+
+
+def test_a_long_value_is_refused_and_lists_parse_none(made, tmp_path, monkeypatch):
+    live = RealtimeRecommender(made, log=SqliteLog(tmp_path / "events.db"))
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    sent = {"user": "ann", "item": "i1", "values": {"watched": "x" * 1001}}
+    for path, body in (("/observe", sent), ("/events", {"events": [sent]})):
+        answer = client.post(path, json=body)
+        assert answer.status_code == 400
+        assert "expected texts of at most 1,000 characters; got 1,001" in answer.text
+    with pytest.raises(InvalidEvents, match="1,001 characters of watched"):
+        live.observe_many([sent])
+    live.observe("ann", "i1", values={"watched": 0.9})
+    with monkeypatch.context() as patched:
+        patched.setattr("mmrec.realtime.log.event_values.json.loads", None)
+        assert live.recommend("ann")
+    assert live.history("ann")[0].values == {"watched": 0.9}
+    live.log.close()
+
+
+def test_a_log_of_ones_own_gets_no_user_as_a_value(table):
+    options = Options(modalities=("id",), ignored=("user_id = u3",), dim=4, epochs=1, trend=False)
+    live = RealtimeRecommender(Recommender.fit(table, {"item_id": ITEMS}, options=options))
+    kept, append, append_many = [], live.log.append, live.log.append_many
+    live.log.append = lambda *given, values, **more: kept.append(values) or append(*given, **more)
+    live.log.append_many = lambda events: kept.extend(events) or append_many(events)
+    live.observe("ann", "i1", values={"user_id": "ann"})
+    live.observe_many([{"user": "ann", "item": "i1", "values": {"user_id": "ann"}}])
+    assert [kept[0], kept[1].values] == [None, None]
+    ignored = live.observe_with_note("ann", "i1", values={"user_id": "u3"})
+    assert ignored.offsets == [3]
+    assert live.history("ann")[-1].event_type == "view:ignored"

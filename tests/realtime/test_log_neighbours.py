@@ -234,3 +234,15 @@ def test_items_that_another_process_has_added_are_passed_over(made):
         counts = affinity.live()
         assert counts.bonus(((40, 0),)).max() == 0
         assert counts.bonus(((40, 0), (1, 0))).max() > 0
+
+
+def test_a_reader_with_an_older_snapshot_takes_no_event_away(made):
+    live = RealtimeRecommender(made)
+    before = live.snapshots.now
+    live.add_items({"item_id": ["new"]})
+    now = live.snapshots.now
+    live.neighbours.counted(now)
+    live.log.append("ann", "new", event_type="view", time=LATER)
+    live.neighbours.counted(before)
+    users, _ = live.neighbours.counted(now)
+    assert users.totals[-1] == 1

@@ -83,7 +83,8 @@ class LogNeighbours:
             for live in self._live:
                 live.add_items(len(now.catalog) - self._size)
             self._size = len(now.catalog)
-        self._log.follow(now, self._size)
+        if len(now.catalog) >= self._size:  # an older snapshot may lack the items of new events
+            self._log.follow(now, self._size)
 
     def _count(self, event: Event, item: int) -> None:
         last = self._last.pop(event.user, ())

@@ -71,7 +71,8 @@ class LogTrend:
         if created is not None and created.catalog_size > self._size:
             self._live.add_items(np.asarray(created.created[self._size + 1 :]))
             self._size = created.catalog_size
-        self._log.follow(now, self._size)
+        if len(now.catalog) >= self._size:  # an older snapshot may lack the items of new events
+            self._log.follow(now, self._size)
 
     def _count(self, event: Event, item: int) -> None:
         if event.time > self._start:

@@ -25,6 +25,7 @@ from mmrec.realtime.learning.versions import Version, Versions
 from mmrec.realtime.list_rules import ListRules
 from mmrec.realtime.log.event_rows import EventRows, read_events
 from mmrec.realtime.log.event_types import Given, types_of
+from mmrec.realtime.log.event_values import plain_values
 from mmrec.realtime.log.events import Event, EventLog, NewEvent
 from mmrec.realtime.log.item_changes import ItemChange
 from mmrec.realtime.log.memory_log import MemoryLog
@@ -177,7 +178,8 @@ class RealtimeRecommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
 
-        The log is not part of it. Features of forgotten users are left out. Versions that were
+        The log is not part of it, but for which items have events of which nothing else is known.
+        Features of forgotten users are left out. Versions that were
         learned from the earlier RUN don't fit the new one, because its fingerprint differs.
 
         Raises:
@@ -188,13 +190,14 @@ class RealtimeRecommender:
 
     def to_state(self) -> RecommenderState:
         """Return the state that :meth:`save` writes."""
-        state = self.snapshots.to_state()
+        now = self.snapshots.now
+        state = now.to_state(self._met.unknown(now, whole=True))
         if state.users is not None:
             state = replace(state, users=state.users.without(self._forgotten(state.users)))
         if self.trend is not None:
-            state = replace(state, trend=self.trend.trend(self.snapshots.now))
+            state = replace(state, trend=self.trend.trend(now))
         if self.neighbours is not None:
-            state = replace(state, neighbours=self.neighbours.counted(self.snapshots.now))
+            state = replace(state, neighbours=self.neighbours.counted(now))
         return state
 
     @property
@@ -233,9 +236,10 @@ class RealtimeRecommender:
                 user counts as simultaneous with it.
             id: a name for the event; an event that is sent again under its name counts once.
             values: columns of the event that conditions read, such as ``{"rating": 1}``, and no
-                others. They are stored, and so is the type that the event has then. Without them it
-                counts by its type alone; a warning says so once for each type, unless a value is
-                None.
+                others. They are stored, but for those that are arguments here, such as
+                ``user_id``, and so is the type that the event has then. A text has at most 1,000
+                characters. Without them it counts by its type alone; a warning says so once for
+                each type, unless a value is None.
 
         Returns:
             The offset of the event in the log.
@@ -264,8 +268,8 @@ class RealtimeRecommender:
             self.refresh()  # another process may have added it
             index = int(self.catalog.indices_of([item])[0])
         item = self.catalog.ids_of([index])[0]  # as the catalogue writes it
-        kind = self.type_of(event_type, values)
-        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=values)
+        kind, kept = self.type_of(event_type, values), plain_values(values)
+        offset = self.log.append(user, item, event_type=kind, time=time, id=id, values=kept)
         note = self._note([kind], [(event_type, values)], [None if time is None else float(time)])
         try:
             self._user_sessions.latest(user, self.snapshots.now)
@@ -353,7 +357,8 @@ class RealtimeRecommender:
             given.extend(events)
             return self.types_of(events)
 
-        return CheckedEvents(read_events(rows, is_known, types), given)
+        events = read_events(rows, is_known, types)
+        return CheckedEvents([e._replace(values=plain_values(e.values)) for e in events], given)
 
     def append(self, checked: CheckedEvents) -> Noted:
         """Write events that :meth:`read` has checked to the log; say what is odd about them."""
@@ -438,7 +443,8 @@ class RealtimeRecommender:
         """Return the ``k`` items that are most like an item, as :meth:`mmrec.Recommender.similar`.
 
         Items that were added, and content that was changed, count at once. What holds for every
-        list of this recommender holds here too. The item itself may be one that was removed.
+        list of this recommender holds here too. The item itself may be one that was removed. The
+        list of one of which nothing is known is empty, see :meth:`without_content`.
 
         Args:
             item: the item.
@@ -466,8 +472,13 @@ class RealtimeRecommender:
         check_item(item)
         now = self.snapshots.now
         index = int(now.catalog.indices_of([item])[0])
-        allowed = self._rules.allowed(now, where, None, self._met.unknown(now))
-        quotas = self._rules.quotas(now, None)
+        unknown = self._met.unknown(now)
+        allowed, quotas = (
+            self._rules.allowed(now, where, None, unknown),
+            self._rules.quotas(now, None),
+        )
+        if unknown is not None and unknown[index]:
+            return []
         return similar_list(now, index, k, allowed=allowed, quotas=quotas)
 
     def history(self, user: str, last: int = 100) -> list[Event]:
@@ -484,7 +495,7 @@ class RealtimeRecommender:
         try:
             return self._user_sessions.forget(user)
         finally:  # also if the file of the log couldn't be rewritten at once
-            for counts in (self._met, self.trend, self.neighbours):
+            for counts in (self.trend, self.neighbours):
                 if counts is not None:
                     counts.forget(self.log.name_of(user))
 
@@ -591,7 +602,8 @@ class RealtimeRecommender:
         """Load what encodes items, so that the first addition of a process doesn't wait for it.
 
         Encoders stay in memory from then on. Other calls don't wait, but for additions and changes
-        of content. Nothing is loaded if no modality reads columns of items.
+        of content. Nothing is loaded if no modality reads columns of items. If there are items of
+        which nothing is known, all of the log is read for events on them; lists read a piece each.
 
         Raises:
             ValueError: an encoder is not the one of the training, or it is unknown how items are
@@ -608,12 +620,16 @@ class RealtimeRecommender:
             >>> live = RealtimeRecommender(mmrec.Recommender.fit(events, items, options=options))
             >>> live.warm_up()
         """
-        state = self.snapshots.now.state
-        if not state.columns_read:
-            return
-        added = state.modality_contributions.values()
+        now = self.snapshots.now
+        self._met.unknown(now, whole=True)
+        added = [
+            now.modality_contributions[name]
+            for name, fitted in now.state.modalities.items()
+            if fitted.modality.has_content and name in now.modality_contributions
+        ]
         first = {int((table != 0).any(dim=1).int().argmax()) for table in added} - {0}
-        state.encode(state.catalog.take(np.array(sorted(first or {1}))))
+        if first and now.state.columns_read:
+            now.state.encode(now.catalog.take(np.array(sorted(first))))
 
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.

@@ -15,7 +15,7 @@ from mmrec.realtime.apply import CatalogEdit, Encoded, moved
 from mmrec.realtime.index.index import ItemIndex
 from mmrec.realtime.state_updater import StateUpdater
 from mmrec.recommender import RecommenderState
-from mmrec.recommender.artifact.state import REMOVED
+from mmrec.recommender.artifact.state import MET, REMOVED
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,20 @@ class Snapshot:
         """Return an interest ``since`` seconds after the last event; negative = unknown."""
         return self.model.at_request(interest, torch.tensor([since], device=interest.device))
 
-    def to_state(self) -> RecommenderState:
-        """Return a state that can be saved and served again."""
+    def to_state(self, unknown: Bool[Tensor, " V1"] | None = None) -> RecommenderState:
+        """Return a state that can be saved and served again.
+
+        Args:
+            unknown: items of which nothing is known, with live events counted; those of this
+                snapshot by default.
+        """
+        about = dict(self.state.about)
         gone = torch.nonzero(~self.available).flatten()[1:]  # index 0 is padding
-        removed = self.catalog.ids_of(gone.tolist())
-        return replace(self.state, about={**self.state.about, REMOVED: removed})
+        about[REMOVED] = self.catalog.ids_of(gone.tolist())
+        if unknown is not None:
+            met = torch.nonzero(self.unknown & ~unknown).flatten()
+            about[MET] = [*about.get(MET, []), *self.catalog.ids_of(met.tolist())]
+        return replace(self.state, about=about)
 
 
 def apply_edit(

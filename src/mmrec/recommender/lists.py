@@ -148,8 +148,9 @@ def similar_items(
     Give ``vectors`` without columns that say whether an item is new, see
     :func:`mmrec.affinities.without_novelty`.
     """
-    directions = F.normalize(vectors, dim=1)
-    scores = (directions @ directions[index]).masked_fill(~allowed, -torch.inf)
+    lengths = torch.linalg.vector_norm(vectors, dim=1).clamp_(min=1e-12)
+    scores = (vectors @ F.normalize(vectors[index], dim=0)).div_(lengths)  # no copy of the table
+    scores.masked_fill_(~allowed, -torch.inf)
     scores[index] = -torch.inf
     return top_list(catalog, scores, k, "similarity", quotas)
 

@@ -469,7 +469,8 @@ class Recommender:
     ) -> list[Recommendation]:
         """Return the ``k`` items whose vectors have the highest cosine similarity to ``item``'s.
 
-        Columns that say whether an item is new don't count.
+        Columns that say whether an item is new don't count. An item of which nothing is known,
+        neither events nor content that the model reads, is like no other: its list is empty.
 
         Raises:
             ValueError: the item id is unknown or a list, or ``k`` is not positive.
@@ -477,8 +478,11 @@ class Recommender:
         k = check_count(k)
         check_item(item)
         index = int(self.catalog.indices_of([item])[0])
+        allowed = self._allowed(where)
+        if self.state.unknown[index]:
+            return RecommendationList([], self.catalog)
         vectors = without_novelty(self.model, self.vectors)
-        lines = similar_items(self.catalog, vectors, index, self._allowed(where), k)
+        lines = similar_items(self.catalog, vectors, index, allowed, k)
         return RecommendationList(lines, self.catalog)
 
     def evaluate(

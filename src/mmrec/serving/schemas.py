@@ -275,6 +275,15 @@ class Recommendations(BaseModel):
     model: Annotated[str, Field(description="The version of the model that answered.")]
 
 
+class Similar(Recommendations):
+    """The items that are most like an item."""
+
+    note: Annotated[
+        str | None,
+        Field(description="If there are none: what the item lacks that the model reads."),
+    ] = None
+
+
 class Past(BaseModel):
     """An event of a user."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmrec.data import EventReader
+from mmrec.realtime.log.event_values import plain_values
 from mmrec.realtime.log.events import LONGEST
 
 Given = tuple[str, Mapping[str, Any]]
@@ -14,8 +15,8 @@ def types_of(events: Iterable[Given], reader: EventReader) -> list[str | ValueEr
     """Return the type under which each event counts, or why the event is refused.
 
     It is refused if no condition reads one of its values, a value can't be compared with its
-    condition, it has no type and events of several types were in training, or its type is too long
-    with its role.
+    condition, a text among them has more than 1,000 characters, it has no type and events of
+    several types were in training, or its type is too long with its role.
 
     Example:
         >>> from mmrec.data import EventRules
@@ -43,6 +44,7 @@ def _checked(event_type: str, values: Mapping[str, Any], reader: EventReader) ->
         some = f"columns among {sorted(columns)}, which the" if columns else "none: no"
         return ValueError(f"values: expected {some} rules of the RUN read; got {unread!s:.200}")
     try:
+        plain_values(values)
         return (reader.typed(event_type) if values else event_type), values
     except ValueError as error:
         return error

@@ -5,20 +5,16 @@ from math import isfinite
 from numbers import Real
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-
 from mmrec.data import ItemId
 from mmrec.data.times import LATEST, other_unit
 from mmrec.realtime.log.compaction import Compaction
+from mmrec.realtime.log.event_values import Value, plain_values
 from mmrec.realtime.log.item_changes import ItemChange
 
 LONGEST = 256
 """Characters of a text in an event: user, type, id."""
 
 _LONGEST_ITEM = 1024
-
-Value = str | int | float | bool | None
-"""A column of an event, as a log keeps it."""
 
 
 class Event(NamedTuple):
@@ -50,8 +46,9 @@ class NewEvent(NamedTuple):
         event_type: what happened: a text of 1 to 256 characters.
         time: when, in seconds since 1970; None stands for the time of writing.
         id: the sender's name for this event, 1 to 256 characters. An id counts once.
-        values: columns of the event that conditions have read, to give it its type; a log keeps
-            them as :func:`plain_values` returns them.
+        values: columns of the event that conditions have read, to give it its type. A log keeps
+            texts of at most 1,000 characters, numbers and truth values as they are, and others as
+            texts; it keeps no column that names the user, the item, the type or the time.
     """
 
     user: str
@@ -79,7 +76,8 @@ def check_event(event: NewEvent) -> None:
 
     Raises:
         ValueError: a text is empty, too long or not text; an item is neither a text nor an integer
-            of 64 bits; the time is not a finite number, is below 0, or is later than the year 2200.
+            of 64 bits; the time is not a finite number, is below 0, or is later than the year 2200;
+            a text among the values has more than 1,000 characters.
 
     Example:
         >>> check_event(NewEvent("ann", "lamp"))
@@ -95,26 +93,7 @@ def check_event(event: NewEvent) -> None:
     _check_item(event.item)
     if event.time is not None:
         check_time(event.time)
-
-
-def plain_values(values: Mapping[str, Any] | None) -> dict[str, Value] | None:
-    """Return columns of an event as a log keeps them; None if there are none.
-
-    What is neither a text, a finite number nor a truth value is kept as its text, and a number that
-    isn't finite as None.
-
-    Example:
-        >>> plain_values({"watched": np.float32(0.5), "rating": float("nan"), "day": None})
-        {'watched': 0.5, 'rating': None, 'day': None}
-    """
-    return {str(name): _plain(value) for name, value in values.items()} if values else None
-
-
-def _plain(value: Any) -> Value:
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    plain_values(event.values)
 
 
 def check_text(name: str, text: object, longest: int = LONGEST) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 
 from mmrec.data import Catalog, EventReader, EventRules, Interactions, ItemId, Table, TimeUnit
 from mmrec.realtime.log.event_parts import events_path, read_parts
+from mmrec.realtime.log.event_values import OF_EVENTS, short_values
 from mmrec.realtime.log.events import EventLog, NewEvent
 from mmrec.realtime.log.import_report import NAMED, ImportReport
 
@@ -59,7 +60,8 @@ def import_events(
         columns: our names of columns by theirs, such as ``{"who": "user_id"}``.
         time_unit: as for :class:`mmrec.data.Interactions`.
         rules: what events mean; those that fit a condition are stored under the type they have
-            then, such as ``"watch:negative"``.
+            then, such as ``"watch:negative"``. The columns that they read are stored as values, a
+            text of more than 1,000 characters as None.
         event_types: those of the training. Events of other types are counted in the report; they
             are stored all the same.
         rows: rows that are in memory at once, about.
@@ -93,7 +95,9 @@ def import_events(
     for part in read_parts(table, rows, read, columns=columns, time_unit=time_unit):
         if rules is not None:
             part = part.with_frame(rules.named(part.frame))
-        report += _import_part(part, log, catalog.frame["item_id"], reader, sorted(read))
+        report += _import_part(
+            part, log, catalog.frame["item_id"], reader, sorted(read - OF_EVENTS)
+        )
     if note is not None:
         log.remember(note, json.dumps(asdict(report)))
     return report
@@ -206,4 +210,4 @@ def _new_event(
 ) -> NewEvent:
     same = json.dumps([user, str(item), event_type, time, number]).encode()
     id = f"import:{hashlib.blake2b(same, digest_size=16).hexdigest()}"
-    return NewEvent(user, item, event_type, time, id, values)
+    return NewEvent(user, item, event_type, time, id, short_values(values))

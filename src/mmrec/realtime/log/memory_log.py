@@ -11,6 +11,7 @@ from typing import Any
 
 from mmrec.data import ItemId
 from mmrec.realtime.log.compaction import Compaction, compacted, is_kept
+from mmrec.realtime.log.event_values import plain_values
 from mmrec.realtime.log.events import (
     Event,
     Imported,
@@ -18,7 +19,6 @@ from mmrec.realtime.log.events import (
     check_event,
     check_merge,
     check_text,
-    plain_values,
 )
 from mmrec.realtime.log.item_changes import ItemChange
 

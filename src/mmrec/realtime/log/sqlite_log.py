@@ -16,6 +16,7 @@ from typing import Any
 from mmrec.data import ItemId
 from mmrec.realtime.log.checkpointer import Checkpointer
 from mmrec.realtime.log.compaction import Compaction
+from mmrec.realtime.log.event_values import plain_values
 from mmrec.realtime.log.events import (
     Event,
     Imported,
@@ -23,7 +24,6 @@ from mmrec.realtime.log.events import (
     check_event,
     check_merge,
     check_text,
-    plain_values,
 )
 from mmrec.realtime.log.group_commit import GroupCommit
 from mmrec.realtime.log.item_changes import ItemChange

@@ -1,13 +1,13 @@
 """The rows of a :class:`SqliteLog`: insert, import, compare repeated events, remove a user."""
 
 import hmac
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mmrec.data import ItemId
+from mmrec.realtime.log.event_values import StoredValues
 from mmrec.realtime.log.events import Event, Imported
 
 _VALUES = 500  # of one query
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 def event_of(row: Sequence[Any]) -> Event:
     """Return the event of a row of ``SELECT``."""
     offset, user, item, event_type, time, values = row
-    given = None if values is None else json.loads(values)
+    given = None if values is None else StoredValues(values)
     return Event(offset, user, item, event_type, time, given)
 
 

@@ -32,6 +32,9 @@ TIMED = "timed"
 REMOVED = "removed"
 """In ``about``: ids that are recommended no more."""
 
+MET = "met"
+"""In ``about``: ids of which live events alone say something; they are recommended."""
+
 
 @dataclass(frozen=True)
 class RecommenderState:
@@ -87,7 +90,7 @@ class RecommenderState:
 
     @cached_property
     def unknown(self) -> Bool[Tensor, " V1"]:
-        """Items without events, of which the model reads no content, ``(V + 1,)``.
+        """Items without events, live ones too, of which the model reads no content, ``(V + 1,)``.
 
         All of them have one score, so no list has them. If the model reads no content of any item,
         there are none: whoever names ids alone knows that new items have nothing.
@@ -108,6 +111,9 @@ class RecommenderState:
         ]
         for added in read:
             unknown &= (added[indices] == 0).all(dim=1)  # nothing is what is not there
+        if met := self.about.get(MET):
+            there = torch.from_numpy(self.catalog.indices_of(met)).to(unknown.device)
+            unknown &= ~torch.isin(indices, there)
         return unknown if read else torch.zeros_like(unknown)
 
     @property

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import os
 
 from fastapi import APIRouter, HTTPException
@@ -13,6 +14,8 @@ from mmrec.serving.item_presenter import ItemPresenter
 from mmrec.serving.lanes import lane
 from mmrec.serving.schemas import Changed, Ids, Rows
 
+log = logging.getLogger(__name__)
+
 IMAGE_HEADERS = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 
@@ -21,7 +24,12 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
     router, changing = APIRouter(), lane(1)
 
     def changed(items: list[ItemId]) -> Changed:
-        return Changed(items=items, note=live.without_content(items))
+        try:
+            note = live.without_content(items)
+        except OSError as error:  # an error would claim that the items were not stored
+            log.warning("items %.200s are stored; what they lack is not known: %s", items, error)
+            note = None
+        return Changed(items=items, note=note)
 
     @router.post("/items", summary="Add items", status_code=201, response_model_exclude_none=True)
     @changing

@@ -17,6 +17,7 @@ from mmrec.serving.schemas import (
     ListRequest,
     PastEvent,
     Recommendations,
+    Similar,
     Text,
     User,
     checked_time,
@@ -114,11 +115,15 @@ def list_routes(
         item: Annotated[str, Query()],
         k: Annotated[int, Query(ge=1, le=longest)] = 10,
         where: Conditions = None,
-    ) -> Recommendations:
-        """The score is the cosine similarity of the vectors; the item itself is left out."""
-        version = live.version
-        found = live.similar(presenter.id_of(item), k, where=_conditions(where))
-        return Recommendations(items=[presenter.line(line) for line in found], model=version)
+    ) -> Similar:
+        """The score is the cosine similarity of the vectors; the item itself is left out.
+
+        There are none for an item of which nothing is known.
+        """
+        version, id = live.version, presenter.id_of(item)
+        found = live.similar(id, k, where=_conditions(where))
+        note = None if found else live.without_content([id])
+        return Similar(items=[presenter.line(line) for line in found], model=version, note=note)
 
     @router.get("/explain", summary="Why an item is recommended to a user", dependencies=STRICT)
     @computing
