@@ -11,11 +11,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from mmrec.models.finite import NotFiniteError
 from mmrec.training.resume import kept
-
-
-class NotFiniteError(ValueError):
-    """A loss or a weight that is NaN or infinite."""
 
 
 class FiniteLoss(Callback):

@@ -242,6 +242,13 @@ class NoPadding(GRUInterest):
         return states.masked_fill(~mask.unsqueeze(2), float("nan"))
 
 
+class LogGap(GRUInterest):
+    """An interest that is infinite where a gap is unknown."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask) + gap.log1p().unsqueeze(-1)
+
+
 class Undefined(ConcatFusion):
     def forward(self, features, present):
         return super().forward(features, present) * float("nan")
@@ -280,6 +287,10 @@ class Infinite(MLPScorer):
             "to an output of shape (2, 3, 8); got (2, 3, 5)",
         ),
         ({"interest": Flat(8)}, "to an output of shape (2, 3, 8); got (2, 3)"),
+        (
+            {"interest": LogGap(8)},
+            "each (2, 3), also where a gap is unknown (-1), to finite numbers; got NaN or infinity",
+        ),
         ({"interest": OfVectors(8)}, "the interest OfVectors must take vectors (2, 3, 8), mask"),
         (
             {"fusion": Short},

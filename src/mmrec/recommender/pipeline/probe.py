@@ -61,10 +61,13 @@ def _check_interest(role: str, interest: Any, model: SequentialModel, device: to
     """Check the interests of two histories; what lies in padding is never read."""
     vectors = inputs_like(interest, 2, 3, interest.dim).to(device)
     mask = torch.tensor([[True, True, True], [True, False, False]], device=device)
-    given = vectors, mask, torch.zeros_like(mask).float(), torch.zeros_like(mask).long()
+    gap = torch.zeros_like(mask).float()
+    given = vectors, mask, gap, torch.zeros_like(mask).long()
     what = f"vectors (2, 3, {interest.dim}), mask, gap and event_type, each (2, 3)"
     output = probe(role, interest, given, (2, 3, interest.interest_dim), what)
     _check_finite(role, what, output[mask])
+    output = interest(vectors, mask, gap - 1, given[3])
+    _check_finite(role, f"{what}, also where a gap is unknown (-1),", output[mask])
 
 
 def _check_scorer(role: str, scorer: Any, model: SequentialModel, device: torch.device) -> None:
