@@ -1,6 +1,5 @@
 """Says which part of a model gave the first numbers that are not finite."""
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
