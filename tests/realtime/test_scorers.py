@@ -1,15 +1,19 @@
 """Live lists of retrieval scorers and rerankers are those of the recommender."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
+import torch
 
 pytest.importorskip("usearch")
 
 from mmrec import Recommender
 from mmrec.models import SequentialModel
+from mmrec.models.finite import NotFiniteError
 from mmrec.realtime import ExactIndex, HnswIndex, RealtimeRecommender
 from mmrec.recommender.parts import SLOTS
+from mmrec.scoring import BilinearScorer, MLPScorer
 
 SIZES = {"dim": 16, "interest_dim": 16}
 EVENTS = [("i3", 10.0), ("i4", 20.0), ("i5", 30.0)]
@@ -69,3 +73,28 @@ def test_a_short_list_is_scanned_before_what_is_behind_it(by_id, stirred):
         assert len(expected) == min(6, 2 * most)
         scores = [line.score for line in found]
         assert scores == sorted(scores, reverse=True)
+
+
+class Endless(MLPScorer):
+    def forward(self, states, candidates):
+        return super().forward(states, candidates) - torch.inf
+
+
+@pytest.mark.parametrize("part", ["interest", "scorer", "reranker"])
+def test_the_part_whose_numbers_are_not_finite_is_named(by_id, part):
+    made = with_part(deepcopy(by_id), "scorer", BilinearScorer(**SIZES))
+    if part == "reranker":
+        made = with_part(by_id, "reranker", Endless(**SIZES))
+    else:
+        with torch.no_grad():
+            for weight in getattr(made.model, part).parameters():
+                weight.fill_(torch.nan)
+    named = f"the {part} .* must give finite .*; got NaN or infinity for 1 of 1 "
+    with pytest.raises(NotFiniteError, match=named):
+        made.recommend(["i1", "i2"])
+    if part == "scorer":  # an index holds no such vectors
+        return
+    live = RealtimeRecommender(made)
+    with pytest.raises(NotFiniteError, match=named):
+        live.recommend(history=["i1", "i2"])
+    assert live.recommend(history=[])

@@ -2,12 +2,14 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from threading import Event
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from mmrec.data import Catalog, EventReader
 from mmrec.realtime import RealtimeRecommender, SqliteLog
@@ -1008,3 +1010,16 @@ def test_an_item_that_was_posted_a_moment_ago_is_like_another(stocked, connect):
     assert client.post("/items", json={"items": [twin]}).status_code == 201
     assert ids(client.get("/similar", params={"item": "i4", "k": 1})) == ["new"]
     assert ids(client.get("/similar", params={"item": "new", "k": 1})) == ["i4"]
+
+
+def test_a_model_that_is_not_finite_is_an_error_of_the_server(by_id, connect, caplog):
+    model = deepcopy(by_id.model)
+    with torch.no_grad():
+        for weight in model.interest.parameters():
+            weight.fill_(torch.nan)
+    live = RealtimeRecommender(Recommender(replace(by_id.state, model=model)))
+    answer = connect(live).post("/recommend", json={"history": ["i1", "i2"]})
+    assert answer.status_code == 500
+    said = answer.json()["detail"]
+    assert "must give finite interests; got NaN or infinity" in said
+    assert f"a list could not be made: {said}" in caplog.text

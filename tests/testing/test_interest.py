@@ -70,6 +70,20 @@ class OfGaps(Mean):
         return super().forward(vectors, mask) + 0 * gap.sum(1).view(-1, 1, 1)
 
 
+class LogGap(Mean):
+    """Is infinite where a gap is unknown."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask) + gap.log1p().unsqueeze(-1)
+
+
+class PerGap(Mean):
+    """Is infinite where a gap is 0."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask) + (1 / gap).unsqueeze(-1)
+
+
 class OneTypeTooFew(Mean):
     """Has no row for the last type."""
 
@@ -344,6 +358,11 @@ class Widthless(Mean):
             "does not depend on what lies in padding of event_type, here 1; got a difference",
         ),
         (OfGaps, "does not depend on what lies in padding of gap, here nan; got NaN or infinity"),
+        (
+            LogGap,
+            "breaks 'gaps': expected finite interests where a gap is -1, which is unknown; got",
+        ),
+        (PerGap, "breaks 'gaps': expected finite interests where a gap is 0; got NaN or infinity"),
         (
             OneTypeTooFew,
             "breaks 'event types': expected an output for event types from 0, which is unknown, up "

@@ -103,6 +103,39 @@ def overwriting(logits, target, candidates, log_q):
     return loss
 
 
+class Untaught(nn.Module):
+    """Its weight gets no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, logits, target, candidates, log_q):
+        return softmax(logits * self.scale.detach(), target, candidates, log_q)
+
+
+class Rooted(Untaught):
+    """Its weight gets an infinite gradient."""
+
+    def forward(self, logits, target, candidates, log_q):
+        factor = 1 + (self.scale - self.scale.detach()).abs().sqrt()
+        return softmax(logits * factor, target, candidates, log_q)
+
+
+class Tempered(Untaught):
+    """It is right."""
+
+    def forward(self, logits, target, candidates, log_q):
+        return softmax(logits.float() / self.scale, target, candidates, log_q)
+
+
+SCALE = torch.tensor(2.0, requires_grad=True)
+
+
+def outside(logits, target, candidates, log_q):
+    return softmax(logits, target, candidates, log_q) * SCALE
+
+
 class Twice(torch.autograd.Function):
     @staticmethod
     def forward(ctx, value):
@@ -149,6 +182,9 @@ def rounded(logits, target, candidates, log_q):
         (upside_down, "breaks 'target': expected less than"),
         (first_rows_first, "breaks 'rows': expected the same loss in whatever order rows are; got"),
         (by_slot, "breaks 'slots': expected the same loss in whatever order slots are; got a"),
+        (Untaught, "breaks 'weights': expected a gradient of the weight 'scale'; got none"),
+        (outside, "breaks 'weights': expected weights that are parameters of an nn.Module; got"),
+        (Rooted, "breaks 'weights': expected a finite gradient of the weight 'scale'; got NaN or"),
         (overwriting, "breaks 'inputs stay': expected that log_q stays as it was given; got other"),
         (doubled, "breaks 'gradcheck': expected a gradient of the logits of"),
         (half, "breaks 'bfloat16': expected a loss in float32 or wider of logits in bfloat16; got"),
@@ -168,6 +204,7 @@ class Weighted(nn.Module):
 
 
 def test_what_is_right_passes_as_a_function_a_class_an_object_and_a_name():
+    assert check_loss(Tempered) == check_loss(softmax)
     assert (
         check_loss(softmax) == check_loss(Weighted) == check_loss(Weighted()) == check_loss("bpr")
     )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from lightning import Callback
+from torch import nn
 
 from mmrec.baselines import Popularity
 from mmrec.data import RawSource, TableSource
@@ -20,7 +21,7 @@ from mmrec.sampling import (
     UnionSampler,
 )
 from mmrec.scoring import MLPScorer
-from mmrec.training import SequenceDataModule, SequentialRecommender
+from mmrec.training import MovingAverage, SequenceDataModule, SequentialRecommender
 
 
 class Steps(Callback):
@@ -251,6 +252,26 @@ def test_a_step_computes_the_loss_it_was_given(split, sources):
     assert torch.equal(seen["target"], output.target)
     assert torch.equal(seen["candidates"], output.candidates)
     assert torch.equal(seen["log_q"], batch.pool.log_q[output.slots])
+
+
+class Tempered(nn.Module):
+    """A loss with a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, logits, target, candidates, log_q):
+        return softmax_loss(logits / self.temperature, target, candidates, log_q)
+
+
+def test_the_weights_of_a_loss_are_trained(split, fit):
+    module, loop = fit(
+        split(users=16), loss=Tempered(), trained={"callbacks": [MovingAverage(0.5)]}
+    )
+    steps = loop.global_step
+    assert steps > 1
+    assert 1e-3 < abs(float(module.loss.temperature.detach()) - 3) <= 0.02 * steps
 
 
 def test_same_seed_same_weights(split, fit):

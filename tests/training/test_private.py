@@ -18,6 +18,7 @@ from mmrec.scoring import MLPScorer
 from mmrec.training import UserBatches, train_privately
 from mmrec.training.private import (
     check_model,
+    check_weightless,
     private_step,
     trained_parameters,
     user_gradients,
@@ -126,6 +127,19 @@ def trained(made, sources, **options):
     batches = batches_of(made, sources, batch_size=options.pop("batch_size", 20))
     defaults = {"epsilon": 8.0, "delta": 1e-4, "epochs": 1}
     return model, train_privately(model, batches, softmax_loss, **(defaults | options))
+
+
+class Tempered(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.temperature = torch.nn.Parameter(torch.tensor(3.0))
+
+
+def test_a_loss_with_weights_is_refused():
+    with pytest.raises(ValueError, match=r"without weights .*; got \['temperature'\] in Tempered"):
+        check_weightless(Tempered())
+    check_weightless(Tempered().requires_grad_(False))
+    check_weightless(softmax_loss)
 
 
 def test_what_was_reached_is_close_to_what_was_asked_for(split, features):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from math import floor, log10
 
 
 def counted(number: int, what: str) -> str:
@@ -100,3 +101,16 @@ def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     folded = {one.lower(): one for one in known}
     near = get_close_matches(name, folded, n=1)
     return folded[near[0]] if near else None
+
+
+def gain_said(gain: float, error: float) -> str:
+    """Return a gain and its standard error, with two significant digits of the error.
+
+    There are four decimals or more.
+
+    Example:
+        >>> gain_said(0.0123, 0.0045), gain_said(2.6e-05, 2.61e-05), gain_said(-0.1, 0.0)
+        ('+0.0123 ± 0.0045', '+0.000026 ± 0.000026', '-0.1000 ± 0.0000')
+    """
+    digits = 4 if error <= 0 else max(4, 1 - floor(log10(error)))
+    return f"{gain:+.{digits}f} ± {error:.{digits}f}"

@@ -31,7 +31,7 @@ def hard_bpr_loss(
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
-        candidates: slots that are negatives; None for all. Slot 0 never is.
+        candidates: slots that are negatives; None for all. Slot 0 is padding and never is.
         log_q: ignored, and accepted so that all losses have the same arguments. The distribution
             of the negatives is part of this loss; drawn uniformly, they are those of the paper.
         hardest: number of negatives of a row, K.

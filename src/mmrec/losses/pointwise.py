@@ -24,7 +24,7 @@ def bce_loss(
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
-        candidates: slots that are negatives; None for all. Slot 0 never is.
+        candidates: slots that are negatives; None for all. Slot 0 is padding and never is.
         log_q: ignored, and accepted so that all losses have the same arguments. The distribution
             of the negatives is part of this loss.
 
@@ -81,7 +81,7 @@ def gbce_loss(
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
-        candidates: slots that are negatives; None for all. Slot 0 never is.
+        candidates: slots that are negatives; None for all. Slot 0 is padding and never is.
         log_q: log of the probability that a slot's item is in the pool; None if all items are.
         calibration: t, from 0 to 1; with 1 scores are probabilities of a model that met all items.
         from_chance: whether a score of 0 is the probability of chance; if not, it is one half, as

@@ -26,7 +26,7 @@ def shortlist(
         logits: the retrieval scorer's score of every slot for every row, ``-inf`` for what is on no
             short list.
         target: each row's target slot, never 0. It comes first even if it is not a candidate.
-        candidates: slots that may be negatives; None for all. Slot 0 never is.
+        candidates: slots that may be negatives; None for all. Slot 0 is padding and never is.
         size: number of negatives, K.
 
     Raises:

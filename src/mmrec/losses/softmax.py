@@ -20,6 +20,9 @@ def softmax_loss(
 ) -> Float[Tensor, ""]:
     r"""Return the mean negative log-likelihood of the target among the pool's candidates.
 
+    Column 0 of ``logits`` is padding and is left out, also where ``candidates[0]`` is True. Scores
+    without such a column get one by ``F.pad(logits, (1, 0))``, and their targets are one higher.
+
     With the whole catalogue as the pool this is the cross-entropy. With a smaller pool, ``log_q``
     makes the sum over the pool an unbiased estimate of the sum over the catalogue:
 
@@ -30,8 +33,8 @@ def softmax_loss(
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0. It counts in its row even if it is not a candidate.
-        candidates: slots that are negatives of the other rows; None for all. Slot 0 never is.
-            Scores of the other slots change nothing, NaN and infinity included.
+        candidates: slots that are negatives of the other rows; None for all. Slot 0 is padding
+            and never is. Scores of the other slots change nothing, NaN and infinity included.
         log_q: log of the probability that the slot's item is in the pool (a pool is a set, so the
             probability of inclusion, not of one draw); None for 0, a pool that is the whole
             catalogue. A slot with ``-inf`` is never drawn, and is no negative of any row.
@@ -52,6 +55,10 @@ def softmax_loss(
         >>> logits = torch.tensor([[9.0, 1.0, 1.0], [9.0, 1.0, 1.0]])  # slot 0 is padding
         >>> softmax_loss(logits, torch.tensor([1, 2]))  # two equally likely items: log 2
         tensor(0.6931)
+        >>> padded = torch.nn.functional.pad(torch.randn(4, 9), (1, 0))
+        >>> wanted = torch.nn.functional.cross_entropy(padded[:, 1:], torch.arange(4))
+        >>> torch.allclose(softmax_loss(padded, 1 + torch.arange(4)), wanted)
+        True
         >>> log_q = torch.tensor([0.0, 0.5, 0.5]).log()  # in half of the pools: log 3
         >>> softmax_loss(logits, torch.tensor([1, 2]), log_q=log_q)
         tensor(1.0986)

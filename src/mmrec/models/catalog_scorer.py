@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmrec.cpu import fast_products
 from mmrec.data import Histories
+from mmrec.models.finite import check_reranked, check_scores_finite
 from mmrec.models.sequential import SequentialModel
 
 
@@ -85,16 +86,22 @@ class CatalogScorer:
     @torch.no_grad()
     @fast_products()
     def scores(self, histories: Histories) -> Float[Tensor, "B V1"]:
-        """Return the retrieval score of every catalogue index."""
+        """Return the retrieval score of every catalogue index.
+
+        Raises:
+            NotFiniteError: a score is NaN or infinite; the message names the part.
+        """
         asked, histories = histories, self._prepared(histories)
         with evaluating(self.model):
             scores = self.model.scores(histories, self.vectors, *self._users)
+            known = self.knows(asked).to(scores.device)
+            check_scores_finite(self.model, scores, known, histories, self.vectors, *self._users)
         for term in self.terms:
             scores = scores + term.bonus(asked, scores.shape[1] - 1).to(scores)
         if self.trend is not None and self.trend.active:
             scores = scores + self.trend.bonus(histories.at.cpu()).to(scores)
         # Few rows, if any, are empty: `where` over all scores would cost as much as ranking them.
-        for row in (~self.knows(asked)).nonzero().flatten().tolist():
+        for row in (~known).nonzero().flatten().tolist():
             scores[row] = self.popular(float(histories.at[row])).to(scores.dtype)
         return scores
 
@@ -137,6 +144,9 @@ class CatalogScorer:
 
         Excluded items are removed first, so that they take no place on the short list. Without a
         reranker, or without an interest, the order of ``scores`` is kept.
+
+        Raises:
+            NotFiniteError: the reranker gives NaN or infinity.
         """
         scores = scores.masked_fill(exclude, -torch.inf)
         if self.model.reranker is None:
@@ -145,7 +155,10 @@ class CatalogScorer:
         with evaluating(self.model):
             states = self.model.interests(histories, self.vectors, *self._users)
             ranked = self.model.rerank(scores, states, self.vectors)
-        return torch.where(known.to(scores.device).unsqueeze(1), ranked, scores)
+        known = known.to(scores.device)
+        best = ranked[known].amax(1, keepdim=True)  # -inf where no item may be on the list
+        check_reranked(self.model, best.masked_fill(best == -torch.inf, 0))
+        return torch.where(known.unsqueeze(1), ranked, scores)
 
     @property
     def _users(self) -> tuple[Tensor, ...]:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mmrec.affinities import without_novelty
+from mmrec.models.finite import check_interest_finite, check_queries_finite, check_reranked
 from mmrec.realtime.index.index import SummingIndex
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.lists import Recommendation, lines, similar_items
@@ -93,7 +94,12 @@ def interest_list(
         allowed: the only items that may be on the list; None allows all that are available.
         bonus: what is added to the score of each item.
         quotas: how many items may have the same value.
+
+    Raises:
+        NotFiniteError: a part of the model gives NaN or infinity; the message names it.
     """
+    check_interest_finite(now.model, interest)
+    check_queries_finite(now.model, now.model.scorer.index_queries(interest))
     left_out = np.zeros(0, dtype=np.int64) if exclude is None else exclude[exclude > 0]
 
     def best(count: int, some: Bool[Tensor, " V1"] | None) -> Found:
@@ -130,6 +136,7 @@ class _Reranked:
             assert model.reranker is not None
             vectors = self.now.vectors[keys].unsqueeze(0)
             scores = scores + model.reranker(self.interest, vectors)[0].float()
+            check_reranked(model, scores.unsqueeze(0))
             order = scores.argsort(descending=True, stable=True)
             keys, scores = keys[order], scores[order]
         if len(scores):

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmrec.affinities import without_novelty
 from mmrec.data import Catalog, Histories, ItemId, PastEvent
 from mmrec.models import CatalogScorer
+from mmrec.models.finite import NotFiniteError
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.popular import popular_items
 from mmrec.recommender.quotas import Found, Quotas
@@ -147,9 +148,14 @@ def similar_items(
 
     Give ``vectors`` without columns that say whether an item is new, see
     :func:`mmrec.affinities.without_novelty`.
+
+    Raises:
+        NotFiniteError: an item vector is NaN or infinite.
     """
     lengths = torch.linalg.vector_norm(vectors, dim=1).clamp_(min=1e-12)
     scores = (vectors @ F.normalize(vectors[index], dim=0)).div_(lengths)  # no copy of the table
+    if not bool(scores[1:].isfinite().all()):
+        raise NotFiniteError("items like one need finite item vectors; got NaN or infinity")
     scores.masked_fill_(~allowed, -torch.inf)
     scores[index] = -torch.inf
     return top_list(catalog, scores, k, "similarity", quotas)

@@ -231,6 +231,9 @@ class ModelOptions(_Group):
         description="Share of NDCG@10 that other items may lose, so that items without events are "
         "found; five times as much if all items together lose nothing. Measured on validation.",
     )
+    keep_reranker: bool = Field(
+        False, description="Keep a reranker even if it does not help on validation."
+    )
     request_time: bool = Field(
         True, description="Use the time from the last event to the request as an input."
     )

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
-from mmrec.data.wording import counted, duration
+from mmrec.data.wording import counted, duration, gain_said
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.zoo import MODEL
@@ -205,7 +205,7 @@ def _of_trend(report: Mapping[str, Any]) -> list[str]:
     if facts["chosen"] is None:
         return ["trend: neither what is popular now nor the age of items lifts validation"]
     found = facts["terms"][facts["chosen"]]
-    gain = f"{found['gain']:+.4f} ± {found['standard_error']:.4f}"
+    gain = gain_said(found["gain"], found["standard_error"])
     return [f"trend: {facts['chosen']} (NDCG@10 on validation {gain})"]
 
 
@@ -218,10 +218,10 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
     new = _nothing_for_new(facts.get("cold", {}))
     if not weights:
         return ["affinities: none lifts validation", *new]
-    gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
+    gain = gain_said(facts["gain"], facts["standard_error"])
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
     if (cold := facts.get("cold", {})).get("weights") and "gain" in cold:
-        line += f"; then on new items {cold['gain']:+.4f} ± {cold['standard_error']:.4f}"
+        line += f"; then on new items {gain_said(cold['gain'], cold['standard_error'])}"
         line += f", at a cost of {cold['cost']:.1%} for others"
     return [f"{line})", *new]
 
@@ -245,7 +245,7 @@ def _of_reranker(report: Mapping[str, Any]) -> list[str]:
     facts = report.get("reranker")
     if not facts:
         return []
-    gain = f"{facts['gain']:+.4f} ± {facts['standard_error']:.4f}"
+    gain = gain_said(facts["gain"], facts["standard_error"])
     return [f"reranker: {'kept' if facts['kept'] else 'left out'} (NDCG@10 on validation {gain})"]
 
 

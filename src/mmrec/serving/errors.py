@@ -1,5 +1,6 @@
 """Answers to refused requests: one sentence each. A refused request changes nothing."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from mmrec.data.wording import did_you_mean
+from mmrec.models.finite import NotFiniteError
 from mmrec.realtime import InvalidEvents
 from mmrec.serving.schemas import Problem
 from mmrec.serving.sentences import sentences
+
+log = logging.getLogger(__name__)
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request can't be applied to this catalogue."},
@@ -56,6 +60,11 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(ValueError)
     async def refused(_: Request, error: ValueError) -> JSONResponse:
         return problem(400, str(error))
+
+    @app.exception_handler(NotFiniteError)
+    async def broken(_: Request, error: NotFiniteError) -> JSONResponse:
+        log.error("a list could not be made: %s", error)  # the model is wrong, not the request
+        return problem(500, str(error))
 
     @app.exception_handler(InvalidEvents)
     async def invalid(_: Request, error: InvalidEvents) -> JSONResponse:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmrec.interest import Interest, LastInterest, SteppingInterest
-from mmrec.testing.contract import ContractError, expect_close, expect_output, first_line
+from mmrec.testing.contract import ContractError, expect, expect_close, expect_output, first_line
 from mmrec.testing.garbage import expect_hidden
 from mmrec.testing.making import DIM, Make, begin
 from mmrec.testing.modules import (
@@ -71,12 +71,13 @@ def check_interest(
     Example:
         >>> from mmrec.interest import GRUInterest
         >>> check_interest(GRUInterest)[:3]
-        ['attributes', 'event types', 'state']
+        ['attributes', 'event types', 'gaps']
     """
     contract, part, make = begin("interest", factory, KNOWN)
     contract.clause("attributes", expect_widths, part)
     case, long = (_case(make, part, lengths) for lengths in (LENGTHS, LONG))
     contract.clause("event types", expect_event_types, case)
+    contract.clause("gaps", expect_gaps, case)
     if isinstance(part, SteppingInterest):
         check_state(contract, case)
     check_module(contract, case, compile=compile)
@@ -133,6 +134,24 @@ def expect_event_types(case: Case) -> None:
             f"expected an output for event types from 0, which is unknown, up to num_event_types "
             f"itself, here {_TYPES}; got {type(error).__name__}: {first_line(error)}"
         ) from error
+
+
+def expect_gaps(case: Case) -> None:
+    """Raise a :class:`ContractError` if a part is finite for gaps, but not where one is 0 or -1."""
+
+    def is_finite(gap: Tensor) -> bool:
+        return bool(case.run(case.make(), case.inputs | {"gap": gap}).isfinite().all())
+
+    gap = case.inputs["gap"]
+    seconds = torch.ones_like(gap)
+    try:
+        right = is_finite(seconds)
+    except Exception:  # it is no matter of gaps; a later clause says it
+        return
+    if right:
+        expect(is_finite(0 * seconds), "finite interests where a gap is 0", "NaN or infinity")
+        unknown = is_finite(seconds.masked_fill(gap < 0, -1))
+        expect(unknown, "finite interests where a gap is -1, which is unknown", "NaN or infinity")
 
 
 def made_histories(dim: int, lengths: Sequence[int] = LENGTHS) -> Inputs:

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmrec.losses import Loss
+from mmrec.recommender.pipeline.probe import leaves_of
 from mmrec.testing.contract import expect, expect_close, expect_output
 from mmrec.testing.garbage import GARBAGE
 from mmrec.testing.making import begin
@@ -46,6 +47,7 @@ def check_loss(factory: str | Mapping[str, Any] | Loss | Callable[[], Loss]) -> 
     contract.clause("rows", _rows, loss, inputs)
     contract.clause("slots", _slots, loss, inputs)
     contract.clause("infinity", _infinity, loss, inputs)
+    contract.clause("weights", _weights, loss, inputs)
     contract.clause("gradcheck", _gradcheck, loss, inputs)
     contract.clause("bfloat16", _bfloat16, loss, inputs)
     contract.clause("negatives", _negatives, loss, inputs)
@@ -72,6 +74,10 @@ def _of(loss: Any, given: Inputs) -> Tensor:
     return value
 
 
+def _number(loss: Any, given: Inputs) -> float:
+    return float(_of(loss, given).detach())
+
+
 def _with_gradient(loss: Any, given: Inputs) -> tuple[Tensor, Tensor]:
     """Return a loss and its gradient of the logits."""
     logits = given["logits"].detach().clone().requires_grad_()
@@ -87,6 +93,28 @@ def _expect_finite(loss: Any, given: Inputs, of: str) -> None:
     value, gradient = _with_gradient(loss, given)
     expect_output(value, (), of)
     expect(bool(gradient.isfinite().all()), f"a finite gradient of {of}", "NaN or infinity")
+
+
+def _weights_of(loss: Any) -> dict[str, nn.Parameter]:
+    """Return the weights that training changes."""
+    named = loss.named_parameters() if isinstance(loss, nn.Module) else ()
+    return {name: weight for name, weight in named if weight.requires_grad}
+
+
+def _weights(loss: Any, inputs: Inputs) -> None:
+    """Each weight gets a finite gradient, and none lies outside of a module."""
+    logits = inputs["logits"].clone().requires_grad_()
+    value = _of(loss, inputs | {"logits": logits})
+    leaves = {id(leaf): leaf for leaf in leaves_of(value)}
+    known = {id(logits)}
+    for name, weight in _weights_of(loss).items():
+        expect(id(weight) in leaves, f"a gradient of the weight {name!r}", "none")
+        (gradient,) = torch.autograd.grad(value, weight, retain_graph=True)
+        finite = bool(gradient.isfinite().all())
+        expect(finite, f"a finite gradient of the weight {name!r}", "NaN or infinity")
+        known.add(id(weight))
+    others = [tuple(leaf.shape) for leaf in leaves.values() if id(leaf) not in known]
+    expect(not others, "weights that are parameters of an nn.Module", f"others of shapes {others}")
 
 
 def _scalar(loss: Any, inputs: Inputs) -> None:
@@ -125,11 +153,11 @@ def _infinity(loss: Any, inputs: Inputs) -> None:
 
 
 def _target(loss: Any, inputs: Inputs) -> None:
-    before = float(_of(loss, inputs))
+    before = _number(loss, inputs)
     for row, slot in enumerate(inputs["target"].tolist()):
         logits = inputs["logits"].clone()
         logits[row, slot] += 1
-        after = float(_of(loss, inputs | {"logits": logits}))
+        after = _number(loss, inputs | {"logits": logits})
         expected = f"less than {before:.4g} where the score of a target rises"
         expect(after < before, expected, f"{after:.4g}")
 
@@ -141,7 +169,7 @@ def _negatives(loss: Any, inputs: Inputs) -> None:
     """
     # Scores above 0, since a loss may also pull the scores of negatives towards 0.
     given = inputs | {"logits": inputs["logits"].abs()}
-    before, higher = float(_of(loss, given)), False
+    before, higher = _number(loss, given), False
     for row, slot in enumerate(inputs["target"].tolist()):
         negatives = given["candidates"].clone()
         negatives[slot] = False
@@ -151,7 +179,7 @@ def _negatives(loss: Any, inputs: Inputs) -> None:
             for by in (1.0, 10.0):
                 logits = given["logits"].clone()
                 logits[row] += by * raised
-                after = float(_of(loss, given | {"logits": logits}))
+                after = _number(loss, given | {"logits": logits})
                 expected = f"no less than {before:.4g} where scores of negatives rise"
                 expect(after >= before - 1e-5 * (1 + abs(before)), expected, f"{after:.4g}")
                 higher |= after > before + 1e-5

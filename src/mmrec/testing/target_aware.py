@@ -11,6 +11,7 @@ from mmrec.testing.contract import expect_close
 from mmrec.testing.interest import (
     KNOWN,
     expect_event_types,
+    expect_gaps,
     expect_padding,
     expect_widths,
     made_histories,
@@ -54,6 +55,7 @@ def check_target_aware(
     shape = (CANDIDATES, part.interest_dim)
     case = Case(make, _toward, inputs, "users", shape, ("vectors", "candidates"))
     contract.clause("event types", expect_event_types, case)
+    contract.clause("gaps", expect_gaps, case)
     check_module(contract, case, compile=compile)
     clauses = {"padding": expect_padding, "candidates": _candidates}
     for name, check in clauses.items():

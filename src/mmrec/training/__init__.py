@@ -1,11 +1,12 @@
 """Lightning wiring: the modules, the data modules, the optimizer and the callbacks."""
 
+from mmrec.models.finite import NotFiniteError
 from mmrec.training.averaging import MovingAverage
 from mmrec.training.callbacks import Watch, average_and_stop, callbacks
 from mmrec.training.click_data import ImpressionDataModule
 from mmrec.training.clicks import ClickRecommender
 from mmrec.training.data import SequenceDataModule, WindowBatches
-from mmrec.training.finite import FiniteLoss, NotFiniteError
+from mmrec.training.finite import FiniteLoss
 from mmrec.training.generative import GenerativeRecommender, fit_generative
 from mmrec.training.module import SequentialRecommender
 from mmrec.training.next_items import NextItemDataModule, NextItems

@@ -21,7 +21,8 @@ class ClickRecommender(LightningModule):
     Args:
         model: the model.
         loss: a loss of labeled impressions: :func:`mmrec.losses.click_loss` for probabilities,
-            :func:`mmrec.losses.click_softmax_loss` for the order within impressions.
+            :func:`mmrec.losses.click_softmax_loss` for the order within impressions. The
+            parameters of a loss that is a module are trained with the model.
         lr: learning rate of everything except trained text and image models.
         encoder_lr: learning rate of trained text and image models.
         weight_decay: weight decay of AdamW; biases, norms and vectors of missing modalities have
@@ -70,7 +71,7 @@ class ClickRecommender(LightningModule):
         if auxiliary is not None:
             loss = loss + auxiliary
         self.log("train_loss", loss, prog_bar=True, batch_size=max(len(batch), 1))
-        return keep_in_graph(loss, self.model) if several_processes() else loss
+        return keep_in_graph(loss, self) if several_processes() else loss
 
     def validation_step(self, batch: ImpressionBatch, batch_idx: int) -> None:
         """Add the metrics of a batch; the last one of a process may have no impression."""
@@ -94,7 +95,9 @@ class ClickRecommender(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with a warm-up and a cosine schedule, stepped with every batch."""
-        optimizer = build_optimizer(self.model, self.lr, self.encoder_lr, self.weight_decay)
+        optimizer = build_optimizer(
+            self.model, self.lr, self.encoder_lr, self.weight_decay, loss=self.loss
+        )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = warmup_cosine(optimizer, steps, self.warmup)
         return {

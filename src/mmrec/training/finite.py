@@ -1,6 +1,7 @@
 """Stops a training whose numbers are no longer finite."""
 
-import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from mmrec.models.finite import NotFiniteError
 from mmrec.training.resume import kept
-
-
-class NotFiniteError(ValueError):
-    """A loss or a weight that is NaN or infinite."""
 
 
 class FiniteLoss(Callback):
@@ -36,20 +34,19 @@ class FiniteLoss(Callback):
     def __init__(self, directory: Path | None = None, *, every: int | None = None) -> None:
         self.directory, self.every = directory, every
         self.losses: list[Tensor] = []
-        self.first = _FirstStep()
+        self.steps = _Steps()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """In the first step of all, remember which parts give finite numbers."""
-        if trainer.global_step == 0 and batch_idx == 0:
-            self.first.watch(pl_module)
+        """Watch which parts give finite numbers in the step."""
+        self.steps.watch(pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Check the loss."""
-        self.first.end()
+        self.steps.end()
         self.losses.append(outputs["loss"].detach())
         every = self.every or (1 if pl_module.device.type == "cpu" else 16)
         if len(self.losses) >= every:
@@ -67,7 +64,8 @@ class FiniteLoss(Callback):
         self._check(trainer, int(trainer.num_training_batches) - 1)
         checks = [torch.isfinite(value).all() for value in pl_module.parameters()]
         if not torch.stack(checks).all():
-            self._stop(trainer, "weights are no longer finite at the end of", "")
+            why = self.steps.reason_of_weights()
+            self._stop(trainer, "weights are no longer finite at the end of", "", why)
 
     def _check(self, trainer: Trainer, last: int) -> None:
         losses, self.losses = self.losses, []
@@ -78,53 +76,127 @@ class FiniteLoss(Callback):
             step = last + 1 - len(losses) + wrong[0] + 1
             loss = float(losses[wrong[0]])
             steps = int(trainer.num_training_batches)
-            reason = self.first.reason() if trainer.current_epoch == 0 and step == 1 else None
+            first = trainer.current_epoch == 0 and step == 1
+            reason = self.steps.reason(wrong[0] - len(losses), first=first)
             self._stop(trainer, f"the loss is {loss} in", f", step {step} of {steps}", reason)
+        self.steps.keep_last()
 
-    def _stop(self, trainer: Trainer, what: str, where: str, reason: str | None = None) -> None:
-        # The same steps would fail again; before the first one no weight has changed.
-        advice = reason or "start anew with a lower lr"
+    def _stop(self, trainer: Trainer, what: str, where: str, advice: str) -> None:
         if "32" not in str(trainer.precision):
             advice = f"try precision 32-true ({kept(self.directory)}), or {advice}"
         raise NotFiniteError(f"{what} epoch {trainer.current_epoch + 1}{where}; {advice}")
 
 
-class _FirstStep:
-    """Remembers in the first step which parts of a model gave finite numbers."""
+@dataclass
+class _Step:
+    """Sums of what the parts of a model gave in a step, and of the gradients of that, in order."""
+
+    outputs: list[tuple[str, Tensor]] = field(default_factory=list)
+    gradients: list[tuple[str, Tensor]] = field(default_factory=list)
+
+
+class _Steps:
+    """Remembers of the last steps which parts of a model gave finite numbers."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, Tensor]] = []
+        self.kept: list[_Step] = []
         self.hooks: list[RemovableHandle] = []
+        self.loss = "the loss"
 
     def watch(self, module: nn.Module) -> None:
         """Look at the outputs of the parts of a model until the step ends."""
-        self.found = []
-        for path, part in module.named_modules():
-            if match := _PART.fullmatch(path):
-                name = f"{match[1].replace('encoders.', 'encoder of ')} {type(part).__name__}"
-                self.hooks.append(part.register_forward_hook(partial(self._look, name)))
+        self.loss = f"the loss {_name_of(module.loss)}" if hasattr(module, "loss") else "the loss"
+        self.kept.append(_Step())
+        for path, part in _parts_of(module):
+            name = f"{path.replace('encoders.', 'encoder of ')} {type(part).__name__}"
+            look = partial(self._look, self.kept[-1], name)
+            self.hooks.append(part.register_forward_hook(look))
 
-    def _look(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            self.found.append((name, torch.isfinite(output.detach()).all()))
+    def _look(self, step: _Step, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            return
+        # A sum is the cheapest look; in half precision it would soon overflow.
+        step.outputs.append((name, output.detach().sum(dtype=torch.float32)))
+        if output.requires_grad:
+
+            def look_back(gradient: Tensor) -> None:
+                step.gradients.append((name, gradient.detach().sum(dtype=torch.float32)))
+
+            output.register_hook(look_back)
 
     def end(self) -> None:
         """Look no longer."""
         while self.hooks:
             self.hooks.pop().remove()
 
-    def reason(self) -> str | None:
-        """Return what may have spoilt the first loss; None if no part was watched."""
-        if not self.found:
-            return None
-        for name, finite in self.found:
-            if not finite:
-                return (
-                    f"the {name} gave the first numbers that are not finite, which may be the "
-                    f"reason, unless they lie in padding"
-                )
-        return "the parts of the model gave finite numbers, so look at the loss"
+    def keep_last(self) -> None:
+        """Forget all steps but the last, whose gradients may spoil the next one."""
+        del self.kept[:-1]
+
+    def reason(self, step: int, *, first: bool) -> str:
+        """Return what may have spoilt the loss of a step, and what to do.
+
+        Args:
+            step: the place of the step, from the last one: -1 is the last.
+            first: whether it is the first step of all, before which no weight has changed.
+        """
+        outputs = self.kept[step].outputs
+        wrong = _not_finite(outputs)
+        scores = [(name, value) for name, value in outputs if name.startswith("scorer ")]
+        if first and not outputs:
+            return f"look at {self.loss}"
+        if wrong is None or (scores and _not_finite(scores) is None):  # it may lie in padding
+            if first:
+                return f"the parts of the model gave finite numbers, so look at {self.loss}"
+            return f"{_LOWER}, or look at {self.loss}: the scores that it got are finite"
+        found = (
+            f"the {wrong} gave the first numbers that are not finite, which may be the reason, "
+            f"unless they lie in padding"
+        )
+        if first:
+            return found
+        before = self.kept[:step][-1:]
+        spoilt = _not_finite(before[0].gradients) if before else None
+        return f"{_LOWER}: {found}" if spoilt is None else self._of_gradient(spoilt)
+
+    def reason_of_weights(self) -> str:
+        """Return what may have spoilt the weights in the last step, and what to do."""
+        spoilt = _not_finite(self.kept[-1].gradients) if self.kept else None
+        return _LOWER if spoilt is None else self._of_gradient(spoilt)
+
+    def _of_gradient(self, name: str) -> str:
+        if name.startswith("scorer "):
+            return f"{_LOWER}, or look at {self.loss}: its gradient of the scores was not finite"
+        return (
+            f"{_LOWER}, or look at what reads the output of the {name}: the gradient of that was "
+            f"the first that was not finite"
+        )
 
 
-_PART = re.compile(r"model\.(?:items\.)?(encoders\.[^.]+|fusion|interest|request|scorer)")
-"""Paths of the parts of a model in the module that trains it."""
+def _not_finite(found: Sequence[tuple[str, Tensor]]) -> str | None:
+    """Return the name of the first number that is not finite."""
+    return next((name for name, value in found if not bool(value.isfinite())), None)
+
+
+def _name_of(loss: Any) -> str:
+    while isinstance(loss, partial):
+        loss = loss.func
+    return str(getattr(loss, "__name__", type(loss).__name__))
+
+
+def _parts_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Return the parts of the model in the module that trains it, by their paths."""
+    for prefix in ("model.items.encoders", "model.items", "model"):
+        holder: Any = module
+        for name in prefix.split("."):
+            holder = getattr(holder, name, None)
+        children = holder.named_children() if isinstance(holder, nn.Module) else ()
+        for name, part in children:
+            if prefix.endswith("encoders"):
+                yield f"encoders.{name}", part
+            elif name in _PARTS:
+                yield name, part
+
+
+_PARTS = ("fusion", "interest", "request", "scorer")
+_LOWER = "start anew with a lower lr"

@@ -35,7 +35,8 @@ class SequentialRecommender(LightningModule):
 
     Args:
         model: the model.
-        loss: the loss of the logits of a pool, see :mod:`mmrec.losses`.
+        loss: the loss of the logits of a pool, see :mod:`mmrec.losses`. The parameters of a loss
+            that is a module are trained with the model, at the rate ``lr``.
         lr: learning rate of everything except trained text and image models.
         encoder_lr: learning rate of trained text and image models.
         weight_decay: weight decay of AdamW; biases, norms and vectors of missing modalities have
@@ -98,7 +99,7 @@ class SequentialRecommender(LightningModule):
         if auxiliary is not None:
             loss = loss + auxiliary
         self.log("train_loss", loss, prog_bar=self.shows_loss, batch_size=len(batch))
-        return keep_in_graph(loss, self.model) if several_processes() else loss
+        return keep_in_graph(loss, self) if several_processes() else loss
 
     def _loss_of_targets(self, output: Output, batch: Batch) -> Tensor:
         """Return the weighted mean of the loss, with that of labeled negatives."""
@@ -206,7 +207,12 @@ class SequentialRecommender(LightningModule):
         """Return AdamW with a warm-up and a cosine schedule, stepped with every batch."""
         fused = "mixed" not in str(self.trainer.precision)
         optimizer = build_optimizer(
-            self.model, self.lr, self.encoder_lr, self.weight_decay, fused=fused
+            self.model,
+            self.lr,
+            self.encoder_lr,
+            self.weight_decay,
+            loss=self.loss,
+            fused=fused,
         )
         steps = self.schedule or int(self.trainer.estimated_stepping_batches)
         schedule = warmup_cosine(optimizer, steps, self.warmup)

@@ -1,6 +1,8 @@
 """The optimizer and the schedule of its learning rate."""
 
 import math
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,14 +19,15 @@ def build_optimizer(
     encoder_lr: float,
     weight_decay: float,
     *,
+    loss: Any = None,
     fused: bool = False,
 ) -> AdamW:
     """Return AdamW (arXiv 1711.05101) with ``encoder_lr`` for text and image models.
 
     Parameters with one axis (biases, norms, missing vectors) have no weight decay. Frozen
-    parameters are left out. ``fused`` updates all parameters in one pass: the arithmetic is the
-    same and it is several times faster, but in mixed precision the trainer cannot clip gradients
-    with it.
+    parameters are left out. Those of a ``loss`` that is a module are trained too. ``fused`` updates
+    all parameters in one pass: the arithmetic is the same and it is several times faster, but in
+    mixed precision the trainer cannot clip gradients with it.
     """
     heavy = {
         id(parameter)
@@ -33,7 +36,8 @@ def build_optimizer(
         for parameter in encoder.parameters()
     }
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
+    own = loss.parameters() if isinstance(loss, nn.Module) else ()
+    for parameter in chain(model.parameters(), own):
         if parameter.requires_grad:
             rate = encoder_lr if id(parameter) in heavy else lr
             decay = weight_decay if parameter.ndim > 1 else 0.0

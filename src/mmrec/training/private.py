@@ -69,8 +69,9 @@ def train_privately(
 
     Raises:
         ImportError: Opacus is not installed.
-        ValueError: the model has ids, trained encoders, a reranker or an auxiliary loss, the budget
-            is too low, or the weights are no longer finite.
+        ValueError: the model has ids, trained encoders, a reranker or an auxiliary loss, the loss
+            has weights that are trained, the budget is too low, or the weights are no longer
+            finite.
 
     References:
         Abadi et al., "Deep Learning with Differential Privacy" (arXiv 1607.00133).
@@ -82,6 +83,7 @@ def train_privately(
     from opacus.optimizers import DPOptimizer
 
     check_model(model)
+    check_weightless(loss)
     parameters = trained_parameters(model)
     device = parameters[0].device
     steps = epochs * math.ceil(1 / batches.sample_rate)
@@ -194,4 +196,18 @@ def check_model(model: SequentialModel) -> None:
         raise ValueError(
             "training with privacy has no auxiliary loss, because its gradient is not clipped per "
             f"user; got {type(part).__name__} with auxiliary_weight {part.auxiliary_weight}"
+        )
+
+
+def check_weightless(loss: Loss) -> None:
+    """Raise a ValueError for a loss with weights that are trained: they are not part of a model."""
+    names = (
+        []
+        if not isinstance(loss, nn.Module)
+        else [name for name, value in loss.named_parameters() if value.requires_grad]
+    )
+    if names:
+        raise ValueError(
+            f"training with privacy needs a loss without weights that are trained; got {names} in "
+            f"{type(loss).__name__}"
         )

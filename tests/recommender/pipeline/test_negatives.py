@@ -1,9 +1,13 @@
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch import nn
 
 from mmrec.data import Catalog, Interactions, windows
+from mmrec.losses import gbce_loss, softmax_loss
 from mmrec.recommender.parts import SLOTS
 from mmrec.recommender.pipeline.assemble import Recipe
 from mmrec.recommender.pipeline.data import split_log
@@ -30,6 +34,36 @@ def test_all_losses_are_called_alike(name):
     logits, target = torch.randn(3, 5), torch.tensor([1, 2, 4])
     loss = make_loss(Recipe({"loss": name}))
     assert loss(logits, target, torch.ones(5).bool(), torch.zeros(5)).isfinite()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        partial(gbce_loss, marg=1),
+        {"class_path": "mmrec.losses.gbce_loss", "init_args": {"marg": 1}},
+    ],
+)
+def test_a_loss_takes_no_unknown_argument(given):
+    with pytest.raises(
+        ValueError, match=r"^loss: mmrec.losses.gbce_loss takes .*; got \['marg'\]$"
+    ):
+        make_loss(Recipe({"loss": given}))
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, logits, target, candidates, log_q):
+        return softmax_loss(logits * self.scale, target, candidates, log_q)
+
+
+def test_each_training_begins_with_the_weights_of_the_loss_that_was_given():
+    given = Scaled()
+    first, second = (make_loss(Recipe({"loss": given})) for _ in range(2))
+    assert len({id(one.scale) for one in (given, first, second)}) == 3
+    assert first.scale.item() == second.scale.item() == 2
 
 
 @pytest.mark.parametrize("negatives", SLOTS["negatives"].names)

@@ -45,9 +45,24 @@ def infinite(logits, target, candidates, log_q):
     return softmax_loss(logits, target) / 0
 
 
+class Outside:
+    """A loss with a weight that no module holds."""
+
+    def __init__(self):
+        self.scale = torch.nn.Parameter(torch.tensor([3.0]))
+
+    def __call__(self, logits, target, candidates, log_q):
+        return softmax_loss(logits * self.scale, target, candidates, log_q)
+
+
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
+        (
+            Outside(),
+            "the loss Outside must keep its weights as parameters of an nn.Module, since others "
+            "are not trained; got others of shapes [(1,)]",
+        ),
         (
             two_arguments,
             "the loss two_arguments must take logits (N, P), target (N,), candidates (P,) and "
@@ -159,9 +174,17 @@ class Single(Drawing):
         return self.said
 
 
+class Learned(Drawing, nn.Module):
+    def __init__(self):
+        nn.Module.__init__(self)
+        Drawing.__init__(self, np.array([1, 2]))
+        self.rate = nn.Parameter(torch.ones(2))
+
+
 @pytest.mark.parametrize(
     ("sampler", "message"),
     [
+        (Learned(), "must have no weights to train, because draws have no gradient; got ['rate']"),
         (Drawing([1, 2]), "must draw a one-dimensional array of whole numbers; got list"),
         (Drawing(np.array([1.0])), "must draw a one-dimensional array of whole numbers; got float"),
         (Drawing(np.array([0, 1])), "must draw indices of the catalogue, from 1 to 5; got 0"),
@@ -219,6 +242,13 @@ class NoPadding(GRUInterest):
         return states.masked_fill(~mask.unsqueeze(2), float("nan"))
 
 
+class LogGap(GRUInterest):
+    """An interest that is infinite where a gap is unknown."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask) + gap.log1p().unsqueeze(-1)
+
+
 class Undefined(ConcatFusion):
     def forward(self, features, present):
         return super().forward(features, present) * float("nan")
@@ -257,6 +287,10 @@ class Infinite(MLPScorer):
             "to an output of shape (2, 3, 8); got (2, 3, 5)",
         ),
         ({"interest": Flat(8)}, "to an output of shape (2, 3, 8); got (2, 3)"),
+        (
+            {"interest": LogGap(8)},
+            "each (2, 3), also where a gap is unknown (-1), to finite numbers; got NaN or infinity",
+        ),
         ({"interest": OfVectors(8)}, "the interest OfVectors must take vectors (2, 3, 8), mask"),
         (
             {"fusion": Short},

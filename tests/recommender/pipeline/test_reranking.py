@@ -7,7 +7,9 @@ import torch
 
 from mmrec import Recommender
 from mmrec.layers import record_init_args
+from mmrec.recommender.pipeline import reranking
 from mmrec.recommender.pipeline.reranking import with_useful_reranker
+from mmrec.recommender.report import Report
 from mmrec.scoring import DotScorer, MLPScorer
 
 
@@ -71,6 +73,25 @@ def test_one_that_helps_is_kept(plain):
     assert facts["reranker"]["kept"] is True
     assert facts["reranker"]["gain"] > 0.1
     assert facts["reranker"]["gain"] > 3 * facts["reranker"]["standard_error"]
+
+
+@pytest.mark.parametrize(("errors", "kept"), [(1.4, False), (1.6, True)])
+def test_a_gain_within_chance_is_none(plain, monkeypatch, errors, kept):
+    model = deepcopy(plain.model)
+    model.reranker = Product(1.0)
+    state, split = replace(plain.state, model=model), plain._split("evaluate", None, None, None)
+    gained = {"gain": errors * 2.6e-05, "standard_error": 2.6e-05}
+    monkeypatch.setattr(reranking, "compare", lambda after, before, users: gained)
+    made, facts = with_useful_reranker(state, split)
+    assert facts["reranker"]["kept"] is kept is (made.model.reranker is not None)
+    assert "± 0.000026)" in str(Report(plain.report | facts))
+
+
+def test_it_is_kept_if_that_is_wanted(fit):
+    made = fit(Product(-100.0), keep_reranker=True, refit="all")
+    assert made.report["reranker"]["kept"] is True
+    assert made.report["reranker"]["gain"] < -0.1
+    assert isinstance(made.model.reranker, Product)
 
 
 def test_too_few_users_conclude_nothing(fit):

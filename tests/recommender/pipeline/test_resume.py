@@ -4,6 +4,7 @@ from zipfile import ZipFile
 
 import pytest
 import torch
+from torch import nn
 
 from mmrec.data import Catalog, Interactions
 from mmrec.losses import softmax_loss
@@ -258,12 +259,24 @@ def test_a_checkpoint_with_a_flipped_bit_gives_way_too(whole, fit, interrupted, 
     assert same(whole, resumed)
 
 
+class Tempered(nn.Module):
+    """A loss with a weight of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, logits, target, candidates, log_q):
+        return softmax_loss(logits / self.temperature, target, candidates, log_q)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"interest": "sasrec", "reranker": None},
         {"interest": "lrurec", "layers": 1, "loss": "bpr", "negatives": "in-batch"},
         {"precision": "bf16-mixed", "workers": 1, "negatives": "uniform", "pool_size": 4},
+        {"loss": Tempered},
     ],
 )
 def test_every_kind_of_training_goes_on_to_the_same_bytes(fit, interrupted, tmp_path, changes):

@@ -37,6 +37,8 @@ from mmrec.recommender.pipeline.unused import unused_options
         ({"epsilon": 8.0, "refit": "valid"}, {}, {"refit": "the privacy budget covers one"}),
         ({"epsilon": 8.0, "refit": "none"}, {}, {}),
         ({"refit": "valid"}, {}, {}),
+        ({"keep_reranker": True}, {}, {"keep_reranker": "there is no reranker"}),
+        ({"keep_reranker": True}, {"reranker": "mlp"}, {}),
         ({"affinities": False, "new_item_cost": 0.1}, {}, {"new_item_cost": "affinities are not"}),
         (
             {"modalities": "id,side:year", "modality_dropout": 0.2},

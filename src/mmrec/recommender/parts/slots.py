@@ -48,10 +48,12 @@ from mmrec.losses import (
 from mmrec.recommender.parts.spec import (
     PartSpec,
     call_factory,
+    check_names,
     import_path,
     path_of,
     spec_of_call,
     spec_of_object,
+    unwrapped,
 )
 from mmrec.sampling import (
     FullSampler,
@@ -133,7 +135,7 @@ class Slot:
 
     def make(self, given: Any, known: Mapping[str, Any]) -> tuple[Any, PartSpec]:
         """Return the part, and the spec from which a RUN makes it again."""
-        made = self.factory(given)
+        made = self._factory(given)
         if self.is_built(made):  # a copy, so that training leaves what was given as it is
             return deepcopy(made), spec_of_object(made)
         part, target, arguments = self._called(made, known)
@@ -141,8 +143,15 @@ class Slot:
 
     def create(self, given: Any, known: Mapping[str, Any]) -> Any:
         """Return the part alone; its arguments need not be JSON, since no RUN makes it again."""
-        made = self.factory(given)
+        made = self._factory(given)
         return made if self.is_built(made) else self._called(made, known)[0]
+
+    def _factory(self, given: Any) -> Any:
+        """Return what :meth:`factory` does; a ``ValueError`` if a partial sets unknown names."""
+        made = self.factory(given)
+        if isinstance(made, partial):
+            check_names(self.name, *unwrapped(self.name, made))
+        return made
 
     def _called(self, factory: Any, known: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Return what :func:`call_factory` does; a ``ValueError`` if it has made no part."""

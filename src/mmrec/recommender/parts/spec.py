@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -173,12 +173,9 @@ def call_factory(
         parameters = signature(target).parameters.values()
     except ValueError as error:
         raise ValueError(f"{slot}: {path_of(target)} has no signature to read") from error
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    check_names(slot, target, given)
+    names = _names_of(parameters)
     arguments = {name: known[name] for name in names if name in known} | given
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    unknown = sorted(set(arguments) - set(names))
-    if unknown and not open_ended:
-        raise ValueError(f"{slot}: {path_of(target)} takes {names}; got {unknown}")
     lacking = [
         p.name
         for p in parameters
@@ -190,6 +187,34 @@ def call_factory(
             f"{sorted(known)}; set the others with functools.partial"
         )
     return target(**arguments), target, arguments
+
+
+def check_names(slot: str, target: Any, given: Mapping[str, Any]) -> None:
+    """Raise a ``ValueError`` if keywords are no parameters of a class or function.
+
+    Nothing is said of one whose signature can't be read.
+
+    Example:
+        >>> from mmrec.losses import gbce_loss
+        >>> check_names("loss", gbce_loss, {"rate": 1})
+        Traceback (most recent call last):
+        ...
+        ValueError: loss: mmrec.losses.gbce_loss takes ['logits', 'target', ...]; got ['rate']
+    """
+    try:
+        parameters = list(signature(target).parameters.values())
+    except (ValueError, TypeError):
+        return
+    names = _names_of(parameters)
+    unknown = sorted(set(given) - set(names))
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        path = path_of(target if is_importable(target) else type(target))
+        raise ValueError(f"{slot}: {path} takes {names}; got {unknown}")
+
+
+def _names_of(parameters: Iterable[Parameter]) -> list[str]:
+    """Return the parameters that can be given by name."""
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def spec_of_call(slot: str, target: Any, arguments: Mapping[str, Any]) -> PartSpec:

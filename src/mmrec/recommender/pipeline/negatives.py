@@ -1,8 +1,10 @@
 """The loss and the negatives of a recipe, made for a split."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from mmrec.data import Split, windows
 from mmrec.losses import Loss
@@ -22,12 +24,16 @@ ENCODED = 512
 def make_loss(recipe: Recipe) -> Loss:
     """Return the loss of a recipe; a class is called without arguments.
 
+    A module is copied, since its weights are trained: each training begins with those that were
+    given.
+
     Raises:
-        ValueError: a call of it does not return one finite number.
+        ValueError: a call of it does not return one finite number, or it has weights that would not
+            be trained.
     """
     loss: Loss = SLOTS["loss"].create(recipe.of("loss"), {})
     check_loss(loss)
-    return loss
+    return deepcopy(loss) if isinstance(loss, nn.Module) else loss
 
 
 def make_sampler(

@@ -61,10 +61,13 @@ def _check_interest(role: str, interest: Any, model: SequentialModel, device: to
     """Check the interests of two histories; what lies in padding is never read."""
     vectors = inputs_like(interest, 2, 3, interest.dim).to(device)
     mask = torch.tensor([[True, True, True], [True, False, False]], device=device)
-    given = vectors, mask, torch.zeros_like(mask).float(), torch.zeros_like(mask).long()
+    gap = torch.zeros_like(mask).float()
+    given = vectors, mask, gap, torch.zeros_like(mask).long()
     what = f"vectors (2, 3, {interest.dim}), mask, gap and event_type, each (2, 3)"
     output = probe(role, interest, given, (2, 3, interest.interest_dim), what)
     _check_finite(role, what, output[mask])
+    output = interest(vectors, mask, gap - 1, given[3])
+    _check_finite(role, f"{what}, also where a gap is unknown (-1),", output[mask])
 
 
 def _check_scorer(role: str, scorer: Any, model: SequentialModel, device: torch.device) -> None:
@@ -95,7 +98,8 @@ def _check_finite(role: str, what: str, output: Tensor) -> None:
 def check_loss(loss: Any) -> None:
     """Raise a ``ValueError`` unless a loss returns one finite number that has a gradient.
 
-    A copy of it is called with few scores, on the CPU. Nothing is said of a loss that can't be
+    It must have no weights other than the parameters of a module, because others are not trained. A
+    copy of it is called with few scores, on the CPU. Nothing is said of a loss that can't be
     copied, or that raises an error for them.
 
     Example:
@@ -133,12 +137,33 @@ def check_loss(loss: Any) -> None:
         raise ValueError(
             f"{role} must be finite for scores from -1 to 1; got {float(value.detach())}"
         )
+    known = {id(one) for one in copied.parameters()} if isinstance(copied, nn.Module) else set()
+    if others := [one for one in leaves_of(value) if one is not logits and id(one) not in known]:
+        raise ValueError(
+            f"{role} must keep its weights as parameters of an nn.Module, since others are not "
+            f"trained; got others of shapes {[tuple(one.shape) for one in others]}"
+        )
+
+
+def leaves_of(value: Tensor) -> list[Tensor]:
+    """Return the tensors that get a gradient of a number."""
+    found, left, met = list[Tensor](), [value.grad_fn], set[Any]()
+    while left:
+        node: Any = left.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        if hasattr(node, "variable"):
+            found.append(node.variable)
+        left += [following for following, _ in node.next_functions]
+    return found
 
 
 def check_sampler(sampler: Any, catalog_size: int) -> None:
     """Raise a ``ValueError`` unless a draw has different items of the catalogue, ascending.
 
-    A copy of the sampler draws; nothing is said of one that can't be copied.
+    A sampler must have no weights to train, because what it draws has no gradient. A copy of it
+    draws; nothing is said of one that can't be copied.
 
     Args:
         sampler: the sampler.
@@ -152,6 +177,12 @@ def check_sampler(sampler: Any, catalog_size: int) -> None:
         ValueError: the negatives FullSampler must draw indices of the catalogue, from 1 to 5; got 9
     """
     role = f"the negatives {_name_of(sampler)}"
+    weights = sampler.named_parameters() if isinstance(sampler, nn.Module) else ()
+    if trained := [name for name, value in weights if value.requires_grad]:
+        raise ValueError(
+            f"{role} must have no weights to train, because draws have no gradient; got {trained}: "
+            f"freeze them with requires_grad_(False)"
+        )
     if (copied := _copied(sampler)) is None:
         return
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""Whether a reranker is kept: only if it lifts the ranking of validation events."""
+"""Whether a reranker is kept: only if it surely lifts the ranking of validation events."""
 
 import logging
 from copy import copy
@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from mmrec.affinities.choice import compare
+from mmrec.affinities.choice import ERRORS, compare
 from mmrec.data import Split
+from mmrec.data.wording import gain_said
 from mmrec.evaluation.rank_buffer import rows_at_once
 from mmrec.metrics import ndcg, rank_of_target
 from mmrec.models import CatalogScorer, SequentialModel
@@ -29,7 +30,8 @@ def with_useful_reranker(
 ) -> tuple[RecommenderState, dict[str, Any]]:
     """Return a state without its reranker unless that lifts NDCG@10 on validation, and facts.
 
-    Nothing is concluded from too few validation events: the reranker is kept.
+    The gain must exceed 1.5 standard errors, as that of affinities. Nothing is concluded from too
+    few validation events: the reranker is kept. So it is with the option ``keep_reranker``.
     """
     split = state.labelled(split)
     requests = ValidRequests.of(split)
@@ -39,13 +41,14 @@ def with_useful_reranker(
     scorer = scorer_at(state, split, "valid")
     before, after = _ranked(scorer, requests)
     gained = compare(after, before, requests.users)
-    kept = gained["gain"] > 0
+    kept = state.options.keep_reranker or gained["gain"] > ERRORS * gained["standard_error"]
     facts = {"requests": len(before), "ndcg@10": float(before.mean()), **gained, "kept": kept}
     if not kept:
         log.warning(
-            "the reranker is left out: it changes NDCG@10 on validation by %+.4f (± %.4f)",
-            gained["gain"],
-            gained["standard_error"],
+            "the reranker is left out: it changes NDCG@10 on validation by %s, and must lift it by "
+            "more than %s standard errors; keep_reranker keeps it",
+            gain_said(gained["gain"], gained["standard_error"]),
+            ERRORS,
         )
         state = without_reranker(state)
     return state, {"reranker": facts}

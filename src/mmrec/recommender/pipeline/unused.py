@@ -62,6 +62,8 @@ def unused_options(
         found["modality_dropout"] = "the fusion reads one modality"
     if not options.affinities:
         found["new_item_cost"] = "affinities are not used"
+    if recipe.of("reranker") is None:
+        found["keep_reranker"] = "there is no reranker"
     if not trains_encoders(modalities):
         found |= dict.fromkeys(("encoder_lr", "max_items"), "no text or image model is trained")
     if not options.tuning.startswith("last-"):
