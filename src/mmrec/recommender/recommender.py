@@ -50,6 +50,7 @@ from mmrec.recommender.lists import (
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Own, Parts, handed_over
+from mmrec.recommender.parts.sources import warn_of_changed
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
@@ -690,7 +691,8 @@ class Recommender:
         """Read a RUN. No code in it is executed.
 
         Loading needs no pretrained weights. :meth:`add_items` needs them if encoders were frozen,
-        otherwise only the tokenizer.
+        otherwise only the tokenizer. A warning names parts from outside mmrec whose source has
+        changed since the training.
 
         Args:
             directory: the RUN.
@@ -708,6 +710,7 @@ class Recommender:
         place, folder = Path(directory), None if images is None else Path(images)
         own = handed_over(parts)
         made = cls(from_run(read_run(place), place, own, folder))
+        warn_of_changed(made.state.about, [part for _, part in own])
         made._own = own
         return made
 
