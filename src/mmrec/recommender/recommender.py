@@ -59,6 +59,7 @@ from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, with_known, without_leaks
 from mmrec.recommender.pipeline.measure import measure
+from mmrec.recommender.pipeline.own_interest import check_own_interest
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
@@ -224,6 +225,7 @@ class Recommender:
         if resolved.facts:
             plan = replace(plan, about={**plan.about, MODEL: resolved.facts})
         warn_of_unused(plan.options, recipe, plan.modalities, plan.check())
+        check_own_interest(recipe, plan.options, tuple(plan.split.sequences.event_types))
         if options.epsilon is not None:  # the budget covers one training
             plan = replace(plan, options=plan.options.replace(refit="none"))
         if place is not None:
