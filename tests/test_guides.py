@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 TOOLS = runpy.run_path(str(DOCS / "run_pages.py"))
 GUIDES = [*TOOLS["guides"](), DOCS / "comparison.md", DOCS / "faq.md"]
-QUICK = ["concepts/pool", "concepts/modalities", "concepts/state"]
+QUICK = ["concepts/pool", "concepts/modalities", "concepts/state", "howto/own-part"]
 
 
 def named(page):

@@ -137,7 +137,7 @@ class Widened(nn.Linear):
         (Shortened, "breaks 'lower': expected the same vectors from the states of frozen layers"),
         (Detached, "breaks 'lower': expected the same gradients from the states"),
         (Double, "breaks 'dtype': expected vectors in float32, or narrower; got torch.float64"),
-        (Wider, "breaks 'shapes': expected a tensor of shape (0, 5) of 0 items; got shape (0, 4)"),
+        (Wider, "breaks 'shapes': expected a tensor of shape (3, 5) of 3 items; got shape (3, 4)"),
     ],
 )
 def test_a_defect_is_found(part, sentence):

@@ -346,7 +346,7 @@ class Widthless(Mean):
         (Widthless, "Widthless breaks 'attributes': expected interest_dim, a whole number"),
         (
             LeftPadded,
-            "breaks 'one event': expected a tensor of shape (5, 1, 8) of 5 users with",
+            "breaks 'one event': expected (B, T, H) floats, here (5, 1, 8); got torch.float32 (5,",
         ),
         (
             Unmasked,
@@ -387,9 +387,9 @@ class Widthless(Mean):
         (Normalized, "breaks 'causality in training': expected that no earlier interest depends"),
         (
             Wide,
-            "'shapes': expected numbers of 0 users in torch.float32, as the inputs; got torch.f",
+            "'shapes': expected numbers of 5 users in torch.float32, as the inputs; got torch.f",
         ),
-        (WideWhenLive, "'state': expected numbers of 0 users in torch.float32, as the inputs; got"),
+        (WideWhenLive, "'state': expected numbers of 5 users in torch.float32, as the inputs; got"),
         (NeedingGaps, "breaks 'no context': expected an output without gap, or a ValueError"),
         (NeedingTypes, "breaks 'no context': expected no error; got TypeError: '>=' not supported"),
         (FirstAsLast, "breaks 'last': expected that of forward after the last event, or in the"),
@@ -438,3 +438,38 @@ def test_a_part_with_draws_of_its_own_is_not_checked_in_training():
     assert "causality" in checked
     assert "causality in training" not in checked
     assert "causality in training" in check_interest(Mean)
+
+
+class Flat(Mean):
+    """Returns the last interest alone."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask)[:, -1]
+
+
+class WithState(Mean):
+    """Returns a state beside the interests, as nn.GRU does."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        return super().forward(vectors, mask), vectors[:, -1]
+
+
+class Kept(Mean):
+    """Keeps what it gets under the name of a method."""
+
+    def forward(self, vectors, mask, gap=None, event_type=None):
+        self.last = vectors
+        return super().forward(vectors, mask)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (Flat, "expected (B, T, H) floats, here (5, 7, 8); got torch.float32 (5, 8)"),
+        (WithState, "expected (B, T, H) floats, here (5, 7, 8); got tuple"),
+        (Kept, "expected a method last, or nothing of that name; got Tensor, an attribute"),
+    ],
+)
+def test_another_form_is_said_of_a_usual_batch(part, said):
+    with pytest.raises(ContractError, match=re.escape(f"{part.__name__} breaks 'shapes': {said}")):
+        check_interest(part)

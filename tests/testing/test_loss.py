@@ -164,7 +164,7 @@ def rounded(logits, target, candidates, log_q):
 @pytest.mark.parametrize(
     ("loss", "sentence"),
     [
-        (each_row, "each_row breaks 'scalar': expected one number, a tensor of shape (); got (0,)"),
+        (each_row, "each_row breaks 'scalar': expected one number, a tensor of shape (); got (4,)"),
         (no_rows, "breaks 'scalar': expected finite numbers of 0 rows; got NaN or infinity"),
         (
             every_slot,
@@ -208,3 +208,24 @@ def test_what_is_right_passes_as_a_function_a_class_an_object_and_a_name():
     assert (
         check_loss(softmax) == check_loss(Weighted) == check_loss(Weighted()) == check_loss("bpr")
     )
+
+
+def focal(logits, target, candidates, log_q):
+    """Weighs each row by what is lacking, without a gradient of the weight."""
+    each = torch.stack(
+        [
+            softmax_loss(logits[row : row + 1], target[row : row + 1], candidates, log_q)
+            for row in range(len(target))
+        ]
+        or [logits.sum()]
+    )
+    return ((1 - (-each).exp()).detach() * each).sum() / max(len(target), 1)
+
+
+def test_a_clause_that_is_broken_on_purpose_is_skipped():
+    with pytest.raises(ContractError, match="focal breaks 'gradcheck'"):
+        check_loss(focal)
+    found = check_loss(focal, skip=("gradcheck",))
+    assert found == [name for name in check_loss(softmax_loss) if name != "gradcheck"]
+    with pytest.raises(ValueError, match=r"such as \('gradcheck',\); got 'gradcheck'"):
+        check_loss(focal, skip="gradcheck")

@@ -211,8 +211,8 @@ class Bound(Products):
             Squeezed,
             "breaks 'shapes': expected a tensor of shape (1, 4) of 1 users; got shape (4,)",
         ),
-        (Whole, "breaks 'shapes': expected floating numbers of 0 users; got torch.int64"),
-        (Infinite, "breaks 'shapes': expected finite numbers of 1 users; got NaN or infinity"),
+        (Whole, "breaks 'shapes': expected floating numbers of 3 users; got torch.int64"),
+        (Infinite, "breaks 'shapes': expected finite numbers of 3 users; got NaN or infinity"),
         (
             Overwriting,
             "breaks 'inputs stay': expected that states stays as it was given; got other values",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmrec.cli.plots import draw_plots
+from mmrec.data.wording import listed
 from mmrec.display import BASELINE_NAMES, load_template
 from mmrec.evaluation.comparison import Comparison, Group
 from mmrec.evaluation.statistics import Difference, Interval
@@ -107,12 +108,18 @@ def _means(comparison: Comparison) -> Rows:
 
 
 def _about_means(comparison: Comparison) -> str:
+    notes = []
+    if changed := comparison.facts.get("changed"):
+        notes.append(
+            f"The source of {listed(changed)} is not the same in all RUNs: those of another source "
+            "are another model."
+        )
     if any(group.over_users is None for group in comparison.groups):
-        return (
+        notes.append(
             "Without the targets.parquet of every RUN there are no intervals over users and no "
             "tests; evaluate or fit the RUNs again."
         )
-    return ""
+    return " ".join(notes)
 
 
 def _differences(comparison: Comparison) -> tuple[str, Rows]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 
 from mmrec.evaluation.curves import metric_of_ranks
-from mmrec.evaluation.results import Result, by_recipe, check_comparable
+from mmrec.evaluation.results import Result, by_recipe, check_comparable, told_apart
 from mmrec.evaluation.statistics import (
     SAMPLES,
     Difference,
@@ -87,7 +87,8 @@ class Comparison:
     Attributes:
         metric: the metric that is compared, such as ``"ndcg@10"``.
         level: confidence of all intervals.
-        facts: name, fingerprint and sizes of the split, and the fingerprint of the protocol.
+        facts: name, fingerprint and sizes of the split, the fingerprint of the protocol, and in
+            ``changed`` the own parts whose source is not the same in all RUNs.
         groups: the groups, in the order of their first RUN.
         versus: every group but the first; empty if a RUN has no ``targets.parquet``.
         baselines: the metric of each baseline; None if it is not in the report.
@@ -117,7 +118,8 @@ def compare_runs(
 ) -> Comparison:
     """Compare RUNs on the test part of one split.
 
-    RUNs that differ only by seed form one group. If every RUN has its ``targets.parquet``, the
+    RUNs that differ only by seed form one group; RUNs whose own parts have another source form
+    another. If every RUN has its ``targets.parquet``, the
     metric of each event is averaged over the seeds of a group and paired with that of the first
     group; the bootstrap resamples whole users. Intervals over users show how the result would vary
     with other users and the same seeds; intervals over seeds, with other seeds and the same users.
@@ -138,6 +140,7 @@ def compare_runs(
     if not results:
         raise ValueError("a comparison expects one RUN or more; got none")
     metric_of_ranks(torch.ones(1, dtype=torch.long), metric)  # raises if the metric is unknown
+    results, changed = told_apart(results)
     check_comparable(results)
     named = by_recipe(results)
     draw: dict[str, Any] = {"level": level, "samples": samples, "seed": seed}
@@ -146,7 +149,8 @@ def compare_runs(
     return Comparison(
         metric=metric,
         level=level,
-        facts=_facts(results[0]) | {"refit": sorted({str(r.recipe.get("refit")) for r in results})},
+        facts=_facts(results[0])
+        | {"refit": sorted({str(r.recipe.get("refit")) for r in results}), "changed": changed},
         groups=[_group(name, group, metric, paired, draw) for name, group in named.items()],
         versus=[] if paired is None else _all_versus(paired, draw),
         baselines={

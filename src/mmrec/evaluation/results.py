@@ -1,7 +1,7 @@
 """The results in RUN folders, read for a comparison."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ import polars as pl
 from mmrec.data.durable import whole_folder
 from mmrec.data.tables import read_json
 from mmrec.evaluation.targets import TARGETS, read_targets
+
+SOURCE = "source of "
+"""How the source of an own part is named among options, where it tells RUNs apart."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Result:
         report: metrics, baselines and training curves.
         options: the options of the RUN, the seed included, and what was given for each part.
         targets: a row for each test event, sorted by ``position``; None if the file is missing.
+        sources: a hash of the source of each part from outside mmrec, by the name of the part.
     """
 
     name: str
     report: dict[str, Any]
     options: dict[str, Any]
     targets: pl.DataFrame | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> int | None:
@@ -60,7 +65,8 @@ def read_result(folder: str | Path) -> Result:
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     path = folder / TARGETS
     targets = read_targets(path) if path.is_file() else None
-    return Result(str(folder), read_json(folder / "report.json"), _settings(config), targets)
+    report, sources = read_json(folder / "report.json"), config.get("about", {}).get("sources", {})
+    return Result(str(folder), report, _settings(config), targets, sources.get("sha256", {}))
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +74,30 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     groups = config.get("options", {}).values()
     options = {name: value for group in groups for name, value in group.items()}
     return {**options, **config.get("recipe", {})}
+
+
+def told_apart(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """Return results that also differ by the source of own parts, and the parts that changed.
+
+    A part of another source has another option, ``source of NAME``. Where all known sources of a
+    part are equal, nothing is added: an older RUN, which has no hash, is taken to have that source.
+
+    Example:
+        >>> runs = [Result(n, {}, {"seed": 0}, None, {"lab.V": n * 9}) for n in "ab"]
+        >>> results, changed = told_apart(runs)
+        >>> [result.recipe for result in results], changed
+        ([{'source of lab.V': 'aaaaaaa'}, {'source of lab.V': 'bbbbbbb'}], ['lab.V'])
+    """
+    paths = dict.fromkeys(path for result in results for path in result.sources)
+    known = {path: {r.sources[path] for r in results if path in r.sources} for path in paths}
+    changed = [path for path, sources in known.items() if len(sources) > 1]
+    return [_with_sources(result, changed) for result in results], changed
+
+
+def _with_sources(result: Result, changed: Sequence[str]) -> Result:
+    used = [path for path in changed if path in result.sources]
+    more = {f"{SOURCE}{path}": result.sources[path][:7] for path in used}
+    return replace(result, options=result.options | more)
 
 
 def check_comparable(results: Sequence[Result]) -> None:
@@ -110,12 +140,16 @@ def by_recipe(results: Sequence[Result]) -> dict[str, list[Result]]:
         recipe = tuple(repr(result.recipe.get(option)) for option in options)
         groups.setdefault(recipe, []).append(result)
     differ = [o for o, *values in zip(options, *groups, strict=True) if len(set(values)) > 1]
-    named = {
-        ", ".join(_label(o, group[0].options) for o in differ): group for group in groups.values()
-    }
+    named = {", ".join(_labels(differ, group[0].options)): group for group in groups.values()}
     if 0 < len(differ) <= 3 and len(named) == len(groups):
         return named
     return {group[0].name: group for group in groups.values()}
+
+
+def _labels(differ: Sequence[str], options: dict[str, Any]) -> list[str]:
+    """Return what tells a group apart; a RUN without a part has no source of it."""
+    shown = [o for o in differ if o in options or not o.startswith(SOURCE)]
+    return [_label(option, options) for option in shown]
 
 
 def _label(option: str, options: dict[str, Any]) -> str:

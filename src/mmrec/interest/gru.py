@@ -22,7 +22,8 @@ class GRUInterest(nn.Module):
     The state of a user without events is zero.
 
     Args:
-        dim: width of an item vector, D.
+        dim: width of an item vector, D. It is first here, as the vectors are in ``forward``;
+            scorers and rerankers take ``interest_dim`` first.
         interest_dim: width of the interest, H; ``dim`` if None.
         layers: number of stacked recurrent layers.
         dropout: probability that an element of an item vector, or of the interest, is dropped in

@@ -5,6 +5,9 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+OPTIONAL = ("last", "initial_state", "step", "readout")
+"""Names of methods that are called where an interest model has them."""
+
 
 @runtime_checkable
 class Interest(Protocol):

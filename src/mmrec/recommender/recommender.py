@@ -50,6 +50,7 @@ from mmrec.recommender.lists import (
 from mmrec.recommender.notebook import RecommendationList, RecommendationLists
 from mmrec.recommender.options import Options, checked_options
 from mmrec.recommender.parts import Own, Parts, handed_over
+from mmrec.recommender.parts.sources import warn_of_changed
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.pipeline.adopt import adopt
 from mmrec.recommender.pipeline.affinity import continuing
@@ -58,6 +59,7 @@ from mmrec.recommender.pipeline.data import split_again
 from mmrec.recommender.pipeline.fit import carry_out
 from mmrec.recommender.pipeline.leaks import leak_of, with_known, without_leaks
 from mmrec.recommender.pipeline.measure import measure
+from mmrec.recommender.pipeline.own_interest import check_own_interest
 from mmrec.recommender.pipeline.plan import Execution
 from mmrec.recommender.pipeline.prepare import check_given, describe_given, make_plan
 from mmrec.recommender.pipeline.private import check_private
@@ -223,6 +225,7 @@ class Recommender:
         if resolved.facts:
             plan = replace(plan, about={**plan.about, MODEL: resolved.facts})
         warn_of_unused(plan.options, recipe, plan.modalities, plan.check())
+        check_own_interest(recipe, plan.options, tuple(plan.split.sequences.event_types))
         if options.epsilon is not None:  # the budget covers one training
             plan = replace(plan, options=plan.options.replace(refit="none"))
         if place is not None:
@@ -694,7 +697,8 @@ class Recommender:
         """Read a RUN. No code in it is executed.
 
         Loading needs no pretrained weights. :meth:`add_items` needs them if encoders were frozen,
-        otherwise only the tokenizer.
+        otherwise only the tokenizer. A warning names parts from outside mmrec whose source has
+        changed since the training.
 
         Args:
             directory: the RUN.
@@ -712,6 +716,7 @@ class Recommender:
         place, folder = Path(directory), None if images is None else Path(images)
         own = handed_over(parts)
         made = cls(from_run(read_run(place), place, own, folder))
+        warn_of_changed(made.state.about, [part for _, part in own])
         made._own = own
         return made
 

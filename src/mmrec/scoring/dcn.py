@@ -26,7 +26,8 @@ class DCNScorer(nn.Module):
     Scores are float32 or wider, under autocast too.
 
     Args:
-        interest_dim: width of an interest, H.
+        interest_dim: width of an interest, H. It is first here, as the interests are in
+            ``forward``; interest models take ``dim`` first.
         dim: width of an item vector, D.
         layers: number of cross layers.
         rank: width between :math:`V` and :math:`U`.

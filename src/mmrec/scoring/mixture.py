@@ -26,7 +26,8 @@ class MixtureOfLogitsScorer(nn.Module):
     Scores are float32 or wider, under autocast too.
 
     Args:
-        interest_dim: width of an interest, H.
+        interest_dim: width of an interest, H. It is first here, as the interests are in
+            ``forward``; interest models take ``dim`` first.
         dim: width of an item vector, D.
         interests: number of vectors of an interest.
         items: number of vectors of an item.

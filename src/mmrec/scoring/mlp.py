@@ -18,7 +18,8 @@ class MLPScorer(nn.Module):
     Scores are float32 or wider, under autocast too.
 
     Args:
-        interest_dim: width of an interest, H.
+        interest_dim: width of an interest, H. It is first here, as the interests are in
+            ``forward``; interest models take ``dim`` first.
         dim: width of an item vector, D.
         width: width of a hidden layer.
         depth: number of hidden layers.

@@ -1,6 +1,6 @@
 """The contract of a fusion."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -29,7 +29,10 @@ _KNOWN = {
 
 
 def check_fusion(
-    factory: str | Mapping[str, Any] | Fusion | Callable[..., Fusion], *, compile: bool = False
+    factory: str | Mapping[str, Any] | Fusion | Callable[..., Fusion],
+    *,
+    compile: bool = False,
+    skip: Sequence[str] = (),
 ) -> list[str]:
     """Check that a part keeps the contract of :class:`mmrec.fusion.Fusion`.
 
@@ -38,6 +41,7 @@ def check_fusion(
             (of id, text and image) and ``dim``, a :func:`functools.partial` of one, which may set
             other ``dims``, or a built fusion.
         compile: whether to check ``torch.compile`` too, which takes a minute or more.
+        skip: names of clauses that are not checked, such as ``("gradcheck",)``.
 
     Returns:
         The names of the clauses that were checked.
@@ -51,7 +55,7 @@ def check_fusion(
         >>> check_fusion(ConcatFusion)[:3]
         ['attributes', 'no modality', 'shapes']
     """
-    contract, part, make = _begin(factory)
+    contract, part, make = _begin(factory, skip)
     contract.clause("attributes", _attributes, part)
     inputs = _inputs(part.dims)
     features = tuple(name for name in inputs if name.startswith("features"))
@@ -64,9 +68,9 @@ def check_fusion(
     return contract.checked
 
 
-def _begin(factory: Any) -> tuple[Contract, Any, Make]:
+def _begin(factory: Any, skip: Sequence[str]) -> tuple[Contract, Any, Make]:
     try:
-        return begin("fusion", factory, _KNOWN)
+        return begin("fusion", factory, _KNOWN, skip)
     except KeyError as error:
         raise _needs(error) from error
 

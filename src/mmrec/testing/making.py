@@ -1,6 +1,6 @@
 """How a check makes parts: as ``fit`` does, and with weights as after some training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -19,7 +19,9 @@ DIM = 8
 Make = Callable[[], Any]
 
 
-def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, Any, Make]:
+def begin(
+    slot: str, given: Any, known: Mapping[str, Any], skip: Sequence[str] = ()
+) -> tuple[Contract, Any, Make]:
     """Return a contract without a clause, a part, and a function that makes a new part each time.
 
     Parts are in evaluation mode. Weights that are trained are moved a little, as by training,
@@ -29,10 +31,13 @@ def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, An
         slot: name of the slot, or "encoder".
         given: what :meth:`mmrec.Recommender.fit` takes for the slot; a built part is copied.
         known: values that a factory may take, by the names of its parameters.
+        skip: names of clauses that are not checked.
 
     Raises:
-        ValueError: the part can't be made.
+        ValueError: the part can't be made, or ``skip`` is one name rather than several.
     """
+    if isinstance(skip, str):
+        raise ValueError(f"skip must be names of clauses, such as ({skip!r},); got {skip!r}")
     with seeded(0):
         shared = _create(slot, given, known) is _create(slot, given, known)
 
@@ -43,7 +48,7 @@ def begin(slot: str, given: Any, known: Mapping[str, Any]) -> tuple[Contract, An
 
     with seeded(0):
         part = make()
-    return Contract(_name_of(part)), part, make
+    return Contract(_name_of(part), skip), part, make
 
 
 def moved(module: nn.Module) -> nn.Module:

@@ -1,6 +1,6 @@
 """The contract of a reranker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,10 @@ from mmrec.testing.modules import Case, Inputs, check_module, expect_module
 
 
 def check_reranker(
-    factory: str | Mapping[str, Any] | Reranker | Callable[..., Reranker], *, compile: bool = False
+    factory: str | Mapping[str, Any] | Reranker | Callable[..., Reranker],
+    *,
+    compile: bool = False,
+    skip: Sequence[str] = (),
 ) -> list[str]:
     """Check that a part keeps the contract of :class:`mmrec.scoring.Reranker`.
 
@@ -22,6 +25,7 @@ def check_reranker(
             may name ``dim`` and ``interest_dim`` (both are 8), a :func:`functools.partial` of one,
             or a built reranker of such widths.
         compile: whether to check ``torch.compile`` too, which takes a minute or more.
+        skip: names of clauses that are not checked, such as ``("gradcheck",)``.
 
     Returns:
         The names of the clauses that were checked.
@@ -35,7 +39,7 @@ def check_reranker(
         >>> check_reranker(MLPScorer)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    contract, part, make = begin("reranker", factory, {"dim": DIM, "interest_dim": DIM})
+    contract, part, make = begin("reranker", factory, {"dim": DIM, "interest_dim": DIM}, skip)
     contract.clause("attributes", expect_module, part)
     draws = torch.Generator().manual_seed(0)
     inputs = {

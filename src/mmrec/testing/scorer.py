@@ -1,6 +1,6 @@
 """The contract of a retrieval scorer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ def check_scorer(
     factory: str | Mapping[str, Any] | RetrievalScorer | Callable[..., RetrievalScorer],
     *,
     compile: bool = False,
+    skip: Sequence[str] = (),
 ) -> list[str]:
     """Check that a part keeps the contract of :class:`mmrec.scoring.RetrievalScorer`.
 
@@ -26,6 +27,7 @@ def check_scorer(
             name ``dim`` and ``interest_dim`` (both are 8), a :func:`functools.partial` of one, or
             a built scorer of such widths.
         compile: whether to check ``torch.compile`` too, which takes a minute or more.
+        skip: names of clauses that are not checked, such as ``("gradcheck",)``.
 
     Returns:
         The names of the clauses that were checked.
@@ -39,7 +41,7 @@ def check_scorer(
         >>> check_scorer(DotScorer)[:3]
         ['attributes', 'shapes', 'inputs stay']
     """
-    contract, part, make = begin("scorer", factory, {"dim": DIM, "interest_dim": DIM})
+    contract, part, make = begin("scorer", factory, {"dim": DIM, "interest_dim": DIM}, skip)
     contract.clause("attributes", _attributes, part)
     draws = torch.Generator().manual_seed(0)
     states, vectors = (torch.randn(n, DIM, generator=draws) for n in (3, _ITEMS))

@@ -42,7 +42,7 @@ def _folded(part: Any, inputs: Inputs) -> Tensor:
 
 
 def _state(case: Case) -> None:
-    for users in (0, 1, len(case.inputs["mask"])):
+    for users in (len(case.inputs["mask"]), 1, 0):
         part: Any = case.make()
         shape, of = (users, part.interest_dim), f"{users} users"
         state = part.initial_state(users)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from mmrec.recommender.artifact.needed import check_own
 from mmrec.recommender.parts import OwnPartNeeded, PartSpec, handed_over, remake
 from mmrec.recommender.parts.own import import_own
 
@@ -133,3 +134,22 @@ def test_own_parts_are_a_list_or_a_map(lab, unchecked):
     for wrong in (lab.Gated, "a.B", 3):
         with pytest.raises(ValueError, match=r"parts must be a list of .*; got"):
             handed_over(wrong)
+
+
+def test_a_part_of_a_script_is_handed_over_from_a_module():
+    spec = PartSpec("__main__.Recent", {})
+    said = str(OwnPartNeeded.of({"interest": spec, "loss": PartSpec("lab.focal", {})}))
+    assert "--part my_parts.Recent --part lab.focal on the command line once my_parts.py" in said
+    assert "--part __main__" not in said
+    with pytest.raises(ValueError, match=r"must be put into a module, such as my_parts.py"):
+        import_own("__main__.Recent")
+
+
+def test_a_part_of_another_slot(lab):
+    kept = {"fusion": SPEC.to_dict(), "interest": PartSpec("ownlab.fusion.Table", {}).to_dict()}
+    config = {"parts": kept, "modalities": {}, "recipe": {}}
+    said = r"ownlab.fusion.Table is the interest of the RUN, .*; it was handed over as the fusion"
+    for parts in ({"fusion": lab.Table}, {"fusion": lab.Table, "interest": lab.Gated}):
+        with pytest.raises(OwnPartNeeded, match=said):
+            check_own(config, handed_over(parts))
+    check_own(config, handed_over({"fusion": lab.Gated, "interest": lab.Table}))

@@ -5,8 +5,10 @@ import pytest
 from mmrec.interest import GRUInterest
 from mmrec.recommender import Options, Recommender
 from mmrec.recommender.content import modalities_of
+from mmrec.recommender.parts import PartSpec
 from mmrec.recommender.pipeline.assemble import Recipe
-from mmrec.recommender.pipeline.unused import unused_options
+from mmrec.recommender.pipeline.unused import unused_options, warn_of_unused
+from mmrec.scoring import DotScorer
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,12 @@ def test_options_without_effect_are_warned_of(chain, options, caplog):
     assert "option layers=2 has no effect: own does not receive it" in caplog.text
     assert "option dropout=0.1 has no effect: own does not receive it" in caplog.text
     assert "pool_size" not in caplog.text
+
+
+def test_weights_of_a_built_part_are_not_of_the_seed(caplog):
+    recipe = Recipe({"interest": GRUInterest(4), "scorer": DotScorer()})
+    specs = dict.fromkeys(("interest", "scorer", "fusion"), PartSpec("any", {}))
+    with caplog.at_level("INFO"):
+        warn_of_unused(Options(), recipe, {}, specs)
+    [said] = caplog.messages
+    assert said.startswith("the interest GRUInterest was given built: its first weights don't")

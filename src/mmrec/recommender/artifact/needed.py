@@ -5,7 +5,7 @@ from typing import Any
 
 from mmrec.models import ItemEncoder, SequentialModel
 from mmrec.recommender.parts import SLOTS, Own, OwnPartNeeded, PartSpec, path_of
-from mmrec.recommender.parts.own import find_own, said_of
+from mmrec.recommender.parts.own import find_own, path_of_part, said_of
 from mmrec.recommender.parts.remake import is_public
 
 MODALITIES = "mmrec.recommender.content"
@@ -20,6 +20,7 @@ def check_own(config: Mapping[str, Any], own: Own) -> None:
         config: what ``config.json`` holds.
         own: what was handed over.
     """
+    _check_slots(config, own)
     missing = {
         slot: spec for slot, spec in _needed(config).items() if not _is_there(slot, spec, own)
     }
@@ -29,6 +30,19 @@ def check_own(config: Mapping[str, Any], own: Own) -> None:
     also = [f"the {n} {spec.class_path}" for n, spec in later.items() if not find_own(n, spec, own)]
     more = f" (an update of the RUN also needs {' and '.join(also)})" if also else ""
     raise OwnPartNeeded.of(missing, more + said_of(own))
+
+
+def _check_slots(config: Mapping[str, Any], own: Own) -> None:
+    """Raise an ``OwnPartNeeded`` if a part was handed over for another slot than its own."""
+    kept = {name: PartSpec.from_dict(values) for name, values in config["parts"].items()}
+    for slot, part in own:
+        path = path_of_part(part)
+        right = [name for name, spec in kept.items() if spec.class_path == path]
+        if slot is not None and right and slot not in right:
+            raise OwnPartNeeded(
+                f"{path} is the {right[0]} of the RUN, parts={{{right[0]!r}: ...}}; it was handed "
+                f"over as the {slot}"
+            )
 
 
 def own_spec(recipe: Mapping[str, Any], slot: str) -> PartSpec | None:

@@ -82,7 +82,8 @@ class Parts(TypedDict, total=False):
 
     A part is given as a short name (``"gru4rec"``), as a built part, as a class or
     :func:`functools.partial` of one, or as ``{"class_path": …, "init_args": {…}}``. A class or
-    function is called by the rule of :func:`mmrec.recommender.parts.call_factory`.
+    function is called by the rule of :func:`mmrec.recommender.parts.call_factory`, after the seed
+    is set, so that its weights repeat. Those of a built part are the ones that it was given with.
     """
 
     encoders: Mapping[str, Any]

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 _Scalar = str | int | float | bool
 
+SCRIPT = "__main__."
+"""Start of the names of what a script or notebook defines."""
+
 
 @dataclass(frozen=True)
 class PartSpec:
@@ -81,16 +84,23 @@ class OwnPartNeeded(ValueError):
         Example:
             >>> print(OwnPartNeeded.of({"loss": PartSpec("lab.focal", {})}))
             the loss is lab.focal, which is not a part of mmrec: hand over the class, ...
+            >>> print(OwnPartNeeded.of({"loss": PartSpec("__main__.focal", {})}))
+            the loss is __main__.focal, ... parts=[focal], or --part my_parts.focal on the command
+            line once my_parts.py has it: what a script or notebook defines can't be imported
         """
         said_as = {slot: "are" if slot == "negatives" else "is" for slot in needed}
         which = listed([f"the {n} {said_as[n]} {spec.class_path}" for n, spec in needed.items()])
         specs = list({spec.class_path: spec for spec in needed.values()}.values())
         names = ", ".join(spec.name for spec in specs)
-        flags = " ".join(f"--part {spec.class_path}" for spec in specs)
+        paths = [spec.class_path.replace(SCRIPT, "my_parts.") for spec in specs]
+        flags = " ".join(f"--part {path}" for path in paths)
+        has = verb(len(specs), "it", "them")
+        script = f" once my_parts.py has {has}: what a script or notebook defines can't be imported"
+        file = script if any(spec.class_path.startswith(SCRIPT) for spec in specs) else ""
         not_ours = verb(len(needed), "which is not a part", "which are not parts")
         return cls(
             f"{which}, {not_ours} of mmrec: hand over the {verb(len(specs), 'class', 'classes')}, "
-            f"parts=[{names}], or {flags} on the command line{said}"
+            f"parts=[{names}], or {flags} on the command line{file}{said}"
         )
 
     @classmethod
@@ -117,7 +127,11 @@ def import_path(path: str) -> Any:
             f"installed must be in PYTHONPATH"
         ) from error
     except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"part {path!r} can't be imported: {error}") from error
+        script = (
+            "; what a script or notebook defines must be put into a module, such as my_parts.py"
+        )
+        more = script if path.startswith(SCRIPT) else ""
+        raise ValueError(f"part {path!r} can't be imported: {error}{more}") from error
 
 
 def path_of(thing: Any) -> str:

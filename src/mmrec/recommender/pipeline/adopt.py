@@ -13,7 +13,8 @@ from mmrec.models import SequentialModel
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content, GivenModality, IdModality, Modality
 from mmrec.recommender.options import Options
-from mmrec.recommender.pipeline.assemble import Recipe, specs_of_model
+from mmrec.recommender.parts.sources import described_sources
+from mmrec.recommender.pipeline.assemble import Recipe, made_of, specs_of_model
 from mmrec.recommender.pipeline.measure import describe_content, measure
 from mmrec.recommender.pipeline.plan import Plan
 from mmrec.recommender.pipeline.stage import finish
@@ -59,6 +60,7 @@ def adopt(
     plan = Plan(options, Recipe(), given, catalog.copy(), split)
     state = finish(plan, content, model, specs_of_model(model))
     recipe = {name: spec.to_dict() for name, spec in state.specs.items()}
+    code = described_sources([*made_of(state.specs, model), *given.values()])
     measured, targets = measure(state, split, content)
     return replace(
         state,
@@ -66,6 +68,7 @@ def adopt(
         recipe=recipe | {"loss": None, "negatives": None},
         report=measured | describe_content(catalog, content) | dict(report or {}),
         targets=targets,
+        about={**state.about, **code},
     )
 
 

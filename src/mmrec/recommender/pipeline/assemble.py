@@ -68,6 +68,13 @@ class Recipe:
         """Return plain values for JSON."""
         return dict(self._values)
 
+    @property
+    def handed(self) -> list[Any]:
+        """The parts and factories that were given, those named by a class path included."""
+        encoders: Mapping[str, Any] = self.given.get("encoders") or {}
+        made = [slot.factory(self.of(name)) for name, slot in SLOTS.items() if self.of(name)]
+        return made + [part for part in encoders.values() if not isinstance(part, str | Mapping)]
+
 
 def _plain(given: Any) -> Any:
     if isinstance(given, Mapping):
@@ -201,6 +208,13 @@ def parts_of(model: SequentialModel) -> dict[str, nn.Module]:
     if model.users is not None:
         found["users"] = model.users
     return found | {f"{name} encoder": part for name, part in items.encoders.items()}
+
+
+def made_of(specs: Mapping[str, PartSpec], model: SequentialModel) -> list[nn.Module]:
+    """Return the parts that specs name, also where a model keeps them within others."""
+    paths = {spec.class_path for spec in specs.values()}
+    named = [part for part in model.modules() if path_of(type(part)) in paths]
+    return [*named, *model.items.encoders.values()]
 
 
 def check_kept(made: Mapping[str, nn.Module], model: SequentialModel) -> None:

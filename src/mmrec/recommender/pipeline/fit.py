@@ -9,6 +9,8 @@ from mmrec.data.wording import counted, verb
 from mmrec.layers.progress import showing
 from mmrec.recommender.artifact.run import is_main_process
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.parts.sources import described_sources
+from mmrec.recommender.pipeline.assemble import made_of
 from mmrec.recommender.pipeline.choices import choose, keep
 from mmrec.recommender.pipeline.clock import Clock
 from mmrec.recommender.pipeline.leaks import (
@@ -50,6 +52,7 @@ def carry_out(plan: Plan, how: Execution) -> RecommenderState:
 
 def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     plan.check()
+    sources = _sources(plan)  # now, since a file may be edited during the training
     _warn_of_undated(plan)
     clock = Clock()
     context = context_of(plan, how)
@@ -82,8 +85,14 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
     report |= {MODEL: plan.about[MODEL]} if MODEL in plan.about else {}
     report |= {"without_history": popular_rule(served.state)}
     report |= {"refit": _facts(stages), "seconds": clock.seconds}
-    about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1])}
+    about = {**served.state.about, TRAINED: describe_trained(plan, list(stages)[-1]), **sources}
     return replace(served.state, report=report, targets=targets, about=about).to("cpu")
+
+
+def _sources(plan: Plan) -> dict[str, Any]:
+    start = plan.start
+    kept = [] if start is None else made_of(start.specs, start.model)
+    return described_sources([*plan.recipe.handed, *plan.modalities.values(), *kept])
 
 
 def _warn_of_undated(plan: Plan) -> None:

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 
+from torch import nn
+
 from mmrec.recommender.content import (
     CategoryModality,
     GraphModality,
@@ -99,9 +101,21 @@ def warn_of_unused(
     modalities: Mapping[str, Modality],
     specs: Mapping[str, PartSpec],
 ) -> None:
-    """Warn of each option that was set and has no effect, and of each modality without one."""
+    """Warn of each option that was set and has no effect, and of each modality without one.
+
+    Of a part that was given with weights, it is said that no seed has drawn them.
+    """
     for name, why in unused_options(options, recipe, modalities, specs).items():
         log.warning("option %s=%r has no effect: %s", name, getattr(options, name), why)
+    for slot in specs:
+        part = recipe.of(slot)
+        if isinstance(part, nn.Module) and any(weight.numel() for weight in part.parameters()):
+            log.info(
+                "the %s %s was given built: its first weights don't depend on the seed; give the "
+                "class or a functools.partial of it for fits that repeat",
+                slot,
+                type(part).__name__,
+            )
     if not options.affinities or options.epsilon is not None:
         for name, modality in modalities.items():
             if isinstance(modality, SideModality):
