@@ -91,6 +91,21 @@ def test_an_event_as_the_one_before_counts_once(followed, at_once):
     assert counted.count(("bob", 2)) == 1
 
 
+@pytest.mark.parametrize("change", ["merge", "forget"])
+def test_the_first_event_after_a_change_of_another_process_is_no_repeat(followed, change):
+    log, counted, one = followed
+    log.append("visitor", "a", time=1.0)
+    one.follow(Served("ab"), 2)
+    if change == "merge":
+        log.merge_users("visitor", "ann")
+    else:
+        log.forget("visitor")
+    for time in (2.0, 3.0):  # the last one is a repeat
+        log.append("visitor", "a", time=time)
+        one.follow(Served("ab"), 2)
+    assert counted == [("visitor", 1)] * 2
+
+
 def test_all_types_are_one_where_the_training_had_none(followed):
     log, counted, one = followed
     for kind in ("view", "cart", "purchase", "hide", "view"):

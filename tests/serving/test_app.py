@@ -305,7 +305,15 @@ def test_the_events_of_a_visitor_become_those_of_a_user(client):
     assert ids(client.get("/history?user=7")) == ["i7", "i3", "i5"]
     assert ids(client.get("/history?user=visitor")) == []
     assert client.post("/merge", json=merge).json() == {"events": 0}
-    assert client.post("/forget", json={"user": 7}).json() == {"events": 3}
+    refused = client.post("/merge", json={"source": "visitor", "target": "bob"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        400,
+        "visitor was merged into another user; give a visitor who logs out a new id",
+    )
+    observe(client, "visitor", "i1")
+    assert client.post("/merge", json=merge).json() == {"events": 1}
+    assert client.post("/forget", json={"user": "visitor"}).json() == {"events": 0}
+    assert client.post("/forget", json={"user": 7}).json() == {"events": 4}
 
 
 def test_an_explanation_names_past_items_and_modalities(connect, stocked):

@@ -21,7 +21,8 @@ class FollowedLog:
 
     Negative, shown and ignored events don't count. Neither do repeats, if the rules of the RUN drop
     them: events on the item, and of the type, of their user's event before in the log, see
-    ``mmrec.data.interactions.is_repeat``. An event on an item that another process has added
+    ``mmrec.data.interactions.is_repeat``. A user who was forgotten or merged since, in whatever
+    process, has no event before. An event on an item that another process has added
     waits until this process knows the item.
 
     An event that is more than a minute later than the clock counts as of when it came. Of those
@@ -35,7 +36,8 @@ class FollowedLog:
     """
 
     def __init__(self, log: EventLog, size: int, count: Callable[[Event, int], None]) -> None:
-        self.log, self._size, self._count, self._offset = log, size, count, 0
+        self.log, self._size, self._count = log, size, count
+        self._offset = self._start = 0  # of the last event, and of the one before the last call
         self._before, self._latest = log.last_offset, -math.inf
         self._waiting: deque[Event] = deque(maxlen=WAITING)
         self._last: OrderedDict[str, Event] = OrderedDict()
@@ -53,6 +55,7 @@ class FollowedLog:
             for event in waiting:
                 self._take(event, now)
         if self.log.last_offset > self._offset:
+            self._start = self._offset
             for event in self.log.read(after=self._offset):
                 self._offset = event.offset
                 came = event._replace(time=self._time_of(event))
@@ -94,10 +97,15 @@ class FollowedLog:
         kind_of = now.updater.reader.kind_of
         if before is None or kind_of(before.event_type) != kind_of(event.event_type):
             return False
-        if before.item == event.item:
-            return True
-        item = now.catalog.find(event.item)  # one item may be written as 7 and as "7"
-        return item > 0 and item == now.catalog.find(before.item)
+        if before.item != event.item:
+            item = now.catalog.find(event.item)  # one item may be written as 7 and as "7"
+            if item == 0 or item != now.catalog.find(before.item):
+                return False
+        return before.offset > self._start or self._are_of_one_user(before, event)
+
+    def _are_of_one_user(self, before: Event, event: Event) -> bool:
+        """Return whether nobody forgot or merged the user between two events of the same name."""
+        return self.log.key_at(before.offset) == self.log.key_at(event.offset)
 
     def _take(self, event: Event, now: Snapshot) -> None:
         """Hand over an event that counts, or let it wait for its item."""

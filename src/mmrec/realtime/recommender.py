@@ -490,7 +490,9 @@ class RealtimeRecommender:
 
         Features of the user are not used any more. They stay in the RUN until :meth:`save` writes
         one without them. What is popular, and which items the same users take, is counted without
-        names: the user's events are in these counts until this process ends.
+        names: the user's events are in these counts until this process ends. Users who were merged
+        into this one are forgotten, too. Events that were merged into another user stay that
+        user's.
         """
         try:
             return self._user_sessions.forget(user)
@@ -505,16 +507,18 @@ class RealtimeRecommender:
         The events keep their places in the log, so they lie between those of ``target`` in the
         order in which they came. Other processes on the log follow at the user's next call, and a
         learner drops the examples of both from its memory. ``source`` has no events afterwards; new
-        events under this name are those of a new user. Called again, it does nothing. What is
-        popular, and which items the same users take, stays as it was counted until this process
-        ends.
+        events under this name are those of a new user. Called again, it moves the events since
+        then. A visitor who logs out needs a new id, since ``source`` can't be merged into a second
+        user. What is popular, and which items the same users take, stays as it was counted until
+        this process ends.
 
         Args:
             source: the user whose events are moved, such as a visitor without an account.
             target: the user who gets them; a new one, too.
 
         Raises:
-            ValueError: the users are the same, or one is not a text of 1 to 256 characters.
+            ValueError: the users are the same, one is not a text of 1 to 256 characters, or
+                ``source`` was merged into another user before.
             OSError: the log can't be written; nothing has changed.
 
         Example:

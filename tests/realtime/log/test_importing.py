@@ -87,10 +87,18 @@ def test_what_was_observed_before_a_merge_does_not_count_twice(log):
     log.merge_users("ann", "eve")
     report = import_events(table(ROWS), log, CATALOG)
     assert report.new + report.known == 5
-    assert held(log)["ann"] == []
-    assert Counter(event.item for event in log.of_user("eve")) == Counter(
-        item for item, *_ in EXPECTED["ann"]
-    )
+    assert held(log)["ann"] == EXPECTED["ann"][2:]  # later than what was merged
+    assert Counter(event.item for event in log.of_user("eve")) == Counter("ab")
+
+
+def test_a_history_that_grew_after_a_merge_is_divided_at_its_last_moved_event(log):
+    import_events(table(ROWS[:3]), log, CATALOG)  # ann at 20 and 10
+    log.merge_users("ann", "eve")
+    log.append("eve", "c", event_type="cart", time=30.0)  # as the new event of the file
+    for new in (2, 0):
+        assert import_events(table(ROWS), log, CATALOG).new == new
+        assert held(log)["ann"] == EXPECTED["ann"][2:]
+        assert held(log, ["eve"])["eve"] == EXPECTED["ann"]
 
 
 def test_unknown_items_are_left_out_and_named(log):

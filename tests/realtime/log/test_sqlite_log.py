@@ -504,12 +504,15 @@ def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed
             events = [event for event in events if event not in gone]
             ids = {id: event for id, event in ids.items() if event not in gone}
             assert log.forget(step[1]) == len(gone)
-            if gone:
-                merged = {one: end for one, end in merged.items() if end != step[1]}
+            merged = {one: end for one, end in merged.items() if step[1] not in (one, end)}
         elif step[0] == "merge":
             _, source, target = step
             if source == target:
                 with pytest.raises(ValueError, match="another user"):
+                    log.merge_users(source, target)
+                continue
+            if merged.get(source, target) != target:
+                with pytest.raises(ValueError, match="into another user"):
                     log.merge_users(source, target)
                 continue
             moved = [event for event in events if event[1] == source]
@@ -520,7 +523,6 @@ def test_any_sequence_of_operations_equals_a_list(tmp_path_factory, steps, keyed
                 ids = {id: to.get(event, event) for id, event in ids.items()}
                 ends = {one: target if end == source else end for one, end in merged.items()}
                 merged = {one: end for one, end in {**ends, source: target}.items() if one != end}
-                merged.pop(target, None)
         else:
             _, user, item, id = step
             event = ids.get(id) if id else None
@@ -663,6 +665,19 @@ def test_who_forgets_a_merged_user_leaves_no_byte_of_either(tmp_path, key):
         assert log.import_many([NewEvent(user, 1)]).offsets == [0]
     log.close()
     assert files_with(tmp_path, b"secret-visitor", b"secret-user", *names) == []
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_who_is_forgotten_after_a_merge_leaves_no_byte(tmp_path, key):
+    log = SqliteLog(tmp_path / "events.db", user_key=key)
+    names = [b"secret-visitor", log.name_of("secret-visitor").encode()]
+    log.append_many([NewEvent("secret-visitor", n) for n in range(500)])
+    log.merge_users("secret-visitor", "ann")
+    assert files_with(tmp_path, *names) != []
+    assert log.forget("secret-visitor") == 0
+    assert files_with(tmp_path, *names) == []
+    log.close()
+    assert files_with(tmp_path, *names) == []
 
 
 def test_events_of_one_call_share_a_commit(log):

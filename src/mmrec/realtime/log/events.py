@@ -137,6 +137,24 @@ def check_merge(source: str, target: str) -> None:
         raise ValueError("target: expected another user than the source; got the same")
 
 
+def check_merged(source: str, before: str | None, target: str) -> None:
+    """Refuse to merge a user, whose events became those of ``before``, into another one.
+
+    Raises:
+        ValueError: ``before`` is neither None nor ``target``. It is not named.
+
+    Example:
+        >>> check_merged("visitor-7", "ann", "bob")
+        Traceback (most recent call last):
+        ...
+        ValueError: visitor-7 was merged into another user; give a visitor who logs out a new id
+    """
+    if before not in (None, target):
+        raise ValueError(
+            f"{source} was merged into another user; give a visitor who logs out a new id"
+        )
+
+
 def _check_item(item: object) -> None:
     if isinstance(item, int) and not isinstance(item, bool):
         if not -(2**63) <= item < 2**63:
@@ -262,8 +280,8 @@ class EventLog(Protocol):
             user: the user.
             after: events with a larger offset are returned.
             last: how many of the last ones are returned; None for all.
-            merged: whether to return also those of whom the user was merged into, as an import
-                needs them.
+            merged: whether to return also those of whom the user was merged into, up to the time
+                of the last moved event, as an import needs them.
         """
         ...
 
@@ -303,13 +321,15 @@ class EventLog(Protocol):
         """Make the events of one user those of another; return how many there were.
 
         It happens as a whole or not at all. Events keep their offsets, so the order of the log
-        stays. ``source`` is a new user afterwards, without events. What came before is remembered
-        in a form that doesn't show who ``source`` was: an event that is sent again under its ``id``
-        is known, imported events of ``source`` are those of ``target``, and :meth:`forget` of
+        stays. ``source`` is a new user afterwards, without events; those that come later are moved
+        by another call. What came before is remembered in a form that doesn't show who ``source``
+        was: an event that is sent again under its ``id`` is known, imported events of ``source`` up
+        to the time of its last moved event are those of ``target``, and :meth:`forget` of
         ``target`` forgets both.
 
         Raises:
-            ValueError: the users are the same, or one is not a text of 1 to 256 characters.
+            ValueError: the users are the same, one is not a text of 1 to 256 characters, or
+                ``source`` was merged into another user before.
             OSError: the log can't be written; it stays as it was.
         """
         ...
@@ -317,7 +337,8 @@ class EventLog(Protocol):
     def forget(self, user: str) -> int:
         """Remove all data of a user; return the number of removed events.
 
-        The log remembers that the user was forgotten, in a form that doesn't show who it was.
+        The log remembers that the user was forgotten, in a form that doesn't show who it was. What
+        was merged into another user before is that user's, and stays.
         """
         ...
 

@@ -18,6 +18,7 @@ from mmrec.realtime.log.events import (
     NewEvent,
     check_event,
     check_merge,
+    check_merged,
     check_text,
 )
 from mmrec.realtime.log.item_changes import ItemChange
@@ -47,7 +48,8 @@ class MemoryLog:
         self._imported: list[range] = []
         self._forgotten: set[bytes] = set()
         self._salt = secrets.token_bytes(32)
-        self._merged: dict[str, str] = {}  # users by those who were merged into them
+        # Users by those who were merged into them, and the times of the last moved events.
+        self._merged: dict[str, tuple[str, float]] = {}
         self._notes: dict[str, str] = {}
         self._lock = Lock()
 
@@ -76,10 +78,11 @@ class MemoryLog:
         for event in events:
             check_event(event)
         with self._lock:
-            events = [e._replace(user=self._merged.get(e.user, e.user)) for e in events]
+            # By the name in the event, since a user may be forgotten first and merged then.
             gone = {user for user in {e.user for e in events} if self.was_forgotten(user)}
             first = self._last + 1
-            offsets = iter(self._store_all([e for e in events if e.user not in gone]))
+            kept = [self._as_moved(e) for e in events if e.user not in gone]
+            offsets = iter(self._store_all(kept))
             new = range(first, self._last + 1)
             if new:
                 self._imported.append(new)
@@ -112,7 +115,9 @@ class MemoryLog:
         """Return a user's events after an offset, in log order; see :meth:`EventLog.of_user`."""
         events = self._users.get(user, [])
         if merged and user in self._merged:
-            events = sorted(events + self._users.get(self._merged[user], []))
+            target, until = self._merged[user]
+            moved = [event for event in self._users.get(target, []) if event.time <= until]
+            events = sorted(events + moved)
         if events and events[-1].offset <= after:
             return []
         found: list[Event] = []
@@ -161,6 +166,8 @@ class MemoryLog:
         """Make the events of one user those of another; see :meth:`EventLog.merge_users`."""
         check_merge(source, target)
         with self._lock:
+            before, until = self._merged.get(source, (None, 0.0))
+            check_merged(source, before, target)
             moved = {e.offset: e._replace(user=target) for e in self._users.pop(source, [])}
             if not moved:
                 return 0
@@ -169,18 +176,21 @@ class MemoryLog:
             self._ids = {name: moved.get(e.offset, e) for name, e in self._ids.items()}
             for user in (source, target):
                 self._keys.pop(user, None)
-            ends = {user: target if end == source else end for user, end in self._merged.items()}
-            self._merged = {**ends, source: target}
-            self._merged.pop(target, None)
+            for user, (end, last) in list(self._merged.items()):
+                if end == source:
+                    self._merged[user] = (target, last)
+            if self._merged.get(target, ("", 0.0))[0] == target:  # merged back: no other user
+                del self._merged[target]
+            self._merged[source] = (target, max(until, *(e.time for e in moved.values())))
             return len(moved)
 
     def forget(self, user: str) -> int:
         """Remove all data of a user; return the number of removed events."""
         with self._lock:
-            before = [one for one, end in self._merged.items() if end == user]
-            for one in before:
-                del self._merged[one]
-            self._forgotten.update(map(self._mark, [user, *before]))
+            before = [one for one, (end, _) in self._merged.items() if end == user]
+            for one in (user, *before):
+                self._merged.pop(one, None)
+                self._forgotten.add(self._mark(one))
             events = self._users.pop(user, [])
             self._keys.pop(user, None)
             for event in events:
@@ -239,12 +249,19 @@ class MemoryLog:
     def _mark(self, user: str) -> bytes:
         return hmac.digest(self._salt, user.encode(), "sha256")
 
+    def _as_moved(self, event: NewEvent) -> NewEvent:
+        """Return an event as one of whom its user was merged into, unless it is later."""
+        target, until = self._merged.get(event.user, (event.user, 0.0))
+        old = event.time is not None and event.time <= until
+        return event._replace(user=target) if old else event
+
     def _store_all(self, events: Sequence[NewEvent]) -> list[int]:
         new: dict[str, NewEvent | Event] = {}
         for event in events:
             known = None if event.id is None else self._ids.get(event.id)
-            if known is not None and known.user == self._merged.get(event.user):
-                event = event._replace(user=known.user)
+            if known is not None and event.user in self._merged:
+                target, _ = self._merged[event.user]
+                event = event._replace(user=target) if known.user == target else event
             _check_same(event, self._ids, new)
         return [self._store(event) for event in events]
 

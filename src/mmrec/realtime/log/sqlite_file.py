@@ -48,9 +48,13 @@ CREATE TABLE imported (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE forgotten (mark BLOB PRIMARY KEY) WITHOUT ROWID;
 INSERT INTO state VALUES ('salt', randomblob(32));
 """
-# Marks of users who were merged into others.
+# Marks of users who were merged into others, and the time of the last moved event of each.
 _MERGED = """
-CREATE TABLE merged (mark BLOB PRIMARY KEY, user_key INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE merged (
+    mark BLOB PRIMARY KEY,
+    user_key INTEGER NOT NULL,
+    until REAL NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX merged_by_user ON merged (user_key);
 """
 

@@ -23,6 +23,7 @@ from mmrec.realtime.log.events import (
     NewEvent,
     check_event,
     check_merge,
+    check_merged,
     check_text,
 )
 from mmrec.realtime.log.group_commit import GroupCommit
@@ -42,6 +43,7 @@ from mmrec.realtime.log.sqlite_rows import (
     event_of,
     mark_of,
     merge,
+    merged_among,
     remove_user,
     store,
     store_imported,
@@ -178,13 +180,16 @@ class SqliteLog:
         """
         if last is not None and last < 0:
             raise ValueError(f"expected last of 0 or more; got {last}")
-        keys = "SELECT key FROM users WHERE user = ?"
+        theirs = "user_key = (SELECT key FROM users WHERE user = ?)"
         who: tuple[str | bytes, ...] = (self.name_of(user),)
         if merged:
-            keys += " UNION SELECT user_key FROM merged WHERE mark = ?"
-            who += (self._mark(user),)
+            theirs += (
+                " OR user_key = (SELECT user_key FROM merged WHERE mark = ?)"
+                " AND time <= (SELECT until FROM merged WHERE mark = ?)"
+            )
+            who += (self._mark(user),) * 2
         newest = self._fetch(
-            f"{SELECT} WHERE user_key IN ({keys}) AND offset > ? ORDER BY offset DESC LIMIT ?",
+            f"{SELECT} WHERE ({theirs}) AND offset > ? ORDER BY offset DESC LIMIT ?",
             (*who, after, -1 if last is None else last),
         )
         return [event_of(row) for row in reversed(newest)]
@@ -223,9 +228,12 @@ class SqliteLog:
         One transaction does it, so that nothing is lost if the process is killed.
         """
         check_merge(source, target)
+        name, into = self.name_of(source), self.name_of(target)
         with self._writer() as db:
             with transaction(db):
-                moved = merge(db, self.name_of(source), self.name_of(target))
+                before, _ = merged_among(db, [name]).get(name, (None, 0.0))
+                check_merged(source, before, into)
+                moved = merge(db, name, into)
             self._checkpointer.wrote(moved)
         return moved
 

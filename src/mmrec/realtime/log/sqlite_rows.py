@@ -3,7 +3,7 @@
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmrec.data import ItemId
@@ -77,11 +77,12 @@ def store(db: sqlite3.Connection, rows: Sequence[Row]) -> list[int]:
 
 def store_imported(db: sqlite3.Connection, rows: Sequence[Row]) -> Imported:
     """Insert the rows of users who were not forgotten, and mark them as imported."""
-    merged = _merged_among(db, {row.user for row in rows})
-    rows = [row._replace(user=merged.get(row.user, row.user)) for row in rows]
-    forgotten = forgotten_among(db, {row.user for row in rows})
+    users = {row.user for row in rows}
+    # By the name in the row, since a user may be forgotten first and merged then.
+    forgotten, merged = forgotten_among(db, users), merged_among(db, users)
     first = last_offset(db) + 1
-    offsets = iter(store(db, [row for row in rows if row.user not in forgotten]))
+    kept = [_as_moved(row, merged) for row in rows if row.user not in forgotten]
+    offsets = iter(store(db, kept))
     new = range(first, last_offset(db) + 1)
     if new:  # the last range grows if no other event came in between
         grown = db.execute(
@@ -116,9 +117,12 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
     """Delete a user and the events, and mark the file for a purge; return their number.
 
     What stays is a keyed hash of the user, and of those who were merged into the user, so that no
-    import brings the user back.
+    import brings the user back. Also the name of a user without events may be in old pages.
     """
-    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (mark_of(_salt(db), user),))
+    mark = (mark_of(_salt(db), user),)
+    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", mark)
+    db.execute("DELETE FROM merged WHERE mark = ?", mark)
+    db.execute("UPDATE state SET value = value + 1 WHERE name = 'purge'")
     found = db.execute("SELECT key FROM users WHERE user = ?", (user,)).fetchone()
     if found is None:
         return 0
@@ -126,19 +130,21 @@ def remove_user(db: sqlite3.Connection, user: str) -> int:
     db.execute("DELETE FROM merged WHERE user_key = ?", found)
     removed = db.execute("DELETE FROM events WHERE user_key = ?", found).rowcount
     db.execute("DELETE FROM users WHERE key = ?", found)
-    db.execute("UPDATE state SET value = value + 1 WHERE name = 'purge'")
     return removed
 
 
 def merge(db: sqlite3.Connection, source: str, target: str) -> int:
     """Make the events of one user those of another within a transaction; return their number.
 
-    The user has a new key. What stays of the source is a keyed hash, as of a forgotten user.
+    The user has a new key. What stays of the source is a keyed hash, as of a forgotten user, and
+    the time of its last moved event.
     """
     keys = dict(_select(db, "SELECT user, key FROM users", "user", [source, target]))
     if source not in keys:
         return 0
     new, salt = secrets.randbits(63), _salt(db)
+    query = "SELECT max(time) FROM events WHERE user_key = ?"
+    [until] = db.execute(query, (keys[source],)).fetchone()
     db.executemany("DELETE FROM users WHERE user = ?", [(user,) for user in keys])
     db.execute("INSERT INTO users (key, user) VALUES (?, ?)", (new, target))
     moved = {
@@ -148,26 +154,38 @@ def merge(db: sqlite3.Connection, source: str, target: str) -> int:
     db.executemany(
         "UPDATE merged SET user_key = ? WHERE user_key = ?", [(new, key) for key in keys.values()]
     )
-    db.execute("DELETE FROM merged WHERE mark = ?", (mark_of(salt, target),))
-    db.execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", (mark_of(salt, source), new))
+    # Who is merged back is no other user.
+    db.execute("DELETE FROM merged WHERE mark = ? AND user_key = ?", (mark_of(salt, target), new))
+    db.execute(
+        "INSERT INTO merged VALUES (?, ?, ?) "
+        "ON CONFLICT (mark) DO UPDATE SET until = max(until, excluded.until)",
+        (mark_of(salt, source), new, until),
+    )
     return moved[source]
 
 
-def _merged_among(db: sqlite3.Connection, users: Iterable[str]) -> dict[str, str]:
-    """Return whom users were merged into, by their names."""
+def merged_among(db: sqlite3.Connection, users: Iterable[str]) -> dict[str, tuple[str, float]]:
+    """Return whom users were merged into, and the time of the last moved event, by their names."""
     if not db.execute("SELECT 1 FROM merged LIMIT 1").fetchone():
         return {}
     salt = _salt(db)
     marks = {mark_of(salt, user): user for user in users}
-    query = "SELECT mark, user FROM merged JOIN users ON users.key = merged.user_key"
-    return {marks[mark]: user for mark, user in _select(db, query, "mark", marks)}
+    query = "SELECT mark, user, until FROM merged JOIN users ON users.key = merged.user_key"
+    return {marks[mark]: (user, until) for mark, user, until in _select(db, query, "mark", marks)}
+
+
+def _as_moved(row: Row, merged: Mapping[str, tuple[str, float]]) -> Row:
+    """Return a row as one of whom its user was merged into, unless it is of a later time."""
+    user, until = merged.get(row.user, (row.user, row.time))
+    return row._replace(user=user) if row.time <= until else row
 
 
 def _as_merged(db: sqlite3.Connection, row: Row, user: str) -> Row:
     """Return a row as one of a user, if its own was merged into that one."""
-    if row.user == user or _merged_among(db, [row.user]).get(row.user) != user:
+    if row.user == user:
         return row
-    return row._replace(user=user)
+    merged, _ = merged_among(db, [row.user]).get(row.user, (row.user, 0.0))
+    return row._replace(user=user) if merged == user else row
 
 
 def _salt(db: sqlite3.Connection) -> bytes:

@@ -71,13 +71,16 @@ def event_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRout
     @router.post("/merge", summary="Merge a user into another")
     @lane(1)
     def merge(request: MergeRequest) -> Merged:
-        """Moves the events of a visitor who has logged in. Called again, it moves none."""
+        """Moves the events of a visitor who has logged in. Called again, it moves those since then.
+
+        A visitor who was merged into another user is refused: who logs out needs a new id.
+        """
         return Merged(events=live.merge_users(request.source, request.target))
 
     @router.post("/forget", summary="Forget a user")
     @lane(1)
     def forget(request: ForgetRequest) -> Forgotten:
-        """Removes the user's events, state and name."""
+        """Removes the user's events, state and name. What was merged into another user stays."""
         return Forgotten(events=live.forget(request.user))
 
     return router
