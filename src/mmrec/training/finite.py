@@ -143,8 +143,8 @@ class _Steps:
         outputs = self.kept[step].outputs
         wrong = _not_finite(outputs)
         scores = [(name, value) for name, value in outputs if name.startswith("scorer ")]
-        if first and not outputs:
-            return f"look at {self.loss}"
+        if not outputs:
+            return _LOWER
         if wrong is None or (scores and _not_finite(scores) is None):  # it may lie in padding
             if first:
                 return f"the parts of the model gave finite numbers, so look at {self.loss}"
