@@ -19,9 +19,6 @@ is taken."""
 COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
-MADE_UP = 5.0
-"""How many times ``cost`` they may lose where all targets together lose nothing."""
-
 LEAST = 20
 """Users with a target without events below which nothing is concluded from them."""
 
@@ -50,12 +47,11 @@ def choose_for_cold(
     weight that is most likely among all items. A constant balances new items with the others,
     ``new``, or ``unseen`` if there is nothing beside it: what is best for the NDCG@10 of targets
     without events, among that with which the NDCG@10 of the other targets falls by a share of
-    ``cost`` at most, or by five times that if what new items gain makes up for it: the NDCG@10 of
-    all targets together doesn't fall. Where more than half of the targets are without events, as in
-    a feed, it is what is best for the NDCG@10 of all targets. Own weights, and then novelty, are
-    taken if they gain more than 1.5 standard errors beyond what is taken before them, and all are
-    kept if they gain as much over nothing. For that, each user is ranked with what is best for
-    other users. All other weights stay.
+    ``cost`` at most. Where more than half of the targets are without events, as in a feed, it is
+    what is best for the NDCG@10 of all targets. Own weights, and then novelty, are taken if they
+    gain more than 1.5 standard errors beyond what is taken before them, and all are kept if they
+    gain as much over nothing. For that, each user is ranked with what is best for other users. All
+    other weights stay.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -66,12 +62,11 @@ def choose_for_cold(
         user: the user of each request.
         unseen: the items without events.
         apart: whether items without events can have weights of their own.
-        cost: share of the NDCG@10 of the other targets that items without events may cost; five
-            times as much if all targets together lose nothing.
+        cost: share of the NDCG@10 of the other targets that items without events may cost, at most.
         unit: what a weight of 1 is, in units of the model's score.
         share: share of all targets that are items without events, if ``target`` is a draw of them;
             by default that of ``target``.
-        of_new: weights that items without events have and keep if they cost no more than that
+        of_new: weights that items without events have and keep if they cost no more than ``cost``
             and no others are better, as when a recommender is updated; by default none.
         seed: seed of the draws.
 
@@ -103,18 +98,7 @@ def choose_for_cold(
     cases = Cases(features, offset, column, unit, _log_odds(share) - _log_odds(drawn))
     before, fold = ndcg(cases.scores(weights), offset), folds(user, seed)
     stays = ndcg(cases.scores(weights | of_new), offset)
-
-    def affordable(gains: Float[np.ndarray, " N"], rows: Bool[np.ndarray, " N"]) -> bool:
-        """Whether others lose little, or what new items gain makes up for it."""
-        others = rows & ~cold
-        kept, was = _mean(gains[others]), _mean(before[others])
-        if kept >= (1 - cost) * was:
-            return True
-        makes_up = _mean((counts * (gains - before))[rows]) >= 0
-        return makes_up and kept >= (1 - MADE_UP * cost) * was
-
-    every = np.ones(len(target), dtype=bool)
-    if share <= 0.5 and not affordable(stays, every):
+    if share <= 0.5 and _mean(stays[~cold]) < (1 - cost) * _mean(before[~cold]):
         of_new, stays = {}, before  # they cost too much
     bonuses = [unit * bonus for bonus in BONUSES]
 
@@ -126,7 +110,7 @@ def choose_for_cold(
 
     def best(rows: Bool[np.ndarray, " N"]) -> list[dict[str, float]]:
         """Return the weights that rows choose, of each kind; those before where there are none."""
-        own, found = rows & cold, list[dict[str, float]]()
+        own, others, found = rows & cold, rows & ~cold, list[dict[str, float]]()
         for changes in cases.kinds(weights, rows, own) if apart else [{}]:
             if changes is None:
                 found.append(found[-1])
@@ -140,7 +124,8 @@ def choose_for_cold(
             if share > 0.5:
                 found.append(max(tried, key=lambda pair: (counts * pair[1])[rows].mean())[0])
                 continue
-            tried = [pair for pair in tried if affordable(pair[1], rows)]
+            least = (1 - cost) * _mean(before[others])
+            tried = [pair for pair in tried if _mean(pair[1][others]) >= least]
             if tried:  # as in the first kind, where 0 changes nothing
                 found.append(max(tried, key=lambda pair: pair[1][own].mean())[0])
             else:
@@ -159,7 +144,7 @@ def choose_for_cold(
             kind = more
     gained = compare(after[kind][cold], stays[cold], user[cold])
     if better := _gains(gained):
-        changes, found = best(every)[kind], after[kind]
+        changes, found = best(np.ones(len(target), dtype=bool))[kind], after[kind]
     else:
         changes, found = of_new, stays if of_new else after[kind]
     if of_new:

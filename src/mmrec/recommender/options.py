@@ -229,7 +229,7 @@ class ModelOptions(_Group):
     new_item_cost: Share = Field(
         0.02,
         description="Share of NDCG@10 that other items may lose, so that items without events are "
-        "found; five times as much if all items together lose nothing. Measured on validation.",
+        "found; measured on validation.",
     )
     keep_reranker: bool = Field(
         False, description="Keep a reranker even if it does not help on validation."
