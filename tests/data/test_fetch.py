@@ -38,7 +38,7 @@ def server():
                 "/flood": b"x" * 5000,
             }
             if self.path == "/slow":
-                time.sleep(3.0)
+                time.sleep(9.0)
             if self.path in moved:
                 self.send_response(302)
                 self.send_header("Location", moved[self.path])
@@ -83,7 +83,7 @@ def data(tmp_path, server, monkeypatch):
 
 
 def fetch(folder, **options):
-    return fetch_images(folder, **{"timeout": 1.0, "max_bytes": 4000, **options})
+    return fetch_images(folder, **{"timeout": 3.0, "max_bytes": 4000, **options})
 
 
 def manifest(folder):
