@@ -187,7 +187,7 @@ def test_refusals(data, tmp_path):
         fetch(data(["/red"]), column="pictures")
     with pytest.raises(ValueError, match="must be URLs or lists of URLs; got Int64"):
         fetch(data(["/red"], n=[1]), column="n")
-    with pytest.raises(ValueError, match=r"must be positive; got 0, 1\.0 and 4000"):
+    with pytest.raises(ValueError, match=r"must be positive; got 0, 3\.0 and 4000"):
         fetch(folder, workers=0)
     with pytest.raises(FileNotFoundError, match="no file at"):
         fetch(folder / "nowhere")
