@@ -1,4 +1,4 @@
-"""Shapes of the figures in ``docs/concepts``.
+"""Shapes of the figures of concepts.
 
 A figure has a pale panel of its own, so that it is read alike on a light and on a dark page.
 """

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import mmrec
 from mmrec.recommender.zoo import ZOO
 
 ROOT = Path(__file__).parents[2]
-INSTALL = ROOT / "docs" / "start" / "install.md"
-COMPARISON = ROOT / "docs" / "comparison.md"
-RECBOLE = ROOT / "docs" / "howto" / "migrate-from-recbole.md"
+DOCS = ROOT / "docs"
+INSTALL = DOCS / "start" / "install.md"
+COMPARISON = DOCS / "comparison.md"
+RECBOLE = DOCS / "howto" / "migrate-from-recbole.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 NAMELESS = {"", "others", "two packages of weights"}
@@ -24,6 +26,12 @@ def extras():
     for row in table.splitlines()[2:]:
         names, gives, packages = (cell.strip() for cell in row.strip("|").split("|"))
         yield re.findall(r"`(\w+)`", names), gives, packages
+
+
+def rounded(figures):
+    """Figures of four digits, to three."""
+    digits = Decimal("0.001")
+    return [str(Decimal(f).quantize(digits, ROUND_HALF_UP)).lstrip("0") for f in figures]
 
 
 def plain(name):
@@ -73,3 +81,50 @@ def test_pages_agree_on_the_time_of_the_demo():
         for page in (ROOT / "README.md", INSTALL)
     )
     assert first == second
+
+
+def test_concepts_are_in_the_order_of_a_first_reading():
+    tree = (DOCS / "index.md").read_text(encoding="utf-8").partition(":caption: Conc")[2]
+    pages = tree.partition("```")[0].split("\n\n")[1].split()
+    first = ("pool", "modalities", "tuning", "state", "evaluation")
+    assert pages == [*(f"concepts/{name}" for name in first), "events", "affinities"]
+
+
+def accuracies(page, *, digits):
+    """The figures of each row of the tables of a page, as they stand."""
+    text = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \|$", text, re.MULTILINE)
+    return [re.findall(rf"(?<![\d.])(?<!± )\.\d{{{digits}}}(?!\d)", row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.name
+)
+def test_accuracies_on_the_first_pages_are_those_of_the_evidence(page):
+    sources = (DOCS / "numbers.md", DOCS / "benchmarks.md")
+    known = [rounded(row) for source in sources for row in accuracies(source, digits=4)]
+    shown = [row for row in accuracies(page, digits=3) if row]
+    assert len(shown) >= 5
+    for ndcg, hits in shown:
+        assert any(row[:1] == [ndcg] and hits in row[1:] for row in known), (ndcg, hits)
+
+
+def test_the_weak_spot_on_the_landing_page_is_that_of_the_defaults():
+    row = next(
+        line.split(" | ")
+        for line in (DOCS / "defaults.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ml-latest-small-posters | for choices")
+    )
+    said = re.findall(r"HR@10 (\.\d+), chance", (DOCS / "index.md").read_text(encoding="utf-8"))
+    assert said == rounded([row[8]])
+
+
+def test_each_page_of_the_project_for_others_is_on_the_site():
+    texts = [page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")]
+    included = {text.split()[1] for text in texts if text.startswith("```{include}")}
+    assert included == {"../CHANGELOG.md", "../CONTRIBUTING.md", "../SECURITY.md"}
+
+
+@pytest.mark.parametrize("name", ["numbers", "cold", "defaults", "fusions", "components"])
+def test_the_evidence_has_versions_and_dates_not_today(name):
+    assert not re.search(r"\btoday\b", (DOCS / f"{name}.md").read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 import base64
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import gallery
@@ -63,3 +65,10 @@ def test_the_largest_picture_of_a_notebook_is_on_its_card(made):
     pages = made(notebooks__cold_ipynb=json.dumps(shown))
     assert pages["cold.png"] == "much larger"
     assert ":img-top: cold.png" in pages["index.rst"]
+
+
+def test_pictures_on_cards_are_shown_whole():
+    """A picture with words would be cut in the middle of one."""
+    style = Path(gallery.__file__).parents[1] / "_static" / "site.css"
+    (rule,) = re.findall(r"img\.sd-card-img-top \{(.*)\}", style.read_text(encoding="utf-8"))
+    assert "object-fit: contain" in rule
