@@ -52,10 +52,15 @@ def test_wheels_that_differ_are_refused(wheel, tmp_path):
 
 
 def test_a_typed_program_is_checked_by_mypy_and_pyright(wheel, tmp_path, monkeypatch):
-    asked = []
+    asked, folder = [], tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / ".mypy_cache").mkdir()
+    (tmp_path / ".mypy_cache" / "kept").write_text("")
+    monkeypatch.setattr(wheel, "ROOT", tmp_path)
     monkeypatch.setattr(wheel, "run", lambda *command, **_: asked.append(command[2]) or "fine")
-    wheel.check_types(tmp_path / "python", tmp_path)
+    wheel.check_types(tmp_path / "python", folder)
     assert asked == ["mypy", "pyright"]
+    assert (folder / "cache" / "kept").is_file()  # what `make check` has found is not lost
     monkeypatch.undo()
     with pytest.raises(SystemExit, match="No module named no_such_checker"):
         wheel.run(wheel.sys.executable, "-m", "no_such_checker")
