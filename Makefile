@@ -11,6 +11,8 @@ check:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(dir $(PYTHON))lint-imports
+	$(dir $(PYTHON))check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(dir $(PYTHON))check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 
 test:
 	$(PYTHON) -m pytest -n 2 --dist loadscope

@@ -59,6 +59,14 @@ def test_a_pair_that_differs_is_found(run, tmp_path, change, said):
     assert said in problem
 
 
+def test_notebooks_that_run_one_by_one_take_twelve_minutes_together(run, tmp_path, capsys):
+    kept = tmp_path / "seconds"
+    assert run.too_long(kept, 400.0) == []
+    assert run.too_long(kept, 320.0) == []
+    assert run.too_long(kept, 5.0) == ["expected notebooks to take at most 720 s in all; got 725 s"]
+    assert "725.0 s of 720" in capsys.readouterr().out
+
+
 def test_a_missing_notebook_is_found(run, tmp_path):
     shutil.copy(NOTEBOOKS[0], tmp_path)
     (problem,) = run.problems_of(tmp_path / NOTEBOOKS[0].name)

@@ -6,7 +6,8 @@
 A notebook is a pair: ``NAME.py`` is the text that is edited (percent format of jupytext), and
 ``NAME.ipynb`` holds the same cells and their outputs. The check says which pairs differ and which
 outputs are not those of one run from top to bottom. Then each notebook runs in an empty folder, two
-at a time. NAME may be a part of a name, such as ``01``.
+at a time. NAME may be a part of a name, such as ``01``. Runs that are started one by one add up
+their seconds in a file, ``--seconds FILE``: more than 12 minutes in all are an error.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from nbclient.exceptions import CellExecutionError
 HERE = Path(__file__).parent
 LIMIT = 6_000_000
 """Bytes that all notebooks may take together."""
+LONGEST = 12 * 60
+"""Seconds that all notebooks may take together, each counted alone."""
 
 COUNTED = re.compile(r"\r[^\r\n]*|\x1b\[A")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
@@ -104,11 +107,22 @@ def execute(path: Path, write: bool) -> tuple[str, float]:
     return error, time.perf_counter() - start
 
 
+def too_long(file: Path, seconds: float) -> list[str]:
+    """Add seconds to those in a file; return what is wrong if they are too many by now."""
+    with file.open("a", encoding="utf-8") as kept:
+        kept.write(f"{seconds:.1f}\n")
+    total = sum(map(float, file.read_text(encoding="utf-8").split()))
+    print(f"{'notebooks until now':<28} {total:6.1f} s of {LONGEST}")
+    many = f"expected notebooks to take at most {LONGEST} s in all; got {total:.0f} s"
+    return [many] if total > LONGEST else []
+
+
 def main() -> None:
     """Run what the command line says; exit with status 1 if something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="parts of names; by default all")
     parser.add_argument("--write", action="store_true", help="keep the outputs in the .ipynb")
+    parser.add_argument("--seconds", type=Path, metavar="FILE", help="add up the seconds there")
     given = parser.parse_args()
     paths = [
         path
@@ -122,15 +136,18 @@ def main() -> None:
         os.environ.pop("MMREC_DATA", None)  # licensed data must not get into kept outputs
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two notebooks run at a time
     wrong = [] if given.write else [problem for path in paths for problem in problems_of(path)]
-    start = time.perf_counter()
+    start, alone = time.perf_counter(), 0.0
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         results = pool.map(execute, paths, [given.write] * len(paths))
         for path, (error, seconds) in zip(paths, results, strict=True):
             print(f"{path.stem:<28} {seconds:6.1f} s {'FAILED' if error else ''}", flush=True)
             wrong += [error] if error else []
+            alone += seconds
     print(f"{'all':<28} {time.perf_counter() - start:6.1f} s")
     if given.write:
         wrong += [problem for path in paths for problem in problems_of(path)]
+    if given.seconds:
+        wrong += too_long(given.seconds, alone)
     if (size := sum(path.stat().st_size for path in HERE.glob("*.ipynb"))) > LIMIT:
         wrong.append(f"expected at most {LIMIT:,} bytes of .ipynb files; got {size:,}")
     if lone := {p.stem for p in HERE.glob("*.ipynb")} - {p.stem for p in HERE.glob("*.py")}:
