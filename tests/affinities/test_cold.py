@@ -117,13 +117,51 @@ def test_what_finds_no_new_item_changes_nothing(seed):
     assert facts["weights"] == {}
 
 
-def test_few_targets_without_events_conclude_nothing():
+def share_of_places(table, bonus):
+    """Share of the places in lists of ten that items without events have."""
+    scores = table[:, 0] + bonus * UNSEEN
+    return float(UNSEEN[scores.topk(10).indices].float().mean())
+
+
+def test_few_targets_without_events_give_new_items_some_places():
     target, table = planted(content=3.0, below=6.0)
     few = (target <= KNOWN) | (np.cumsum(target > KNOWN) <= 19)
-    weights, facts = chosen(target[few], table[few])
-    assert (weights, facts) == ({}, {"requests": 19, "weights": {}})
-    one = np.zeros(len(target))
-    assert chosen(target, table, user=one)[0] == {}
+    target, table = target[few], table[few]
+    weights, facts = chosen(target, table)
+    assert share_of_places(table, 0.0) < COST / 2
+    assert share_of_places(table, weights["unseen"]) == pytest.approx(COST, abs=0.001)
+    assert facts == {
+        "requests": 19,
+        "weights": weights,
+        "places": pytest.approx(COST, abs=0.001),
+    } | {"cost": pytest.approx(0, abs=COST)}
+    assert chosen(target, table, user=np.zeros(len(target)))[0] == weights
+    half = chosen(target, table, cost=COST / 2)[0]["unseen"]
+    assert share_of_places(table, half) == pytest.approx(COST / 2, abs=0.001)
+    assert chosen(target, table, cost=0.0)[0] == {}
+    none = target <= KNOWN
+    assert chosen(target[none], table[none])[0]["unseen"] > 0
+
+
+def test_such_places_cost_others_little():
+    """Where lists of others are right at their end, two places of a hundred cost too much."""
+    target, table = planted(content=3.0, below=6.0, requests=200)
+    few = target <= KNOWN
+    target, table = target[few], table[few]
+    table[:, 0, 0] = -torch.inf
+    for row, item in enumerate(target):  # the target is the last of ten
+        others = [n for n in range(1, KNOWN + 1) if n != item]
+        table[row, 0, others[:9]], table[row, 0, item] = 9.0, 4.5
+        table[row, 0, others[9:]] = table[row, 0, others[9:]].clamp(max=4.0)
+    weights, facts = chosen(target, table)
+    assert facts["cost"] <= COST
+    assert facts["places"] == pytest.approx(share_of_places(table, weights["unseen"]))
+    assert facts["places"] < COST / 5
+
+
+def test_items_without_events_that_have_places_get_no_more():
+    target, table = planted(content=0.0, below=0.0, requests=19)
+    assert chosen(target, table)[0] == {}
     assert chosen(target, table, unseen=torch.zeros(ITEMS + 1, dtype=torch.bool))[0] == {}
 
 

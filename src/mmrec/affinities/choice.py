@@ -186,6 +186,17 @@ def ndcg_with(
     return [_first(alone + weight * term, reachable) for weight in weights]
 
 
+def places(
+    scores: Float[Tensor, "N C"], some: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
+) -> float:
+    """Return the share of the places of lists of ten that some candidates, marked by 1, take."""
+    if not len(scores):
+        return 0.0
+    best = _candidates_alone(scores, offset).topk(min(K, scores.shape[1]))
+    taken = some.gather(1, best.indices) * torch.isfinite(best.values)
+    return float(taken.sum() / K / len(scores))
+
+
 def _candidates_alone(
     scores: Float[Tensor, "N C"], offset: Float[Tensor, "N C"]
 ) -> Float[Tensor, "N C"]:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mmrec.affinities.candidates import Terms, candidates_of
-from mmrec.affinities.choice import ERRORS, compare, folds, ndcg, ndcg_with
+from mmrec.affinities.choice import ERRORS, compare, folds, ndcg, ndcg_with, places
 from mmrec.affinities.new_items import KINDS, NEW_ITEM, UNSEEN, Cases, usual
 
 BONUSES = (0.0, *(sign * 2.0 ** (power / 2) for power in range(-4, 15) for sign in (1, -1)))
@@ -20,7 +20,10 @@ COST = 0.02
 """Share of the NDCG@10 of the other targets that items without events may cost, by default."""
 
 LEAST = 20
-"""Users with a target without events below which nothing is concluded from them."""
+"""Users with a target without events below which weights aren't chosen by them."""
+
+HALVINGS = 20
+"""How often the range of the constant is halved to find the one that gives a share of places."""
 
 
 def choose_for_cold(
@@ -52,6 +55,10 @@ def choose_for_cold(
     gain more than 1.5 standard errors beyond what is taken before them, and all are kept if they
     gain as much over nothing. For that, each user is ranked with what is best for other users. All
     other weights stay.
+
+    With such targets of fewer than 20 users, it isn't known what is best for them. So that items
+    without events are shown at all, their constant is that with which they take a share of ``cost``
+    of the places in lists of ten, or less if the others lose more than this of their NDCG@10.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -88,10 +95,13 @@ def choose_for_cold(
     cold = unseen.numpy()[target]
     facts: dict[str, Any] = {"requests": int(cold.sum()), "weights": {}}
     of_new = {} if of_new is None else dict(of_new)
-    if len(np.unique(user[cold])) < LEAST:
+    few = len(np.unique(user[cold])) < LEAST
+    if few and (of_new or not len(target)):
         return weights | of_new, facts | {"weights": of_new}
     features, offset = candidates_of(terms, target, seed, unseen)
     column = {name: number for number, name in enumerate(names, 1)}
+    if few:
+        return _with_places(Cases(features, offset, column, unit), weights, cold, cost, facts)
     drawn = float(cold.mean())
     share = drawn if share is None else share
     counts = np.where(cold, share / drawn, (1 - share) / (1 - drawn) if drawn < 1 else 0.0)
@@ -156,6 +166,39 @@ def choose_for_cold(
     given = weights | changes
     kept = {name: weight for name, weight in given.items() if weight != usual(name, given)}
     return kept, {**facts, "weights": changes}
+
+
+def _with_places(
+    cases: Cases,
+    weights: dict[str, float],
+    cold: Bool[np.ndarray, " N"],
+    cost: float,
+    facts: dict[str, Any],
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the weights with which new items have a share of ``cost`` of the places of lists.
+
+    What they gain is not known, but what the others lose is: no more than this share of their
+    NDCG@10 either.
+    """
+    scores, new, offset = cases.scores(weights), cases.term(UNSEEN), cases.offset
+    before = _mean(ndcg(scores, offset)[~cold])
+
+    def lost(bonus: float) -> float:
+        after = _mean(ndcg(scores + bonus * new, offset)[~cold])
+        return 1 - after / before if before else 0.0
+
+    def costs_little(bonus: float) -> bool:
+        return places(scores + bonus * new, new, offset) <= cost and lost(bonus) <= cost
+
+    low, high = 0.0, cases.unit * max(BONUSES)
+    if not cost or not costs_little(low) or costs_little(high):
+        return weights, facts  # they have enough, or there are none that could have more
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if costs_little(middle) else (low, middle)
+    changes = {UNSEEN: low}
+    share = places(scores + low * new, new, offset)
+    return weights | changes, facts | {"places": share, "cost": lost(low), "weights": changes}
 
 
 def _gains(found: Mapping[str, float]) -> bool:

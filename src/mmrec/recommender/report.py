@@ -227,7 +227,13 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
 
 
 def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:
-    """Return a line if validation has chosen nothing for new items."""
+    """Return a line if validation has not chosen what is best for new items."""
+    if "places" in facts:
+        events = counted(facts["requests"], "validation event")
+        share = f"{facts['places']:.1%} of the places in lists of ten, at a cost of "
+        return [
+            f"new items: {share}{facts['cost']:.1%} for others; their {events} are of too few users"
+        ]
     if not facts or not facts["requests"]:
         return []
     events = counted(facts["requests"], "validation event")
