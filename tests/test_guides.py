@@ -72,6 +72,13 @@ def test_the_other_pages_are_run_beside_the_tests():
         assert re.search(rf"run_pages\.py .*{page.relative_to(DOCS.parent)}", CI), named(page)
 
 
+def test_lines_of_the_tutorial_are_the_same_on_other_pages():
+    table = re.compile(r"^```text\n +ndcg@10.*?^```$", re.M | re.S)
+    (shown,) = table.findall((DOCS / "concepts" / "evaluation.md").read_text())
+    tutorial = (DOCS / "start" / "tutorial.md").read_text().splitlines()
+    assert set(shown.splitlines()) <= {*tutorial, "```", "```text"}
+
+
 def test_lines_that_a_page_shows_and_that_were_not_printed_are_named(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(
