@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import runpy
 import shlex
 import shutil
 import sys
@@ -22,6 +23,7 @@ from mmrec.recommender.pipeline.train import quiet
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+TOOLS = runpy.run_path(str(DOCS / "run_pages.py"))
 MADE = {"api", "cli", "notebooks", "options"}  # when the pages are built
 PAGES = [
     ROOT / "README.md",
@@ -37,8 +39,10 @@ OTHER = {"text", "json", "yaml", "toml", "ini", "csv", "html", "dockerfile", "di
 SHELL = ("bash", "sh", "console")
 # Pages with a test of their own: parts are trained together, and figures are compared.
 TOGETHER = ("docs/parts.md", "docs/clicks.md", "docs/generative.md")
-# `python docs/run_pages.py` runs guides from top to bottom, their shell blocks too.
+# `docs/run_pages.py` runs guides from top to bottom: tests/test_guides.py and `.ci/run` call it.
 GUIDES = ("docs/start/", "docs/concepts/", "docs/howto/", "docs/index.md")
+# Blocks of the README that `.ci/run` reads, by the line before them.
+READ = {"setup", "test"}
 COMMANDS = typer.main.get_command(app).commands
 
 
@@ -60,8 +64,14 @@ def blocks_in(text, above):
 
 
 def runnable(path):
-    kinds = ("python", "pycon")
-    return [b for b in blocks(path) if b[0] in kinds and not b[2].startswith("not run: ")]
+    """Return the blocks of a page that this file runs."""
+    kinds = ("python", "pycon", *SHELL)
+    return [b for b in blocks(path) if b[0] in kinds and not is_left_out(path, b[2])]
+
+
+def is_left_out(path, note):
+    """Tell whether a block has a reason why it is not run here."""
+    return note.startswith("not run: ") or (path == ROOT / "README.md" and note in READ)
 
 
 def run_blocks(path, monkeypatch, page):
@@ -70,6 +80,9 @@ def run_blocks(path, monkeypatch, page):
     for kind, code, _, line in runnable(path):
         if kind == "python":  # an error shows the line of the page
             exec(compile("\n" * line + code, str(path), "exec"), vars(page))
+            continue
+        if kind in SHELL:
+            TOOLS["run_plain"](code)
             continue
         test = doctest.DocTestParser().get_doctest(code, vars(page), path.name, str(path), line)
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
@@ -119,6 +132,25 @@ def test_every_block_is_run_or_says_why_not(path):
         assert known, f"{name_of(path)}:{line}: blocks of {kind!r} are not looked at"
         assert ">>>" not in code or kind == "pycon", f"{name_of(path)}:{line} is a pycon block"
         assert not note.startswith("not run") or note.removeprefix("not run: ").strip(" -")
+        if kind in SHELL and not name_of(path).startswith(GUIDES) and not is_left_out(path, note):
+            plain = all(map(TOOLS["is_plain"], TOOLS["commands"](code)))
+            assert plain, f"{name_of(path)}:{line} is no `mmrec` commands alone: say why not run"
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if name_of(p).startswith(GUIDES)], ids=name_of)
+def test_guides_have_blocks_that_are_run_from_top_to_bottom(path):
+    """`docs/run_pages.py` sees Python and bash at the outer level, and no other note."""
+    code = [b for b in blocks(path) if b[0] in ("python", "pycon", *SHELL)]
+    run = TOOLS["blocks"](path)
+    assert [(b[0], b[1], not b[2].startswith("not run: ")) for b in code] == [
+        (one.language, one.code, one.runs) for one in run
+    ]
+
+
+def test_blocks_that_ci_reads_are_those_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert {*re.findall(r"\$\(block (\w+)\)", script)} == READ
+    assert {note for *_, note, _ in blocks(ROOT / "README.md")} >= READ
 
 
 @pytest.mark.parametrize("words", all_commands())
@@ -161,7 +193,7 @@ def shop_with_dates(tmp_path_factory):
     ids=name_of,
 )
 def test_page(path, shop_with_dates, tmp_path, monkeypatch, unchecked):
-    """A page runs in a folder that has a RUN and its data, with their names."""
+    """A page runs in a folder that has a RUN and its data, with their names, its commands too."""
     monkeypatch.chdir(tmp_path)
     folder, data, made = shop_with_dates
     shutil.copytree(folder, "data")

@@ -12,7 +12,10 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 TOOLS = runpy.run_path(str(DOCS / "run_pages.py"))
 GUIDES = [*TOOLS["guides"](), DOCS / "comparison.md", DOCS / "faq.md"]
-QUICK = ["concepts/pool", "concepts/modalities", "concepts/state", "howto/own-part"]
+CI = (DOCS.parent / ".ci" / "run").read_text()
+# What `.ci/run` runs beside the tests: pages with servers or several processes, and the longest.
+LONG = [page for page in TOOLS["guides"]() if str(page.relative_to(DOCS.parent)) in CI]
+QUICK = [page for page in TOOLS["guides"]() if page not in LONG]
 
 
 def named(page):
@@ -51,11 +54,29 @@ def test_fences_are_closed_and_code_is_code(page):
             compile(block.code, named(page), "exec")
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_a_page_runs_and_prints_what_it_shows(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", QUICK, ids=named)
+def test_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch, unchecked):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "guide", None)
-    assert TOOLS["run_page"](DOCS / f"{name}.md") == []
+    assert TOOLS["run_page"](page) == []
+
+
+def test_the_other_pages_are_run_beside_the_tests():
+    assert {named(page) for page in LONG} == {
+        "index.md",
+        "start/tutorial.md",
+        "howto/serving.md",
+        "howto/several-gpus.md",
+    }
+    for page in LONG:
+        assert re.search(rf"run_pages\.py .*{page.relative_to(DOCS.parent)}", CI), named(page)
+
+
+def test_lines_of_the_tutorial_are_the_same_on_other_pages():
+    table = re.compile(r"^```text\n +ndcg@10.*?^```$", re.M | re.S)
+    (shown,) = table.findall((DOCS / "concepts" / "evaluation.md").read_text())
+    tutorial = (DOCS / "start" / "tutorial.md").read_text().splitlines()
+    assert set(shown.splitlines()) <= {*tutorial, "```", "```text"}
 
 
 def test_lines_that_a_page_shows_and_that_were_not_printed_are_named(tmp_path, monkeypatch):
@@ -67,6 +88,50 @@ def test_lines_that_a_page_shows_and_that_were_not_printed_are_named(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "guide", None)
     assert TOOLS["run_page"](page) == ["b 3", "d"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "lacking"),
+    [
+        ("mmrec 0.1286  0.2261", "mmrec   0.1290 0.23", []),
+        ("1. 9.075 p00255", "1. 9.2 p00255", []),
+        ("1. 9.075 p00255", "1. 9.8 p00255", ["1. 9.075 p00255"]),
+        ("1. 9.075 p00255", "1. 9.075 p00256", ["1. 9.075 p00255"]),
+        ("a +0.001", "a -0.004", []),
+        ("12 items", "13 items", ["12 items"]),
+        ("a\nb", "b\na", ["b"]),
+        ("a\n…\nb", "a\nc\nb", []),
+        ('{"model":"…","items":3}', '{"model":"8c27","items":3}', []),
+        ("…\n", "", []),
+    ],
+)
+def test_what_may_differ(shown, printed, lacking):
+    assert TOOLS["not_printed"](shown, printed) == lacking
+
+
+def test_output_that_differs_is_a_failure(tmp_path):
+    copytree(DOCS, tmp_path / "docs", ignore=lambda folder, names: {"images"} & {*names})
+    page = tmp_path / "docs" / "index.md"
+    for shown, status in (("c", 0), ("d", 1)):
+        page.write_text(f"```python\nprint('c')\n```\n\n```text\n{shown}\n```\n")
+        command = [sys.executable, page.parent / "run_pages.py", page]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+    assert done.stderr == "index.md shows what was not printed: d\n"
+
+
+def test_mmrec_commands_of_a_block_run_in_this_process(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = TOOLS["commands"]("mmrec check a  # b\n\nls \\\n  c")
+    assert words == [["mmrec", "check", "a"], ["ls", "c"]]
+    assert TOOLS["run_plain"]("mmrec --version > version\nls") == "version\n"
+    assert Path("version").read_text().startswith("mmrec 0.")
+    with pytest.raises(subprocess.CalledProcessError, match="mmrec check nowhere"):
+        TOOLS["run_plain"]("mmrec check nowhere")
+    others = TOOLS["commands"](
+        "mmrec serve RUN\nmmrec fit a --devices 2\ncurl a\nmmrec a | head\nmmrec a > b &"
+    )
+    assert not any(map(TOOLS["is_plain"], others))
 
 
 def test_a_shell_block_that_fails_is_an_error(tmp_path):

@@ -163,3 +163,46 @@ def test_a_logger_writes_beside_the_run(command, folder, tmp_path):
     status, _, err = command("fit", folder, "--out", tmp_path / "no", *given, "--logger", "tb")
     assert status == 2
     assert "logger must be one of ['csv', 'tensorboard', 'wandb', 'mlflow']" in err
+
+
+@pytest.fixture
+def logged(command, folder, tmp_path, monkeypatch):
+    """Return the folder that a logger has written to in a fit with one refit."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def fit(name):
+        given = ["--columns", "who=user_id", *QUICK, "--refit", "valid", "--logger", name]
+        status, _, err = command("fit", folder, "--out", tmp_path / "run", *given)
+        assert status == 0, err
+        return tmp_path / "run.logs"
+
+    return fit
+
+
+@pytest.mark.filterwarnings("default")  # theirs
+def test_mlflow_has_a_run_for_each_training(logged):
+    client = pytest.importorskip("mlflow").MlflowClient
+    found = client(f"sqlite:///{logged('mlflow')}/mlflow.db")
+    (experiment,) = [one for one in found.search_experiments() if one.name == "mmrec"]
+    runs = {run.info.run_name: run for run in found.search_runs([experiment.experiment_id])}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert runs.keys() == {"run-select", "run-valid"}
+    chosen, refit = runs["run-select"], runs["run-valid"]
+    assert chosen.data.params["dim"] == "8"
+    assert {"valid_ndcg10", "valid_hr10", "train_loss_epoch", "lr"} <= chosen.data.metrics.keys()
+    assert len(found.get_metric_history(chosen.info.run_id, "valid_ndcg10")) == 2
+    assert "train_loss_epoch" in refit.data.metrics
+    assert "valid_ndcg10" not in refit.data.metrics
+
+
+@pytest.mark.filterwarnings("default")  # theirs
+def test_wandb_has_a_run_for_each_training(logged):
+    pytest.importorskip("wandb")
+    files = list(logged("wandb").glob("wandb/offline-run-*/run-*.wandb"))
+    written = [path.read_bytes() for path in files]
+    assert len(written) == 2  # each was ended: the second training has a run of its own
+    for name, validated in (("run-select", True), ("run-valid", False)):
+        (one,) = [text for text in written if name.encode() in text]
+        assert b"train_loss_epoch" in one
+        assert (b"valid_ndcg@10" in one) is validated

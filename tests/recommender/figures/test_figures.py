@@ -45,6 +45,13 @@ def without(made, **changes):
     return type(made)(replace(made.state, **changes))
 
 
+def with_items(state, count):
+    """Return the state with vectors of its first items alone; a map leaves out empty ones."""
+    vectors = state.vectors.clone()
+    vectors[count + 1 :] = 0
+    return replace(state, vectors=vectors)
+
+
 def test_metrics_are_those_of_the_report(small_shop):
     made = small_shop.recommender
     figure = made.plot_metrics()
@@ -263,10 +270,24 @@ def test_a_map_by_umap_gets_directions_and_a_seed(small_shop, monkeypatch):
     _, at, how = item_positions(small_shop.recommender.state, "umap")
     assert how == "umap"
     assert (called["random_state"], called["metric"]) == (0, "cosine")
+    assert called["init"] == "spectral"
     assert called["norms"] == pytest.approx(1.0)
     assert at.dtype == np.float64
     title = plot_items(small_shop.recommender.state, projection="umap").get_suptitle()
     assert "UMAP" in title
+    assert len(item_positions(with_items(small_shop.recommender.state, 3), "umap").at) == 3
+    assert called["init"] == "random"  # three points have no spectrum of two axes
+
+
+@pytest.mark.filterwarnings("default")  # theirs
+@pytest.mark.parametrize("count", [3, 4, 20])
+def test_a_map_by_umap_of_any_number_of_items(small_shop, count):
+    pytest.importorskip("umap")
+    state = with_items(small_shop.recommender.state, count)
+    _, at, how = item_positions(state)
+    assert (how, at.shape) == ("umap", (count, 2))
+    assert np.isfinite(at).all()
+    assert np.array_equal(at, item_positions(state).at)
 
 
 def test_slices_of_cold_items_among_one_another(small_shop):

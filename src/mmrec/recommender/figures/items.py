@@ -158,7 +158,9 @@ def _umap(directions: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N 2"]:
     except ImportError as error:
         raise ImportError("a map by UMAP needs umap-learn: pip install umap-learn") from error
     neighbours = min(15, len(directions) - 1)
-    how = umap.UMAP(n_neighbors=neighbours, metric="cosine", random_state=0, n_jobs=1)
+    # The spectral start of two axes needs four items or more.
+    start = "spectral" if len(directions) > 3 else "random"
+    how = umap.UMAP(n_neighbors=neighbours, metric="cosine", init=start, random_state=0, n_jobs=1)
     at: np.ndarray = np.asarray(how.fit_transform(directions), dtype=np.float64)
     return at
 
