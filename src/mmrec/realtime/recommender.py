@@ -693,9 +693,10 @@ class RealtimeRecommender:
     ) -> list[ItemId]:
         """Change columns of items.
 
-        A column that no modality reads, such as a price or a stock, changes no score. Other content
-        is encoded again; the item keeps its id and what it has learned. An image that changes needs
-        another file name. Removed items stay removed, see :meth:`restore_items`.
+        A column that no modality reads, such as a price or a stock, changes no score, but for
+        ``created_at``: the age in scores follows it. Other content is encoded again; the item keeps
+        its id and what it has learned. An image that changes needs another file name. Removed items
+        stay removed, see :meth:`restore_items`.
 
         Args:
             rows: ``item_id`` and the columns that change.
