@@ -48,10 +48,11 @@ NEGATIVE_TYPES = (
 SHOWN_TYPES = ("impression", "not_clicked")
 """Names of event types that are items shown and not chosen, unless something else is said."""
 
+RATINGS = ("rating", "stars", "score")
+"""Those that are opinions; some scales begin below 0."""
+
 SIGNALS = (
-    "rating",
-    "stars",
-    "score",
+    *RATINGS,
     "watched",
     "watched_seconds",
     "watch_ratio",
@@ -68,6 +69,9 @@ SIGNALS = (
     "dwell_seconds",
 )
 """Columns that often say whether an event was a good one."""
+
+NEVER_BELOW_ZERO = ("duration", *SIGNALS[len(RATINGS) :])
+"""Columns of events that are times, or parts of them."""
 
 MOST_KINDS = 10_000
 """Events whose types are kept, at most."""
