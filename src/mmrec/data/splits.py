@@ -14,6 +14,7 @@ from mmrec.data.catalog import Catalog
 from mmrec.data.event_rules import Role
 from mmrec.data.ids import ItemId
 from mmrec.data.interactions import Interactions, k_core
+from mmrec.data.other_names import how_given
 from mmrec.data.sequences import Sequences, to_sequences
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -155,7 +156,11 @@ def split_by_time(
         {'train': 8, 'valid': 1, 'test': 1}
     """
     if interactions.order != "timestamp":
-        raise ValueError("split_by_time expects a timestamp column; got a log with positions alone")
+        names = [name for name in interactions.frame.columns if name != "position"]
+        raise ValueError(
+            f"split_by_time expects a timestamp column; got a log with positions alone beside "
+            f"{names}; {how_given(['timestamp'], names)}"
+        )
     if not 0 < valid < test < 1:
         raise ValueError(
             f"shares must satisfy 0 < valid < test < 1; got valid={valid}, test={test}"
