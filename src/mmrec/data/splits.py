@@ -87,9 +87,18 @@ class Split:
         Among them are those of :meth:`seen_targets`. The others stay in lists, such as a product
         that was looked at and is bought: who recommends the last items finds them.
         """
+        return int(self.are_met(self.targets(part)).sum())
+
+    def are_met(self, events: Int[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+        """Return which events are on an item that their user has interacted with before.
+
+        Args:
+            events: positions in ``sequences``.
+        """
         pairs = self.sequences.owner * (self.catalog_size + 1) + self.sequences.item
         _, first = np.unique(pairs, return_index=True)  # events are sorted by user and time
-        return int((~np.isin(self.targets(part), first)).sum())
+        met: np.ndarray = ~np.isin(events, first)
+        return met
 
     def valid_only_targets(self) -> int:
         """Return how many test targets are cold items that have an event in validation.
@@ -285,11 +294,12 @@ def target_users(split: Split, targets: Int[np.ndarray, " N"]) -> Int[np.ndarray
 
 
 def seen_before(
-    split: Split, targets: Int[np.ndarray, " N"]
+    split: Split, targets: Int[np.ndarray, " N"], *, context: bool = False
 ) -> tuple[Int[np.ndarray, " S"], Int[np.ndarray, " S"]]:
     """Return ``(rows, items)``: row ``n`` has the items its user has seen before ``targets[n]``.
 
-    Which events count as seen, see :meth:`mmrec.data.EventRules.is_seen`.
+    Which events count as seen, see :meth:`mmrec.data.EventRules.is_seen`; with ``context``, those
+    that are context do too.
     """
     events = split.sequences
     starts = events.offsets[target_users(split, targets)]
@@ -297,7 +307,7 @@ def seen_before(
     rows = np.repeat(np.arange(len(targets)), lengths)
     steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     at = np.repeat(starts, lengths) + steps
-    if events.labels is not None:
+    if events.labels is not None and not context:
         kept = events.labels.role[at] != Role.CONTEXT
         rows, at = rows[kept], at[kept]
     return rows, events.item[at]
