@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
@@ -44,8 +45,9 @@ def evaluate(
     ranks, everything = rank_both(scorer, split, part, rules)
     cold = rank_among_cold(scorer, split, part, rules)
     new = rank_new_to_users(scorer, split, part, rules)
-    more = {"items": items, "cold": cold, "new": new}
-    return summarize_ranks(ranks, everything, split, protocol=rules, **more)
+    return summarize_ranks(
+        ranks, everything, split, protocol=rules, items=items, cold=cold, new=new
+    )
 
 
 def rank_both(
@@ -95,14 +97,16 @@ def rank_new_to_users(
     """Return the ranks of targets that their user has not met, with all met items left out.
 
     It is what a list of other products finds, where lists keep what was viewed. None where lists
-    leave out all that was met anyway, without such targets, or where targets share a history.
+    leave out all that was met anyway, or where targets share a history.
     """
     if protocol.targets == "all" or not protocol.filter_seen:
         return None
     targets = ends_of(split, split.targets(part), protocol.targets)
-    met = split.are_met(targets)
-    if met.all() or split.met_targets(part) == split.seen_targets(part):
+    if split.met_targets(part) == split.seen_targets(part):
         return None
+    if split.are_met(targets).all():
+        none = torch.zeros(0, dtype=torch.long)
+        return Ranks(none, none, targets[:0], none.reshape(0, 1))
     return rank_targets(
         scorer,
         split,

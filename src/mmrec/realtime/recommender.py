@@ -301,7 +301,8 @@ class RealtimeRecommender:
     @property
     def _trained_since_1980(self) -> bool:
         """Whether earlier times are odd: those of the training may be numbers of another kind."""
-        return self.trend is None or self.recommender.state.trend.latest >= EARLY
+        trend = self.recommender.state.trend
+        return trend is None or trend.latest >= EARLY
 
     def _note(
         self, kinds: Sequence[str], given: Sequence[Given], times: Sequence[float | None]

@@ -210,10 +210,10 @@ def _is_wordy(column: pl.Series) -> bool:
     """Return whether texts are sentences rather than names, although many items have the same."""
     texts = column.cast(pl.String).drop_nulls().str.to_lowercase()
     words = texts.str.extract_all(r"\p{L}{2,}")
-    parts = texts.str.count_matches(r"[,;|/>+]") + 1
-    long = words.list.len().mean() or 0.0
+    found = int(words.list.len().sum())
+    parts = int(texts.str.count_matches(r"[,;|/>+]").sum()) + len(texts)
     many = words.explode().n_unique() >= DIFFERENT_WORDS
-    return many and long >= WORDS and long >= WORDS_OF_PART * (parts.mean() or 1.0)
+    return many and found >= WORDS * len(texts) and found >= WORDS_OF_PART * parts
 
 
 def _has_commas(column: pl.Series) -> bool:
