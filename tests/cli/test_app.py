@@ -170,10 +170,13 @@ def test_a_model_by_name_and_options_at_their_defaults(command, folder, quick, t
     assert config["recipe"]["loss"] == "bpr"
 
 
-def test_a_second_fit_replaces_the_run(command, folder, quick, tmp_path):
+def test_a_second_fit_replaces_the_run_and_says_so(command, folder, quick, tmp_path):
     for seed in (1, 2):
-        status, _, err = command("fit", folder, "--out", tmp_path / "run", *quick, "--seed", seed)
+        status, out, err = command("fit", folder, "--out", tmp_path / "run", *quick, "--seed", seed)
         assert status == 0, err
+        said = out.splitlines()[-1]
+        assert said.startswith(f"RUN written to {tmp_path / 'run'}")
+        assert (", in place of the one of 2" in said) == (seed == 2)
     assert mmrec.Recommender.load(tmp_path / "run").options.seed == 2
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mmrec import Recommender
-from mmrec.cli.later import log_of_run, measured_part
+from mmrec.cli.later import log_of_run, measured_part, read_later
 from mmrec.data import Catalog, Dataset, Interactions
 
 
@@ -134,3 +134,21 @@ def test_times_of_later_items_are_in_the_unit_of_the_run(copied):
     with pytest.raises(ValueError, match="created_at must be a time as in the catalogue"):
         log_of_run(data, made, Path("later"))
     assert "x" not in made.catalog
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_later_folder_without_images_has_those_of_the_run(by_content, tmp_path, caplog, folder):
+    rows = by_content.catalog.frame
+    ids, named = rows["item_id"].to_list(), rows["image"].is_not_null().sum()
+    events = {"user_id": ["u"] * len(ids), "item_id": ids, "position": range(len(ids))}
+    pl.DataFrame(events).write_csv(tmp_path / "interactions.csv")
+    rows.write_parquet(tmp_path / "items.parquet")
+    if folder:
+        (tmp_path / "images").mkdir()
+    with caplog.at_level(logging.INFO):
+        found = read_later(tmp_path, by_content.catalog, {})
+    own = by_content.catalog.images
+    assert found.catalog.images == (tmp_path / "images" if folder else own)
+    assert "not a folder" not in caplog.text
+    said = f"{named} items name an image, and {tmp_path} has no folder images: those of the RUN"
+    assert (said in caplog.text) == (not folder)

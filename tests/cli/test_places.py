@@ -1,8 +1,9 @@
 import errno
+import os
 
 import pytest
 
-from mmrec.cli.places import forget_start, writing
+from mmrec.cli.places import about_replaced, default_log, forget_start, writing
 
 
 @pytest.mark.parametrize("below", [".", "a/b"])
@@ -49,3 +50,16 @@ def test_a_start_without_a_checkpoint_is_forgotten(tmp_path):
     (folder / "epoch-00001.ckpt").unlink()
     forget_start(folder)
     assert not folder.exists()
+
+
+def test_a_run_that_is_replaced_is_said_and_that_a_server_has_it(tmp_path):
+    out = tmp_path / "RUN"
+    assert about_replaced(out) == ""
+    out.mkdir()
+    assert about_replaced(out) == ""
+    (out / "config.json").write_text("{}")
+    os.utime(out / "config.json", (1e9, 1e9))
+    said = ", in place of the one of 2001-09-09T01:46:40Z"
+    assert about_replaced(out) == said
+    default_log(out).touch()
+    assert about_replaced(out) == f"{said}; a server that runs has that one until it is restarted"

@@ -98,3 +98,15 @@ def test_an_empty_list_says_why(catalog):
     met = recommendations_table(catalog, ["a"], [], where={"title": ["A lamp"]})
     assert met.splitlines()[-1] == "no item is left to recommend"
     assert "no item" not in recommendations_table(catalog, ["a"], [Recommendation("b", 1, "")])
+
+
+def test_advice_where_validation_is_saturated_by_items_that_users_have_met():
+    told = report(cold=False) | {"seen_targets": 0, "met_targets": 4, "valid": metrics(0.95)}
+    told["test"] |= {"new_to_user": metrics(0.3, targets=1)}
+    text = metrics_table(told)
+    row = next(line for line in text.splitlines() if line.startswith("mmrec, items new to their"))
+    assert row.split()[-4:-2] == ["0.3000", "0.3100"]
+    said = "validation is saturated by such targets (ndcg@10 0.9500)"
+    assert text.count(said) == 1
+    for other in ({"met_targets": 2}, {"valid": metrics(0.5)}):
+        assert said not in metrics_table(told | other)

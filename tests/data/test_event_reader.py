@@ -23,7 +23,8 @@ def test_a_type_is_warned_of_once(caplog):
             said = reader.warn_of_unknown(["crat"])
     assert said == (
         "1 event has a type that was not in training, first 'crat' (did you mean 'cart'?), and "
-        "counts as of unknown type; the RUN knows ['cart', 'view', 'watch:negative']"
+        "counts as of unknown type, so that lists leave its item out; the RUN knows "
+        "['cart', 'view', 'watch:negative']"
     )
     assert caplog.messages == [said]
     assert "3 events have types" in str(reader.warn_of_unknown(["crat", "x", "y", "view"]))
@@ -53,6 +54,16 @@ KINDS = ("play", "play:target", "play:negative", "like", "skip", None)
 def test_a_type_has_all_its_roles_and_a_no_is_left_out(which, left_out):
     past = [PastEvent(item, kind) for item, kind in enumerate(KINDS, 1)]
     assert PLAYS.seen(iter(past), which).tolist() == left_out
+
+
+@pytest.mark.parametrize("which", [True, ["purchase"], False])
+def test_the_item_of_an_event_of_unknown_type_is_left_out_as_that_of_a_plain_id(which):
+    reader = EventReader(EventRules(targets=("purchase",)), ("purchase", "view"))
+    plain, wrong = (
+        reader.seen([PastEvent(1, kind), PastEvent(2, "view")], which).tolist()
+        for kind in (None, "purchas")
+    )
+    assert plain == wrong == ([1] if which else [])
 
 
 def test_a_later_target_takes_a_no_back():

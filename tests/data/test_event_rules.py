@@ -310,3 +310,35 @@ def test_an_integer_that_no_column_holds_is_refused():
     for value in (2**127, -(2**127) - 1, 10**400):
         with pytest.raises(ValueError, match="values of an event must be numbers, texts or times"):
             EventRules(negative=("a < 2",)).resolve("view", {"a": value})
+
+
+RETURNS = {"user_id": [*"uuuv"], "item_id": [*"abca"], "position": range(4)}
+RETURNS |= {"event": ["view", "return", "return", "hide"]}
+
+
+def test_a_type_that_sounds_like_a_no_and_counts_as_a_yes_is_named_once(caplog):
+    for rules in (EventRules(), EventRules(("view",), negative=("hide",))):
+        caplog.clear()
+        facts = rules.apply(Interactions(RETURNS))[1]
+        assert facts["doubtful"] == {"return": 2}
+        [said] = [text for text in caplog.messages if "sounds like" in text]
+        given = "'hide', " if rules.negative else ""
+        assert said == (
+            "event type 'return' (2 events) sounds like a no and counts as a yes: "
+            f"negative=({given}'return',) makes it a no"
+        )
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        EventRules(negative=("return",)),
+        EventRules(("view", "return")),
+        EventRules(("view",), weights={"return": 0.1}),
+        EventRules(ignored=("return",)),
+        EventRules(negative=()),
+    ],
+)
+def test_a_type_of_which_a_rule_says_what_it_is_is_not_named(rules, caplog):
+    assert rules.apply(Interactions(RETURNS))[1]["doubtful"] == {}
+    assert not [text for text in caplog.messages if "sounds like" in text]

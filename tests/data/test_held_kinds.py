@@ -72,3 +72,9 @@ def test_a_few_values_are_read_as_many_are(held, text):
     one, many = (pl.DataFrame({"price": [text] * count}) for count in (1, 200))
     few, all_of_them = (HeldKinds().unlike(rows, frame) for rows in (one, many))
     assert few.keys() == all_of_them.keys()
+
+
+def test_a_time_of_the_catalogue_is_the_example_where_it_has_times_of_day():
+    frame = pl.DataFrame({"created_at": [None, "2026-02-23T08:29:16Z"]})
+    with pytest.raises(ValueError, match="must be a time such as 2026-02-23T08:29:16Z as in the"):
+        HeldKinds().check(pl.DataFrame({"created_at": ["soon"]}), frame)

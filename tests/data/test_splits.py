@@ -270,6 +270,9 @@ def test_logs_that_cannot_be_split():
     position = Interactions({"user_id": ["u"], "item_id": ["a"], "position": [0]})
     with pytest.raises(ValueError, match="split_by_time expects a timestamp column"):
         split_by_time(position, CATALOG)
+    named = Interactions({"user_id": ["u"], "item_id": ["a"], "ts": [5]})
+    with pytest.raises(ValueError, match=r"beside .*'ts'.*given as ts=timestamp"):
+        split_by_time(named, CATALOG)
     log = log_of([("u", "a", 5)] * 10)
     with pytest.raises(
         ValueError, match=r"time split of 10 events leaves no event in: train, valid"

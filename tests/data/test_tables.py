@@ -155,6 +155,15 @@ def test_a_damaged_parquet_file_loads_or_raises_one_sentence(folder, changes):
         ('id,t\na,"24" wide"\nb,c\n', 'line 2 has a quote .* not doubled: a,"24" wide"$'),
         (f"id,t\na,{'y' * 200_000}\nb,x,z\n", "line 3 has 3 values, the header 2: b,x,z; a value"),
         ('id,t\na,"b\n' + "c,d\n" * 99_999, 'line 2 has a quote .* not doubled: a,"b$'),
+        (
+            "id,t\na,b\nc,d,e\nf,g\nh,i,j,k\nl,m,n\no,p,q\n",
+            "line 3 has 3 values, the header 2: c,d,e; a value with ',' in it must be in quotes; "
+            "4 lines of the file have too many, next 5, 6$",
+        ),
+        (
+            'id,t\na,b,c\nd,24" wide\nh,i,j\n',
+            'line 2 has 3 values, .* in quotes; line 3 has a quote .* not doubled: d,24" wide$',
+        ),
     ],
 )
 def test_bad_csv(folder, content, message):

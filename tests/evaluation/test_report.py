@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrec.data import Catalog, Interactions, leave_one_out, split_by_time
+from mmrec.data import Catalog, EventRules, Interactions, leave_one_out, split_by_time
 from mmrec.evaluation import (
     ItemFacts,
     RankingProtocol,
@@ -176,3 +176,46 @@ def test_a_filtered_target_is_a_miss_at_every_cut_off():
     missed = ranks.rank.gt(V).float().mean().item()
     assert missed > 0
     assert summarize(ranks, V, (1000,))["hr@1000"] == pytest.approx(1 - missed)
+
+
+def shop_split(targets=("purchase",), new=True):
+    """Each user views item after item, and buys the last one or, at the end, one never viewed."""
+    rows = []
+    for user in range(20):
+        for step in range(5):
+            item = (user + 2 * step) % V + 1
+            rows += [(user, item, "view", 10 * step + user / 2)]
+            bought = item if step < 4 or user % 2 or not new else (user + 1) % V + 1
+            rows += [(user, bought, "purchase", 10 * step + 0.2 + user / 2)]
+    names = ("user_id", "item_id", "event", "timestamp")
+    log = Interactions(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    return split_by_time(EventRules(targets).apply(log)[0], CATALOG)
+
+
+def test_targets_that_are_new_to_their_user_are_ranked_without_met_items():
+    split = shop_split()
+    report, events, expected = evaluate(Descending(), split), split.sequences, []
+    for at in split.targets("test"):
+        before = set(events.item[events.offsets[events.owner[at]] : at].tolist())
+        if (target := events.item[at]) not in before:
+            others = set(range(1, V + 1)) - before
+            expected.append(1 + sum(item > target for item in others))
+    assert 0 < len(expected) < report["targets"]
+    found = report["new_to_user"]
+    assert found["targets"] == len(expected)
+    assert found["mrr@10"] == pytest.approx(np.mean([1 / rank for rank in expected]))
+    with pytest.raises(ValueError, match="new_to_user expects targets 'per-step' or 'last'"):
+        rank_targets(Descending(), split, targets="all", new_to_user=True)
+
+
+def test_where_all_targets_are_met_there_are_no_new_ones():
+    report = evaluate(Descending(), shop_split(new=False))
+    assert report["new_to_user"] == {"targets": 0}
+    assert report["targets"] > 0
+
+
+def test_there_is_no_row_of_its_own_where_lists_leave_out_all_that_was_met():
+    assert "new_to_user" not in evaluate(Descending(), shop_split(("view", "purchase")))
+    assert "new_to_user" not in evaluate(Descending(), split_of())
+    everything = RankingProtocol(filter_seen=False)
+    assert "new_to_user" not in evaluate(Descending(), shop_split(), protocol=everything)

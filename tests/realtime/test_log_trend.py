@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from mmrec import Options, Recommender
 from mmrec.data import Catalog
 from mmrec.realtime import MemoryLog, RealtimeRecommender, SqliteLog, import_history
-from mmrec.trends import LiveTrend
+from mmrec.trends import AGE_KNOTS, ItemEvents, LiveTrend, TrendWeights, created_times
 
 ITEMS = [f"i{n}" for n in range(10)]
 
@@ -216,3 +217,71 @@ def test_popular_items_of_a_log_without_times_are_those_of_the_training():
     assert live.trend is None
     assert made.state.time_of(None) is None
     assert [line.reason for line in live.recommend("new", k=2)] == ["popularity"] * 2
+
+
+def dated_by_age(made):
+    """A model whose items have dates, and whose trend is a function of age alone."""
+    columns = {"created_at": pl.Series([*[1e5] * 9, None])}
+    catalog = Catalog(made.state.catalog.frame.with_columns(**columns))
+    none = ItemEvents(np.zeros(0, dtype=int), np.zeros(0))
+    trend = made.state.trend.with_dates(np.arange(1, 11), created_times(catalog.frame, none)[1:])
+    trend = replace(trend, weights=TrendWeights(age=(*np.linspace(2.0, 0.0, 11), 5.0)))
+    return Recommender(replace(made.state, catalog=catalog, trend=trend))
+
+
+def age_terms(live, at=1.3e6):
+    return live.trend.bonus(live.snapshots.now, at)[1:]
+
+
+@pytest.mark.parametrize("item", ["i1", "new"])
+def test_the_age_in_scores_follows_the_date_of_an_item_at_once_and_after_a_restart(
+    made, tmp_path, item
+):
+    log, base = MemoryLog(), dated_by_age(made)
+    live = RealtimeRecommender(base, log=log)
+    other = RealtimeRecommender(base, log=log)
+    live.add_items({"item_id": ["new"], "created_at": [2e5]}, features={})
+    live.observe("ann", "i2", "view", 1.25e6)
+    index = live.catalog.find(item)
+    before = age_terms(live)
+    live.update_items({"item_id": [item], "created_at": [1.2e6]})
+    now = age_terms(live)
+    assert now[index - 1] > before[index - 1]
+    assert now[index - 1] == pytest.approx(expected_age_term(1e5), abs=1e-5)
+    assert (now != before).sum() == 1
+    other.refresh()
+    live.save(tmp_path / "RUN")
+    for same in (
+        other,
+        RealtimeRecommender(base, log=log),
+        RealtimeRecommender.load(tmp_path / "RUN", log=log),
+        RealtimeRecommender.load(tmp_path / "RUN"),
+    ):
+        torch.testing.assert_close(age_terms(same), now, rtol=0, atol=0)
+
+
+def expected_age_term(age):
+    return float(np.interp(np.log(age), np.log(AGE_KNOTS), np.linspace(2.0, 0.0, 11)))
+
+
+def test_an_item_whose_date_was_taken_away_exists_from_its_first_event(made, events, tmp_path):
+    log, base = MemoryLog(), dated_by_age(made)
+    live = RealtimeRecommender(base, log=log)
+    live.add_items({"item_id": ["new"], "created_at": [2e5]}, features={})
+    live.update_items({"item_id": ["i1", "new"], "created_at": [None, None]})
+    live.update_items({"item_id": ["i9"], "created_at": [3e5]})
+    live.update_items({"item_id": ["i9"], "created_at": [None]})
+    met = dict(zip(reversed(events["item_id"]), reversed(events["timestamp"]), strict=True))
+    assert age_terms(live)[1] == pytest.approx(expected_age_term(1.3e6 - met["i1"]), abs=1e-5)
+    assert age_terms(live)[9:].tolist() == [5.0, 5.0]  # no event: as new
+    for at in (1.2e6, 1.25e6):
+        for item in ("i9", "i1"):
+            live.observe("ann", item, "view", at)
+    live.save(tmp_path / "RUN")
+    now = age_terms(live)
+    assert now[1] == pytest.approx(expected_age_term(1.3e6 - met["i1"]), abs=1e-5)
+    assert now[9] == pytest.approx(expected_age_term(1e5), abs=1e-5)
+    again = RealtimeRecommender(base, log=log)
+    torch.testing.assert_close(age_terms(again)[:10], now[:10], rtol=0, atol=0)
+    saved = RealtimeRecommender.load(tmp_path / "RUN", log=log)
+    torch.testing.assert_close(age_terms(saved)[:10], now[:10], rtol=0, atol=0)

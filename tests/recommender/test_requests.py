@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mmrec.data import EventReader
+from mmrec.data import EventReader, EventRules
 from mmrec.recommender.requests import (
     as_history,
     check_count,
@@ -84,3 +84,9 @@ def test_the_event_type_that_may_be_meant_is_named():
         check_seen(["crat"], reader)
     with pytest.raises(ValueError, match=r"got 'view'$"):
         check_seen("view", reader)
+
+
+def test_a_type_that_is_not_read_is_said_to_be_so():
+    reader = EventReader(EventRules(ignored=("cart",)), ("view",))
+    with pytest.raises(ValueError, match="'cart' is ignored, so that no event of it"):
+        check_seen(["cart"], reader)

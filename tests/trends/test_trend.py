@@ -171,6 +171,23 @@ def test_new_items_have_no_events_and_leave_the_others_alone():
     assert trend.catalog_size == V
 
 
+def test_a_run_of_an_earlier_version_keeps_the_date_of_an_item_that_loses_it():
+    trend, at = made(log()), times(9)
+    old = {name: part for name, part in trend.tensors().items() if name != "first"}
+    before = Trend.from_dict(trend.to_dict(), old)
+    after = before.with_dates(np.array([1]), np.array([NAN]))
+    torch.testing.assert_close(after.bonus(at), before.bonus(at), rtol=0, atol=0)
+
+
+def test_a_live_trend_takes_dates_from_snapshots_in_any_order():
+    trend, at = made(log()), times(9)
+    later = trend.with_dates(np.array([1]), np.array([START + 8 * HOUR]))
+    live = LiveTrend(trend)
+    for one in (later, trend, later.with_items(np.array([START])), later):
+        live.follow(one)
+        torch.testing.assert_close(live.bonus(at)[:, : V + 1], one.bonus(at)[:, : V + 1])
+
+
 def test_live_changes_leave_the_trend_alone():
     trend = made(log())
     before = trend.bonus(times(10))

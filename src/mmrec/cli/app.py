@@ -20,7 +20,7 @@ from mmrec.cli.commands.tune import tune
 from mmrec.cli.group import Group
 from mmrec.cli.messages import printed_log
 from mmrec.cli.options import given_parts, own_parts
-from mmrec.cli.places import default_log, writing
+from mmrec.cli.places import about_replaced, default_log, writing
 from mmrec.cli.reading import Columns, Unit, reading, reading_of_run
 from mmrec.cli.shared import AtMost, Cache, Data, Json, NoProgress, Own, print_json
 from mmrec.cpu.memory import keep_freed_memory
@@ -86,14 +86,13 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a RUN on the validation and test parts of its data set."""
-    from mmrec.cli.later import log_of_run, measured_part
+    from mmrec.cli.later import log_of_run, measured_part, read_later
     from mmrec.cli.tables import metrics_table
-    from mmrec.data import read_folder
     from mmrec.recommender import Recommender
 
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-    log = log_of_run(read_folder(folder, **how), recommender, folder)
+    log = log_of_run(read_later(folder, recommender.catalog, how), recommender, folder)
     report = recommender.evaluate(log)
     trained_on = recommender.report.get("fingerprint")
     report["same_split"] = report["fingerprint"] == trained_on
@@ -133,24 +132,24 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Continue training a RUN on new data, which may have new users and items."""
+    from mmrec.cli.later import read_later
     from mmrec.cli.tables import metrics_table
-    from mmrec.data import read_folder
     from mmrec.recommender import Recommender
     from mmrec.recommender.artifact.run import check_place
 
     if out.resolve() == run.resolve():
         raise ValueError(f"--out expects another folder than that of the RUN; got {out} for both")
     check_place(out)
+    replaced = about_replaced(out)
     recommender = Recommender.load(run, parts=own_parts(part))
     _, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-    dataset = read_folder(data, **how)
-    images = dataset.catalog.images
+    dataset, images = read_later(data, recommender.catalog, how), data / "images"
     with writing({"features": cache}):
         made = recommender.update(
             dataset.interactions,
             dataset.catalog,
             users=dataset.users,
-            images=images if images is not None and images.is_dir() else None,
+            images=images if images.is_dir() else None,
             cache=cache,
             progress=False if no_progress or as_json else None,
             options={"epochs": epochs, "lr": lr, "seed": seed},
@@ -159,7 +158,7 @@ def update(
     given = {name: value for name, value in reading(columns, time_unit).items() if value}
     made.save(out, data=str(data.resolve()), **given)  # the rest is as in the RUN
     typer.echo(metrics_table(made.report))
-    typer.echo(f"RUN written to {out}")
+    typer.echo(f"RUN written to {out}{replaced}")
     if as_json:
         print_json(made.report)
 

@@ -7,13 +7,35 @@ from typing import Any
 
 import polars as pl
 
-from mmrec.data import Catalog, Dataset, Interactions
+from mmrec.data import Catalog, Dataset, Interactions, read_folder
 from mmrec.data.times import iso
 from mmrec.data.wording import counted, verb
 from mmrec.recommender import Recommender
 from mmrec.trends import CreatedTimes
 
 log = logging.getLogger(__name__)
+
+
+def read_later(folder: Path, catalog: Catalog, how: Mapping[str, Any]) -> Dataset:
+    """Return what a later folder holds. Without a folder of images, those of a RUN are its own.
+
+    A line says for how many items.
+
+    Args:
+        folder: the data set folder.
+        catalog: the items of the RUN.
+        how: arguments of :func:`mmrec.data.read_folder`.
+    """
+    own = catalog.images
+    if (folder / "images").is_dir() or own is None or not own.is_dir():
+        return read_folder(folder, **how)
+    dataset = read_folder(folder, **how, images=own)
+    if many := sum(path is not None for path in dataset.catalog.image_paths()):
+        log.info(
+            "%s %s an image, and %s has no folder images: those of the RUN are used, in %s",
+            *(counted(many, "item"), verb(many, "names", "name"), folder, own),
+        )
+    return dataset
 
 
 def log_of_run(dataset: Dataset, recommender: Recommender, folder: Path) -> Interactions:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmrec.data.times import iso
+
 
 @contextmanager
 def writing(places: Mapping[str, Path]) -> Iterator[None]:
@@ -44,6 +46,21 @@ def default_log(run: Path) -> Path:
         '/runs/shop.events.db'
     """
     return run.with_name(f"{run.resolve().name}.events.db")
+
+
+def about_replaced(out: Path) -> str:
+    """Return what follows ``RUN written to OUT`` if a RUN is there before; empty if none is.
+
+    Example:
+        >>> about_replaced(Path("/nowhere/RUN"))
+        ''
+    """
+    config = out / "config.json"
+    if not config.is_file():
+        return ""
+    served = default_log(out).is_file()
+    until = "; a server that runs has that one until it is restarted" if served else ""
+    return f", in place of the one of {iso(config.stat().st_mtime)}{until}"
 
 
 def forget_start(checkpoints: Path) -> None:

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 _SEPARATORS = ";\t,|"
 _BLOCK = 2**20  # bytes
 
+FEW = 3
+"""Wrong lines of a file that are named; the others are counted."""
+
 
 def read_csv(path: Path, separator: str, what: str, rows: int | None = None) -> pl.DataFrame:
     """Return a file as a table of text, in which an empty value is null.
@@ -67,7 +70,7 @@ def check_header(path: Path, separator: str = ",") -> None:
 
 @contextmanager
 def lines_named(path: Path, separator: str = ",") -> Iterator[None]:
-    """Raise an error of polars about a file as one that names the first line that is wrong."""
+    """Raise an error of polars about a file as one that names the lines that are wrong."""
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
@@ -76,20 +79,31 @@ def lines_named(path: Path, separator: str = ",") -> Iterator[None]:
 
 
 def _check_lines(path: Path, separator: str) -> None:
-    """Raise a ``ValueError`` that names the first line with a wrong quote or too many values."""
-    width = 0
+    """Raise a ``ValueError`` that names the lines with too many values, and one with a wrong quote.
+
+    After a wrong quote it is not known where lines end, so none is looked at.
+    """
+    width, wide, said = 0, list[tuple[int, int, str]](), list[str]()
     for line, values, text in _records(path, separator):
         if values is None or text.count('"') % 2:
-            raise ValueError(
+            said.append(
                 f"line {line} has a quote that is not closed, or a quote inside a value that is "
                 f"not doubled: {shortened(text)}"
             )
+            break
         width = width or len(values)
         if len(values) > width:
-            raise ValueError(
-                f"line {line} has {len(values)} values, the header {width}: {shortened(text)}; a "
-                f"value with {separator!r} in it must be in quotes"
-            )
+            wide.append((line, len(values), shortened(text)))
+    if wide:
+        line, many, text = wide[0]
+        others = [str(number) for number, *_ in wide[1:FEW]]
+        more = f"; {counted(len(wide), 'line')} of the file have too many, next {', '.join(others)}"
+        said.append(
+            f"line {line} has {many} values, the header {width}: {text}; a value with "
+            f"{separator!r} in it must be in quotes{more if others else ''}"
+        )
+    if said:
+        raise ValueError("; ".join(reversed(said)))
 
 
 def _separators(path: Path, separator: str) -> int:

@@ -121,9 +121,13 @@ class EventReader:
             return Counter()
         given = Counter(kind for kind in event_types if kind is not None)
         for kind in list(given):
-            if self.number_of(kind) or self._is_left_out(kind):
+            if not self._is_unknown(kind):
                 del given[kind]
         return given
+
+    def _is_unknown(self, event_type: str) -> bool:
+        left_out = self._is_left_out(event_type)
+        return not (self.untyped or self.number_of(event_type) or left_out)
 
     def warn_of_unknown(self, event_types: Iterable[str | None]) -> str | None:
         """Return a sentence about event types that were not in training; None if there are none.
@@ -302,7 +306,8 @@ class EventReader:
             past: the events of a user, oldest first.
             which: True for the rule of :meth:`mmrec.data.EventRules.is_seen`, False for no further
                 item, or the event types that count, each in all its roles: ``"play"`` stands for
-                ``"play:target"`` too. An event of unknown type counts unless this is False.
+                ``"play:target"`` too. An event without a type, or of one that was not in training,
+                counts unless this is False.
 
         Example:
             >>> reader = EventReader(EventRules(), ("hide", "like", "view"))
@@ -318,7 +323,7 @@ class EventReader:
         return np.array(sorted(found), dtype=np.int64)
 
     def _is_seen(self, event_type: str | None, which: Literal[True] | Set[str]) -> bool:
-        if event_type is None:
+        if event_type is None or self._is_unknown(event_type):
             return True
         if which is True:
             return self.rules.is_seen(event_type)
@@ -378,16 +383,18 @@ def unknown_types(counts: Mapping[str, int], known: Sequence[str]) -> str | None
     Example:
         >>> print(unknown_types({"crat": 2}, ["cart", "view"]))
         2 events have types that were not in training, first 'crat' (did you mean 'cart'?), and
-        count as of unknown type; the RUN knows ['cart', 'view']
+        count as of unknown type, so that lists leave their items out; the RUN knows ['cart',
+        'view']
     """
     if not counts:
         return None
     total = sum(counts.values())
     some = "1 event has a type" if total == 1 else f"{total:,} events have types"
     was, count = verb(total, "was", "were"), verb(total, "counts", "count")
+    items = verb(total, "its item", "their items")
     first = ", ".join(repr(kind[:100]) for kind in list(counts)[:3])
     meant = did_you_mean(next(iter(counts)), known)
     return (
-        f"{some} that {was} not in training, first {first}{meant}, and {count} as of unknown type; "
-        f"the RUN knows {list(known)[:20]}"
+        f"{some} that {was} not in training, first {first}{meant}, and {count} as of unknown type, "
+        f"so that lists leave {items} out; the RUN knows {list(known)[:20]}"
     )

@@ -12,8 +12,9 @@ import polars as pl
 from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.event_kinds import Kinded, alike, frame_of, kinded
 from mmrec.data.interactions import Interactions, is_repeat
+from mmrec.data.negative_names import sound_negative
 from mmrec.data.rule_conditions import condition_of, unmatched_conditions
-from mmrec.data.wording import did_you_mean, some_meant
+from mmrec.data.wording import counted, did_you_mean, some_meant
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,11 @@ NEGATIVE_TYPES = (
 SHOWN_TYPES = ("impression", "not_clicked")
 """Names of event types that are items shown and not chosen, unless something else is said."""
 
+RATINGS = ("rating", "stars", "score")
+"""Those that are opinions; some scales begin below 0."""
+
 SIGNALS = (
-    "rating",
-    "stars",
-    "score",
+    *RATINGS,
     "watched",
     "watched_seconds",
     "watch_ratio",
@@ -68,6 +70,9 @@ SIGNALS = (
     "dwell_seconds",
 )
 """Columns that often say whether an event was a good one."""
+
+NEVER_BELOW_ZERO = ("duration", *SIGNALS[len(RATINGS) :])
+"""Columns of events that are times, or parts of them."""
 
 MOST_KINDS = 10_000
 """Events whose types are kept, at most."""
@@ -439,11 +444,22 @@ class EventRules:
         }
         for role_name, types in guessed.items():
             log.warning("event types %s count as %s, by their names", types, role_name)
+        liked = counts(frame.filter(pl.col("role") <= Role.TARGET))
+        said = {*liked} if self.negative is not None and not self.negative else set()
+        said |= {*self.targets, *self.weights, *(name for name in liked if ":" in name)}
+        doubtful = {name: liked[name] for name in sound_negative(liked) if name not in said}
+        for name, many in doubtful.items():
+            log.warning(
+                "event type %r (%s) sounds like a no and counts as a yes: negative=(%s%r,) makes "
+                "it a no",
+                *(name, counted(many, "event"), given, name),
+            )
         return {
             "roles": roles,
             "dropped_repeats": counts(repeats),
             "unused_columns": unused,
             "guessed": guessed,
+            "doubtful": doubtful,
         }
 
 

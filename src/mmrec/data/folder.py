@@ -47,6 +47,7 @@ def read_folder(
     *,
     columns: Mapping[str, str] | None = None,
     time_unit: TimeUnit | None = None,
+    images: str | Path | None = None,
 ) -> Dataset:
     """Return the data set in a folder.
 
@@ -64,6 +65,7 @@ def read_folder(
         directory: the folder.
         columns: our names of columns by theirs, such as ``{"movieId": "item_id"}``, for all tables.
         time_unit: as for :class:`Interactions`.
+        images: the folder of the images; by default ``images`` in the folder.
 
     Raises:
         FileNotFoundError: the folder or one of the first two tables does not exist, or a table
@@ -85,7 +87,7 @@ def read_folder(
         files["interactions"],
         files["items"],
         files.get("users"),
-        images=directory / "images",
+        images=directory / "images" if images is None else images,
         columns=columns,
         time_unit=time_unit,
     )

@@ -74,7 +74,7 @@ class HeldKinds:
             return {}
         texts = rows.select(unlike_text(name, kind) for name, kind in asked.items())
         return {
-            text.name: (text.is_not_null(), _refusal(text, asked[text.name]))
+            text.name: (text.is_not_null(), _refusal(text, asked[text.name], frame[text.name]))
             for text in texts
             if text.null_count() < len(text)
         }
@@ -133,11 +133,12 @@ def _plainly(column: pl.Series, kind: Kind) -> bool:
     return all(not text or plain.fullmatch(text) for text in column.to_list())
 
 
-def _refusal(texts: pl.Series, kind: Kind) -> ValueError:
-    bad = texts.drop_nulls()[0][:100]
-    return ValueError(
-        f"items: {texts.name} must be {DESCRIBED[kind]} as in the catalogue; got {bad!r}"
-    )
+def _refusal(texts: pl.Series, kind: Kind, held: pl.Series) -> ValueError:
+    bad, wanted = texts.drop_nulls()[0][:100], DESCRIBED[kind]
+    first = next(iter(held.drop_nulls().head(1)), "")
+    if kind == "time" and ":" in first:
+        wanted = f"a time such as {first}"
+    return ValueError(f"items: {texts.name} must be {wanted} as in the catalogue; got {bad!r}")
 
 
 def _kind(frame: pl.DataFrame, name: str) -> Kind:

@@ -11,7 +11,7 @@ from mmrec.data.event_rules import SIGNALS
 from mmrec.data.given_columns import as_columns_option
 from mmrec.data.held_kinds import is_id
 from mmrec.data.plain_names import NUMBERS, TEXTS, has_word
-from mmrec.data.times import CREATED_COLUMNS, LATEST
+from mmrec.data.times import CREATED_COLUMNS, EARLY, LATEST
 
 MOST_EVENTS = 100_000
 """Events that are looked at, at most, spread evenly over the log."""
@@ -24,7 +24,6 @@ MOST_GRADES, BEST_GRADE = 11, 10.0
 
 _OURS = {"user_id", "item_id", "timestamp", "position", "event", "duration", *SIGNALS}
 _DAY = 86_400.0
-_EARLIEST = 315_532_800  # 1980; numbers of earlier times are rarely times
 _USUAL, _NEARLY_ALL = 0.5, 0.9
 
 
@@ -189,6 +188,6 @@ def _times(items: pl.DataFrame, name: str) -> pl.Series | None:
     if kind not in ("time", "number"):
         return None
     times = items.select(columns.read(name, kind).cast(pl.Float64)).to_series().drop_nulls()
-    if kind == "number" and not ((times >= _EARLIEST) & (times < LATEST)).all():
+    if kind == "number" and not ((times >= EARLY) & (times < LATEST)).all():
         return None
     return items.select(columns.read(name, kind).cast(pl.Float64)).to_series()

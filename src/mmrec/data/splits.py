@@ -14,6 +14,7 @@ from mmrec.data.catalog import Catalog
 from mmrec.data.event_rules import Role
 from mmrec.data.ids import ItemId
 from mmrec.data.interactions import Interactions, k_core
+from mmrec.data.other_names import how_given
 from mmrec.data.sequences import Sequences, to_sequences
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -86,9 +87,18 @@ class Split:
         Among them are those of :meth:`seen_targets`. The others stay in lists, such as a product
         that was looked at and is bought: who recommends the last items finds them.
         """
+        return int(self.are_met(self.targets(part)).sum())
+
+    def are_met(self, events: Int[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+        """Return which events are on an item that their user has interacted with before.
+
+        Args:
+            events: positions in ``sequences``.
+        """
         pairs = self.sequences.owner * (self.catalog_size + 1) + self.sequences.item
         _, first = np.unique(pairs, return_index=True)  # events are sorted by user and time
-        return int((~np.isin(self.targets(part), first)).sum())
+        met: np.ndarray = ~np.isin(events, first)
+        return met
 
     def valid_only_targets(self) -> int:
         """Return how many test targets are cold items that have an event in validation.
@@ -155,7 +165,11 @@ def split_by_time(
         {'train': 8, 'valid': 1, 'test': 1}
     """
     if interactions.order != "timestamp":
-        raise ValueError("split_by_time expects a timestamp column; got a log with positions alone")
+        names = [name for name in interactions.frame.columns if name != "position"]
+        raise ValueError(
+            f"split_by_time expects a timestamp column; got a log with positions alone beside "
+            f"{names}; {how_given(['timestamp'], names)}"
+        )
     if not 0 < valid < test < 1:
         raise ValueError(
             f"shares must satisfy 0 < valid < test < 1; got valid={valid}, test={test}"
@@ -280,11 +294,12 @@ def target_users(split: Split, targets: Int[np.ndarray, " N"]) -> Int[np.ndarray
 
 
 def seen_before(
-    split: Split, targets: Int[np.ndarray, " N"]
+    split: Split, targets: Int[np.ndarray, " N"], *, context: bool = False
 ) -> tuple[Int[np.ndarray, " S"], Int[np.ndarray, " S"]]:
     """Return ``(rows, items)``: row ``n`` has the items its user has seen before ``targets[n]``.
 
-    Which events count as seen, see :meth:`mmrec.data.EventRules.is_seen`.
+    Which events count as seen, see :meth:`mmrec.data.EventRules.is_seen`; with ``context``, those
+    that are context do too.
     """
     events = split.sequences
     starts = events.offsets[target_users(split, targets)]
@@ -292,7 +307,7 @@ def seen_before(
     rows = np.repeat(np.arange(len(targets)), lengths)
     steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     at = np.repeat(starts, lengths) + steps
-    if events.labels is not None:
+    if events.labels is not None and not context:
         kept = events.labels.role[at] != Role.CONTEXT
         rows, at = rows[kept], at[kept]
     return rows, events.item[at]

@@ -16,10 +16,12 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 LATEST = 7_258_118_400
 """Seconds from 1970 to the year 2200; later times must be in another unit."""
 
+EARLY = 315_532_800
+"""Seconds from 1970 to 1980; earlier times are rarely those of events, or are in another unit."""
+
 CREATED_COLUMNS = ("created_at", "released_at", "published_at")
 """Columns of a catalogue with the time at which an item began to exist; the first is used."""
 
-_EARLIEST = 315_532_800  # 1980; a unit that gives an earlier time is unlikely
 _PARTS: dict[TimeUnit, float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _NAMES: dict[TimeUnit, str] = {
     "s": "seconds",
@@ -199,7 +201,7 @@ def moments(text: pl.Expr) -> pl.Expr:
 def _like(values: pl.Series, unit: TimeUnit) -> pl.Series:
     """Return which values may be in a unit; each value in one of them at most."""
     many = _PARTS[unit]
-    earliest = 0 if unit == "s" else _EARLIEST * many
+    earliest = 0 if unit == "s" else EARLY * many
     return (values >= earliest) & (values < LATEST * many)
 
 
@@ -223,7 +225,7 @@ def _coarser(values: pl.Series, unit: TimeUnit) -> TimeUnit | None:
     """Return the unit that is meant if all times would be in 1970 in the given one."""
     guessed = guess_unit(values)
     finer = guessed is not None and _PARTS[unit] > _PARTS[guessed]
-    if guessed is None or not finer or (values < _EARLIEST * _PARTS[guessed]).any():
+    if guessed is None or not finer or (values < EARLY * _PARTS[guessed]).any():
         return None
     return guessed
 

@@ -43,6 +43,7 @@ def held_out(
     at_most: int | None = None,
     targets: str = "per-step",
     among: Int[np.ndarray, " C"] | None = None,
+    new_to_user: bool = False,
 ) -> Iterator[HeldOut]:
     """Yield the events of ``part`` that are targets, with the ``max_length`` events before them.
 
@@ -58,17 +59,22 @@ def held_out(
         targets: which events, see :class:`mmrec.evaluation.RankingProtocol`. With ``"all"`` an item
             that a user interacts with several times in the part is one target, at the first event.
         among: the items whose events stay targets; None for all.
+        new_to_user: whether only events on items that their user has not met stay targets; then
+            all items that the user has met count as seen.
 
     Raises:
-        ValueError: ``among`` is given for targets that share a history.
+        ValueError: ``among`` or ``new_to_user`` is given for targets that share a history.
     """
     check_target_choice(targets)
-    if among is not None and targets == "all":
-        raise ValueError("among expects targets 'per-step' or 'last', each with its own history")
+    if (among is not None or new_to_user) and targets == "all":
+        name = "among" if among is not None else "new_to_user"
+        raise ValueError(f"{name} expects targets 'per-step' or 'last', each with its own history")
     chosen = split.targets(part)
     stops = ends_of(split, chosen, targets)
     if among is not None:
         stops = stops[np.isin(split.sequences.item[stops], among)]
+    if new_to_user:
+        stops = stops[~split.are_met(stops)]
     if at_most is not None and len(stops) > at_most:
         stops = np.random.default_rng(0).choice(stops, at_most, replace=False)
     for batch in by_length(split, stops, batch_size):
@@ -76,7 +82,7 @@ def held_out(
         yield HeldOut(
             target=torch.from_numpy(split.sequences.item[position]),
             histories=histories_before(split, batch, max_length),
-            seen=torch.from_numpy(np.stack(seen_before(split, batch))),
+            seen=torch.from_numpy(np.stack(seen_before(split, batch, context=new_to_user))),
             position=position,
             row=row,
         )

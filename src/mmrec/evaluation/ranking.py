@@ -29,6 +29,7 @@ def rank_targets(
     k: int = 10,
     at_most: int | None = None,
     among: Int[np.ndarray, " C"] | None = None,
+    new_to_user: bool = False,
 ) -> Ranks:
     """Rank all of ``split.candidates`` for the events of ``part``, on the device of the scores.
 
@@ -49,6 +50,9 @@ def rank_targets(
         at_most: histories to draw, the same in every call; None for all.
         among: the items that are ranked, ascending, instead of all candidates; other targets are
             left out. Not with ``targets="all"``.
+        new_to_user: whether only targets that their user has not met are ranked; with
+            ``filter_seen``, what is context is left out of the lists too. Not with
+            ``targets="all"``.
 
     Raises:
         ValueError: ``part`` has no events, the split leaks (:func:`mmrec.evaluation.check_split`),
@@ -67,7 +71,7 @@ def rank_targets(
     if among is not None:
         split = replace(split, candidates=among)
     one = (filter_seen,)
-    given = targets, max_length, batch_size, k, at_most, among
+    given = targets, max_length, batch_size, k, at_most, among, new_to_user
     return _rank(scorer, split, part, one, *given)[0]
 
 
@@ -99,6 +103,7 @@ def _rank(
     k: int,
     at_most: int | None = None,
     among: Int[np.ndarray, " C"] | None = None,
+    new_to_user: bool = False,
 ) -> list[Ranks]:
     """Score every history of a part once, and rank it for each choice of the seen filter."""
     check_split(split)
@@ -116,6 +121,7 @@ def _rank(
         at_most=at_most,
         targets=targets,
         among=among,
+        new_to_user=new_to_user,
     )
     for rows in _counted(batches, len(split.targets(part))):
         scores = _scores(scorer, rows, split.catalog_size)

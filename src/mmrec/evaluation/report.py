@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmrec.data import Split
 from mmrec.evaluation.checks import check_once
@@ -43,7 +44,10 @@ def evaluate(
     rules = _rules(protocol, max_length)
     ranks, everything = rank_both(scorer, split, part, rules)
     cold = rank_among_cold(scorer, split, part, rules)
-    return summarize_ranks(ranks, everything, split, protocol=rules, items=items, cold=cold)
+    new = rank_new_to_users(scorer, split, part, rules)
+    return summarize_ranks(
+        ranks, everything, split, protocol=rules, items=items, cold=cold, new=new
+    )
 
 
 def rank_both(
@@ -87,6 +91,33 @@ def rank_among_cold(
     )
 
 
+def rank_new_to_users(
+    scorer: HistoryScorer, split: Split, part: str, protocol: RankingProtocol
+) -> Ranks | None:
+    """Return the ranks of targets that their user has not met, with all met items left out.
+
+    It is what a list of other products finds, where lists keep what was viewed. None where lists
+    leave out all that was met anyway, or where targets share a history.
+    """
+    if protocol.targets == "all" or not protocol.filter_seen:
+        return None
+    targets = ends_of(split, split.targets(part), protocol.targets)
+    if split.met_targets(part) == split.seen_targets(part):
+        return None
+    if split.are_met(targets).all():
+        none = torch.zeros(0, dtype=torch.long)
+        return Ranks(none, none, targets[:0], none.reshape(0, 1))
+    return rank_targets(
+        scorer,
+        split,
+        part,
+        targets=protocol.targets,
+        max_length=protocol.max_length,
+        k=max(10, *protocol.ks),
+        new_to_user=True,
+    )
+
+
 def summarize_ranks(
     ranks: Ranks,
     everything: Ranks,
@@ -95,6 +126,7 @@ def summarize_ranks(
     protocol: RankingProtocol | None = None,
     items: ItemFacts | None = None,
     cold: Ranks | None = None,
+    new: Ranks | None = None,
 ) -> dict[str, Any]:
     """Return the report of ranks, from those with seen items filtered and those among all items.
 
@@ -105,6 +137,8 @@ def summarize_ranks(
     - ``"warm"``, ``"cold"``: the metrics for targets that are warm or cold items, see
       :attr:`mmrec.data.Split.warm`;
     - ``"among_cold"``, with ``cold``: the metrics of :func:`rank_among_cold`;
+    - ``"new_to_user"``, with ``new``: the metrics of targets that their user has not met, with met
+      items left out;
     - ``"slices"``: the metrics for each slice, see :func:`mmrec.evaluation.slices_of_targets`;
     - ``"cold_share@10"``: the share of cold items in the top ten;
     - ``"no_history"``: the number of lists for an empty history;
@@ -130,6 +164,7 @@ def summarize_ranks(
         "warm": of(main.where(warm)),
         "cold": of(main.where(~warm)),
         **({} if cold is None else {"among_cold": of(cold)}),
+        **({} if new is None else {"new_to_user": of(new)}),
         "slices": {label: of(main.where(mask)) for label, mask in slices.items()},
     }
 

@@ -70,6 +70,7 @@ class CatalogEdit:
         # Items that may have other content, each with the features that were given with it.
         self._touched: dict[int, dict[str, np.ndarray]] = {}
         self.stale: Int[np.ndarray, " N"] = np.zeros(0, dtype=np.int64)
+        self._dated: set[int] = set()
 
     def apply(self, change: ItemChange) -> ItemChange:
         """Apply a change, and return it with the types of the catalogue.
@@ -91,6 +92,8 @@ class CatalogEdit:
             indices = np.asarray(self.catalog.append(rows))
         else:
             indices = self.catalog.update(rows)
+            if self._created.column(rows) is not None:
+                self._dated.update(indices.tolist())
         self._created.take(rows)
         outdated = {name for column in rows.columns for name in self._readers.get(column, ())}
         if change.action == "add" or outdated or change.features:
@@ -132,6 +135,12 @@ class CatalogEdit:
                 first,
                 error,
             )
+
+    @property
+    def dated(self) -> Int[np.ndarray, " N"]:
+        """Catalogue indices of items that were there before and got another date, or none."""
+        known = [index for index in self._dated if index <= len(self.state.catalog)]
+        return np.array(sorted(known), dtype=np.int64)
 
     def encode(self, encode: Encode) -> Encoded:
         """Encode the items in :attr:`stale`; return their vectors and contributions."""

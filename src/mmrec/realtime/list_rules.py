@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mmrec.data import Where
+from mmrec.data.wording import counted, verb
 from mmrec.realtime.snapshot import Snapshot
 from mmrec.recommender.quotas import AtMost, Quotas, check_at_most
 
@@ -51,6 +53,22 @@ class ListRules:
             fits = now.state.where(conditions, time, now.catalog)
             allowed = torch.from_numpy(fits) & allowed
         return allowed if unknown is None else allowed & ~unknown
+
+    def unsatisfied(self, now: Snapshot, items: Int[np.ndarray, " N"]) -> str | None:
+        """Return how many of some items do not satisfy the condition now; None if all do.
+
+        Args:
+            now: what is served.
+            items: their catalogue indices.
+        """
+        if self.where is None:
+            return None
+        fits = now.state.where(self.where, None, now.catalog.take(items))[1:]
+        if not (many := int((~fits).sum())):
+            return None
+        of = f"{many:,} of {counted(len(items), 'item')} {verb(many, 'does', 'do')} not satisfy"
+        rule = f" {self.where}" if isinstance(self.where, str) else ""
+        return f"{of} the server's rule{rule}: no list has {verb(many, 'it', 'them')}"
 
     def quotas(self, now: Snapshot, at_most: AtMost | None) -> Quotas | None:
         """Return how many items may have the same value: of two numbers, the lower one holds."""

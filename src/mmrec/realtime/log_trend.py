@@ -3,7 +3,6 @@
 import math
 from threading import Lock
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -66,11 +65,10 @@ class LogTrend:
             self._log.forget(user)
 
     def _follow(self, now: Snapshot) -> None:
-        """Take over items that were added, and count the events since the last call."""
-        created = now.state.trend
-        if created is not None and created.catalog_size > self._size:
-            self._live.add_items(np.asarray(created.created[self._size + 1 :]))
-            self._size = created.catalog_size
+        """Take over new items and changed dates, and count the events since the last call."""
+        if now.state.trend is not None:
+            self._live.follow(now.state.trend)
+            self._size = max(self._size, now.state.trend.catalog_size)
         if len(now.catalog) >= self._size:  # an older snapshot may lack the items of new events
             self._log.follow(now, self._size)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.data.sent_images import about_missing_images, with_images
+from mmrec.data.times import EARLY
 from mmrec.data.wording import counted, verb
 from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
@@ -32,6 +33,7 @@ from mmrec.realtime.log.memory_log import MemoryLog
 from mmrec.realtime.log_neighbours import LogNeighbours
 from mmrec.realtime.log_trend import LogTrend
 from mmrec.realtime.met_items import MetItems
+from mmrec.realtime.odd_values import below_zero, early_times
 from mmrec.realtime.search import interest_list, popular_list, popularity_of, similar_list
 from mmrec.realtime.sessions import MemorySessions, SessionStore
 from mmrec.realtime.snapshot import Snapshot
@@ -39,6 +41,7 @@ from mmrec.realtime.snapshot_store import SnapshotStore
 from mmrec.realtime.state_updater import past_of
 from mmrec.realtime.user_sessions import UserSessions
 from mmrec.recommender.artifact.state import RecommenderState
+from mmrec.recommender.content.ranges import out_of_range
 from mmrec.recommender.lists import Recommendation
 from mmrec.recommender.past import past_of_history
 from mmrec.recommender.popular import popular_rule
@@ -80,7 +83,8 @@ class Noted(NamedTuple):
     Attributes:
         offsets: their places in the log.
         note: how many have types that were not in training, lack the columns that conditions read,
-            or are later than this machine's clock; None if none is.
+            are later than this machine's clock or before 1980, or have a watch time below 0; None
+            if none is.
     """
 
     offsets: list[int]
@@ -294,6 +298,12 @@ class RealtimeRecommender:
         """Return for each of many events what :meth:`type_of` returns, or the error."""
         return types_of(events, self._reader)
 
+    @property
+    def _trained_since_1980(self) -> bool:
+        """Whether earlier times are odd: those of the training may be numbers of another kind."""
+        trend = self.recommender.state.trend
+        return trend is None or trend.latest >= EARLY
+
     def _note(
         self, kinds: Sequence[str], given: Sequence[Given], times: Sequence[float | None]
     ) -> str | None:
@@ -302,13 +312,20 @@ class RealtimeRecommender:
         Args:
             kinds: the types under which they count; those that were not in training are odd.
             given: what was sent; events without the columns that conditions read are odd.
-            times: when they were, unix seconds; those that are later than now are odd.
+            times: when they were, unix seconds; those that are later than now, or before 1980, are
+                odd.
         """
         ahead = ahead_of_clock(times)
         if ahead is not None and not self._warned_of_clock:
             self._warned_of_clock = True
             log.warning("%s", ahead)
-        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given), ahead)
+        said = (
+            self._reader.warn_of_unknown(kinds),
+            self._reader.warn_of_unread(given),
+            ahead,
+            early_times(times) if self._trained_since_1980 else None,
+            below_zero(values for _, values in given),
+        )
         return "; ".join(filter(None, said)) or None
 
     def observe_many(self, rows: EventRows) -> list[int]:
@@ -638,8 +655,9 @@ class RealtimeRecommender:
     def without_content(self, items: Sequence[GivenId]) -> str | None:
         """Return a sentence about what items lack that the model reads; None if they lack nothing.
 
-        It is about modalities, about ``created_at`` if the model has a trend, and about a
-        ``created_at`` that is later than now. Ids are passed over, since new items have none.
+        It is about modalities, about ``created_at`` if the model has a trend, about a
+        ``created_at`` that is later than now, the ``where`` of this recommender, and values that
+        can't be, such as a price below 0. Ids are passed over, since new items have none.
 
         Raises:
             ValueError: an id is unknown.
@@ -682,6 +700,8 @@ class RealtimeRecommender:
             empty = f"for conditions such as age({column}) < 2d it is empty"
             said.append(f"{of}{column}: {age}{then}; {empty}")
         said.append(created_ahead(rows) or "")
+        said.append(self._rules.unsatisfied(now, indices.numpy()) or "")
+        said += [sentence for _, sentence in out_of_range(rows).values()]
         return "; ".join(filter(None, said)) or None
 
     def update_items(
@@ -693,9 +713,10 @@ class RealtimeRecommender:
     ) -> list[ItemId]:
         """Change columns of items.
 
-        A column that no modality reads, such as a price or a stock, changes no score. Other content
-        is encoded again; the item keeps its id and what it has learned. An image that changes needs
-        another file name. Removed items stay removed, see :meth:`restore_items`.
+        A column that no modality reads, such as a price or a stock, changes no score, but for
+        ``created_at``: the age in scores follows it. Other content is encoded again; the item keeps
+        its id and what it has learned. An image that changes needs another file name. Removed items
+        stay removed, see :meth:`restore_items`.
 
         Args:
             rows: ``item_id`` and the columns that change.

@@ -120,7 +120,7 @@ class Snapshot:
             served = moved(learned, before[rows], vectors.to(before))
             state = self.state.with_catalog(edit.catalog, indices, served, contributions)
             unknown = F.pad(self.unknown, (0, count)).index_copy(0, rows, state.unknown_among(rows))
-        available = self._available(edit)
+        available, state = self._available(edit), state.with_dates(edit.dated)
         return replace(self, state=state, content=content, available=available, unknown=unknown)
 
     def _available(self, edit: CatalogEdit) -> Bool[Tensor, " V1"]:

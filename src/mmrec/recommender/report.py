@@ -27,6 +27,10 @@ NO_TARGETS = "no targets"
 MAIN = "ndcg@10"
 SEEN = 0.1
 """Share of test targets that lists leave out, from which a report says so."""
+MET, SATURATED = 0.5, 0.8
+"""Share of test targets that are met items, and NDCG@10 on validation, for advice."""
+NEW_TO_USER = "items new to their user"
+"""The row of targets that their user has not met, ranked without met items."""
 TIMES = ("half_life", "window")
 """Settings of baselines in seconds."""
 
@@ -287,8 +291,15 @@ def _of_seen(report: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"note: {kept:,} of {targets:,} test targets are items that their user has interacted "
             f"with before, such as a view before a purchase; lists keep these, so whoever "
-            f"recommends the last items finds many"
+            f"recommends the last items finds many (see: {NEW_TO_USER})"
         )
+        valid = report.get("valid", {}).get(MAIN, 0.0)
+        if kept >= MET * targets and valid >= SATURATED:
+            lines.append(
+                f"note: validation is saturated by such targets ({MAIN} {valid:.4f}), so it says "
+                f"little of lists of other items; if these matter, predict the events before them, "
+                f"too, such as --targets view,purchase"
+            )
     return lines
 
 
@@ -299,6 +310,8 @@ def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:
     before = {"RUN before the update": report[BEFORE]} if BEFORE in report else {}
     rows: dict[str, Mapping[str, Any]] = {us: test, **before, **report["baselines"]}
     rows[f"{us}, seen items ranked too"] = test["with_seen"]
+    if "new_to_user" in test:
+        rows[f"{us}, {NEW_TO_USER}"] = test["new_to_user"]
     if test["cold"]["targets"]:
         rows[f"{us}, warm items"] = test["warm"]
         rows[f"{us}, cold items"] = test["cold"]

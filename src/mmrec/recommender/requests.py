@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.data import EventReader, GivenId, Where
+from mmrec.data.event_rules import Role
 from mmrec.data.times import LATEST, other_unit
 from mmrec.data.wording import did_you_mean
 
@@ -74,6 +75,11 @@ def check_seen(exclude_seen: Seen, reader: EventReader) -> None:
     unknown = [name for name in names if name not in known | {*reader.event_types}]
     if isinstance(exclude_seen, str) or unknown:
         meant = did_you_mean(str(unknown[0]), known) if unknown else ""
+        if unknown and (role := reader.rules.role_of(str(unknown[0]))) in (
+            Role.SHOWN,
+            Role.IGNORED,
+        ):
+            meant = f": {unknown[0]!r} is {role.name.lower()}, so that no event of it is read"
         raise ValueError(
             f"exclude_seen must be True, False or a list of event types among "
             f"{sorted(known)}; got {exclude_seen!r}{meant}"

@@ -348,7 +348,11 @@ class Changed(BaseModel):
 
     items: list[str | int]
     note: Annotated[
-        str | None, Field(description="How many of them lack a text, an image and so on.")
+        str | None,
+        Field(
+            description="How many of them lack a text, an image and so on, are left out of lists "
+            "by the server's rule, or have values that can't be."
+        ),
     ] = None
 
 

@@ -28,14 +28,16 @@ class LiveTrend:
 
     def __init__(self, trend: Trend) -> None:
         self._trend, self._latest = trend, trend.latest
-        self._created = trend.created.copy()
+        self._created, self._first = trend.created.copy(), trend.first_times.copy()
+        self._followed = trend
         self._counts = DecayedCounts.starting_at(trend.half_life, trend.value, trend.time)
 
     @property
     def trend(self) -> Trend:
         """The trend as it is now, to keep."""
         value, time = self._counts.state
-        return replace(self._trend, created=self._created.copy(), value=value, time=time)
+        created, first = self._created.copy(), self._first.copy()
+        return replace(self._trend, created=created, value=value, time=time, first=first)
 
     @property
     def active(self) -> bool:
@@ -50,14 +52,37 @@ class LiveTrend:
         """
         self._counts.add(item, time)
         self._latest = max(self._latest, time)
-        if np.isnan(self._created[item]):
-            self._created[item] = time
+        for times in (self._created, self._first):
+            if np.isnan(times[item]):
+                times[item] = time
 
     def add_items(self, created: Float[np.ndarray, " N"]) -> None:
         """Take items that were added at the end of the catalogue, as ``Trend.with_items``."""
         self._trend = self._trend.with_items(created)
         self._counts.grow(self._trend.catalog_size)
         self._created = np.append(self._created, created)
+        self._first = np.append(self._first, np.full(len(created), np.nan))
+
+    def follow(self, trend: Trend) -> None:
+        """Take what is new in the trend of a catalogue that changes: items, and their dates.
+
+        An item whose date was taken away exists from its first event, a live one too.
+
+        Args:
+            trend: of the same catalogue, later or earlier; events are not taken from it.
+        """
+        if trend is self._followed:
+            return
+        self._followed, size = trend, self._trend.catalog_size
+        if trend.catalog_size > size:
+            self.add_items(trend.created[size + 1 :])
+        dates = self._trend.created[: len(trend.created)]
+        items = np.flatnonzero(~np.isclose(dates, trend.created, rtol=0, atol=0, equal_nan=True))
+        if len(items):
+            told, created = trend.created[items], self._trend.created.copy()
+            created[items] = told
+            self._trend = replace(self._trend, created=created)
+            self._created[items] = np.where(np.isnan(told), self._first[items], told)
 
     def bonus(self, at: Float[Tensor, " B"]) -> Float[Tensor, "B V1"]:
         """Return what to add to the score of every catalogue index, see :meth:`Trend.bonus`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mmrec.trends.age import age_values, ages
@@ -27,6 +27,8 @@ Recent = Callable[[float], Float[np.ndarray, " V1"]]
 """Returns the decayed number of each item's events at a time."""
 
 ARRAYS = ("counts", "created", "value", "time")
+
+FIRST = "first"  # RUNs of earlier versions lack this array
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Trend:
         created: when each item began to exist, unix seconds, NaN if unknown, ``(V + 1,)``.
         value: decayed number of events of each item, at its last event, ``(V + 1,)``.
         time: unix seconds of each item's last event, ``(V + 1,)``.
+        first: unix seconds of each item's first event, NaN if none is known, ``(V + 1,)``; an item
+            without a date exists from then. By default ``created``.
 
     Raises:
         ValueError: the half-life or the pseudo-count is not positive, or the arrays differ in
@@ -71,12 +75,13 @@ class Trend:
     created: Float[np.ndarray, " V1"]
     value: Float[np.ndarray, " V1"]
     time: Float[np.ndarray, " V1"]
+    first: Float[np.ndarray, " V1"] | None = None
 
     def __post_init__(self) -> None:
         check_half_life(self.half_life)
         if not self.pseudo_count > 0:
             raise ValueError(f"pseudo_count must be above 0; got {self.pseudo_count}")
-        lengths = {name: len(getattr(self, name)) for name in ARRAYS}
+        lengths = {name: len(array) for name, array in self._arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"the arrays of a trend must have the same length; got {lengths}")
 
@@ -111,6 +116,7 @@ class Trend:
             created=np.full(size + 1, np.nan) if created is None else created,
             value=np.zeros(size + 1),
             time=np.zeros(size + 1),
+            first=np.full(size + 1, np.nan),
         )
         return empty.with_events(events)
 
@@ -190,7 +196,19 @@ class Trend:
             created=np.append(self.created, created),
             value=np.append(self.value, none),
             time=np.append(self.time, none),
+            first=np.append(self.first_times, np.full(len(created), np.nan)),
         )
+
+    def with_dates(self, items: Int[np.ndarray, " N"], created: Float[np.ndarray, " N"]) -> "Trend":
+        """Return a trend of items with other dates.
+
+        Args:
+            items: their catalogue indices.
+            created: when they began to exist, unix seconds; NaN for the time of the first event.
+        """
+        dates = self.created.copy()
+        dates[items] = np.where(np.isnan(created), self.first_times[items], created)
+        return replace(self, created=dates)
 
     def with_events(self, events: ItemEvents) -> "Trend":
         """Return the trend at the end of a longer log: ``events`` are all events, old and new.
@@ -204,7 +222,8 @@ class Trend:
         counted = np.bincount(events.item, weights, minlength=self.catalog_size + 1)
         created = with_first_times(self.created, events)
         value, time = counted.astype(np.float64), np.full(len(counted), end)
-        return replace(self, value=value, time=time, created=created)
+        first = with_first_times(self.first_times, events)
+        return replace(self, value=value, time=time, created=created, first=first)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain values for JSON; the arrays are in :meth:`tensors`."""
@@ -218,7 +237,7 @@ class Trend:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the arrays as float64 tensors, for safetensors."""
-        return {name: torch.from_numpy(getattr(self, name).copy()) for name in ARRAYS}
+        return {name: torch.from_numpy(array.copy()) for name, array in self._arrays.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Trend":
@@ -236,8 +255,22 @@ class Trend:
             half_life,
             float(values["pseudo_count"]),
             int(values["scale"]),
-            **{name: tensors[name].double().cpu().numpy().copy() for name in ARRAYS},
+            **{
+                name: tensors[name].double().cpu().numpy().copy()
+                for name in (*ARRAYS, FIRST)
+                if name in tensors
+            },
         )
+
+    @property
+    def first_times(self) -> Float[np.ndarray, " V1"]:
+        """The time from which each item exists if it has no date, ``(V + 1,)``."""
+        return self.created if self.first is None else self.first
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        return arrays if self.first is None else arrays | {FIRST: self.first}
 
     @cached_property
     def _static_share(self) -> Float[np.ndarray, " V1"]:

@@ -11,7 +11,7 @@ from mmrec.realtime.learning.event_trend import EventTrend
 from mmrec.realtime.learning.trainer import OnlineTrainer
 from mmrec.realtime.learning.versions import Versions
 from mmrec.recommender import Recommender
-from mmrec.trends import TrendWeights
+from mmrec.trends import ItemEvents, Trend, TrendWeights
 from mmrec.trends.age import AGE_VALUES
 
 WEIGHTS = TrendWeights(now=1.0, static=0.3, age=(0.5,) + (0.0,) * (AGE_VALUES - 1))
@@ -127,3 +127,16 @@ def test_metrics_of_a_checkpoint_without_the_trend_start_again(by_id, made, tmp_
     assert old.metrics()["events"] > 0
     again = OnlineTrainer(made, log, versions, **SMALL)
     assert (again.offset, again.metrics()["events"]) == (old.offset, 0)
+
+
+def test_dates_that_change_and_new_items_are_taken():
+    events = ItemEvents(np.array([1, 2]), np.array([0.0, 10.0]))
+    weights = TrendWeights(age=(*np.linspace(2.0, 0.0, 11), 5.0))
+    trend = Trend.of(events, events.counts(2), half_life=9.0, pseudo_count=1.0, weights=weights)
+    followed = EventTrend(trend)
+    later = trend.with_items(np.array([20.0])).with_dates(np.array([1]), np.array([9000.0]))
+    followed.follow(later)
+    at, one = torch.tensor([1e5], dtype=torch.float64), torch.tensor([True])
+    row = followed.bonuses(torch.tensor([1]), at, one, one)
+    torch.testing.assert_close(row, later.bonus(at))
+    assert not torch.equal(row[:, :3], trend.bonus(at))

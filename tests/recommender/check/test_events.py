@@ -188,3 +188,11 @@ def test_unknown_items(data):
     finding = data.found()["unusable_events"]
     assert finding.count == 3
     assert "2 of them because their item is not in the items" in finding.text
+
+
+def test_a_type_that_sounds_like_a_no(data):
+    data.set_events(300, event="return")
+    finding = data.found()["negative_name"]
+    assert (finding.count, finding.advice) == (300, "If it is a no, say so: --negative return.")
+    assert "'return' sounds like a no (300 events), but counts as a yes" in finding.text
+    assert "negative_name" not in data.found(options=Options(negative=("return",)))

@@ -102,3 +102,18 @@ def test_a_hint_says_how_many_codes_differ_and_that_commas_are_no_points(data):
     assert hints["sku"].startswith(
         "It looks like codes, addresses or files, of which 36 of 40 differ; a modality"
     )
+
+
+def test_sentences_that_many_items_share_are_texts_and_names_are_categories(data):
+    things = ["Tisch", "Stuhl", "Lampe", "Regal"]
+    woods = ["Eiche und Leder", "Rattan, bunt", "Samt und Messing", "Glas mit Chrom", "heller Kork"]
+    said = [f"{thing} aus {wood}, von Hand in Bayern" for thing in things for wood in woods]
+    kinds = ["Science Fiction, Drama, Crime", "Home & Garden > Kitchen > Pots and Pans", "Lamps"]
+    rows = len(data.items)
+    columns = {"satz": said, "art": kinds}
+    made = {n: pl.Series([v[i % len(v)] for i in range(rows)]) for n, v in columns.items()}
+    data.items = data.items.with_columns(**made)
+    hints = {one["column"]: one["hint"] for one in data.check().used["unused"]["items"]}
+    assert rows >= 2 * len(said)
+    assert hints["satz"] == "A modality can read it: text:satz."
+    assert hints["art"] == "A modality can read it: category:art."

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mmrec.cli.options import own_parts
+from mmrec.cli.places import about_replaced
 from mmrec.cli.shared import Own
 from mmrec.data.wording import counted
 
@@ -40,9 +41,10 @@ def compact(
     try:
         if run is not None and out is not None:
             check_place(out)
+            replaced = about_replaced(out)
             live = RealtimeRecommender.load(run, parts=own_parts(part), log=events)
             live.save(out)
-            typer.echo(f"RUN written to {out}")
+            typer.echo(f"RUN written to {out}{replaced}")
         done = events.compact_items()
         typer.echo(f"{counted(done.folded, 'change')} of items became {done.after - done.before:,}")
     finally:

@@ -34,8 +34,7 @@ def degrade(
     give later events: a RUN of --refit all has trained on the test events.
     """
     from mmrec.cli.degradation import check_plot, degradation_plot, degradation_table
-    from mmrec.cli.later import log_of_run
-    from mmrec.data import read_folder
+    from mmrec.cli.later import log_of_run, read_later
     from mmrec.recommender import Recommender
 
     if plot is not None:
@@ -43,7 +42,7 @@ def degrade(
     recommender = Recommender.load(run, parts=own_parts(part))
     folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
     found = recommender.degradation(
-        log_of_run(read_folder(folder, **how), recommender, folder),
+        log_of_run(read_later(folder, recommender.catalog, how), recommender, folder),
         modalities=None if modalities is None else [m.strip() for m in modalities.split(",")],
         shares=_numbers(shares),
         seed=seed,

@@ -19,7 +19,7 @@ from mmrec.cli.options import (
     read_parts,
     stated_by,
 )
-from mmrec.cli.places import forget_start, writing
+from mmrec.cli.places import about_replaced, forget_start, writing
 from mmrec.cli.reading import Columns, Unit, as_columns
 from mmrec.cli.shared import Cache, Json, NoProgress, print_json
 from mmrec.recommender.config import PLACES, FitConfig
@@ -118,6 +118,7 @@ def fit(
     data = place_of(config, "data", "DATA", "fit")
     out = place_of(config, "out", "--out FOLDER", "fit")
     check_place(out)  # now rather than after training
+    replaced = about_replaced(out)
     how: Any = {name: config.places.get(name) for name in ("columns", "time_unit")}
     dataset = read_folder(data, **how)
     beside = out.resolve()
@@ -153,6 +154,6 @@ def fit(
         typer.echo(
             "note: --resume found no checkpoint, so this training started from the beginning"
         )
-    typer.echo(f"RUN written to {out}")
+    typer.echo(f"RUN written to {out}{replaced}")
     if as_json:
         print_json(recommender.report)

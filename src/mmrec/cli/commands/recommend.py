@@ -86,7 +86,7 @@ def recommend(
     Only its owner can read the file of --out, since it tells what users are interested in.
     """
     from mmrec.cli.conditions import conditions_of
-    from mmrec.cli.later import log_of_run
+    from mmrec.cli.later import log_of_run, read_later
     from mmrec.cli.lists import (
         given_events,
         history_of,
@@ -96,7 +96,6 @@ def recommend(
         write_lists,
     )
     from mmrec.cli.tables import recommendations_table
-    from mmrec.data import read_folder
     from mmrec.recommender import Recommender
     from mmrec.recommender.popular import popular_rule
     from mmrec.recommender.quotas import read_at_most
@@ -107,7 +106,10 @@ def recommend(
 
     def log_of_users() -> "Interactions":
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        return with_types(log_of_run(read_folder(folder, **how), recommender, folder), recommender)
+        return with_types(
+            log_of_run(read_later(folder, recommender.catalog, how), recommender, folder),
+            recommender,
+        )
 
     # First, since items of later data are added to the catalogue.
     log = None if user is None and out is None else log_of_users()

@@ -8,7 +8,7 @@ import typer
 
 from mmrec.cli.config import Config, Named, configured, place_of
 from mmrec.cli.options import Model, takes_options, with_stated
-from mmrec.cli.places import writing
+from mmrec.cli.places import about_replaced, writing
 from mmrec.cli.reading import Columns, Unit, as_columns
 from mmrec.cli.shared import Json, NoProgress, print_json
 from mmrec.data.wording import counted
@@ -78,6 +78,7 @@ def tune(
     data = place_of(whole, "data", "DATA", "tune")
     out = place_of(whole, "out", "--out FOLDER", "tune")
     check_place(out)  # now rather than after the search
+    replaced = about_replaced(out)
     space = None if search is None else parse_space(search)
     place = out.with_name(f"{out.resolve().name}.study.db") if study is None else study
     how: Any = {name: whole.places.get(name) for name in ("columns", "time_unit")}
@@ -104,7 +105,7 @@ def tune(
     made.save(out, data=str(data.resolve()), **how)
     typer.echo(metrics_table(made.report))
     typer.echo(_said(made.report["tuning"]))
-    typer.echo(f"RUN written to {out}, trials are in {place}")
+    typer.echo(f"RUN written to {out}{replaced}, trials are in {place}")
     if as_json:
         print_json({**made.report, "trials": tuned.trials.to_dicts()})
 

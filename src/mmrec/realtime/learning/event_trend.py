@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -67,10 +66,10 @@ class EventTrend:
                 self._live.add(int(item), float(at))
         return torch.cat(rows)
 
-    def add_items(self, created: Float[np.ndarray, " N"]) -> None:
-        """Take items that were added at the end of the catalogue, and when they began to exist."""
-        self._trend = self._trend.with_items(created)
-        self._live.add_items(created)
+    def follow(self, trend: Trend) -> None:
+        """Take items that were added at the end of the catalogue, and changed dates of items."""
+        self._trend = trend
+        self._live.follow(trend)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a checkpoint holds."""
@@ -81,4 +80,5 @@ class EventTrend:
         arrays: dict[str, Any] = {
             name.removeprefix(PREFIX): array.numpy() for name, array in tensors.items()
         }
+        arrays.setdefault("first", arrays["created"])  # checkpoints of earlier versions lack it
         self._live = LiveTrend(replace(self._trend, **arrays))

@@ -280,13 +280,15 @@ class OnlineTrainer:
         vectors, contributions = edit.encode(self.state.encode)
         rows, known = torch.from_numpy(edit.stale), len(self.state.vectors)
         before, after = self.state.vectors, vectors.to(self.state.vectors)
-        self.state = self.state.with_catalog(edit.catalog, edit.stale, after, contributions)
+        self.state = self.state.with_catalog(
+            edit.catalog, edit.stale, after, contributions
+        ).with_dates(edit.dated)
         old, table = rows < known, self.learner.vectors
         table[rows[old]] = moved(table[rows[old]], before[rows[old]], after[old]).to(table)
         if not bool(old.all()):
             self.learner.add_items(after[~old])
-            if self.trend is not None and self.state.trend is not None:
-                self.trend.add_items(self.state.trend.created[known:])
+        if self.trend is not None and self.state.trend is not None:
+            self.trend.follow(self.state.trend)
         self.changes = changes[-1][0]
 
     def _drop_forgotten(self) -> None:

@@ -251,6 +251,16 @@ class RecommenderState:
             },
         )
 
+    def with_dates(self, indices: Int[np.ndarray, " N"]) -> "RecommenderState":
+        """Return a state whose trend has the dates that some items of the catalogue have now.
+
+        An item without a date exists from its first event.
+        """
+        if self.trend is None or not len(indices):
+            return self
+        told = created_times(self.catalog.frame[(indices - 1).tolist()], _no_events())[1:]
+        return replace(self, trend=self.trend.with_dates(indices, told))
+
     def to(self, device: str | torch.device) -> "RecommenderState":
         """Return the state with its tensors on a device; the model is moved in place."""
         return replace(
@@ -274,6 +284,9 @@ def _grown(trend: Trend | None, catalog: Catalog, count: int) -> Trend | None:
     """Return a trend with ``count`` more items; one without a date of its own exists from now."""
     if trend is None or not count:
         return trend
-    nothing = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
-    created = created_times(catalog.frame, nothing)[-count:]
+    created = created_times(catalog.frame, _no_events())[-count:]
     return trend.with_items(np.where(np.isnan(created), time.time(), created))
+
+
+def _no_events() -> ItemEvents:
+    return ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))

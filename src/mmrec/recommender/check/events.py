@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, Interactions
-from mmrec.data.times import iso
+from mmrec.data.times import EARLY, iso
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import (
     Finding,
@@ -15,9 +15,6 @@ from mmrec.recommender.check.finding import (
     warning,
 )
 from mmrec.recommender.check.there import DAY
-
-EARLY = 315_532_800
-"""Unix seconds of 1980; earlier times are rarely those of events."""
 
 TIED = 0.1
 """Share of events at one time with another of their user, from which it is a warning."""

@@ -1,6 +1,5 @@
 """What is odd about items: no content, no events, or the content of another item."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,15 +10,7 @@ from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.content import texts_of
 from mmrec.recommender.check.finding import Finding, note, warning
 from mmrec.recommender.content import Modality, unread_numbers
-from mmrec.recommender.content.number import numbers_of
-
-RANGES: dict[str, tuple[int, float]] = {
-    "price": (0, math.inf),
-    "duration": (0, math.inf),
-    "stars": (0, math.inf),
-    "year": (1000, 2200),
-}
-"""What values of the usual columns of numbers can be."""
+from mmrec.recommender.content.ranges import out_of_range
 
 
 def item_findings(
@@ -68,30 +59,16 @@ def number_findings(catalog: Catalog) -> list[Finding]:
 
 
 def _out_of_range(catalog: Catalog) -> list[Finding]:
-    """Find prices, durations and stars below zero, and years that are no years."""
-    found, frame = [], catalog.frame
-    for name, (low, high) in RANGES.items():
-        if name not in frame or not (
-            frame[name].dtype.is_numeric() or frame[name].dtype == pl.String
-        ):
-            continue
-        numbers, _ = numbers_of(frame[name])
-        wrong = (numbers < low) | (numbers > high)
-        if wrong.any():
-            many = int(wrong.sum())
-            where = f"outside {low} to {high}" if high < math.inf else f"below {low}"
-            found.append(
-                warning(
-                    "out_of_range",
-                    many,
-                    f"{counted(many, 'value')} of {name} {verb(many, 'is', 'are')} {where}, the "
-                    f"first is {numbers[wrong][0]:g}",
-                    "Correct them, or leave them empty: conditions and modalities read them as "
-                    "they are.",
-                    _ids(catalog, wrong),
-                )
-            )
-    return found
+    return [
+        warning(
+            "out_of_range",
+            int(wrong.sum()),
+            said,
+            "Correct them, or leave them empty: conditions and modalities read them as they are.",
+            _ids(catalog, wrong),
+        )
+        for wrong, said in out_of_range(catalog.frame).values()
+    ]
 
 
 def _empty(catalog: Catalog, texts: Sequence[str], pictured: np.ndarray) -> list[Finding]:

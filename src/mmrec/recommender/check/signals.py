@@ -6,8 +6,8 @@ from shlex import quote
 import polars as pl
 
 from mmrec.data.conditions.columns import Columns
+from mmrec.data.event_rules import RATINGS
 
-RATINGS = ("rating", "stars", "score")
 LOW, HIGH = 0.2, 0.6
 """Shares of the values below which a value may be a no, and from which on it may be a yes."""
 

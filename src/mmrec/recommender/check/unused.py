@@ -21,6 +21,9 @@ from mmrec.recommender.content.written import Written
 from mmrec.recommender.options import Options
 from mmrec.recommender.users import choose_features
 
+WORDS, WORDS_OF_PART, DIFFERENT_WORDS = 4.0, 1.5, 20
+"""Words of a text, of each part between its commas, and of all texts of a column, on average."""
+
 MANY = 500
 """A text column with more different values is not suggested as a category."""
 
@@ -192,7 +195,7 @@ def _hint(column: pl.Series, name: str) -> str:
             f"It looks like codes, addresses or files, of which {each}; a modality learns little "
             "from them."
         )
-    return _modality(name, "category" if few else "text")
+    return _modality(name, "category" if few and not _is_wordy(column) else "text")
 
 
 def _modality(name: str, *kinds: str) -> str:
@@ -201,6 +204,16 @@ def _modality(name: str, *kinds: str) -> str:
         some = " or ".join(kinds)
         return f"A modality, {some}, can read it under another name: {name!r} can't be typed."
     return f"A modality can read it: {' or '.join(as_modality([name], kind) for kind in kinds)}."
+
+
+def _is_wordy(column: pl.Series) -> bool:
+    """Return whether texts are sentences rather than names, although many items have the same."""
+    texts = column.cast(pl.String).drop_nulls().str.to_lowercase()
+    words = texts.str.extract_all(r"\p{L}{2,}")
+    found = int(words.list.len().sum())
+    parts = int(texts.str.count_matches(r"[,;|/>+]").sum()) + len(texts)
+    many = words.explode().n_unique() >= DIFFERENT_WORDS
+    return many and found >= WORDS * len(texts) and found >= WORDS_OF_PART * parts
 
 
 def _has_commas(column: pl.Series) -> bool:

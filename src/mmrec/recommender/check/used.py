@@ -92,6 +92,7 @@ def find_use(
     findings += [*refused, *wrong]
     findings += [
         *_signals(facts, log.frame, options.negative or ()),
+        *_doubtful(facts.get("doubtful", {}), options.negative or ()),
         *_unmatched(whole, options),
         *_unlabelled(log),
     ]
@@ -167,6 +168,19 @@ def _signals(facts: dict[str, Any], events: pl.DataFrame, given: Sequence[str]) 
             )
         )
     return found
+
+
+def _doubtful(types: dict[str, int], given: Sequence[str]) -> list[Finding]:
+    """Find event types whose names say no, and that count as a yes."""
+    return [
+        warning(
+            "negative_name",
+            many,
+            f"event type {name!r} sounds like a no ({counted(many, 'event')}), but counts as a yes",
+            f"If it is a no, say so: {negative_option(name, given)}.",
+        )
+        for name, many in types.items()
+    ]
 
 
 def _unmatched(log: Interactions, options: Options) -> list[Finding]:

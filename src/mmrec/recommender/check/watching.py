@@ -7,16 +7,14 @@ import polars as pl
 from mmrec.data import Catalog, Interactions
 from mmrec.data.conditions.columns import Columns, kind_of
 from mmrec.data.conditions.nodes import Arithmetic, Column, nodes_of
-from mmrec.data.event_rules import SIGNALS
+from mmrec.data.event_rules import NEVER_BELOW_ZERO
 from mmrec.data.rule_conditions import condition_of
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import Finding, warning
-from mmrec.recommender.check.signals import RATINGS, TIMES
+from mmrec.recommender.check.signals import TIMES
 
 TOO_LONG = 1.5
 """Times its duration from which an item was surely not watched at once."""
-
-_NAMES = ("duration", *(name for name in SIGNALS if name not in RATINGS))
 
 
 def watching_findings(
@@ -42,7 +40,7 @@ def watching_findings(
     if catalog is not None and "duration" in catalog.columns and "duration" not in frame.columns:
         lengths = catalog.frame.select("item_id", "duration")
         frame = frame.join(lengths, on="item_id", how="left", maintain_order="left")
-    numbers = {name: one for name in _NAMES if (one := _numbers(frame, name)) is not None}
+    numbers = {name: one for name in NEVER_BELOW_ZERO if (one := _numbers(frame, name)) is not None}
     found = _below_zero({name: one for name, one in numbers.items() if name in log.frame.columns})
     return found + _too_long(numbers) + _zeros(log.frame, rules)
 

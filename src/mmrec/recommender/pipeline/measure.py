@@ -17,6 +17,7 @@ from mmrec.evaluation import (
     summarize_ranks,
     target_table,
 )
+from mmrec.evaluation.report import rank_new_to_users
 from mmrec.recommender.artifact.state import RecommenderState
 from mmrec.recommender.content import Content
 from mmrec.recommender.content.frozen import frozen_vectors
@@ -68,13 +69,14 @@ def measure(
     scorer = scorer_at(state, split, "test")
     ranks, everything = rank_both(scorer, split, "test", protocol)
     cold = rank_among_cold(scorer, split, "test", protocol)
+    new = rank_new_to_users(scorer, split, "test", protocol)
     valid = scorer_at(selected or state, split, "valid")
     report = describe_split(split) | {
         "protocol": protocol.to_dict(),
         "seed": options.seed,
         "valid": evaluate(valid, split, "valid", protocol=protocol, items=items),
         "test": summarize_ranks(
-            ranks, everything, split, protocol=protocol, items=items, cold=cold
+            ranks, everything, split, protocol=protocol, items=items, cold=cold, new=new
         ),
         "baselines": evaluate_baselines(
             split,

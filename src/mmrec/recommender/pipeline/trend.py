@@ -67,17 +67,22 @@ def with_trend(
         scores, seed = partial(known.scores, scorer), state.options.seed
         trend, facts = fit_trend(scores, requests, events, trained, created, usual=usual, seed=seed)
     else:
-        return replace(state, trend=_grown(usual, created)), {}
+        none = ItemEvents(np.zeros(0, dtype=np.int64), np.zeros(0))
+        dated = created_times(state.catalog.frame, none)
+        return replace(state, trend=_grown(usual, created, dated)), {}
     every = split.sequences.without_negatives()
     trend = trend.with_events(ItemEvents(every.item, every.time.astype(np.float64)))
     return replace(state, trend=trend), {"trend": facts}
 
 
-def _grown(usual: Trend | None, created: Float[np.ndarray, " V1"]) -> Trend | None:
-    """Return the trend of the recommender before, with the items that are new."""
-    if usual is None or len(created) <= usual.catalog_size + 1:
-        return usual
-    return usual.with_items(created[usual.catalog_size + 1 :])
+def _grown(
+    usual: Trend | None, created: Float[np.ndarray, " V1"], dated: Float[np.ndarray, " V1"]
+) -> Trend | None:
+    """Return the trend of the recommender before, with items that are new, and dates as now."""
+    if usual is None:
+        return None
+    usual = usual.with_items(created[usual.catalog_size + 1 :])
+    return usual.with_dates(np.arange(1, len(created)), dated[1:])
 
 
 def trending(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
