@@ -178,9 +178,10 @@ class RealtimeRecommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
 
-        The log is not part of it, but for which items have events of which nothing else is known.
-        Features of forgotten users are left out. Versions that were
-        learned from the earlier RUN don't fit the new one, because its fingerprint differs.
+        The log is not part of it, but for what affinities and the trend have counted of it, and
+        which items have events of which nothing else is known. Features of forgotten users are left
+        out. Versions that were learned from the earlier RUN don't fit the new one, because its
+        fingerprint differs.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
