@@ -17,6 +17,7 @@ from mmrec.affinities import LAST, Recent
 from mmrec.data import Catalog, GivenId, ItemId, PastEvent, Table
 from mmrec.data.sent_images import about_missing_images, with_images
 from mmrec.data.wording import counted, verb
+from mmrec.realtime.below_zero import below_zero
 from mmrec.realtime.clock import ahead_of_clock, created_ahead
 from mmrec.realtime.explain import Explanation, explain_item
 from mmrec.realtime.index.exact import ExactIndex
@@ -302,15 +303,16 @@ class RealtimeRecommender:
 
         Args:
             kinds: the types under which they count; those that were not in training are odd.
-            given: what was sent; events without the columns that conditions read are odd.
+            given: what was sent; events without the columns that conditions read are odd, and so
+                are durations below 0.
             times: when they were, unix seconds; those that are later than now are odd.
         """
         ahead = ahead_of_clock(times)
         if ahead is not None and not self._warned_of_clock:
             self._warned_of_clock = True
             log.warning("%s", ahead)
-        said = (self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given), ahead)
-        return "; ".join(filter(None, said)) or None
+        unknown, unread = self._reader.warn_of_unknown(kinds), self._reader.warn_of_unread(given)
+        return "; ".join(filter(None, (unknown, unread, ahead, below_zero(given)))) or None
 
     def observe_many(self, rows: EventRows) -> list[int]:
         """Write many events to the log at once; each user's interest moves at the user's next call.
