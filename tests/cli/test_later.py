@@ -115,7 +115,8 @@ def test_evaluate_says_which_part_of_a_later_log_it_measures(command, later):
     _, out, _ = command("evaluate", "RUN", "--data", later)
     assert (
         "note: 1 of 10 events is measured, those from 2033-05-18T03:42:20Z on, and 1 of them is a "
-        "target: the log is split as for training, and earlier events are history" in out
+        "target: the log is split as for training, so the events before are history and what "
+        "baselines are fitted to; a history has no events of the training" in out
     )
 
 

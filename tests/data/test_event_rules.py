@@ -1,4 +1,5 @@
 import logging
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_the_rule_that_is_said_keeps_those_that_were_given(caplog):
         ({"negative": ("evnt < 2",)}, r"\['evnt'\] \(did you mean 'event'\?\); interactions"),
         ({"negative": ("stars < 2",)}, r"reads the columns \['stars'\]; interactions have"),
         ({"negative": ("view", "cart")}, "no event is a target"),
-        ({"targets": ("view",), "ignored": ("view",)}, "no event is a target"),
+        ({"targets": ("event = view",), "ignored": ("view",)}, "no event is a target"),
     ],
 )
 def test_rules_that_fit_no_log(rules, message):
@@ -342,3 +343,11 @@ def test_a_type_that_sounds_like_a_no_and_counts_as_a_yes_is_named_once(caplog):
 def test_a_type_of_which_a_rule_says_what_it_is_is_not_named(rules, caplog):
     assert rules.apply(Interactions(RETURNS))[1]["doubtful"] == {}
     assert not [text for text in caplog.messages if "sounds like" in text]
+
+
+@pytest.mark.parametrize("name", ["negative", "shown", "ignored"])
+def test_a_rule_with_two_roles_is_refused(name):
+    given = {"targets": ("like", "dwell >= 8"), name: ("dwell >= 8", "hide")}
+    said = f"in targets or in {name}, not in both, where {name} wins; got ['dwell >= 8'] in both"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        EventRules(**given)

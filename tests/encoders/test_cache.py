@@ -352,3 +352,12 @@ def test_a_shard_number_out_of_range_is_refused(tmp_path):
         FeatureStore(tmp_path).encode(Letters(), TEXTS, shard=(2, 2))
     with pytest.raises(ValueError, match="got one in memory"):
         FeatureStore(None).encode(Letters(), TEXTS, shard=(0, 2))
+
+
+def test_a_fingerprint_that_is_known_is_not_computed(tmp_path):
+    store = FeatureStore(tmp_path, fingerprint=lambda encoder: "2" * 64)
+    encoder = Letters()
+    assert len(store.encode(encoder, TEXTS)) == len(TEXTS)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["2" * 32]
+    assert FeatureStore(tmp_path).encode(Letters("2"), TEXTS)[range(6)].any()
+    assert len(encoder.asked) == 3

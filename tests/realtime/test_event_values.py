@@ -104,6 +104,16 @@ def test_lists_leave_out_events_by_the_type_that_was_sent(table):
     assert lacks(True) == ["i1", "i2", "i3"]
 
 
+def test_a_duration_below_zero_is_noted(made):
+    live = RealtimeRecommender(made)
+    client = TestClient(create_app(live), base_url="http://127.0.0.1")
+    event = {"user": "ann", "item": "i1", "event_type": "watch", "values": {"watched": -2}}
+    said = "1 value of watched is below 0; rules of events read it as it is"
+    answer = client.post("/observe", json=event).json()
+    assert said in answer["note"]
+    assert said in client.post("/events", json={"events": [event]}).json()["note"]
+
+
 def test_events_are_checked_then_written_with_a_note(made):
     live = RealtimeRecommender(made)
     checked = live.read([{"user": "ann", "item": "i1", "values": {"watched": 0.9}}])

@@ -95,6 +95,26 @@ def test_kept_counts_give_the_live_lists(made):
     ]
 
 
+def test_an_update_says_what_a_run_that_was_saved_live_may_have_counted(made, caplog):
+    live = RealtimeRecommender(made)
+    observed(live)
+    saved = Recommender(live.to_state())
+    assert torch.equal(saved.state.counts, made.state.counts)  # live events train nothing
+    night = {
+        "user_id": [f"u{n % 50}" for n in range(200)],
+        "item_id": [ITEMS[n // 50] for n in range(200)],
+        "timestamp": np.concatenate([np.arange(100), LATER + np.arange(100)]),
+    }
+    for start, is_live in ((made, False), (saved, True)):
+        caplog.clear()
+        report = start.update(night, options={"epochs": 1}).report
+        assert "100 of 200 events of the log are not later than the last event that" in caplog.text
+        known = "100 of 200 events of the log are later than what the RUN has trained on, but not"
+        assert (known in caplog.text) == is_live
+        assert "leak" not in report or "test of affinities" in report["leak"]
+        assert ("leak" in report) == is_live
+
+
 def test_negative_shown_and_trained_events_do_not_count(made, events):
     live = RealtimeRecommender(made)
     import_events(events, live.log, live.catalog)

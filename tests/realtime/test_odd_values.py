@@ -28,11 +28,21 @@ def made():
     return Recommender(replace(recommender.state, catalog=Catalog(frame)))
 
 
-def test_what_is_no_number_is_not_below_zero():
-    assert below_zero([{"watch_seconds": "soon", "title": -5}, {"rating": -1}, {}]) is None
-    assert below_zero([{"watch_seconds": "-5"}, {"watch_seconds": -1, "dwell": -2.0}]) == (
-        "2 values of watch_seconds are below 0; 1 value of dwell is below 0"
-    )
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([{}, {"dwell_s": 3}, {"watch_time": None}, {"sentiment": -1}, {"watched": "x"}], None),
+        ([{"watch_seconds": "soon", "title": -5}, {"rating": -1}, None], None),
+        ([{"dwell_s": -3}], "1 value of dwell_s is below 0; rules of events read it as it is"),
+        (
+            [{"dwell_s": "-0.5", "listen_time": -1}, {"dwell_s": -2}],
+            "2 values of dwell_s and 1 value of listen_time are below 0; rules of events read them "
+            "as they are",
+        ),
+    ],
+)
+def test_durations_below_zero_are_counted_by_column(values, said):
+    assert below_zero(values) == said
 
 
 def test_early_events():
@@ -45,7 +55,7 @@ def test_a_live_event_that_can_not_be_has_a_note(made):
     watched = {"watch_seconds": -5}
     note = live.observe_with_note("ann", "a", time=1.0, values=watched).note
     assert note == (
-        "1 event came before 1980; times are unix seconds; 1 value of watch_seconds is below 0"
+        "1 event came before 1980; times are unix seconds; 1 value of watch_seconds is below 0; rules of events read it as it is"
     )
     assert live.append(live.read([{"user": "bob", "item": "a", "time": 1, "values": watched}])).note
     assert live.observe_with_note("ann", "b", time=1e9, values={"watch_seconds": 5}).note is None

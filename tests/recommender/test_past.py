@@ -101,7 +101,7 @@ def test_events_that_had_no_such_columns_in_training_are_passed_over():
         ({}, [], "1 event has none of the columns that rules of events read, ['duration', 'seen']"),
         ({}, ["seen"], "1 event lacks the columns ['duration'] that rules of events read, first"),
         ({}, ["seen", "duration"], None),
-        ({"negative": ("watch", "seen / duration < 0.1")}, [], None),
+        ({"targets": ("buy",), "negative": ("watch", "seen / duration < 0.1")}, [], None),
         ({"negative": ("seen / duration < 0.1", "rating < 2")}, ["rating"], None),
         (
             {"negative": ("seen / duration < 0.1", "rating < 2")},
@@ -112,10 +112,8 @@ def test_events_that_had_no_such_columns_in_training_are_passed_over():
     ],
 )
 def test_a_target_by_its_type_needs_the_columns_that_could_make_it_negative(rules, columns, said):
-    negative = {"negative": ("seen / duration < 0.1",)}
-    reader = EventReader(
-        EventRules(targets=("watch",), **(negative | rules)), ("watch", "watch:negative")
-    )
+    usual = {"targets": ("watch",), "negative": ("seen / duration < 0.1",)}
+    reader = EventReader(EventRules(**(usual | rules)), ("watch", "watch:negative"))
     found = reader.warn_of_unread([("watch", columns)])
     assert found is None if said is None else found.startswith(said)
     if not columns and said is not None:

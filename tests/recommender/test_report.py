@@ -137,10 +137,26 @@ def test_what_new_items_get_is_said(by_id):
     assert f"{places}; their 13 validation events are of too few users" in str(report)
     affinities["cold"] = {"requests": 13, "weights": {}}
     affinities |= {"weights": {"new": 1.0}, "gain": 0.1, "standard_error": 0.01}
-    affinities["cold"]["weights"] = {"new": 1.0}
+    affinities["cold"] |= {"weights": {"new": 1.0}, "cost": 0.018}
+    assert "; then on new items +0.0000 ± 0.0000, at a cost of 1.8% for others)" in str(report)
+    affinities["cold"]["cost"] = -0.395
+    assert "; then on new items +0.0000 ± 0.0000, and others gain 39.5%)" in str(report)
     test["cold"]["targets"] = 0
     assert nothing not in str(report)
     assert "cold items: " not in str(report)
+
+
+def test_modalities_that_are_no_affinity_are_said(by_id):
+    report = deepcopy(by_id.report)
+    tried = ["content:text", "content:side:lang", "content:image", "content:side:year", "ease"]
+    report["affinities"] = {
+        **{"weights": {"content:text": 1.0, "new:image": 2.0}, "gain": 0.1},
+        **{"standard_error": 0.01, "terms": {name: {} for name in tried}},
+    }
+    assert "± 0.0100); tried and not taken: side:lang, side:year\n" in str(report)
+    report["affinities"]["weights"] = {}
+    said = "none lifts validation; tried and not taken: text, side:lang, image, side:year\n"
+    assert f"affinities: {said}" in str(report)
 
 
 def test_an_update_that_is_worse_than_what_it_replaces_is_said_first(by_id):

@@ -351,6 +351,11 @@ def test_new_items_can_be_recommended_at_once(connect, stocked, sent_image):
     whole = {"items": [{"item_id": "n3", "title": "red hat"}]}
     assert client.patch("/items", json=whole).json() == {"items": ["n3"]}
     assert "n2" not in ids(client.get("/recommend?user=ann&k=100"))
+    unknown = client.patch("/items", json={"items": [{"item_id": "n9", "title": "hat"}]})
+    assert (unknown.status_code, unknown.json()) == (
+        404,
+        {"detail": "there is no item 'n9' in the catalogue"},
+    )
     assert client.patch("/items", json={"items": [{"item_id": "n2", "title": "hat"}]}).json()
     found = client.get("/recommend?user=ann&k=100").json()["items"]
     line = next(line for line in found if line["item"] == "new")

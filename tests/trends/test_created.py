@@ -21,21 +21,22 @@ def test_rows_without_the_column_are_not_checked():
 
 
 @pytest.mark.parametrize(
-    ("held", "given", "wrong"),
+    ("held", "given", "wrong", "looks"),
     [
-        (1.7e9, [1.7e9, 1.7e12, 1.6e9, 1.7e12], [1, 3]),
-        (1.7e12, [1.7e12] * 3 + [1.7e9], [3]),
-        ("2026-12-01", ["2026-12-02", "soon", None], [1]),
-        ("1796083200", ["2026-12-02", "1796083200"], [0]),
+        (1.7e9, [1.7e9, 1.7e12, 1.6e9, 1.7e12], [1, 3], ", which looks like milliseconds"),
+        (1.7e12, [1.7e12] * 3 + [1.7e9], [3], ""),
+        ("2026-12-01", ["2026-12-02", "soon", None], [1], ""),
+        ("1796083200", ["2026-12-02", "1796083200"], [0], ""),
+        ("1796083200", ["1796083200000"], [0], ", which looks like milliseconds"),
     ],
 )
-def test_the_rows_that_cannot_be_read_are_named(held, given, wrong):
+def test_the_rows_that_cannot_be_read_are_named(held, given, wrong, looks):
     times = CreatedTimes(Catalog({"item_id": ["a"], "created_at": [held]}))
     rows = rows_of(*given)
     assert times.unreadable(rows) == wrong
     assert str(times.refusal(rows[wrong])) == (
         f"items: created_at must be a time as in the catalogue, such as {held!r}; "
-        f"got {given[wrong[0]]!r}"
+        f"got {given[wrong[0]]!r}{looks}"
     )
 
 

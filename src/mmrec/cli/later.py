@@ -118,5 +118,6 @@ def measured_part(report: Mapping[str, Any], events: Interactions) -> str:
     return (
         f"{count:,} of {most} {verb(count, 'is', 'are')} measured, those from {iso(cut)} on, and "
         f"{targets:,} of them {verb(targets, 'is a target', 'are targets')}: the log is split as "
-        f"for training, and earlier events are history"
+        f"for training, so the events before are history and what baselines are fitted to; a "
+        f"history has no events of the training"
     )

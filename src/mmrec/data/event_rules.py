@@ -101,7 +101,8 @@ class EventRules:
             is left out.
 
     Raises:
-        ValueError: a condition can't be read, or a weight is negative.
+        ValueError: a condition can't be read, a weight is negative, or a rule of ``targets`` is
+            also in ``negative``, ``shown`` or ``ignored``.
 
     Example:
         >>> rules = EventRules(targets=("purchase",))
@@ -127,6 +128,12 @@ class EventRules:
         wrong = {name: value for name, value in self.weights.items() if not 0 <= value < 1e6}
         if wrong:
             raise ValueError(f"weights must be numbers of 0 or more; got {wrong}")
+        for name in ("negative", "shown", "ignored"):
+            if both := sorted({*self.targets} & {*(getattr(self, name) or ())}):
+                raise ValueError(
+                    f"a rule must be in targets or in {name}, not in both, where {name} wins; got "
+                    f"{both} in both"
+                )
 
     @cached_property
     def _groups(self) -> list[tuple[Role, Sequence[str]]]:

@@ -22,6 +22,13 @@ TEXTS = {
 }
 """Words for texts that are no event types."""
 
+DURATIONS = {
+    *("dwell", "watch", "watched", "listen", "listened", "play", "played", "viewed", "duration"),
+    *("s", "sec", "secs", "second", "seconds", "ms", "millis", "milliseconds", "minutes"),
+    *("dauer", "sekunden", "minuten"),
+}
+"""Words for durations and parts of them, which are never below 0."""
+
 _LONG = 5
 """Letters from which on a word may end a compound, such as ``verkaufspreis``."""
 

@@ -1,6 +1,6 @@
 """Vectors of frozen encoders, computed once and kept by content and encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -93,6 +93,8 @@ class FeatureStore:
 
     Args:
         directory: parent of one folder per encoder fingerprint; None keeps vectors in memory.
+        fingerprint: returns the fingerprint of an encoder; by default its method of that name,
+            which reads all weights.
 
     Example:
         >>> from mmrec.encoders import ImageEncoder
@@ -102,8 +104,11 @@ class FeatureStore:
         (array([False, False]), [1])
     """
 
-    def __init__(self, directory: Path | str | None) -> None:
+    def __init__(
+        self, directory: Path | str | None, *, fingerprint: Callable[[Any], str] | None = None
+    ) -> None:
         self.directory = None if directory is None else Path(directory)
+        self._fingerprint = fingerprint or _own_fingerprint
         self._memory: dict[str, RowMemory] = {}
 
     def encode(
@@ -166,16 +171,21 @@ class FeatureStore:
             raise ValueError("shard expects a store with a directory; got one in memory")
         if not 0 <= rank < world:
             raise ValueError(f"shard expects 0 <= rank < world; got {(rank, world)}")
-        fingerprint: str = encoder.fingerprint()
+        fingerprint = self._fingerprint(encoder)
         folder = self.directory / fingerprint[:32] / f"part-{rank}-of-{world}"
         return RowLog(folder, encoder.dim, fingerprint)
 
     def _log(self, encoder: Any) -> RowLog | RowMemory:
-        fingerprint: str = encoder.fingerprint()
+        fingerprint = self._fingerprint(encoder)
         dim: int = encoder.dim
         if self.directory is None:
             return self._memory.setdefault(fingerprint, RowMemory(dim))
         return RowLog(self.directory / fingerprint[:32], dim, fingerprint)
+
+
+def _own_fingerprint(encoder: Any) -> str:
+    own: str = encoder.fingerprint()
+    return own
 
 
 def _check(encoder: Any, values: Sequence[Raw], keys: Sequence[str | None] | None) -> None:

@@ -1,9 +1,11 @@
 """Values of events and items that are stored, although they can't be: a negative watch time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mmrec.data.event_rules import NEVER_BELOW_ZERO
+from mmrec.data.plain_names import DURATIONS, has_word
 from mmrec.data.times import EARLY
 from mmrec.data.wording import counted, verb
 
@@ -23,25 +25,27 @@ def early_times(times: Iterable[float | None]) -> str | None:
 
 
 def below_zero(values: Iterable[Mapping[str, Any] | None]) -> str | None:
-    """Return how many watch times and durations of events are below 0; None if none is.
+    """Return how many values of events are durations below 0, by column; None if none is.
 
     Args:
         values: the columns of each event.
 
     Example:
-        >>> below_zero([{"watch_seconds": -5}, {"watch_seconds": 5}, None])
-        '1 value of watch_seconds is below 0'
+        >>> below_zero([{"dwell_s": -3}, {"dwell_s": 4, "rating": -1}, None])
+        '1 value of dwell_s is below 0; rules of events read it as it is'
     """
-    counts = dict.fromkeys(NEVER_BELOW_ZERO, 0)
-    for columns in values:
-        for name in counts.keys() & (columns or {}).keys():
-            counts[name] += _number((columns or {})[name]) < 0
-    said = [
-        f"{counted(many, 'value')} of {name} {verb(many, 'is', 'are')} below 0"
-        for name, many in counts.items()
-        if many
-    ]
-    return "; ".join(said) or None
+    found = Counter(
+        name
+        for columns in values
+        for name, value in (columns or {}).items()
+        if _number(value) < 0 and (name in NEVER_BELOW_ZERO or has_word(name, DURATIONS))
+    )
+    said = [f"{counted(many, 'value')} of {name}" for name, many in found.items()]
+    if not said:
+        return None
+    many = found.total()
+    read = verb(many, "it as it is", "them as they are")
+    return f"{' and '.join(said)} {verb(many, 'is', 'are')} below 0; rules of events read {read}"
 
 
 def _number(value: Any) -> float:

@@ -182,9 +182,10 @@ class RealtimeRecommender:
     def save(self, directory: str | Path) -> None:
         """Write a RUN of what is served now: the items, and what was learned.
 
-        The log is not part of it, but for which items have events of which nothing else is known.
-        Features of forgotten users are left out. Versions that were
-        learned from the earlier RUN don't fit the new one, because its fingerprint differs.
+        The log is not part of it, but for what affinities and the trend have counted of it, and
+        which items have events of which nothing else is known. Features of forgotten users are left
+        out. Versions that were learned from the earlier RUN don't fit the new one, because its
+        fingerprint differs.
 
         Raises:
             FileExistsError: ``directory`` holds something other than a RUN.
@@ -311,7 +312,8 @@ class RealtimeRecommender:
 
         Args:
             kinds: the types under which they count; those that were not in training are odd.
-            given: what was sent; events without the columns that conditions read are odd.
+            given: what was sent; events without the columns that conditions read are odd, and so
+                are durations below 0.
             times: when they were, unix seconds; those that are later than now, or before 1980, are
                 odd.
         """

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from mmrec.affinities import learned
+from mmrec.affinities.new_items import CONTENT
 from mmrec.data.wording import counted, duration, gain_said
 from mmrec.display import BASELINE_NAMES
 from mmrec.recommender.artifact.state import RecommenderState
@@ -220,14 +221,30 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
         return []
     weights = [f"{name} {weight:.2f}" for name, weight in facts["weights"].items()]
     new = _nothing_for_new(facts.get("cold", {}))
+    left_out = _not_taken(facts)
     if not weights:
-        return ["affinities: none lifts validation", *new]
+        return [f"affinities: none lifts validation{left_out}", *new]
     gain = gain_said(facts["gain"], facts["standard_error"])
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
     if (cold := facts.get("cold", {})).get("weights") and "gain" in cold:
         line += f"; then on new items {gain_said(cold['gain'], cold['standard_error'])}"
-        line += f", at a cost of {cold['cost']:.1%} for others"
-    return [f"{line})", *new]
+        line += f", {_cost_said(cold['cost'])}"
+    return [f"{line}){left_out}", *new]
+
+
+def _cost_said(cost: float) -> str:
+    """Return what new items cost others: the share of NDCG@10 that these lose, or gain."""
+    if cost < 0:
+        return f"and others gain {-cost:.1%}"
+    return f"at a cost of {cost:.1%} for others"
+
+
+def _not_taken(facts: Mapping[str, Any]) -> str:
+    """Return which modalities were tried as affinities of content and have no weight."""
+    taken = {name.partition(":")[2] for name in facts["weights"] if ":" in name}
+    tried = [n.removeprefix(CONTENT) for n in facts.get("terms", {}) if n.startswith(CONTENT)]
+    left_out = [name for name in tried if name not in taken]
+    return f"; tried and not taken: {', '.join(left_out)}" if left_out else ""
 
 
 def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:

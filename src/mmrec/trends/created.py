@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog
+from mmrec.data.times import guess_unit, other_unit
 from mmrec.trends.age import created_column, created_times, undated
 from mmrec.trends.events import ItemEvents
 
@@ -47,10 +48,13 @@ class CreatedTimes:
         """Return an error about the first of some rows, whose time can't be read."""
         name = self.column(rows) or ""
         one = self._one(name)
-        like = "times in one form, such as 2024-05-01"
+        like, looks = "times in one form, such as 2024-05-01", ""
         if one is not None and not one.is_empty():
             like = f"a time as in the catalogue, such as {one[name][0]!r}"
-        return ValueError(f"items: {name} must be {like}; got {rows[name][0]!r}")
+            unit = guess_unit(rows[name][:1])
+            if unit is not None and unit != guess_unit(one[name]):
+                looks = other_unit(float(rows[name][0]))
+        return ValueError(f"items: {name} must be {like}; got {rows[name][0]!r}{looks}")
 
     def take(self, rows: pl.DataFrame) -> None:
         """Take rows that were checked as those of the catalogue."""

@@ -27,7 +27,8 @@ def test_a_log_and_a_run_with_the_items_as_they_are(saved, log, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         f"RUN written to {tmp_path / 'run2'}",
-        "21 changes of items became 2",
+        "the log has 2 changes of items in place of 21: earlier values that later ones replace are "
+        "gone",
     ]
     events = SqliteLog(log)
     for run in (saved, tmp_path / "run2"):
@@ -37,7 +38,9 @@ def test_a_log_and_a_run_with_the_items_as_they_are(saved, log, tmp_path):
     events.close()
     alone = RealtimeRecommender.load(tmp_path / "run2")
     assert alone.catalog.row("i1")["kind"] == "kind 19"
-    assert call("compact", log).stdout == "2 changes of items became 2\n"
+    assert call("compact", log).stdout == (
+        "no change of items in the log is made void by a later one\n"
+    )
 
 
 def test_bad_arguments(saved, log, tmp_path):

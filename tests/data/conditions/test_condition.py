@@ -81,8 +81,9 @@ def made(parts):
 SIGNS = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 EQUAL = st.sampled_from(["=", "!="])
 NUMBER = later(Number, st.integers(-3, 3) | st.sampled_from([-1.5, 2.5, 0.5]))
+HOURS = (Arithmetic, (Age, (Column, "day")), "/", (Number, 3600))  # ages need units
 NUMERIC = st.recursive(
-    st.sampled_from([(Column, "count"), (Column, "price"), (Age, (Column, "day"))]) | NUMBER,
+    st.sampled_from([(Column, "count"), (Column, "price"), HOURS]) | NUMBER,
     lambda inner: (
         later(Arithmetic, inner, st.sampled_from("+-*/"), inner)
         | later(Negative, inner.filter(lambda node: node[0] is not Number))
@@ -314,6 +315,9 @@ TABLE = pl.DataFrame(
         ("timestamp < 1714600000", [0]),
         ("age(timestamp) <= 1d", [1, 2]),
         ("age(unix) <= 3d", [0, 1]),
+        ("age(unix) >= 0", [0, 1, 3]),
+        ("age(unix) / 86400 <= 3", [0, 1]),
+        ("age(unix) - age(timestamp) > length", [1]),
         ("empty = 3", []),
         ("empty = x", []),
         ("empty is null", [0, 1, 2, 3]),
@@ -389,6 +393,13 @@ def test_columns_of_all_types(text, rows):
             "age(code) < 1d",
             "'code' can't be compared with a date such as 2024-05-01: it holds '007'",
         ),
+        ("age(released) < 3", "age needs a unit, such as 3d; got 3: age(released) < [here]3"),
+        ("3 > age(released)", "age needs a unit, such as 3d; got 3: [here]3 > age"),
+        ("age(released) between 1d and 3", "age needs a unit, such as 3d; got 3"),
+        ("age(released) in (1d, 3)", "age needs a unit, such as 3d; got 3"),
+        ("age(released) != 60 * 60", "age needs a unit, such as 3d; got 60 * 60"),
+        ("-age(released) > -3", "age needs a unit, such as 3d; got -3"),
+        ("age(released) - age(made) < 3", "age needs a unit, such as 3d; got 3"),
         ("age(huge) < 1d", "the times in 'huge' must be seconds since 1970"),
         ("age(sold) < 1d", "'sold' can't be compared with a date"),
     ],

@@ -30,12 +30,20 @@ def test_new_users(data):
 
 
 def test_targets_that_lists_leave_out(data):
-    """Each item is bought after it was viewed."""
-    twice = pl.concat([data.events, data.events.with_columns(timestamp=pl.col("timestamp") + 1)])
-    data.events = twice.sort("timestamp")
+    """Each item is liked after it was viewed."""
+    viewed = data.events.with_columns(event=pl.lit("view"))
+    later = viewed.with_columns(timestamp=pl.col("timestamp") + 1)
+    data.events = pl.concat([viewed, later]).sort("timestamp")
     finding = data.found(options=Options(drop_repeats=False))["seen_targets"]
     assert finding.severity == "warning"
-    assert "--targets purchase predicts purchases alone" in finding.advice
+    assert "--targets" not in finding.advice  # there is one type alone
+    some = pl.int_range(pl.len()) % 8 == 1
+    liked = later.with_columns(event=pl.when(some).then(pl.lit("share")).otherwise(pl.lit("like")))
+    data.events = pl.concat([viewed, liked]).sort("timestamp")
+    assert "--targets share predicts share alone" in data.found()["seen_targets"].advice
+    data.events = pl.concat([viewed, liked, liked.with_columns(pl.col("timestamp") + 2)])
+    found = data.found(options=Options(targets=("like", "share"), drop_repeats=False))
+    assert "--targets" not in found["seen_targets"].advice
 
 
 def test_targets_that_lists_keep_are_no_misses(data):

@@ -46,5 +46,13 @@ def test_a_rule_that_divides_by_zero_is_named(data):
 
 def test_shares_and_ratings_are_no_times(data):
     columns = {"watch_ratio": pl.lit(2.5), "score": pl.lit(-3), "duration": pl.lit(1)}
-    data.events = data.events.with_columns(**columns)
+    data.events = data.events.with_columns(**columns, sentiment=pl.lit(-1), play_delta=pl.lit(-1))
     assert not KINDS & set(data.found())
+
+
+def test_durations_by_other_names_are_looked_at(data):
+    seconds = pl.Series(["-2", "-0.5", ""] + ["4"] * 1197)
+    data.events = data.events.with_columns(dwell_s=seconds, hours=-pl.int_range(1200))
+    below = data.found()["times_below_zero"]
+    assert below.text == "2 values of dwell_s of the events are below 0"
+    assert below.examples == ("-2.0", "-0.5")

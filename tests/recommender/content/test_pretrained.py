@@ -226,3 +226,16 @@ def test_unknown_modalities(options):
         modalities_of(options(modalities=("audio",)))
     with pytest.raises(ValueError, match=r"encoders must be of modalities in use, \['id'\]; got"):
         modalities_of(options(), {"text": "x"})
+
+
+def test_items_that_are_added_hash_no_weights_again(by_content, monkeypatch):
+    items = by_content.catalog.frame.head(1).drop("item_id").to_dicts()[0]
+    rows = [Catalog([{"item_id": f"n{n}", **items, "title": f"hat {n}"}]) for n in range(2)]
+    rows = [Catalog(one.frame, by_content.catalog.images) for one in rows]
+    by_content.state.encode(rows[0])
+    hashed = []
+    for kind in (TextEncoder, ImageEncoder):
+        monkeypatch.setattr(kind, "fingerprint", lambda encoder: hashed.append(encoder) or "")
+    vectors, *_ = by_content.state.encode(rows[1])
+    assert len(vectors) == 1
+    assert hashed == []

@@ -39,3 +39,12 @@ def test_measuring_is_on_both_parts_and_beside_baselines(by_id, split):
     assert report["valid"] != report["test"]
     assert report["baselines"]
     assert {name: by_id.report[name] for name in report} == report
+
+
+def test_without_content_the_baseline_that_needs_it_is_said_to_be_left_out(by_content, chain):
+    assert "content-nearest" in by_content.report["baselines"]
+    events = chain(users=60, items=12)[0]
+    report = by_content.evaluate(events)
+    assert "content-nearest" not in report["baselines"]
+    said = "content-nearest is left out: a RUN does not keep what frozen encoders made of the items"
+    assert said in str(report)

@@ -46,6 +46,16 @@ def compact(
             live.save(out)
             typer.echo(f"RUN written to {out}{replaced}")
         done = events.compact_items()
-        typer.echo(f"{counted(done.folded, 'change')} of items became {done.after - done.before:,}")
+        typer.echo(_said(done.folded, done.after - done.before))
     finally:
         events.close()
+
+
+def _said(replaced: int, now: int) -> str:
+    """Return what was done to the changes of items in a log."""
+    if replaced == now:
+        return "no change of items in the log is made void by a later one"
+    return (
+        f"the log has {counted(now, 'change')} of items in place of {replaced:,}: earlier values "
+        f"that later ones replace are gone"
+    )

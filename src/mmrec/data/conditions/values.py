@@ -19,6 +19,7 @@ from mmrec.data.conditions.nodes import (
     Time,
     Value,
     columns_of,
+    nodes_of,
 )
 from mmrec.data.conditions.tokens import misread, unquoted
 from mmrec.data.times import LATEST, other_unit
@@ -64,6 +65,7 @@ class Values:
         for node, other in ((left, right), (right, left)):
             self.check_bare(node)
             self._check_unquoted(node, other)
+            self._check_unit(node, other)
         kind = self._fitting(left, right) or self._fitting(right, left)
         if kind is None:
             raise self.wrong(f"{self._said(left)} can't be compared with {self._said(right)}", at)
@@ -206,6 +208,15 @@ class Values:
                     meant = unquoted(self.text, node.at) if self._is_text(other) else ""
                     raise self.wrong(f"{error}{meant}", node) from None
 
+    def _check_unit(self, node: Value, other: Value) -> None:
+        """Refuse to compare an age with a number without a unit; 0 needs none."""
+        bare = not any(
+            isinstance(one, Column | Age) or (isinstance(one, Number) and one.unit)
+            for one in nodes_of(other)
+        )
+        if _is_age(node) and self.kind(other) == "number" and bare and other != Number(0):
+            raise self.wrong(f"age needs a unit, such as 3d; got {other}", other)
+
     def _is_text(self, node: Value) -> bool:
         """Return whether a value is a text, or a column of texts that are nothing else."""
         if self.kind(node) != "text":
@@ -229,3 +240,12 @@ class Values:
             raise error.map(lambda said: misread(said, self.text, node.at)) from None
         except ValueError as error:
             raise self.wrong(str(error), node) from None
+
+
+def _is_age(node: Value) -> bool:
+    """Return whether a value is an age, or a sum or difference with one."""
+    if isinstance(node, Negative):
+        return _is_age(node.value)
+    if isinstance(node, Arithmetic):
+        return node.operator in "+-" and (_is_age(node.left) or _is_age(node.right))
+    return isinstance(node, Age)

@@ -50,9 +50,8 @@ def part_findings(split: Split) -> list[Finding]:
                 seen,
                 f"{share_of(seen, len(targets))} of the test targets ({seen:,} of "
                 f"{len(targets):,}) are items that their user has interacted with before",
-                "Lists leave seen items out, so these count as misses. Where a purchase follows a "
-                "view, --targets purchase predicts purchases alone; the report also ranks seen "
-                "items.",
+                f"Lists leave seen items out, so these count as misses.{_fewer_targets(split)} The "
+                "report also ranks seen items.",
             )
         )
     if (kept := split.met_targets("test") - seen) >= max(SEEN * len(targets), 1):
@@ -91,3 +90,13 @@ def part_findings(split: Split) -> list[Finding]:
             )
         )
     return found
+
+
+def _fewer_targets(split: Split) -> str:
+    """Return how to predict one type alone, if all events of several types are targets."""
+    roles = split.facts.get("roles", {})
+    types = roles.get("target", {})
+    if "context" in roles or len(types) < 2 or any(not name or ":" in name for name in types):
+        return ""
+    rarest = min(types, key=types.__getitem__)
+    return f" Where events of one type follow another, --targets {rarest} predicts {rarest} alone."

@@ -8,6 +8,7 @@ from mmrec.data import Catalog, Interactions
 from mmrec.data.conditions.columns import Columns, kind_of
 from mmrec.data.conditions.nodes import Arithmetic, Column, nodes_of
 from mmrec.data.event_rules import NEVER_BELOW_ZERO
+from mmrec.data.plain_names import DURATIONS, has_word
 from mmrec.data.rule_conditions import condition_of
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import Finding, warning
@@ -41,8 +42,12 @@ def watching_findings(
         lengths = catalog.frame.select("item_id", "duration")
         frame = frame.join(lengths, on="item_id", how="left", maintain_order="left")
     numbers = {name: one for name in NEVER_BELOW_ZERO if (one := _numbers(frame, name)) is not None}
-    found = _below_zero({name: one for name, one in numbers.items() if name in log.frame.columns})
-    return found + _too_long(numbers) + _zeros(log.frame, rules)
+    of_events = {name: one for name, one in numbers.items() if name in log.frame.columns}
+    return (
+        _below_zero(of_events | _other_durations(log.frame))
+        + _too_long(numbers)
+        + _zeros(log.frame, rules)
+    )
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> pl.Series | None:
@@ -53,6 +58,16 @@ def _numbers(frame: pl.DataFrame, name: str) -> pl.Series | None:
     if columns.holds(name) != "number":
         return None
     return frame.select(columns.read(name, "number").cast(pl.Float64)).to_series()
+
+
+def _other_durations(frame: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return columns whose names say that they are durations, such as ``dwell_s``.
+
+    Where half of the values or more are below 0, the name means something else.
+    """
+    named = [n for n in frame.columns if n not in NEVER_BELOW_ZERO and has_word(n, DURATIONS)]
+    found = {name: one for name in named if (one := _numbers(frame, name)) is not None}
+    return {name: one for name, one in found.items() if (one < 0).sum() < (one >= 0).sum()}
 
 
 def _below_zero(numbers: dict[str, pl.Series]) -> list[Finding]:

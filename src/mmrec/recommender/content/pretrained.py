@@ -185,7 +185,8 @@ class PretrainedModality(ABC):
             self.name, _fingerprint_of(raw), facts, built=not isinstance(self.encoder, str)
         )
         device = next(encoder.buffers()).device
-        return encode_each(FeatureStore(None), placed(raw, device), values)
+        store = FeatureStore(None, fingerprint=_fingerprint_of)
+        return encode_each(store, placed(raw, device), values)
 
     def loaded(self) -> RawEncoder:
         """Return the frozen encoder; it is loaded once a process."""

@@ -17,6 +17,7 @@ from mmrec.recommender.pipeline.leaks import (
     TRAINED,
     describe_trained,
     last_known,
+    last_time,
     with_earlier,
     with_overlap,
 )
@@ -77,7 +78,7 @@ def _carried_out(plan: Plan, how: Execution) -> RecommenderState:
         report, targets = measure(measured.state, split, measured.content, selected=chosen)
         if measured is not stages["train"]:
             stages["train"].facts["test"] = measure_on_test(chosen, split)
-        report = with_overlap(report, last_known(plan.start), split)
+        report = with_overlap(report, last_time(plan.start), split, last_known(plan.start))
     clock.lap("evaluate")
     _warn_of_nothing(served)
     report |= facts | first.history | _about_users(served.state)

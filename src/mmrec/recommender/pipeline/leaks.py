@@ -68,41 +68,76 @@ def leak_of(state: RecommenderState, split: Split) -> str | None:
     return without_leaks({"test": {}}, state, split).get(LEAK)
 
 
-def with_overlap(report: dict[str, Any], until: float | None, split: Split) -> dict[str, Any]:
-    """Return a report that says how many test events are not later than a time, if some are."""
+def with_overlap(
+    report: dict[str, Any], until: float | None, split: Split, counted_until: float | None = None
+) -> dict[str, Any]:
+    """Return a report that says how many test events may not be new, if some are.
+
+    Args:
+        report: of the split.
+        until: time of the last event of an earlier training; None if it is unknown.
+        split: labelled events.
+        counted_until: time of the last event that affinities go on from; None if they don't.
+    """
     targets = split.targets("test")
-    if until is None or not split.sequences.timed:
-        return report
-    count = int(np.count_nonzero(split.sequences.time[targets] <= until))
-    if not count:
-        return report
-    return _said(
-        report,
-        f"{count:,} of {len(targets):,} test events are not later than the last event of an "
-        f"earlier training; figures on events that were in it are not a test",
-    )
+    trained, known = _overlaps(split, targets, until, counted_until)
+    if trained:
+        return _said(
+            report,
+            f"{trained:,} of {len(targets):,} test events are not later than the last event of an "
+            f"earlier training; figures on events that were in it are not a test",
+        )
+    if known:
+        return _said(
+            report,
+            f"{known:,} of {len(targets):,} test events are not later than the last event that the "
+            f"affinities of the RUN before have counted; figures on events that were counted are "
+            f"not a test of affinities",
+        )
+    return report
 
 
 def warn_of_counted(state: RecommenderState, split: Split) -> None:
-    """Warn of the events of an update that are not later than the last event of the RUN.
+    """Warn of the events of an update that the RUN may have trained on, or may have counted.
 
-    It is unknown which of them the RUN has. Nothing is left out, since late events are new.
+    It is unknown which of them it has. Nothing is left out, since late events are new. The
+    affinities of a RUN that was saved live have counted events of its log, which trained nothing.
 
     Args:
         state: the recommender that is updated.
         split: the new log.
     """
-    until, events = last_known(state), split.sequences
-    if until is None or not events.timed:
-        return
-    count = int(np.count_nonzero(events.time <= until))
-    if count:
+    until, counted_until = last_time(state), last_known(state)
+    every = np.arange(len(split.sequences.time))
+    trained, known = _overlaps(split, every, until, counted_until)
+    events = counted(len(every), "event")
+    if trained and until is not None:
         log.warning(
-            "%s of %s of the log are not later than the last event of the RUN, at %s: they are "
-            "trained on and added to the counts of items and of affinities like all others, so "
-            "those that the RUN has count twice; give the events since then",
-            *(f"{count:,}", counted(len(events.time), "event"), iso(until)),
+            "%s of %s of the log are not later than the last event that the RUN has trained on, at "
+            "%s: they are trained on and added to the counts of items and of affinities like all "
+            "others, so those that the RUN has count twice; give the events since then",
+            *(f"{trained:,}", events, iso(until)),
         )
+    if known and counted_until is not None:
+        log.warning(
+            "%s of %s of the log are later than what the RUN has trained on, but not later than "
+            "%s, up to when its affinities have counted events, such as live ones: which of them "
+            "is unknown, and those count twice in affinities; where the RUN was saved live, update "
+            "the RUN before it with all events since its training",
+            *(f"{known:,}", events, iso(counted_until)),
+        )
+
+
+def _overlaps(
+    split: Split, events: Int[np.ndarray, " N"], until: float | None, counted_until: float | None
+) -> tuple[int, int]:
+    """Return how many events are not later than a training, and how many more than a count."""
+    if not split.sequences.timed:
+        return 0, 0
+    times = split.sequences.time[events]
+    trained = int(np.count_nonzero(times <= until)) if until is not None else 0
+    known = int(np.count_nonzero(times <= counted_until)) if counted_until is not None else 0
+    return trained, max(0, known - trained)
 
 
 def with_known(split: Split, state: RecommenderState) -> Split:

@@ -23,6 +23,9 @@ from mmrec.recommender.content import Content
 from mmrec.recommender.content.frozen import frozen_vectors
 from mmrec.recommender.pipeline.scorers import scorer_at
 
+NEAREST = "content-nearest"
+"""The baseline that needs the vectors of frozen encoders."""
+
 
 def describe_content(catalog: Catalog, content: Content) -> dict[str, Any]:
     """Return how many items have each modality, and what could not be read, and why."""
@@ -86,7 +89,10 @@ def measure(
             content=None if content is None else frozen_vectors(content),
         ),
     }
-    if left_out := left_out_baselines(split, "test"):
+    left_out = left_out_baselines(split, "test")
+    if content is None and NEAREST in state.report.get("baselines", {}):
+        left_out |= {NEAREST: "a RUN does not keep what frozen encoders made of the items"}
+    if left_out:
         report["baselines_left_out"] = left_out
     has = items.has
     table = target_table(

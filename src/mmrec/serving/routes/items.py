@@ -44,6 +44,8 @@ def item_routes(live: RealtimeRecommender, presenter: ItemPresenter) -> APIRoute
         """Columns that a row leaves out stay the same; values keep the types of their columns."""
         images = _decoded(rows.images)
         columns = presenter.changed(rows.items, images=bool(images))
+        for item in columns["item_id"]:
+            presenter.id_of(item, refresh=True)
         return changed(live.update_items(columns, images=images))
 
     @router.delete("/items", summary="Remove items", response_model_exclude_none=True)
