@@ -6,12 +6,10 @@ from mmrec.data import Split
 from mmrec.data.splits import target_users
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note, share_of, warning
+from mmrec.recommender.report import MET, SEEN, seen_types
 
 FEW_TARGETS = 100
 """Test targets below which a measured difference is mostly chance."""
-
-SEEN = 0.1
-"""Share of targets that lists leave out, since their user has seen them, for a warning."""
 
 MOST = 0.5
 """Share of cold targets, or of new users, from which it is a warning."""
@@ -43,19 +41,21 @@ def part_findings(split: Split) -> list[Finding]:
                 f"With fewer than {FEW_TARGETS}, differences between models are mostly chance.",
             )
         )
+    by_type = split.seen_targets_by_type("test")
     if (seen := split.seen_targets("test")) >= max(SEEN * len(targets), 1):
         found.append(
             warning(
                 "seen_targets",
                 seen,
                 f"{share_of(seen, len(targets))} of the test targets ({seen:,} of "
-                f"{len(targets):,}) are items that their user has interacted with before",
+                f"{len(targets):,}) are items that their user has interacted with before"
+                f"{seen_types(by_type)}",
                 "Lists leave seen items out, so these count as misses. Where a purchase follows a "
-                "view, --targets purchase predicts purchases alone; the report also ranks seen "
-                "items.",
+                "view, --targets purchase predicts purchases alone; a like that follows a watch of "
+                "the same video is better no target; the report also ranks seen items.",
             )
         )
-    if (kept := split.met_targets("test") - seen) >= max(SEEN * len(targets), 1):
+    if (kept := split.met_targets("test") - seen) >= max(MET * len(targets), 1):
         found.append(
             note(
                 "met_targets",
