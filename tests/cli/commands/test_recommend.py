@@ -1,10 +1,13 @@
 import json
 from datetime import datetime
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from mmrec.cli import lists
+from mmrec.data import Catalog, Interactions
+from mmrec.recommender import Options
 from mmrec.recommender.batch import histories_of, recommend_all
 
 
@@ -133,3 +136,13 @@ def test_the_data_set_is_read_as_it_was_for_training(
     assert err == "read as for the training: who is user_id, timestamps are in ms\n"
     status, _, err = command("recommend", run, "--user", "u3", "--data", renamed)
     assert (status, "user_id" in err) == (2, True)
+
+
+def test_a_rule_that_reads_a_column_of_items_says_how_to_join_it():
+    run = SimpleNamespace(
+        options=Options(negative=("seconds / duration < 0.1",)),
+        catalog=Catalog({"item_id": ["a"], "duration": [60]}),
+    )
+    log = Interactions({"user_id": ["u"], "item_id": ["a"], "seconds": [3], "position": [0]})
+    with pytest.raises(ValueError, match=r"\['duration'\] is a column of items: join it"):
+        lists.with_types(log, run)
