@@ -78,7 +78,7 @@ def lines_named(path: Path, separator: str = ",") -> Iterator[None]:
 def _check_lines(path: Path, separator: str) -> None:
     """Raise a ``ValueError`` that names the first line with a wrong quote or too many values."""
     width = 0
-    for line, values, text in _records(path, separator):
+    for line, values, text in records(path, separator):
         if values is None or text.count('"') % 2:
             raise ValueError(
                 f"line {line} has a quote that is not closed, or a quote inside a value that is "
@@ -108,7 +108,7 @@ def _separators(path: Path, separator: str) -> int:
 
 def _warn_of_short_lines(path: Path, separator: str, what: str) -> None:
     width, short = 0, list[int]()
-    for line, values, _ in _records(path, separator):
+    for line, values, _ in records(path, separator):
         if values is None:
             return
         width = width or len(values)
@@ -123,7 +123,7 @@ def _warn_of_short_lines(path: Path, separator: str, what: str) -> None:
         )
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
+def records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
     """Yield the first line, the values and the text of each row; no values ends an unread file.
 
     Raises:

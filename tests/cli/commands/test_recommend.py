@@ -1,13 +1,12 @@
 import json
+from dataclasses import replace
 from datetime import datetime
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from mmrec.cli import lists
-from mmrec.data import Catalog, Interactions
-from mmrec.recommender import Options
+from mmrec.recommender import Recommender
 from mmrec.recommender.batch import histories_of, recommend_all
 
 
@@ -138,11 +137,7 @@ def test_the_data_set_is_read_as_it_was_for_training(
     assert (status, "user_id" in err) == (2, True)
 
 
-def test_a_rule_that_reads_a_column_of_items_says_how_to_join_it():
-    run = SimpleNamespace(
-        options=Options(negative=("seconds / duration < 0.1",)),
-        catalog=Catalog({"item_id": ["a"], "duration": [60]}),
-    )
-    log = Interactions({"user_id": ["u"], "item_id": ["a"], "seconds": [3], "position": [0]})
-    with pytest.raises(ValueError, match=r"\['duration'\] is a column of items: join it"):
-        lists.with_types(log, run)
+def test_a_rule_that_reads_a_column_of_items_says_how_to_join_it(made, log):
+    options = made.options.replace(negative=("price < 3",))
+    with pytest.raises(ValueError, match=r"\['price'\] is a column of items: join it"):
+        lists.with_types(log, Recommender(replace(made.state, options=options)))
