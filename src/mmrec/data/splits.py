@@ -105,7 +105,9 @@ class Split:
         """Return the positions of the targets of a part that lists leave out."""
         targets = self.targets(part)
         rows, items = seen_before(self, targets)
-        return targets[np.unique(rows[items == self.sequences.item[targets][rows]])]
+        found: Int[np.ndarray, " N"]
+        found = targets[np.unique(rows[items == self.sequences.item[targets][rows]])]
+        return found
 
     def met_targets(self, part: str) -> int:
         """Return how many targets of a part are items that their user has interacted with before.
