@@ -303,7 +303,7 @@ SPOILT = {
     "empty id": (lambda f: replace(f / "items.csv", "item_id", 3, " "), ["must not be empty"]),
     "NaN time": (
         lambda f: replace(f / "interactions.csv", "timestamp", 7, "NaN"),
-        ["timestamp must be a finite number", "[7]"],
+        ["timestamp must be a finite number", "lines [9] of interactions.csv"],
     ),
     "no number": (
         lambda f: replace(f / "interactions.csv", "timestamp", 7, "noon"),

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mmrec import Recommender
-from mmrec.cli.later import log_of_run, measured_part, read_later
+from mmrec.cli.later import log_of_run, measured_part, read_later, warn_of_earlier
 from mmrec.data import Catalog, Dataset, Interactions
 
 
@@ -153,3 +153,26 @@ def test_a_later_folder_without_images_has_those_of_the_run(by_content, tmp_path
     assert "not a folder" not in caplog.text
     said = f"{named} items name an image, and {tmp_path} has no folder images: those of the RUN"
     assert (said in caplog.text) == (not folder)
+
+
+@pytest.mark.parametrize(
+    ("times", "lacking"),
+    [
+        ([5, 6, 7, 8], True),  # later events alone
+        ([1, 2, 3, 4, 5, 6, 7, 8], False),  # all events, of 4 of which the update is
+        ([4, 5, 6, 7, 8], True),  # one of the earlier events came late
+    ],
+)
+def test_histories_without_earlier_events_are_said(by_content, caplog, times, lacking):
+    """The RUN has trained on 4 events up to time 4, and on those after it."""
+    counts = torch.zeros_like(by_content.state.counts)
+    counts[1] = 8
+    about = {"trained_on": {"until": 8.0, "before": 4.0}}
+    report = {"before": {"ndcg@10": 0.1}}
+    updated = replace(by_content.state, counts=counts, about=about, report=report)
+    log = {"user_id": ["u"] * len(times), "item_id": ["a"] * len(times), "timestamp": times}
+    warn_of_earlier(Interactions(log), updated, Path("later"))
+    assert any("users and events of earlier trainings" in one for one in caplog.messages) == lacking
+    caplog.clear()
+    warn_of_earlier(Interactions(log), by_content.state, Path("later"))
+    assert caplog.messages == []

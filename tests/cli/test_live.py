@@ -111,7 +111,7 @@ def test_imported_events_are_history_and_not_learned(saved, log, tmp_path, monke
     )
 
 
-def test_update(saved, tmp_path):
+def test_update(saved, tmp_path, caplog):
     folder = tmp_path / "new"
     folder.mkdir()
     known = Recommender.load(saved).catalog.ids[:8]
@@ -135,6 +135,17 @@ def test_update(saved, tmp_path):
     ]
     assert row.split()[4] == f"{report['before']['ndcg@10']:.4f}"
     assert "brand-new" in Recommender.load(out).catalog
+    lists = tmp_path / "lists.csv"
+    for arguments in (
+        ("recommend", out, "--all-users", "--out", lists),
+        ("recommend", out, "--user", "n3"),
+        ("export", out, "--users", "--out", tmp_path / "vectors"),
+    ):
+        caplog.clear()
+        assert call(*arguments).exit_code == 0
+        said = f"histories are of the 96 events of 12 users in {folder} alone: "
+        assert sum(line.startswith(said) for line in caplog.messages) == 1
+    assert len(pl.read_csv(lists)["user_id"].unique()) == 12
 
 
 def test_an_update_needs_a_folder_of_its_own(saved, tmp_path):

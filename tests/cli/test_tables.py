@@ -27,6 +27,17 @@ def report(cold):
     }
 
 
+def test_the_share_of_seen_targets_is_said_by_type():
+    types = {"watch": {"targets": 90, "seen": 0}, "like": {"targets": 10, "seen": 6}}
+    found = report(cold=False) | {"seen_targets": 6, "seen_targets_by_type": types}
+    found["test"]["targets"] = 100
+    assert (
+        "note: 6 of 100 test targets are items that their user has interacted with before "
+        "(6 of 10 like); lists leave these out" in metrics_table(found)
+    )
+    assert "note" not in metrics_table(found | {"seen_targets": 4})
+
+
 def test_metrics_stand_in_columns():
     lines = metrics_table(report(cold=False)).splitlines()
     assert lines[0] == (

@@ -175,10 +175,10 @@ def test_bad_logs(changes, message):
     ("content", "message"),
     [
         ("user_id,item_id,timestamp\nu,a,1,2\n", "line 2 has 4 values, the header 3: u,a,1,2"),
-        ("user_id,item_id,timestamp\nu,a,1\nu,b\n", r"timestamp must be .*rows \[1\]"),
+        ("user_id,item_id,timestamp\nu,a,1\nu,b\n", r"timestamp must be .*lines \[3\] of log"),
         (
             "user_id,item_id,timestamp\nu,a,1\nu\n",
-            r"item_id must not be empty; got empty ones in rows \[1\]",
+            r"item_id must not be empty; got empty ones in lines \[3\] of log.csv",
         ),
         ("user_id;item_id;timestamp\nu;a;1\n", "seems to be separated by ';'; expected ','"),
         ("user_id,item_id,timestamp\n", "must have at least one row"),
@@ -198,12 +198,11 @@ def test_all_problems_are_in_one_message(tmp_path):
     with pytest.raises(DataError) as error:
         Interactions(tmp_path / "log.csv", Catalog({"item_id": ["a", "b"]}))
     assert error.value.problems == [
-        "interactions: user_id must not be empty; got empty ones in rows [0, 3] (counted from 0, "
-        "a header not counted)",
+        "interactions: user_id must not be empty; got empty ones in lines [2, 5] of log.csv",
         "interactions: 3 of 5 events refer to 2 items that are not in the catalogue, first "
-        "['q', 'r'] in rows [1, 3, 4] (counted from 0, a header not counted)",
+        "['q', 'r'] in lines [3, 5, 6] of log.csv",
         "interactions: timestamp must be a finite number of 0 or more, or dates and times in one "
-        "ISO form; rows [1, 3] (counted from 0, a header not counted) hold 'never', null",
+        "ISO form; lines [3, 5] of log.csv hold 'never', null",
     ]
     with pytest.raises(DataError) as error:
         Interactions({"item_id": [None], "timestamp": [-1], "event": [[1]]})

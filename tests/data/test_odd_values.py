@@ -58,6 +58,15 @@ def test_a_rare_value_of_a_large_table_is_found(caplog):
     assert "since 1 of 5,000 values is another text, first 'free': correct it" in one
 
 
+def test_a_rare_text_among_a_few_numbers_is_found(caplog):
+    """As among the ages from which films may be watched; a few sizes have texts more often."""
+    ages = [["0", "6", "12", "16", "18"][number % 5] for number in range(1490)]
+    [one] = said({"age_rating": [*ages[:-1], "PG-13"]}, caplog)
+    assert "since 1 of 1,490 values is another text, first 'PG-13': correct it" in one
+    assert said({"age_rating": [*ages[:-20], *["PG-13"] * 20]}, caplog) == []
+    assert said({"age_rating": [*ages[:-1], "06"]}, caplog) == []
+
+
 def test_a_long_value_is_cut(caplog):
     [one] = said({"price": ["1.5", "2.5", "x" * 1000]}, caplog)
     assert len(one) < 300

@@ -128,3 +128,11 @@ def test_the_picture_that_is_shown(tmp_path):
 )
 def test_images_are_in_folders_where_no_column_names_one(columns, expected):
     assert in_own_folders(pl.DataFrame(columns)) is expected
+
+
+def test_how_many_images_lie_outside_is_said(tmp_path):
+    names = ["a.jpg", "../x.jpg", None, "../y.jpg", "../z.jpg"]
+    with pytest.raises(ValueError, match=r"'../x.jpg' lies outside .*, the first of 3 such items$"):
+        pictures_in(pl.Series("image", names), tmp_path)
+    with pytest.raises(ValueError, match=r"'../x.jpg' lies outside [^,]*$"):
+        pictures_in(pl.Series("image", names[:3]), tmp_path)

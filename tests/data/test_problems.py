@@ -36,8 +36,11 @@ def test_other_errors_pass():
 def test_first_rows():
     values = pl.Series(["a", None, "c"])
     assert (
-        first_rows(values.is_null(), values)
+        first_rows(values.is_null(), "items", values)
         == "rows [1] (counted from 0, a header not counted) hold null"
     )
     many = pl.Series([True] * 2000)
-    assert first_rows(many) == "2,000 rows, first [0, 1, 2] (counted from 0, a header not counted)"
+    assert (
+        first_rows(many, "items")
+        == "2,000 rows, first [0, 1, 2] (counted from 0, a header not counted)"
+    )

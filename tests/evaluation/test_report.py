@@ -127,6 +127,9 @@ def test_describe_split():
     assert description["users"] == len(split.sequences)
     assert description["candidates"] == V
     assert description["seen_targets"] == seen_before(split)
+    assert description["seen_targets_by_type"] == {
+        "": {"targets": description["events"]["test"], "seen": seen_before(split)}
+    }
     log = Interactions({"user_id": ["u"] * 4, "item_id": [1, 2, 3, 3], "position": range(4)})
     assert describe_split(leave_one_out(log, CATALOG))["candidates"] == 3
 

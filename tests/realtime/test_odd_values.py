@@ -55,7 +55,8 @@ def test_a_live_event_that_can_not_be_has_a_note(made):
     watched = {"watch_seconds": -5}
     note = live.observe_with_note("ann", "a", time=1.0, values=watched).note
     assert note == (
-        "1 event came before 1980; times are unix seconds; 1 value of watch_seconds is below 0; rules of events read it as it is"
+        "1 event came before 1980; times are unix seconds; 1 value of watch_seconds is below 0; "
+        "rules of events read it as it is"
     )
     assert live.append(live.read([{"user": "bob", "item": "a", "time": 1, "values": watched}])).note
     assert live.observe_with_note("ann", "b", time=1e9, values={"watch_seconds": 5}).note is None

@@ -96,7 +96,7 @@ def test_numbers_as_people_write_them(written):
     ["5e3", "1e-3", "010", "1:30", "1_000", "0x1F", ".5", "2024-01-01", "no", "~", "<<", "="],
 )
 def test_a_text_stays_a_text(written, text):
-    config = FitConfig.from_dict({"data": text, "targets": (text,), "columns": {text: text}})
+    config = FitConfig.from_dict({"data": text, "user_features": (text,), "columns": {text: text}})
     assert written(config.to_yaml()) == config
 
 

@@ -57,6 +57,11 @@ def test_numbers_of_numpy_are_written_as_numbers(unchecked):
         ({"layers": 0}, "layers must be a whole number from 1 to 64; got 0"),
         ({"layers": True}, "layers must be a whole number from 1 to 64; got True"),
         ({"max_length": 0}, "max_length must be a whole number"),
+        ({"targets": ("watched > ",)}, "expected a value; got the end: watched >"),
+        ({"negative": "skip, stars <"}, "expected a value; got the end: stars <"),
+        ({"shown": ("stars in (",)}, "the condition can't be used: "),
+        ({"ignored": ("stars <",)}, "the condition can't be used: "),
+        ({"event_weights": {"view": -1}}, r"weights must be numbers of 0 or more; got .*-1\.0"),
     ],
 )
 def test_bad_values(wrong, message):

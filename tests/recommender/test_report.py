@@ -132,10 +132,11 @@ def test_what_new_items_get_is_said(by_id):
     affinities["cold"] |= {"gain": 0.0, "standard_error": 0.0, "cost": 0.0}
     assert f"{nothing}; no lift helps within new_item_cost (13 validation events)" in str(report)
     assert nothing in report._repr_html_()
+    chosen = affinities["cold"]
     affinities["cold"] = {"requests": 13, "weights": {"unseen": 1.0}, "places": 0.02, "cost": 0.004}
     places = "new items: 2.0% of the places in lists of ten, at a cost of 0.4% for others"
     assert f"{places}; their 13 validation events are of too few users" in str(report)
-    affinities["cold"] = {"requests": 13, "weights": {}}
+    affinities["cold"] = chosen
     affinities |= {"weights": {"new": 1.0}, "gain": 0.1, "standard_error": 0.01}
     affinities["cold"] |= {"weights": {"new": 1.0}, "cost": 0.018}
     assert "; then on new items +0.0000 ± 0.0000, at a cost of 1.8% for others)" in str(report)

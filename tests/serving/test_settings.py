@@ -1,4 +1,5 @@
 import os
+import socket
 import time
 import traceback
 from threading import Event
@@ -224,3 +225,16 @@ def test_a_history_is_imported_once_and_known_after_a_restart(saved, tmp_path, m
     events = SqliteLog(log, user_key=b"k" * 16)
     assert [event.item for event in events.of_user("ann")] == ["i3", "i7"]
     events.close()
+
+
+def test_a_port_in_use_is_refused_before_a_history_is_imported(saved, tmp_path):
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nann,i7,5\n")
+    log = tmp_path / "events.db"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = Settings(run=saved, log=log, history=tmp_path / "events.csv", port=port)
+        with pytest.raises(ValueError, match=f"port {port} of 127.0.0.1 must be free"):
+            serve(settings)
+    assert not log.exists()

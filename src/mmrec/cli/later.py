@@ -1,4 +1,4 @@
-"""Later data sets whose events are of items that a RUN doesn't have."""
+"""Later data sets: items that a RUN doesn't have, and earlier events that they lack."""
 
 import logging
 from collections.abc import Mapping
@@ -10,10 +10,12 @@ import polars as pl
 from mmrec.data import Catalog, Dataset, Interactions, read_folder
 from mmrec.data.times import iso
 from mmrec.data.wording import counted, verb
-from mmrec.recommender import Recommender
+from mmrec.recommender import Recommender, RecommenderState
+from mmrec.recommender.pipeline.leaks import TRAINED
+from mmrec.recommender.report import BEFORE
 from mmrec.trends import CreatedTimes
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def read_later(folder: Path, catalog: Catalog, how: Mapping[str, Any]) -> Dataset:
@@ -31,7 +33,7 @@ def read_later(folder: Path, catalog: Catalog, how: Mapping[str, Any]) -> Datase
         return read_folder(folder, **how)
     dataset = read_folder(folder, **how, images=own)
     if many := sum(path is not None for path in dataset.catalog.image_paths()):
-        log.info(
+        logger.info(
             "%s %s an image, and %s has no folder images: those of the RUN are used, in %s",
             *(counted(many, "item"), verb(many, "names", "name"), folder, own),
         )
@@ -90,12 +92,50 @@ def log_of_run(dataset: Dataset, recommender: Recommender, folder: Path) -> Inte
     vectors = recommender.state.encode(Catalog(rows, images if there else None))
     kept = rows.select(name for name in rows.columns if name in catalog.columns)
     recommender.state = recommender.state.with_items(kept, *vectors)
-    log.info(
+    logger.info(
         "%s of %s that the RUN lacks %s added by content for this command: lists may have them, "
         "and they count as cold; %s them",
         *(counted(len(rows), "item"), folder, verb(len(rows), "is", "are"), said),
     )
     return events
+
+
+def warn_of_earlier(log: Interactions, state: RecommenderState, folder: Path) -> None:
+    """Warn that histories lack events of earlier trainings, if an updated RUN has such events.
+
+    Which events a RUN has trained on is unknown but for their number and the last time of an
+    earlier training. Events up to that time are taken for those of the earlier trainings.
+
+    Args:
+        log: the events of the histories.
+        state: what the RUN holds.
+        folder: where the log comes from, for the message.
+
+    Example:
+        >>> from mmrec import Options, Recommender
+        >>> events = {"user_id": [*"uuuuvvvv"], "item_id": [*"abcabcab"], "position": range(8)}
+        >>> made = Recommender.fit(
+        ...     events,
+        ...     {"item_id": [*"abc"]},
+        ...     options=Options(modalities=("id",), split="leave-one-out", epochs=1, dim=4),
+        ... )
+        >>> warn_of_earlier(Interactions(events), made.state, Path("shop"))  # nothing is lacking
+    """
+    if BEFORE not in state.report:
+        return
+    trained, before = int(state.counts.sum()), state.about.get(TRAINED, {}).get("before")
+    known = 0
+    if log.order == "timestamp" and before is not None:
+        known = int((log.frame["timestamp"] <= before).sum())
+    if known and trained - len(log) <= known:
+        return
+    users = log.frame["user_id"].n_unique()
+    logger.warning(
+        "histories are of the %s of %s in %s alone: the RUN is an update, which has trained on %s "
+        "in all, and users and events of earlier trainings are not in them, so that lists may have "
+        "items that were seen then; give --data with all events",
+        *(counted(len(log), "event"), counted(users, "user"), folder, counted(trained, "event")),
+    )
 
 
 def measured_part(report: Mapping[str, Any], events: Interactions) -> str:

@@ -11,6 +11,7 @@ from mmrec.data import Catalog, Interactions, ItemId
 from mmrec.data.times import to_seconds
 from mmrec.recommender.batch import histories_of, recommend_all
 from mmrec.recommender.past import COLUMNS
+from mmrec.recommender.pipeline.data import check_columns
 from mmrec.recommender.recommender import Recommender
 
 BLOCK = 4096
@@ -60,6 +61,7 @@ def with_types(log: Interactions, recommender: Recommender) -> Interactions:
     Raises:
         ValueError: a rule reads a column that the log lacks.
     """
+    check_columns(log, recommender.options, recommender.catalog)
     return log.with_frame(recommender.options.event_rules.named(log.frame))
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int
 
 from mmrec.data.columns import DEEPEST, Edit, edited, fitted, fitted_columns, require_known
 from mmrec.data.conditions import ParsedColumns, Where, matches
+from mmrec.data.file_lines import files_noted
 from mmrec.data.held_kinds import HeldKinds, Unlike
 from mmrec.data.ids import (
     GivenId,
@@ -71,6 +72,7 @@ class Catalog:
         2
     """
 
+    @files_noted()
     def __init__(self, source: Table, images: str | Path | None = None) -> None:
         self._columns: ParsedColumns | None = None
         self._kinds = HeldKinds()

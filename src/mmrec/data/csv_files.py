@@ -84,7 +84,7 @@ def _check_lines(path: Path, separator: str) -> None:
     After a wrong quote it is not known where lines end, so none is looked at.
     """
     width, wide, said = 0, list[tuple[int, int, str]](), list[str]()
-    for line, values, text in _records(path, separator):
+    for line, values, text in records(path, separator):
         if values is None or text.count('"') % 2:
             said.append(
                 f"line {line} has a quote that is not closed, or a quote inside a value that is "
@@ -122,7 +122,7 @@ def _separators(path: Path, separator: str) -> int:
 
 def _warn_of_short_lines(path: Path, separator: str, what: str) -> None:
     width, short = 0, list[int]()
-    for line, values, _ in _records(path, separator):
+    for line, values, _ in records(path, separator):
         if values is None:
             return
         width = width or len(values)
@@ -137,7 +137,7 @@ def _warn_of_short_lines(path: Path, separator: str, what: str) -> None:
         )
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
+def records(path: Path, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
     """Yield the first line, the values and the text of each row; no values ends an unread file.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.catalog import Catalog
+from mmrec.data.file_lines import files_noted
 from mmrec.data.interactions import Interactions, check_known
 from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
@@ -107,6 +108,7 @@ def files_of(directory: Path) -> dict[str, Path]:
     return files if users is None else {**files, "users": users}
 
 
+@files_noted()
 def read_tables(
     events: Table | Interactions,
     items: Table | Catalog,

@@ -149,13 +149,15 @@ def read_ids(ids: pl.Series, what: str, *, unique: bool = False) -> tuple[pl.Ser
     elif not ids.dtype.is_numeric():
         raise ValueError(f"{what}: {name} must be text or integers; got {ids.dtype}")
     if (empty := ids.is_null() | _is_nan(ids)).any():
-        wrong.append(f"{what}: {name} must not be empty; got empty ones in {first_rows(empty)}")
+        wrong.append(
+            f"{what}: {name} must not be empty; got empty ones in {first_rows(empty, what)}"
+        )
     if ids.dtype.is_integer():
         given, ids = ids, ids.cast(pl.Int64, strict=False)
         if (large := ids.is_null() & ~empty).any():
             wrong.append(
                 f"{what}: {name} must be below 2**63; got {given.filter(large)[0]} in "
-                f"{first_rows(large)}"
+                f"{first_rows(large, what)}"
             )
     elif ids.dtype != pl.String:
         ids, odd = _whole(ids, empty, what)
@@ -182,14 +184,14 @@ def _whole(ids: pl.Series, empty: pl.Series, what: str) -> tuple[pl.Series, list
     integers = values.cast(pl.Int64, strict=False)
     odd = ~empty & (integers != values).fill_null(True)
     if odd.any():
-        wrong.append(f"{expected}; {first_rows(odd, values)}")
+        wrong.append(f"{expected}; {first_rows(odd, what, values)}")
     large = pl.repeat(False, len(ids), eager=True)
     if limit is not None:
         large = ~odd & (values.abs() >= limit).fill_null(False)
     if large.any():
         wrong.append(
             f"{expected}: in floating point, ids from {limit:,} on may have lost digits; "
-            f"{first_rows(large, values)}"
+            f"{first_rows(large, what, values)}"
         )
     return integers.set(odd | large, None), wrong
 
@@ -208,7 +210,7 @@ def _repeated(ids: pl.Series, what: str) -> list[str]:
     twice = ids.filter(again).unique(maintain_order=True)
     return [
         f"{what}: {ids.name} must be unique; got {counted(len(twice), 'id')} more than once, "
-        f"first {twice.head(3).to_list()} in {first_rows(again)}"
+        f"first {twice.head(3).to_list()} in {first_rows(again, what)}"
     ]
 
 
@@ -262,6 +264,6 @@ def in_form_of(ids: pl.Series, known: pl.Series, what: str) -> pl.Series:
     numbers = pl.Series(ids.name, [as_integer(text) for text in ids.to_list()], dtype=pl.Int64)
     if (bad := numbers.is_null()).any():
         raise ValueError(
-            f"{what}: {ids.name} must be integers, as they are so far; {first_rows(bad, ids)}"
+            f"{what}: {ids.name} must be integers, as they are so far; {first_rows(bad, what, ids)}"
         )
     return numbers

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mmrec.data.catalog import Catalog
+from mmrec.data.file_lines import files_noted
 from mmrec.data.ids import find_ids, read_ids
 from mmrec.data.other_names import how_given, require_own
 from mmrec.data.problems import Problems, first_rows
@@ -51,6 +52,7 @@ class Interactions:
         ['a', 'b']
     """
 
+    @files_noted()
     def __init__(
         self,
         source: Table,
@@ -184,7 +186,7 @@ def _known_items(
     found = find_ids(ids, catalog.frame["item_id"], catalog.find)
     if (unknown := found.is_null() & ids.is_not_null()).any():
         items = ids.filter(unknown).unique(maintain_order=True).to_list()
-        where = f" in {first_rows(unknown)}" if rows else ""
+        where = f" in {first_rows(unknown, 'interactions')}" if rows else ""
         raise ValueError(
             f"interactions: {int(unknown.sum()):,} of {counted(len(ids), 'event')} "
             f"{verb(int(unknown.sum()), 'refers', 'refer')} to {counted(len(items), 'item')} that "

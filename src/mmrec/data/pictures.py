@@ -42,7 +42,17 @@ def pictures_in(column: pl.Series, images: Path | None) -> list[list[Picture]]:
             f"items: {column.name} must be file names or bytes of images, or lists of them; got "
             f"{column.dtype}"
         )
-    return [_pictures(value, images) for value in column.to_list()]
+    found, refused = list[list[Picture]](), list[ValueError]()
+    for value in column.to_list():
+        try:
+            found.append(_pictures(value, images))
+        except ValueError as error:
+            refused.append(error)
+    if len(refused) > 1:
+        raise ValueError(f"{refused[0]}, the first of {len(refused):,} such items")
+    if refused:
+        raise refused[0]
+    return found
 
 
 def holds_pictures(column: pl.Series) -> bool:

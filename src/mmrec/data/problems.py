@@ -4,6 +4,8 @@ from types import TracebackType
 
 import polars as pl
 
+from mmrec.data.file_lines import lines_of
+
 
 class DataError(ValueError):
     """Data that can't be used.
@@ -57,20 +59,30 @@ class Problems:
             raise DataError(self.found)
 
 
-def first_rows(wrong: pl.Series, values: pl.Series | None = None) -> str:
+def first_rows(wrong: pl.Series, what: str, values: pl.Series | None = None) -> str:
     """Return the first rows of a mask, and the values that they hold, for a message.
 
+    Rows of a file are told by their lines, see :func:`mmrec.data.file_lines.files_noted`.
+
+    Args:
+        wrong: which rows are meant.
+        what: name of the rows, such as ``"items"``.
+        values: the values of all rows, if they are told.
+
     Example:
-        >>> first_rows(pl.Series([True, False, True]))
+        >>> first_rows(pl.Series([True, False, True]), "items")
         'rows [0, 2] (counted from 0, a header not counted)'
-        >>> first_rows(pl.Series([True] * 9), pl.Series(range(9)))
+        >>> first_rows(pl.Series([True] * 9), "items", pl.Series(range(9)))
         "9 rows, first [0, 1, 2] (counted from 0, a header not counted), hold '0', '1', '2'"
     """
     rows = wrong.arg_true()
     first = rows.head(3).to_list()
     few = len(rows) == len(first)
-    where = f"rows {first}" if few else f"{len(rows):,} rows, first {first}"
-    where += " (counted from 0, a header not counted)"
+    kind, numbers, end = "rows", first, " (counted from 0, a header not counted)"
+    if (of_file := lines_of(what, first)) is not None:
+        kind, numbers, end = "lines", of_file[0], f" of {of_file[1]}"
+    where = f"{kind} {numbers}" if few else f"{len(rows):,} {kind}, first {numbers}"
+    where += end
     if values is None:
         return where
     found = ["null" if values[row] is None else f"'{values[row]}'" for row in first]

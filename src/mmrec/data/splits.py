@@ -77,9 +77,38 @@ class Split:
         Where seen items are filtered from lists, these can't be found. Which events count as seen,
         see :meth:`mmrec.data.EventRules.is_seen`.
         """
+        return len(self._seen(part))
+
+    def seen_targets_by_type(self, part: str) -> dict[str, dict[str, int]]:
+        """Return the number of targets, and of :meth:`seen_targets`, of each event type of a part.
+
+        Raises:
+            ValueError: there is no such part.
+
+        Example:
+            >>> log = {"user_id": ["u"] * 6, "item_id": [*"abcadd"], "position": range(6)}
+            >>> log = Interactions(log | {"event": ["watch"] * 5 + ["like"]})
+            >>> split = leave_one_out(log, Catalog({"item_id": [*"abcd"]}))
+            >>> split.seen_targets_by_type("test")
+            {'like': {'targets': 1, 'seen': 1}}
+        """
+        events, targets, seen = self.sequences, self.targets(part), self._seen(part)
+        names = ("", *events.event_types)
+        return {
+            names[number]: {
+                "targets": int((events.event_type[targets] == number).sum()),
+                "seen": int((events.event_type[seen] == number).sum()),
+            }
+            for number in np.unique(events.event_type[targets])
+        }
+
+    def _seen(self, part: str) -> Int[np.ndarray, " N"]:
+        """Return the positions of the targets of a part that lists leave out."""
         targets = self.targets(part)
         rows, items = seen_before(self, targets)
-        return len(np.unique(rows[items == self.sequences.item[targets][rows]]))
+        found: Int[np.ndarray, " N"]
+        found = targets[np.unique(rows[items == self.sequences.item[targets][rows]])]
+        return found
 
     def met_targets(self, part: str) -> int:
         """Return how many targets of a part are items that their user has interacted with before.

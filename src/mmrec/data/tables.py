@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from mmrec.data.csv_files import read_csv
+from mmrec.data.file_lines import note_file
 from mmrec.data.given_columns import renamed
 from mmrec.data.json_lines import read_json_lines
 from mmrec.data.wording import did_you_mean, shortened, some_meant
@@ -204,6 +205,7 @@ def _read_path(path: Path, what: str, rows: int | None) -> pl.DataFrame:
     try:
         if kind == "parquet":
             return _read_parquet(path, rows)
+        note_file(what, path)
         if "sv" not in kind:
             return read_json_lines(path, what)
         return read_csv(path, "\t" if kind == "tsv" else ",", what, rows)

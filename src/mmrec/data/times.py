@@ -89,7 +89,7 @@ def read_times(
         if rows.any():
             wrong.append(
                 f"{what}: {times.name} must be a finite number of 0 or more, or dates and times in "
-                f"one ISO form; {first_rows(rows, times)}"
+                f"one ISO form; {first_rows(rows, what, times)}"
             )
     if times.name == "position":
         return _only(values, fine), wrong
@@ -117,7 +117,7 @@ def read_times(
         else:
             fits = values < LATEST * _PARTS[unit]
         expected, many = f"{expected} {_NAMES[unit]} since 1970,", _PARTS[unit]
-    wrong += _of_other_units(values, fine, fits, times, expected)
+    wrong += _of_other_units(values, fine, fits, times, what, expected)
     return _only(values, fine & fits) / many, wrong
 
 
@@ -231,7 +231,12 @@ def _coarser(values: pl.Series, unit: TimeUnit) -> TimeUnit | None:
 
 
 def _of_other_units(
-    values: pl.Series, fine: pl.Series, fits: pl.Series, times: pl.Series, expected: str
+    values: pl.Series,
+    fine: pl.Series,
+    fits: pl.Series,
+    times: pl.Series,
+    what: str,
+    expected: str,
 ) -> list[str]:
     """Return a sentence for each other unit that times seem to be in, and one for the others."""
     known = int((fine & fits).sum())
@@ -240,9 +245,9 @@ def _of_other_units(
     for unit in _PARTS if _dates(times) is None else ():
         if (alike := rest & _like(values, unit)).any():
             seems = f", which looks like {_NAMES[unit]}"
-            wrong.append(f"{usual}; {first_rows(alike, times)}{seems}")
+            wrong.append(f"{usual}; {first_rows(alike, what, times)}{seems}")
             rest &= ~alike
-    return [*wrong, f"{usual}; {first_rows(rest, times)}"] if rest.any() else wrong
+    return [*wrong, f"{usual}; {first_rows(rest, what, times)}"] if rest.any() else wrong
 
 
 def _only(values: pl.Series, right: pl.Series) -> pl.Series:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from mmrec.data.file_lines import files_noted
 from mmrec.data.ids import IdIndex, check_unique, find_ids, in_form_of, read_ids
 from mmrec.data.interactions import Interactions
 from mmrec.data.other_names import require_own
@@ -9,6 +10,7 @@ from mmrec.data.problems import Problems
 from mmrec.data.tables import Table, read_table
 
 
+@files_noted()
 def read_users(source: Table) -> pl.DataFrame:
     """Return a table of users: ``user_id`` and free columns.
 

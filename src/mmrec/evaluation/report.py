@@ -179,6 +179,7 @@ def describe_split(split: Split) -> dict[str, Any]:
         "users": len(split.sequences),
         "candidates": len(split.candidates),
         "seen_targets": split.seen_targets("test"),
+        "seen_targets_by_type": split.seen_targets_by_type("test"),
         "met_targets": split.met_targets("test"),
         "valid_only_targets": split.valid_only_targets(),
         **({"event_roles": split.facts} if split.facts else {}),

@@ -322,7 +322,8 @@ class Options(
     Functions that need one group are annotated with it; they take :class:`Options`, too.
 
     Raises:
-        ValueError: an option is unknown, or a value is out of range or of the wrong type.
+        ValueError: an option is unknown, a value is out of range or of the wrong type, or a rule of
+            events can't be read.
 
     Example:
         >>> Options(modalities="text, image", tuning="last-2").modalities
@@ -349,6 +350,8 @@ class Options(
         names = self.modalities
         if names is not None and (not names or len(set(names)) < len(names)):
             raise ValueError(f"modalities must be one or more different names; got {list(names)}")
+        if self.targets or self.negative or self.shown or self.ignored or self.event_weights:
+            _ = self.event_rules  # it reads each rule
 
     def replace(self, **changes: Any) -> "Options":
         """Return options with some values changed, and check them.

@@ -26,9 +26,9 @@ COLD_SHARE = "cold_share@10"
 NO_TARGETS = "no targets"
 """In place of a metric where there is nothing to measure, such as without cold items."""
 MAIN = "ndcg@10"
-SEEN = 0.1
-"""Share of test targets that lists leave out, from which a report says so."""
-MET, SATURATED = 0.5, 0.8
+SEEN, MET = 0.05, 0.1
+"""Shares of test targets that were seen before, and that lists leave out or keep, for a line."""
+MOSTLY_MET, SATURATED = 0.5, 0.8
 """Share of test targets that are met items, and NDCG@10 on validation, for advice."""
 NEW_TO_USER = "items new to their user"
 """The row of targets that their user has not met, ranked without met items."""
@@ -301,23 +301,43 @@ def _of_seen(report: Mapping[str, Any]) -> list[str]:
     if targets and seen >= SEEN * targets:
         lines.append(
             f"note: {seen:,} of {targets:,} test targets are items that their user has interacted "
-            f"with before; lists leave these out, so they count as misses (see: seen items ranked "
-            f"too)"
+            f"with before{seen_types(report.get('seen_targets_by_type', {}))}; lists leave these "
+            f"out, so they count as misses (see: seen items ranked too)"
         )
-    if targets and kept >= SEEN * targets:
+    if targets and kept >= MET * targets:
         lines.append(
             f"note: {kept:,} of {targets:,} test targets are items that their user has interacted "
             f"with before, such as a view before a purchase; lists keep these, so whoever "
             f"recommends the last items finds many (see: {NEW_TO_USER})"
         )
         valid = report.get("valid", {}).get(MAIN, 0.0)
-        if kept >= MET * targets and valid >= SATURATED:
+        if kept >= MOSTLY_MET * targets and valid >= SATURATED:
             lines.append(
                 f"note: validation is saturated by such targets ({MAIN} {valid:.4f}), so it says "
                 f"little of lists of other items; if these matter, predict the events before them, "
                 f"too, such as --targets view,purchase"
             )
     return lines
+
+
+def seen_types(by_type: Mapping[str, Mapping[str, int]]) -> str:
+    """Return how many targets of each type lists leave out, if there are several types.
+
+    Args:
+        by_type: as :meth:`mmrec.data.Split.seen_targets_by_type` returns it.
+
+    Example:
+        >>> seen_types({"watch": {"targets": 90, "seen": 0}, "like": {"targets": 10, "seen": 9}})
+        ' (9 of 10 like)'
+        >>> seen_types({"": {"targets": 90, "seen": 5}})
+        ''
+    """
+    seen = {name: counts for name, counts in by_type.items() if counts["seen"]}
+    if len(by_type) < 2 or not seen:
+        return ""
+    most = sorted(seen, key=lambda name: -seen[name]["seen"])
+    each = (f"{seen[name]['seen']:,} of {seen[name]['targets']:,} {name}" for name in most)
+    return f" ({', '.join(each)})"
 
 
 def _rows(report: Mapping[str, Any]) -> dict[str, list[str]]:

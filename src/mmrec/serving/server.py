@@ -37,8 +37,9 @@ def serve(
         ValueError: the RUN, the log or the history is damaged, what holds for every list
             can't be applied, or the port is in use.
     """
+    check_port(settings.host, settings.port)  # before anything is written
     if settings.workers > 1 or settings.where or settings.at_most:
-        settings.check()  # before anything is written; and a failing worker restarts without end
+        settings.check()  # so too; and a failing worker restarts without end
     if settings.history is not None:  # once, not in each worker
         key = None if settings.user_key is None else settings.user_key.encode()
         report = import_history(
@@ -50,7 +51,6 @@ def serve(
             user_key=key,
         )
         say(f"history {settings.history}: {report}")
-    check_port(settings.host, settings.port)
     common: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_level": "warning"}
     if settings.workers == 1:
         app = make_app(settings)

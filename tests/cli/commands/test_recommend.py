@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
 import pytest
 
 from mmrec.cli import lists
+from mmrec.recommender import Recommender
 from mmrec.recommender.batch import histories_of, recommend_all
 
 
@@ -133,3 +135,9 @@ def test_the_data_set_is_read_as_it_was_for_training(
     assert err == "read as for the training: who is user_id, timestamps are in ms\n"
     status, _, err = command("recommend", run, "--user", "u3", "--data", renamed)
     assert (status, "user_id" in err) == (2, True)
+
+
+def test_a_rule_that_reads_a_column_of_items_says_how_to_join_it(made, log):
+    options = made.options.replace(negative=("price < 3",))
+    with pytest.raises(ValueError, match=r"\['price'\] is a column of items: join it"):
+        lists.with_types(log, Recommender(replace(made.state, options=options)))

@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 
 from mmrec.recommender import Options
+from mmrec.recommender.check.events import unusable_events
 
 
 def test_copied_events(data):
@@ -171,6 +172,41 @@ def test_a_rule_with_a_column_that_is_not_there(data):
     assert finding.advice == "Correct the name in the rules of events."
 
 
+def test_a_time_is_divided_by_the_duration_that_items_have(data):
+    data.events = data.events.with_columns(watch_seconds=pl.int_range(1200) % 60)
+    data.items = data.items.with_columns(duration=pl.lit(60))
+    report = data.check()
+    [finding] = [one for one in report.findings if one.kind == "unused_signal"]
+    assert "--negative 'watch_seconds / duration < 0.1' or --targets" in finding.advice
+    assert finding.advice.endswith(
+        " The duration is a column of items: join it to the events first."
+    )
+    [hint] = [one["hint"] for one in report.used["unused"]["interactions"]]
+    assert "'watch_seconds / duration < 0.1'" in hint
+    data.events = data.events.with_columns(duration=pl.lit(60))
+    assert "join it" not in data.found()["unused_signal"].advice
+
+
+def test_a_rule_that_reads_a_column_of_items(data):
+    data.items = data.items.with_columns(duration=pl.lit(60))
+    data.events = data.events.with_columns(watch_seconds=pl.int_range(1200) % 60)
+    finding = data.found(options=Options(negative=("watch_seconds / duration < 0.1",)))["split"]
+    assert finding.text == (
+        "a rule of events must read columns of interactions; ['duration'] is a column of items: "
+        "join it to the events, as polars does with "
+        "events.join(items.select('item_id', 'duration'), on='item_id', how='left')"
+    )
+    assert finding.advice == "Write it to the table of events; live events have it in their values."
+
+
+def test_a_value_that_a_rule_can_not_compare(data):
+    watched = [*map(str, range(1199)), "abc"]
+    data.events = data.events.with_columns(watch_seconds=pl.Series(watched))
+    finding = data.found(options=Options(negative=("watch_seconds < 2",)))["split"]
+    assert "it holds 'abc'" in finding.text
+    assert finding.advice == "Correct such values, or leave them empty."
+
+
 def test_roles_and_repeats(data):
     data.set_events(100, event="hide")
     data.events = pl.concat([data.events, data.events[-1:].with_columns(pl.col("timestamp") + 1)])
@@ -187,7 +223,7 @@ def test_unknown_items(data):
     data.set_events(1, timestamp=-5, item_id="i1")
     finding = data.found()["unusable_events"]
     assert finding.count == 3
-    assert "2 of them because their item is not in the items" in finding.text
+    assert "2 of them because their items are not in the items" in finding.text
 
 
 def test_a_type_that_sounds_like_a_no(data):
@@ -196,3 +232,20 @@ def test_a_type_that_sounds_like_a_no(data):
     assert (finding.count, finding.advice) == (300, "If it is a no, say so: --negative return.")
     assert "'return' sounds like a no (300 events), but counts as a yes" in finding.text
     assert "negative_name" not in data.found(options=Options(negative=("return",)))
+
+
+@pytest.mark.parametrize(
+    ("usable", "unknown", "why"),
+    [
+        (9, 1, "1 event of 10 can't be used, because its item is not in the items"),
+        (
+            8,
+            2,
+            "2 events of 10 can't be used, all of them because their items are not in the items",
+        ),
+        (8, 1, "2 events of 10 can't be used, 1 of them because its item is not in the items"),
+        (8, 0, "2 events of 10 can't be used"),
+    ],
+)
+def test_how_many_events_are_of_no_item(usable, unknown, why):
+    assert [one.text for one in unusable_events(10, usable, unknown)] == [why]

@@ -46,6 +46,20 @@ def test_targets_that_lists_leave_out(data):
     assert "--targets" not in found["seen_targets"].advice
 
 
+def test_likes_that_follow_a_watch_are_named(data):
+    """Each tenth watch is followed by a like of its item, which lists leave out then."""
+    liked = data.events[9::10].with_columns(pl.col("timestamp") + 1, event=pl.lit("like"))
+    watched = data.events.with_columns(event=pl.lit("watch"))
+    data.events = pl.concat([watched, liked]).sort("timestamp")
+    finding = data.found()["seen_targets"]
+    assert finding.text.startswith("9 % of the test targets (12 of 132) are items")
+    assert finding.text.endswith("interacted with before (12 of 12 like)")
+    said = "If like follows another event on the same item, it is better no target."
+    assert said in finding.advice
+    assert "--targets like" not in finding.advice
+    assert "seen_targets" not in data.found(options=Options(targets=("watch",)))
+
+
 def test_targets_that_lists_keep_are_no_misses(data):
     """Each item is bought after it was viewed, and purchases are the targets."""
     bought = data.events.with_columns(timestamp=pl.col("timestamp") + 1, event=pl.lit("purchase"))

@@ -38,6 +38,7 @@ def export(
     time of a request, what is counted in the log, and a reranker. A line says which of these the
     RUN has.
     """
+    from mmrec.cli.later import warn_of_earlier
     from mmrec.cli.lists import with_types
     from mmrec.cli.vectors import check_format, write_vectors
     from mmrec.data import read_folder
@@ -55,6 +56,7 @@ def export(
     if users:
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
         log = with_types(read_folder(folder, **how).interactions, recommender)
+        warn_of_earlier(log, recommender.state, folder)
         histories = histories_of(log)
     with atomic_folder(out, what="the export") as fresh:
         said = {"items": write_vectors(index_items(recommender), fresh, "item", vectors)}

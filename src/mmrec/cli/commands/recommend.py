@@ -86,7 +86,7 @@ def recommend(
     Only its owner can read the file of --out, since it tells what users are interested in.
     """
     from mmrec.cli.conditions import conditions_of
-    from mmrec.cli.later import log_of_run, read_later
+    from mmrec.cli.later import log_of_run, read_later, warn_of_earlier
     from mmrec.cli.lists import (
         given_events,
         history_of,
@@ -106,10 +106,9 @@ def recommend(
 
     def log_of_users() -> "Interactions":
         folder, how = reading_of_run(recommender.state, run, data, columns, time_unit)
-        return with_types(
-            log_of_run(read_later(folder, recommender.catalog, how), recommender, folder),
-            recommender,
-        )
+        found = log_of_run(read_later(folder, recommender.catalog, how), recommender, folder)
+        warn_of_earlier(found, recommender.state, folder)
+        return with_types(found, recommender)
 
     # First, since items of later data are added to the catalogue.
     log = None if user is None and out is None else log_of_users()

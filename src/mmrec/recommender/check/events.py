@@ -51,7 +51,10 @@ def unusable_events(rows: int, usable: int, unknown: int) -> list[Finding]:
     """
     if rows == usable:
         return []
-    why = f", {unknown:,} of them because their item is not in the items" if unknown else ""
+    one = unknown == rows - usable == 1
+    of = "" if one else "all of them " if unknown == rows - usable else f"{unknown:,} of them "
+    its = "its item is" if unknown == 1 else "their items are"
+    why = f", {of}because {its} not in the items" if unknown else ""
     return [
         note(
             "unusable_events",

@@ -6,15 +6,16 @@ from mmrec.data import Split
 from mmrec.data.splits import target_users
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note, share_of, warning
+from mmrec.recommender.report import MET, SEEN, seen_types
 
 FEW_TARGETS = 100
 """Test targets below which a measured difference is mostly chance."""
 
-SEEN = 0.1
-"""Share of targets that lists leave out, since their user has seen them, for a warning."""
-
 MOST = 0.5
 """Share of cold targets, or of new users, from which it is a warning."""
+
+LIKES = ("like", "love", "thumb", "heart", "favorite", "favourite")
+"""Words in names of events that follow another one on the same item."""
 
 
 def part_findings(split: Split) -> list[Finding]:
@@ -43,18 +44,20 @@ def part_findings(split: Split) -> list[Finding]:
                 f"With fewer than {FEW_TARGETS}, differences between models are mostly chance.",
             )
         )
+    by_type = split.seen_targets_by_type("test")
     if (seen := split.seen_targets("test")) >= max(SEEN * len(targets), 1):
         found.append(
             warning(
                 "seen_targets",
                 seen,
                 f"{share_of(seen, len(targets))} of the test targets ({seen:,} of "
-                f"{len(targets):,}) are items that their user has interacted with before",
+                f"{len(targets):,}) are items that their user has interacted with before"
+                f"{seen_types(by_type)}",
                 f"Lists leave seen items out, so these count as misses.{_fewer_targets(split)} The "
                 "report also ranks seen items.",
             )
         )
-    if (kept := split.met_targets("test") - seen) >= max(SEEN * len(targets), 1):
+    if (kept := split.met_targets("test") - seen) >= max(MET * len(targets), 1):
         found.append(
             note(
                 "met_targets",
@@ -99,4 +102,6 @@ def _fewer_targets(split: Split) -> str:
     if "context" in roles or len(types) < 2 or any(not name or ":" in name for name in types):
         return ""
     rarest = min(types, key=types.__getitem__)
+    if any(word in rarest.lower() for word in LIKES):
+        return f" If {rarest} follows another event on the same item, it is better no target."
     return f" Where events of one type follow another, --targets {rarest} predicts {rarest} alone."

@@ -8,6 +8,7 @@ from typing import get_args
 import polars as pl
 
 from mmrec.data import Catalog, Interactions, TimeUnit
+from mmrec.data.file_lines import files_noted
 from mmrec.data.ids import find_ids, read_ids
 from mmrec.data.odd_values import warn_of_odd_values
 from mmrec.data.problems import Problems
@@ -40,6 +41,7 @@ class Material:
     problems: tuple[str, ...] = ()
 
 
+@files_noted()
 def read_material(
     folder: Path, columns: Mapping[str, str] | None, time_unit: TimeUnit | None
 ) -> Material:

@@ -59,6 +59,20 @@ def suggested_rules(frame: pl.DataFrame, name: str) -> tuple[str, str] | None:
     return f"{name} < {less}", f"{name} >= {more}"
 
 
+def with_duration(events: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """Return events with the ``duration`` of their items, if items have it and events do not.
+
+    Example:
+        >>> items = pl.DataFrame({"item_id": ["a", "b"], "duration": [60, 90]})
+        >>> with_duration(pl.DataFrame({"item_id": ["b", "a"]}), items).rows()
+        [('b', 90), ('a', 60)]
+    """
+    if "duration" in events.columns or "duration" not in items.columns:
+        return events
+    lengths = items.select("item_id", "duration")
+    return events.join(lengths, on="item_id", how="left", maintain_order="left")
+
+
 def negative_option(rule: str, given: Sequence[str]) -> str:
     """Return ``--negative`` with a new rule behind those that were given.
 

@@ -14,7 +14,7 @@ from mmrec.data.likely_texts import as_modality, can_be_named, looks_like_paths,
 from mmrec.data.wording import counted
 from mmrec.recommender.check.finding import Finding, note
 from mmrec.recommender.check.reading import Material
-from mmrec.recommender.check.signals import negative_option, suggested_rules
+from mmrec.recommender.check.signals import negative_option, suggested_rules, with_duration
 from mmrec.recommender.check.there import filled
 from mmrec.recommender.check.used import Use, columns_in_use
 from mmrec.recommender.content.written import Written
@@ -59,10 +59,13 @@ def find_unused(
     if material.log is not None:
         taken = {*_MEANT, material.log.order, *options.event_rules.columns}
         frame = material.tables["interactions"]
+        joined = material.log.frame
+        if material.catalog is not None:
+            joined = with_duration(joined, material.catalog.frame)
         unused["interactions"] = [
             {
                 "column": name,
-                "hint": _event_hint(frame, name, columns or {}, options.negative or ()),
+                "hint": _event_hint(joined, name, columns or {}, options.negative or ()),
             }
             for name in frame.columns
             if name not in taken

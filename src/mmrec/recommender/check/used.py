@@ -8,16 +8,17 @@ import numpy as np
 import polars as pl
 
 from mmrec.data import Catalog, Interactions, Split
+from mmrec.data.conditions.columns import RefusedValues
 from mmrec.data.rule_conditions import condition_of, unmatched_conditions
 from mmrec.data.times import iso
 from mmrec.data.usable import tried
 from mmrec.data.wording import counted, did_you_mean, verb
 from mmrec.recommender.check.content import ModalityUse, uses_of
 from mmrec.recommender.check.finding import FEW, Finding, error, note, warning
-from mmrec.recommender.check.signals import negative_option, suggested_rules
+from mmrec.recommender.check.signals import negative_option, suggested_rules, with_duration
 from mmrec.recommender.content import Modality
 from mmrec.recommender.options import Options
-from mmrec.recommender.pipeline.data import split_log
+from mmrec.recommender.pipeline.data import check_columns, split_log
 from mmrec.trends import ItemEvents, about_undated, created_times
 from mmrec.trends.age import created_column
 
@@ -76,10 +77,11 @@ def find_use(
         split = split_log(log, options, catalog)
         facts = split.facts
     except ValueError as problem:
-        facts, of_rules = _applied(log, options)
-        said = str(problem) if of_rules is None else _applied(whole, options)[1]
+        facts, of_rules = _applied(log, options, catalog)
+        said = problem if of_rules is None else _applied(whole, options, catalog)[1]
         if said is not None:
-            findings.append(error("split", None, said, _advice(log, options)))
+            advice = _advice(said, log, options, catalog)
+            findings.append(error("split", None, str(said), advice))
     events |= {name: facts.get(name, events[name]) for name in ("roles", "dropped_repeats")}
     events["guessed"] = facts.get("guessed", {})
     if split is not None:
@@ -91,7 +93,7 @@ def find_use(
     created, wrong = _created(catalog, log, counts=options.trend)
     findings += [*refused, *wrong]
     findings += [
-        *_signals(facts, log.frame, options.negative or ()),
+        *_signals(facts, log.frame, catalog.frame, options.negative or ()),
         *_doubtful(facts.get("doubtful", {}), options.negative or ()),
         *_unmatched(whole, options),
         *_unlabelled(log),
@@ -99,20 +101,27 @@ def find_use(
     return Use(split, events, content, created, tuple(findings))
 
 
-def _advice(log: Interactions, options: Options) -> str:
+def _advice(problem: ValueError, log: Interactions, options: Options, catalog: Catalog) -> str:
+    if isinstance(problem, RefusedValues):
+        return "Correct such values, or leave them empty."
     if log.order != "timestamp" and options.split == "time":
         return "Add a column timestamp, or split with --split leave-one-out."
     if lacking := options.event_rules.columns - set(log.frame.columns):
+        if lacking <= set(catalog.columns):
+            return "Write it to the table of events; live events have it in their values."
         return f"Correct {verb(len(lacking), 'the name', 'the names')} in the rules of events."
     return "Change the rules of events, --split or --min-count."
 
 
-def _applied(log: Interactions, options: Options) -> tuple[dict[str, Any], str | None]:
+def _applied(
+    log: Interactions, options: Options, catalog: Catalog
+) -> tuple[dict[str, Any], ValueError | None]:
     """Return the roles of events that can't be split, and why rules refuse them, if they do."""
     try:
+        check_columns(log, options, catalog)
         return options.event_rules.apply(log)[1], None
     except ValueError as problem:
-        return {}, str(problem)
+        return {}, problem
 
 
 def _parts(split: Split) -> dict[str, Any]:
@@ -154,17 +163,23 @@ def _created(
     return created, [note("undated_items", int(lacking.sum()), said, advice, catalog.ids_of(rows))]
 
 
-def _signals(facts: dict[str, Any], events: pl.DataFrame, given: Sequence[str]) -> list[Finding]:
+def _signals(
+    facts: dict[str, Any], events: pl.DataFrame, items: pl.DataFrame, given: Sequence[str]
+) -> list[Finding]:
     found = []
+    joined = with_duration(events, items)
     for name in facts.get("unused_columns", []):
-        low, high = suggested_rules(events, name) or (f"{name} …", f"{name} …")
+        low, high = suggested_rules(joined, name) or (f"{name} …", f"{name} …")
+        first = ""
+        if "duration" in high and "duration" not in events.columns:
+            first = " The duration is a column of items: join it to the events first."
         found.append(
             warning(
                 "unused_signal",
                 None,
                 f"the column {name!r} of the events is not used: every event counts alike",
                 f"A rule gives it a meaning, such as {negative_option(low, given)} or "
-                f"--targets '{high}'.",
+                f"--targets '{high}'.{first}",
             )
         )
     return found

@@ -12,7 +12,7 @@ from mmrec.data.plain_names import DURATIONS, has_word
 from mmrec.data.rule_conditions import condition_of
 from mmrec.data.wording import counted, verb
 from mmrec.recommender.check.finding import Finding, warning
-from mmrec.recommender.check.signals import TIMES
+from mmrec.recommender.check.signals import TIMES, with_duration
 
 TOO_LONG = 1.5
 """Times its duration from which an item was surely not watched at once."""
@@ -37,10 +37,7 @@ def watching_findings(
         1 value of watched is more than 1.5 times the duration of its item
         the rule 'watched / duration >= 0.7' divides by duration, which is 0 in 1 event
     """
-    frame = log.frame
-    if catalog is not None and "duration" in catalog.columns and "duration" not in frame.columns:
-        lengths = catalog.frame.select("item_id", "duration")
-        frame = frame.join(lengths, on="item_id", how="left", maintain_order="left")
+    frame = log.frame if catalog is None else with_duration(log.frame, catalog.frame)
     numbers = {name: one for name in NEVER_BELOW_ZERO if (one := _numbers(frame, name)) is not None}
     of_events = {name: one for name, one in numbers.items() if name in log.frame.columns}
     return (

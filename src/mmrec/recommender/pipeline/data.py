@@ -17,6 +17,7 @@ from mmrec.data import (
     read_log,
     split_by_time,
 )
+from mmrec.data.wording import verb
 from mmrec.recommender.options import DataOptions
 
 if TYPE_CHECKING:
@@ -24,10 +25,35 @@ if TYPE_CHECKING:
 
 
 def split_log(log: Interactions, options: DataOptions, catalog: Catalog) -> Split:
-    """Give each event its role, and split the log by ``options.split``."""
+    """Give each event its role, and split the log by ``options.split``.
+
+    Raises:
+        ValueError: a rule can't be applied, or the log can't be split.
+    """
+    check_columns(log, options, catalog)
     log, facts = options.event_rules.apply(log)
     divide = split_by_time if options.split == "time" else leave_one_out
     return replace(divide(log, catalog, min_count=options.min_count), facts=facts)
+
+
+def check_columns(log: Interactions, options: DataOptions, catalog: Catalog) -> None:
+    """Refuse rules that read columns which items have in place of events.
+
+    The value of an item may be another thing than that of an event, such as a mean rating, so the
+    two are joined by who knows what they mean.
+
+    Raises:
+        ValueError: a rule reads such a column; the message says how to join it.
+    """
+    lacking = options.event_rules.columns - set(log.frame.columns)
+    if there := sorted(lacking & set(catalog.columns)):
+        kept = ", ".join(map(repr, ["item_id", *there]))
+        raise ValueError(
+            f"a rule of events must read columns of interactions; {there} "
+            f"{verb(len(there), 'is a column', 'are columns')} of items: join "
+            f"{verb(len(there), 'it', 'them')} to the events, as polars does with "
+            f"events.join(items.select({kept}), on='item_id', how='left')"
+        )
 
 
 def split_again(
