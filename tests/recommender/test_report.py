@@ -136,6 +136,10 @@ def test_what_new_items_get_is_said(by_id):
     affinities["cold"] = {"requests": 13, "weights": {"unseen": 1.0}, "places": 0.02, "cost": 0.004}
     places = "new items: 2.0% of the places in lists of ten, at a cost of 0.4% for others"
     assert f"{places}; their 13 validation events are of too few users" in str(report)
+    affinities |= {"weights": {"unseen": 1.0}, "gain": 0.1, "standard_error": 0.01}
+    affinities["cold"] |= {"gain": 0.0, "standard_error": 0.1}
+    assert f"{places}; their 13 validation events don't tell what is best" in str(report)
+    assert "then on new items" not in str(report)
     affinities["cold"] = chosen
     affinities |= {"weights": {"new": 1.0}, "gain": 0.1, "standard_error": 0.01}
     affinities["cold"] |= {"weights": {"new": 1.0}, "cost": 0.018}

@@ -56,9 +56,10 @@ def choose_for_cold(
     gain as much over nothing. For that, each user is ranked with what is best for other users. All
     other weights stay.
 
-    With such targets of fewer than 20 users, it isn't known what is best for them. So that items
-    without events are shown at all, their constant is that with which they take a share of ``cost``
-    of the places in lists of ten, or less if the others lose more than this of their NDCG@10.
+    With such targets of fewer than 20 users, or without a gain that is certain, it isn't known what
+    is best for them. So that items without events are shown at all, their constant is that with
+    which they take a share of ``cost`` of the places in lists of ten, or less if the others lose
+    more than this of their NDCG@10.
 
     Args:
         terms: the model's score and the terms for some requests, see :data:`Terms`.
@@ -162,7 +163,7 @@ def choose_for_cold(
     lost = 1 - found[~cold].mean() / before[~cold].mean() if before[~cold].any() else 0.0
     facts |= {"ndcg@10": float(before[cold].mean()), **gained, "cost": float(lost)}
     if not better and not of_new:
-        return weights, facts
+        return _with_places(cases, weights, cold, cost, facts)
     given = weights | changes
     kept = {name: weight for name, weight in given.items() if weight != usual(name, given)}
     return kept, {**facts, "weights": changes}

@@ -226,7 +226,7 @@ def _of_affinities(report: Mapping[str, Any]) -> list[str]:
         return [f"affinities: none lifts validation{left_out}", *new]
     gain = gain_said(facts["gain"], facts["standard_error"])
     line = f"affinities: {', '.join(weights)} (NDCG@10 on validation {gain}"
-    if (cold := facts.get("cold", {})).get("weights") and "gain" in cold:
+    if (cold := facts.get("cold", {})).get("weights") and "gain" in cold and "places" not in cold:
         line += f"; then on new items {gain_said(cold['gain'], cold['standard_error'])}"
         line += f", {_cost_said(cold['cost'])}"
     return [f"{line}){left_out}", *new]
@@ -252,9 +252,8 @@ def _nothing_for_new(facts: Mapping[str, Any]) -> list[str]:
     if "places" in facts:
         events = counted(facts["requests"], "validation event")
         share = f"{facts['places']:.1%} of the places in lists of ten, at a cost of "
-        return [
-            f"new items: {share}{facts['cost']:.1%} for others; their {events} are of too few users"
-        ]
+        why = "don't tell what is best" if "gain" in facts else "are of too few users"
+        return [f"new items: {share}{facts['cost']:.1%} for others; their {events} {why}"]
     if not facts or not facts["requests"]:
         return []
     events = counted(facts["requests"], "validation event")
