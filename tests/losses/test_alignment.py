@@ -49,6 +49,13 @@ def test_is_symmetric_and_ignores_length():
     assert torch.allclose(loss, alignment_loss(first * 9, second / 9, present), atol=1e-5)
 
 
+def test_order_of_rows_does_not_count():
+    first, second = torch.randn(2, 6, 3, dtype=torch.float64)
+    present, order = torch.arange(6) % 3 > 0, torch.tensor([4, 0, 5, 2, 1, 3])
+    moved = alignment_loss(first[order], second[order], present[order])
+    torch.testing.assert_close(moved, alignment_loss(first, second, present))
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_rows_is_zero_with_a_graph(count):
     first = torch.full((3, 2), float("nan"))
