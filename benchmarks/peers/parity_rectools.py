@@ -267,8 +267,13 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def difference(net: nn.Module, ours: nn.Module) -> float:
-    """The largest difference of two outputs, over all events of histories of each length."""
+def outputs(net: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What our model reads, padded on the right, and RecTools' output after each event.
+
+    Returns:
+        inputs (B, T, D), mask (B, T), gaps (B, T), outputs of the real events (N, D); one history
+        of each length.
+    """
     length = torch.arange(1, WINDOW + 1)
     times = torch.randint(1, 10**6, (WINDOW, WINDOW + 1)).cumsum(1)
     times[:, 3] = times[:, 2]  # of one second
@@ -278,13 +283,19 @@ def difference(net: nn.Module, ours: nn.Module) -> float:
     theirs = net.encode_sessions({"x": ids, "unix_ts": times}, items)[left]
 
     right = left.flip(1)
-    inputs = torch.zeros(WINDOW, WINDOW, DIM)
+    inputs = torch.zeros(WINDOW, WINDOW, items.shape[1])
     inputs[right] = net.pos_encoding_layer(items[ids])[left]
     gap = torch.full((WINDOW, WINDOW), -1.0)  # unknown before the first event
     gap[right & (torch.arange(WINDOW) > 0)] = (times[:, 1:-1] - times[:, :-2]).to(gap.dtype)[
         left[:, :-1]
     ]
-    return float((ours.eval()(inputs, right, gap)[right] - theirs).abs().max())
+    return inputs, right, gap, theirs
+
+
+def difference(net: nn.Module, ours: nn.Module) -> float:
+    """The largest difference of two outputs, over all events of histories of each length."""
+    inputs, mask, gap, theirs = outputs(net)
+    return float((ours.eval()(inputs, mask, gap)[mask] - theirs).abs().max())
 
 
 @torch.no_grad()

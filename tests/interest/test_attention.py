@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from formulas import linear, normed, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -7,35 +9,34 @@ from mmrec.interest import SelfAttentionInterest, WindowState
 
 
 def by_hand(model, vectors):
-    """The paper's formula for one history, a query and a head at a time."""
-    states = vectors + model.positions[: len(vectors)]
+    """The paper's formula in NumPy for one history, a query and a head at a time."""
+    states = vectors + numbers(model.positions)[: len(vectors)]
     for block in model.blocks:
-        query, key, value = (
-            block.attention_norm(states) @ weight.T + bias
-            for weight, bias in zip(block.qkv.weight.chunk(3), block.qkv.bias.chunk(3), strict=True)
-        )
-        rows, width = [], model.dim // block.heads
+        query, key, value = np.split(linear(block.qkv, normed(block.attention_norm, states)), 3, 1)
+        width, attended = model.dim // block.heads, np.zeros_like(states)
         for t in range(len(states)):
-            heard = []
             for head in range(block.heads):
                 part = slice(head * width, (head + 1) * width)
-                logits = key[: t + 1, part] @ query[t, part] / width**0.5
-                heard.append(torch.softmax(logits, dim=0) @ value[: t + 1, part])
-            row = states[t] + block.output_proj(torch.cat(heard))
-            rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
-        states = torch.stack(rows)
-    return model.norm(states)
+                weights = np.exp(key[: t + 1, part] @ query[t, part] / np.sqrt(width))
+                attended[t, part] = weights / weights.sum() @ value[: t + 1, part]
+        states = states + linear(block.output_proj, attended)
+        first, _, second = block.feed_forward
+        inner = np.maximum(linear(first, normed(block.feed_forward_norm, states)), 0)
+        states = states + linear(second, inner)
+    return normed(model.norm, states)
 
 
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2), (3, 4)])
 def test_blocks_by_hand(layers, heads):
     torch.manual_seed(0)
-    model = SelfAttentionInterest(8, layers=layers, heads=heads, window=6).eval()
-    vectors, lengths = torch.randn(2, 5, 8), torch.tensor([5, 3])
+    model = SelfAttentionInterest(8, layers=layers, heads=heads, window=6).double().eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    vectors, lengths = torch.randn(2, 5, 8).double(), torch.tensor([5, 3])
     states = model(vectors, torch.arange(5) < lengths[:, None])
     for row, length in enumerate(lengths):
-        expected = by_hand(model, vectors[row, :length])
-        torch.testing.assert_close(states[row, :length], expected, atol=1e-5, rtol=1e-4)
+        expected = torch.from_numpy(by_hand(model, vectors[row, :length].numpy()))
+        torch.testing.assert_close(states[row, :length], expected, atol=1e-10, rtol=1e-8)
 
 
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2), (3, 4)])

@@ -2,6 +2,7 @@ from inspect import unwrap
 
 import pytest
 import torch
+from formulas import event_inputs, recurrence
 from torch.autograd import gradcheck
 
 from mmrec.interest import GRUInterest
@@ -22,6 +23,34 @@ def fold(interest, state, vectors, gap, event_type):
     for t in range(vectors.shape[1]):
         state = interest.step(state, vectors[:, t], gap[:, t], event_type[:, t])
     return state
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize(
+    "reads",
+    [
+        {},
+        {"time_gap": True},
+        {"num_event_types": 3},
+        {"time_gap": True, "num_event_types": 3, "negative_types": [2]},
+    ],
+)
+def test_the_recurrence_by_hand(layers, reads):
+    """The formula in NumPy for one history, a layer and an event at a time."""
+    torch.manual_seed(0)
+    model = GRUInterest(4, 5, layers=layers, **reads).double().eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    if model.inputs.event_type is not None:
+        torch.nn.init.zeros_(model.inputs.event_type.weight[0])  # as training leaves it
+    vectors, gap, event_type = events(2, 6, 4, torch.float64)
+    gap[0, 2] = -1  # unknown
+    event_type[0, :4] = torch.arange(4)
+    states = model(vectors, prefix_mask([6, 3], 6), gap, event_type)
+    for row, length in enumerate([6, 3]):
+        given = (part[row, :length].numpy() for part in (vectors, gap, event_type))
+        expected = torch.from_numpy(recurrence(model.gru, event_inputs(model.inputs, *given)))
+        torch.testing.assert_close(states[row, :length], expected, atol=1e-10, rtol=1e-8)
 
 
 def test_states_of_single_users_stack_on_axis_1():

@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from formulas import event_inputs, linear, normed, numbers, silu
 
 from mmrec.interest import HSTUInterest
 from mmrec.interest.hstu import BUCKETS, _elapsed
@@ -13,26 +14,24 @@ def bucket(seconds):
 
 
 def by_hand(model, vectors, gap=None):
-    """The paper's formula for one history, an event and a head at a time."""
+    """The paper's formula in NumPy for one history, an event and a head at a time."""
     states, width = vectors, model.dim // model.units[0].heads
     for unit in model.units:
-        rows = []
+        gate, value, query, key = np.split(silu(linear(unit.uvqk, normed(unit.norm, states))), 4, 1)
+        attended = np.zeros_like(states)
         for t in range(len(states)):
-            heard = torch.zeros(model.dim, dtype=states.dtype)
-            gate, _, query, _ = F.silu(unit.uvqk(unit.norm(states[t]))).chunk(4)
             for past in range(t + 1):
-                _, value, _, key = F.silu(unit.uvqk(unit.norm(states[past]))).chunk(4)
-                bias = unit.place[t - past]
+                bias = numbers(unit.place)[t - past]
                 if gap is not None:
                     between = gap[past + 1 : t + 1]
-                    known = bool((between >= 0).all())
-                    bias = bias + unit.time[bucket(float(between.sum())) if known else 0]
+                    known = (between >= 0).all()
+                    bias += numbers(unit.time)[bucket(between.sum()) if known else 0]
                 for head in range(unit.heads):
                     part = slice(head * width, (head + 1) * width)
-                    heard[part] += F.silu(query[part] @ key[part] + bias) * value[part] / (t + 1)
-            rows.append(states[t] + unit.output_proj(unit.attended_norm(heard) * gate))
-        states = torch.stack(rows)
-    return model.norm(states)
+                    weight = silu(query[t, part] @ key[past, part] + bias)
+                    attended[t, part] += weight * value[past, part] / (t + 1)
+        states = states + linear(unit.output_proj, normed(unit.attended_norm, attended) * gate)
+    return normed(model.norm, states)
 
 
 def stirred(model):
@@ -50,8 +49,9 @@ def test_units_by_hand(layers, heads, timed):
     gap = torch.tensor([[-1.0, 3.0, 40.0, 1e5, 7.0], [0.0, -1.0, 9.0, 0.0, 0.0]]).double()
     states = model(vectors, torch.arange(5) < lengths[:, None], gap)
     for row, length in enumerate(lengths):
-        inputs = model.inputs(vectors[row, :length], gap[row, :length], None)
-        expected = by_hand(model, inputs, gap[row, :length] if timed else None)
+        gaps = gap[row, :length].numpy()
+        inputs = event_inputs(model.inputs, vectors[row, :length].numpy(), gaps, [0] * int(length))
+        expected = torch.from_numpy(by_hand(model, inputs, gaps if timed else None))
         torch.testing.assert_close(states[row, :length], expected, atol=1e-10, rtol=1e-8)
 
 

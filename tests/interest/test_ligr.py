@@ -1,28 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from formulas import linear, normed, numbers, sigmoid, silu
 
 from mmrec.interest import LiGRInterest
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def linear(layer, rows):
-    bias = 0 if layer.bias is None else layer.bias.detach().numpy()
-    return rows @ layer.weight.detach().numpy().T + bias
-
-
-def normed(norm, rows):
-    centered = rows - rows.mean(-1, keepdims=True)
-    scaled = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + norm.eps)
-    return scaled * norm.weight.detach().numpy() + norm.bias.detach().numpy()
-
-
 def by_hand(model, vectors):
     """The formula of the papers in NumPy for one history, an event and a head at a time."""
-    states = vectors + model.positions[: len(vectors)].detach().numpy()
+    states = vectors + numbers(model.positions)[: len(vectors)]
     for block in model.blocks:
         query, key, value = np.split(linear(block.qkv, normed(block.attention_norm, states)), 3, 1)
         width, attended = model.dim // block.heads, np.zeros_like(states)
@@ -36,7 +22,7 @@ def by_hand(model, vectors):
         events = normed(block.feed_forward_norm, states)
         inner, up = np.split(linear(block.gate_and_up, events), 2, 1)
         gate = sigmoid(linear(block.feed_forward_gate, states))
-        states = states + gate * linear(block.down, inner * sigmoid(inner) * up)
+        states = states + gate * linear(block.down, silu(inner) * up)
     return normed(model.norm, states)
 
 

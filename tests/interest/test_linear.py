@@ -1,27 +1,42 @@
+import numpy as np
 import pytest
 import torch
+from formulas import gelu, linear, normed, numbers
 
 from mmrec.interest import LinearRecurrentInterest
 
 
-def test_blocks_by_hand():
-    """The paper's recurrence, one number at a time, then the network."""
-    torch.manual_seed(0)
-    model = LinearRecurrentInterest(4, layers=2, state_dim=3).eval()
-    states = torch.randn(5, 4)
-    got = model(states[None], torch.ones(1, 5, dtype=torch.bool))[0]
+def by_hand(model, vectors):
+    """The paper's formula in NumPy for one history, a step and a number at a time."""
+    states = vectors
     for block in model.blocks:
-        radius = torch.exp(-torch.exp(block.decay))
-        rate = torch.polar(radius, block.angle)
-        entering = block.input_proj(block.norm(states))
-        rows, memory = [], torch.zeros(3, dtype=torch.complex64)
-        for t in range(5):
-            entered = torch.complex(entering[t, :3], entering[t, 3:])
-            memory = rate * memory + (1 - radius**2).sqrt() * entered
-            row = states[t] + block.output_proj(torch.cat([memory.real, memory.imag]))
-            rows.append(row + block.feed_forward(block.feed_forward_norm(row)))
-        states = torch.stack(rows)
-    torch.testing.assert_close(got, model.norm(states), atol=1e-5, rtol=1e-4)
+        radius = np.exp(-np.exp(numbers(block.decay)))
+        rate = radius * (np.cos(numbers(block.angle)) + 1j * np.sin(numbers(block.angle)))
+        width, entering = model.state_dim, linear(block.input_proj, normed(block.norm, states))
+        memory, kept = np.zeros(width, dtype=complex), []
+        for row in entering:
+            for n in range(width):
+                entered = row[n] + 1j * row[width + n]
+                memory[n] = rate[n] * memory[n] + np.sqrt(1 - radius[n] ** 2) * entered
+            kept.append(np.concatenate([memory.real, memory.imag]))
+        states = states + linear(block.output_proj, np.stack(kept))
+        first, _, second = block.feed_forward
+        inner = gelu(linear(first, normed(block.feed_forward_norm, states)))
+        states = states + linear(second, inner)
+    return normed(model.norm, states)
+
+
+@pytest.mark.parametrize(("layers", "state_dim"), [(1, None), (2, 3), (3, 6)])
+def test_blocks_by_hand(layers, state_dim):
+    torch.manual_seed(0)
+    model = LinearRecurrentInterest(4, layers=layers, state_dim=state_dim).double().eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    vectors, lengths = torch.randn(2, 6, 4).double(), torch.tensor([6, 3])
+    states = model(vectors, torch.arange(6) < lengths[:, None])
+    for row, length in enumerate(lengths):
+        expected = torch.from_numpy(by_hand(model, vectors[row, :length].numpy()))
+        torch.testing.assert_close(states[row, :length], expected, atol=1e-10, rtol=1e-8)
 
 
 def test_a_long_history_folds_too():

@@ -1,35 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from formulas import numbers, recurrence, sigmoid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrec.interest import NARMInterest
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def recurrence(gru, inputs):
-    """The outputs of a GRU of one layer, a step at a time."""
-    weights = [weight.detach().numpy() for weight in gru.all_weights[0]]
-    state, outputs = np.zeros(gru.hidden_size), []
-    for event in inputs:
-        given_in = np.split(weights[0] @ event + weights[2], 3)
-        given_state = np.split(weights[1] @ state + weights[3], 3)
-        reset, update = (sigmoid(given_in[i] + given_state[i]) for i in (0, 1))
-        new = np.tanh(given_in[2] + reset * given_state[2])
-        state = (1 - update) * new + update * state
-        outputs.append(state)
-    return np.stack(outputs)
-
-
 def by_hand(model, vectors):
     """Equations 1 to 9 of the paper for one history, a pair of events at a time."""
     outputs = recurrence(model.encoder.gru, vectors)
     first, second, weight, decoder = (
-        layer.weight.detach().numpy()
+        numbers(layer.weight)
         for layer in (model.to_query, model.to_key, model.to_weight, model.output_proj)
     )
     rows = []

@@ -2,6 +2,7 @@ from inspect import unwrap
 
 import pytest
 import torch
+from torch.autograd import gradcheck
 
 from mmrec.interest import RequestTime
 from mmrec.interest.request import KNOTS
@@ -42,6 +43,20 @@ def test_gradients_are_finite_and_reach_the_table():
     request(torch.randn(5, 2), torch.tensor([0.0, 30.0, 1e3, 1e9, -1.0])).sum().backward()
     assert torch.isfinite(request.table.grad).all()
     assert (request.table.grad != 0).any()
+
+
+def test_each_row_is_changed_alone_and_by_its_own_time():
+    request = trained()
+    interest, since = torch.randn(4, 3), torch.tensor([5.0, 4000.0, -1.0, 1e7])
+    alone = [request(interest[row : row + 1], since[row : row + 1]) for row in range(4)]
+    torch.testing.assert_close(request(interest, since), torch.cat(alone))
+    assert request(interest[:0], since[:0]).shape == (0, 3)
+
+
+def test_gradients_of_the_interest():
+    request, interest = trained().double(), torch.randn(3, 3, dtype=torch.float64)
+    since = torch.tensor([30.0, 7e3, -1.0], dtype=torch.float64)
+    assert gradcheck(lambda x: request(x, since), (interest.requires_grad_(),))
 
 
 def test_some_rows_are_trained_without_a_time():

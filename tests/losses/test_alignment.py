@@ -3,6 +3,7 @@ from inspect import unwrap
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.autograd import gradcheck
 
 from mmrec.losses import alignment_loss
@@ -32,11 +33,27 @@ def test_equals_the_formula_on_present_rows(temperature):
     assert got.item() == pytest.approx(expected, rel=1e-9)
 
 
+def test_is_the_cross_entropy_of_pytorch_in_both_directions():
+    first, second = torch.randn(2, 7, 4, dtype=torch.float64)
+    logits = F.cosine_similarity(first.unsqueeze(1), second, dim=2) / 0.07
+    own = torch.arange(7)
+    expected = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    found = alignment_loss(first, second, torch.ones(7, dtype=torch.bool), 0.07)
+    torch.testing.assert_close(found, expected)
+
+
 def test_is_symmetric_and_ignores_length():
     first, second, present = torch.randn(5, 3), torch.randn(5, 3), torch.ones(5, dtype=torch.bool)
     loss = alignment_loss(first, second, present)
     assert torch.allclose(loss, alignment_loss(second, first, present))
     assert torch.allclose(loss, alignment_loss(first * 9, second / 9, present), atol=1e-5)
+
+
+def test_order_of_rows_does_not_count():
+    first, second = torch.randn(2, 6, 3, dtype=torch.float64)
+    present, order = torch.arange(6) % 3 > 0, torch.tensor([4, 0, 5, 2, 1, 3])
+    moved = alignment_loss(first[order], second[order], present[order])
+    torch.testing.assert_close(moved, alignment_loss(first, second, present))
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -71,6 +71,16 @@ def test_padding_reaches_no_value_and_no_gradient(loss, garbage):
 
 
 @both
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_the_order_of_candidates_does_not_count(loss, seed):
+    given_ = draw(seed)
+    order = torch.tensor(np.random.default_rng(seed).permutation(5))
+    moved = [part[:, order] for part in given_]  # padding lies anywhere
+    torch.testing.assert_close(loss(*moved), loss(*given_))
+
+
+@both
 def test_gradients(loss):
     logits, clicked, shown = draw(5)
     assert gradcheck(partial(loss, clicked=clicked, shown=shown), logits.requires_grad_())

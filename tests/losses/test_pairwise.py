@@ -3,6 +3,7 @@ from inspect import unwrap
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,13 @@ def test_equals_the_formula(rows, slots, seed):
     target, candidates = rng.integers(1, slots, rows), rng.random(slots) < 0.6
     got = bpr_loss(torch.tensor(logits), torch.tensor(target), torch.tensor(candidates))
     assert got.item() == pytest.approx(reference(logits, target, candidates), rel=1e-9)
+
+
+def test_one_negative_is_the_logsigmoid_of_the_margin():
+    logits = torch.randn(6, 3, dtype=torch.float64) * 5
+    expected = -F.logsigmoid(logits[:, 1] - logits[:, 2]).mean()
+    target = torch.ones(6, dtype=torch.long)
+    torch.testing.assert_close(bpr_loss(logits, target), expected)
 
 
 def test_shift_of_a_row_changes_nothing():

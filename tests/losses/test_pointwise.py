@@ -3,6 +3,7 @@ from inspect import unwrap
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,38 @@ def test_equals_the_formula(rows, slots, seed):
     target, candidates = rng.integers(1, slots, rows), rng.random(slots) < 0.6
     got = bce_loss(torch.tensor(logits), torch.tensor(target), torch.tensor(candidates))
     assert got.item() == pytest.approx(reference(logits, target, candidates), rel=1e-9)
+
+
+def pool(seed, rows=5, slots=8):
+    """Scores, targets and candidates, and which slots are negatives of which row."""
+    rng = np.random.default_rng(seed)
+    logits, target = torch.tensor(rng.normal(size=(rows, slots)) * 4), rng.integers(1, slots, rows)
+    target, candidates = torch.tensor(target), torch.arange(slots) % 3 > 0
+    return logits, target, candidates, candidates & ~F.one_hot(target, slots).bool()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equals_the_binary_cross_entropy_of_pytorch(seed):
+    logits, target, candidates, negatives = pool(seed)
+    labels = F.one_hot(target, logits.shape[1]).to(logits.dtype)
+    shares = labels + negatives / negatives.sum(1, keepdim=True)  # negatives count as a mean
+    expected = F.binary_cross_entropy_with_logits(logits, labels, shares, reduction="sum")
+    torch.testing.assert_close(bce_loss(logits, target, candidates), expected / len(target))
+
+
+@pytest.mark.parametrize("t", [0.0, 0.3, 0.75, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_gbce_is_a_weighted_binary_cross_entropy_of_pytorch(seed, t):
+    """beta = alpha (t (1 - 1 / alpha) + 1 / alpha) weighs the target; k negatives weigh 1 each."""
+    logits, target, candidates, negatives = pool(seed)
+    alpha, k = 0.2, negatives.sum(1, keepdim=True)
+    labels = F.one_hot(target, logits.shape[1]).to(logits.dtype)
+    beta = alpha * (t * (1 - 1 / alpha) + 1 / alpha)
+    weights = (beta * labels + negatives) / (k + 1)
+    expected = F.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum")
+    log_q = torch.full((logits.shape[1],), np.log(alpha), dtype=torch.float64)
+    found = gbce_loss(logits, target, candidates, log_q, calibration=t, from_chance=False)
+    torch.testing.assert_close(found, expected / len(target))
 
 
 def test_half_precision_is_computed_in_float32():

@@ -76,6 +76,12 @@ def test_loss_is_the_formula():
     assert torch.allclose(shortlist_loss(scores), everything)
 
 
+def test_order_of_a_short_list_does_not_count():
+    scores = torch.randn(4, 6, dtype=torch.float64)
+    moved = scores[:, [0, 3, 5, 1, 4, 2]]
+    torch.testing.assert_close(shortlist_loss(moved), shortlist_loss(scores))
+
+
 def test_loss_of_half_precision_is_computed_in_float32():
     scores = (torch.randn(3, 50) * 20).bfloat16()
     assert torch.equal(shortlist_loss(scores), shortlist_loss(scores.float()))

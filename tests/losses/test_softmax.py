@@ -30,6 +30,23 @@ def test_whole_catalogue_is_cross_entropy():
     assert torch.allclose(softmax_loss(logits, target, everything, zero), expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_corrected_pool_is_the_cross_entropy_of_corrected_scores(seed):
+    rng = np.random.default_rng(seed)
+    rows, slots = 6, 9
+    logits = torch.tensor(rng.normal(size=(rows, slots)) * 3)
+    log_q = torch.tensor(np.log(rng.uniform(0.05, 1, slots)))
+    target, candidates = torch.tensor(rng.integers(1, slots, rows)), torch.arange(slots) % 3 > 0
+    own = F.one_hot(target, slots).bool()
+    corrected = torch.where(own, logits, logits - log_q)
+    corrected = corrected.masked_fill(~(own | candidates), -torch.inf)
+    leaves = logits.requires_grad_(), corrected.detach().requires_grad_()
+    losses = softmax_loss(leaves[0], target, candidates, log_q), F.cross_entropy(leaves[1], target)
+    torch.testing.assert_close(*losses)
+    slopes = [torch.autograd.grad(*pair)[0] for pair in zip(losses, leaves, strict=True)]
+    torch.testing.assert_close(*slopes)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 5), st.integers(2, 8), st.integers(0, 2**31))
 def test_equals_the_formula(rows, slots, seed):

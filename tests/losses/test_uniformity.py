@@ -38,6 +38,13 @@ def test_lengths_do_not_count():
     assert torch.allclose(scaled, directau_loss(states, vectors), atol=1e-5)
 
 
+def test_order_of_rows_does_not_count():
+    states, vectors = torch.randn(2, 6, 3, dtype=torch.float64)
+    order = torch.tensor([4, 0, 5, 2, 1, 3])
+    moved = directau_loss(states[order], vectors[order])
+    torch.testing.assert_close(moved, directau_loss(states, vectors))
+
+
 def test_of_many_rows_a_draw_is_compared():
     torch.manual_seed(0)
     states, vectors = torch.randn(2, 600, 3, dtype=torch.float64)

@@ -54,7 +54,9 @@ from mmrec.testing import (
 )
 
 NO_PART = ()
-"""The line of a public name that is no part of its room's slot."""
+"""The line of a public name that is no part of its room's slot.
+
+Where it is a part of another slot, which no `check_*` knows, a comment names the test of it."""
 
 
 def union(items, counts, positions, size):
@@ -77,6 +79,7 @@ INTERESTS = {
     "MeanState": NO_PART,
     "NARMState": NO_PART,
     "RecurrentState": NO_PART,
+    # It reads an interest and a time, no history: tests/interest/test_request.py.
     "RequestTime": NO_PART,
     "WindowState": NO_PART,
     "last_interest": NO_PART,
@@ -90,14 +93,22 @@ SCORERS = {
         partial(DotScorer, normalize=True, temperature=0.2, item_bias=True),
     ),
 }
+# `check_loss` gives logits, targets, candidates and log_q. These read something else, and have the
+# same clauses (formula, padding, order, gradient, half precision) in tests of their own.
 LOSSES = {
+    # Pairs of vectors of one item, without scores: tests/losses/test_alignment.py.
     "alignment_loss": NO_PART,
-    "click_loss": NO_PART,  # of labeled impressions
+    # Labeled impressions, with several clicks or none in a row: tests/losses/test_clicks.py.
+    "click_loss": NO_PART,
     "click_softmax_loss": NO_PART,
+    # Interests and vectors of targets, without negatives: tests/losses/test_uniformity.py.
     "directau_loss": NO_PART,
     "gbce_loss": (gbce_loss, partial(gbce_loss, calibration=1.0)),
+    # Each row's own negatives in place of candidates: tests/losses/test_labeled.py.
     "labeled_negative_loss": NO_PART,
+    # Slots, no loss: tests/losses/test_shortlist.py.
     "shortlist": NO_PART,
+    # Scores of a reranker, whose first column is the target: tests/losses/test_shortlist.py.
     "shortlist_loss": NO_PART,
 }
 SAMPLERS = {

@@ -76,11 +76,15 @@ def test_a_planted_rule_is_learned_and_shuffled_labels_are_not(pages, learn):
     ],
     ids=["din", "nrms", "naml", "dcn"],
 )
-def test_every_model_learns_the_rule(pages, learn, model, loss):
-    made = pages(users=50, pages=10)
+def test_every_model_learns_the_rule_and_no_shuffled_labels(pages, learn, model, loss):
     negatives = 4 if loss is click_softmax_loss else None
-    _, report, _ = learn(made, model, loss=loss, lr=0.02, epochs=4, negatives=negatives)
-    assert report.auc_by_impression > 0.8
+    found = {}
+    for shuffled in (False, True):
+        made = pages(users=50, pages=10, shuffled=shuffled)
+        _, report, _ = learn(made, model, loss=loss, lr=0.02, epochs=4, negatives=negatives)
+        found[shuffled] = report.auc_by_impression
+    assert found[False] > 0.8
+    assert abs(found[True] - 0.5) < 0.1
 
 
 def test_what_is_logged_is_the_report_of_the_validation_part(pages, trainer):

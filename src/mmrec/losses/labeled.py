@@ -18,7 +18,8 @@ def labeled_negative_loss(
     Args:
         logits: scores of every slot for every row; computed in float32 or wider.
         target: each row's target slot, never 0.
-        negatives: slots of each row's labeled negatives; 0 is padding.
+        negatives: slots of each row's labeled negatives; 0 is padding, whose scores change nothing,
+            NaN and infinity included.
 
     Returns:
         A scalar; zero, with a graph, if there are no rows or no labeled negatives.
@@ -35,5 +36,6 @@ def labeled_negative_loss(
     """
     scores = at_least_float32(logits)
     margins = scores.gather(1, target.unsqueeze(1)) - scores.gather(1, negatives)
-    losses = -F.logsigmoid(margins) * (negatives > 0)
+    padding = negatives == 0
+    losses = -F.logsigmoid(margins.masked_fill(padding, 0)).masked_fill(padding, 0)
     return losses.sum() / max(len(target), 1)

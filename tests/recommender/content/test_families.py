@@ -10,8 +10,11 @@ from mmrec.realtime import RealtimeRecommender
 from mmrec.recommender.content import TextModality
 
 needs_peft = pytest.mark.skipif(find_spec("peft") is None, reason="PEFT is not installed")
-# BERT and timm's models are trained in many other tests.
 CASES = [
+    ("bert", "frozen"),
+    ("bert", "last-1"),
+    ("test_vit", "frozen"),  # of timm
+    ("test_vit", "last-1"),
     ("roberta", "frozen"),
     ("gpt2", "frozen"),
     ("qwen3", "frozen"),
@@ -25,11 +28,13 @@ CASES = [
 
 @pytest.mark.parametrize(("family", "tuning"), CASES)
 def test_from_training_to_a_live_item(family, tuning, fit, checkpoint, tmp_path):
-    used = ("text", "image") if family in ("clip", "siglip") else ("text",)
+    used = {"clip": ("text", "image"), "siglip": ("text", "image"), "test_vit": ("image",)}
+    used = used.get(family, ("text",))
+    encoder = family if family == "test_vit" else str(checkpoint(family))
     made = fit(
         log={"users": 6, "steps": 6},
         modalities=used,
-        encoders=dict.fromkeys(used, str(checkpoint(family))),  # one checkpoint for both
+        encoders=dict.fromkeys(used, encoder),  # one checkpoint for both
         tuning=tuning,
         epochs=1,
         affinities=False,
