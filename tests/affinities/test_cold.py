@@ -143,6 +143,21 @@ def test_few_targets_without_events_give_new_items_some_places():
     assert chosen(target[none], table[none])[0]["unseen"] > 0
 
 
+def test_few_new_items_have_all_the_places_that_they_can_have():
+    target, table = planted(content=3.0, below=6.0)
+    known = target <= KNOWN
+    target, table = target[known], table[known]
+    one = torch.arange(ITEMS + 1) == ITEMS  # the only new item that may be on a list
+    table[:, 0, UNSEEN & ~one] = -torch.inf
+    table[:, 3] = one
+    found = [chosen(target, table, unseen=one, cost=cost) for cost in (0.05, 0.1, 0.5, 0.9)]
+    shares = [facts["places"] for _, facts in found]
+    assert shares[0] == pytest.approx(0.05, abs=0.01)
+    assert shares[1:] == pytest.approx([0.1] * 3, abs=0.01)  # it is on every list
+    constants = [weights["unseen"] for weights, _ in found]
+    assert constants[0] < constants[1] <= constants[2] == constants[3]
+
+
 def test_such_places_cost_others_little():
     """Where lists of others are right at their end, two places of a hundred cost too much."""
     target, table = planted(content=3.0, below=6.0, requests=200)

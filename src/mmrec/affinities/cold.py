@@ -188,18 +188,29 @@ def _with_places(
         after = _mean(ndcg(scores + bonus * new, offset)[~cold])
         return 1 - after / before if before else 0.0
 
-    def costs_little(bonus: float) -> bool:
-        return places(scores + bonus * new, new, offset) <= cost and lost(bonus) <= cost
+    def share(bonus: float) -> float:
+        return places(scores + bonus * new, new, offset)
 
     low, high = 0.0, cases.unit * max(BONUSES)
-    if not cost or not costs_little(low) or costs_little(high):
-        return weights, facts  # they have enough, or there are none that could have more
+    most = share(high)
+
+    def enough(bonus: float) -> bool:
+        given = share(bonus)
+        return given >= most or given > cost or lost(bonus) > cost
+
+    if not cost or enough(low):
+        return weights, facts
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if costs_little(middle) else (low, middle)
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    if share(high) <= cost and lost(high) <= cost:
+        low = high  # they have all the places that they can have
     changes = {UNSEEN: low}
-    share = places(scores + low * new, new, offset)
-    return weights | changes, facts | {"places": share, "cost": lost(low), "weights": changes}
+    return weights | changes, facts | {
+        "places": share(low),
+        "cost": lost(low),
+        "weights": changes,
+    }
 
 
 def _gains(found: Mapping[str, float]) -> bool:

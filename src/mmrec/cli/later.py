@@ -104,7 +104,8 @@ def warn_of_earlier(log: Interactions, state: RecommenderState, folder: Path) ->
     """Warn that histories lack events of earlier trainings, if an updated RUN has such events.
 
     Which events a RUN has trained on is unknown but for their number and the last time of an
-    earlier training. Events up to that time are taken for those of the earlier trainings.
+    earlier training. Events up to that time are taken for those of the earlier trainings. Without
+    times, a log of as many events or more is taken for all of them.
 
     Args:
         log: the events of the histories.
@@ -124,10 +125,10 @@ def warn_of_earlier(log: Interactions, state: RecommenderState, folder: Path) ->
     if BEFORE not in state.report:
         return
     trained, before = int(state.counts.sum()), state.about.get(TRAINED, {}).get("before")
-    known = 0
-    if log.order == "timestamp" and before is not None:
-        known = int((log.frame["timestamp"] <= before).sum())
-    if known and trained - len(log) <= known:
+    if log.order != "timestamp" or before is None:
+        if trained <= len(log):
+            return
+    elif (known := int((log.frame["timestamp"] <= before).sum())) and trained - len(log) <= known:
         return
     users = log.frame["user_id"].n_unique()
     logger.warning(

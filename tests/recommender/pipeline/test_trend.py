@@ -69,3 +69,21 @@ def test_reachable_requests_lead_to_candidates_that_the_user_has_not_seen():
     for row, stop in enumerate(requests.stops):
         excluded = requests.excluded(np.array([row]))[0, requests.targets[row]]
         assert bool(excluded) == (stop not in left.stops)
+
+
+def test_a_small_update_keeps_when_a_new_item_was_first_met():
+    """With too few validation events the trend is that of the RUN, with the new items."""
+    events, items = carts_after_views(users=40)
+    options = Options(modalities=("id",), epochs=1, dim=4, refit="none")
+    made = Recommender.fit(events, items, options=options)
+    start = max(events["timestamp"]) + DAY
+    rows = [("u1", "new"), ("u1", "i1"), ("u2", "new"), ("u2", "i3"), ("u3", "new"), ("u3", "i5")]
+    late = {
+        "user_id": [user for user, _ in rows],
+        "item_id": [item for _, item in rows],
+        "event": ["view"] * len(rows),
+        "timestamp": [start + 60 * place for place in range(len(rows))],
+    }
+    later = made.update(late, {"item_id": [*items["item_id"], "new"]})
+    assert "trend" not in later.report
+    assert later.state.trend.created[-1] == start

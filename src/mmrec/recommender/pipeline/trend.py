@@ -81,8 +81,9 @@ def _grown(
     """Return the trend of the recommender before, with items that are new, and dates as now."""
     if usual is None:
         return None
-    usual = usual.with_items(created[usual.catalog_size + 1 :])
-    return usual.with_dates(np.arange(1, len(created)), dated[1:])
+    old = usual.catalog_size
+    usual = usual.with_items(created[old + 1 :])
+    return usual.with_dates(np.arange(1, old + 1), dated[1 : old + 1])
 
 
 def trending(state: RecommenderState, split: Split, part: str) -> CatalogScorer:
