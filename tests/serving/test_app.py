@@ -691,7 +691,7 @@ REFUSALS = {
     "image outside": (400, "POST", "/items", {"items": [{"item_id": "n", "image": "../x.png"}]}),
     "no base64": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "?"}}),
     "no image": (400, "POST", "/items", {"items": [{"item_id": "n"}], "images": {"n": "YWJj"}}),
-    "change of none": (400, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
+    "change of none": (404, "PATCH", "/items", {"items": [{"item_id": "none", "title": "x"}]}),
     "restoration of none": (404, "POST", "/items/restore", {"items": ["i1", "none"]}),
     "removal of none": (404, "DELETE", "/items", {"items": ["i1", "none"]}),
     "forget whom": (422, "POST", "/forget", {}),

@@ -33,46 +33,39 @@ class Choice:
     keep: Callable[[RecommenderState, Sources, RecommenderState, Split], RecommenderState]
 
 
-def _keep_terms(
+def _keep_affinities(
     later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
 ) -> RecommenderState:
     before: dict[str, Counted | None] = {one.kind: one.before for one in chosen.neighbours}
-    later = replace(later, trend=chosen.trend)  # it counts the events of all parts already
     return attach(later, sources, split, weights_of(chosen), before)
 
 
-def _choose_terms(
-    trained: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+def _choose_trend(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
 ) -> tuple[RecommenderState, dict[str, Any]]:
-    """Return a state with the trend and the affinities.
-
-    The trend is chosen before affinities, so that they don't stand in for it, and again beside
-    them. If it is another one then, affinities are chosen once more, since new items are balanced
-    with the others under the trend that is served.
-    """
     usual = None if start is None else start.trend
-    state, facts = with_trend(trained, split, recounted(trained, split.train), usual)
-    first = facts.get("trend")
-    state, more = with_affinities(state, sources, split, start)
-    facts |= more
+    return with_trend(state, split, recounted(state, split.train), usual)
+
+
+def _choose_trend_beside(
+    state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
+) -> tuple[RecommenderState, dict[str, Any]]:
     if not weights_of(state):
-        return state, facts  # there is nothing beside the trend: it would be the same
-    state, more = with_trend(state, split, recounted(state, split.train), usual)
-    facts |= more
-    if _weights(facts.get("trend")) == _weights(first):
-        return state, facts
-    state, more = with_affinities(replace(trained, trend=state.trend), sources, split, start)
-    return state, facts | more
-
-
-def _weights(trend: Mapping[str, Any] | None) -> Any:
-    return None if trend is None else (trend["chosen"], trend["weights"])
+        return state, {}  # there is nothing beside it: it would be the same
+    return _choose_trend(state, sources, split, start)
 
 
 def _choose_reranker(
     state: RecommenderState, sources: Sources, split: Split, start: RecommenderState | None
 ) -> tuple[RecommenderState, dict[str, Any]]:
     return with_useful_reranker(state, split)
+
+
+def _keep_trend(
+    later: RecommenderState, sources: Sources, chosen: RecommenderState, split: Split
+) -> RecommenderState:
+    # It counts the events of all parts already.
+    return replace(later, trend=chosen.trend)
 
 
 def _keep_reranker(
@@ -82,10 +75,15 @@ def _keep_reranker(
 
 
 CHOICES: Sequence[Choice] = (
-    Choice(_choose_terms, _keep_terms),
+    Choice(_choose_trend, _keep_trend),
+    Choice(with_affinities, _keep_affinities),
+    Choice(_choose_trend_beside, _keep_trend),
     Choice(_choose_reranker, _keep_reranker),
 )
-"""In the order in which they are made; each sees what those before it have chosen."""
+"""In the order in which they are made; each sees what those before it have chosen.
+
+The trend is chosen before affinities, so that they don't stand in for it, and again beside them.
+"""
 
 
 def choose(
