@@ -118,6 +118,11 @@ def test_output_that_differs_is_a_failure(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == status, done.stderr
     assert done.stderr == "index.md shows what was not printed: d\n"
+    allowed = [*command[:2], "--shown-may-differ", page]
+    again = subprocess.run(allowed, capture_output=True, text=True)
+    assert (again.returncode, again.stderr) == (0, done.stderr)
+    page.write_text("```python\nraise ValueError\n```\n")
+    assert subprocess.run(allowed, capture_output=True).returncode == 1
 
 
 def test_mmrec_commands_of_a_block_run_in_this_process(tmp_path, monkeypatch):
